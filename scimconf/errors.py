@@ -1,0 +1,86 @@
+"""What can go wrong in words an operator understands, and the exit code it leads to.
+
+Every error that a user or a server can cause is a ScimconfError; `cli` is the only place that
+turns one into a message on stderr and an exit code. Anything else that escapes is a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import ClassVar
+
+from scimconf.model import Problem
+
+
+class ExitCode(IntEnum):
+    """The codes that `scimconf` exits with (docs/exit-codes.md)."""
+
+    OK = 0
+    FAILED = 1
+    PENDING = 2
+    UNREACHABLE = 3
+    ROLLED_BACK = 4
+    ROLL_BACK_FAILED = 5
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+_WORST_FIRST = (
+    ExitCode.USAGE,
+    ExitCode.ROLL_BACK_FAILED,
+    ExitCode.FAILED,
+    ExitCode.ROLLED_BACK,
+    ExitCode.INTERRUPTED,
+    ExitCode.UNREACHABLE,
+    ExitCode.PENDING,
+    ExitCode.OK,
+)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Give the one code that speaks for several servers; OK where there are none."""
+    return min(codes, key=_WORST_FIRST.index, default=ExitCode.OK)
+
+
+class ScimconfError(Exception):
+    """Something an operator can act on: str() is what happened, `hint` what to do next."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ScimconfError):
+    """Wrong usage: a bad option, pattern, file or password, found before any server is touched."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InventoryError(UsageError):
+    """An inventory that cannot be used, with every problem found in it at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class HostError(ScimconfError):
+    """One server cannot be worked with; the others go on.
+
+    `step` names where: "connect", "become", "observe", ... It is never shown without the host,
+    which the caller knows.
+    """
+
+    def __init__(self, step: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.step = step
+
+
+class Unreachable(HostError):
+    """The server was not reached, or did not let us in: nothing on it was changed."""
+
+    exit_code = ExitCode.UNREACHABLE

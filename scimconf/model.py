@@ -1,0 +1,323 @@
+"""The nouns, frozen. Nothing here reads, writes or decides.
+
+The picture they belong to: an inventory gives `Server`s; with the token file each becomes a
+`Desired`; the agent's facts are an `Observed`; `plan` compares the two into a `Plan` of
+`Action`s; what came of it is an `Outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from scimconf.secret import Secret
+
+# --- where something stands -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a text file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong (or worth a warning) in an inventory, and where."""
+
+    message: str
+    position: Position | None = None
+    path: str = ""
+    """The way to it in words of the file: `all.hosts.chat1.scim_realms.acme.idp`."""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.position}: " if self.position else ""
+        path = f"{self.path}: " if self.path else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{where}{path}{self.message}{hint}"
+
+
+# --- what the inventory says ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A token kept elsewhere: `env:NAME`, `file:PATH`, `command:` words (never a shell)."""
+
+    kind: Literal["env", "file", "command"]
+    words: tuple[str, ...]
+    folder: str
+    """Where a relative path of it starts: the folder of the file that names it."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{' '.join(self.words)}"
+
+
+@dataclass(frozen=True, slots=True)
+class VaultValue:
+    """An Ansible Vault value (`!vault`), still closed."""
+
+    ciphertext: str
+    position: Position | None = None
+
+    def __str__(self) -> str:
+        return "<vault value>"
+
+
+TokenSource = Reference | Secret | VaultValue | None
+"""A reference, a token in clear in the inventory, one in a `!vault` value, or (None, the usual)
+one that scimconf makes and keeps in its token file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Realm:
+    """One organisation's SCIM entry as the inventory wants it."""
+
+    string_id: str
+    """Zulip's subdomain; the empty text is the root domain."""
+    present: bool
+    idp: str
+    client: str
+    name_formatted_included: bool
+    create_guests_without_streams: bool | None
+    """None: the key is left out."""
+    custom_profile_field_map: Mapping[str, str] | None
+    """None: the key is left out."""
+    token: TokenSource
+    url: str
+    """`https://host`, no trailing slash; the SCIM base URL is this and `/scim/v2`."""
+    position: Position | None = None
+
+    @property
+    def label(self) -> str:
+        """The realm's name for people: its string_id, or "(root)"."""
+        return self.string_id or "(root)"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to get to a server; the words are Ansible's."""
+
+    kind: Literal["ssh", "local"]
+    host: str
+    port: int | None
+    user: str | None
+    password: Secret | VaultValue | None
+    private_key: str | None
+    become: bool
+    become_method: Literal["sudo", "su"]
+    become_user: str
+    become_password: Secret | VaultValue | None
+    python: str | None
+    timeout: float
+    """Seconds for the connection to stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where Zulip lives on the server."""
+
+    settings: str
+    secrets: str
+    deployment: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One Zulip server of the inventory, with everything resolved but its secrets."""
+
+    name: str
+    """Ansible's inventory_hostname."""
+    connection: Connection
+    paths: Paths
+    external_host: str
+    realms: tuple[Realm, ...]
+    token_store: Literal["settings", "secrets"]
+    purge: bool
+    deployment: str
+    """The name under which the token file keeps its tokens: servers of one Zulip share it."""
+    restart: Literal["server", "django", "none"] | tuple[str, ...]
+    probe: str | None
+    """Where the gate finds the local web server; None: https on 443, then http on 80."""
+    verify: bool
+    ca: str | None
+    """A file of CA certificates for the public side; None: the system's."""
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A server as it should be, as far as a plan needs to know: no secret in it."""
+
+    server: Server
+    fingerprints: Mapping[str, str]
+    """By realm, what the token file says of its token in clear: passlib's pbkdf2_sha256 text
+    `$pbkdf2-sha256$rounds$salt$checksum`. A realm that is missing here has no token yet."""
+
+
+# --- what the server says ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedToken:
+    """A token found on a server: never the token itself."""
+
+    length: int
+    short: str
+    """The first four hex digits of its fingerprint, to tell two tokens apart by eye."""
+    matches: bool | None
+    """Whether it is the one whose fingerprint was asked about; None: none was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRealm:
+    """One entry of the server's SCIM_CONFIG, as far as it is data."""
+
+    string_id: str
+    values: Mapping[str, object]
+    """The literal values but `bearer_token`."""
+    token: ObservedToken | None
+    """None: no token, or one that could not be read."""
+    secret_name: str | None
+    """The name in zulip-secrets.conf, where the entry says get_secret(name)."""
+    line: int
+    column: int
+    unreadable: str
+    """Why the entry cannot be read as data, "" if it can; line and column then say where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A server as it is. Built by `observe` out of what the agent sent, and checked there."""
+
+    version: str
+    has_client_command: bool
+    """Whether this deployment has `manage.py add_scim_client` (5.x)."""
+    external_host: str | None
+    realm_hosts: Mapping[str, str]
+    settings_sha256: str
+    secrets_sha256: str | None
+    """None: there is no such file, or it cannot be read (see `unknown_secrets`)."""
+    unknown_secrets: str
+    """Why zulip-secrets.conf could not be read, "" if it could or is not there."""
+    block: str | None
+    """The text of the assignment to SCIM_CONFIG, tokens masked; None: there is none."""
+    realms: Mapping[str, ObservedRealm]
+    secret_names: frozenset[str]
+    """The names in [secrets] that begin with scim_bearer_token."""
+    clients: frozenset[tuple[str, str]] | None
+    """(realm, client name) as registered on 5.x; None: not asked, because not needed."""
+    running: Mapping[str, int | None]
+    """Realm -> HTTP status the local web server gives to the token in the file; None: no answer."""
+    blocked: str
+    """Why this server must be left alone (not replaceable, computed block, ...); "" if not."""
+    interrupted: str
+    """What an unfinished transaction of an earlier run left, in words; "" if nothing."""
+
+
+# --- what to do, and what came of it ----------------------------------------------------------
+
+
+class ActionKind(Enum):
+    """What a plan can hold, in the order in which it is carried out."""
+
+    MAKE_TOKEN = "make token"  # noqa: S105
+    RECORD_TOKEN = "record token"  # noqa: S105
+    SET_SECRET = "set secret"  # noqa: S105
+    SET_REALM = "set realm"
+    REMOVE_REALM = "remove realm"
+    REMOVE_SECRET = "remove secret"  # noqa: S105
+    REGISTER_CLIENT = "register client"
+    REMOVE_CLIENT = "remove client"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that apply will do on (or, for a token, for) one server."""
+
+    kind: ActionKind
+    realm: str | None
+    text: str
+    """The sentence that people read: "change realm acme: scim_client_name"."""
+
+
+class Status(Enum):
+    """How a server stands after a verb has dealt with it."""
+
+    OK = "ok"  # nothing to do
+    CHANGED = "changed"
+    PENDING = "changes pending"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled back"
+    ROLL_BACK_FAILED = "roll-back failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What apply would do on one server. Equal plans do equal things."""
+
+    server: str
+    version: str
+    actions: tuple[Action, ...] = ()
+    warnings: tuple[str, ...] = ()
+    blocked: str = ""
+    """Why nothing will be done here, "" if it can."""
+    diff: str = ""
+    """Unified diff of the block, tokens masked."""
+    settings_sha256: str = ""
+    secrets_sha256: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a verb on one server."""
+
+    name: str
+    ok: bool
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one verb on one server; every report is derived from this."""
+
+    server: str
+    status: Status
+    message: str = ""
+    hint: str = ""
+    plan: Plan | None = None
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = field(default=())
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question that verify asked of a realm's public URL, and the answer in words."""
+
+    realm: str
+    name: str
+    result: Literal["ok", "warning", "failed"]
+    message: str
+    status: int | None = None
+    hint: str = ""
