@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each makes its own .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	&& { echo "$$p"; break; }; done)
+WORKERS ?= 3
+STAMP := .venv/.stamp
+BIN := .venv/bin
+
+.PHONY: help test lint demo lab sshd docs clean
+
+help: ## these lines
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+test: $(STAMP) sshd lint ## lint, types and the whole test suite
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff, mypy strict, the agent against Python 3.8
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+
+demo: $(STAMP) sshd ## three Zulip servers from nothing to "the identity provider can get in"
+	@$(BIN)/python -m tests.lab.demo
+
+lab: $(STAMP) sshd ## three Zulip servers to try by hand; Ctrl-C ends them
+	@$(BIN)/python -m tests.lab
+
+sshd: $(STAMP)
+	@$(BIN)/python -m tests.lab.openssh
+
+docs: $(STAMP) ## the generated pages of docs/
+	@$(BIN)/python -m scimconf.inventory.reference > docs/inventory.md
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)"; exit 1; }
+	@echo "making .venv with $(PYTHON)"
+	@rm -rf .venv && "$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 2> .venv/pip.log \
+		|| { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+clean: ## what the commands above made
+	@rm -rf .venv .cache dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
