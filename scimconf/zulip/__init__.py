@@ -1,0 +1,1 @@
+"""What is true of Zulip alone: versions, identity providers, the SCIM_CONFIG block, restarts."""
