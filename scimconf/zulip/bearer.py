@@ -1,0 +1,36 @@
+"""What Zulip takes for a bearer token, and where one can stand."""
+
+from __future__ import annotations
+
+
+def unfit(token: str) -> str:
+    """Say why this text cannot work as a bearer token, "" if it can.
+
+    Zulip compares the header with `Bearer <token>` exactly (zerver/lib/scim.py); an empty token
+    is a 500 for every request. Blanks and control characters do not survive an HTTP header,
+    and non-ASCII text is decoded differently on the two sides of it.
+    """
+    if not token:
+        return "it is empty"
+    if not token.isascii():
+        return "it holds characters outside ASCII, which Zulip cannot compare with a header"
+    if "\0" in token:
+        return "it holds a NUL character"
+    if "\n" in token or "\r" in token:
+        return "it holds a line break"
+    if not token.isprintable():
+        return "it holds control characters"
+    if " " in token:
+        hint = ' (leave the word "Bearer" out)' if token.lower().startswith("bearer ") else ""
+        return f"it holds a blank{hint}"
+    return ""
+
+
+def secret_name(string_id: str) -> str:
+    """Give the name of a realm's token in zulip-secrets.conf.
+
+    `scim_bearer_token_acme`; the root domain's is `scim_bearer_token`. Zulip reads the file with
+    RawConfigParser, which lower-cases names and takes hyphens as they are; a string_id has
+    nothing else.
+    """
+    return f"scim_bearer_token_{string_id}" if string_id else "scim_bearer_token"

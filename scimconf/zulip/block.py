@@ -1,0 +1,150 @@
+"""A realm's entry of SCIM_CONFIG as text: rendered, parsed back, and compared with what was meant.
+
+The form is that of Zulip's manual (production/scim): double-quoted keys, four blanks a level, one
+key a line, in its order.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scimconf.errors import ScimconfError, UsageError
+from scimconf.model import Realm
+from scimconf.secret import Secret
+from scimconf.template import render
+from scimconf.zulip.bearer import unfit
+from scimconf.zulip.versions import Feature, available, first_version
+
+_NEWER_KEYS = {
+    "create_guests_without_streams": Feature.CREATE_GUESTS_WITHOUT_STREAMS,
+    "custom_profile_field_map": Feature.CUSTOM_PROFILE_FIELD_MAP,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SecretName:
+    """The token stands in zulip-secrets.conf, under this name."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        """Give the Python that settings.py holds for it."""
+        return f"get_secret({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What stands for a token wherever people read; the agent writes the same."""
+
+    text: str
+
+
+TokenPlace = Secret | SecretName | Mask
+
+
+def mask(realm: Realm, length: int | None = None, short: str = "") -> Mask:
+    """Give `<token acme, 43 characters, fingerprint ab12...>`, without what is not known."""
+    facts = [f"token {realm.label}"]
+    if length is not None:
+        facts.append(f"{length} characters")
+    if short:
+        facts.append(f"fingerprint {short}...")
+    return Mask(f"<{', '.join(facts)}>")
+
+
+def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tuple[str, ...]]:
+    """Give the entry's source text and warnings about keys that this version does not know.
+
+    The first line is without indentation, the others as deep as they stand in the file; no comma
+    follows the closing bracket (docs/agent.md, "entries"). `version` None: not known, all keys
+    stay. Raises UsageError for a token or text that cannot be written, ScimconfError if the
+    rendered text is not what was meant.
+    """
+    if isinstance(token, Secret) and (reason := unfit(token.reveal())):
+        raise UsageError(f"realm {realm.label}: the token cannot be used: {reason}")
+    seen = {"bearer_token": _seen(token), **_values(realm, version)}
+    text = render(
+        "scim_config.py.j2",
+        realm=_literal(realm.string_id),
+        items=[(_literal(key), _literal(value)) for key, value in seen.items()],
+    ).rstrip("\n")
+    _prove(text, realm, seen)
+    return text, _warnings(realm, version)
+
+
+def wanted(realm: Realm, token: Secret, version: str | None) -> dict[str, object]:
+    """Give what Zulip will see for this realm: the clear token included."""
+    return {"bearer_token": token.reveal(), **_values(realm, version)}
+
+
+def _values(realm: Realm, version: str | None) -> dict[str, object]:
+    """Give every key but the token that this realm sets and this version knows."""
+    fields = realm.custom_profile_field_map
+    every = {
+        "scim_client_name": realm.client,
+        "name_formatted_included": realm.name_formatted_included,
+        "create_guests_without_streams": realm.create_guests_without_streams,
+        "custom_profile_field_map": None if fields is None else dict(fields),
+    }
+    return {k: v for k, v in every.items() if v is not None and _known(k, version)}
+
+
+def _known(key: str, version: str | None) -> bool:
+    feature = _NEWER_KEYS.get(key)
+    return feature is None or version is None or available(feature, version)
+
+
+def _warnings(realm: Realm, version: str | None) -> tuple[str, ...]:
+    return tuple(
+        f"realm {realm.label}: {key} is left out: Zulip {version} does not know it, "
+        f"{first_version(feature)} and later do"
+        for key, feature in _NEWER_KEYS.items()
+        if getattr(realm, key) is not None and not _known(key, version)
+    )
+
+
+def _seen(token: TokenPlace) -> str | SecretName:
+    if isinstance(token, Secret):
+        return token.reveal()
+    return token.text if isinstance(token, Mask) else token
+
+
+def _literal(value: object, depth: int = 3) -> str:
+    """Give a value as Python source, double-quoted and ASCII, so that no file encoding matters."""
+    if isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, SecretName):
+        return f"get_secret({_literal(value.name)})"
+    if isinstance(value, str):
+        if not value.isprintable():
+            raise UsageError(f"{value!a} holds control characters: settings.py gets none")
+        return '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
+    if isinstance(value, Mapping):
+        if not value:
+            return "{}"
+        blanks = "    " * depth
+        lines = [f"{blanks}{_literal(k)}: {_literal(v, depth + 1)},\n" for k, v in value.items()]
+        return "{\n" + "".join(lines) + "    " * (depth - 1) + "}"
+    raise TypeError(f"no literal for {type(value).__name__}")
+
+
+def _prove(text: str, realm: Realm, meant: Mapping[str, object]) -> None:
+    """Parse the entry back; raise ScimconfError, without showing it, if it is not what was meant.
+
+    Both sides are compared as syntax trees: key by key, in order, a doubled key included.
+    """
+    try:
+        same = _tree("{" + text + "}") == _tree(repr({realm.string_id: meant}))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        same = False
+    if not same:
+        raise ScimconfError(
+            f"realm {realm.label}: the rendered entry is not what was meant; nothing is written",
+            "look at templates/scim_config.py.j2: was it changed?",
+        )
+
+
+def _tree(source: str) -> str:
+    return ast.dump(ast.parse(source, mode="eval"))

@@ -1,0 +1,110 @@
+"""Zulip's versions, and what each of them has.
+
+The table was observed on real servers and read from Zulip's history (its changelog,
+`docs/overview/changelog.md`, and the files named beside each row).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from scimconf.errors import ScimconfError
+
+_VERSION = re.compile(
+    r"(?P<major>\d{1,4})\.(?P<minor>\d{1,4})(?:\.(?P<patch>\d{1,4}))?"
+    r"(?P<before>[-.]?(?:dev|alpha|beta|rc)\d*)?"
+    r"(?:[-+].*)?",
+    re.ASCII,
+)
+
+
+class Version(NamedTuple):
+    """A Zulip version that compares as releases follow each other."""
+
+    major: int
+    minor: int
+    patch: int = 0
+    released: bool = True
+    """False for a dev, beta or rc: it comes before its release, so that nothing new is relied on
+    that it may not have yet."""
+
+
+class Feature(Enum):
+    """What some versions of Zulip have and others have not."""
+
+    SCIM = "SCIM"
+    ADD_SCIM_CLIENT = "manage.py add_scim_client"  # zerver/management/commands/
+    DEACTIVATION = "deactivation through SCIM"
+    CONSTANT_TIME_COMPARE = "constant-time token compare"  # CVE-2022-41914
+    USER_ROLE = "user role over SCIM"
+    CREATE_GUESTS_WITHOUT_STREAMS = "create_guests_without_streams"
+    SKIP_CLIENT_RELOADS = "restart-server --skip-client-reloads"  # scripts/restart-server
+    ONLY_DJANGO = "restart-server --only-django"  # scripts/restart-server
+    GROUPS = "groups over SCIM"  # zerver/lib/scim.py
+    CUSTOM_PROFILE_FIELD_MAP = "custom_profile_field_map"
+
+
+_FIRST = {
+    Feature.SCIM: Version(5, 0),
+    Feature.ADD_SCIM_CLIENT: Version(5, 0),
+    Feature.DEACTIVATION: Version(5, 2),
+    Feature.CONSTANT_TIME_COMPARE: Version(5, 7),
+    Feature.USER_ROLE: Version(8, 0),
+    Feature.CREATE_GUESTS_WITHOUT_STREAMS: Version(9, 0),
+    Feature.SKIP_CLIENT_RELOADS: Version(9, 0),
+    Feature.ONLY_DJANGO: Version(10, 0),
+    Feature.GROUPS: Version(11, 0),
+    Feature.CUSTOM_PROFILE_FIELD_MAP: Version(12, 0),
+}
+
+_GONE_SINCE = {Feature.ADD_SCIM_CLIENT: Version(6, 0)}
+
+
+def parse(text: str) -> Version:
+    """Read "9.0", "12.1", "6.0-beta1", "10.0-dev+git" or a git describe "9.0-123-gabc".
+
+    Raises ScimconfError for anything else.
+    """
+    found = _VERSION.fullmatch(text.strip())
+    if not found:
+        shown = text.strip()[:40]
+        raise ScimconfError(
+            f"{shown!a} is not a Zulip version",
+            "expected something like 9.0, 12.1, 6.0-beta1 or 10.0-dev+git",
+        )
+    return Version(
+        int(found["major"]),
+        int(found["minor"]),
+        int(found["patch"] or 0),
+        released=not found["before"],
+    )
+
+
+def first_version(feature: Feature) -> str:
+    """Give the release that brought a feature: "9.0"."""
+    first = _FIRST[feature]
+    return f"{first.major}.{first.minor}"
+
+
+def available(feature: Feature, version: str) -> bool:
+    """Say whether this version of Zulip has the feature."""
+    here = parse(version)
+    gone = _GONE_SINCE.get(feature)
+    return here >= _FIRST[feature] and (gone is None or here < gone)
+
+
+def advice(version: str) -> tuple[str, ...]:
+    """Say what an operator of this version should know about SCIM on it, in whole sentences."""
+    sentences = []
+    if not available(Feature.DEACTIVATION, version):
+        sentences.append(
+            f"Zulip {version} does not deactivate users through SCIM; 5.2 and later do"
+        )
+    if not available(Feature.CONSTANT_TIME_COMPARE, version):
+        sentences.append(
+            f"Zulip {version} leaks the token through its timing (CVE-2022-41914): "
+            "upgrade to 5.7 or later, then make a new token"
+        )
+    return tuple(sentences)
