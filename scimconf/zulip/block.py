@@ -74,7 +74,7 @@ def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tu
     """
     if isinstance(token, Secret) and (reason := unfit(token.reveal())):
         raise UsageError(f"realm {realm.label}: the token cannot be used: {reason}")
-    seen = {"bearer_token": _seen(token), **_values(realm, version)}
+    seen = {"bearer_token": _seen(token), **values(realm, version)}
     text = render(
         "scim_config.py.j2",
         realm=_literal(realm.string_id),
@@ -86,10 +86,10 @@ def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tu
 
 def wanted(realm: Realm, token: Secret, version: str | None) -> dict[str, object]:
     """Give what Zulip will see for this realm: the clear token included."""
-    return {"bearer_token": token.reveal(), **_values(realm, version)}
+    return {"bearer_token": token.reveal(), **values(realm, version)}
 
 
-def _values(realm: Realm, version: str | None) -> dict[str, object]:
+def values(realm: Realm, version: str | None) -> dict[str, object]:
     """Give every key but the token that this realm sets and this version knows."""
     fields = realm.custom_profile_field_map
     every = {
