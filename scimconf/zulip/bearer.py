@@ -1,4 +1,4 @@
-"""What Zulip takes for a bearer token."""
+"""What Zulip takes for a bearer token, and the name of one in zulip-secrets.conf."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ def unfit(token: str) -> str:
         hint = ' (leave the word "Bearer" out)' if token.lower().startswith("bearer ") else ""
         return f"it holds a blank{hint}"
     return ""
+
+
+def secret_name(string_id: str) -> str:
+    """Give the name of a realm's token in zulip-secrets.conf.
+
+    `scim_bearer_token_acme`; the root domain's is `scim_bearer_token`. Zulip reads the file with
+    RawConfigParser, which lower-cases names and takes hyphens as they are; a string_id has
+    nothing else.
+    """
+    return f"scim_bearer_token_{string_id}" if string_id else "scim_bearer_token"

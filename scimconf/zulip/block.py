@@ -44,16 +44,6 @@ class Mask:
 TokenPlace = Secret | SecretName | Mask
 
 
-def secret_name(string_id: str) -> str:
-    """Give the name of a realm's token in zulip-secrets.conf.
-
-    `scim_bearer_token_acme`; the root domain's is `scim_bearer_token`. Zulip reads the file with
-    RawConfigParser, which lower-cases names and takes hyphens as they are; a string_id has
-    nothing else.
-    """
-    return f"scim_bearer_token_{string_id}" if string_id else "scim_bearer_token"
-
-
 def mask(realm: Realm, length: int | None = None, short: str = "") -> Mask:
     """Give `<token acme, 43 characters, fingerprint ab12...>`, without what is not known."""
     facts = [f"token {realm.label}"]
