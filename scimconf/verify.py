@@ -1,0 +1,248 @@
+"""Ask each realm's public URL what its identity provider would ask, and say what comes of it.
+
+From the controller, over the real network: what is not reached is a warning and never undoes
+anything. The question without the right token comes first, so that no token travels before the
+address has proved itself.
+"""
+
+from __future__ import annotations
+
+import http.client
+import queue
+import secrets
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from scimconf import __version__
+from scimconf.model import Check, Realm, Server
+from scimconf.secret import Secret
+from scimconf.zulip.answers import explain, harmless, list_response
+from scimconf.zulip.bearer import unfit
+from scimconf.zulip.hosts import refusal
+from scimconf.zulip.presets import PRESETS, Preset
+
+LARGEST_ANSWER = 256 * 1024
+"""Bytes of a body that are read; a page of two users has a few thousand."""
+
+WRONG, RIGHT = "wrong token", "right token"
+"""The names of the checks."""
+
+Result = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The names that a server answers to, as observed on it."""
+
+    external_host: str
+    realm_hosts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back: a status and a body, or (status None) why nothing did."""
+
+    status: int | None
+    body: bytes = b""
+    location: str = ""
+    """Scheme and host of a redirect."""
+    trouble: str = ""
+    hint: str = ""
+
+
+def verify(
+    server: Server,
+    realm: Realm,
+    token: Secret,
+    hosts: Hosts | None = None,
+    answers: int = 1,
+    timeout: float = 15.0,
+) -> tuple[Check, ...]:
+    """Ask as the realm's provider asks, with a wrong token (401 wanted) and with the right one.
+
+    `hosts` None: not observed, and the inventory's external host stands for them. `answers`:
+    how many good ones in a row are wanted, several after a restart (workers change one by one).
+    `timeout`: seconds for each question as a whole.
+    """
+    known = hosts or Hosts(server.external_host, {})
+    if reason := refusal(realm.url, known.external_host, known.realm_hosts):
+        hint = "correct the realm's url in the inventory, or EXTERNAL_HOST on the server"
+        message = f"no token is sent: {reason}"
+        return (Check(realm.string_id, "address", "failed", message, hint=hint),)
+    if reason := unfit(token.reveal()):
+        message = f"the token cannot be used: {reason}"
+        return (Check(realm.string_id, RIGHT, "failed", message),)
+    try:
+        context = ssl.create_default_context(cafile=server.ca)
+    except (OSError, ValueError) as error:
+        message = f"cannot use {server.ca} as a file of CA certificates: {harmless(str(error))}"
+        return (Check(realm.string_id, "address", "failed", message),)
+    asker = _Asker(realm, context, timeout)
+    wrong = _wrong_token(asker)
+    if wrong.result != "ok":
+        return (wrong,)
+    return (wrong, _right_token(asker, token, answers))
+
+
+def _wrong_token(asker: _Asker) -> Check:
+    """Ask with a token that nobody has: 401 is right."""
+    answer = asker.ask(Secret(secrets.token_hex(32)))
+    if answer.status == 401:
+        return asker.check(WRONG, "ok", "a wrong token is refused", answer)
+    if answer.status == 200:
+        message = "a wrong token is let in: this is not Zulip, and the right one is not sent there"
+        hint = "what else answers under this host name?"
+        return asker.check(WRONG, "failed", message, answer, hint)
+    return asker.trouble(WRONG, answer)
+
+
+def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
+    """Ask with the realm's token until one answer is bad or `answers` in a row were good."""
+    for number in range(1, answers + 1):
+        answer = asker.ask(token)
+        before = f" (after {number - 1} good answers)" if number > 1 else ""
+        if answer.status != 200:
+            return asker.trouble(RIGHT, answer, before)
+        total = list_response(answer.body)
+        if total is None:
+            message = f"the answer is not a SCIM list{before}"
+            hint = "what else answers under this host name?"
+            return asker.check(RIGHT, "failed", message, answer, hint)
+        if total and asker.preset.tests_by_filter:
+            message = f"a user that nobody is was found{before}: the filter is lost on the way"
+            hint = "does a proxy in front of the server drop the query?"
+            return asker.check(RIGHT, "failed", message, answer, hint)
+    times = f", {answers} times in a row" if answers > 1 else ""
+    message = f"{asker.preset.title}'s connection test is answered{times}"
+    return asker.check(RIGHT, "ok", message, answer)
+
+
+# --- one question -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Asks one realm's URL the question of its provider, and words what comes back."""
+
+    realm: Realm
+    context: ssl.SSLContext
+    timeout: float
+
+    @property
+    def preset(self) -> Preset:
+        return PRESETS[self.realm.idp]
+
+    def ask(self, token: Secret) -> _Answer:
+        """Ask once, with this token."""
+        request = urllib.request.Request(  # noqa: S310 - refusal() let only http and https pass
+            self.realm.url + self.preset.connection_test(str(uuid.uuid4())),
+            headers={
+                "Authorization": f"Bearer {token.reveal()}",
+                "Accept": "application/scim+json",
+                "User-Agent": f"scimconf/{__version__}",
+            },
+        )
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            _NoRedirect(),
+            urllib.request.HTTPSHandler(context=self.context),
+        )
+        return _within(self.timeout, lambda: _send(opener, request, self.timeout))
+
+    def check(
+        self, name: str, result: Result, message: str, answer: _Answer, hint: str = ""
+    ) -> Check:
+        return Check(self.realm.string_id, name, result, message, answer.status, hint)
+
+    def trouble(self, name: str, answer: _Answer, before: str = "") -> Check:
+        """Word an answer that is none, or not the one that was wanted.
+
+        Where it is redirected to is told only of the wrong token: nothing that came back after
+        the right one is shown, it could hold it.
+        """
+        if answer.status is None:
+            message = f"{self.realm.url} was not reached from here{before}: {answer.trouble}"
+            return self.check(name, "warning", message, answer, answer.hint)
+        meaning, hint = explain(answer.status, answer.location if name == WRONG else "")
+        return self.check(name, "failed", f"{meaning}{before}", answer, hint)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A token never follows a redirect: the 3xx is the answer."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _send(
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout: float
+) -> _Answer:
+    try:
+        with opener.open(request, timeout=timeout) as response:
+            return _Answer(response.status, response.read(LARGEST_ANSWER))
+    except urllib.error.HTTPError as error:
+        with error:
+            return _Answer(error.code, location=_host_of(error.headers.get("Location", "")))
+    except urllib.error.URLError as error:
+        return _not_reached(error.reason)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return _not_reached(error)
+
+
+def _host_of(location: str) -> str:
+    """Give scheme and host of a redirect, no more: the rest may hold anything."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ""
+    return harmless(f"{parts.scheme}://{parts.hostname}") if parts.hostname else ""
+
+
+def _not_reached(reason: object) -> _Answer:
+    """Word what urllib gives where there is no answer."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        trouble = f"its certificate is not accepted: {harmless(reason.verify_message)}"
+        return _Answer(None, trouble=trouble, hint="set `ca` in the inventory for a private CA")
+    if isinstance(reason, ssl.SSLError):
+        trouble = f"no TLS connection: {harmless(reason.reason or str(reason))}"
+        return _Answer(None, trouble=trouble, hint="is that port the web server's https port?")
+    if isinstance(reason, socket.gaierror):
+        hint = "is the DNS record there, and visible from this machine?"
+        return _Answer(None, trouble="the host name has no address", hint=hint)
+    if isinstance(reason, TimeoutError):
+        return _timed_out()
+    if isinstance(reason, http.client.HTTPException):
+        trouble = "what answers does not speak HTTP, or broke off"
+        return _Answer(None, trouble=trouble, hint="what else listens on that port?")
+    if isinstance(reason, ConnectionRefusedError):
+        hint = "is the web server running, and the port right?"
+        return _Answer(None, trouble="connection refused", hint=hint)
+    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+    return _Answer(None, trouble=harmless(text), hint="can this machine reach that network?")
+
+
+def _timed_out() -> _Answer:
+    hint = "a firewall that drops packets, or a server that is overloaded"
+    return _Answer(None, trouble="no whole answer in time", hint=hint)
+
+
+def _within(seconds: float, question: Callable[[], _Answer]) -> _Answer:
+    """Ask in a thread of its own and wait no longer than this.
+
+    urllib's timeout is for each read and does not cover DNS: a server that sends a byte now and
+    then, or a resolver that hangs, would hold us. The thread is left to its own timeouts.
+    """
+    answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answers.put(question()), daemon=True).start()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        return _timed_out()

@@ -1,0 +1,63 @@
+"""Which host names belong to a Zulip server: the guard before a token is sent anywhere."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+
+def refusal(url: str, external_host: str, realm_hosts: Mapping[str, str]) -> str:
+    """Say why a token must not be sent to `url`, "" if it may.
+
+    It goes over https (http on loopback only), to a host that is EXTERNAL_HOST, under it, or a
+    value of REALM_HOSTS. Names are compared as DNS does: no case, no trailing dot, IDN as
+    punycode, whole labels; ports are not part of a name.
+    """
+    try:
+        parts = urlsplit(url)
+        name = _name(parts.hostname or "")
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return f"{url!a} is not a URL"
+    if not _plain(parts):
+        return f"{url!a} is not just https:// and a host name"
+    if parts.scheme != "https" and not _loopback(name):
+        return f"{url!a} is not https, and a token is never sent in the clear"
+    own = [external_host, *realm_hosts.values()]
+    if name == _name_of(external_host) or name in map(_name_of, realm_hosts.values()):
+        return ""
+    if external_host and name.endswith(f".{_name_of(external_host)}"):
+        return ""
+    return f"{name} is not {' or '.join(map(ascii, own))}, nor under {external_host!a}"
+
+
+def _plain(parts: SplitResult) -> bool:
+    return (
+        parts.scheme in ("https", "http")
+        and bool(parts.hostname)
+        and parts.username is None
+        and parts.password is None
+        and not (parts.path or parts.query or parts.fragment)
+    )
+
+
+def _name_of(setting: str) -> str:
+    """Give the name in a setting of Zulip's, `host` or `host:port`; "" if there is none."""
+    try:
+        return _name(urlsplit(f"//{setting}").hostname or "")
+    except ValueError:
+        return ""
+
+
+def _name(host: str) -> str:
+    """Give a host name in the form in which two can be compared. Raises ValueError (IDNA)."""
+    name = host.removesuffix(".").lower()
+    return name if name.isascii() else name.encode("idna").decode("ascii").lower()
+
+
+def _loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
