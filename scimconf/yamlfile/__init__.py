@@ -1,0 +1,65 @@
+"""Reads YAML as Ansible does, with the place of everything, and never more than it can bear.
+
+The only room that knows ruamel.yaml, and all it takes from there is the stream of events. Files
+are never written through a YAML library: whoever changes one inserts text into `Document.text`
+at `Document.line_span(way)`, so that no other line changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+from scimconf.errors import InventoryError
+from scimconf.model import Position, Problem
+from scimconf.yamlfile.composer import Composer
+from scimconf.yamlfile.document import Document, Unsafe, Way
+
+__all__ = ["MAX_BYTES", "Document", "Unsafe", "Way", "load", "parse", "read_text"]
+
+MAX_BYTES = 8 * 1024 * 1024
+
+
+def load(path: Path) -> Document:
+    """Read a YAML file of at most 8 MiB.
+
+    Raises InventoryError, with the place where there is one, for what cannot be read or is not
+    YAML as Ansible understands it.
+    """
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file of at most 8 MiB, its byte order mark and line ends as they are.
+
+    Raises InventoryError where it is missing, a folder, unreadable, too large or not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        _refuse(f"{path} is a folder, a file was expected")
+    except OSError as error:
+        _refuse(f"cannot read {path}: {error.strerror}")
+    except ValueError:
+        _refuse(f"{str(path)!r} is not a file name")
+    if len(content) > MAX_BYTES:
+        _refuse(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        where = Position(str(path), before.count(b"\n") + 1, column)
+        raise InventoryError([Problem("the file is not UTF-8 text", where)]) from None
+
+
+def parse(text: str, file: str) -> Document:
+    """Read YAML out of `text`; `file` is the name that positions carry. Raises as `load` does."""
+    composer = Composer(file, text)
+    data = composer.compose()
+    return Document(file, text, data, composer.spans)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InventoryError([Problem(message)]) from None
