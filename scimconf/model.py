@@ -285,6 +285,11 @@ class Plan:
         """Whether there is anything to do."""
         return bool(self.actions)
 
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether a new token has to be made for it."""
+        return any(action.kind is ActionKind.MAKE_TOKEN for action in self.actions)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

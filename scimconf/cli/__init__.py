@@ -1,0 +1,106 @@
+"""The command line: one small file per verb, which parses, calls and prints, and nothing else.
+
+This is the only place where an exception becomes a message and an exit code. Verbs are imported
+when they are called, and each imports what it needs when it runs: `--help` and `token` stay
+instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from scimconf import __version__
+from scimconf.errors import ExitCode, ScimconfError
+
+VERBS = ("init", "token", "inventory", "render", "plan", "apply", "verify", "handoff")
+
+
+class _Verbs(click.Group):
+    """The verbs, each in the module of its name, in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"scimconf.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Add the nearest verb to click's "No such command"."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(VERBS)}."
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 converged, 1 failed, 2 changes pending, 3 unreachable, 4 rolled back, "
+    "5 a roll-back failed, 64 wrong usage or inventory, 130 interrupted.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def scimconf() -> None:
+    """Keep the SCIM configuration of a fleet of Zulip servers as one inventory says."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit; the console script's entry point."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; give its exit code."""
+    try:
+        code = scimconf.main(arguments, prog_name="scimconf", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except ScimconfError as error:
+        _complain(error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`| head`). Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as bug:
+        click.echo(_confess(bug), err=True)
+        return ExitCode.FAILED
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _complain(error: ScimconfError) -> None:
+    from scimconf.report.harmless import harmless
+
+    click.echo(f"error: {harmless(error.message, 20_000)}", err=True)
+    if error.hint:
+        click.echo(f"  -> {harmless(error.hint)}", err=True)
+
+
+def _confess(bug: Exception) -> str:
+    """Name the place of a bug. Not its message and no values: a token could be among them."""
+    where = traceback.extract_tb(bug.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return (
+        f"error: this is a bug in scimconf: {type(bug).__name__} at {place}\n"
+        "  -> please report it with the command you typed and the version "
+        f"({__version__}); no server was left in the middle of a change by it"
+    )

@@ -1,0 +1,119 @@
+"""`scimconf apply`: make the servers as the inventory says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from scimconf.cli import options
+from scimconf.cli import plan as plan_verb
+from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.errors import UsageError
+
+if TYPE_CHECKING:
+    from scimconf.rollout import Surveyed
+
+
+_GOOD_ANSWERS = 3
+"""In a row, from the public side after a restart: workers may change one by one."""
+
+
+@click.command("apply")
+@options.pattern
+@options.source
+@click.option(
+    "--check", is_flag=True, envvar="SCIMCONF_CHECK", help="Change nothing: the same as plan."
+)
+@click.option("--diff", is_flag=True, envvar="SCIMCONF_DIFF", help="Show the change, masked.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
+@click.option(
+    "--create-tokens",
+    is_flag=True,
+    envvar="SCIMCONF_CREATE_TOKENS",
+    help="Make new tokens even without a terminal. Only where the token file is kept.",
+)
+@options.connection
+@options.vault
+@options.output
+def command(
+    pattern: tuple[str, ...],
+    source: SourceOptions,
+    check: bool,
+    diff: bool,
+    yes: bool,
+    create_tokens: bool,
+    connection: ConnectionOptions,
+    vault: VaultOptions,
+    output: OutputOptions,
+) -> int:
+    """Make the hosts of PATTERN (all if there is none) as the inventory says.
+
+    Shows the plan and asks; then changes each server in one transaction, which proves on the
+    server that SCIM answers, or puts everything back. At the end it asks the public URLs as the
+    identity provider would.
+    """
+    from scimconf.cli import fleet
+    from scimconf.cli.output import progress, results
+    from scimconf.rollout import carry_out, confirm, survey
+
+    if check:
+        return plan_verb.run(
+            pattern, source, connection, vault, output, diff=diff, resolve=False
+        )
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("no terminal to ask on", "give --yes to apply without being asked")
+    fleet.start_log(output)
+    inventory = fleet.load(source, connection, quiet=output.quiet)
+    servers = fleet.select(inventory, pattern, source.limit)
+    passwords = fleet.VaultPassword(vault)
+    keyring = fleet.keyring(source, passwords)
+    keyring.resolve(servers)
+    keyring.record(servers)
+    desired = [keyring.desired(server) for server in servers]
+    open_agent = fleet.opener(connection, passwords)
+    with progress(output, steps=False) as watcher:
+        surveyed = survey(desired, open_agent, connection.forks, watcher, keep=True)
+    try:
+        changing = [each for each in surveyed if each.agent]
+        if not changing:
+            return results("apply", [each.outcome for each in surveyed], output)
+        _may_make_tokens(changing, create_tokens)
+        if not yes:
+            _ask(changing, output, diff=diff)
+        tokens = keyring.tokens([each.desired.server for each in changing])
+        with progress(output, steps=True) as watcher:
+            outcomes = carry_out(surveyed, tokens, connection.forks, watcher)
+            outcomes = confirm(
+                surveyed, outcomes, tokens, connection.forks, watcher, answers=_GOOD_ANSWERS
+            )
+    finally:
+        for each in surveyed:
+            each.closing.close()
+    return results("apply", outcomes, output, diff=diff)
+
+
+def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:
+    """Refuse to make a token where it may be lost: a CI checkout goes, and the token with it."""
+    if create_tokens or sys.stdin.isatty():
+        return
+    for each in changing:
+        if each.plan and each.plan.makes_tokens:
+            raise UsageError(
+                f"{each.desired.server.name} needs a new token, and none is made without a "
+                "terminal: where the token file vanishes with this checkout, the token would too",
+                "make it where the token file is kept, or give --create-tokens",
+            )
+
+
+def _ask(changing: Sequence[Surveyed], output: OutputOptions, *, diff: bool) -> None:
+    """Show the plan on stderr (results go to stdout) and ask; raises click.Abort for a no."""
+    from rich.console import Console
+
+    from scimconf.report.text import show
+
+    show(Console(stderr=True, highlight=False), "plan", [each.outcome for each in changing], diff=diff)
+    servers = "this server" if len(changing) == 1 else f"these {len(changing)} servers"
+    click.confirm(f"\nChange {servers}?", abort=True, err=True)

@@ -1,0 +1,177 @@
+"""From the options to the servers: what every verb that reads an inventory needs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.errors import UsageError
+from scimconf.model import Server, VaultValue
+from scimconf.secret import Secret
+
+if TYPE_CHECKING:
+    from scimconf.inventory import Inventory
+    from scimconf.rollout import Opener
+    from scimconf.ssh import Agent
+    from scimconf.tokens.keyring import Keyring, Passwords
+
+_DEFAULT = Path("inventory.yaml")
+
+
+def sources(source: SourceOptions) -> tuple[Path, ...]:
+    """Give the inventory's files: those of `-i`, else inventory.yaml of this folder."""
+    if source.inventory:
+        return source.inventory
+    if _DEFAULT.exists():
+        return (_DEFAULT,)
+    raise UsageError(
+        "no inventory: there is no inventory.yaml here", "give one with -i, or start with: scimconf init"
+    )
+
+
+def load(
+    source: SourceOptions, connection: ConnectionOptions | None = None, *, quiet: bool = False
+) -> Inventory:
+    """Load the inventory and print its warnings on stderr. Raises InventoryError."""
+    from scimconf import inventory
+
+    loaded = inventory.load(sources(source), _defaults(connection))
+    if not quiet:
+        for warning in loaded.warnings:
+            click.echo(f"warning: {warning}", err=True)
+    return loaded
+
+
+def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:
+    """Give the connection options as the variables they stand for, as far as they were given.
+
+    They are weaker than the inventory's own, as Ansible's are (its manual, "Controlling how
+    Ansible behaves: precedence rules").
+    """
+    if connection is None:
+        return {}
+    given: dict[str, object] = {
+        "ansible_user": connection.user,
+        "ansible_become": connection.become or None,
+        "ansible_become_user": connection.become_user,
+        "ansible_ssh_private_key_file": connection.private_key and str(connection.private_key),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -> Sequence[Server]:
+    """Give the servers that the pattern and --limit name. Raises UsageError where none do."""
+    from scimconf.inventory import select as chosen
+
+    servers = chosen(inventory, pattern, limit)
+    if not servers:
+        raise UsageError(
+            "no server to work on: no host that was named has scim_realms",
+            "scimconf inventory list shows what the inventory holds",
+        )
+    return servers
+
+
+def keyring(source: SourceOptions, passwords: Passwords) -> Keyring:
+    """Give the tokens of the fleet: the token file stands beside the first inventory file."""
+    from scimconf.tokens.keyring import Keyring
+    from scimconf.tokens.store import TokenFile
+
+    first = sources(source)[0]
+    path = source.tokens or (first if first.is_dir() else first.parent) / "tokens.yaml"
+    if first.is_dir() and path.parent.resolve() == first.resolve():
+        raise UsageError(
+            f"the token file cannot stand in the inventory folder {first}: Ansible would read it "
+            "as a source",
+            f"say where it is: --tokens {first.parent / 'tokens.yaml'}",
+        )
+    return Keyring(TokenFile.load(path), passwords)
+
+
+class VaultPassword:
+    """The vault password, fetched once, when the first vault value needs it."""
+
+    def __init__(self, options: VaultOptions) -> None:
+        self._options = options
+        self._found: Mapping[str, Secret] | None = None
+
+    def __call__(self) -> Mapping[str, Secret]:
+        if self._found is None:
+            self._found = {"default": self._fetch()}
+        return self._found
+
+    def _fetch(self) -> Secret:
+        from scimconf import vault
+
+        file = self._options.vault_password_file or _from_environment()
+        if file:
+            return vault.read_password_file(file)
+        if self._options.ask_vault_pass:
+            return ask("Vault password", "--vault-password-file")
+        raise UsageError(
+            "a vault password is needed: the tokens are kept encrypted",
+            "give --vault-password-file FILE or --ask-vault-pass",
+        )
+
+
+def _from_environment() -> Path | None:
+    name = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE")
+    return Path(name).expanduser() if name else None
+
+
+def ask(what: str, instead: str) -> Secret:
+    """Ask for a secret on the terminal; raises UsageError naming `instead` where there is none."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"no terminal to ask for the {what.lower()} on", f"give {instead}")
+    return Secret(click.prompt(what, hide_input=True, err=True))
+
+
+def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
+    """Give what opens the conversation with a server; asks for -k and -K now, once."""
+    from scimconf import ssh, vault
+
+    asked = ask("SSH password", "a key, or ansible_password in a vault value") if connection.ask_pass else None
+    asked_become = (
+        ask("Become password", "ansible_become_password in a vault value")
+        if connection.ask_become_pass
+        else None
+    )
+    options = ssh.Options(
+        host_key="accept-new" if connection.accept_new_host_keys else "strict"
+    )
+
+    def opened(value: Secret | VaultValue | None) -> Secret | None:
+        if isinstance(value, VaultValue):
+            return vault.decrypt(value.ciphertext, passwords())
+        return value
+
+    def open_agent(server: Server) -> AbstractContextManager[Agent]:
+        credentials = ssh.Credentials(
+            password=opened(server.connection.password) or asked,
+            become_password=opened(server.connection.become_password) or asked_become or asked,
+        )
+        return ssh.open_agent(server.connection, server.paths, credentials, options)
+
+    return open_agent
+
+
+def start_log(output: OutputOptions) -> None:
+    """Send our log, and at -vvv paramiko's, to stderr, with what looks like a token redacted."""
+    from scimconf.secret import RedactingFormatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(name)s: %(message)s"))
+    logging.getLogger("scimconf").addHandler(handler)
+    level = {0: logging.WARNING, 1: logging.INFO}.get(output.verbose, logging.DEBUG)
+    logging.getLogger("scimconf").setLevel(logging.ERROR if output.quiet else level)
+    if output.verbose >= 3:
+        logging.getLogger("paramiko").addHandler(handler)
+        logging.getLogger("paramiko").setLevel(logging.DEBUG)

@@ -1,0 +1,190 @@
+"""The options that verbs share, with Ansible's letters, and the value they arrive as."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+_FILE = click.Path(path_type=Path)
+
+
+def _option(*names: str, variable: str, **settings: Any) -> Decorator[Any]:
+    return click.option(*names, envvar=f"SCIMCONF_{variable}", show_envvar=True, **settings)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Which inventory, and which hosts of it."""
+
+    inventory: tuple[Path, ...]
+    limit: tuple[str, ...]
+    tokens: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultOptions:
+    """Where the vault password comes from."""
+
+    vault_password_file: Path | None
+    ask_vault_pass: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """How to get in where the inventory does not say it."""
+
+    forks: int
+    user: str | None
+    ask_pass: bool
+    become: bool
+    become_user: str | None
+    ask_become_pass: bool
+    private_key: Path | None
+    accept_new_host_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What is printed, and how."""
+
+    format: str
+    verbose: int
+    quiet: bool
+
+
+_SOURCE = (
+    _option(
+        "-i",
+        "--inventory",
+        variable="INVENTORY",
+        type=_FILE,
+        multiple=True,
+        help="Inventory file or folder; may be given several times.  [default: inventory.yaml]",
+    ),
+    _option(
+        "-l",
+        "--limit",
+        variable="LIMIT",
+        multiple=True,
+        help="Only these of the hosts: a pattern as Ansible's.",
+    ),
+    _option(
+        "--tokens",
+        variable="TOKENS",
+        type=_FILE,
+        help="The token file.  [default: tokens.yaml beside the first inventory file]",
+    ),
+)
+_VAULT = (
+    _option(
+        "--vault-password-file",
+        variable="VAULT_PASSWORD_FILE",
+        type=_FILE,
+        help="File that holds (or program that prints) the vault password.",
+    ),
+    _option(
+        "--ask-vault-pass",
+        variable="ASK_VAULT_PASS",
+        is_flag=True,
+        help="Ask for the vault password.",
+    ),
+)
+_CONNECTION = (
+    _option(
+        "-f",
+        "--forks",
+        variable="FORKS",
+        type=click.IntRange(1, 1000),
+        default=20,
+        show_default=True,
+        help="Servers at a time.",
+    ),
+    _option("-u", "--user", variable="USER", help="Log in as this user."),
+    _option("-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."),
+    _option(
+        "-b", "--become", variable="BECOME", is_flag=True, help="Become another user with sudo."
+    ),
+    _option(
+        "--become-user",
+        variable="BECOME_USER",
+        help="Become this user.  [default: the server's zulip_user]",
+    ),
+    _option(
+        "-K",
+        "--ask-become-pass",
+        variable="ASK_BECOME_PASS",
+        is_flag=True,
+        help="Ask for the sudo password.",
+    ),
+    _option(
+        "--private-key", variable="PRIVATE_KEY", type=_FILE, help="Log in with this private key."
+    ),
+    _option(
+        "--accept-new-host-keys",
+        variable="ACCEPT_NEW_HOST_KEYS",
+        is_flag=True,
+        help="Trust and remember the key of a server that known_hosts does not have; "
+        "a changed key is refused all the same.",
+    ),
+)
+_OUTPUT = (
+    _option(
+        "--format",
+        variable="FORMAT",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="json: docs/json.md.",
+    ),
+    _option("-v", "--verbose", variable="VERBOSE", count=True, help="Say more; -vvv: SSH too."),
+    _option("-q", "--quiet", variable="QUIET", is_flag=True, help="No progress, no warnings."),
+)
+
+
+def source(command: F) -> F:
+    """Give the verb `source: SourceOptions`."""
+    return _gathered("source", SourceOptions, _SOURCE)(command)
+
+
+def vault(command: F) -> F:
+    """Give the verb `vault: VaultOptions`."""
+    return _gathered("vault", VaultOptions, _VAULT)(command)
+
+
+def connection(command: F) -> F:
+    """Give the verb `connection: ConnectionOptions`."""
+    return _gathered("connection", ConnectionOptions, _CONNECTION)(command)
+
+
+def output(command: F) -> F:
+    """Give the verb `output: OutputOptions`."""
+    return _gathered("output", OutputOptions, _OUTPUT)(command)
+
+
+def pattern(command: F) -> F:
+    """Give the verb `pattern`: hosts and groups as Ansible's, all where there is none."""
+    return click.argument("pattern", nargs=-1)(command)
+
+
+def _gathered(name: str, kind: type, options: tuple[Decorator[Any], ...]) -> Decorator[Any]:
+    """Declare options and hand them to the verb as one frozen value of `kind`."""
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def call(**values: Any) -> Any:
+            own = {field.name: values.pop(field.name) for field in fields(kind)}
+            return command(**values, **{name: kind(**own)})
+
+        for option in reversed(options):
+            call = option(call)
+        return call  # type: ignore[return-value]
+
+    return decorate

@@ -1,0 +1,70 @@
+"""`scimconf plan`: what apply would do."""
+
+from __future__ import annotations
+
+import click
+
+from scimconf.cli import options
+from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+
+
+@click.command("plan")
+@options.pattern
+@options.source
+@click.option(
+    "--diff", is_flag=True, envvar="SCIMCONF_DIFF", help="Show the change of each block, masked."
+)
+@click.option(
+    "--resolve",
+    is_flag=True,
+    envvar="SCIMCONF_RESOLVE",
+    help="Resolve references to tokens too; runs what the inventory names.",
+)
+@options.connection
+@options.vault
+@options.output
+def command(
+    pattern: tuple[str, ...],
+    source: SourceOptions,
+    diff: bool,
+    resolve: bool,
+    connection: ConnectionOptions,
+    vault: VaultOptions,
+    output: OutputOptions,
+) -> int:
+    """Show what apply would do on the hosts of PATTERN (all if there is none).
+
+    Needs no token and no vault password: tokens are compared by fingerprint. Exits 0 if there is
+    nothing to do and 2 if there is.
+    """
+    return run(pattern, source, connection, vault, output, diff=diff, resolve=resolve)
+
+
+def run(
+    pattern: tuple[str, ...],
+    source: SourceOptions,
+    connection: ConnectionOptions,
+    vault: VaultOptions,
+    output: OutputOptions,
+    *,
+    diff: bool,
+    resolve: bool,
+) -> int:
+    """Plan, print, and give the exit code; `apply --check` is the same."""
+    from scimconf.cli import fleet
+    from scimconf.cli.output import progress, results
+    from scimconf.rollout import survey
+
+    fleet.start_log(output)
+    inventory = fleet.load(source, connection, quiet=output.quiet)
+    servers = fleet.select(inventory, pattern, source.limit)
+    passwords = fleet.VaultPassword(vault)
+    keyring = fleet.keyring(source, passwords)
+    if resolve:
+        keyring.resolve(servers)
+    desired = [keyring.desired(server) for server in servers]
+    with progress(output, steps=False) as watcher:
+        surveyed = survey(
+            desired, fleet.opener(connection, passwords), connection.forks, watcher, keep=False
+        )
+    return results("plan", [each.outcome for each in surveyed], output, diff=diff)

@@ -1,0 +1,185 @@
+"""Ask a server how it is, and believe nothing of the answer that has not the right shape.
+
+The agent's facts (docs/agent.md) come from a machine that may be broken or hostile, so each is
+checked for its type here, once; what is behind `Observed` can be used without a second look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeVar, overload
+from urllib.parse import urlsplit
+
+from scimconf.errors import HostError
+from scimconf.model import Desired, Observed, ObservedRealm, ObservedToken, Paths
+
+T = TypeVar("T")
+Message = Mapping[str, object]
+
+
+class Agent(Protocol):
+    """The near end of a conversation with one server's agent (`scimconf.ssh`)."""
+
+    def ask(self, request: Message) -> Iterable[Message]:
+        """Send one request; give its step messages and, last, its final one."""
+        ...
+
+
+def observe(agent: Agent, desired: Desired) -> Observed:
+    """Give the facts of the server behind `agent`.
+
+    Raises HostError where the agent could not look or answered nonsense.
+    """
+    return parse(final(agent.ask(request(desired)), "observe"))
+
+
+def final(messages: Iterable[Message], step: str) -> Message:
+    """Give the final message of an answer; raises HostError where it says "error" or is missing."""
+    last: Message = {}
+    for last in messages:
+        pass
+    if last.get("result") == "error":
+        facts = _Facts(last, step)
+        raise HostError(facts.get("step", str), facts.get("message", str), facts.get("hint", str))
+    if not last.get("final"):
+        raise HostError(step, "the agent ended before it had answered")
+    return last
+
+
+def request(desired: Desired) -> Message:
+    """Give the request that asks for all that a plan for this server needs to know."""
+    server = desired.server
+    return {
+        "do": "observe",
+        "paths": paths(server.paths),
+        "probe": server.probe,
+        "ask": server.verify,
+        "realms": {
+            realm.string_id: {
+                "host": host_of(realm.url),
+                "client": realm.client,
+                "fingerprint": desired.fingerprints.get(realm.string_id),
+            }
+            for realm in server.realms
+        },
+    }
+
+
+def host_of(url: str) -> str:
+    """Give the Host header that belongs to a realm's URL: the name, and the port if it has one."""
+    return urlsplit(url).netloc
+
+
+def paths(where: Paths) -> Message:
+    """Give the `paths` of a request."""
+    return {
+        "settings": where.settings,
+        "secrets": where.secrets,
+        "deployment": where.deployment,
+        "user": where.user,
+    }
+
+
+def parse(answer: Message) -> Observed:
+    """Make an Observed of the agent's final message; raises HostError where the shape is wrong."""
+    facts = _Facts(answer, "observe")
+    clients = facts.get("clients", list, None)
+    return Observed(
+        version=facts.get("version", str),
+        has_client_command=facts.get("has_client_command", bool),
+        external_host=facts.get("external_host", str, None),
+        realm_hosts=facts.map("realm_hosts", str),
+        settings_sha256=facts.get("settings_sha256", str),
+        secrets_sha256=facts.get("secrets_sha256", str, None),
+        unknown_secrets=facts.get("unknown_secrets", str),
+        block=facts.get("block", str, None),
+        realms={
+            name: _realm(name, _Facts(entry, f"observe realms.{name}"))
+            for name, entry in facts.map("realms", dict).items()
+        },
+        secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
+        clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
+        running={
+            name: _status(status, facts)
+            for name, status in facts.get("running", dict).items()
+        },
+        blocked=facts.get("blocked", str),
+        interrupted=facts.get("interrupted", str),
+    )
+
+
+def _realm(name: str, facts: _Facts) -> ObservedRealm:
+    token = facts.get("token", dict, None)
+    return ObservedRealm(
+        string_id=name,
+        values=facts.map("values", object),
+        token=None if token is None else _token(_Facts(token, facts.where)),
+        secret_name=facts.get("secret_name", str, None),
+        line=facts.get("line", int),
+        column=facts.get("column", int),
+        unreadable=facts.get("unreadable", str),
+    )
+
+
+def _token(facts: _Facts) -> ObservedToken:
+    return ObservedToken(
+        length=facts.get("length", int),
+        short=facts.get("short", str),
+        matches=facts.get("matches", bool, None),
+    )
+
+
+def _text(value: object, facts: _Facts) -> str:
+    if not isinstance(value, str):
+        raise facts.nonsense("a name that is not text")
+    return value
+
+
+def _pair(value: object, facts: _Facts) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise facts.nonsense("clients")
+    return _text(value[0], facts), _text(value[1], facts)
+
+
+def _status(value: object, facts: _Facts) -> int | None:
+    if value is not None and type(value) is not int:
+        raise facts.nonsense("running")
+    return value
+
+
+class _Facts:
+    """A JSON object from a server, read with the type that each fact must have."""
+
+    def __init__(self, values: Message, where: str) -> None:
+        self.values = values
+        self.where = where
+
+    @overload
+    def get(self, name: str, kind: type[T]) -> T: ...
+
+    @overload
+    def get(self, name: str, kind: type[T], default: None) -> T | None: ...
+
+    def get(self, name: str, kind: type[T], default: object = ...) -> T | None:
+        """Give the fact `name`; None only where a default of None says that it may be null."""
+        value = self.values.get(name)
+        if value is None and default is None:
+            return None
+        # bool is an int to isinstance, but `true` is no line number.
+        if not isinstance(value, kind) or (kind is int and type(value) is not int):
+            raise self.nonsense(name)
+        return value
+
+    def map(self, name: str, kind: type[T]) -> dict[str, T]:
+        """Give an object whose values are all of one kind."""
+        values = self.get(name, dict)
+        if not all(isinstance(value, kind) for value in values.values()):
+            raise self.nonsense(name)
+        return values
+
+    def nonsense(self, name: str) -> HostError:
+        return HostError(
+            "observe",
+            f"the agent's answer is not understood ({self.where}: {name})",
+            "is something between here and the server changing what passes?",
+        )

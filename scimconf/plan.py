@@ -1,0 +1,279 @@
+"""Compare a server as it should be with a server as it is: pure, no I/O, no secret.
+
+`apply` carries out what this says and nothing else, so what `plan` shows is what `apply` does.
+Tokens are compared by fingerprint, on the server (docs/agent.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scimconf.diff import Change, unified
+from scimconf.model import Action, ActionKind, Desired, Observed, ObservedRealm, Plan, Realm
+from scimconf.tokens.fingerprint import short
+from scimconf.zulip import block
+from scimconf.zulip.bearer import secret_name
+from scimconf.zulip.versions import advice
+
+
+def plan(desired: Desired, observed: Observed) -> Plan:
+    """Give what apply would do to make `observed` into `desired`, in the order it would do it."""
+    server = desired.server
+    named = {realm.string_id for realm in server.realms}
+    verdicts = [_verdict(realm, desired, observed) for realm in server.realms]
+    if server.purge:
+        verdicts += [_purged(found) for name, found in observed.realms.items() if name not in named]
+    blocked = (
+        observed.blocked
+        or _wrong_server(desired, observed)
+        or next((verdict.blocked for verdict in verdicts if verdict.blocked), "")
+    )
+    warnings = (
+        *_server_warnings(desired, observed),
+        *(warning for verdict in verdicts for warning in verdict.warnings),
+    )
+    if blocked:
+        return Plan(server.name, observed.version, warnings=warnings, blocked=blocked)
+    actions = [action for verdict in verdicts for action in verdict.actions]
+    return Plan(
+        server.name,
+        observed.version,
+        actions=(*sorted(actions, key=_place), *_restart(desired, verdicts)),
+        warnings=warnings,
+        diff=unified(
+            observed.block,
+            [verdict.change for verdict in verdicts],
+            server.paths.settings,
+            server.paths.secrets,
+        ),
+        settings_sha256=observed.settings_sha256,
+        secrets_sha256=observed.secrets_sha256,
+    )
+
+
+_ORDER = {kind: number for number, kind in enumerate(ActionKind)}
+
+
+def _place(action: Action) -> int:
+    return _ORDER[action.kind]
+
+
+# --- one realm --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is to be done about one realm."""
+
+    change: Change
+    actions: tuple[Action, ...] = ()
+    warnings: tuple[str, ...] = ()
+    blocked: str = ""
+    stale: str = ""
+    """Why the running server needs a restart though its files are right."""
+
+
+def _verdict(realm: Realm, desired: Desired, observed: Observed) -> _Verdict:
+    found = observed.realms.get(realm.string_id)
+    if blocked := _obstacle(realm, found, desired, observed):
+        return _Verdict(Change(realm.string_id), blocked=blocked)
+    if realm.present:
+        return _presence(realm, found, desired, observed)
+    registered = observed.clients is not None and (realm.string_id, realm.client) in observed.clients
+    if not found and not registered:
+        return _Verdict(Change(realm.string_id))
+    return _absence(realm.string_id, realm.client, found, observed.has_client_command)
+
+
+def _obstacle(
+    realm: Realm, found: ObservedRealm | None, desired: Desired, observed: Observed
+) -> str:
+    """Say why nothing can be done about this realm, "" if it can."""
+    server = desired.server
+    if found and found.unreadable:
+        return (
+            f"{server.paths.settings}:{found.line}:{found.column}: realm {realm.label}: "
+            f"{found.unreadable}; write it as plain values, or take the realm out of the inventory"
+        )
+    if not realm.present:
+        return ""
+    status = observed.running.get(realm.string_id)
+    if status == 404:
+        return (
+            f"realm {realm.label}: this Zulip has no organisation at {realm.url}; create it "
+            "first, or correct the realm's name in the inventory"
+        )
+    if status == 400:
+        return (
+            f"realm {realm.label}: Zulip does not accept the host name of {realm.url}; is it "
+            "under EXTERNAL_HOST, or in ALLOWED_HOSTS or REALM_HOSTS of settings.py?"
+        )
+    if server.token_store == "secrets":  # noqa: S105
+        return observed.unknown_secrets
+    return ""
+
+
+def _presence(
+    realm: Realm, found: ObservedRealm | None, desired: Desired, observed: Observed
+) -> _Verdict:
+    name = realm.string_id
+    fingerprint = desired.fingerprints.get(name)
+    known = bool(fingerprint and found and found.token and found.token.matches)
+    in_secrets = desired.server.token_store == "secrets"  # noqa: S105
+    secret = secret_name(name) if in_secrets else None
+
+    before = _mask_found(realm, found)
+    after = before if known else block.mask(realm, short=short(fingerprint) if fingerprint else "")
+    place = block.SecretName(secret) if secret else after
+    entry, warnings = block.entry(realm, place, observed.version)
+    moved = found is None or found.secret_name != secret
+    keys = list(_changed_keys(realm, found, observed.version))
+    if found and (moved or not (known or in_secrets)):
+        keys.insert(0, "bearer_token")
+
+    actions: list[Action] = []
+    if fingerprint is None:
+        actions.append(_new_token(realm, found))
+    if secret and (moved or not known):
+        verb = "change" if secret in observed.secret_names else "add"
+        actions.append(
+            Action(ActionKind.SET_SECRET, name, f"{verb} {secret} in zulip-secrets.conf")
+        )
+    if found is None:
+        actions.append(_set_realm(realm, "add", ""))
+    elif keys:
+        actions.append(_set_realm(realm, "change", f": {', '.join(keys)}"))
+    dropped = found.secret_name if found and moved else None
+    if dropped:
+        actions.append(_remove_secret(name, dropped))
+    if _unregistered(realm, found, observed):
+        text = f"register SCIM client {realm.client} for realm {realm.label}"
+        actions.append(Action(ActionKind.REGISTER_CLIENT, name, text))
+    change = Change(
+        name,
+        entry=entry if found is None or keys else None,
+        secret_before=(found.secret_name, before.text)
+        if found and found.secret_name and found.token
+        else None,
+        secret_after=(secret, after.text) if secret else None,
+    )
+    stale = "" if actions else _stale(realm, observed)
+    return _Verdict(change, tuple(actions), warnings, stale=stale)
+
+
+def _mask_found(realm: Realm, found: ObservedRealm | None) -> block.Mask:
+    if not found or not found.token:
+        return block.mask(realm)
+    return block.mask(realm, found.token.length, found.token.short)
+
+
+def _changed_keys(realm: Realm, found: ObservedRealm | None, version: str) -> Iterator[str]:
+    """Give the keys, the token's aside, that are missing, different or too many."""
+    wanted = block.values(realm, version)
+    has = found.values if found else {}
+    for key in (*wanted, *(key for key in has if key not in wanted)):
+        if key not in wanted or key not in has or has[key] != wanted[key]:
+            yield key
+
+
+def _set_realm(realm: Realm, verb: str, what: str) -> Action:
+    text = f"{verb} realm {realm.label} in SCIM_CONFIG{what}"
+    return Action(ActionKind.SET_REALM, realm.string_id, text)
+
+
+def _new_token(realm: Realm, found: ObservedRealm | None) -> Action:
+    if realm.token is not None:
+        text = f"record the fingerprint of the token of realm {realm.label}"
+        return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
+    text = f"make a token for realm {realm.label}"
+    if found and found.token:
+        text += ", replacing one that is on the server but not in the token file"
+    return Action(ActionKind.MAKE_TOKEN, realm.string_id, text)
+
+
+def _remove_secret(realm: str, name: str) -> Action:
+    return Action(ActionKind.REMOVE_SECRET, realm, f"remove {name} from zulip-secrets.conf")
+
+
+def _unregistered(realm: Realm, found: ObservedRealm | None, observed: Observed) -> bool:
+    if not observed.has_client_command:
+        return False
+    if observed.clients is not None:
+        return (realm.string_id, realm.client) not in observed.clients
+    # A 5.x server answers 200 to a registered client only, so the agent did not list them (1 s).
+    return found is None or found.values.get("scim_client_name") != realm.client
+
+
+def _stale(realm: Realm, observed: Observed) -> str:
+    status = observed.running.get(realm.string_id)
+    if status is None or status == 200:
+        return ""
+    if status == 401:
+        return f"it still runs with another token for realm {realm.label}"
+    return f"it answers {status} for realm {realm.label}, though its settings are right"
+
+
+def _absence(name: str, client: str, found: ObservedRealm | None, has_clients: bool) -> _Verdict:
+    label = name or "(root)"
+    actions = []
+    if found:
+        text = f"remove realm {label} from SCIM_CONFIG"
+        actions.append(Action(ActionKind.REMOVE_REALM, name, text))
+        if found.secret_name:
+            actions.append(_remove_secret(name, found.secret_name))
+    if has_clients:
+        text = f"remove SCIM client {client} of realm {label}"
+        actions.append(Action(ActionKind.REMOVE_CLIENT, name, text))
+    secret = (found.secret_name, "<token>") if found and found.secret_name else None
+    change = Change(name, removed=found is not None, secret_before=secret)
+    return _Verdict(change, tuple(actions))
+
+
+def _purged(found: ObservedRealm) -> _Verdict:
+    # The client of a realm that nobody names stays registered: it opens nothing without an entry.
+    return _absence(found.string_id, "", found, has_clients=False)
+
+
+# --- the server as a whole --------------------------------------------------------------------
+
+
+def _restart(desired: Desired, verdicts: list[_Verdict]) -> Iterator[Action]:
+    if desired.server.restart == "none":
+        return
+    stale = [verdict.stale for verdict in verdicts if verdict.stale]
+    if any(verdict.change.touches_files for verdict in verdicts):
+        yield Action(ActionKind.RESTART, None, "restart Zulip")
+    elif stale:
+        yield Action(ActionKind.RESTART, None, f"restart Zulip: {'; '.join(stale)}")
+
+
+def _wrong_server(desired: Desired, observed: Observed) -> str:
+    wanted, found = desired.server.external_host, observed.external_host
+    if found is None or found.lower() == wanted.lower():
+        return ""
+    return (
+        f"settings.py says EXTERNAL_HOST = {found!r}, the inventory expects {wanted!r}: is this "
+        "the right server? If so, set zulip_external_host"
+    )
+
+
+def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
+    server = desired.server
+    if observed.interrupted:
+        yield observed.interrupted
+    if observed.blocked:
+        return
+    yield from advice(observed.version)
+    if observed.unknown_secrets:
+        yield observed.unknown_secrets
+    if observed.external_host is None:
+        yield "EXTERNAL_HOST in settings.py is not a plain value: not compared with the inventory"
+    named = {realm.string_id for realm in server.realms}
+    kept = sorted(name or "(root)" for name in observed.realms if name not in named)
+    if kept and not server.purge:
+        yield f"not in the inventory, kept as it is: realm {', '.join(kept)}"
+    if server.verify and any(status is None for status in observed.running.values()):
+        yield "the local web server does not answer: is Zulip up? (scim_probe: where it listens)"
+    if server.restart == "none":
+        yield "scim_restart is none: restart Zulip by hand after a change"

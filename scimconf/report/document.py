@@ -1,0 +1,64 @@
+"""The JSON form of a run (docs/json.md): stable, versioned, and without a token."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from scimconf import __version__
+from scimconf.errors import ExitCode
+from scimconf.model import Check, Outcome
+
+SCHEMA = 1
+"""Raised when a field goes or changes its meaning; new fields may come without that."""
+
+
+def document(verb: str, outcomes: Sequence[Outcome], code: ExitCode) -> Mapping[str, object]:
+    """Give the whole run as what `json.dumps` takes."""
+    return {
+        "schema": SCHEMA,
+        "scimconf": __version__,
+        "verb": verb,
+        "exit_code": int(code),
+        "summary": dict(Counter(outcome.status.value for outcome in outcomes)),
+        "servers": [_server(outcome) for outcome in outcomes],
+    }
+
+
+def _server(outcome: Outcome) -> Mapping[str, object]:
+    plan = outcome.plan
+    return {
+        "server": outcome.server,
+        "status": outcome.status.value,
+        "message": outcome.message,
+        "hint": outcome.hint,
+        "zulip_version": plan.version if plan else None,
+        "actions": [
+            {"kind": action.kind.value, "realm": action.realm, "text": action.text}
+            for action in (plan.actions if plan else ())
+        ],
+        "diff": plan.diff if plan else "",
+        "warnings": list(outcome.warnings),
+        "steps": [
+            {
+                "name": step.name,
+                "ok": step.ok,
+                "seconds": round(step.seconds, 3),
+                "detail": step.detail,
+            }
+            for step in outcome.steps
+        ],
+        "checks": [_check(check) for check in outcome.checks],
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _check(check: Check) -> Mapping[str, object]:
+    return {
+        "realm": check.realm,
+        "name": check.name,
+        "result": check.result,
+        "http_status": check.status,
+        "message": check.message,
+        "hint": check.hint,
+    }

@@ -1,0 +1,83 @@
+"""What goes on while it goes on, on stderr: a live line per busy server, or plain lines."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class LiveProgress(AbstractContextManager["LiveProgress"]):
+    """A line with a clock for each server that is being worked on; for a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[server]}"),
+            TextColumn("{task.description}", style="dim"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> LiveProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def step(self, server: str, name: str, doing: bool) -> None:
+        """Show the step that has begun."""
+        if not doing:
+            return
+        with self._lock:
+            if server not in self._tasks:
+                self._tasks[server] = self._progress.add_task(name, total=None, server=server)
+            self._progress.update(self._tasks[server], description=name)
+
+    def done(self, server: str) -> None:
+        """Take the server's line away."""
+        with self._lock:
+            task = self._tasks.pop(server, None)
+            if task is not None:
+                self._progress.remove_task(task)
+
+
+class LineProgress(AbstractContextManager["LineProgress"]):
+    """A line for each step that has ended, with its time; for a log."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begun: dict[tuple[str, str], float] = {}
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def step(self, server: str, name: str, doing: bool) -> None:
+        """Note when a step begins; print it when it has ended."""
+        if doing:
+            self._begun[server, name] = time.monotonic()
+            return
+        begun = self._begun.pop((server, name), time.monotonic())
+        self._console.print(
+            f"{server}: {name} {time.monotonic() - begun:.1f} s",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
+
+    def done(self, server: str) -> None:
+        """Nothing to take away."""
+
