@@ -1,4 +1,4 @@
-"""A value that cannot be printed by accident, and the log filter that redacts what slips through.
+"""A value that cannot be printed by accident, and the log formatter that redacts what slips through.
 
 The text of a Secret is reached by one call, `reveal()`; a test holds which rooms make it.
 """
@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
+from threading import Lock
 from typing import NoReturn
+from weakref import WeakSet
 
 MASK = "<secret>"
+
+_LONG_ENOUGH = 6
+"""Characters. Anything shorter is also part of ordinary words, and stays."""
+
+_HEADER = re.compile(r"(?i)\b(bearer +)[^\s'\"<]+")
 
 
 class Secret:
@@ -19,10 +27,12 @@ class Secret:
     anything of it.
     """
 
-    __slots__ = ("__text",)
+    __slots__ = ("__text", "__weakref__")
 
     def __init__(self, text: str) -> None:
         self.__text = text
+        with _lock:
+            _alive.add(self)
 
     def reveal(self) -> str:
         """Give the clear text. Only rooms that must hand it on may call this."""
@@ -51,3 +61,25 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled or copied to disk")
+
+
+_alive: WeakSet[Secret] = WeakSet()
+_lock = Lock()
+
+
+def redact(text: str) -> str:
+    """Give a text with every secret that is alive, and every bearer token, replaced by the mask."""
+    with _lock:
+        texts = {secret.reveal() for secret in _alive}
+    for secret in sorted(texts, key=len, reverse=True):
+        if len(secret) >= _LONG_ENOUGH:
+            text = text.replace(secret, MASK)
+    return _HEADER.sub(rf"\g<1>{MASK}", text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record, its traceback included, and redacts the whole."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record's text without secrets."""
+        return redact(super().format(record))
