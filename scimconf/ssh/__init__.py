@@ -1,0 +1,63 @@
+"""The way to a server: a connection, the zulip user, and a conversation with the agent there.
+
+The only room that knows paramiko, and it is imported when the first SSH connection is made.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scimconf.model import Connection, Paths
+from scimconf.ssh import command
+from scimconf.ssh.become import needs_sudo
+from scimconf.ssh.conversation import Conversation as Agent
+from scimconf.ssh.opening import Opening
+from scimconf.ssh.options import Credentials, Options
+from scimconf.ssh.process import LocalProcess, Process
+from scimconf.ssh.program import payload
+from scimconf.ssh.route import Route, find_route
+
+__all__ = ["Agent", "Credentials", "Options", "open_agent"]
+
+
+@contextmanager
+def open_agent(
+    connection: Connection, paths: Paths, credentials: Credentials, options: Options
+) -> Iterator[Agent]:
+    """Start the agent on a server and give the conversation with it; close both at the end.
+
+    Raises Unreachable where the server is not reached or does not let us in, HostError where
+    the agent cannot be started there (no sudo, no Python, ...).
+    """
+    route = find_route(connection) if connection.kind == "ssh" else None
+    login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
+    marker = f"[{secrets.token_hex(16)}]" if needs_sudo(connection, paths, login) else None
+    nonce = secrets.token_hex(16)
+    argv = command.words(connection, paths, nonce, marker)
+    opening = Opening(
+        nonce,
+        marker,
+        has_password=bool(credentials.become_password),
+        login=login,
+        user=connection.become_user,
+    )
+    agent = Agent(_run(argv, route, credentials, options))
+    try:
+        agent.start(opening, credentials.become_password, payload(), options.start_timeout)
+        yield agent
+    finally:
+        agent.close()
+
+
+def _run(
+    argv: tuple[str, ...], route: Route | None, credentials: Credentials, options: Options
+) -> Process:
+    if route is None:
+        return LocalProcess(argv)
+    from scimconf.ssh.link import run  # imports paramiko, which takes its time
+
+    return run(command.line(argv), route, credentials, options)

@@ -1,0 +1,57 @@
+"""The one command that is run on a server, as words and as a line for any login shell."""
+
+from __future__ import annotations
+
+from scimconf.errors import HostError
+from scimconf.model import Connection, Paths
+from scimconf.ssh.program import bootstrap
+
+_SCRIPT = (
+    'cd /; for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
+    '"$(command -v "$5")" "$(command -v python3)"; '
+    'do [ -x "$p" ] && exec "$p" -I -B -u -c "$1" "$2" "$3"; done; '
+    'echo "$2 none"; exit 127'
+)
+"""Chooses the Python: the deployment's own, whose grammar is that of the Python that will run
+settings.py (where each Zulip keeps it: ZULIP.md), else the inventory's, else any."""
+
+
+def words(
+    connection: Connection, paths: Paths, nonce: str, sudo_marker: str | None
+) -> tuple[str, ...]:
+    """Give the argv that starts the agent; `sudo_marker` is the prompt for sudo, if it is needed.
+
+    Nothing in it is secret: everybody on the server can read it. sudo is asked for English, so
+    that its refusals can be told apart, and `-k` makes it forget what it remembered, so that it
+    always asks or never does.
+    """
+    python = connection.python or ""
+    if python.startswith("auto"):  # Ansible's word for "find one"
+        python = ""
+    start = ("/bin/sh", "-c", _SCRIPT, "sh")
+    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python)
+    if sudo_marker is None:
+        return start + arguments
+    sudo = ("env", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", sudo_marker)
+    return (*sudo, "-u", connection.become_user, "--", *start, *arguments)
+
+
+def line(argv: tuple[str, ...]) -> str:
+    """Give the words as one line that sh, bash, zsh, fish and csh all read back the same."""
+    return " ".join(map(quote, argv))
+
+
+def quote(word: str) -> str:
+    """Put a word in single quotes.
+
+    Inside them sh gives a meaning to the quote only, fish to the backslash too, csh to `!` and
+    the newline: a word with one of these is refused (HostError), it could only be a strange path.
+    """
+    strange = set(word) & set("'\\!\r\n\0")
+    if strange:
+        raise HostError(
+            "start",
+            f"{word!r} cannot be sent through every login shell (it has {min(strange)!r})",
+            "paths, user names and ansible_python_interpreter must do without it",
+        )
+    return f"'{word}'"

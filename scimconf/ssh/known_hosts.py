@@ -1,0 +1,125 @@
+"""The known_hosts files of OpenSSH (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), read with tolerance.
+
+A line that is not understood concerns nobody; it does not make the others useless.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import translate
+from pathlib import Path
+
+_append = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A line that speaks of the server we look for."""
+
+    marker: str
+    """`@revoked`, `@cert-authority` or nothing."""
+    kind: str
+    """`ssh-ed25519`, `ssh-rsa`, ..."""
+    blob: bytes
+    place: str
+    """`file:line`"""
+
+
+class Verdict(Enum):
+    """What known_hosts says of the key that a server shows."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    REVOKED = "revoked"
+
+
+def search(files: Iterable[str], name: str) -> list[KnownKey]:
+    """Give the lines about `name` in all files that can be read."""
+    found: list[KnownKey] = []
+    for file in files:
+        try:
+            text = Path(file).read_bytes().decode("utf-8", "replace")
+        except OSError:
+            continue
+        found += search_text(text, name, file)
+    return found
+
+
+def search_text(text: str, name: str, file: str) -> Iterator[KnownKey]:
+    """Give the lines about `name` in the text of one file."""
+    for number, line in enumerate(text.split("\n"), 1):
+        fields = line.split()
+        if not fields or fields[0].startswith("#"):
+            continue
+        marker = fields.pop(0) if fields[0].startswith("@") else ""
+        if len(fields) < 3 or not _names(fields[0], name):
+            continue
+        try:
+            blob = base64.b64decode(fields[2], validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        yield KnownKey(marker, fields[1], blob, f"{file}:{number}")
+
+
+def _names(patterns: str, name: str) -> bool:
+    if patterns.startswith("|1|"):
+        return _hashes(patterns, name)
+    if not any(character in patterns for character in "*?!,"):
+        return patterns.lower() == name
+    words = [word.lower() for word in patterns.split(",") if word]
+    if any(word.startswith("!") and _fits(word[1:], name) for word in words):
+        return False
+    return any(_fits(word, name) for word in words)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    # The brackets of [host]:port are no character class here, as they would be for fnmatch.
+    return re.fullmatch(translate(pattern.replace("[", "[[]")), name) is not None
+
+
+def _hashes(field: str, name: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part) for part in field.split("|")[2:4])
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
+
+
+def judge(lines: Iterable[KnownKey], blob: bytes) -> Verdict:
+    """Decide what the lines about a server say of the key that it shows."""
+    lines = list(lines)
+    if any(line.marker == "@revoked" and line.blob == blob for line in lines):
+        return Verdict.REVOKED
+    keys = [line.blob for line in lines if not line.marker]
+    if blob in keys:
+        return Verdict.KNOWN
+    return Verdict.CHANGED if keys else Verdict.UNKNOWN
+
+
+def fingerprint(blob: bytes) -> str:
+    """Give the fingerprint as ssh-keygen -l prints it."""
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
+
+
+def remember(file: str, name: str, kind: str, blob: bytes) -> None:
+    """Append a key to a known_hosts file, which is made (0600) if need be. Raises OSError."""
+    path = Path(file)
+    line = f"{name} {kind} {base64.b64encode(blob).decode()}\n"
+    with _append:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(size - 1, 0))
+            unfinished = stream.read(1) not in (b"", b"\n")
+            stream.write(("\n" if unfinished else "").encode() + line.encode())

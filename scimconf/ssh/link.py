@@ -1,0 +1,107 @@
+"""A command behind an SSH connection, as a Process."""
+
+from __future__ import annotations
+
+import select
+from contextlib import suppress
+from dataclasses import replace
+
+import paramiko  # type: ignore[import-untyped]
+
+from scimconf.errors import Unreachable
+from scimconf.ssh.foreign import harmless
+from scimconf.ssh.login import Login
+from scimconf.ssh.options import Credentials, Options
+from scimconf.ssh.process import Exchange
+from scimconf.ssh.route import Route
+from scimconf.ssh.transport import Transport, hang_up, shake_hands, watch
+
+_CHUNK = 1 << 20
+_MOST_TURN = 1 << 24
+_GONE = (OSError, EOFError, paramiko.SSHException)
+
+
+def run(line: str, route: Route, credentials: Credentials, options: Options) -> SshProcess:
+    """Connect, check the server's key, log in and start a command.
+
+    Raises Unreachable, with the reason and what to do.
+    """
+    if options.known_hosts is not None:
+        route = replace(route, known_hosts=options.known_hosts)
+    transport = shake_hands(route, options)
+    try:
+        # From here on the server is known, and may see secrets.
+        with watch(transport.sock, 2 * route.timeout):
+            Login(transport, route).run(credentials)
+        with watch(transport.sock, route.timeout):
+            return SshProcess(transport, _start(transport, route, line))
+    except BaseException:
+        hang_up(transport)
+        raise
+
+
+def _start(transport: Transport, route: Route, line: str) -> paramiko.Channel:
+    try:
+        channel = transport.open_session()
+    except _GONE as error:
+        raise Unreachable(
+            "connect",
+            f"the server lets {route.user} in, but opens no session"
+            f"{_reason(getattr(error, 'text', '') or str(error))}",
+            "MaxSessions 0, or a key that is for port forwarding only?",
+        ) from error
+    try:
+        channel.exec_command(line)
+    except _GONE as error:
+        raise Unreachable(
+            "connect",
+            f"the server lets {route.user} in, but runs no command{_reason(str(error))}",
+            "is the account restricted (a restricted key, ForceCommand, nologin)?",
+        ) from error
+    return channel
+
+
+def _reason(text: str) -> str:
+    said = harmless(text, 150)
+    return f": {said}" if said else ""
+
+
+class SshProcess:
+    """A channel with a command on it, and the connection that is there for nothing else."""
+
+    def __init__(self, transport: Transport, channel: paramiko.Channel) -> None:
+        self._transport = transport
+        self._channel = channel
+        self._poll = select.poll()
+        self._poll.register(channel.fileno(), select.POLLIN)
+
+    def exchange(self, outgoing: bytes, seconds: float) -> Exchange:
+        """See Process."""
+        channel = self._channel
+        self._transport.sock.allowance = _MOST_TURN
+        sent = 0
+        if outgoing and channel.send_ready():
+            # A closed channel takes nothing; what it says, or its end, tells why. And a server
+            # that reads nothing would keep us in here.
+            with suppress(*_GONE), watch(self._transport.sock, seconds):
+                sent = channel.send(outgoing)
+        if not sent:
+            # Nothing wakes us when the server takes more: look again soon.
+            self._poll.poll(1000 * (min(seconds, 0.05) if outgoing else seconds))
+        ended = bool(channel.closed or channel.eof_received)
+        out = channel.recv(_CHUNK) if channel.recv_ready() else b""
+        err = channel.recv_stderr(_CHUNK) if channel.recv_stderr_ready() else b""
+        return Exchange(sent, out, err, ended and not out and not err)
+
+    def exit_status(self) -> int | None:
+        """See Process."""
+        if not self._channel.status_event.wait(2) or not self._transport.is_active():
+            return None
+        status: int = self._channel.recv_exit_status()
+        return status
+
+    def close(self, *, at_work: bool) -> None:
+        """See Process. Either way the far end sees the end of its stdin, and nothing else."""
+        with suppress(*_GONE), watch(self._transport.sock, 2):
+            self._channel.close()
+        hang_up(self._transport)

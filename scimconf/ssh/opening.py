@@ -1,0 +1,127 @@
+"""From the command to the agent's ready line: what to send when, and what went wrong. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from scimconf.errors import HostError
+from scimconf.ssh import become
+from scimconf.ssh.foreign import harmless
+
+OLDEST_PYTHON = (3, 8)
+_MOST_CHATTER = 1 << 20
+_MOST_STDERR = 1 << 16
+
+
+class Move(Enum):
+    """What the controller does next."""
+
+    WAIT = "wait"
+    SEND_PASSWORD = "send password"  # noqa: S105
+    SEND_PROGRAM = "send program"
+
+
+class Opening:
+    """Listens to a command that is starting, and decides (DESIGN.md, "sudo").
+
+    Nothing may be sent before stderr shows sudo's prompt (then the password, once) or stdout
+    shows the ready line (then the program): otherwise a wrong password makes sudo take the
+    program for the next two attempts, and without a prompt the agent would read the password.
+    """
+
+    def __init__(
+        self, nonce: str, sudo_marker: str | None, *, has_password: bool, login: str, user: str
+    ) -> None:
+        self._ready = re.compile(rb"%s (?:ready (\d+)\.(\d+)\.(\d+)|none)\r?\n" % nonce.encode())
+        self._marker = sudo_marker.encode() if sudo_marker else None
+        self._has_password = has_password
+        self._password_sent = False
+        self._login = login
+        self._user = user
+        self._out = b""
+        self._err = b""
+        self.rest = b""
+        """What stood on stdout behind the ready line."""
+
+    def feed(self, out: bytes, err: bytes) -> Move:
+        """Take what came and give the next move. Raises HostError when it cannot go on."""
+        self._out += out
+        self._err = (self._err + err)[-_MOST_STDERR:]
+        found = self._ready.search(self._out)
+        if found:
+            self.rest = self._out[found.end() :]
+            self._check_python(found)
+            return Move.SEND_PROGRAM
+        if len(self._out) > _MOST_CHATTER:
+            raise HostError(
+                "start",
+                "the server sent over 1 MiB before the agent's first line: "
+                f"{harmless(self._out, 120)}",
+                f"does the shell profile of {self._login} print without end?",
+            )
+        return self._answer_sudo()
+
+    def _answer_sudo(self) -> Move:
+        prompts = self._err.count(self._marker) if self._marker else 0
+        if prompts == 0 or (prompts == 1 and self._password_sent):
+            return Move.WAIT
+        if prompts > 1:
+            raise become.wrong_password(self._login)
+        if not self._has_password:
+            raise become.no_password(self._login, self._user)
+        self._password_sent = True
+        return Move.SEND_PASSWORD
+
+    def _check_python(self, found: re.Match[bytes]) -> None:
+        if found[1] is None:
+            raise HostError(
+                "start",
+                f"there is no python3 on the server for {self._user}",
+                "is zulip_deployment right? Else install python3 or set ansible_python_interpreter",
+            )
+        version = tuple(int(found[i]) for i in (1, 2, 3))
+        if version < OLDEST_PYTHON:
+            raise _too_old(".".join(map(str, version)))
+
+    def ended(self, status: int | None) -> HostError:
+        """Say why the command ended before the ready line; `status` is its exit code."""
+        complaint = self._complaint()
+        if "Unknown option: -I" in complaint:  # Python 2 ends here, before it runs anything
+            return _too_old("2")
+        if self._marker:
+            known = become.refusal(complaint, self._login, self._user)
+            if known:
+                return known
+        said = harmless(complaint or self._out)
+        return HostError(
+            "start",
+            f"the command ended before the agent was there (exit {status})"
+            + (f": {said}" if said else " and said nothing"),
+            f"can {self._login} run commands there? Try: ssh {self._login}@SERVER true",
+        )
+
+    def silent(self, seconds: float) -> HostError:
+        """Say that neither a prompt nor the ready line came in time."""
+        said = harmless(self._complaint() or self._out[-300:])
+        return HostError(
+            "start",
+            f"the agent was not there after {seconds:.0f} s"
+            + (f"; the last the server said: {said}" if said else ""),
+            "does the shell profile, or a password prompt that sudo words itself, wait there?"
+            if self._marker
+            else "does the shell profile wait for something?",
+        )
+
+    def _complaint(self) -> str:
+        err = self._err.replace(self._marker, b"") if self._marker else self._err
+        return err.decode("utf-8", "replace")
+
+
+def _too_old(version: str) -> HostError:
+    return HostError(
+        "start",
+        f"the Python on the server is {version}; scimconf's agent needs "
+        f"{'.'.join(map(str, OLDEST_PYTHON))} or newer",
+        "set ansible_python_interpreter to a newer one",
+    )

@@ -1,0 +1,31 @@
+"""What the caller settles for every conversation of a run: secrets, host keys, time limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scimconf.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The secrets of one server, opened by the caller (they may stand in vault values)."""
+
+    password: Secret | None = None
+    become_password: Secret | None = None
+    passphrase: Secret | None = None
+    """For the private key file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How careful, and how patient."""
+
+    host_key: Literal["strict", "accept-new"] = "strict"
+    """Whether a server that no known_hosts file names is refused or remembered. One whose key
+    has changed is always refused."""
+    known_hosts: tuple[str, ...] | None = None
+    """The known_hosts files; None: those of the SSH configuration. New keys go into the first."""
+    start_timeout: float = 60.0
+    """Seconds from the command to the agent's ready line; sudo may ask a slow directory."""

@@ -1,0 +1,36 @@
+"""What the agent's end is given to run, built once per process."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from functools import cache
+from importlib import import_module, resources
+
+_AGENT = "scimconf.agent"
+
+
+@cache
+def bootstrap() -> str:
+    """Give the bootstrap as one line of Python, fit for any login shell (see `command.quote`).
+
+    csh takes no newline inside quotes, so newlines travel as `|` and Python puts them back.
+    """
+    source = resources.files(_AGENT).joinpath("bootstrap.py").read_text(encoding="utf-8")
+    lines = [line for line in source.splitlines() if line and not line.startswith("#")]
+    return 'exec("""' + "|".join(lines) + '""".replace("|",chr(10)))'
+
+
+@cache
+def payload() -> bytes:
+    """Give the program as docs/agent.md says: a line with the length, then compressed JSON."""
+    modules: tuple[str, ...] = import_module(_AGENT).MODULES
+    folder = resources.files(_AGENT)
+    pairs = [(name, folder.joinpath(f"{name}.py").read_text(encoding="utf-8")) for name in modules]
+    return framed(pairs)
+
+
+def framed(pairs: list[tuple[str, str]]) -> bytes:
+    """Pack pairs of module name and source the way the bootstrap reads them."""
+    data = zlib.compress(json.dumps(pairs).encode(), 9)
+    return b"%d\n%s" % (len(data), data)

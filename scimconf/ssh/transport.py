@@ -1,0 +1,217 @@
+"""An SSH connection up to the point where the server is known: TCP, handshake, host key.
+
+paramiko's quirks of this stage are dealt with here. It waits for ever in some places and bounds
+what it takes from a server in none: `watch` and `Socket` see to both. Its Transport is a thread,
+closing it does not wait for that thread's end, and a handshake that fails leaves a timer thread
+behind for 15 s: `hang_up` ends both. Its log has no handler, so that Python would print it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar
+
+import paramiko  # type: ignore[import-untyped]
+from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped]
+
+from scimconf.errors import Unreachable
+from scimconf.ssh import host_key, known_hosts
+from scimconf.ssh.foreign import harmless
+from scimconf.ssh.options import Options
+from scimconf.ssh.route import Route
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+_MOST_HANDSHAKE = 1 << 20
+_SOCKET_OPTIONS = (
+    ("TCP_NODELAY", 1),
+    # A server that is gone without a word is noticed after a minute.
+    ("TCP_KEEPIDLE", 15),
+    ("TCP_KEEPINTVL", 15),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", 60_000),
+)
+
+# A word of paramiko's complaint, what it is about, and what SecurityOptions calls it.
+_KINDS = {
+    "kex": ("key exchange method", "kex"),
+    "host key": ("host key type", "key_types"),
+    "ciphers": ("cipher", "ciphers"),
+    "macs": ("MAC", "digests"),
+}
+_OFFERED = {
+    "kex": "kex_algo_list",
+    "key_types": "server_key_algo_list",
+    "ciphers": "server_encrypt_algo_list",
+    "digests": "server_mac_algo_list",
+}
+
+
+class Socket(socket.socket):
+    """A socket that acknowledges at once, and takes no more than it is allowed to.
+
+    Delayed acknowledgements cost 40 ms where both ends send small packets in turn; Linux falls
+    back to them after a while, so the option is set again after every read (tcp(7)).
+    """
+
+    allowance = _MOST_HANDSHAKE
+    """Bytes that may still come."""
+
+    def recv(self, *arguments: int) -> bytes:
+        """As socket.recv. Raises OSError beyond the allowance."""
+        data = super().recv(*arguments)
+        self.allowance -= len(data)
+        if self.allowance < 0:
+            raise OSError("it sends too much")
+        if hasattr(socket, "TCP_QUICKACK"):
+            with suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
+
+
+class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
+    """paramiko's, with curve25519 under its standard name, and a memory for what was offered."""
+
+    # RFC 8731: the same method as the name with @libssh.org, which some servers do not have.
+    _kex_info: ClassVar = {**paramiko.Transport._kex_info, "curve25519-sha256": KexCurve25519}
+    _preferred_kex: ClassVar = ("curve25519-sha256", *paramiko.Transport._preferred_kex)
+
+    def __init__(self, connection: Socket) -> None:
+        super().__init__(connection)
+        self.offered: dict[str, list[str]] = {}
+        """The server's algorithms by kind, named as in SecurityOptions."""
+
+    def _really_parse_kex_init(self, *arguments: Any, **options: Any) -> dict[str, list[str]]:
+        parsed: dict[str, list[str]] = super()._really_parse_kex_init(*arguments, **options)
+        self.offered = {kind: list(parsed[name]) for kind, name in _OFFERED.items()}
+        return parsed
+
+
+@contextmanager
+def watch(connection: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """Cut the connection if what is done inside takes longer; the event tells that it was."""
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def shake_hands(route: Route, options: Options) -> Transport:
+    """Connect and make sure that it is the server that we mean.
+
+    Raises Unreachable, with the reason and what to do.
+    """
+    connection = _connect(route)
+    transport = Transport(connection)
+    try:
+        lines = known_hosts.search(route.known_hosts, route.name)
+        security = transport.get_security_options()
+        security.key_types = host_key.preferred(lines, security.key_types)
+        transport.banner_timeout = transport.auth_timeout = route.timeout
+        with watch(connection, route.timeout) as late:
+            try:
+                transport.start_client()
+            except (paramiko.SSHException, EOFError, OSError) as error:
+                raise _failed(route, transport, error, late=late.is_set()) from error
+        key = transport.get_remote_server_key()
+        host_key.check(route, options, lines, key.get_name(), key.asbytes())
+    except BaseException:
+        hang_up(transport)
+        raise
+    return transport
+
+
+def hang_up(transport: Transport) -> None:
+    """Close a connection and wait until its threads are gone."""
+    with suppress(OSError):
+        transport.sock.shutdown(socket.SHUT_RDWR)
+    transport.packetizer.complete_handshake()
+    if transport.is_alive():
+        transport.join(5)
+    transport.close()
+    transport.sock.close()
+
+
+def _connect(route: Route) -> Socket:
+    where = f"{route.host} port {route.port}"
+    try:
+        plain = socket.create_connection((route.host, route.port), route.timeout)
+    except socket.gaierror as error:
+        raise Unreachable(
+            "connect",
+            f"the name {route.host} is not known ({error.strerror})",
+            "set ansible_host, or check the name servers of this machine",
+        ) from error
+    except TimeoutError as error:
+        raise Unreachable(
+            "connect",
+            f"{where} did not answer within {route.timeout:.0f} s",
+            "is it up, and does a firewall stand between?",
+        ) from error
+    except ConnectionRefusedError as error:
+        raise Unreachable(
+            "connect",
+            f"{where} refuses connections",
+            "does sshd run there, on this port (ansible_port)?",
+        ) from error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Unreachable("connect", f"cannot connect to {where}: {reason}") from error
+    connection = Socket(fileno=plain.detach())
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _SOCKET_OPTIONS:
+        if hasattr(socket, name):  # not every system has all of them
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return connection
+
+
+def _failed(route: Route, transport: Transport, error: Exception, *, late: bool) -> Unreachable:
+    where = f"{route.host} port {route.port}"
+    if late:
+        return Unreachable(
+            "connect",
+            f"{where} answers, but SSH was not there after {route.timeout:.0f} s",
+            "is it an SSH server, and not overloaded?",
+        )
+    if isinstance(error, paramiko.IncompatiblePeer):
+        return _nothing_in_common(where, transport, str(error))
+    if not transport.remote_version:
+        return Unreachable(
+            "connect",
+            f"{where} is no SSH server, or closed the connection: {harmless(str(error), 150)}",
+            "is the port right (ansible_port)? A busy sshd drops connections too (MaxStartups)",
+        )
+    return Unreachable(
+        "connect",
+        f"the SSH handshake with {where} failed: "
+        + (harmless(str(error), 150) or "it closed the connection"),
+    )
+
+
+def _nothing_in_common(where: str, transport: Transport, text: str) -> Unreachable:
+    kind, field = next(
+        (known for word, known in _KINDS.items() if word in text), ("protocol version", "")
+    )
+    ours = getattr(transport.get_security_options(), field, ())
+    theirs = ", ".join(transport.offered.get(field, []))
+    return Unreachable(
+        "connect",
+        f"{where} and scimconf have no {kind} in common; the server has: "
+        + (harmless(theirs, 200) or harmless(transport.remote_version, 80)),
+        f"let its sshd_config allow one of: {', '.join(ours)}" if ours else "",
+    )
