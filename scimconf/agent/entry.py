@@ -1,0 +1,135 @@
+"""One realm's entry of SCIM_CONFIG as data, as far as it is data: nothing is executed."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Dict, Iterator, Mapping, Optional, Tuple
+
+from scimconf.agent.layout import Item
+from scimconf.agent.names import mentions
+from scimconf.agent.source import Source
+
+TOKEN_KEY = "bearer_token"  # noqa: S105
+KNOWN_KEYS = frozenset(
+    {
+        TOKEN_KEY,
+        "scim_client_name",
+        "name_formatted_included",
+        "create_guests_without_streams",
+        "custom_profile_field_map",
+    }
+)
+"""What Zulip reads of an entry (zerver/lib/scim.py and zproject/default_settings.py)."""
+
+_CONFIG_MODULES = (("config", 1), ("zproject.config", 0))
+"""`from .config import get_secret`, as in Zulip's own settings.py, and its absolute form."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One realm. `unreadable` says why it is not data, and then line and column say where."""
+
+    realm: str
+    text: str = field(repr=False)
+    item: Item
+    line: int
+    column: int
+    values: Mapping[str, object] = field(repr=False)
+    """All but the token."""
+    token: Optional[str] = field(default=None, repr=False)
+    secret_name: Optional[str] = None
+    unreadable: str = ""
+
+
+class _NotData(Exception):  # noqa: N818
+    def __init__(self, what: str, node: ast.AST) -> None:
+        super().__init__(what)
+        self.node = node
+
+
+def read(source: Source, realm: str, key: ast.expr, value: ast.expr, item: Item) -> Entry:
+    """Read one entry; whatever is not data in it ends up in `unreadable`, without its text."""
+    text = source.text[item.start : item.end]
+    line, column = source.place(key)
+    try:
+        pairs = dict(_pairs(value))
+        token, secret_name = _token(source.tree, pairs.pop(TOKEN_KEY, None))
+        values = {name: literal(node) for name, node in pairs.items()}
+    except _NotData as error:
+        line, column = source.place(error.node)
+        return Entry(realm, text, item, line, column, {}, unreadable=str(error))
+    return Entry(realm, text, item, line, column, values, token, secret_name)
+
+
+def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
+    if not isinstance(value, ast.Dict):
+        raise _NotData("the entry is not a plain dict", value)
+    seen = set()
+    for key, child in zip(value.keys, value.values):  # noqa: B905
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+            raise _NotData("a key is not a plain string", key or child)
+        if key.value in seen:
+            raise _NotData("a key is given twice", key)
+        seen.add(key.value)
+        yield key.value, child
+
+
+def _token(tree: ast.Module, node: Optional[ast.expr]) -> Tuple[Optional[str], Optional[str]]:
+    """Give the token in clear, or the name of the secret that holds it."""
+    if node is None:
+        return None, None
+    if isinstance(node, ast.Call) and ast.dump(node.func) == _GET_SECRET and is_zulips(tree):
+        argument = node.args[0] if len(node.args) == 1 and not node.keywords else None
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            return None, argument.value
+    value = literal(node)
+    if value is not None and not isinstance(value, str):
+        raise _NotData(f"{TOKEN_KEY} is not a string", node)
+    return value or None, None
+
+
+_GET_SECRET = ast.dump(ast.parse("get_secret", mode="eval").body)
+
+
+def literal(node: ast.expr) -> object:
+    """Give the value of a literal that JSON knows too. Raises _NotData for all else."""
+    try:
+        return _jsonable(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise _NotData("a value is computed, not written out", node) from None
+
+
+def _jsonable(value: object) -> object:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _jsonable(item) for key, item in value.items()}
+    raise ValueError
+
+
+def imports(tree: ast.AST) -> Dict[int, ast.ImportFrom]:
+    """Give every import of Zulip's own get_secret, by the id of its nodes."""
+    return {
+        id(node): statement
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.ImportFrom)
+        and (statement.module, statement.level) in _CONFIG_MODULES
+        for alias in statement.names
+        if alias.name == "get_secret" and alias.asname in (None, "get_secret")
+        for node in (statement, alias)
+    }
+
+
+def foreign(tree: ast.Module) -> Optional[ast.AST]:
+    """Give a place that makes `get_secret` something else than Zulip's own; None: none does."""
+    own = imports(tree)
+    bound = (mention.node for mention in mentions(tree, "get_secret") if mention.binds)
+    return next((node for node in bound if id(node) not in own), None)
+
+
+def is_zulips(tree: ast.Module) -> bool:
+    """Say whether `get_secret` is Zulip's own in this file."""
+    return bool(imports(tree)) and foreign(tree) is None

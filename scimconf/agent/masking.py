@@ -1,0 +1,142 @@
+"""SCIM_CONFIG as it may leave the server for a plan: every token a mask, all else that may be a
+secret too.
+
+The result is Python again, and the editor of settings.py takes it, so a plan shows the diff that
+the same editor will make on the server.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+
+from scimconf.agent import names
+from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY
+from scimconf.agent.settings_file import BEGIN, END, IMPORT, NAME, Settings
+
+MASK = "<masked>"
+_MASKED = f'"{MASK}"'
+
+_QUOTED = re.compile(r"(\"|')(?:(?!\1).)+\1?")
+_LONG_WORD = re.compile(r"[^\s,;:]{16,}|[^\s,;:]*[0-9][^\s,;:]*")
+"""Words of a comment that may be a token: long, or with a digit and no shorter than six."""
+
+Piece = Tuple[int, int, str]
+"""From, to (offsets in the text of the file) and what to put there."""
+
+
+def token_mask(realm: str, length: int, short: str) -> str:
+    """Give what stands for a token wherever people read."""
+    return f"<token {realm or '(root)'}, {length} characters, fingerprint {short}...>"
+
+
+def value(key: str, found: object) -> object:
+    """Give the value of an entry's key as it may be shown: strings only under keys we know."""
+    if key in KNOWN_KEYS or found is None or isinstance(found, (bool, int, float)):
+        return found
+    return MASK
+
+
+def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
+    """Give the text of the block, masked; None where there is none.
+
+    `masks` holds, by realm, the `token_mask` of each token in clear.
+    """
+    if settings.block is None:
+        return None
+    pieces: List[Piece] = [*_values(settings, masks), *_comments(settings)]
+    text, start, end = settings.source.text, settings.block.start, settings.block.end
+    shown = []
+    for first, last, instead in sorted(pieces):
+        shown += [text[start:first], instead]
+        start = last
+    result = "".join([*shown, text[start:end]]).replace("\r\n", "\n").replace("\r", "\n")
+    for token in tokens(settings).values():
+        # A token that stands twice, as a client's name for one; not a word that stands everywhere.
+        result = result.replace(token, MASK) if len(token) >= 8 else result
+    return result
+
+
+def _values(settings: Settings, masks: Mapping[str, str]) -> Iterator[Piece]:
+    src = settings.source
+    assert settings.block
+    display = names.assigned(settings.block.statement, NAME)
+    assert isinstance(display, ast.Dict)
+    for realm, node in zip(settings.entries, display.values):  # noqa: B905
+        for hidden, instead in _hidden(node, masks.get(realm, MASK)):
+            yield (*src.span(hidden), instead)
+
+
+def _hidden(entry: ast.expr, mask: str) -> Iterator[Tuple[ast.expr, str]]:
+    """Give the parts of an entry that must not be seen, and what stands for them."""
+    if not isinstance(entry, ast.Dict) or not all(_is_text(key) for key in entry.keys):
+        yield entry, _MASKED
+        return
+    for key, child in zip(entry.keys, entry.values):  # noqa: B905
+        name = ast.literal_eval(key) if key else ""
+        if name == TOKEN_KEY:
+            if not _is_reference(child):
+                yield child, _quoted(mask) if _is_text(child) else _MASKED
+        elif not (_is_plain(child) or (name in KNOWN_KEYS and _is_readable(child))):
+            yield child, _MASKED
+
+
+def _is_text(node: Optional[ast.expr]) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (
+        node.value is None or isinstance(node.value, (bool, int, float))
+    )
+
+
+def _is_reference(node: ast.expr) -> bool:
+    return ast.dump(node).startswith("Call(func=Name(id='get_secret'") and all(
+        isinstance(child, (ast.Call, ast.Name, ast.Load)) or _is_text(child)  # type: ignore[arg-type]
+        for child in ast.walk(node)
+    )
+
+
+def _is_readable(node: ast.expr) -> bool:
+    """Whether a value under a known key is text, or the map of text that one of them takes."""
+    if isinstance(node, ast.Dict):
+        return all(_is_text(child) for child in [*node.keys, *node.values])
+    return _is_text(node)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _comments(settings: Settings) -> Iterator[Piece]:
+    """Give the comments within the block, long words masked; our own lines stay."""
+    src, block = settings.source, settings.block
+    assert block
+    where = block.span
+    lines = src.text[where[0] : where[1]].replace("\r\n", "\n").replace("\r", "\n")
+    first_line = sum(1 for start in src.starts if start <= where[0])
+    for token in tokenize.generate_tokens(io.StringIO(lines).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        line, column = token.start
+        start = column + (where[0] if line == 1 else src.starts[first_line + line - 2])
+        yield start, start + len(token.string), comment(token.string)
+
+
+def comment(text: str) -> str:
+    """Give a comment with all that may be a token masked: quoted text, long words, numbers."""
+    if text in (BEGIN, END) or IMPORT.endswith(text):
+        return text
+    return _LONG_WORD.sub(
+        lambda word: MASK if len(word.group()) >= 6 and word.group() != MASK else word.group(),
+        _QUOTED.sub(_MASKED, text),
+    )
+
+
+def tokens(settings: Settings) -> Dict[str, str]:
+    """Give every token that stands in clear, by realm."""
+    return {realm: found.token for realm, found in settings.entries.items() if found.token}

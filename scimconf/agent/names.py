@@ -1,0 +1,104 @@
+"""Who touches a name in a Python file: what can be told from its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from typing import Iterator, List, NamedTuple, Optional
+
+_DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "eval", "__dict__", "modules"})
+"""What can set a name without spelling it (`modules`: sys.modules)."""
+
+_DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+class Mention(NamedTuple):
+    """One place where a name is spelt."""
+
+    node: ast.AST
+    binds: bool
+    """Whether the name gets, or loses, a value here."""
+
+
+def mentions(tree: ast.AST, name: str) -> List[Mention]:
+    """Give every place that spells `name` as a name: also in import, global, del, def, keyword
+    arguments, attributes and patterns, and as a string that is nothing but the name (but for a
+    lone string that is a statement: that is a comment).
+    """
+    found = []
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        binds = _binds(node, name)
+        if binds is None and id(node) not in prose and _literal(node) == name:
+            binds = True
+        if binds is not None:
+            found.append(Mention(_placed(tree, node), binds))
+    return found
+
+
+def _binds(node: ast.AST, name: str) -> Optional[bool]:
+    """Say whether a node binds (True) or reads (False) the name; None: it does not spell it."""
+    if isinstance(node, ast.Name):
+        return None if node.id != name else not isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.Attribute):
+        return None if node.attr != name else not isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.alias):
+        return True if name == (node.asname or node.name.split(".")[0]) else None
+    if isinstance(node, (ast.Global, ast.Nonlocal)):
+        return True if name in node.names else None
+    # Definitions, handlers, arguments, keyword arguments, and the patterns of Python 3.10.
+    spelt = (vars(node).get(field) for field in ("name", "arg", "rest"))
+    return True if name in spelt else None
+
+
+def _literal(node: ast.AST) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def _placed(tree: ast.AST, node: ast.AST) -> ast.AST:
+    """Give the node, or, where it has no place of its own (alias before 3.10), its parent."""
+    if hasattr(node, "lineno"):
+        return node
+    return next(parent for parent in ast.walk(tree) if node in ast.iter_child_nodes(parent))
+
+
+def binding(tree: ast.Module, name: str) -> Optional[ast.expr]:
+    """Give the value of the one plain top-level assignment to `name`.
+
+    None where there is none, more than one, or where anything else binds the name.
+    """
+    bound = [mention.node for mention in mentions(tree, name) if mention.binds]
+    values = [value for statement in tree.body for value in [assigned(statement, name)] if value]
+    return values[0] if len(bound) == len(values) == 1 else None
+
+
+def assigned(statement: ast.stmt, name: str) -> Optional[ast.expr]:
+    """Give the value of `name = value` or `name: annotation = value`; None for anything else."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    elif isinstance(statement, ast.AnnAssign) and statement.simple:
+        target = statement.target
+    else:
+        return None
+    return statement.value if isinstance(target, ast.Name) and target.id == name else None
+
+
+def dynamic(tree: ast.Module, after: ast.stmt) -> Optional[ast.AST]:
+    """Give a place that may rebind any name once `after` has run: `import *`, exec, globals()...
+
+    What runs before it does not matter, nor do function bodies where nothing follows it.
+    """
+    following = tree.body[tree.body.index(after) + 1 :]
+    if not following:
+        return None
+    later = [node for statement in following for node in ast.walk(statement)]
+    deferred = [
+        node for outer in ast.walk(tree) if isinstance(outer, _DEFERRED) for node in ast.walk(outer)
+    ]
+    return next((found for node in (*later, *deferred) for found in _rebinding(node)), None)
+
+
+def _rebinding(node: ast.AST) -> Iterator[ast.AST]:
+    spelt = getattr(node, "id", None) or getattr(node, "attr", None)
+    star = isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+    if spelt in _DYNAMIC or star:
+        yield node

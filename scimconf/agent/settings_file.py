@@ -1,0 +1,279 @@
+"""Zulip's settings.py, read and edited without executing it, byte for byte outside SCIM_CONFIG.
+
+One plain top-level assignment of a dict with constant keys can be edited, or none at all: then a
+marked block is appended. Whatever else touches SCIM_CONFIG is refused with its place. Each result
+is parsed again and compared with what was wanted before anybody gets it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, NoReturn, Optional, Tuple
+
+from scimconf.agent import entry as entries_of
+from scimconf.agent import layout, names, source
+from scimconf.agent.entry import Entry
+from scimconf.agent.layout import INDENT, Layout
+from scimconf.agent.source import Source
+from scimconf.agent.trouble import Refusal
+
+NAME = "SCIM_CONFIG"
+BEGIN = "# SCIM_CONFIG is managed by scimconf: change its inventory, not these lines."
+END = "# End of SCIM_CONFIG, managed by scimconf."
+IMPORT = "from zproject.config import get_secret  # for SCIM_CONFIG, added by scimconf"
+"""Where a settings.py first made on Zulip 4.x lacks `from .config import get_secret`."""
+
+_NEWLINE = r"(?:\r\n|\r|\n)"
+_HEAD = re.compile(
+    rf"(?:\A|(?<=[\r\n])){re.escape(BEGIN)}{_NEWLINE}(?:{re.escape(IMPORT)}{_NEWLINE})?\Z"
+)
+_TAIL = re.compile(rf"{_NEWLINE}{re.escape(END)}(?=[\r\n]|\Z)")
+_IMPORT_LINE = re.compile(rf"(?:\A|(?<=[\r\n])){re.escape(IMPORT)}{_NEWLINE}\Z")
+_SEPARATOR = re.compile(rf"(?<=[\r\n]){_NEWLINE}\Z")
+_SEPARATORS = re.compile(rf"{_NEWLINE}{_NEWLINE}\Z")
+
+
+@dataclass(frozen=True)
+class Block:
+    """The assignment. `start` to `end` takes in the comment lines that mark it as ours."""
+
+    statement: ast.stmt
+    layout: Layout
+    span: Tuple[int, int]
+    start: int
+    end: int
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a settings.py says, as far as it can be proved from its text."""
+
+    source: Source = field(repr=False)
+    block: Optional[Block]
+    entries: Mapping[str, Entry]
+    """By realm, in the order of the file."""
+    external_host: Optional[str]
+    realm_hosts: Mapping[str, str]
+
+    @property
+    def block_text(self) -> Optional[str]:
+        """The block in clear; see `masking` for what may be shown."""
+        return self.source.text[self.block.start : self.block.end] if self.block else None
+
+
+# --- read -------------------------------------------------------------------------------------
+
+
+def read(data: bytes) -> Settings:
+    """Read a settings.py. Raises Refusal where it is not Python or SCIM_CONFIG is not plain."""
+    src = source.read(data)
+    statement = _statement(src)
+    block = None
+    entries: Dict[str, Entry] = {}
+    if statement:
+        display = _display(src, statement)
+        where = layout.layout(src, display)
+        block = _block(src, statement, where)
+        for key, value, item in zip(display.keys, display.values, where.items):  # noqa: B905
+            realm = ast.literal_eval(key) if key else ""
+            if realm in entries:
+                _refuse(src, key, f"{NAME} names a realm twice")
+            entries[realm] = entries_of.read(src, realm, key or value, value, item)
+    return Settings(src, block, entries, _external_host(src.tree), _realm_hosts(src.tree))
+
+
+def _statement(src: Source) -> Optional[ast.stmt]:
+    """Give the one assignment, or None where the file does not touch SCIM_CONFIG at all."""
+    assignments = [node for node in src.tree.body if names.assigned(node, NAME)]
+    if len(assignments) > 1:
+        _refuse(src, assignments[1], f"{NAME} is assigned more than once")
+    own = {id(node) for node in _targets(assignments)}
+    for mention in names.mentions(src.tree, NAME):
+        if id(mention.node) not in own:
+            what = "assigned or changed" if mention.binds else "used"
+            _refuse(
+                src, mention.node, f"{NAME} is {what} here, not in one plain top-level assignment"
+            )
+    if not assignments:
+        return None
+    rebinding = names.dynamic(src.tree, assignments[0])
+    if rebinding:
+        _refuse(src, rebinding, f"this may change {NAME} after its assignment")
+    return assignments[0]
+
+
+def _targets(assignments: List[ast.stmt]) -> List[ast.expr]:
+    return [
+        target
+        for statement in assignments
+        for target in (
+            statement.targets
+            if isinstance(statement, ast.Assign)
+            else [statement.target]
+            if isinstance(statement, ast.AnnAssign)
+            else []
+        )
+    ]
+
+
+def _display(src: Source, statement: ast.stmt) -> ast.Dict:
+    value = names.assigned(statement, NAME)
+    if not isinstance(value, ast.Dict):
+        _refuse(src, value or statement, f"{NAME} is computed, not a plain dict")
+    for key, child in zip(value.keys, value.values):  # noqa: B905
+        if key is None:
+            _refuse(src, child, f"{NAME} takes in another dict with **")
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+            _refuse(src, key, f"a realm of {NAME} is not a plain string")
+    return value
+
+
+def _block(src: Source, statement: ast.stmt, where: Layout) -> Block:
+    start, end = span = src.span(statement)
+    head = _HEAD.search(src.text[:start])
+    tail = _TAIL.match(src.text, end)
+    if head and tail:
+        return Block(statement, where, span, head.start(), tail.end(), ours=True)
+    return Block(statement, where, span, start, end, ours=False)
+
+
+def _external_host(tree: ast.Module) -> Optional[str]:
+    value = names.binding(tree, "EXTERNAL_HOST")
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
+def _realm_hosts(tree: ast.Module) -> Mapping[str, str]:
+    try:
+        hosts = ast.literal_eval(names.binding(tree, "REALM_HOSTS") or "{}")
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return {}
+    pairs = hosts.items() if isinstance(hosts, dict) else ()
+    return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
+
+
+def _refuse(src: Source, node: Optional[ast.AST], message: str) -> NoReturn:
+    raise Refusal(message, *(src.place(node) if node else (1, 1)))
+
+
+# --- edit -------------------------------------------------------------------------------------
+
+
+def edit(data: bytes, entries: Mapping[str, Optional[str]], imported: bool = False) -> bytes:
+    """Give the file with the entries set, added after the last one, or (None) removed.
+
+    An entry is `"realm": value` as docs/agent.md has it. `imported` says that get_secret is known
+    to be Zulip's own though `data` (a block alone) does not show it. Raises Refusal.
+    """
+    before = after = read(data)
+    present = {realm: text for realm, text in entries.items() if text is not None}
+    for realm, text in present.items():
+        after = read(_with(after, realm, text))
+    for realm in entries:
+        if realm not in present and realm in after.entries:
+            after = read(_without(after, realm))
+    if after is before or after.source.data == data:
+        return data
+    if not imported and any("get_secret" in text for text in present.values()):
+        after = read(_with_import(after))
+    else:
+        after = read(_without_import(after))
+    _prove(before, after, entries)
+    return after.source.data
+
+
+def _with(settings: Settings, realm: str, text: str) -> bytes:
+    src, block = settings.source, settings.block
+    if block is None:
+        return src.encode(src.text + _appended(src, text))
+    newline = src.newline(block.layout.closing)
+    text = text.replace("\n", newline)
+    if realm in settings.entries:
+        return src.encode(layout.replaced(src.text, settings.entries[realm].item, text))
+    return src.encode(layout.added(src.text, block.layout, text, newline))
+
+
+def _appended(src: Source, text: str) -> str:
+    """Give a new block, one blank line away; without a final line end where the file has none."""
+    newline = src.newline(len(src.text))
+    lines = (BEGIN, f"{NAME} = {{", INDENT + text, "}", END)
+    block = "\n".join(lines).replace("\n", newline)
+    if not src.text:
+        return block + newline
+    if src.text.endswith(("\r", "\n")):
+        return newline + block + newline
+    return newline + newline + block
+
+
+def _without(settings: Settings, realm: str) -> bytes:
+    src, block = settings.source, settings.block
+    assert block
+    if block.ours and len(settings.entries) == 1:
+        return src.encode(_without_block(src.text, block.start, block.end))
+    index = list(settings.entries).index(realm)
+    return src.encode(layout.removed(src.text, block.layout, index))
+
+
+def _without_block(text: str, start: int, end: int) -> str:
+    """Take out what `_appended` put in."""
+    head, tail = text[:start], text[end:]
+    if not tail:
+        return _SEPARATORS.sub("", head)
+    return _SEPARATOR.sub("", head) + re.sub(rf"\A{_NEWLINE}", "", tail)
+
+
+def _with_import(settings: Settings) -> bytes:
+    src, block = settings.source, settings.block
+    assert block
+    other = entries_of.foreign(src.tree)
+    if other:
+        _refuse(src, other, "get_secret is something else than Zulip's own here")
+    earlier = src.tree.body[: src.tree.body.index(block.statement)]
+    known = entries_of.imports(src.tree)
+    if any(id(statement) in known for statement in earlier):
+        return src.data
+    start = block.span[0]
+    if src.text[:start] and not src.text[:start].endswith(("\r", "\n")):
+        _refuse(
+            src, block.statement, f"get_secret is not imported, and {NAME} starts within a line"
+        )
+    line = IMPORT + src.newline(start)
+    return src.encode(src.text[:start] + line + src.text[start:])
+
+
+def _without_import(settings: Settings) -> bytes:
+    src, block = settings.source, settings.block
+    own = _IMPORT_LINE.search(src.text[: block.span[0]]) if block else None
+    if not own or len(names.mentions(src.tree, "get_secret")) > 1:
+        return src.data
+    return src.encode(src.text[: own.start()] + src.text[own.end() :])
+
+
+# --- prove ------------------------------------------------------------------------------------
+
+
+def _prove(before: Settings, after: Settings, wanted: Mapping[str, Optional[str]]) -> None:
+    texts = {realm: found.text for realm, found in before.entries.items()}
+    for realm, text in wanted.items():
+        if text is None:
+            texts.pop(realm, None)
+        else:
+            texts[realm] = text
+    found = {realm: each.text for realm, each in after.entries.items()}
+    if _plain(texts) != _plain(found) or _others(before) != _others(after):
+        raise Refusal("the edit cannot be proved to change what was meant and nothing else")
+
+
+def _plain(texts: Mapping[str, str]) -> Dict[str, str]:
+    return {realm: re.sub(_NEWLINE, "\n", text) for realm, text in texts.items()}
+
+
+def _others(settings: Settings) -> List[str]:
+    """Give the source of every other top-level statement but the import that is ours."""
+    src, block = settings.source, settings.block
+    own = block.statement if block else None
+    spans = (src.span(statement) for statement in src.tree.body if statement is not own)
+    texts = (src.text[start:end] for start, end in spans)
+    return [text for text in texts if text != IMPORT.split("  #")[0]]

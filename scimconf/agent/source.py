@@ -1,0 +1,123 @@
+"""Python source as bytes, text and syntax tree at once, and the way from one to the other.
+
+`ast` counts columns in UTF-8 bytes of the *decoded* line: with a byte order mark or a latin-1
+cookie they are not offsets into the file. Lines end at CR LF, CR or LF and nowhere else; a form
+feed or U+2028 ends none (Python reference, 2.1.2).
+"""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import io
+import re
+import tokenize
+import warnings
+from dataclasses import dataclass
+from typing import Tuple
+
+from scimconf.agent.trouble import Refusal
+
+LIMIT = 4 * 1024 * 1024
+"""Bytes; Zulip's own settings.py has some 40,000."""
+
+_END = re.compile(r"\r\n|\r|\n")
+_BYTE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Python file, taken apart. `text` is without the byte order mark."""
+
+    data: bytes
+    text: str
+    encoding: str
+    tree: ast.Module
+    starts: Tuple[int, ...]
+    """The offset in `text` of every line's first character."""
+
+    def offset(self, line: int, utf8_column: int) -> int:
+        """Give the offset in `text` of what `ast` calls (lineno, col_offset)."""
+        start = self.starts[line - 1]
+        end = self.starts[line] if line < len(self.starts) else len(self.text)
+        return start + len(self.text[start:end].encode()[:utf8_column].decode())
+
+    def span(self, node: ast.AST) -> Tuple[int, int]:
+        """Give where a node begins and ends in `text`."""
+        where = vars(node)
+        return (
+            self.offset(where["lineno"], where["col_offset"]),
+            self.offset(where["end_lineno"], where["end_col_offset"]),
+        )
+
+    def place(self, node: ast.AST) -> Tuple[int, int]:
+        """Give line and column of a node, in characters, from 1."""
+        line = vars(node)["lineno"]
+        return line, self.span(node)[0] - self.starts[line - 1] + 1
+
+    def encode(self, text: str) -> bytes:
+        """Give the bytes of a changed text, as this file is encoded.
+
+        Raises Refusal where the encoding lacks a character.
+        """
+        mark = codecs.BOM_UTF8 if self.data.startswith(codecs.BOM_UTF8) else b""
+        try:
+            return mark + text.encode(self.encoding)
+        except UnicodeError:
+            raise Refusal(
+                f"the file is encoded as {self.encoding}, which lacks a character"
+            ) from None
+
+    def newline(self, offset: int) -> str:
+        """Give the line end to write at `offset`: that of the line before it, else the first."""
+        found = ""
+        for match in _END.finditer(self.text):
+            if found and match.end() > offset:
+                break
+            found = match.group()
+        return found or "\n"
+
+
+def read(data: bytes) -> Source:
+    """Take a Python file apart. Raises Refusal where Python itself would not read it."""
+    if len(data) > LIMIT:
+        raise Refusal(f"larger than {LIMIT} bytes")
+    text, encoding = _decode(data)
+    starts = (0, *(match.end() for match in _END.finditer(text)))
+    source = Source(data, text, encoding, _parse(data), starts)
+    if source.encode(text) != data:
+        raise Refusal(f"does not survive being decoded and encoded as {encoding}")
+    return source
+
+
+def lines(text: str) -> Tuple[str, ...]:
+    """Give the lines of a text with their ends, as Python counts them."""
+    return tuple(io.StringIO(text, newline=""))
+
+
+def _decode(data: bytes) -> Tuple[str, str]:
+    try:
+        # A cookie counts in the first two lines only, and a lone CR ends a line too.
+        first_lines = iter(match.group() for match in _BYTE_LINE.finditer(data))
+        encoding, _ = tokenize.detect_encoding(lambda: next(first_lines, b""))
+        encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+        start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+        return data[start:].decode(encoding), encoding
+    except SyntaxError as error:
+        raise Refusal(f"not Python: {error.msg}", 1, 1) from None
+    except (UnicodeError, LookupError):
+        raise Refusal("cannot be decoded: neither UTF-8 nor as a coding line says") from None
+
+
+def _parse(data: bytes) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an admin's invalid escape is not our concern
+            return ast.parse(data)
+    except SyntaxError as error:
+        # error.msg of an old parser can quote a name, never a string's content.
+        raise Refusal(f"not Python: {error.msg}", error.lineno or 1, error.offset or 1) from None
+    except ValueError:
+        raise Refusal("not Python: it holds null bytes") from None
+    except (RecursionError, MemoryError):
+        raise Refusal("not Python that can be parsed: nested too deeply") from None
