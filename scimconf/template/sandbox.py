@@ -1,0 +1,232 @@
+"""The sandbox for expressions that strangers may have written.
+
+An inventory can come from a merge request, so an expression is bounded in memory and time, not
+only in reach: what it may be made of (`_NODES`), which methods it may call (`_METHODS`), how much
+it may give (`_Budget`), and what the filters take (filters.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import cache, lru_cache
+from itertools import islice
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.runtime import Context, LoopContext, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from scimconf.errors import UsageError
+from scimconf.model import VaultValue
+from scimconf.secret import Secret
+from scimconf.template.filters import FILTERS, MAX_LENGTH, LimitError
+
+if TYPE_CHECKING:
+    from scimconf.template.variables import Variables
+
+MAX_SOURCE = 4096
+"""Characters of one variable's text that is taken for a template."""
+MAX_RANGE = 1000
+"""Numbers that `range` gives."""
+MAX_RESULT = 1024 * 1024
+"""Items and characters that all of a result may hold."""
+
+Template = Callable[["Variables"], object]
+
+_HOST = " host"
+"""Where a context keeps the host's Variables: no template can write this name."""
+
+_TOO_LONG = f"the template makes more than {MAX_LENGTH} characters"
+
+_NODES = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Const,
+    nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Filter, nodes.Test,
+    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.List,
+    nodes.Dict, nodes.Pair, nodes.Tuple, nodes.Call, nodes.Keyword, nodes.Add, nodes.Sub,
+    nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.Concat,
+)  # fmt: skip
+"""What an expression may be made of; `set`, macros and `**` could grow without bounds."""
+
+_STR_METHODS = """
+capitalize count endswith find index isalpha isdigit islower isupper lower lstrip partition
+removeprefix removesuffix rpartition rsplit rstrip split splitlines startswith strip title upper
+"""
+_LOOP_ATTRIBUTES = "first index index0 last length revindex revindex0"
+_METHODS: tuple[tuple[type, frozenset[str]], ...] = (
+    (str, frozenset(_STR_METHODS.split())),
+    (dict, frozenset(("get", "items", "keys", "values"))),
+    (LoopContext, frozenset(_LOOP_ATTRIBUTES.split())),
+)
+
+_ONLY_ANSIBLE = {
+    **dict.fromkeys(("lookup", "query", "q"), "lookups are not supported: write the value down"),
+    "hostvars": "hostvars is not supported: only the host's own variables can be used",
+}
+
+
+@lru_cache(maxsize=512)
+def compiled(source: str) -> Template:
+    """Give a function from a host's Variables to what `source` makes of them.
+
+    Compiled once, since many hosts share one text. Both steps raise UsageError.
+    """
+    try:
+        template = _compile(source)
+    except (TemplateError, LimitError) as error:
+        raise UsageError(f"the template is wrong: {error}") from None
+    except RecursionError:
+        raise UsageError("the template is nested too deeply") from None
+
+    def render(variables: Variables) -> object:
+        try:
+            return _Budget().data(template.render({_HOST: variables}))
+        except (TemplateError, LimitError) as error:
+            raise UsageError(f"the template fails: {error}") from None
+        except RecursionError:
+            raise UsageError("the template is nested too deeply") from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # The text of these may quote a value.
+            raise UsageError(f"the template fails: {type(error).__name__}") from None
+
+    return render
+
+
+def _compile(source: str) -> Any:
+    if len(source) > MAX_SOURCE:
+        raise LimitError(f"it has more than {MAX_SOURCE} characters")
+    sandbox = _sandbox()
+    source = _keep_backslashes(sandbox, source)
+    for node in sandbox.parse(source).find_all(nodes.Node):
+        if not isinstance(node, _NODES):
+            raise SecurityError(f"{type(node).__name__} is not supported in inventory variables")
+        if isinstance(node, nodes.For) and (node.recursive or any(node.find_all(nodes.For))):
+            raise SecurityError("a `for` in a `for` is not supported in inventory variables")
+    return sandbox.from_string(source)
+
+
+def _keep_backslashes(sandbox: _Sandbox, source: str) -> str:
+    """Double the backslashes in texts of expressions, as ansible's _escape_backslashes does.
+
+    So that regex_replace('^(.*)\\.com$', '\\1') is written once, not twice, in YAML.
+    """
+    if "\\" not in source:
+        return source
+    return "".join(
+        text.replace("\\", "\\\\") if kind == "string" else text
+        for _, kind, text in sandbox.lex(source)
+    )
+
+
+class _Missing(StrictUndefined):
+    """A name that is not there, with a better word for those that only Ansible has."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        known = _ONLY_ANSIBLE.get(str(self._undefined_name))
+        return known or super()._undefined_message
+
+
+class _Context(Context):
+    """Looks names up among the host's variables, which are expanded only now."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        variables: Variables = self.parent[_HOST]
+        if key not in variables:
+            return super().resolve_or_missing(key)
+        return _sealed(variables[key], key)
+
+
+def _sealed(value: object, name: str) -> object:
+    """Replace what is closed by something that fails when it is used in an expression."""
+    if isinstance(value, (VaultValue, Secret)):
+        return _Missing(hint=f"{name} is encrypted: it can only be used alone: {{{{ {name} }}}}")
+    if isinstance(value, dict):
+        return {key: _sealed(item, f"{name}.{key}") for key, item in value.items()}
+    if isinstance(value, list) and any(not isinstance(item, str) for item in value):
+        return [_sealed(item, name) for item in value]
+    return value
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    code_generator_class = NativeCodeGenerator
+    context_class = _Context
+    intercepted_binops = frozenset(["*", "%"])
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Leave str.format to is_safe_attribute: a width in it could ask for any length."""
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if not all(isinstance(side, (int, float)) for side in (left, right)):
+            raise SecurityError(f"{operator} is for numbers only")
+        if max(abs(left), abs(right)) > 2**63:
+            raise LimitError("the numbers are too large")
+        return super().call_binop(context, operator, left, right)
+
+    @staticmethod
+    def concat(values: Iterable[object]) -> Any:
+        """Join what a template puts out: one value keeps its type, several become text."""
+        pieces: list[object] = []
+        length = 0
+        for value in values:
+            pieces.append(value)
+            length += len(value) if isinstance(value, str) else 1
+            if length > MAX_LENGTH:
+                raise LimitError(_TOO_LONG)
+        return pieces[0] if len(pieces) == 1 else "".join(str(piece) for piece in pieces)
+
+
+@pass_context
+def _finalize(_: Context, value: object) -> object:
+    # Being given the context keeps Jinja from folding constants, which would make text of them.
+    if isinstance(value, Undefined):
+        str(value)
+    return value
+
+
+def _short_range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > MAX_RANGE:
+        raise LimitError(f"range() gives more than {MAX_RANGE} numbers")
+    return numbers
+
+
+@cache
+def _sandbox() -> _Sandbox:
+    sandbox = _Sandbox(
+        undefined=_Missing, finalize=_finalize, trim_blocks=True, keep_trailing_newline=True
+    )
+    sandbox.globals = {"range": _short_range}
+    sandbox.filters = dict(FILTERS)
+    return sandbox
+
+
+class _Budget:
+    """Copies a result into plain data, as long as there is not too much of it."""
+
+    def __init__(self) -> None:
+        self.left = MAX_RESULT
+
+    def data(self, value: object) -> object:
+        self.left -= 1 + (len(value) if isinstance(value, str) else 0)
+        if self.left < 0:
+            raise LimitError("the template gives far too much")
+        if isinstance(value, str) and len(value) > MAX_LENGTH:
+            raise LimitError(_TOO_LONG)
+        if value is None or isinstance(value, (str, int, float, date)):
+            return value
+        if isinstance(value, dict):
+            return {self.data(key): self.data(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple, range, GeneratorType)):
+            return [self.data(item) for item in islice(value, MAX_RESULT)]
+        if isinstance(value, Undefined):
+            str(value)
+        raise LimitError(f"it gives a {type(value).__name__}, which is not data")
