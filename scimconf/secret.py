@@ -1,4 +1,4 @@
-"""A value that cannot be printed by accident, and the log formatter that redacts what slips through.
+"""A value that cannot be printed by accident, and the log formatter that redacts what slips by.
 
 The text of a Secret is reached by one call, `reveal()`; a test holds which rooms make it.
 """
@@ -55,7 +55,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self.__text.encode(), other.__text.encode())
+        mine, theirs = (text.encode(errors="surrogatepass") for text in (self.__text, other.__text))
+        return hmac.compare_digest(mine, theirs)
 
     __hash__ = object.__hash__
 

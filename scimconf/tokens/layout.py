@@ -1,0 +1,147 @@
+"""The token file as text: how an entry looks, and how one is put in so that nothing else moves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from scimconf.errors import UsageError
+from scimconf.tokens.entries import TOP, Entry, Key
+from scimconf.yamlfile import Document, Way, parse
+
+HEADER = f"""\
+# The bearer tokens that scimconf keeps, by deployment and realm ("" is the root domain).
+# Each token is an Ansible Vault value. A fingerprint tells tokens apart without opening any.
+# Keep this file, and the vault password elsewhere. scimconf writes it; comments survive.
+{TOP}:
+"""
+
+_STEP = 2
+"""Blanks for a level, where the file does not show another number."""
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+"""A line with its end, as YAML and `Document` count them."""
+
+
+class _Edit(NamedTuple):
+    """New lines in the place of the lines `first` to `last` (from 1; none where last < first)."""
+
+    first: int
+    depth: int
+    """What belongs deeper stands first where two are put in at one place."""
+    name: str
+    last: int
+    lines: list[str]
+
+
+def edit(document: Document, entries: Mapping[Key, Entry]) -> str:
+    """Give the file's text with these entries in it, each where its name sorts.
+
+    What is there is changed field by field, so that comments stay. The document is empty, or has
+    been checked to be a token file. What comes out has to be proved by reading it: a file in
+    flow style (`{a: b}`) cannot be edited line by line.
+    """
+    if document.data is None:
+        document = _begun(document)
+    edits: list[_Edit] = []
+    for deployment in sorted({deployment for deployment, _ in entries}):
+        realms = {realm: entry for (name, realm), entry in entries.items() if name == deployment}
+        edits += _deployment(document, deployment, realms)
+    return _apply(document.text, edits)
+
+
+def _begun(document: Document) -> Document:
+    """Give a document without any entry in it, its comments kept."""
+    if not document.text.strip():
+        return parse(HEADER, document.file)
+    end = "" if document.text.endswith("\n") else "\n"
+    return parse(f"{document.text}{end}{TOP}:\n", document.file)
+
+
+def _deployment(
+    document: Document, deployment: str, realms: Mapping[str, Entry]
+) -> Iterator[_Edit]:
+    known = _mapping(document, (TOP,))
+    if deployment not in known:
+        way: Way = (TOP,)
+        column, line = _place(document, way, deployment)
+        lines = [" " * column + f"{_quoted(deployment)}:"]
+        for realm in sorted(realms):
+            lines += _entry(realm, realms[realm], column + _STEP)
+        yield _Edit(line + 1, 0, deployment, line, lines)
+        return
+    way = (TOP, deployment)
+    for realm in sorted(realms):
+        if realm in _mapping(document, way):
+            yield from _changes(document, (*way, realm), realms[realm])
+        else:
+            column, line = _place(document, way, realm)
+            yield _Edit(line + 1, -1, realm, line, _entry(realm, realms[realm], column))
+
+
+def _changes(document: Document, way: Way, entry: Entry) -> Iterator[_Edit]:
+    """Give what has to change in an entry that is there, a field at a time."""
+    there = _mapping(document, way)
+    column = document.position((*way, next(iter(there)))).column - 1
+    end = max(document.line_span((*way, name))[1] for name in there)
+    fields = _fields(entry)
+    for name in (*there, *(name for name in fields if name not in there)):
+        lines = [" " * column + line for line in fields.get(name, ())]
+        if name in there:
+            first, last = document.line_span((*way, name))
+            yield _Edit(first, -3, name, last, lines)
+        else:
+            yield _Edit(end + 1, -2, name, end, lines)
+
+
+def _place(document: Document, way: Way, name: str) -> tuple[int, int]:
+    """Give the column for a new key under `way`, and the line after which it belongs."""
+    siblings = _mapping(document, way)
+    parent = document.position(way)
+    if not siblings:
+        return parent.column - 1 + _STEP, parent.line
+    column = document.position((*way, next(iter(siblings)))).column - 1
+    before = [document.line_span((*way, key))[1] for key in siblings if key < name]
+    return column, max(before, default=parent.line)
+
+
+def _mapping(document: Document, way: Way) -> Mapping[str, Any]:
+    found: Any = document.data
+    for step in way:
+        found = found[step]
+    return found or {}
+
+
+def _entry(realm: str, entry: Entry, column: int) -> list[str]:
+    inner = [" " * _STEP + line for lines in _fields(entry).values() for line in lines]
+    return [" " * column + line for line in (f"{_quoted(realm)}:", *inner)]
+
+
+def _fields(entry: Entry) -> dict[str, list[str]]:
+    fields = {
+        "fingerprint": [f"fingerprint: {_quoted(entry.fingerprint)}"],
+        "created": [f"created: {_quoted(entry.created)}"],
+    }
+    if entry.ciphertext is not None:
+        inner = [" " * _STEP + line for line in entry.ciphertext.splitlines()]
+        fields["token"] = ["token: !vault |", *inner]
+    return fields
+
+
+def _quoted(text: str) -> str:
+    """Give a text as a double-quoted YAML scalar, which takes JSON's escapes (YAML 1.1, 5.7)."""
+    if not text.isprintable():
+        raise UsageError(f"{text!a} holds control characters: the token file takes none")
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _apply(text: str, edits: Iterable[_Edit]) -> str:
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = _LINE.findall(text)
+    if lines and not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += end
+    for each in sorted(edits, reverse=True):
+        lines[each.first - 1 : each.last] = [line + end for line in each.lines]
+    return "".join(lines)

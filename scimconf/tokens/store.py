@@ -1,0 +1,146 @@
+"""The token file: each token an Ansible Vault value, its fingerprint and date in clear beside it.
+
+`ansible-vault` opens every value, git shows which realm changed, and a plan needs no password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from scimconf import vault
+from scimconf.errors import InventoryError, UsageError
+from scimconf.secret import Secret
+from scimconf.tokens import durable
+from scimconf.tokens.entries import TOP, Entry, Key, entries_of
+from scimconf.tokens.fingerprint import fingerprint, matches
+from scimconf.tokens.layout import edit
+from scimconf.yamlfile import Document, load, parse
+
+__all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
+
+
+def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
+    """Give the path of the token file: the one asked for, else beside the first inventory.
+
+    Raises UsageError for a place where Ansible would read it as a source: inside an inventory
+    folder, or in group_vars or host_vars.
+    """
+    first = inventories[0]
+    path = asked or first.parent / "tokens.yaml"
+    inside = path.absolute().parent.resolve()
+    for inventory in inventories:
+        if inventory.is_dir() and inside.is_relative_to(inventory.resolve()):
+            raise UsageError(
+                f"the token file {path} stands inside the inventory folder {inventory}, "
+                "where Ansible would read it as a source",
+                "keep it beside the folder",
+            )
+    if {"group_vars", "host_vars"} & set(inside.parts):
+        raise UsageError(
+            f"the token file {path} stands where Ansible would read it as variables",
+            "keep it beside the inventory",
+        )
+    return path
+
+
+def new_entry(token: Secret, password: Secret | None = None, vault_id: str | None = None) -> Entry:
+    """Give the entry of a token as of now; without a password only its fingerprint is kept."""
+    ciphertext = vault.encrypt(token, password, vault_id) if password else None
+    created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Entry(fingerprint(token), created, ciphertext)
+
+
+@dataclass(frozen=True)
+class TokenFile:
+    """What the token file held when it was read, and the way to add to it."""
+
+    path: Path
+    entries: Mapping[Key, Entry] = field(repr=False)
+    _document: Document = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> TokenFile:
+        """Read the file; one that is not there has no entries.
+
+        Raises InventoryError, with file:line:col, for one that is no token file, a merge
+        conflict of git among the reasons. Such a file is never written to.
+        """
+        document = load(path) if path.exists() else parse("", str(path))
+        return cls(path, entries_of(document), document)
+
+    def entry(self, deployment: str, realm: str) -> Entry | None:
+        """Give what is known of a realm's token."""
+        return self.entries.get((deployment, realm))
+
+    def fingerprints(self, deployment: str) -> dict[str, str]:
+        """Give the fingerprints of a deployment's tokens, by realm."""
+        return {
+            realm: entry.fingerprint
+            for (name, realm), entry in self.entries.items()
+            if name == deployment
+        }
+
+    def token(self, deployment: str, realm: str, passwords: Mapping[str, Secret]) -> Secret | None:
+        """Open a realm's token; None where the file holds none.
+
+        Raises UsageError, with file:line:col, if no password opens it or it is not the one that
+        the fingerprint beside it was made of.
+        """
+        entry = self.entry(deployment, realm)
+        if entry is None or entry.ciphertext is None:
+            return None
+        where = self._document.position((TOP, deployment, realm, "token"))
+        try:
+            token = vault.decrypt(entry.ciphertext, passwords)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", error.hint) from None
+        if not matches(token, entry.fingerprint):
+            raise UsageError(
+                f"{where}: the token and its fingerprint do not belong together",
+                "was one of them edited by hand? Put the entry back from version control",
+            )
+        return token
+
+    def save(self, entries: Mapping[Key, Entry]) -> TokenFile:
+        """Put these entries into the file, durably, and give the file as it is then.
+
+        What other runs have added since this one was read is kept. Raises UsageError, and leaves
+        the file as it was, if one of these very entries has changed meanwhile.
+        """
+        real = self.path.resolve()  # a link stays a link
+        with durable.locked(real):
+            now = TokenFile.load(self.path)
+            for key in entries:
+                if now.entries.get(key) != self.entries.get(key):
+                    raise UsageError(
+                        f"{self.path}: another run has changed the token of realm "
+                        f"{key[1] or '(root)'} of {key[0]} meanwhile",
+                        "run the same command again",
+                    )
+            changed = {
+                key: entry for key, entry in entries.items() if now.entries.get(key) != entry
+            }
+            if not changed:
+                return now
+            after = _proved(now, changed)
+            durable.replace(real, after._document.text)
+            return after
+
+
+def _proved(file: TokenFile, entries: Mapping[Key, Entry]) -> TokenFile:
+    """Give the file with the entries in it, read back from the text that will be written."""
+    text = edit(file._document, entries)
+    try:
+        document = parse(text, str(file.path))
+        after = TokenFile(file.path, entries_of(document), document)
+    except InventoryError:
+        after = file
+    if after.entries != {**file.entries, **entries}:
+        raise UsageError(
+            f"{file.path} is not laid out in a way that scimconf can add to",
+            "each deployment, realm and field has to stand on a line of its own, without {} and *",
+        )
+    return after
