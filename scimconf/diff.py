@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scimconf.agent import settings_file
+from scimconf.model import Observed, Paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +30,35 @@ class Change:
         )
 
 
-def unified(block: str | None, changes: Sequence[Change], settings: str, secrets: str) -> str:
+def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
     """Give the diff of both files, "" if nothing changes.
 
-    `block` is the server's assignment to SCIM_CONFIG, masked, as the agent sent it. It goes
-    through the same editor as the real file will on the server.
+    The server's block, masked as the agent sent it, goes through the same editor as the real
+    file will on the server.
     """
     entries = {
         change.realm: change.entry for change in changes if change.entry is not None or change.removed
     }
-    before = block or ""
-    after = settings_file.edit(before.encode(), entries).decode() if entries else before
+    before = observed.block or ""
+    after = _edited(before, entries, has_import=observed.has_get_secret) if entries else before
     moving = [change for change in changes if change.secret_before != change.secret_after]
     return "".join(
         (
-            *_unified(before, after, settings),
+            *_unified(before, after, paths.settings),
             *_unified(
                 "".join(_line(change.secret_before) for change in moving),
                 "".join(_line(change.secret_after) for change in moving),
-                secrets,
+                paths.secrets,
             ),
         )
     )
+
+
+def _edited(block: str, entries: Mapping[str, str | None], *, has_import: bool) -> str:
+    """Edit the block as if it stood in its file, below the import that the file may have."""
+    above = "from .config import get_secret\n\n" if has_import else ""
+    edited = settings_file.edit((above + block).encode(), entries).decode()
+    return edited.removeprefix(above).removeprefix("\n")
 
 
 def _line(secret: tuple[str, str] | None) -> str:

@@ -212,6 +212,8 @@ class Observed:
     """Why zulip-secrets.conf could not be read, "" if it could or is not there."""
     block: str | None
     """The text of the assignment to SCIM_CONFIG, tokens masked; None: there is none."""
+    has_get_secret: bool
+    """Whether settings.py imports get_secret (one first made on Zulip 4.x may not)."""
     realms: Mapping[str, ObservedRealm]
     secret_names: frozenset[str]
     """The names in [secrets] that begin with scim_bearer_token."""

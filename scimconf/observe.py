@@ -93,6 +93,7 @@ def parse(answer: Message) -> Observed:
         secrets_sha256=facts.get("secrets_sha256", str, None),
         unknown_secrets=facts.get("unknown_secrets", str),
         block=facts.get("block", str, None),
+        has_get_secret=facts.get("has_get_secret", bool),
         realms={
             name: _realm(name, _Facts(entry, f"observe realms.{name}"))
             for name, entry in facts.map("realms", dict).items()

@@ -41,12 +41,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         observed.version,
         actions=(*sorted(actions, key=_place), *_restart(desired, verdicts)),
         warnings=warnings,
-        diff=unified(
-            observed.block,
-            [verdict.change for verdict in verdicts],
-            server.paths.settings,
-            server.paths.secrets,
-        ),
+        diff=unified(observed, [verdict.change for verdict in verdicts], server.paths),
         settings_sha256=observed.settings_sha256,
         secrets_sha256=observed.secrets_sha256,
     )

@@ -1,0 +1,139 @@
+"""Values of the model for tests, each with what is usual; a test names only what it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scimconf.model import (
+    Connection,
+    Desired,
+    Observed,
+    ObservedRealm,
+    ObservedToken,
+    Paths,
+    Realm,
+    Server,
+)
+
+FINGERPRINT = (
+    "$pbkdf2-sha256$29000$nHOulRICwFgrhVAqBSAkRA$RanPXBfRt9fhqFhXyP15mtJ7xdVuT.MnzCfEQ7iqd4o"
+)
+"""Of the token "x"; its short form is 45a9."""
+
+
+def realm(string_id: str = "acme", **changes: Any) -> Realm:
+    """Give a realm of Okta's on chat.example.com."""
+    host = f"{string_id}.chat.example.com" if string_id else "chat.example.com"
+    values: dict[str, Any] = {
+        "string_id": string_id,
+        "present": True,
+        "idp": "okta",
+        "client": "okta",
+        "name_formatted_included": False,
+        "create_guests_without_streams": None,
+        "custom_profile_field_map": None,
+        "token": None,
+        "url": f"https://{host}",
+    }
+    return Realm(**values | changes)
+
+
+def server(*realms: Realm, **changes: Any) -> Server:
+    """Give the server chat.example.com with these realms."""
+    values: dict[str, Any] = {
+        "name": "chat1",
+        "connection": connection(),
+        "paths": Paths(
+            "/etc/zulip/settings.py",
+            "/etc/zulip/zulip-secrets.conf",
+            "/home/zulip/deployments/current",
+            "zulip",
+        ),
+        "external_host": "chat.example.com",
+        "realms": realms,
+        "token_store": "settings",
+        "purge": False,
+        "deployment": "chat1",
+        "restart": "server",
+        "probe": None,
+        "verify": True,
+        "ca": None,
+    }
+    return Server(**values | changes)
+
+
+def connection(**changes: Any) -> Connection:
+    """Give an SSH connection as zulip."""
+    values: dict[str, Any] = {
+        "kind": "ssh",
+        "host": "chat.example.com",
+        "port": None,
+        "user": "zulip",
+        "password": None,
+        "private_key": None,
+        "become": False,
+        "become_method": "sudo",
+        "become_user": "zulip",
+        "become_password": None,
+        "python": None,
+        "timeout": 10.0,
+    }
+    return Connection(**values | changes)
+
+
+def desired(*realms: Realm, known: dict[str, str] | None = None, **changes: Any) -> Desired:
+    """Give a server whose present realms all have a token, unless `known` says which."""
+    if known is None:
+        known = {each.string_id: FINGERPRINT for each in realms if each.present}
+    return Desired(server(*realms, **changes), known)
+
+
+def found(string_id: str = "acme", **changes: Any) -> ObservedRealm:
+    """Give an entry that is as `realm` wants it, with the right token."""
+    values: dict[str, Any] = {
+        "string_id": string_id,
+        "values": {"scim_client_name": "okta", "name_formatted_included": False},
+        "token": ObservedToken(43, "45a9", True),
+        "secret_name": None,
+        "line": 800,
+        "column": 5,
+        "unreadable": "",
+    }
+    return ObservedRealm(**values | changes)
+
+
+def observed(*entries: ObservedRealm, **changes: Any) -> Observed:
+    """Give a healthy 9.0 server with these entries, each answering 200."""
+    values: dict[str, Any] = {
+        "version": "9.0",
+        "has_client_command": False,
+        "external_host": "chat.example.com",
+        "realm_hosts": {},
+        "settings_sha256": "5" * 64,
+        "secrets_sha256": "6" * 64,
+        "unknown_secrets": "",
+        "block": block(*entries) if entries else None,
+        "has_get_secret": True,
+        "realms": {entry.string_id: entry for entry in entries},
+        "secret_names": frozenset(e.secret_name for e in entries if e.secret_name),
+        "clients": None,
+        "running": {entry.string_id: 200 for entry in entries},
+        "blocked": "",
+        "interrupted": "",
+    }
+    return Observed(**values | changes)
+
+
+def block(*entries: ObservedRealm) -> str:
+    """Give the masked block that an agent would send with these entries."""
+    lines = ["SCIM_CONFIG = {\n"]
+    for entry in entries:
+        lines.append(f'    "{entry.string_id}": {{\n')
+        if entry.secret_name:
+            lines.append(f'        "bearer_token": get_secret("{entry.secret_name}"),\n')
+        elif entry.token:
+            facts = f"{entry.token.length} characters, fingerprint {entry.token.short}..."
+            lines.append(f'        "bearer_token": "<token {entry.string_id}, {facts}>",\n')
+        lines += [f'        "{key}": {value!r},\n' for key, value in entry.values.items()]
+        lines.append("    },\n")
+    return "".join([*lines, "}\n"])

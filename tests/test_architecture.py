@@ -1,0 +1,87 @@
+"""The structure that DESIGN draws, held: imports run one way, each package is in one room."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "scimconf"
+
+# From the ground up: a room imports only rooms of lower lines.
+LAYERS = (
+    ("secret",),
+    ("model",),
+    ("errors",),
+    ("yamlfile", "template", "vault"),
+    ("agent",),
+    ("zulip",),
+    ("tokens", "ssh"),
+    ("inventory", "report"),
+    ("diff", "observe", "verify", "render"),
+    ("plan",),
+    ("apply",),
+    ("rollout",),
+    ("cli",),
+)
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+
+ROOM_OF = {
+    "ruamel": {"yamlfile"},
+    "jinja2": {"template"},
+    "markupsafe": {"template"},
+    "cryptography": {"vault"},
+    "pydantic": {"inventory"},
+    "pydantic_core": {"inventory"},
+    "passlib": {"tokens"},
+    "paramiko": {"ssh"},
+    "rich": {"report", "cli"},  # cli/output.py makes the Console that report prints to
+    "click": {"cli"},
+}
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative imports hide the direction"
+            yield node.lineno, node.module or ""
+            if node.module == "scimconf":
+                yield from ((node.lineno, f"scimconf.{alias.name}") for alias in node.names)
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if _room(path) != "__main__")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way_and_each_package_stays_in_its_room(path: Path) -> None:
+    room = _room(path)
+    for line, name in _imports(path):
+        top, _, rest = name.partition(".")
+        where = f"{path.relative_to(PACKAGE.parent)}:{line}"
+        if top == "scimconf":
+            target = rest.split(".")[0]
+            if target in RANK and room != "__init__" and target != room:
+                assert RANK[target] < RANK[room], f"{where}: {room} must not import {target}"
+        elif top not in sys.stdlib_module_names:
+            assert room in ROOM_OF[top], f"{where}: {top} belongs into {ROOM_OF[top]}"
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {_room(path) for path in MODULES} - {"__init__"}
+    assert rooms == set(RANK)
+
+
+def test_the_agent_imports_nothing_but_itself_and_the_standard_library() -> None:
+    for path in sorted((PACKAGE / "agent").glob("*.py")):
+        for line, name in _imports(path):
+            own = name == "scimconf.agent" or name.startswith("scimconf.agent.")
+            assert own or name.split(".")[0] in sys.stdlib_module_names, f"{path.name}:{line}"

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import pytest
+
+from scimconf.model import ActionKind, ObservedToken, Plan, Realm, Reference
+from scimconf.plan import plan
+from tests.factories import FINGERPRINT, desired, found, observed, realm
+
+OTHER = ObservedToken(20, "ffff", False)
+SECRET = "scim_bearer_token_acme"
+ABSENT = realm(present=False)
+
+
+def _kinds(made: Plan) -> list[ActionKind]:
+    return [action.kind for action in made.actions]
+
+
+def test_nothing_to_do() -> None:
+    made = plan(desired(realm()), observed(found()))
+    assert made == Plan(
+        "chat1", "9.0", settings_sha256="5" * 64, secrets_sha256="6" * 64
+    )
+    assert not made.pending
+
+
+def test_a_new_server_gets_token_realm_and_restart_in_that_order() -> None:
+    made = plan(desired(realm(), known={}), observed(running={"acme": 500}))
+    assert _kinds(made) == [ActionKind.MAKE_TOKEN, ActionKind.SET_REALM, ActionKind.RESTART]
+    assert made.makes_tokens
+    assert '+        "bearer_token": "<token acme>",\n' in made.diff
+
+
+def test_a_token_that_is_kept_elsewhere_is_not_made() -> None:
+    elsewhere = Reference("env", ("TOKEN",), "/")
+    made = plan(desired(realm(token=elsewhere), known={}), observed(running={"acme": 401}))
+    assert _kinds(made)[0] is ActionKind.RECORD_TOKEN
+    assert not made.makes_tokens
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({"scim_client_name": "entra", "name_formatted_included": False}, "scim_client_name"),
+        ({"scim_client_name": "okta"}, "name_formatted_included"),
+        (
+            {"scim_client_name": "okta", "name_formatted_included": False, "extra": 1},
+            "extra",
+        ),
+    ],
+)
+def test_a_hand_edit_is_named_by_its_key(values: dict[str, object], keys: str) -> None:
+    made = plan(desired(realm()), observed(found(values=values)))
+    assert [a.text for a in made.actions] == [
+        f"change realm acme in SCIM_CONFIG: {keys}",
+        "restart Zulip",
+    ]
+
+
+def test_another_token_in_the_file_is_shown_by_both_fingerprints() -> None:
+    made = plan(desired(realm()), observed(found(token=OTHER), running={"acme": 200}))
+    assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
+    assert "bearer_token" in made.actions[0].text
+    assert '-        "bearer_token": "<token acme, 20 characters, fingerprint ffff...>",' in made.diff
+    assert '+        "bearer_token": "<token acme, fingerprint 45a9...>",' in made.diff
+
+
+def test_a_server_that_still_runs_with_another_token_needs_only_a_restart() -> None:
+    made = plan(desired(realm()), observed(found(), running={"acme": 401}))
+    assert [a.text for a in made.actions] == [
+        "restart Zulip: it still runs with another token for realm acme"
+    ]
+    assert made.diff == ""
+
+
+def test_nothing_is_restarted_where_the_inventory_says_none() -> None:
+    made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": 401}))
+    assert not made.pending
+    assert any("restart Zulip by hand" in warning for warning in made.warnings)
+
+
+class TestTokensInTheSecretsFile:
+    def test_moving_there_adds_the_secret_and_points_the_block_at_it(self) -> None:
+        made = plan(desired(realm(), token_store="secrets"), observed(found()))
+        assert _kinds(made) == [
+            ActionKind.SET_SECRET,
+            ActionKind.SET_REALM,
+            ActionKind.RESTART,
+        ]
+        assert f'+        "bearer_token": get_secret("{SECRET}"),' in made.diff
+        assert f"+{SECRET} = <token acme, 43 characters, fingerprint 45a9...>" in made.diff
+
+    def test_moving_back_takes_the_secret_away(self) -> None:
+        made = plan(desired(realm()), observed(found(secret_name=SECRET)))
+        assert _kinds(made) == [
+            ActionKind.SET_REALM,
+            ActionKind.REMOVE_SECRET,
+            ActionKind.RESTART,
+        ]
+
+    def test_a_new_token_changes_only_the_secret(self) -> None:
+        made = plan(
+            desired(realm(), token_store="secrets"),
+            observed(found(secret_name=SECRET, token=OTHER)),
+        )
+        assert [a.text for a in made.actions] == [
+            f"change {SECRET} in zulip-secrets.conf",
+            "restart Zulip",
+        ]
+        assert "SCIM_CONFIG" not in made.diff
+
+    def test_a_secret_that_is_missing_is_added(self) -> None:
+        made = plan(
+            desired(realm(), token_store="secrets"),
+            observed(found(secret_name=SECRET, token=None), secret_names=frozenset()),
+        )
+        assert _kinds(made) == [ActionKind.SET_SECRET, ActionKind.RESTART]
+
+    def test_a_name_of_the_operators_own_is_replaced_by_ours(self) -> None:
+        made = plan(
+            desired(realm(), token_store="secrets"), observed(found(secret_name="my_scim"))
+        )
+        assert _kinds(made) == [
+            ActionKind.SET_SECRET,
+            ActionKind.SET_REALM,
+            ActionKind.REMOVE_SECRET,
+            ActionKind.RESTART,
+        ]
+
+    def test_a_secrets_file_that_cannot_be_read_is_unknown_not_absent(self) -> None:
+        why = "zulip-secrets.conf: permission denied"
+        made = plan(
+            desired(realm(), token_store="secrets"),
+            observed(found(secret_name=SECRET, token=None), unknown_secrets=why),
+        )
+        assert made.blocked == why
+        assert not made.pending
+
+
+class TestClientsOf5x:
+    OLD = {"version": "5.6", "has_client_command": True}
+
+    def test_a_new_realm_is_registered(self) -> None:
+        made = plan(
+            desired(realm()), observed(running={"acme": 500}, clients=frozenset(), **self.OLD)
+        )
+        assert _kinds(made) == [
+            ActionKind.SET_REALM,
+            ActionKind.REGISTER_CLIENT,
+            ActionKind.RESTART,
+        ]
+
+    def test_a_200_proves_that_it_is_registered(self) -> None:
+        assert not plan(desired(realm()), observed(found(), **self.OLD)).pending
+
+    def test_a_missing_client_needs_no_restart(self) -> None:
+        made = plan(
+            desired(realm()),
+            observed(found(), running={"acme": 500}, clients=frozenset(), **self.OLD),
+        )
+        assert _kinds(made) == [ActionKind.REGISTER_CLIENT]
+
+    def test_another_name_is_another_client(self) -> None:
+        made = plan(desired(realm(client="okta-emea")), observed(found(), **self.OLD))
+        assert ActionKind.REGISTER_CLIENT in _kinds(made)
+
+    def test_an_absent_realm_loses_its_client(self) -> None:
+        made = plan(desired(ABSENT), observed(found(), **self.OLD))
+        assert _kinds(made) == [
+            ActionKind.REMOVE_REALM,
+            ActionKind.REMOVE_CLIENT,
+            ActionKind.RESTART,
+        ]
+
+
+class TestRealmsThatAreNotWanted:
+    def test_absent_and_gone_is_nothing_to_do(self) -> None:
+        assert not plan(desired(ABSENT), observed()).pending
+
+    def test_absent_takes_its_secret_along(self) -> None:
+        made = plan(desired(ABSENT), observed(found(secret_name=SECRET)))
+        assert _kinds(made) == [
+            ActionKind.REMOVE_REALM,
+            ActionKind.REMOVE_SECRET,
+            ActionKind.RESTART,
+        ]
+        assert f"-{SECRET} = <token>" in made.diff
+
+    def test_a_realm_that_the_inventory_does_not_name_is_kept_and_said(self) -> None:
+        strange = found("other", unreadable="a computed value")
+        made = plan(desired(realm()), observed(found(), strange))
+        assert not made.pending
+        assert made.warnings == ("not in the inventory, kept as it is: realm other",)
+
+    def test_purge_removes_it(self) -> None:
+        made = plan(desired(realm(), purge=True), observed(found(), found("other")))
+        assert [a.text for a in made.actions] == [
+            "remove realm other from SCIM_CONFIG",
+            "restart Zulip",
+        ]
+
+
+class TestBlocked:
+    def test_by_the_agent(self) -> None:
+        made = plan(desired(realm()), observed(found(), blocked="/s.py:3:1: twice"))
+        assert (made.blocked, made.actions) == ("/s.py:3:1: twice", ())
+
+    def test_by_a_value_that_is_not_data(self) -> None:
+        made = plan(desired(realm()), observed(found(unreadable="bearer_token is computed")))
+        assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm acme: bearer_token")
+
+    def test_by_another_external_host(self) -> None:
+        made = plan(desired(realm()), observed(found(), external_host="other.example.com"))
+        assert "zulip_external_host" in made.blocked
+
+    @pytest.mark.parametrize(("status", "word"), [(404, "no organisation"), (400, "ALLOWED_HOSTS")])
+    def test_by_a_realm_that_this_zulip_does_not_have(self, status: int, word: str) -> None:
+        made = plan(desired(realm()), observed(running={"acme": status}))
+        assert word in made.blocked
+
+    def test_an_absent_realm_need_not_exist(self) -> None:
+        assert not plan(desired(ABSENT), observed(running={"acme": 404})).blocked
+
+
+def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> None:
+    wanted: Realm = realm(create_guests_without_streams=True)
+    made = plan(desired(wanted), observed(found(), version="8.4"))
+    assert not made.pending
+    assert any("create_guests_without_streams" in warning for warning in made.warnings)
+    assert "create_guests_without_streams" in plan(desired(wanted), observed(found())).diff
+
+
+def test_a_silent_web_server_is_a_warning() -> None:
+    made = plan(desired(realm()), observed(found(), running={"acme": None}))
+    assert not made.pending
+    assert "does not answer" in made.warnings[0]
+
+
+def test_a_fingerprint_that_was_not_asked_about_proves_nothing() -> None:
+    made = plan(
+        desired(realm(), known={"acme": FINGERPRINT}),
+        observed(found(token=ObservedToken(43, "45a9", None))),
+    )
+    assert ActionKind.SET_REALM in _kinds(made)
