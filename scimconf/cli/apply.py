@@ -70,8 +70,7 @@ def command(
     servers = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
-    keyring.resolve(servers)
-    keyring.record(servers)
+    keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
     open_agent = fleet.opener(connection, passwords)
     with progress(output, steps=False) as watcher:
@@ -83,7 +82,9 @@ def command(
         _may_make_tokens(changing, create_tokens)
         if not yes:
             _ask(changing, output, diff=diff)
-        tokens = keyring.tokens([each.desired.server for each in changing])
+        changing_servers = [each.desired.server for each in changing]
+        keyring.make(changing_servers)
+        tokens = keyring.tokens(changing_servers)
         with progress(output, steps=True) as watcher:
             outcomes = carry_out(surveyed, tokens, connection.forks, watcher)
             outcomes = confirm(

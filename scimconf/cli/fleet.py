@@ -83,16 +83,9 @@ def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -
 def keyring(source: SourceOptions, passwords: Passwords) -> Keyring:
     """Give the tokens of the fleet: the token file stands beside the first inventory file."""
     from scimconf.tokens.keyring import Keyring
-    from scimconf.tokens.store import TokenFile
+    from scimconf.tokens.store import TokenFile, place
 
-    first = sources(source)[0]
-    path = source.tokens or (first if first.is_dir() else first.parent) / "tokens.yaml"
-    if first.is_dir() and path.parent.resolve() == first.resolve():
-        raise UsageError(
-            f"the token file cannot stand in the inventory folder {first}: Ansible would read it "
-            "as a source",
-            f"say where it is: --tokens {first.parent / 'tokens.yaml'}",
-        )
+    path = place(source.tokens, sources(source))
     return Keyring(TokenFile.load(path), passwords)
 
 

@@ -31,8 +31,8 @@ def command(
     servers = fleet.select(fleet.load(source), pattern, source.limit)
     keyring = fleet.keyring(source, fleet.VaultPassword(vault))
     if show_tokens:
-        keyring.resolve(servers)
-    tokens = keyring.kept(servers) if show_tokens else {}
+        keyring.fetch(servers)
+    tokens = keyring.tokens(servers) if show_tokens else {}
     sheets = [
         handoff(server, realm, tokens.get(server.name, {}).get(realm.string_id))
         for server in servers

@@ -61,7 +61,7 @@ def run(
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
     if resolve:
-        keyring.resolve(servers)
+        keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
         surveyed = survey(

@@ -29,6 +29,12 @@ from scimconf.cli.options import SourceOptions, VaultOptions
     type=click.Path(path_type=Path),
     help="And this zulip-secrets.conf, where scim_token_store is `secrets`.",
 )
+@click.option(
+    "--create-tokens",
+    is_flag=True,
+    envvar="SCIMCONF_CREATE_TOKENS",
+    help="Make the tokens that are missing, and keep them in the token file.",
+)
 @options.vault
 def command(
     host: str,
@@ -37,6 +43,7 @@ def command(
     show_tokens: bool,
     settings: Path | None,
     secrets: Path | None,
+    create_tokens: bool,
     vault: VaultOptions,
 ) -> None:
     """Print HOST's SCIM_CONFIG block, tokens masked; or edit files with it, offline.
@@ -54,8 +61,10 @@ def command(
     if not (show_tokens or settings):
         rendered = render.masked(keyring.desired(server), zulip_version)
     else:
-        keyring.resolve([server])
-        tokens = keyring.kept([server])[server.name]
+        keyring.fetch([server])
+        if create_tokens:
+            keyring.make([server])
+        tokens = keyring.tokens([server]).get(server.name, {})
         rendered = render.clear(server, tokens, zulip_version)
     for warning in rendered.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -38,8 +38,8 @@ def command(
     servers = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
-    keyring.resolve(servers)
-    tokens = keyring.kept(servers)
+    keyring.fetch(servers)
+    tokens = keyring.tokens(servers)
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
         surveyed = survey(

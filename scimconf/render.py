@@ -1,0 +1,117 @@
+"""The block without a server: the same entries and the same editor as apply's, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scimconf.agent import files, secrets_file, settings_file
+from scimconf.agent.trouble import Refusal
+from scimconf.errors import UsageError
+from scimconf.model import Desired, Server
+from scimconf.secret import Secret
+from scimconf.tokens.fingerprint import short
+from scimconf.zulip import block
+from scimconf.zulip.bearer import secret_name
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rendered:
+    """What belongs into the two files of one server; may hold tokens, so it has no repr."""
+
+    entries: Mapping[str, str | None]
+    """Realm -> its entry of SCIM_CONFIG; None: it is to be absent."""
+    secrets: Mapping[str, str | None]
+    """Name in zulip-secrets.conf -> its value; None: it is to be absent."""
+    warnings: tuple[str, ...]
+
+    def text(self) -> str:
+        """Give the block, and below it the lines for zulip-secrets.conf if there are any."""
+        written = {name: entry for name, entry in self.entries.items() if entry is not None}
+        text = settings_file.edit(b"", written).decode()
+        lines = [f"{name} = {value}\n" for name, value in self.secrets.items() if value]
+        if lines:
+            text += "\n# In zulip-secrets.conf, below [secrets]:\n" + "".join(lines)
+        return text
+
+
+def masked(desired: Desired, version: str | None) -> Rendered:
+    """Give what belongs on the server, with what stands for each token in its place."""
+    places = {}
+    for realm in desired.server.realms:
+        known = desired.fingerprints.get(realm.string_id)
+        places[realm.string_id] = block.mask(realm, short=short(known) if known else "")
+    return _rendered(desired.server, places, version)
+
+
+def clear(server: Server, tokens: Mapping[str, Secret], version: str | None) -> Rendered:
+    """Give what belongs on the server, tokens included; raises UsageError where one is missing."""
+    for realm in server.realms:
+        if realm.present and realm.string_id not in tokens:
+            raise UsageError(
+                f"there is no token yet for realm {realm.label} of {server.name}",
+                "scimconf apply makes it; without a server, --create-tokens does",
+            )
+    return _rendered(server, tokens, version)
+
+
+def _rendered(
+    server: Server, places: Mapping[str, Secret | block.Mask], version: str | None
+) -> Rendered:
+    in_secrets = server.token_store == "secrets"  # noqa: S105
+    entries: dict[str, str | None] = {}
+    secrets: dict[str, str | None] = {}
+    warnings: list[str] = []
+    for realm in server.realms:
+        name = secret_name(realm.string_id)
+        if not realm.present:
+            entries[realm.string_id] = secrets[name] = None
+            continue
+        place = places[realm.string_id]
+        entry, unknown = block.entry(realm, block.SecretName(name) if in_secrets else place, version)
+        entries[realm.string_id] = entry
+        secrets[name] = _text(place) if in_secrets else None
+        warnings += unknown
+    return Rendered(entries, secrets, tuple(warnings))
+
+
+def _text(place: Secret | block.Mask) -> str:
+    return place.reveal() if isinstance(place, Secret) else place.text
+
+
+def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> Iterator[Path]:
+    """Bring the files up to date; give those that changed.
+
+    A secret is there before settings.py refers to it. Raises UsageError where a file cannot be
+    edited safely; it is then as it was.
+    """
+    wanted = {name: value for name, value in rendered.secrets.items() if value is not None}
+    if wanted and secrets is None:
+        raise UsageError(
+            "the tokens of this server stand in zulip-secrets.conf (scim_token_store: secrets)",
+            "say where it is: --secrets FILE",
+        )
+    gone = [name for name, value in rendered.secrets.items() if value is None]
+    try:
+        new_settings = settings_file.edit(_read(settings), rendered.entries)
+        if secrets and _replace(secrets, secrets_file.edit(_read(secrets), wanted, gone)):
+            yield secrets
+        if _replace(settings, new_settings):
+            yield settings
+    except Refusal as refusal:
+        raise UsageError(str(refusal)) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _replace(path: Path, data: bytes) -> bool:
+    if _read(path) == data:
+        return False
+    files.replace(str(path), data)
+    return True

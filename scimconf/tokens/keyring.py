@@ -1,0 +1,122 @@
+"""The tokens of a fleet, wherever each is kept, and their fingerprints.
+
+One Keyring serves one run. It opens a vault, resolves a reference or makes a token only when
+asked for the tokens themselves: a plan asks for fingerprints, and needs no secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from scimconf import vault
+from scimconf.model import Desired, Realm, Reference, Server, TokenSource, VaultValue
+from scimconf.secret import Secret
+from scimconf.tokens.fingerprint import matches
+from scimconf.tokens.generate import generate
+from scimconf.tokens.references import resolve
+from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
+
+Passwords = Callable[[], Mapping[str, Secret]]
+"""Gives the vault passwords by vault id; raises UsageError where there are none to be had."""
+
+Tokens = Mapping[str, Mapping[str, Secret]]
+"""By server and realm."""
+
+
+class Keyring:
+    """The token file, and what the inventory says of tokens that are kept elsewhere."""
+
+    def __init__(self, file: TokenFile, passwords: Passwords) -> None:
+        self.file = file
+        self._passwords = passwords
+        self._fetched: dict[TokenSource, Secret] = {}
+        self._opened: dict[Key, Secret] = {}
+
+    def desired(self, server: Server) -> Desired:
+        """Give the server with the fingerprints that are known without opening anything.
+
+        A token in clear, and one that `fetch` has fetched, count as what they are now: where the
+        token file says otherwise, the realm has no fingerprint yet.
+        """
+        known = {}
+        for realm in server.realms:
+            entry = self.file.entry(server.deployment, realm.string_id)
+            if entry and self._vouches(entry, realm):
+                known[realm.string_id] = entry.fingerprint
+        return Desired(server, known)
+
+    def _vouches(self, entry: Entry, realm: Realm) -> bool:
+        """Say whether the token file's entry is still about the token that the realm is to have."""
+        if realm.token is None:
+            return entry.ciphertext is not None
+        token = self._at_hand(realm)
+        return token is None or matches(token, entry.fingerprint)
+
+    def fetch(self, servers: Iterable[Server]) -> None:
+        """Fetch the tokens that are kept elsewhere, and keep their fingerprints in the file.
+
+        Each reference is resolved once; one in a vault value of the inventory is opened. Raises
+        UsageError where one cannot be had.
+        """
+        new: dict[Key, Entry] = {}
+        for server, realm in _present(servers):
+            if isinstance(realm.token, Reference) and realm.token not in self._fetched:
+                self._fetched[realm.token] = resolve(realm.token)
+            elif isinstance(realm.token, VaultValue) and realm.token not in self._fetched:
+                opened = vault.decrypt(realm.token.ciphertext, self._passwords())
+                self._fetched[realm.token] = opened
+            token, key = self._at_hand(realm), (server.deployment, realm.string_id)
+            entry = self.file.entry(*key)
+            if token and not (entry and matches(token, entry.fingerprint)):
+                new[key] = new_entry(token)
+        if new:
+            self.file = self.file.save(new)
+
+    def make(self, servers: Iterable[Server]) -> None:
+        """Make the tokens that are missing; they are durable in the token file after this.
+
+        Servers of one deployment share them. Raises UsageError where there is no vault password,
+        before anything is written.
+        """
+        new: dict[Key, Entry] = {}
+        for server, realm in _present(servers):
+            key = (server.deployment, realm.string_id)
+            entry = self.file.entry(*key)
+            if realm.token is None and key not in new and not (entry and entry.ciphertext):
+                self._opened[key] = generate()
+                new[key] = new_entry(self._opened[key], *_first(self._passwords()))
+        if new:
+            self.file = self.file.save(new)
+
+    def tokens(self, servers: Iterable[Server]) -> Tokens:
+        """Give every token there is for the present realms of these servers.
+
+        Raises UsageError where the vault does not open.
+        """
+        found: dict[str, dict[str, Secret]] = {}
+        for server, realm in _present(servers):
+            if token := self._at_hand(realm) or self._kept(server.deployment, realm.string_id):
+                found.setdefault(server.name, {})[realm.string_id] = token
+        return found
+
+    def _at_hand(self, realm: Realm) -> Secret | None:
+        return realm.token if isinstance(realm.token, Secret) else self._fetched.get(realm.token)
+
+    def _kept(self, deployment: str, realm: str) -> Secret | None:
+        key = (deployment, realm)
+        entry = self.file.entry(*key)
+        if key not in self._opened and entry and entry.ciphertext:
+            token = self.file.token(deployment, realm, self._passwords())
+            if token:
+                self._opened[key] = token
+        return self._opened.get(key)
+
+
+def _present(servers: Iterable[Server]) -> Iterator[tuple[Server, Realm]]:
+    return ((server, realm) for server in servers for realm in server.realms if realm.present)
+
+
+def _first(passwords: Mapping[str, Secret]) -> tuple[Secret, str]:
+    """Give the password that new values are encrypted with, and its vault id."""
+    vault_id, password = next(iter(passwords.items()))
+    return password, vault_id

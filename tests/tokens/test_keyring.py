@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from scimconf import vault
+from scimconf.errors import UsageError
+from scimconf.model import Reference, Server, VaultValue
+from scimconf.secret import Secret
+from scimconf.tokens.fingerprint import matches
+from scimconf.tokens.generate import generate
+from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.store import TokenFile
+from tests.factories import realm, server
+
+PASSWORD = {"default": Secret("correct horse")}
+
+
+def _no_password() -> Mapping[str, Secret]:
+    raise UsageError("a vault password is needed")
+
+
+def _keyring(path: Path, *, locked: bool = False) -> Keyring:
+    return Keyring(TokenFile.load(path), _no_password if locked else lambda: PASSWORD)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tokens.yaml"
+
+
+@pytest.fixture
+def plain() -> Server:
+    return server(realm(), realm(""))
+
+
+def test_a_made_token_is_durable_and_known_by_its_fingerprint(path: Path, plain: Server) -> None:
+    made = _keyring(path)
+    assert made.desired(plain).fingerprints == {}
+    made.make([plain])
+    tokens = made.tokens([plain])["chat1"]
+    again = _keyring(path)
+    assert again.tokens([plain])["chat1"] == tokens
+    known = again.desired(plain).fingerprints
+    assert {name for name, print_ in known.items() if matches(tokens[name], print_)} == {"acme", ""}
+
+
+def test_making_twice_makes_nothing_new(path: Path, plain: Server) -> None:
+    _keyring(path).make([plain])
+    before = path.read_bytes()
+    _keyring(path, locked=True).make([plain])
+    assert path.read_bytes() == before
+
+
+def test_without_a_vault_password_nothing_is_written(path: Path, plain: Server) -> None:
+    with pytest.raises(UsageError, match="vault password"):
+        _keyring(path, locked=True).make([plain])
+    assert not path.exists()
+
+
+def test_fingerprints_need_no_vault_password(path: Path, plain: Server) -> None:
+    _keyring(path).make([plain])
+    assert len(_keyring(path, locked=True).desired(plain).fingerprints) == 2
+
+
+def test_servers_of_one_deployment_share_their_tokens(path: Path) -> None:
+    two = [server(realm(), name=name, deployment="main") for name in ("app1", "app2")]
+    keys = _keyring(path)
+    keys.make(two)
+    tokens = keys.tokens(two)
+    assert tokens["app1"] == tokens["app2"]
+
+
+def test_an_absent_realm_gets_no_token(path: Path) -> None:
+    keys = _keyring(path)
+    gone = server(realm(present=False))
+    keys.make([gone])
+    assert not keys.tokens([gone])
+    assert not path.exists()
+
+
+def test_a_reference_is_resolved_and_only_its_fingerprint_kept(
+    path: Path, tmp_path: Path
+) -> None:
+    token = generate()
+    (tmp_path / "token").write_text(f"{token.reveal()}\n")
+    (tmp_path / "token").chmod(0o600)
+    elsewhere = server(realm(token=Reference("file", ("token",), str(tmp_path))))
+    keys = _keyring(path, locked=True)
+    assert keys.desired(elsewhere).fingerprints == {}
+    keys.fetch([elsewhere])
+    assert keys.tokens([elsewhere])["chat1"]["acme"] == token
+    assert token.reveal() not in path.read_text()
+    assert matches(token, keys.desired(elsewhere).fingerprints["acme"])
+
+
+def test_a_token_in_clear_that_has_changed_has_no_fingerprint_yet(path: Path) -> None:
+    keys = _keyring(path, locked=True)
+    keys.fetch([server(realm(token=generate()))])
+    changed = server(realm(token=generate()))
+    assert keys.desired(changed).fingerprints == {}
+    keys.fetch([changed])
+    assert keys.desired(changed).fingerprints
+
+
+def test_a_vault_value_of_the_inventory_is_opened(path: Path) -> None:
+    token = generate()
+    value = VaultValue(vault.encrypt(token, PASSWORD["default"]))
+    keys = _keyring(path)
+    closed = server(realm(token=value))
+    keys.fetch([closed])
+    assert keys.tokens([closed])["chat1"]["acme"] == token
+
+
+def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -> None:
+    keys = _keyring(path)
+    keys.fetch([server(realm(token=generate()))])
+    plain = server(realm())
+    assert keys.desired(plain).fingerprints == {}
+    keys.make([plain])
+    assert keys.desired(plain).fingerprints
