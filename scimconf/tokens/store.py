@@ -68,7 +68,7 @@ class TokenFile:
         Raises InventoryError, with file:line:col, for one that is no token file, a merge
         conflict of git among the reasons. Such a file is never written to.
         """
-        document = load(path) if path.exists() else parse("", str(path))
+        document = load(path) if _exists(path) else parse("", str(path))
         return cls(path, entries_of(document), document)
 
     def entry(self, deployment: str, realm: str) -> Entry | None:
@@ -128,6 +128,17 @@ class TokenFile:
             after = _proved(now, changed)
             durable.replace(real, after._document.text)
             return after
+
+
+def _exists(path: Path) -> bool:
+    """Say whether there is a file; one that may not be looked at counts: reading says why."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _proved(file: TokenFile, entries: Mapping[Key, Entry]) -> TokenFile:
