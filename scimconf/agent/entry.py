@@ -54,12 +54,12 @@ def read(source: Source, realm: str, key: ast.expr, value: ast.expr, item: Item)
     line, column = source.place(key)
     try:
         pairs = dict(_pairs(value))
-        token, secret_name = _token(source.tree, pairs.pop(TOKEN_KEY, None))
+        token, name_of_secret = _token(source.tree, pairs.pop(TOKEN_KEY, None))
         values = {name: literal(node) for name, node in pairs.items()}
     except _NotData as error:
         line, column = source.place(error.node)
         return Entry(realm, text, item, line, column, {}, unreadable=str(error))
-    return Entry(realm, text, item, line, column, values, token, secret_name)
+    return Entry(realm, text, item, line, column, values, token, name_of_secret)
 
 
 def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
@@ -79,17 +79,24 @@ def _token(tree: ast.Module, node: Optional[ast.expr]) -> Tuple[Optional[str], O
     """Give the token in clear, or the name of the secret that holds it."""
     if node is None:
         return None, None
-    if isinstance(node, ast.Call) and ast.dump(node.func) == _GET_SECRET and is_zulips(tree):
-        argument = node.args[0] if len(node.args) == 1 and not node.keywords else None
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-            return None, argument.value
+    name = secret_name(node)
+    if name is not None and is_zulips(tree):
+        return None, name
     value = literal(node)
     if value is not None and not isinstance(value, str):
         raise _NotData(f"{TOKEN_KEY} is not a string", node)
     return value or None, None
 
 
-_GET_SECRET = ast.dump(ast.parse("get_secret", mode="eval").body)
+def secret_name(node: ast.expr) -> Optional[str]:
+    """Give the name in `get_secret("name")`; None for any other expression."""
+    if not (isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords):
+        return None
+    called, argument = node.func, node.args[0]
+    if not (isinstance(called, ast.Name) and called.id == "get_secret"):
+        return None
+    is_text = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    return ast.literal_eval(argument) if is_text else None
 
 
 def literal(node: ast.expr) -> object:

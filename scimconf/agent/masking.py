@@ -14,7 +14,7 @@ import tokenize
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from scimconf.agent import names
-from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY
+from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
 from scimconf.agent.settings_file import BEGIN, END, IMPORT, NAME, Settings
 
 MASK = "<masked>"
@@ -78,7 +78,7 @@ def _hidden(entry: ast.expr, mask: str) -> Iterator[Tuple[ast.expr, str]]:
     for key, child in zip(entry.keys, entry.values):  # noqa: B905
         name = ast.literal_eval(key) if key else ""
         if name == TOKEN_KEY:
-            if not _is_reference(child):
+            if secret_name(child) is None:
                 yield child, _quoted(mask) if _is_text(child) else _MASKED
         elif not (_is_plain(child) or (name in KNOWN_KEYS and _is_readable(child))):
             yield child, _MASKED
@@ -91,13 +91,6 @@ def _is_text(node: Optional[ast.expr]) -> bool:
 def _is_plain(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and (
         node.value is None or isinstance(node.value, (bool, int, float))
-    )
-
-
-def _is_reference(node: ast.expr) -> bool:
-    return ast.dump(node).startswith("Call(func=Name(id='get_secret'") and all(
-        isinstance(child, (ast.Call, ast.Name, ast.Load)) or _is_text(child)  # type: ignore[arg-type]
-        for child in ast.walk(node)
     )
 
 

@@ -92,7 +92,7 @@ SCIM_CONFIG = {{
         b"\xef\xbb\xbfX = 1\n",
         b"\xef\xbb\xbf",
         b"# -*- coding: latin-1 -*-\nNAME = '\xe9\xe8'\n",
-        b"X = 1\r# coding: latin-1\rY = '\xe9'\r",
+        b"# x\r# coding: latin-1\rY = '\xe9'\r",
         b"X = 1\n\x0c\nY = 2\n",
         b"X = 1\n    ",
         b"if X:\n    Y = 1",
@@ -217,7 +217,7 @@ def test_replace_leaves_everything_around_it() -> None:
 
 def test_one_realm_for_another_keeps_the_block_in_its_place() -> None:
     data = edit(ZULIP, {"acme": ACME}) + b"LATER = 1\n"
-    assert edit(data, {"acme": None, "beta": BETA}) == data.replace(b'"acme"', b'"beta"')
+    assert edit(data, {"acme": None, "beta": BETA}) == data.replace(ACME.encode(), BETA.encode())
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ REFUSED = [
     ("X = (\n", 1, 0),
     ("X = 1\n  Y = 2\n", 2, 0),
     ("X = 'a\n", 1, 0),
-    ("A = 1\nX = \0\n", 1, 0),
+    ("A = 1\nX = \0\n", 0, 0),
     ("# coding: nonsense\n", 1, 1),
     ("# coding: rot13\n", 0, 0),
     ("[" * 5000, 1, 0),
@@ -444,7 +444,7 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 
 def test_a_character_that_the_encoding_lacks_is_refused() -> None:
-    with pytest.raises(Refusal, match="latin"):
+    with pytest.raises(Refusal, match="iso-8859-1"):
         edit(b"# coding: latin-1\n", {"acme": '"acme": {"x": "\u20ac"}'})
 
 

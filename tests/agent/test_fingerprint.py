@@ -1,0 +1,40 @@
+"""Fingerprints as the agent computes them, against passlib's own."""
+
+from __future__ import annotations
+
+import pytest
+from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
+
+from scimconf.agent import fingerprint
+from scimconf.agent.trouble import Trouble
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 16, 30])
+def test_passlibs_fingerprints_match_their_token_only(size: int) -> None:
+    text = pbkdf2_sha256.using(rounds=10, salt=bytes(range(240, 240 - size, -1))).hash("tök")
+    assert fingerprint.matches("tök", text)
+    assert not fingerprint.matches("tok", text)
+
+
+def test_short_is_the_beginning_of_the_checksum() -> None:
+    text = pbkdf2_sha256.using(rounds=10, salt=b"salt").hash("token")
+    assert (
+        fingerprint.short("token", text, "acme")
+        == pbkdf2_sha256.from_string(text).checksum.hex()[:4]
+    )
+    own = pbkdf2_sha256.using(rounds=29000, salt=b"scimconf:acme").hash("token")
+    assert fingerprint.short("token", None, "acme") == fingerprint.short("token", own, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "$pbkdf2-sha256$10$c2FsdA$x",
+        "$pbkdf2$10$c2FsdA$" + "a" * 43,
+        "$pbkdf2-sha256$10$a$" + "a" * 43,
+    ],
+)
+def test_what_is_no_fingerprint_is_said_without_showing_it(text: str) -> None:
+    with pytest.raises(Trouble, match="not a pbkdf2-sha256"):
+        fingerprint.matches("token", text)

@@ -1,0 +1,87 @@
+"""What leaves the server for a plan: the block, with nothing secret in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from scimconf.agent import masking
+from scimconf.agent.settings_file import BEGIN, END, edit, read
+
+SECRET = "hunter2hunter2"
+
+
+def masked(text: str, **masks: str) -> str:
+    shown = masking.block(read(text.encode()), masks)
+    assert shown is not None
+    return shown
+
+
+def test_a_token_becomes_its_mask_and_all_else_of_ours_stays() -> None:
+    text = (
+        f'PASSWORD = "other"\n\n{BEGIN}\nSCIM_CONFIG = {{\n    "acme": {{\n'
+        f'        "bearer_token": "{SECRET}",\n        "scim_client_name": "okta",\n'
+        '        "custom_profile_field_map": {"a": "b"},\n'
+        f'        "name_formatted_included": False,\n    }}\n}}\n{END}\nOTHER = 1\n'
+    )
+    mask = masking.token_mask("acme", 14, "ab12")
+    assert mask == "<token acme, 14 characters, fingerprint ab12...>"
+    begin, end = text.index(BEGIN), text.index("\nOTHER")
+    assert masked(text, acme=mask) == text[begin:end].replace(SECRET, mask)
+
+
+def test_no_block_gives_none() -> None:
+    assert masking.block(read(b"A = 1\n"), {}) is None
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        f'"a": {{"bearer_token": "{SECRET}"}}',
+        '"a": {"bearer_token": "hunter2" "hunter2"}',
+        f'"a": {{"bearer_token": get_secret("{SECRET}", "{SECRET}")}}',
+        f'"a": {{"bearer_token": f("{SECRET}")}}',
+        f'"a": {{"bearer_token": get_secret("{SECRET}", "{SECRET}") + "{SECRET}"}}',
+        f'"a": {{"bearer_token": b"{SECRET}"}}',
+        f'"a": {{"bearer-token": "{SECRET}"}}',
+        f'"a": {{"token": ["{SECRET}"]}}',
+        f'"a": {{"scim_client_name": f("{SECRET}")}}',
+        f'"a": {{"bearer_token": "{SECRET}", "scim_client_name": "{SECRET}"}}',
+        f'"a": {{"custom_profile_field_map": {{"x": f("{SECRET}")}}}}',
+        f'"a": "{SECRET}"',
+        f'"a": f("{SECRET}")',
+        f'"a": {{f("{SECRET}"): 1}}',
+        f'"a": {{**f("{SECRET}")}}',
+        f'"a": {{}},  # {SECRET}',
+        f'"a": {{}},  # "bearer_token": "{SECRET}"',
+        f'"a": {{}},\n    # was {SECRET}\n',
+        f'# "é" {SECRET}\n    "é": {{}}, # \'{SECRET}',
+        '"a": {"bearer_token": 4711471147114711}'.replace("4711471147114711", "47" * 8),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_nothing_secret_leaves_and_the_result_can_be_edited(inside: str, newline: str) -> None:
+    text = f"# é {SECRET}\nA = 1; SCIM_CONFIG = {{\n    {inside}\n}}  # {SECRET}\n"
+    shown = masked(text.replace("\n", newline), a='"\\ odd mask')
+    assert SECRET not in shown
+    assert "hunter2" not in shown
+    assert "4747" not in shown
+    assert "\r" not in shown
+    before = read(shown.encode())
+    assert list(before.entries) == list(read(text.encode()).entries)
+    once = edit(shown.encode(), {"new": '"new": {}'})
+    assert edit(once, {"new": None}) == shown.encode()
+
+
+def test_harmless_parts_are_readable() -> None:
+    text = (
+        'SCIM_CONFIG = {\n    # ask Bob\n    "a": {\n        "bearer_token": get_secret("n"),\n'
+        '        "odd": True,\n        "number": 3,\n    }\n}'
+    )
+    assert masked(text) == text
+
+
+def test_values_of_unknown_keys_are_masked() -> None:
+    assert masking.value("scim_client_name", "okta") == "okta"
+    assert masking.value("bearer-token", SECRET) == "<masked>"
+    assert masking.value("nested", [SECRET]) == "<masked>"
+    assert masking.value("flag", True) is True
