@@ -1,0 +1,74 @@
+"""The program `zulip-django`: what uWSGI is to Zulip.
+
+Called by the supervisor with two file descriptors: a listening Unix socket, and the write end of a
+pipe on which it says "ready"; the pipe's end tells the supervisor that it died.
+"""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+
+
+class Handler(WSGIRequestHandler):
+    """Logs one line a request, with the host, which is what tells organisations apart."""
+
+    def log_message(self, format, *args):  # noqa: A002
+        """Nothing but what log_request writes."""
+
+    def log_request(self, code="-", size="-"):
+        """`TIME STATUS HOST METHOD PATH`; never a header."""
+        host = self.headers.get("Host", "-")
+        method, target, *_ = self.requestline.split()
+        print(time.time(), int(code), host, method, target, file=self.server.log, flush=True)
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread a request, on a socket that is there already."""
+
+    daemon_threads = True
+    address_family = socket.AF_UNIX
+
+    def __init__(self, listener, log):
+        super().__init__(("", 0), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.log = log
+        self.server_name, self.server_port = "localhost", 0
+        self.setup_environ()
+        self.base_environ["HTTPS"] = "on"
+
+    def get_request(self):
+        """A Unix socket has no client address, and wsgiref wants one."""
+        connection, _ = self.socket.accept()
+        return connection, ("127.0.0.1", 0)
+
+
+def main(listener_fd, ready_fd):
+    """Load the settings, once, and serve until killed."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "zproject.settings"
+    from django.core.wsgi import get_wsgi_application
+    from django.urls import get_resolver
+
+    application = get_wsgi_application()
+    from zerver import database
+    from zproject.config import LAB
+
+    database.ensure()
+    get_resolver().url_patterns  # noqa: B018  # Zulip, too, loads all of its code at the start
+    ServerHandler.server_software = "nginx"
+    with open(Path(LAB["log"], "server.log"), "a") as log:
+        server = Server(socket.socket(fileno=listener_fd), log)
+        server.set_app(application)
+        os.write(ready_fd, b"ready")
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

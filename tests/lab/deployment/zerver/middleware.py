@@ -1,0 +1,71 @@
+"""Which organisation a request is for, and whether its bearer token is the right one."""
+
+import hmac
+import re
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseNotFound
+from django.urls import reverse
+from django_scim.middleware import SCIMAuthCheckMiddleware
+from zproject.config import PROFILE
+
+from zerver import models
+
+
+def subdomain_of(host):
+    """Give the realm's string_id for a Host header; "" for every allowed host that has none."""
+    host = host.lower()
+    if match := re.search(rf"\.{re.escape(settings.EXTERNAL_HOST)}(:\d+)?$", host):
+        subdomain = host[: match.start()]
+        return "" if subdomain in settings.ROOT_SUBDOMAIN_ALIASES else subdomain
+    for subdomain, realm_host in settings.REALM_HOSTS.items():
+        if re.fullmatch(rf"{re.escape(realm_host)}(:\d+)?", host):
+            return subdomain
+    return ""
+
+
+class HostDomainMiddleware:
+    """400 for a host that is not ours, a 404 page for one that has no organisation."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        host = request.get_host()  # raises DisallowedHost: 400
+        if not request.path.startswith("/api/"):
+            request.subdomain = subdomain_of(host)
+            request.realm = models.Realm.objects.filter(string_id=request.subdomain).first()
+            if request.realm is None:
+                return HttpResponseNotFound("<html><body>No organization found</body></html>\n")
+        return self.get_response(request)
+
+
+class SCIMClient:
+    """Who asks: from 6.0 on a value, no row of a table."""
+
+    is_authenticated = True
+
+
+class SCIMTokenMiddleware(SCIMAuthCheckMiddleware):
+    """The word `Bearer`, one blank and exactly the realm's token; else 401 without a body."""
+
+    def process_request(self, request):
+        """Answer 401, or None to go on. A half configured realm raises: 500 for every request."""
+        if not request.path.startswith(reverse("scim:root")) or hasattr(request, "scim_config"):
+            return None
+        self.log_request(request)
+        config = settings.SCIM_CONFIG.get(request.subdomain)
+        if not config or not self._authorized(request, config):
+            return HttpResponse(status=401)
+        if PROFILE["registers_clients"]:
+            models.SCIMClient.objects.get(realm=request.realm, name=config["scim_client_name"])
+        request.user = SCIMClient()
+        request.scim_config = config
+        return None
+
+    def _authorized(self, request, config):
+        token = config.get("bearer_token")
+        assert token, "an empty token would let everybody in"
+        assert config.get("scim_client_name")
+        sent = request.headers.get("Authorization", "")
+        return hmac.compare_digest(sent.encode(), f"Bearer {token}".encode())

@@ -1,0 +1,15 @@
+"""The `filter` of a list request. django-scim2 imports it before the adapters."""
+
+from django_scim.filters import GroupFilterQuery, UserFilterQuery
+
+
+class UserFilter(UserFilterQuery):
+    """Users can be found by userName, which is their e-mail address."""
+
+    attr_map = {("userName", None, None): "zerver_userprofile.delivery_email"}  # noqa: RUF012
+
+
+class GroupFilter(GroupFilterQuery):
+    """Groups can be found by their name."""
+
+    attr_map = {("displayName", None, None): "zerver_usergroup.name"}  # noqa: RUF012

@@ -1,0 +1,5 @@
+"""The defaults, and over them the administrator's /etc/zulip/settings.py."""
+
+from .default_settings import *  # noqa: F403
+
+from .prod_settings import *  # noqa: F403  # isort: skip

@@ -1,0 +1,66 @@
+"""What nginx is to Zulip: TLS on the public port, Django behind it, 502 where that is down."""
+
+import select
+import socket
+import ssl
+import threading
+
+PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>\r\n"
+DOWN = (
+    b"HTTP/1.1 502 Bad Gateway\r\nServer: nginx\r\nContent-Type: text/html\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(PAGE), PAGE)
+)
+PATIENCE = 60  # seconds without a byte, after which a connection is given up
+
+
+class Front:
+    """Passes bytes between a client's TLS connection and Django's Unix socket."""
+
+    def __init__(self, listener, certificate, supervisor):
+        self._listener = listener
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._supervisor = supervisor
+
+    def serve(self):
+        """Serve for ever, a thread a connection."""
+        while True:
+            connection, _ = self._listener.accept()
+            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+
+    def _one(self, connection):
+        connection.settimeout(PATIENCE)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._context.wrap_socket(connection, server_side=True) as client:
+                self._answer(client)
+                client.settimeout(1)
+                client.unwrap()
+        except OSError:  # the client went away, or does not trust us
+            connection.close()
+
+    def _answer(self, client):
+        try:
+            backend = self._supervisor.connect()
+        except OSError:
+            client.recv(65536)
+            client.sendall(DOWN)
+            return
+        with backend:
+            _exchange(client, backend)
+
+
+def _exchange(client, backend):
+    """Pass bytes both ways until one side ends. One thread: OpenSSL wants it so."""
+    while True:
+        ready = (
+            [client] if client.pending() else select.select([client, backend], [], [], PATIENCE)[0]
+        )
+        if not ready:
+            return
+        for source, sink in ((client, backend), (backend, client)):
+            if source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                sink.sendall(data)

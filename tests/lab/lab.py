@@ -1,0 +1,112 @@
+"""The lab: Zulip servers on loopback, in a temporary folder, gone without a trace afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.lab import interpreter, openssh
+from tests.lab.build import Identity, Options, build
+from tests.lab.certificates import Authority, ssh_key
+from tests.lab.layout import Layout
+from tests.lab.profiles import PROFILES
+from tests.lab.server import Server
+
+DNS = Path(__file__).parent / "dns"
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Lab:
+    """Starts servers, and ends them all; a context manager. `server` is safe in several threads."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder`: where the lab's own temporary folder is made; the system's place if None."""
+        self._parent = folder
+        self._ending = contextlib.ExitStack()
+        self._lock = threading.Lock()
+        self.openssh = openssh.find()
+        self.isolates = os.geteuid() == 0 and can_isolate()
+        self.servers: dict[str, Server] = {}
+
+    def __enter__(self) -> Lab:
+        """Make the folder, the certificate authority and the client's SSH key."""
+        self.folder = Path(tempfile.mkdtemp(prefix="scimconf-lab-", dir=self._parent))
+        self._ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder.chmod(0o755)  # the servers' users have to pass
+        self._authority = Authority()
+        self.ca = self.folder / "ca.pem"
+        self.ca.write_bytes(self._authority.pem())
+        self._home = self.folder / "controller"
+        (self._home / ".ssh").mkdir(mode=0o700, parents=True)
+        self.known_hosts = self._home / ".ssh/known_hosts"
+        self.known_hosts.touch(0o600)
+        self.client_key = self._home / ".ssh/id_ed25519"
+        self._authorized_key = ssh_key(self.client_key, "scimconf-lab")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End every server and remove the folder."""
+        self._ending.close()
+
+    def server(self, name: str, **options: Any) -> Server:
+        """Start a server (the options are those of `build.Options`); returns when it answers.
+
+        `name` ends in `.test`. Raises LabError where it does not start.
+        """
+        wanted = Options(**options)
+        profile = PROFILES[wanted.version]
+        ssh = self.openssh if wanted.sshd else None
+        layout = Layout(self.folder / name, isolated=self.isolates and ssh is not None)
+        layout.folder.mkdir()
+        web_socket, ssh_socket = _listener(), _listener() if ssh else None
+        server = Server(
+            name, wanted.version, layout, web_socket, ssh_socket, self.ca, self.client_key
+        )
+        names = [name, f"*.{name}", *wanted.realm_hosts.values()]
+        identity = Identity(
+            name, server.external_host, self._authority.issue(names), self._authorized_key
+        )
+        config = build(layout, identity, wanted, profile, interpreter.current(), ssh)
+        if ssh:
+            public = ssh_key(layout.outside("run", "host_key"), name)
+            with self._lock, self.known_hosts.open("a") as known:
+                known.write(f"[127.0.0.1]:{server.ssh_port} {public}\n")
+        server.start(config)
+        with self._lock:
+            self._ending.callback(server.stop)
+            self.servers[name] = server
+        return server
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment for a `scimconf` of its own process: home, known hosts, DNS."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SCIMCONF_") and name != "SSH_AUTH_SOCK"
+        }
+        path = [str(DNS), str(PROJECT), os.environ.get("PYTHONPATH", "")]
+        inherited["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        inherited["HOME"] = str(self._home)
+        return inherited
+
+
+def can_isolate() -> bool:
+    """Whether this process may make mount namespaces (root in a plain container may not)."""
+    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
+        return False
+    probe = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "true"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def _listener() -> socket.socket:
+    """Listen on a free port of loopback; the socket is handed over, so the port stays ours."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listener.set_inheritable(True)
+    return listener

@@ -1,0 +1,182 @@
+"""Finds OpenSSH's sshd, or provides it: `python -m tests.lab.openssh`.
+
+The order: the system's; as root on Debian or Ubuntu, installed with the start of its service
+denied, so that no daemon appears on a newcomer's machine; unpacked from the distribution's package
+into the project's ignored `.cache/`, which needs no root; none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "openssh"
+POLICY = Path("/usr/sbin/policy-rc.d")
+APT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+
+
+@dataclass(frozen=True)
+class OpenSSH:
+    """An sshd that runs, and what it needs to be told."""
+
+    sshd: Path
+    version: tuple[int, int]
+    origin: str
+    """ "system" or "unpacked". """
+    root: Path = Path("/")
+    """The folder that an unpacked one was unpacked into."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    config: tuple[str, ...] = ()
+    """Lines for sshd_config: where an unpacked one keeps the programs that it starts."""
+
+
+def find() -> OpenSSH | None:
+    """Give the sshd that is there, without changing anything."""
+    where = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    if found := shutil.which("sshd", path=where):
+        return _asked(Path(found), "system", {}, ())
+    sshd = CACHE / "usr/sbin/sshd"
+    if not sshd.exists():
+        return None
+    libraries = sorted({str(library.parent) for library in CACHE.glob("usr/lib/*/*.so*")})
+    libraries += sorted({str(library.parent) for library in CACHE.glob("lib/*/*.so*")})
+    programs = {"SshdSessionPath": "sshd-session", "SshdAuthPath": "sshd-auth"}
+    config = tuple(
+        f'{option} "{CACHE}/usr/lib/openssh/{name}"'
+        for option, name in programs.items()
+        if (CACHE / "usr/lib/openssh" / name).exists()
+    )
+    return _asked(sshd, "unpacked", {"LD_LIBRARY_PATH": ":".join(libraries)}, config)
+
+
+def _asked(
+    sshd: Path, origin: str, environment: dict[str, str], config: tuple[str, ...]
+) -> OpenSSH | None:
+    """Ask the program for its version; None where it does not even start."""
+    answer = subprocess.run(
+        [sshd, "-V"], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    # Before 9.2 there is no -V, and the usage text that it gives instead begins with the version.
+    match = re.search(r"OpenSSH_(\d+)\.(\d+)", answer.stdout + answer.stderr)
+    if match is None:
+        return None
+    version = (int(match[1]), int(match[2]))
+    root = CACHE if origin == "unpacked" else Path("/")
+    return OpenSSH(sshd, version, origin, root, environment, config)
+
+
+def has_sudo() -> bool:
+    """Whether the machine has sudo (the lab uses it as root only)."""
+    return shutil.which("sudo") is not None
+
+
+def provide() -> OpenSSH | None:
+    """Find sshd, or fetch it (see the module's text); as root also sudo. None where all fails."""
+    root = os.geteuid() == 0
+    if (ready := find()) and (has_sudo() or not root):
+        return ready
+    with open(Path(tempfile.gettempdir()) / f"scimconf-openssh-{os.geteuid()}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which("apt-get") is None:
+            return find()
+        if root and (find() is None or not has_sudo()):
+            _install()
+        if find() is None:
+            _unpack()
+        return find()
+
+
+def _apt(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", *words],
+        env={**os.environ, **APT},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _install() -> None:
+    install = ("install", "--yes", "--no-install-recommends", "openssh-server", "sudo")
+    with _services_denied():
+        if _apt(*install).returncode != 0:
+            _apt("update")
+            _apt(*install)
+
+
+@contextlib.contextmanager
+def _services_denied() -> Iterator[None]:
+    """Have Debian's policy-rc.d say no to every start of a service; what was there comes back."""
+    kept = POLICY.read_bytes() if POLICY.exists() else None
+    mode = POLICY.stat().st_mode if kept is not None else 0
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+        if kept is not None:
+            POLICY.write_bytes(kept)
+            POLICY.chmod(mode)
+
+
+def _unpack() -> None:
+    """Unpack the distribution's package, and the libraries of it that this machine lacks."""
+    CACHE.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
+        packages = Path(folder, "packages")
+        packages.mkdir()
+        if not _download(packages, ()):
+            # No package lists, and no right to fetch them for the machine: fetch our own.
+            lists = Path(folder, "apt")
+            (lists / "lists/partial").mkdir(parents=True)
+            (lists / "archives/partial").mkdir(parents=True)
+            own = ("-o", f"Dir::State::Lists={lists}/lists", "-o", f"Dir::Cache={lists}")
+            _apt(*own, "update")
+            if not _download(packages, own):
+                return
+        tree = Path(folder, "tree")
+        for package in packages.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package, tree], check=True)
+        shutil.rmtree(CACHE, ignore_errors=True)
+        tree.rename(CACHE)
+
+
+def _download(folder: Path, options: tuple[str, ...]) -> bool:
+    simulated = subprocess.run(
+        ["apt-get", *options, "install", "--simulate", "--no-install-recommends", "openssh-server"],
+        env={**os.environ, **APT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    missing = re.findall(r"^Inst (openssh-server|lib[^ ]+) ", simulated.stdout, re.MULTILINE)
+    if "openssh-server" not in missing:
+        return False
+    return _apt(*options, "download", *missing, cwd=folder).returncode == 0
+
+
+def main() -> int:
+    """Provide it and say in one line what was found; 1 where there is none."""
+    found = provide()
+    if found is None:
+        print("sshd: none, and it could not be installed or unpacked here")
+        return 1
+    sudo = "with sudo" if has_sudo() else "no sudo"
+    version = ".".join(map(str, found.version))
+    print(f"sshd: OpenSSH {version}, {found.origin} ({found.sshd}), {sudo}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
