@@ -47,7 +47,9 @@ def apply(
     steps: list[Step] = []
     begun = time.monotonic()
     try:
-        answer = final(_watch(agent.ask(request(server, plan, observed, tokens)), steps, on_step), "apply")
+        answer = final(
+            _watch(agent.ask(request(server, plan, observed, tokens)), steps, on_step), "apply"
+        )
     except Unreachable as lost:
         # The request may have arrived: then the server finishes alone, one way or the other.
         message = f"the connection was lost during the change ({lost.message})"
@@ -123,8 +125,7 @@ def request(
         },
         "secrets": {
             "set": {
-                secret_name(name): tokens[name].reveal()
-                for name in by_kind[ActionKind.SET_SECRET]
+                secret_name(name): tokens[name].reveal() for name in by_kind[ActionKind.SET_SECRET]
             },
             "remove": [
                 found

@@ -25,9 +25,7 @@ class Change:
     @property
     def touches_files(self) -> bool:
         """Whether anything is written at all."""
-        return (
-            self.entry is not None or self.removed or self.secret_before != self.secret_after
-        )
+        return self.entry is not None or self.removed or self.secret_before != self.secret_after
 
 
 def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
@@ -37,7 +35,9 @@ def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
     file will on the server.
     """
     entries = {
-        change.realm: change.entry for change in changes if change.entry is not None or change.removed
+        change.realm: change.entry
+        for change in changes
+        if change.entry is not None or change.removed
     }
     before = observed.block or ""
     after = _edited(before, entries, has_import=observed.has_get_secret) if entries else before

@@ -6,6 +6,7 @@ checked for its type here, once; what is behind `Observed` can be used without a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar, overload
 from urllib.parse import urlsplit
@@ -35,9 +36,7 @@ def observe(agent: Agent, desired: Desired) -> Observed:
 
 def final(messages: Iterable[Message], step: str) -> Message:
     """Give the final message of an answer; raises HostError where it says "error" or is missing."""
-    last: Message = {}
-    for last in messages:
-        pass
+    last = next(iter(deque(messages, maxlen=1)), {})
     if last.get("result") == "error":
         facts = _Facts(last, step)
         raise HostError(facts.get("step", str), facts.get("message", str), facts.get("hint", str))
@@ -101,8 +100,7 @@ def parse(answer: Message) -> Observed:
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
         running={
-            name: _status(status, facts)
-            for name, status in facts.get("running", dict).items()
+            name: _status(status, facts) for name, status in facts.get("running", dict).items()
         },
         blocked=facts.get("blocked", str),
         interrupted=facts.get("interrupted", str),

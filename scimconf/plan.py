@@ -75,7 +75,9 @@ def _verdict(realm: Realm, desired: Desired, observed: Observed) -> _Verdict:
         return _Verdict(Change(realm.string_id), blocked=blocked)
     if realm.present:
         return _presence(realm, found, desired, observed)
-    registered = observed.clients is not None and (realm.string_id, realm.client) in observed.clients
+    registered = (
+        observed.clients is not None and (realm.string_id, realm.client) in observed.clients
+    )
     if not found and not registered:
         return _Verdict(Change(realm.string_id))
     return _absence(realm.string_id, realm.client, found, observed.has_client_command)

@@ -5,11 +5,15 @@ One failing server never stops another: whatever a server can cause ends as its 
 
 from __future__ import annotations
 
+import logging
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Protocol, TypeVar
 
 from scimconf.apply import apply
@@ -19,6 +23,8 @@ from scimconf.observe import Agent, observe
 from scimconf.plan import plan
 from scimconf.secret import Secret
 from scimconf.verify import Hosts, verify
+
+_log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -239,17 +245,36 @@ def _each(
 ) -> list[Result]:
     """Do `work` on each item in threads; after Ctrl-C what has not begun is `skipped`.
 
-    A second Ctrl-C is not caught here: it ends the program.
+    A second Ctrl-C raises KeyboardInterrupt at once; threads may still be at work then.
     """
-    with ThreadPoolExecutor(max_workers=max(1, forks)) as pool:
-        futures: list[Future[Result]] = [pool.submit(work, item) for item in items]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
+    pool = ThreadPoolExecutor(max_workers=max(1, forks))
+    try:
+        with _interruptible() as interrupted:
+            futures = [
+                pool.submit(lambda item: (skipped if interrupted.is_set() else work)(item), item)
+                for item in items
+            ]
             wait(futures)
-    return [
-        skipped(item) if future.cancelled() else future.result()
-        for item, future in zip(items, futures, strict=True)
-    ]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an Event; the second is a KeyboardInterrupt as usual."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+        _log.warning("interrupted: no new server is begun, those under way finish; again: at once")
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scimconf.model import ActionKind, ObservedToken, Plan, Realm, Reference
@@ -17,9 +19,7 @@ def _kinds(made: Plan) -> list[ActionKind]:
 
 def test_nothing_to_do() -> None:
     made = plan(desired(realm()), observed(found()))
-    assert made == Plan(
-        "chat1", "9.0", settings_sha256="5" * 64, secrets_sha256="6" * 64
-    )
+    assert made == Plan("chat1", "9.0", settings_sha256="5" * 64, secrets_sha256="6" * 64)
     assert not made.pending
 
 
@@ -60,7 +60,9 @@ def test_another_token_in_the_file_is_shown_by_both_fingerprints() -> None:
     made = plan(desired(realm()), observed(found(token=OTHER), running={"acme": 200}))
     assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
     assert "bearer_token" in made.actions[0].text
-    assert '-        "bearer_token": "<token acme, 20 characters, fingerprint ffff...>",' in made.diff
+    assert (
+        '-        "bearer_token": "<token acme, 20 characters, fingerprint ffff...>",' in made.diff
+    )
     assert '+        "bearer_token": "<token acme, fingerprint 45a9...>",' in made.diff
 
 
@@ -116,9 +118,7 @@ class TestTokensInTheSecretsFile:
         assert _kinds(made) == [ActionKind.SET_SECRET, ActionKind.RESTART]
 
     def test_a_name_of_the_operators_own_is_replaced_by_ours(self) -> None:
-        made = plan(
-            desired(realm(), token_store="secrets"), observed(found(secret_name="my_scim"))
-        )
+        made = plan(desired(realm(), token_store="secrets"), observed(found(secret_name="my_scim")))
         assert _kinds(made) == [
             ActionKind.SET_SECRET,
             ActionKind.SET_REALM,
@@ -136,13 +136,12 @@ class TestTokensInTheSecretsFile:
         assert not made.pending
 
 
-class TestClientsOf5x:
-    OLD = {"version": "5.6", "has_client_command": True}
+OLD: dict[str, Any] = {"version": "5.6", "has_client_command": True}
 
+
+class TestClientsOf5x:
     def test_a_new_realm_is_registered(self) -> None:
-        made = plan(
-            desired(realm()), observed(running={"acme": 500}, clients=frozenset(), **self.OLD)
-        )
+        made = plan(desired(realm()), observed(running={"acme": 500}, clients=frozenset(), **OLD))
         assert _kinds(made) == [
             ActionKind.SET_REALM,
             ActionKind.REGISTER_CLIENT,
@@ -150,21 +149,21 @@ class TestClientsOf5x:
         ]
 
     def test_a_200_proves_that_it_is_registered(self) -> None:
-        assert not plan(desired(realm()), observed(found(), **self.OLD)).pending
+        assert not plan(desired(realm()), observed(found(), **OLD)).pending
 
     def test_a_missing_client_needs_no_restart(self) -> None:
         made = plan(
             desired(realm()),
-            observed(found(), running={"acme": 500}, clients=frozenset(), **self.OLD),
+            observed(found(), running={"acme": 500}, clients=frozenset(), **OLD),
         )
         assert _kinds(made) == [ActionKind.REGISTER_CLIENT]
 
     def test_another_name_is_another_client(self) -> None:
-        made = plan(desired(realm(client="okta-emea")), observed(found(), **self.OLD))
+        made = plan(desired(realm(client="okta-emea")), observed(found(), **OLD))
         assert ActionKind.REGISTER_CLIENT in _kinds(made)
 
     def test_an_absent_realm_loses_its_client(self) -> None:
-        made = plan(desired(ABSENT), observed(found(), **self.OLD))
+        made = plan(desired(ABSENT), observed(found(), **OLD))
         assert _kinds(made) == [
             ActionKind.REMOVE_REALM,
             ActionKind.REMOVE_CLIENT,

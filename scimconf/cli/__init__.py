@@ -60,7 +60,12 @@ def scimconf() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit; the console script's entry point."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if code == ExitCode.INTERRUPTED:
+        # At once: Python would wait for threads that still talk to servers.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -102,5 +107,5 @@ def _confess(bug: Exception) -> str:
     return (
         f"error: this is a bug in scimconf: {type(bug).__name__} at {place}\n"
         "  -> please report it with the command you typed and the version "
-        f"({__version__}); no server was left in the middle of a change by it"
+        f"({__version__}); a change under way on a server finishes there by itself"
     )

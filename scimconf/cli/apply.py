@@ -60,9 +60,7 @@ def command(
     from scimconf.rollout import carry_out, confirm, survey
 
     if check:
-        return plan_verb.run(
-            pattern, source, connection, vault, output, diff=diff, resolve=False
-        )
+        return plan_verb.run(pattern, source, connection, vault, output, diff=diff, resolve=False)
     if not yes and not sys.stdin.isatty():
         raise UsageError("no terminal to ask on", "give --yes to apply without being asked")
     fleet.start_log(output)
@@ -115,6 +113,11 @@ def _ask(changing: Sequence[Surveyed], output: OutputOptions, *, diff: bool) -> 
 
     from scimconf.report.text import show
 
-    show(Console(stderr=True, highlight=False), "plan", [each.outcome for each in changing], diff=diff)
+    show(
+        Console(stderr=True, highlight=False),
+        "plan",
+        [each.outcome for each in changing],
+        diff=diff,
+    )
     servers = "this server" if len(changing) == 1 else f"these {len(changing)} servers"
     click.confirm(f"\nChange {servers}?", abort=True, err=True)

@@ -33,7 +33,8 @@ def sources(source: SourceOptions) -> tuple[Path, ...]:
     if _DEFAULT.exists():
         return (_DEFAULT,)
     raise UsageError(
-        "no inventory: there is no inventory.yaml here", "give one with -i, or start with: scimconf init"
+        "no inventory: there is no inventory.yaml here",
+        "give one with -i, or start with: scimconf init",
     )
 
 
@@ -131,15 +132,17 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
     """Give what opens the conversation with a server; asks for -k and -K now, once."""
     from scimconf import ssh, vault
 
-    asked = ask("SSH password", "a key, or ansible_password in a vault value") if connection.ask_pass else None
+    asked = (
+        ask("SSH password", "a key, or ansible_password in a vault value")
+        if connection.ask_pass
+        else None
+    )
     asked_become = (
         ask("Become password", "ansible_become_password in a vault value")
         if connection.ask_become_pass
         else None
     )
-    options = ssh.Options(
-        host_key="accept-new" if connection.accept_new_host_keys else "strict"
-    )
+    options = ssh.Options(host_key="accept-new" if connection.accept_new_host_keys else "strict")
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
         if isinstance(value, VaultValue):

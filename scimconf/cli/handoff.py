@@ -12,7 +12,9 @@ from scimconf.cli.options import SourceOptions, VaultOptions
 @options.pattern
 @options.source
 @click.option("--realm", "realms", multiple=True, help='Only these realms; "" is the root.')
-@click.option("--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password.")
+@click.option(
+    "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
+)
 @options.vault
 def command(
     pattern: tuple[str, ...],

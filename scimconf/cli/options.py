@@ -6,17 +6,17 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 _FILE = click.Path(path_type=Path)
 
 
-def _option(*names: str, variable: str, **settings: Any) -> Decorator[Any]:
+def _option(*names: str, variable: str, **settings: Any) -> Decorator:
     return click.option(*names, envvar=f"SCIMCONF_{variable}", show_envvar=True, **settings)
 
 
@@ -108,7 +108,9 @@ _CONNECTION = (
         help="Servers at a time.",
     ),
     _option("-u", "--user", variable="USER", help="Log in as this user."),
-    _option("-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."),
+    _option(
+        "-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."
+    ),
     _option(
         "-b", "--become", variable="BECOME", is_flag=True, help="Become another user with sudo."
     ),
@@ -149,42 +151,23 @@ _OUTPUT = (
 )
 
 
-def source(command: F) -> F:
-    """Give the verb `source: SourceOptions`."""
-    return _gathered("source", SourceOptions, _SOURCE)(command)
-
-
-def vault(command: F) -> F:
-    """Give the verb `vault: VaultOptions`."""
-    return _gathered("vault", VaultOptions, _VAULT)(command)
-
-
-def connection(command: F) -> F:
-    """Give the verb `connection: ConnectionOptions`."""
-    return _gathered("connection", ConnectionOptions, _CONNECTION)(command)
-
-
-def output(command: F) -> F:
-    """Give the verb `output: OutputOptions`."""
-    return _gathered("output", OutputOptions, _OUTPUT)(command)
-
-
-def pattern(command: F) -> F:
-    """Give the verb `pattern`: hosts and groups as Ansible's, all where there is none."""
-    return click.argument("pattern", nargs=-1)(command)
-
-
-def _gathered(name: str, kind: type, options: tuple[Decorator[Any], ...]) -> Decorator[Any]:
+def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorator:
     """Declare options and hand them to the verb as one frozen value of `kind`."""
 
-    def decorate(command: F) -> F:
+    def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def call(**values: Any) -> Any:
+        def gathered(**values: Any) -> Any:
             own = {field.name: values.pop(field.name) for field in fields(kind)}
             return command(**values, **{name: kind(**own)})
 
-        for option in reversed(options):
-            call = option(call)
-        return call  # type: ignore[return-value]
+        return functools.reduce(lambda call, option: option(call), reversed(options), gathered)
 
     return decorate
+
+
+source = _gathered("source", SourceOptions, _SOURCE)
+vault = _gathered("vault", VaultOptions, _VAULT)
+connection = _gathered("connection", ConnectionOptions, _CONNECTION)
+output = _gathered("output", OutputOptions, _OUTPUT)
+pattern: Decorator = click.argument("pattern", nargs=-1)
+"""Hosts and groups as Ansible's; all where there is none."""

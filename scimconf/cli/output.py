@@ -14,7 +14,9 @@ from scimconf.model import Outcome
 from scimconf.report.progress import LineProgress, LiveProgress
 
 
-def progress(output: OutputOptions, *, steps: bool) -> AbstractContextManager[LiveProgress | LineProgress]:
+def progress(
+    output: OutputOptions, *, steps: bool
+) -> AbstractContextManager[LiveProgress | LineProgress]:
     """Give the progress of a run: live on a terminal; else lines, if `steps` are worth a log."""
     from rich.console import Console
 

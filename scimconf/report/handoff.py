@@ -20,6 +20,7 @@ def handoff(server: Server, realm: Realm, token: Secret | None) -> str:
     """
     preset = PRESETS[realm.idp]
     shown = token.reveal() if token is not None else mask(realm).text
+    other_name = realm.name_formatted_included != preset.name_formatted_included
     template = realm.idp if realm.idp in ("okta", "entra") else "generic"
     sheet = render(
         f"handoff/{template}.txt.j2",
@@ -29,8 +30,8 @@ def handoff(server: Server, realm: Realm, token: Secret | None) -> str:
         base_url=f"{realm.url}/scim/v2{preset.base_url_suffix}",
         token_field=preset.token_field(shown),
         name_formatted_included=realm.name_formatted_included,
-        unusual=realm.name_formatted_included != preset.name_formatted_included,
-        assumption=preset.assumption,
+        unusual=other_name and not preset.assumption,
+        assumption="" if other_name else preset.assumption,
         fields=tuple((realm.custom_profile_field_map or {}).items()),
         masked=token is None,
         server=server.name,

@@ -80,4 +80,3 @@ class LineProgress(AbstractContextManager["LineProgress"]):
 
     def done(self, server: str) -> None:
         """Nothing to take away."""
-

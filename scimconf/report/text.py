@@ -95,9 +95,11 @@ def _diff_line(line: str) -> Text:
 
 
 def _check(check: Check) -> Iterator[Text]:
-    mark, style = {"ok": ("ok: ", "blue"), "warning": ("! ", "yellow"), "failed": ("failed: ", "red")}[
-        check.result
-    ]
+    mark, style = {
+        "ok": ("ok: ", "blue"),
+        "warning": ("! ", "yellow"),
+        "failed": ("failed: ", "red"),
+    }[check.result]
     status = f" (HTTP {check.status})" if check.status is not None else ""
     label = check.realm or "(root)"
     yield from _indented(mark, f"realm {label}: {check.name}: {check.message}{status}", style)

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scimconf import rollout
+from scimconf.errors import ExitCode, HostError, Unreachable
+from scimconf.model import Check, Outcome, Server, Status
+from scimconf.observe import Message
+from scimconf.rollout import carry_out, confirm, exit_code, survey
+from scimconf.secret import Secret
+from tests.factories import desired, realm
+from tests.test_observe import ANSWER
+
+HEALTHY = {
+    **ANSWER,
+    "has_client_command": False,
+    "version": "9.0",
+    "block": None,
+    "realms": {},
+    "running": {"acme": 401},
+}
+COMMITTED = {"final": True, "result": "committed", "message": "", "hint": ""}
+TOKENS = {name: {"acme": Secret("x" * 43)} for name in ("a", "b", "c")}
+
+
+class _Watcher:
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str]] = []
+
+    def step(self, server: str, name: str, doing: bool) -> None:
+        self.steps.append((server, name))
+
+    def done(self, server: str) -> None:
+        self.steps.append((server, "done"))
+
+
+class _Fleet:
+    """Servers that answer as scripted; counts which conversations are open."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.open: set[str] = set()
+        self.asked: list[tuple[str, object]] = []
+
+    @contextmanager
+    def agent(self, server: Server) -> Iterator[_Fleet._Agent]:
+        if isinstance(self.answers[server.name], HostError):
+            raise self.answers[server.name]
+        self.open.add(server.name)
+        try:
+            yield self._Agent(self, server.name)
+        finally:
+            self.open.discard(server.name)
+
+    class _Agent:
+        def __init__(self, fleet: _Fleet, name: str) -> None:
+            self.fleet, self.name = fleet, name
+
+        def ask(self, request: Message) -> Iterable[Message]:
+            self.fleet.asked.append((self.name, request["do"]))
+            answer = self.fleet.answers[self.name]
+            return [COMMITTED if request["do"] == "apply" else answer]
+
+
+def _wanted(*names: str, **changes: Any) -> list[Any]:
+    return [desired(realm(), name=name, **changes) for name in names]
+
+
+def test_one_failing_server_stops_no_other() -> None:
+    fleet = _Fleet(
+        a=Unreachable("connect", "refused", "is it up?"),
+        b=HEALTHY,
+        c={**HEALTHY, "blocked": "no Zulip here"},
+        d={**HEALTHY, "version": "not a version"},
+        e={**HEALTHY, "running": []},
+    )
+    looked = survey(_wanted("a", "b", "c", "d", "e"), fleet.agent, 2, _Watcher(), keep=False)
+    assert [each.outcome.status for each in looked] == [
+        Status.UNREACHABLE,
+        Status.PENDING,
+        Status.FAILED,
+        Status.FAILED,
+        Status.FAILED,
+    ]
+    assert looked[0].outcome.message == "connect: refused"
+    assert not fleet.open
+
+
+def test_only_servers_with_changes_keep_their_conversation() -> None:
+    right = {**ANSWER, "has_client_command": False}
+    right["realms"]["acme"]["values"]["name_formatted_included"] = False
+    right["realms"]["acme"]["token"]["matches"] = True
+    fleet = _Fleet(a=right, b=HEALTHY)
+    looked = survey(_wanted("a", "b"), fleet.agent, 5, _Watcher(), keep=True)
+    assert looked[0].outcome.status is Status.OK
+    assert fleet.open == {"b"}
+    outcomes = carry_out(looked, TOKENS, 5, _Watcher())
+    assert [outcome.status for outcome in outcomes] == [Status.OK, Status.CHANGED]
+    assert not fleet.open
+    assert fleet.asked == [("a", "observe"), ("b", "observe"), ("b", "apply")]
+
+
+def test_no_more_than_forks_at_a_time() -> None:
+    busy = 0
+    most = 0
+    lock = threading.Lock()
+    barrier = threading.Barrier(3, timeout=30)
+
+    @contextmanager
+    def slow(server: Server) -> Iterator[Any]:
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        barrier.wait()
+        with lock:
+            busy -= 1
+        raise Unreachable("connect", "refused")
+        yield
+
+    survey(_wanted(*map(str, range(6))), slow, 3, _Watcher(), keep=False)
+    assert most == 3
+
+
+def test_after_ctrl_c_nothing_new_is_begun_and_what_runs_ends() -> None:
+    begun = threading.Event()
+
+    @contextmanager
+    def slow(server: Server) -> Iterator[Any]:
+        if not begun.is_set():
+            begun.set()
+            os.kill(os.getpid(), signal.SIGINT)
+        raise Unreachable("connect", "refused")
+        yield
+
+    looked = survey(_wanted(*map(str, range(50))), slow, 1, _Watcher(), keep=False)
+    states = [each.outcome.status for each in looked]
+    assert states[0] is Status.UNREACHABLE
+    assert Status.SKIPPED in states
+    assert exit_code(each.outcome for each in looked) is ExitCode.INTERRUPTED
+
+
+class TestConfirm:
+    @pytest.fixture
+    def looked(self) -> list[rollout.Surveyed]:
+        return survey(_wanted("a"), _Fleet(a=HEALTHY).agent, 1, _Watcher(), keep=False)
+
+    def _confirm(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        looked: list[rollout.Surveyed],
+        check: Check | None,
+        status: Status = Status.CHANGED,
+        tokens: Any = TOKENS,
+    ) -> Outcome:
+        monkeypatch.setattr(rollout, "verify", lambda *_: (check,))
+        (outcome,) = confirm(looked, [Outcome("a", status)], tokens, 1, _Watcher())
+        return outcome
+
+    def test_good_answers_leave_it_as_it_is(self, monkeypatch: Any, looked: Any) -> None:
+        outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "ok", "m", 200))
+        assert outcome.status is Status.CHANGED
+        assert len(outcome.checks) == 1
+
+    def test_not_reached_is_a_warning(self, monkeypatch: Any, looked: Any) -> None:
+        outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "warning", "m"))
+        assert outcome.status is Status.CHANGED
+
+    def test_a_wrong_answer_fails_the_server(self, monkeypatch: Any, looked: Any) -> None:
+        outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "failed", "m", 401))
+        assert outcome.status is Status.FAILED
+
+    def test_a_server_that_failed_is_not_asked(self, monkeypatch: Any, looked: Any) -> None:
+        outcome = self._confirm(monkeypatch, looked, None, Status.ROLLED_BACK)
+        assert outcome.checks == ()
+
+    def test_a_realm_without_a_token_fails(self, monkeypatch: Any, looked: Any) -> None:
+        outcome = self._confirm(monkeypatch, looked, None, tokens={})
+        assert outcome.status is Status.FAILED
+        assert "apply" in outcome.checks[0].hint
+
+    def test_no_token_is_sent_where_the_host_cannot_be_proved(
+        self, monkeypatch: Any, looked: Any
+    ) -> None:
+        unknown = [replace(e, observed=replace(e.observed, external_host=None)) for e in looked]
+        outcome = self._confirm(monkeypatch, unknown, Check("acme", "n", "failed", "sent"))
+        assert [check.result for check in outcome.checks] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([], ExitCode.OK),
+        ([Status.OK, Status.CHANGED], ExitCode.OK),
+        ([Status.PENDING, Status.UNREACHABLE], ExitCode.UNREACHABLE),
+        ([Status.UNREACHABLE, Status.SKIPPED], ExitCode.INTERRUPTED),
+        ([Status.SKIPPED, Status.ROLLED_BACK], ExitCode.ROLLED_BACK),
+        ([Status.ROLLED_BACK, Status.FAILED], ExitCode.FAILED),
+        ([Status.FAILED, Status.ROLL_BACK_FAILED], ExitCode.ROLL_BACK_FAILED),
+    ],
+)
+def test_the_worst_speaks_for_all(statuses: list[Status], code: ExitCode) -> None:
+    assert exit_code(Outcome(str(n), status) for n, status in enumerate(statuses)) is code
