@@ -155,12 +155,14 @@ def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorato
     """Declare options and hand them to the verb as one frozen value of `kind`."""
 
     def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def gathered(**values: Any) -> Any:
+        def call(**values: Any) -> Any:
             own = {field.name: values.pop(field.name) for field in fields(kind)}
             return command(**values, **{name: kind(**own)})
 
-        return functools.reduce(lambda call, option: option(call), reversed(options), gathered)
+        decorated: Command = functools.update_wrapper(call, command)
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
 
     return decorate
 
