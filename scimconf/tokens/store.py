@@ -17,6 +17,7 @@ from scimconf.tokens import durable
 from scimconf.tokens.entries import TOP, Entry, Key, entries_of
 from scimconf.tokens.fingerprint import fingerprint, matches
 from scimconf.tokens.layout import edit
+from scimconf.tokens.strength import weakness
 from scimconf.yamlfile import Document, load, parse
 
 __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
@@ -47,7 +48,12 @@ def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
 
 
 def new_entry(token: Secret, password: Secret | None = None, vault_id: str | None = None) -> Entry:
-    """Give the entry of a token as of now; without a password only its fingerprint is kept."""
+    """Give the entry of a token as of now; without a password only its fingerprint is kept.
+
+    Raises UsageError for a token that could be guessed from its fingerprint.
+    """
+    if reason := weakness(token.reveal()):
+        raise UsageError(f"a token cannot be used: {reason}", "`scimconf token` prints good ones")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Entry(fingerprint(token), created, ciphertext)

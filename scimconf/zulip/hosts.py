@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
+
+_LABELS = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 
 
 def refusal(url: str, external_host: str, realm_hosts: Mapping[str, str]) -> str:
@@ -15,27 +18,27 @@ def refusal(url: str, external_host: str, realm_hosts: Mapping[str, str]) -> str
     punycode, whole labels; ports are not part of a name.
     """
     try:
+        if not url.isprintable():  # urlsplit drops tabs and line breaks
+            raise ValueError
         parts = urlsplit(url)
         name = _name(parts.hostname or "")
-        _ = parts.port  # raises for one that is no number
+        _ = parts.port  # raises where it is no port
     except ValueError:
         return f"{url!a} is not a URL"
     if not _plain(parts):
         return f"{url!a} is not just https:// and a host name"
     if parts.scheme != "https" and not _loopback(name):
         return f"{url!a} is not https, and a token is never sent in the clear"
-    own = [external_host, *realm_hosts.values()]
-    if name == _name_of(external_host) or name in map(_name_of, realm_hosts.values()):
+    own = {_name_of(setting) for setting in (external_host, *realm_hosts.values())}
+    under = _name_of(external_host)
+    if name in own or (under and name.endswith(f".{under}")):
         return ""
-    if external_host and name.endswith(f".{_name_of(external_host)}"):
-        return ""
-    return f"{name} is not {' or '.join(map(ascii, own))}, nor under {external_host!a}"
+    return f"{name} is not {external_host!a}, nor under it, nor in REALM_HOSTS"
 
 
 def _plain(parts: SplitResult) -> bool:
     return (
         parts.scheme in ("https", "http")
-        and bool(parts.hostname)
         and parts.username is None
         and parts.password is None
         and not (parts.path or parts.query or parts.fragment)
@@ -51,9 +54,13 @@ def _name_of(setting: str) -> str:
 
 
 def _name(host: str) -> str:
-    """Give a host name in the form in which two can be compared. Raises ValueError (IDNA)."""
+    """Give a host name in a form in which two can be compared. Raises ValueError if it is none."""
     name = host.removesuffix(".").lower()
-    return name if name.isascii() else name.encode("idna").decode("ascii").lower()
+    if not name.isascii():
+        name = name.encode("idna").decode("ascii").lower()
+    if not _LABELS.fullmatch(name):
+        ipaddress.ip_address(name)
+    return name
 
 
 def _loopback(name: str) -> bool:

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scimconf.zulip.answers import LIST_RESPONSE, explain, list_response, one_line
+
+
+@pytest.mark.parametrize("status", [*range(300, 309), *range(400, 600), 204])
+def test_every_status_has_words_and_something_to_do(status: int) -> None:
+    meaning, hint = explain(status)
+    assert meaning
+    assert hint
+
+
+def test_a_redirect_says_where_to() -> None:
+    assert "https://login.example.com" in explain(301, "https://login.example.com")[0]
+
+
+@pytest.mark.parametrize("total", [0, 2])
+def test_counts_a_list_response(total: int) -> None:
+    body = {"schemas": [LIST_RESPONSE], "totalResults": total, "Resources": []}
+    assert list_response(json.dumps(body).encode()) == total
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"schemas": "' + LIST_RESPONSE.encode() + b'", "totalResults": 1}',
+        b'{"schemas": ["' + LIST_RESPONSE.encode() + b'"]}',
+        b'{"schemas": ["' + LIST_RESPONSE.encode() + b'"], "totalResults": true}',
+        b'{"schemas": ["' + LIST_RESPONSE.encode() + b'"], "totalResults": "1"}',
+        b'{"schemas": [{}], "totalResults": 1}',
+    ],
+)
+def test_anything_else_is_no_list_response(body: bytes) -> None:
+    assert list_response(body) is None
+
+
+@given(st.text())
+def test_a_servers_text_becomes_one_short_printable_line(text: str) -> None:
+    line = one_line(text)
+    assert line.isprintable()
+    assert len(line) <= 120

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import configparser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scimconf.zulip.bearer import secret_name, unfit
+
+
+@pytest.mark.parametrize(
+    ("token", "word"),
+    [
+        ("", "empty"),
+        ("tökén", "ASCII"),
+        ("a\0b", "NUL"),
+        ("a\nb", "line break"),
+        ("ab\r", "line break"),
+        ("a\tb", "control"),
+        ("a\x7fb", "control"),
+        ("a b", "blank"),
+        ("Bearer abc", 'the word "Bearer"'),
+    ],
+)
+def test_says_why_a_token_cannot_work(token: str, word: str) -> None:
+    assert word in unfit(token)
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
+def test_takes_every_other_ascii_text(token: str) -> None:
+    assert unfit(token) == ""
+
+
+@given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?", fullmatch=True) | st.just(""))
+def test_a_secrets_name_is_read_back_by_zulips_parser(string_id: str) -> None:
+    name = secret_name(string_id)
+    parser = configparser.RawConfigParser()
+    parser.read_string(f"[secrets]\n{name} = x%y\n")
+    assert parser.get("secrets", name) == "x%y"
+    assert parser.options("secrets") == [name]
+
+
+def test_names() -> None:
+    assert secret_name("acme") == "scim_bearer_token_acme"
+    assert secret_name("") == "scim_bearer_token"

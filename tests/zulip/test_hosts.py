@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from scimconf.zulip.hosts import refusal
+
+EXTERNAL = "chat.example.com"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://chat.example.com",
+        "https://acme.chat.example.com",
+        "https://a.b.chat.example.com",
+        "https://ACME.Chat.Example.COM",
+        "https://acme.chat.example.com.",
+        "https://acme.chat.example.com:8443",
+        "https://acme.org",
+        "https://münchen.example",
+        "https://xn--mnchen-3ya.example",
+    ],
+)
+def test_a_token_goes_to_the_servers_own_names(url: str) -> None:
+    hosts = {"acme": "acme.org", "m": "xn--mnchen-3ya.example:443"}
+    assert refusal(url, f"{EXTERNAL}:443", hosts) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evilchat.example.com",
+        "https://chat.example.com.evil.org",
+        "https://example.com",
+        "https://chat-example.com",
+        "https://chat.example.com@evil.org",
+        "https://chat.example.com:x@evil.org",
+        "https://evil.org#chat.example.com",
+        "https://evil.org/chat.example.com",
+        "https://evil.org?chat.example.com",
+        "https://evil.org\\.chat.example.com",
+        "https://chаt.example.com",  # a Cyrillic a
+        "https://sub.acme.org",
+        "https://user@chat.example.com",
+        "https://chat.example.com/path",
+        "https://chat.example.com:notaport",
+        "https://chat.example.com:99999",
+        "https://[::1",
+        "https://",
+        "https://.chat.example.com..",
+        "https://chat.exam\nple.com",
+        "https://evil.org \t.chat.example.com",
+        "ftp://chat.example.com",
+        "chat.example.com",
+        "",
+    ],
+)
+def test_a_token_goes_nowhere_else(url: str) -> None:
+    reason = refusal(url, EXTERNAL, {"acme": "acme.org"})
+    assert reason
+    assert reason.isprintable()
+
+
+def test_the_refusal_names_both_hosts() -> None:
+    reason = refusal("https://evil.org", EXTERNAL, {})
+    assert "evil.org" in reason
+    assert "chat.example.com" in reason
+
+
+@pytest.mark.parametrize("external", ["", ":8443", "[::"])
+def test_a_server_without_a_name_of_its_own_gets_nothing(external: str) -> None:
+    assert refusal("https://evil.org", external, {})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "acme.localhost", "[::1]"])
+def test_http_is_for_loopback(host: str) -> None:
+    assert refusal(f"http://{host}:8080", host, {}) == ""
+
+
+@pytest.mark.parametrize("host", ["chat.example.com", "10.0.0.1", "notlocalhost"])
+def test_http_is_for_nothing_else(host: str) -> None:
+    assert "clear" in refusal(f"http://{host}", host, {})

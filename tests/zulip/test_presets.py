@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from scimconf.zulip.presets import PRESETS
+
+
+def test_okta_and_entra_are_as_zulip_documents_them() -> None:
+    okta, entra = PRESETS["okta"], PRESETS["entra"]
+    assert (okta.name_formatted_included, okta.bearer_prefix) == (False, True)
+    assert (entra.name_formatted_included, entra.bearer_prefix) == (True, False)
+    assert okta.token_field("abc") == "Bearer abc"
+    assert entra.token_field("abc") == "abc"
+    assert entra.base_url_suffix == "/?aadOptscim062020"
+
+
+def test_okta_asks_for_a_page_and_entra_for_a_user_that_nobody_is() -> None:
+    assert PRESETS["okta"].connection_test("guid") == "/scim/v2/Users?startIndex=1&count=2"
+    question = urlsplit(PRESETS["entra"].connection_test("guid"))
+    assert question.path == "/scim/v2/Users"
+    assert parse_qs(question.query) == {"filter": ['userName eq "guid"']}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_is_not_documented_is_said_to_be_an_assumption(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.name == name
+    documented = name in ("okta", "entra")
+    assert bool(preset.assumption) is not documented
+    if not documented:
+        other = str(not preset.name_formatted_included).lower()
+        assert f"name_formatted_included: {other}" in preset.assumption

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from scimconf.errors import ScimconfError
+from scimconf.zulip.versions import Feature, Version, advice, available, first_version, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("9.0", Version(9, 0)),
+        ("12.1", Version(12, 1)),
+        ("6.0-beta1", Version(6, 0, released=False)),
+        ("6.0-rc2", Version(6, 0, released=False)),
+        ("10.0-dev+git", Version(10, 0, released=False)),
+        ("10.0-dev-2441-gdeadbeef", Version(10, 0, released=False)),
+        ("9.0-123-gabc1234", Version(9, 0)),
+        ("11.5+git", Version(11, 5)),
+        (" 8.4\n", Version(8, 4)),
+        ("2.1.8", Version(2, 1, 8)),
+    ],
+)
+def test_reads_what_zulip_calls_itself(text: str, version: Version) -> None:
+    assert parse(text) == version
+
+
+@pytest.mark.parametrize(
+    "text", ["", "main", "9", "9.0garbage", "v9.0", "٩.٠", "\x1b[31m9.0", "9." * 99]
+)
+def test_refuses_what_is_no_version(text: str) -> None:
+    with pytest.raises(ScimconfError, match="not a Zulip version") as error:
+        parse(text)
+    assert error.value.message.isprintable()
+    assert len(error.value.message) < 120
+
+
+def test_versions_follow_each_other_as_releases_do() -> None:
+    texts = [
+        "5.7",
+        "6.0-beta1",
+        "6.0",
+        "6.0-12-gabc",
+        "6.2",
+        "9.10",
+        "10.0-dev+git",
+        "10.0",
+        "11.0",
+    ]
+    assert sorted(texts, key=parse) == texts
+
+
+@pytest.mark.parametrize(
+    ("version", "has"),
+    [("4.11", False), ("5.0", True), ("5.7", True), ("6.0", False), ("12.1", False)],
+)
+def test_the_client_command_came_and_went(version: str, has: bool) -> None:
+    assert available(Feature.ADD_SCIM_CLIENT, version) is has
+
+
+def test_a_beta_is_not_trusted_with_what_its_release_brings() -> None:
+    assert not available(Feature.CREATE_GUESTS_WITHOUT_STREAMS, "9.0-beta1")
+    assert available(Feature.CREATE_GUESTS_WITHOUT_STREAMS, "9.0")
+
+
+@pytest.mark.parametrize("feature", Feature)
+def test_every_feature_is_there_from_its_first_version_and_not_before(feature: Feature) -> None:
+    first = first_version(feature)
+    assert available(feature, first)
+    assert not available(feature, f"{first}-rc1")
+
+
+def test_old_versions_come_with_advice() -> None:
+    assert [("5.2 and later" in words, "CVE-2022-41914" in words) for words in advice("5.1")] == [
+        (True, False),
+        (False, True),
+    ]
+    assert len(advice("5.6")) == 1
+    assert advice("9.0") == ()
