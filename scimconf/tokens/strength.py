@@ -41,14 +41,14 @@ def weakness(token: str) -> str:
     """
     if reason := unfit(token):
         return reason
-    if len(set(token)) < _FEWEST_DIFFERENT:
-        return f"it holds fewer than {_FEWEST_DIFFERENT} different characters"
     bits = _drawn(token) * math.log2(len(_alphabet(token)))
     if bits < MINIMUM_BITS:
         return (
             f"it is worth about {int(bits)} bits; {MINIMUM_BITS} are the least, "
             "which is 20 random letters and digits"
         )
+    if len(set(token)) < _FEWEST_DIFFERENT:
+        return f"it holds fewer than {_FEWEST_DIFFERENT} different characters"
     return ""
 
 

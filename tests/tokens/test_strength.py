@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from scimconf.tokens.strength import weakness
+
+GOOD = "gR7bQ2mXv9LkPz4TnW8s"
+
+
+def test_20_random_letters_and_digits_are_enough() -> None:
+    assert weakness(GOOD) == ""
+    assert "about 113 bits" in weakness(GOOD[:-1])
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "3f9a0c7be2d84516a7c0e9d1b5f26843",
+        "Zk3-v9_XqT7mB2wLr8Yc4NfHs6Jd0PgA",
+        "segment-passover-unpainted-proofread-baking-emcee-bulginess-driven",
+    ],
+)
+def test_takes_what_others_make(token: str) -> None:
+    assert weakness(token) == ""
+
+
+@pytest.mark.parametrize(
+    ("token", "word"),
+    [
+        ("", "empty"),
+        ("changeme", "bits"),
+        ("a" * 43, "about 4 bits"),
+        ("abcabcab" * 8, "bits"),
+        ("abbabaabbaababbabaababbaabbabaab", "different"),
+        ("password" * 8, "bits"),
+        ("passw0rdX" * 8, "bits"),
+        (string.ascii_letters, "bits"),
+        (string.digits * 4, "bits"),
+        ("0123456789abcdef0123456789", "bits"),
+        ("3f9a0c7be2d84516a7c0e9d1b5f2", "bits"),
+        ("<secret token>", "blank"),
+        ("Bearer " + GOOD, "Bearer"),
+        ("tökén" * 10, "ASCII"),
+    ],
+)
+def test_says_why_a_token_is_too_weak(token: str, word: str) -> None:
+    assert word in weakness(token)
+
+
+def test_no_reason_shows_the_token() -> None:
+    for token in ("hunter2hunter2", GOOD[:15], "two words"):
+        assert token not in weakness(token)
