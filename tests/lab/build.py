@@ -23,6 +23,17 @@ HERE = Path(__file__).parent
 SCRIPTS = ("manage.py", "scripts/restart-server", "scripts/get-django-setting")
 # Found by /bin/sh and passed over by Python: a `#!` line can hold no blank, our folders may.
 _LAUNCHER = "#!/bin/sh\n''':'\nexec {python} \"$0\" \"$@\"\n'''\n"
+_VERSION = """\
+import os
+
+ZULIP_VERSION = "{version}"
+
+# A deployment made from git says more exactly what it is.
+_git = os.path.join(os.path.dirname(os.path.abspath(__file__)), "zulip-git-version")
+if os.path.exists(_git):
+    with open(_git) as _file:
+        ZULIP_VERSION = _file.read().strip()
+"""
 
 
 @dataclass(frozen=True)
@@ -148,16 +159,19 @@ def _write_deployment(
     )
     (root.parent / "current").symlink_to(RELEASE)
     inside = layout.inside("home", "deployments", RELEASE)
-    if not profile.registers_clients:
-        (root / "zerver/management/commands/add_scim_client.py").unlink()
+    commands = {"add_scim_client": profile.registers_clients, "checkconfig": profile.checkconfig}
+    for command, present in commands.items():
+        if not present:
+            (root / "zerver/management/commands" / f"{command}.py").unlink()
     make_virtualenv(root / profile.virtualenv, interpreter)
-    (root / "version.py").write_text(f'import os\n\nZULIP_VERSION = "{profile.version}"\n')
+    (root / "version.py").write_text(_VERSION.format(version=profile.version))
     (root / "zproject/prod_settings.py").symlink_to(layout.inside("etc", "settings.py"))
     lab: dict[str, Any] = {
         "name": identity.name,
         "user": layout.user,
         "secrets": layout.inside("etc", "zulip-secrets.conf"),
         "log": layout.inside("log"),
+        "supervisorctl": layout.inside("run", "bin", "supervisorctl"),
         "database": layout.inside("run", "var", "zulip.sqlite3"),
         "realms": [
             {
@@ -218,6 +232,7 @@ def _sshd(layout: Layout, openssh: OpenSSH) -> dict[str, Any]:
     def place(*names: str) -> str:
         return layout.inside("run", *names).replace("%", "%%")
 
+    home = layout.inside("home")
     lines = [
         f'HostKey "{layout.inside("run", "host_key")}"',
         f'AuthorizedKeysFile "{place("authorized_keys", "%u").replace("%%u", "%u")}"',
@@ -231,7 +246,8 @@ def _sshd(layout: Layout, openssh: OpenSSH) -> dict[str, Any]:
         "PidFile none",
         "LogLevel VERBOSE",
         "Subsystem sftp internal-sftp",
-        f'SetEnv "PATH={layout.path}"',
+        # HOME: an ordinary user's own one stays out of it, its start-up files too.
+        f'SetEnv "PATH={layout.path}"' + ("" if layout.isolated else f' "HOME={home}"'),
         *openssh.config,
     ]
     _write(layout.outside("run", "sshd_config"), "\n".join(lines) + "\n", 0o644)

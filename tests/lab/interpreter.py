@@ -5,11 +5,22 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 STANDINS = Path(__file__).parent / "standins"
+# What Zulip's SCIM needs, by the names that stand in a folder of packages.
+PACKAGES = (
+    "django",
+    "django_scim",
+    "scim2_filter_parser",
+    "sly",
+    "asgiref",
+    "sqlparse",
+    "typing_extensions.py",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,41 @@ def current() -> Interpreter:
     return Interpreter(python, version, packages, (sys.base_prefix, str(packages)))
 
 
+def usable_by(uid: int, copies: Path) -> Interpreter:
+    """Give a Python that this user can start, without a namespace to clear the way.
+
+    Root's own may be out of reach of others, and so may the packages, which are then copied to
+    `copies`. Raises RuntimeError where no Python is.
+    """
+    here = current()
+    packages = here.packages
+    if not _runs(uid, ["test", "-r", str(packages / "django/__init__.py")]):
+        packages = copies
+        if not packages.exists():
+            packages.mkdir()
+            for name in filter(lambda name: (here.packages / name).exists(), PACKAGES):
+                source = here.packages / name
+                copy = shutil.copytree if source.is_dir() else shutil.copy
+                copy(source, packages / name)
+    imports = f"import sys; sys.path.append({str(packages)!r}); import django_scim.constants"
+    report = f"{imports}; print('%d.%d' % sys.version_info[:2])"
+    for python in (here.python, Path("/usr/bin/python3"), Path("/usr/local/bin/python3")):
+        if version := _runs(uid, [str(python), "-c", report]):
+            return Interpreter(python, version, packages, ())
+    raise RuntimeError("no Python here can be started by another user than root")
+
+
+def _runs(uid: int, argv: list[str]) -> str:
+    """Give what the program prints, or "ok" if nothing; "" if it cannot be started or fails."""
+    try:
+        done = subprocess.run(
+            argv, user=uid, group=uid, extra_groups=[], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip() or "ok"
+
+
 def make_virtualenv(folder: Path, interpreter: Interpreter) -> None:
     """Lay out a virtual environment by hand: `venv` takes a second, and we want no pip in it."""
     (folder / "bin").mkdir(parents=True)
@@ -46,5 +92,5 @@ def make_virtualenv(folder: Path, interpreter: Interpreter) -> None:
         f"version = {interpreter.version}\n"
     )
     site = folder / "lib" / f"python{interpreter.version}" / "site-packages"
-    shutil.copytree(STANDINS / "site-packages", site)
+    shutil.copytree(STANDINS / "site-packages", site, ignore=shutil.ignore_patterns("__pycache__"))
     (site / "lab.pth").write_text(f"{interpreter.packages}\n")

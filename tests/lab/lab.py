@@ -9,8 +9,11 @@ import socket
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from tests.lab import interpreter, openssh
 from tests.lab.build import Identity, Options, build
@@ -33,6 +36,7 @@ class Lab:
         self._lock = threading.Lock()
         self.openssh = openssh.find()
         self.isolates = os.geteuid() == 0 and can_isolate()
+        self._borrowed: interpreter.Interpreter | None = None
         self.servers: dict[str, Server] = {}
 
     def __enter__(self) -> Lab:
@@ -62,7 +66,7 @@ class Lab:
         """
         wanted = Options(**options)
         profile = PROFILES[wanted.version]
-        ssh = self.openssh if wanted.sshd else None
+        ssh = self.openssh if wanted.sshd and self.has_ssh else None
         layout = Layout(self.folder / name, isolated=self.isolates and ssh is not None)
         layout.folder.mkdir()
         web_socket, ssh_socket = _listener(), _listener() if ssh else None
@@ -73,7 +77,7 @@ class Lab:
         identity = Identity(
             name, server.external_host, self._authority.issue(names), self._authorized_key
         )
-        config = build(layout, identity, wanted, profile, interpreter.current(), ssh)
+        config = build(layout, identity, wanted, profile, self._interpreter(layout), ssh)
         if ssh:
             public = ssh_key(layout.outside("run", "host_key"), name)
             with self._lock, self.known_hosts.open("a") as known:
@@ -83,6 +87,30 @@ class Lab:
             self._ending.callback(server.stop)
             self.servers[name] = server
         return server
+
+    @property
+    def has_ssh(self) -> bool:
+        """Whether servers can have an sshd. Root's needs a namespace, to have a user to log in."""
+        return self.openssh is not None and (self.isolates or os.geteuid() != 0)
+
+    def _interpreter(self, layout: Layout) -> interpreter.Interpreter:
+        if layout.isolated or layout.uid == os.geteuid():
+            return interpreter.current()
+        with self._lock:
+            if self._borrowed is None:
+                self._borrowed = interpreter.usable_by(layout.uid, self.folder / "packages")
+            return self._borrowed
+
+    def inventory(self, variables: Mapping[str, Mapping[str, Any]]) -> Path:
+        """Write an inventory of all servers; `variables`: more of them, by server name."""
+        hosts = {
+            name: {**server.inventory_vars(), **variables.get(name, {})}
+            for name, server in self.servers.items()
+        }
+        path = self.folder / "inventory.yaml"
+        with path.open("w") as file:
+            YAML().dump({"all": {"hosts": hosts}}, file)
+        return path
 
     def environment(self) -> dict[str, str]:
         """Give the environment for a `scimconf` of its own process: home, known hosts, DNS."""
@@ -107,6 +135,4 @@ def can_isolate() -> bool:
 
 def _listener() -> socket.socket:
     """Listen on a free port of loopback; the socket is handed over, so the port stays ours."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    listener.set_inheritable(True)
-    return listener
+    return socket.create_server(("127.0.0.1", 0), backlog=128)

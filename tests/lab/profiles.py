@@ -24,9 +24,10 @@ class Profile:
     """Whether SCIM_CONFIG is `{}` where settings.py does not define it."""
     roles: bool
     """User role over SCIM."""
-    guests_without_streams: bool
     groups: bool
     custom_profile_fields: bool
+    checkconfig: bool
+    """`manage.py checkconfig`, until `check` took over."""
     checks_before_restart: bool
     """restart-server runs `manage.py check` before it stops anything, and knows --skip-checks."""
     restart_drops_root: bool
@@ -46,9 +47,9 @@ def _profile(version: str, feature_level: int) -> Profile:
         registers_clients=release < (6,),
         scim_config_default=release >= (11,),
         roles=release >= (8,),
-        guests_without_streams=release >= (9,),
         groups=release >= (11,),
         custom_profile_fields=release >= (12,),
+        checkconfig=release < (11, 5),
         checks_before_restart=release >= (6,),
         restart_drops_root=release >= (9,),
         only_django=release >= (10,),

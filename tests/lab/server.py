@@ -174,10 +174,10 @@ class Server:
         user: str | None = None,
         input: str | None = None,  # noqa: A002  # as subprocess.run calls it
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program on the server, as Zulip's user or another one of its users."""
-        identity, home = self._identity(user or self.user)
-        env = {**environment(self.layout), "HOME": home}
-        env["USER"] = env["LOGNAME"] = user or self.user
+        """Run a program on the server, as Zulip's user ("zulip", None) or one of its others."""
+        name = self.user if user in (None, "zulip") else user
+        identity, home = self._identity(name)
+        env = {**environment(self.layout), "HOME": home, "USER": name, "LOGNAME": name}
         options: dict[str, Any] = {"env": env, "input": input, "capture_output": True}
         options |= {"text": True, "timeout": 120, "check": False}
         if not self.layout.isolated:

@@ -1,0 +1,289 @@
+"""`make demo`: three Zulip servers go from nothing to "the identity provider can get in".
+
+Everything is real but Zulip itself: sshd, sudo-less zulip users, TLS, Django with django-scim2.
+Each act runs the program as an operator would and asserts what came of it; the first thing that
+is not as it should be ends the demo with exit 1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.lab import Lab, Server
+
+FLEET: Mapping[str, Mapping[str, Any]] = {
+    "chat56.test": {"version": "5.6", "realms": ["acme"]},
+    "chat90.test": {"version": "9.0", "realms": ["", "acme", "wiki"]},
+    "chat121.test": {"version": "12.1", "realms": [""]},
+}
+INVENTORY: Mapping[str, Mapping[str, Any]] = {
+    "chat56.test": {"scim_realms": {"acme": {}}},
+    "chat90.test": {"scim_realms": {"acme": {}, "wiki": {"idp": "entra"}, "": {"idp": "entra"}}},
+    "chat121.test": {"scim_realms": {"": {}}, "scim_token_store": "secrets"},
+}
+
+
+class Failed(Exception):
+    """Something was not as it should be."""
+
+
+def check(holds: bool, what: str) -> None:
+    """Go on if it holds."""
+    if not holds:
+        raise Failed(what)
+    print(f"    ok: {what}")
+
+
+class Demo:
+    """The fleet, and the folder of the operator who looks after it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.folder = lab.folder / "operator"
+        self.folder.mkdir()
+        with ThreadPoolExecutor() as pool:
+            start = lambda item: lab.server(item[0], **item[1])  # noqa: E731
+            self.servers = dict(zip(FLEET, pool.map(start, FLEET.items()), strict=True))
+        hosts = {
+            name: {**server.inventory_vars(), **INVENTORY[name]}
+            for name, server in self.servers.items()
+        }
+        tree = {"all": {"vars": {"scim_idp": "okta"}, "hosts": hosts}}
+        # JSON is YAML; what an operator writes by hand looks like inventory.example.yaml.
+        (self.folder / "inventory.yaml").write_text(json.dumps(tree, indent=2))
+        password = self.folder / ".vault-password"
+        password.touch(0o600)
+        password.write_text(f"{uuid.uuid4()}\n")
+
+    def scimconf(
+        self, *arguments: str, env: Mapping[str, str] | None = None, show: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run scimconf as the operator, and show it as a terminal would."""
+        if show:
+            print(f"\n  $ scimconf {shlex.join(arguments)}")
+        done = subprocess.run(
+            [sys.executable, "-m", "scimconf", *arguments],
+            cwd=self.folder,
+            env=env or self.lab.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if show:
+            for line in (done.stderr + done.stdout).splitlines():
+                print(f"  {line}")
+        return done
+
+    def tokens(self) -> dict[tuple[str, str], str]:
+        """Give the tokens as an administrator of a provider gets them: off the hand-off sheets."""
+        found = {}
+        for name, variables in INVENTORY.items():
+            for realm in variables["scim_realms"]:
+                sheet = self.scimconf(
+                    *("handoff", name, "--realm", realm, "--show-tokens"),
+                    *("--vault-password-file", ".vault-password"),
+                    show=False,
+                ).stdout
+                tokens = re.findall(r"\b[A-Za-z0-9]{43}\b", sheet)
+                if len(set(tokens)) != 1:
+                    raise Failed(f"the hand-off sheet of {name} {realm!r} holds no token:\n{sheet}")
+                found[name, realm] = tokens[0]
+        return found
+
+
+def nothing_yet(demo: Demo) -> None:
+    """A plan of what is to come."""
+    done = demo.scimconf("plan")
+    check(done.returncode == 2, "plan exits 2: changes are pending")
+    check("make a token for realm acme" in done.stdout, "it says what it would do")
+
+
+def apply_all(demo: Demo) -> None:
+    """From nothing to working."""
+    done = demo.scimconf(
+        *("apply", "--yes", "--create-tokens", "--vault-password-file", ".vault-password")
+    )
+    check(done.returncode == 0, "apply exits 0: every server changed and proved its gate")
+    check(done.stdout.count("  changed") >= 3, "all three servers changed")
+
+
+def verify_all(demo: Demo) -> None:
+    """The public side, as the identity provider asks."""
+    done = demo.scimconf("verify", "--vault-password-file", ".vault-password")
+    check(done.returncode == 0, "verify exits 0: the identity provider can get in")
+
+
+def provision(demo: Demo) -> None:
+    """Users come and go, by requests in the shape that Okta and Entra ID send them."""
+    tokens = demo.tokens()
+    print("\n  Users by the hands of the providers (not by scimconf):")
+    okta(demo.servers["chat56.test"], "acme", tokens["chat56.test", "acme"])
+    okta(demo.servers["chat90.test"], "acme", tokens["chat90.test", "acme"])
+    entra(demo.servers["chat90.test"], "", tokens["chat90.test", ""])
+    entra(demo.servers["chat90.test"], "wiki", tokens["chat90.test", "wiki"])
+    okta(demo.servers["chat121.test"], "", tokens["chat121.test", ""])
+    elsewhere = scim(
+        *(demo.servers["chat90.test"], "wiki", tokens["chat90.test", "acme"]),
+        *("GET", "/scim/v2/Users"),
+    )
+    check(elsewhere[0] == 401, "one realm's token opens no other realm")
+
+
+def scim(
+    server: Server, realm: str, token: str, method: str, path: str, body: Any = None
+) -> tuple[int, Any]:
+    """Send one SCIM request over HTTPS; gives the status and the JSON that came back."""
+    sent = None if body is None else json.dumps(body)
+    headers = {"Content-Type": "application/scim+json"}
+    status, _, answer = server.request(method, path, realm, token, headers, sent)
+    return status, json.loads(answer) if answer else None
+
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+def okta(server: Server, realm: str, token: str) -> None:
+    """Create, change and deactivate a user as Okta does: PUT for changes, given and family name."""
+    email = f"okta-{uuid.uuid4().hex[:8]}@example.com"
+    user = {
+        "schemas": [USER],
+        "userName": email,
+        "name": {"givenName": "Ada", "familyName": "Lovelace"},
+        "emails": [{"primary": True, "value": email, "type": "work"}],
+        "displayName": "Ada Lovelace",
+        "locale": "en-US",
+        "externalId": "00ujl29u0le5T6Aj10h7",
+        "groups": [],
+        "password": "1mz050nq",
+        "active": True,
+    }
+    status, made = scim(server, realm, token, "POST", "/scim/v2/Users", user)
+    where = f"{server.name} {realm or '(root)'}: Okta"
+    check(status == 201, f"{where} creates a user")
+    path = f"/scim/v2/Users/{made['id']}"
+    changed = {**user, "id": made["id"], "name": {"givenName": "Ada", "familyName": "Byron"}}
+    status, after = scim(server, realm, token, "PUT", path, changed)
+    name = after["name"]["formatted"] if status == 200 else None
+    check((status, name) == (200, "Ada Byron"), f"{where} renames the user")
+    off = {
+        "schemas": [PATCH],
+        "Operations": [{"op": "replace", "value": {"active": False}}],
+    }
+    status, _ = scim(server, realm, token, "PATCH", path, off)
+    _, after = scim(server, realm, token, "GET", path)
+    check(status in (200, 204) and after["active"] is False, f"{where} deactivates the user")
+
+
+def entra(server: Server, realm: str, token: str) -> None:
+    """The same as Microsoft Entra ID does it: a filter first, then PATCH with paths."""
+    email = f"entra-{uuid.uuid4().hex[:8]}@example.com"
+    query = f"/scim/v2/Users?filter=userName+eq+%22{email}%22"
+    status, found = scim(server, realm, token, "GET", query)
+    where = f"{server.name} {realm or '(root)'}: Entra ID"
+    check((status, found["totalResults"]) == (200, 0), f"{where} finds no such user yet")
+    user = {
+        "schemas": [USER],
+        "userName": email,
+        "active": True,
+        "emails": [{"primary": True, "type": "work", "value": email}],
+        "name": {"formatted": "Grace Hopper"},
+    }
+    status, made = scim(server, realm, token, "POST", "/scim/v2/Users", user)
+    check(status == 201, f"{where} creates a user")
+    path = f"/scim/v2/Users/{made['id']}"
+    rename = {"op": "Replace", "path": "name.formatted", "value": "Grace B. Hopper"}
+    off = {"op": "Replace", "path": "active", "value": False}
+    for operation, what in ((rename, "renames"), (off, "deactivates")):
+        patch = {"schemas": [PATCH], "Operations": [operation]}
+        status, _ = scim(server, realm, token, "PATCH", path, patch)
+        check(status in (200, 204), f"{where} {what} the user")
+    _, after = scim(server, realm, token, "GET", path)
+    check(after["active"] is False, f"{where} sees the user deactivated")
+
+
+def converged(demo: Demo) -> None:
+    """The same plan again."""
+    done = demo.scimconf("plan")
+    check(done.returncode == 0, "plan exits 0: nothing to do")
+
+
+def drift(demo: Demo) -> None:
+    """Somebody edits one server by hand."""
+    server = demo.servers["chat90.test"]
+    print(f"\n  Somebody edits {server.name}: the client of realm wiki, and restarts Zulip.")
+    text = server.settings.read_text()
+    edited = text.replace('"scim_client_name": "entra"', '"scim_client_name": "enter"', 1)
+    check(edited != text, "the edit is in settings.py")
+    server.settings.write_text(edited)
+    server.restart()
+    bare = {
+        name: value
+        for name, value in demo.lab.environment().items()
+        if name in ("PYTHONPATH", "HOME", "PATH")
+    }
+    done = demo.scimconf("plan", "--diff", env=bare)
+    check(done.returncode == 2, "plan needs no secret, and exits 2")
+    named = [line for line in done.stdout.splitlines() if line.startswith(server.name)]
+    check("changes pending" in named[0], "it names the server")
+    check("realm wiki" in done.stdout or "realm (root)" in done.stdout, "and the realm")
+
+
+def repair(demo: Demo) -> None:
+    """Back to right."""
+    before = {name: s.settings.stat().st_mtime_ns for name, s in demo.servers.items()}
+    done = demo.scimconf("apply", "--yes", "--vault-password-file", ".vault-password")
+    check(done.returncode == 0, "apply exits 0")
+    after = {name: s.settings.stat().st_mtime_ns for name, s in demo.servers.items()}
+    moved = [name for name in after if after[name] != before[name]]
+    check(moved == ["chat90.test"], "only that server was touched")
+    done = demo.scimconf("plan")
+    check(done.returncode == 0, "plan exits 0 again")
+
+
+def clean(demo: Demo) -> None:
+    """No token where none belongs."""
+    tokens = set(demo.tokens().values())
+    places = [demo.folder, *(server.logs for server in demo.servers.values())]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    seen = [str(f) for f in files if any(t in f.read_text(errors="replace") for t in tokens)]
+    check(seen == [], f"none of {len(tokens)} tokens in clear in {len(files)} files of ours")
+    inside = demo.servers["chat121.test"].settings.read_text()
+    check(not any(t in inside for t in tokens), "and none in the settings.py of chat121.test")
+
+
+ACTS = (nothing_yet, apply_all, verify_all, provision, converged, drift, repair, clean)
+
+
+def main() -> int:
+    """Play every act; give the exit code."""
+    os.environ.pop("SCIMCONF_INVENTORY", None)
+    with Lab() as lab:
+        if lab.openssh is None:
+            print("No OpenSSH sshd here: the demo runs over ansible_connection: local.")
+        demo = Demo(lab)
+        print(f"{len(demo.servers)} Zulip servers are up: " + ", ".join(demo.servers))
+        try:
+            for number, act in enumerate(ACTS, 1):
+                print(f"\nAct {number}. {act.__doc__}")
+                act(demo)
+        except Failed as failed:
+            print(f"\nFAILED: {failed}")
+            return 1
+    print(f"\nThe demo is over: {len(ACTS)} acts, everything as it should be.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
