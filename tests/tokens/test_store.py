@@ -1,0 +1,396 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimconf import vault
+from scimconf.errors import InventoryError, UsageError
+from scimconf.secret import Secret
+from scimconf.tokens import durable
+from scimconf.tokens.entries import entries_of
+from scimconf.tokens.layout import edit
+from scimconf.tokens.store import Entry, TokenFile, new_entry, place
+from scimconf.yamlfile import parse
+from tests.factories import FINGERPRINT
+
+PASSWORD = Secret("correct horse")
+PASSWORDS = {"default": PASSWORD}
+TOKEN = Secret("gR7bQ2mXv9LkPz4TnW8s")
+OTHER = Secret("hS8cR3nYw1MmQa5UoX9t")
+
+
+def _entry(number: int = 0, *, kept: bool = True) -> Entry:
+    cipher = f"$ANSIBLE_VAULT;1.1;AES256\n{number:080d}\n6162\n" if kept else None
+    return Entry(FINGERPRINT, f"2026-06-{number % 28 + 1:02d}T10:00:00Z", cipher)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tokens.yaml"
+
+
+# --- one file ---------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_there_has_no_entries(path: Path) -> None:
+    file = TokenFile.load(path)
+    assert file.entries == {}
+    assert file.fingerprints("chat1") == {}
+    assert file.entry("chat1", "acme") is None
+    assert file.token("chat1", "acme", {}) is None
+    assert not path.exists()
+
+
+def test_a_token_comes_back_only_with_the_password(path: Path) -> None:
+    saved = TokenFile.load(path).save({("chat1", "acme"): new_entry(TOKEN, PASSWORD)})
+    for file in (saved, TokenFile.load(path)):
+        assert file.token("chat1", "acme", PASSWORDS) == TOKEN
+    assert TOKEN.reveal() not in path.read_text()
+    with pytest.raises(UsageError, match=r"tokens\.yaml:9:7: no vault password opens") as error:
+        saved.token("chat1", "acme", {"default": Secret("wrong")})
+    assert error.value.hint
+
+
+def test_plan_needs_no_password(path: Path) -> None:
+    entries = {
+        ("chat1", "acme"): new_entry(TOKEN, PASSWORD),
+        ("chat1", ""): new_entry(OTHER),
+        ("chat2", "acme"): new_entry(OTHER),
+    }
+    file = TokenFile.load(path).save(entries)
+    assert file.fingerprints("chat1") == {
+        realm: entry.fingerprint for (name, realm), entry in entries.items() if name == "chat1"
+    }
+
+
+def test_a_token_kept_elsewhere_has_a_fingerprint_and_no_ciphertext(path: Path) -> None:
+    file = TokenFile.load(path).save({("chat1", "acme"): new_entry(TOKEN)})
+    assert file.token("chat1", "acme", PASSWORDS) is None
+    assert "!vault" not in path.read_text()
+
+
+def test_a_weak_token_gets_no_fingerprint() -> None:
+    with pytest.raises(UsageError, match="bits"):
+        new_entry(Secret("hunter2"), PASSWORD)
+
+
+def test_a_swapped_ciphertext_is_found_out(path: Path) -> None:
+    swapped = Entry(FINGERPRINT, "2026-06-01T10:00:00Z", vault.encrypt(TOKEN, PASSWORD))
+    file = TokenFile.load(path).save({("chat1", "acme"): swapped})
+    with pytest.raises(UsageError, match=r":9:7: .* do not belong together"):
+        file.token("chat1", "acme", PASSWORDS)
+
+
+def test_a_new_file_looks_like_this(path: Path) -> None:
+    TokenFile.load(path).save({("chat1", "acme"): _entry(1), ("chat1", ""): _entry(2, kept=False)})
+    head, _, body = path.read_text().partition("scimconf_tokens:\n")
+    assert all(line.startswith("# ") for line in head.splitlines())
+    assert body == (
+        '  "chat1":\n'
+        '    "":\n'
+        f'      fingerprint: "{FINGERPRINT}"\n'
+        '      created: "2026-06-03T10:00:00Z"\n'
+        '    "acme":\n'
+        f'      fingerprint: "{FINGERPRINT}"\n'
+        '      created: "2026-06-02T10:00:00Z"\n'
+        "      token: !vault |\n"
+        "        $ANSIBLE_VAULT;1.1;AES256\n"
+        f"        {1:080d}\n"
+        "        6162\n"
+    )
+
+
+def test_it_is_private_and_nothing_is_left_beside_it(path: Path) -> None:
+    file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
+    path.chmod(0o644)
+    file.save({("chat1", "beta"): _entry()})
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert sorted(os.listdir(path.parent)) == [".tokens.yaml.lock", "tokens.yaml"]
+
+
+def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    path.symlink_to(tmp_path / "real/tokens.yaml")
+    TokenFile.load(path).save({("chat1", "acme"): _entry()})
+    assert path.is_symlink()
+    assert (tmp_path / "real/tokens.yaml").is_file()
+
+
+def test_nothing_to_write_writes_nothing(path: Path) -> None:
+    file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
+    before = path.stat()
+    assert file.save({("chat1", "acme"): _entry()}).entries == file.entries
+    assert file.save({}).entries == file.entries
+    after = path.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+# --- two runs ---------------------------------------------------------------------------------
+
+
+def test_two_runs_do_not_lose_each_others_tokens(path: Path) -> None:
+    one, two = TokenFile.load(path), TokenFile.load(path)
+    one.save({("chat1", "acme"): _entry(1)})
+    after = two.save({("chat2", "acme"): _entry(2)})
+    assert set(after.entries) == {("chat1", "acme"), ("chat2", "acme")}
+
+
+def test_two_runs_do_not_make_one_token_twice(path: Path) -> None:
+    one, two = TokenFile.load(path), TokenFile.load(path)
+    one.save({("chat1", "acme"): _entry(1)})
+    with pytest.raises(
+        UsageError, match="another run has changed the token of realm acme of chat1"
+    ):
+        two.save({("chat1", "acme"): _entry(2), ("chat1", "beta"): _entry(2)})
+    assert TokenFile.load(path).entries == {("chat1", "acme"): _entry(1)}
+
+
+def test_many_at_once(path: Path) -> None:
+    def run(number: int) -> None:
+        TokenFile.load(path).save({(f"chat{number}", "acme"): _entry(number)})
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(TokenFile.load(path).entries) == 12
+
+
+def test_a_lock_that_is_never_given_back_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "_PATIENCE", 0.1)
+    file = TokenFile.load(path)
+    with durable.locked(path), pytest.raises(UsageError, match="another scimconf"):
+        file.save({("chat1", "acme"): _entry()})
+    file.save({("chat1", "acme"): _entry()})
+
+
+# --- files that are not ours to write ---------------------------------------------------------
+
+ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "words"),
+    [
+        ("<<<<<<< HEAD\nscimconf_tokens:\n", ":1:1", "merge conflict"),
+        ("- a\n", ":1:1", "mapping"),
+        ("text\n", ":1:1", "mapping"),
+        ("all:\n  hosts: {}\n", ":1:1", "not a token file"),
+        ("scimconf_tokens:\n  chat1: 3\n", ":2:3", "mapping"),
+        ("scimconf_tokens:\n  1:\n    acme: {}\n", ":2:3", "not text"),
+        ("scimconf_tokens:\n  chat1:\n    no: {}\n", ":3:5", "not text"),
+        ("scimconf_tokens:\n  chat1:\n    acme: {}\n", ":3:5", "fingerprint is missing"),
+        (
+            "scimconf_tokens:\n  chat1:\n    acme: {fingerprint: x, created: 'y'}\n",
+            ":3:12",
+            "expected",
+        ),
+        (
+            f"{ONE}created: 2026-01-01}}\n",
+            ":3:",
+            "created is not text",
+        ),
+        (
+            f"{ONE}created: '', x: 1}}\n",
+            ":3:",
+            "does not know",
+        ),
+        (
+            f"{ONE}created: '', token: t}}\n",
+            ":3:",
+            "not a !vault value",
+        ),
+        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n", ":4:5", "twice"),
+        ("scimconf_tokens: {\n", ":", "bracket"),
+        ("\x00", ":1:1", "not allowed"),
+    ],
+)
+def test_a_file_with_a_mistake_is_named_and_never_written(
+    path: Path, text: str, where: str, words: str
+) -> None:
+    fresh = TokenFile.load(path)
+    path.write_text(text)
+    for use in (lambda: TokenFile.load(path), lambda: fresh.save({("chat1", "acme"): _entry()})):
+        with pytest.raises(InventoryError, match=words) as error:
+            use()
+        assert f"tokens.yaml{where}" in str(error.value)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "scimconf_tokens: {}\n",
+        f'scimconf_tokens: {{"chat1": {{"b": {{fingerprint: "{FINGERPRINT}", created: ""}}}}}}\n',
+        f'scimconf_tokens:\n  "chat1": {{"b": {{fingerprint: "{FINGERPRINT}", created: ""}}}}\n',
+        f'scimconf_tokens:\n  chat0: &x\n    b: {{fingerprint: "{FINGERPRINT}", created: ""}}\n'
+        "  chat1: *x\n",
+    ],
+)
+def test_a_layout_that_cannot_be_added_to_is_left_alone(path: Path, text: str) -> None:
+    path.write_text(text)
+    file = TokenFile.load(path)
+    with pytest.raises(UsageError, match="not laid out in a way"):
+        file.save({("chat1", "acme"): _entry()})
+    assert path.read_text() == text
+
+
+def test_a_folder_that_is_missing_or_closed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot write beside"):
+        TokenFile.load(tmp_path / "no/tokens.yaml").save({("chat1", "acme"): _entry()})
+
+
+def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match="No space left"):
+        file.save({("chat1", "beta"): _entry()})
+    assert path.read_bytes() == before
+    assert sorted(os.listdir(path.parent)) == [".tokens.yaml.lock", "tokens.yaml"]
+
+
+# --- adding without moving anything -----------------------------------------------------------
+
+BY_HAND = f"""\
+# ours, do not lose it
+scimconf_tokens:    # the only key
+    chat1.example.com:   # the first
+        # acme's people are at +49 30 123
+        acme:
+            # from the audit
+            created: "2026-01-01T00:00:00Z"   # a Thursday
+            fingerprint: '{FINGERPRINT}'
+        # last year's
+        zeta:
+            fingerprint: '{FINGERPRINT}'
+            created: "2025-01-01T00:00:00Z"
+
+    # the second
+    chat3.example.com:
+        acme: {{fingerprint: '{FINGERPRINT}', created: ""}}
+# the end"""
+
+
+def test_no_line_changes_that_was_not_added(path: Path) -> None:
+    path.write_text(BY_HAND)
+    file = TokenFile.load(path).save(
+        {
+            ("chat1.example.com", "beta"): _entry(1),
+            ("chat2.example.com", "acme"): _entry(2),
+            ("chat0.example.com", ""): _entry(3),
+        }
+    )
+    lines = path.read_text().splitlines()
+    rest = iter(lines)
+    assert all(line in rest for line in BY_HAND.splitlines()), "all lines, in their order"
+    order = [line.strip().split(":")[0] for line in lines if line[:5] in ("    c", '    "')]
+    assert [name.strip('"') for name in order] == [f"chat{n}.example.com" for n in range(4)]
+    assert lines.index('        "beta":') < lines.index("        # last year's")
+    assert len(file.entries) == 6
+
+
+def test_an_entry_changes_field_by_field(path: Path) -> None:
+    path.write_text(BY_HAND)
+    TokenFile.load(path).save({("chat1.example.com", "acme"): _entry(4)})
+    text = path.read_text()
+    assert "# from the audit" in text
+    changed = text.replace(
+        '            created: "2026-06-05T10:00:00Z"\n',
+        '            created: "2026-01-01T00:00:00Z"   # a Thursday\n',
+    )
+    assert "            token: !vault |\n" in changed
+    kept = [line for line in BY_HAND.splitlines() if "fingerprint" not in line]
+    assert all(line in changed.splitlines() for line in kept)
+
+
+def test_a_token_that_moves_elsewhere_loses_its_ciphertext(path: Path) -> None:
+    file = TokenFile.load(path).save({("c", "a"): _entry(1), ("c", "b"): _entry(2)})
+    before = path.read_text()
+    file = file.save({("c", "a"): _entry(1, kept=False)})
+    assert file.entry("c", "a") == _entry(1, kept=False)
+    file.save({("c", "a"): _entry(1)})
+    assert path.read_text() == before
+
+
+def test_line_ends_of_windows_stay() -> None:
+    text = BY_HAND.replace("\n", "\r\n")
+    after = edit(parse(text, "t"), {("chat1.example.com", "beta"): _entry()})
+    assert "\n" not in after.replace("\r\n", "")
+    assert after.replace("\r\n", "\n").startswith(BY_HAND[:60])
+
+
+NAMES = st.text(
+    st.characters(codec="utf-8").filter(str.isprintable), min_size=1, max_size=20
+) | st.sampled_from(
+    ["no", "1", "~", "<<", "=", "!vault", "# x", "a: b", "'", '"', "\\", "*x", "&x", "{}"]
+)
+KEYS = st.tuples(NAMES, NAMES | st.just(""))
+ENTRIES = st.dictionaries(
+    KEYS, st.builds(_entry, st.integers(0, 99), kept=st.booleans()), min_size=1, max_size=6
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rounds=st.lists(ENTRIES, min_size=1, max_size=4))
+def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Entry]]) -> None:
+    text, expected = "# mine\n", {}
+    for entries in rounds:
+        text = edit(parse(text, "t"), entries)
+        expected.update(entries)
+        assert entries_of(parse(text, "t")) == expected
+    assert text.startswith("# mine\n")
+
+
+@settings(max_examples=40, deadline=None)
+@given(entries=ENTRIES)
+def test_the_order_in_which_entries_come_does_not_matter(
+    entries: dict[tuple[str, str], Entry],
+) -> None:
+    one_by_one = ""
+    for key in reversed(list(entries)):
+        one_by_one = edit(parse(one_by_one, "t"), {key: entries[key]})
+    assert one_by_one == edit(parse("", "t"), entries)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x00b", "\u2028"])
+def test_names_with_control_characters_are_refused(path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="control characters"):
+        TokenFile.load(path).save({(name, "acme"): _entry()})
+    assert not path.exists()
+
+
+# --- where it stands --------------------------------------------------------------------------
+
+
+def test_it_stands_beside_the_first_inventory(tmp_path: Path) -> None:
+    folder = tmp_path / "inventory"
+    folder.mkdir()
+    file = tmp_path / "inventory.yaml"
+    assert place(None, [file, Path("/elsewhere/x.yaml")]) == tmp_path / "tokens.yaml"
+    assert place(None, [folder]) == tmp_path / "tokens.yaml"
+    assert place(Path("/a/t.yaml"), [folder]) == Path("/a/t.yaml")
+
+
+def test_it_never_stands_where_ansible_would_read_it(tmp_path: Path) -> None:
+    folder = tmp_path / "inventory"
+    (folder / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(folder)
+    for inside in ("inventory", "inventory/sub", "link"):
+        with pytest.raises(UsageError, match="inside the inventory folder"):
+            place(tmp_path / inside / "tokens.yaml", [folder])
+    for variables in ("group_vars", "host_vars/chat1"):
+        with pytest.raises(UsageError, match="as variables"):
+            place(tmp_path / variables / "tokens.yaml", [tmp_path / "inventory.yaml"])
