@@ -31,7 +31,9 @@ def check(route: Route, options: Options, lines: list[KnownKey], kind: str, blob
         case Verdict.KNOWN:
             return
         case Verdict.REVOKED:
-            place = next(line.place for line in lines if line.blob == blob)
+            place = next(
+                line.place for line in lines if line.marker == "@revoked" and line.blob == blob
+            )
             raise Unreachable(
                 "connect",
                 f"the key of {route.name} ({kind} {shown}) is marked @revoked in {place}",

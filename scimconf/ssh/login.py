@@ -45,6 +45,11 @@ class Login:
             partial(self._transport.auth_password, self._route.user, password.reveal()),
         ):
             return
+        # paramiko tells what a server takes only where what was tried is not among it.
+        if not self._offered and self._try(
+            "", partial(self._transport.auth_none, self._route.user)
+        ):
+            return
         raise self._refused(password is not None)
 
     def _keys(
@@ -70,7 +75,7 @@ class Login:
                 self._left_out.append(f"{file}: {problem}")
 
     def _try(self, name: str, attempt: Callable[[], Sequence[str]]) -> bool:
-        self._tried.append(name)
+        self._tried += [name] if name else []
         try:
             wanted_too = attempt()
         except paramiko.BadAuthenticationType as error:

@@ -106,7 +106,7 @@ class Opening:
         said = harmless(self._complaint() or self._out[-300:])
         return HostError(
             "start",
-            f"the agent was not there after {seconds:.0f} s"
+            f"the agent was not there after {seconds:g} s"
             + (f"; the last the server said: {said}" if said else ""),
             "does the shell profile, or a password prompt that sudo words itself, wait there?"
             if self._marker

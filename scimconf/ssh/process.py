@@ -12,6 +12,8 @@ from typing import Protocol
 from scimconf.errors import HostError
 
 _CHUNK = 1 << 18
+_GRACE = 2.0
+"""Seconds that a process has to end."""
 _ENVIRONMENT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ")
 """What sshd would give a command too. The rest, which may hold secrets, stays here."""
 
@@ -113,7 +115,7 @@ class LocalProcess:
     def exit_status(self) -> int | None:
         """See Process."""
         try:
-            return self._process.wait(timeout=2)
+            return self._process.wait(timeout=_GRACE)
         except subprocess.TimeoutExpired:
             return None
 
@@ -124,12 +126,13 @@ class LocalProcess:
             if stream is not None:
                 stream.close()
         if at_work:
+            self._process.returncode = 0  # else Popen warns of a child that is left on purpose
             return
         for number in (None, signal.SIGTERM, signal.SIGKILL):
             try:
                 if number is not None:
                     os.killpg(self._process.pid, number)
-                self._process.wait(timeout=2)
+                self._process.wait(timeout=_GRACE)
             except (subprocess.TimeoutExpired, PermissionError):
                 continue
             except ProcessLookupError:

@@ -1,0 +1,193 @@
+"""Real sshds for the tests of the SSH room, with users and sudo rules of their own.
+
+tests/lab is for Zulip servers that are in order; here are the accounts that are not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from passlib.hash import sha512_crypt
+
+from scimconf.model import Connection, Paths
+from scimconf.ssh import Options
+from tests.lab import openssh
+
+PASSWORD = "correct horse battery staple"
+PATHS = Paths(
+    settings="/etc/zulip/settings.py",
+    secrets="/etc/zulip/zulip-secrets.conf",
+    deployment="/home/zulip/deployments/current",
+    user="zulip",
+)
+ACCOUNTS = {
+    "zulip": "",
+    "free": "free ALL=(zulip) NOPASSWD: ALL",
+    "asked": "asked ALL=(zulip) ALL",
+    "pty": "Defaults:pty use_pty\npty ALL=(zulip) ALL",
+    "tty": "Defaults:tty requiretty\ntty ALL=(zulip) NOPASSWD: ALL",
+    "ls": "ls ALL=(zulip) NOPASSWD: /bin/ls",
+    "stranger": "",
+    "chatty": "",
+    "mute": "",
+}
+"""Login name -> its lines in sudoers."""
+_BASHRC = r"""
+echo "Welcome to the machine"; echo "mind the gap" >&2
+printf 'no newline here: '
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """An sshd on loopback."""
+
+    port: int
+    folder: Path
+    accounts: bool
+    """Whether it has ACCOUNTS (as root), or only the user that runs the tests."""
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "user_key"
+
+    @property
+    def host_key(self) -> str:
+        return (self.folder / "host_key.pub").read_text().rpartition(" ")[0]
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def options(self) -> Options:
+        return Options(known_hosts=(str(self.known_hosts),), start_timeout=20)
+
+    def connection(self, user: str | None = None, **changes: object) -> Connection:
+        """Give the way in, with the key that fits; without a user as whoever runs the tests."""
+        plain = Connection(
+            kind="ssh",
+            host="127.0.0.1",
+            port=self.port,
+            user=user or pwd.getpwuid(os.geteuid()).pw_name,
+            password=None,
+            private_key=str(self.key),
+            become=False,
+            become_method="sudo",
+            become_user="zulip",
+            become_password=None,
+            python=None,
+            timeout=15.0,
+        )
+        return replace(plain, **changes)
+
+
+class RunningServer:
+    """Starts and ends a Server: nothing of it stays, however the tests end."""
+
+    def __init__(self, folder: Path, lines: Sequence[str] = ()) -> None:
+        found = openssh.find()
+        assert found is not None
+        as_root = os.geteuid() == 0 and openssh.has_sudo()
+        for name in "host_key", "user_key":
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder / name],
+                check=True,
+            )
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.server = Server(listener.getsockname()[1], folder, as_root)
+        self.server.known_hosts.write_text(
+            f"[127.0.0.1]:{self.server.port} {self.server.host_key}\n"
+        )
+        keys = "/run/test_keys" if as_root else str(folder / "authorized_keys")
+        public = (folder / "user_key.pub").read_text()
+        if not as_root:
+            Path(keys).write_text(public)
+        config = [
+            f'HostKey "{folder}/host_key"',
+            f'AuthorizedKeysFile "{keys}"',
+            "StrictModes no",
+            "UseDNS no",
+            f"UsePAM {'yes' if as_root else 'no'}",
+            "PermitRootLogin yes",
+            *found.config,
+            *lines,
+        ]
+        (folder / "sshd_config").write_text("\n".join(config) + "\n")
+        plan = {
+            "root": _root(public) if as_root else None,
+            "sshd": {
+                "argv": [str(found.sshd), "-i", "-e", "-f", str(folder / "sshd_config")],
+                "environment": dict(found.environment),
+                "log": str(folder / "sshd.log"),
+            },
+        }
+        (folder / "plan.json").write_text(json.dumps(plan))
+        unshare = ["unshare", "-m", "-u", "-p", "-f", "--kill-child", "--mount-proc"]
+        self._process = subprocess.Popen(
+            [
+                *(unshare if as_root else []),
+                shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable,
+                Path(__file__).with_name("inside.py"),
+                folder / "plan.json",
+                str(listener.fileno()),
+            ],
+            pass_fds=(listener.fileno(),),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        listener.close()
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def _root(public_key: str) -> dict[str, object]:
+    hashed = sha512_crypt.using(rounds=5000).hash(PASSWORD)
+    passwd = ["root:x:0:0::/root:/bin/sh", "sshd:x:102:65534::/run/sshd:/usr/sbin/nologin"]
+    group = ["root:x:0:", "nogroup:x:65534:", "shadow:x:42:", "tty:x:5:"]
+    shadow = [f"root:{hashed}:19000::::::", "sshd:*:19000::::::"]
+    for uid, name in enumerate(ACCOUNTS, 2001):
+        shell = {"mute": "/usr/sbin/nologin", "chatty": "/bin/bash"}.get(name, "/bin/sh")
+        passwd.append(f"{name}:x:{uid}:{uid}::/home/{name}:{shell}")
+        group.append(f"{name}:x:{uid}:")
+        shadow.append(f"{name}:{hashed}:19000::::::")
+    sudoers = ["root ALL=(ALL:ALL) ALL", *filter(None, ACCOUNTS.values())]
+
+    def text(lines: list[str]) -> str:
+        return "\n".join(lines) + "\n"
+
+    return {
+        "etc": {
+            "passwd": (text(passwd), 0o644),
+            "group": (text(group), 0o644),
+            "shadow": (text(shadow), 0o600),
+            "gshadow": ("", 0o600),
+            "sudoers": (text(sudoers), 0o440),
+            "hosts": ("127.0.0.1 localhost server.test\n", 0o644),
+            "test_keys": (public_key, 0o644),
+        },
+        "homes": {
+            name: (uid, {".bashrc": _BASHRC} if name == "chatty" else {})
+            for uid, name in enumerate(ACCOUNTS, 2001)
+        },
+    }
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

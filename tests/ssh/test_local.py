@@ -1,0 +1,189 @@
+"""The local kind, and an agent that does not keep to the contract."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scimconf.errors import HostError
+from scimconf.model import Connection
+from scimconf.ssh import Credentials, Options, open_agent
+from scimconf.ssh import process as process_module
+from scimconf.ssh.process import LocalProcess
+from tests.ssh.server import PATHS, wait_for
+
+LOCAL = Connection(
+    kind="local",
+    host="localhost",
+    port=None,
+    user=None,
+    password=None,
+    private_key=None,
+    become=False,
+    become_method="sudo",
+    become_user="zulip",
+    become_password=None,
+    python=None,
+    timeout=10.0,
+)
+NOTHING = Credentials()
+OPTIONS = Options(start_timeout=20)
+
+
+def ask(request: dict[str, object]) -> list[object]:
+    with open_agent(LOCAL, PATHS, NOTHING, OPTIONS) as agent:
+        return list(agent.ask(request))
+
+
+def breach(request: dict[str, object], seconds: float = 20) -> HostError:
+    with open_agent(LOCAL, PATHS, NOTHING, OPTIONS) as agent, pytest.raises(HostError) as caught:
+        list(agent.ask(request, seconds))
+    assert caught.value.step == "agent"
+    return caught.value
+
+
+def raw(*lines: str) -> dict[str, object]:
+    return {"do": "raw", "text": "".join(lines)}
+
+
+def test_it_runs_here_without_ssh() -> None:
+    (answer,) = ask({"do": "who", "word": "é"})
+    assert answer["user"] == pwd.getpwuid(os.geteuid()).pw_name
+    assert answer["echo"] == {"do": "who", "word": "é"}
+
+
+def test_it_gets_no_environment_that_may_hold_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKTA_TOKEN", "canary")
+    (answer,) = ask({"do": "who"})
+    assert "canary" not in answer["environment"].values()
+
+
+def test_the_python_of_the_deployment_comes_first(tmp_path: Path) -> None:
+    inventory = stand_in(tmp_path / "python3", "inventory")
+    connection = replace(LOCAL, python=str(inventory))
+    chosen = []
+    for folder in "none", "zulip-py3-venv", ".venv":
+        if folder != "none":
+            stand_in(tmp_path / folder / "bin" / "python3", folder)
+        with open_agent(
+            connection, replace(PATHS, deployment=str(tmp_path)), NOTHING, OPTIONS
+        ) as a:
+            chosen.append(next(iter(a.ask({"do": "who"})))["environment"]["CHOSEN"])
+    assert chosen == ["inventory", "zulip-py3-venv", ".venv"]
+
+
+def stand_in(python: Path, name: str) -> Path:
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text(f'#!/bin/sh\nCHOSEN={name} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return python
+
+
+def pretend(tmp_path: Path, script: str, seconds: float = 20) -> HostError:
+    """Start an agent with a Python that is the given shell script."""
+    python = stand_in(tmp_path / ".venv" / "bin" / "python3", "x")
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    paths = replace(PATHS, deployment=str(tmp_path))
+    with (
+        pytest.raises(HostError) as caught,
+        open_agent(LOCAL, paths, NOTHING, replace(OPTIONS, start_timeout=seconds)),
+    ):
+        pass
+    assert caught.value.step == "start"
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ('echo "$6 ready 3.6.15"; cat', "the Python on the server is 3.6.15"),
+        ('echo "Unknown option: -I" >&2; exit 2', "the Python on the server is 2;"),
+        ('echo "$6 none"; exit 127', "there is no python3 on the server for zulip"),
+        ("echo out; echo oops >&2; exit 4", "before the agent was there (exit 4): oops"),
+        ("exit 4", "(exit 4) and said nothing"),
+        ("yes", "sent over 1 MiB before the agent's first line"),
+    ],
+)
+def test_a_python_that_is_none(tmp_path: Path, script: str, message: str) -> None:
+    assert message in pretend(tmp_path, script).message
+
+
+def test_a_start_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "_GRACE", 0.1)
+    error = pretend(tmp_path, "echo one moment; exec sleep 30", seconds=0.5)
+    assert error.message.startswith("the agent was not there after 0.5 s")
+
+
+def test_megabytes_both_ways() -> None:
+    with open_agent(LOCAL, PATHS, NOTHING, OPTIONS) as agent:
+        text = "x" * 3_000_000
+        assert next(iter(agent.ask({"do": "echo", "text": text})))["echo"]["text"] == text
+        assert [message["final"] for message in agent.ask({"do": "complain"})] == [True]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json\n",
+        "[1, 2]\n",
+        '"text"\n',
+        "[" * 100_000 + "\n",
+        "1" * 10_000 + "\n",
+        '{"final": true, "text": "\\ud800"}\n',
+        "\n",
+    ],
+)
+def test_what_is_no_message_is_a_breach(line: str) -> None:
+    assert "does not talk as scimconf's agent does" in breach(raw(line)).message
+
+
+def test_a_second_answer_is_a_breach() -> None:
+    final = '{"final": true}\n'
+    assert "more than it was asked" in breach(raw(final, final)).message
+
+
+def test_a_line_without_an_end_is_cut_off() -> None:
+    assert "over 8 MiB" in breach({"do": "fill"}).message
+
+
+def test_many_lines_are_cut_off_too() -> None:
+    lines = '{"step": "%s"}\n' % ("x" * 100_000)
+    assert "over 8 MiB" in breach(raw(lines * 100)).message
+
+
+def test_terminal_escapes_of_a_server_are_not_shown() -> None:
+    error = breach(raw("\x1b]0;title\x07\x1b[31mred\u202e\n"))
+    assert error.message.endswith("it sends what is not JSON: red")
+
+
+def test_an_answer_that_does_not_come_in_time() -> None:
+    assert "did not finish in time" in breach({"do": "hang"}, seconds=0.2).message
+
+
+def test_an_agent_that_is_at_work_is_left_to_finish(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    with open_agent(LOCAL, PATHS, NOTHING, OPTIONS) as agent:
+        assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
+    wait_for(lambda: done.exists() and done.read_text() == "finished")
+
+
+def test_no_such_program() -> None:
+    with pytest.raises(HostError, match="cannot start /no/such/program: No such file"):
+        LocalProcess(("/no/such/program",))
+
+
+def test_a_process_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "_GRACE", 0.2)
+    process = LocalProcess(
+        ("/bin/sh", "-c", "trap '' TERM HUP; echo up; while :; do sleep 9; done")
+    )
+    while not process.exchange(b"", 1).out:
+        pass
+    process.close(at_work=False)
+    assert process.exit_status() == -signal.SIGKILL

@@ -1,0 +1,333 @@
+"""Against real sshds, with real sudo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from scimconf.errors import HostError, Unreachable
+from scimconf.model import Connection
+from scimconf.secret import Secret
+from scimconf.ssh import Credentials, Options, open_agent
+from tests.ssh.server import PASSWORD, PATHS, Server, wait_for
+
+pytestmark = pytest.mark.usefixtures("home")
+NOTHING = Credentials()
+RIGHT = Credentials(become_password=Secret(PASSWORD))
+
+
+def ask(
+    connection: Connection, options: Options, credentials: Credentials = NOTHING
+) -> Mapping[str, object]:
+    with open_agent(connection, PATHS, credentials, options) as agent:
+        *_, final = agent.ask({"do": "who"})
+    return final
+
+
+def failing(
+    connection: Connection, options: Options, credentials: Credentials = NOTHING
+) -> HostError:
+    with pytest.raises(HostError) as caught:
+        ask(connection, options, credentials)
+    return caught.value
+
+
+def test_the_one_who_runs_the_tests_gets_an_answer(server: Server) -> None:
+    connection = server.connection()
+    assert ask(connection, server.options)["user"] == connection.user
+
+
+def test_without_become_as_zulip(accounts: Server) -> None:
+    answer = ask(accounts.connection("zulip"), accounts.options)
+    assert (answer["user"], answer["argument"]) == ("zulip", "zulip")
+
+
+def test_sudo_without_a_password(accounts: Server) -> None:
+    # A password that is there for nothing must not end up in the agent's stdin.
+    connection = accounts.connection("free", become=True)
+    answer = ask(connection, accounts.options, RIGHT)
+    assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
+
+
+@pytest.mark.parametrize("user", ["asked", "pty"])
+def test_sudo_with_a_password(accounts: Server, user: str) -> None:
+    answer = ask(accounts.connection(user, become=True), accounts.options, RIGHT)
+    assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
+
+
+def test_a_wrong_sudo_password_is_sent_once(accounts: Server) -> None:
+    wrong = Credentials(become_password=Secret("wrong"))
+    error = failing(accounts.connection("asked", become=True), accounts.options, wrong)
+    assert error.step == "become"
+    assert "did not accept the password of asked" in error.message
+    assert error.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "message", "hint"),
+    [
+        ("asked", "sudo wants the password of asked", "asked ALL=(zulip) NOPASSWD: ALL"),
+        ("tty", "requiretty", "Defaults:tty !requiretty"),
+    ],
+)
+def test_what_sudo_refuses_is_said_with_the_remedy(
+    accounts: Server, user: str, message: str, hint: str
+) -> None:
+    error = failing(accounts.connection(user, become=True), accounts.options)
+    assert error.step == "become"
+    assert message in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ("stranger", "stranger is not in the sudoers file"),
+        ("ls", "sudo does not let ls run /bin/sh as zulip"),
+    ],
+)
+def test_what_sudo_says_only_after_the_right_password(
+    accounts: Server, user: str, message: str
+) -> None:
+    error = failing(accounts.connection(user, become=True), accounts.options, RIGHT)
+    assert message in error.message
+    assert f"{user} ALL=(zulip) NOPASSWD: ALL" in error.hint
+
+
+def test_su_would_need_a_terminal(server: Server) -> None:
+    connection = server.connection("free", become=True, become_method="su")
+    assert "su asks for its password on a terminal" in failing(connection, server.options).message
+
+
+def test_no_such_user_to_become(accounts: Server) -> None:
+    connection = accounts.connection("free", become=True, become_user="nobody-here")
+    error = failing(connection, accounts.options)
+    assert "cannot become nobody-here" in error.message
+
+
+def test_a_login_that_is_not_allowed(accounts: Server) -> None:
+    error = failing(accounts.connection("mute"), accounts.options)
+    assert error.step == "start"
+    assert "exit 1" in error.message
+    assert "not available" in error.message
+
+
+def test_a_chatty_profile_is_passed_over(accounts: Server) -> None:
+    # bash reads ~/.bashrc when sshd starts it, and this one prints, the last line unfinished.
+    assert ask(accounts.connection("chatty"), accounts.options)["user"] == "chatty"
+
+
+def test_the_environment_is_as_the_server_makes_it(server: Server) -> None:
+    answer = ask(server.connection(), server.options)
+    assert not [name for name in answer["environment"] if "SCIMCONF" in name.upper()]
+
+
+def test_megabytes_both_ways(server: Server) -> None:
+    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+        text = "x" * 5_000_000  # more than the SSH window, which is 2 MiB
+        assert next(iter(agent.ask({"do": "echo", "text": text})))["echo"]["text"] == text
+        assert [message["final"] for message in agent.ask({"do": "complain"})] == [True]
+
+
+def test_the_steps_come_one_by_one(server: Server) -> None:
+    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+        for _ in range(2):
+            names = [message.get("step") for message in agent.ask({"do": "steps"})]
+            assert names == ["0", "1", "2", None]
+
+
+def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
+    with (
+        open_agent(server.connection(), PATHS, NOTHING, server.options) as agent,
+        pytest.raises(HostError) as caught,
+    ):
+        list(agent.ask({"do": "exit", "stderr": "Traceback:\n...\n\x1b[31mOops: \x07no"}))
+    assert caught.value.message == "the agent ended without an answer (exit 3): Oops: no"
+
+
+def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+        assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
+    wait_for(lambda: done.exists() and done.read_text() == "finished")
+
+
+def test_nothing_of_ours_is_left(server: Server) -> None:
+    ask(server.connection(), server.options)  # what is imported or cached once
+    descriptors = len(os.listdir("/proc/self/fd"))
+    threads = threading.active_count()
+    for _ in range(3):
+        ask(server.connection(), server.options)
+        failing(server.connection(port=server.port, private_key="/nowhere"), server.options)
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    wait_for(lambda: not agents())
+
+
+def agents() -> list[str]:
+    """The agents that run on this machine, whoever started them for this test server."""
+    done = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if "scimconf.agent" in line]
+
+
+def test_twenty_at_once(server: Server) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: ask(server.connection(), server.options), range(20)))
+    assert [answer["final"] for answer in answers] == [True] * 20
+
+
+class TestHostKeys:
+    """Whether the server is the one we mean."""
+
+    def test_an_unknown_key_is_refused_with_its_fingerprint(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        error = failing(server.connection(), Options(known_hosts=(str(tmp_path / "none"),)))
+        assert isinstance(error, Unreachable)
+        assert fingerprint(server.folder / "host_key.pub") in error.message
+        assert f"ssh-keyscan -p {server.port} 127.0.0.1" in error.hint
+        assert not (tmp_path / "none").exists()
+
+    def test_it_is_remembered_only_when_asked_for(self, server: Server, tmp_path: Path) -> None:
+        file = tmp_path / "new" / "known_hosts"
+        ask(server.connection(), Options(host_key="accept-new", known_hosts=(str(file),)))
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.read_text() == f"[127.0.0.1]:{server.port} {server.host_key}\n"
+        ask(server.connection(), Options(known_hosts=(str(file),)))
+
+    @pytest.mark.parametrize("host_key", ["strict", "accept-new"])
+    @pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
+    def test_a_changed_key_is_never_accepted(
+        self, server: Server, tmp_path: Path, host_key: str, kind: str
+    ) -> None:
+        other = make_key(tmp_path / "other", kind)
+        file = tmp_path / "known_hosts"
+        name = f"[127.0.0.1]:{server.port}"
+        file.write_text(f"# mine\n{name} {other.with_suffix('.pub').read_text()}")
+        error = failing(server.connection(), Options(host_key=host_key, known_hosts=(str(file),)))
+        assert isinstance(error, Unreachable)
+        assert fingerprint(server.folder / "host_key.pub") in error.message
+        assert fingerprint(other.with_suffix(".pub")) in error.message
+        assert f"{file}:2" in error.message
+        assert f"ssh-keygen -R '{name}'" in error.hint
+
+    def test_a_revoked_key_is_refused(self, server: Server, tmp_path: Path) -> None:
+        file = tmp_path / "known_hosts"
+        good = server.known_hosts.read_text()
+        file.write_text(
+            f"@cert-authority * {server.host_key}\n{good}@revoked * {server.host_key}\n"
+        )
+        error = failing(server.connection(), Options(known_hosts=(str(file),)))
+        assert f"is marked @revoked in {file}:3" in error.message
+
+    def test_hashed_names_as_ssh_keygen_writes_them(self, server: Server, tmp_path: Path) -> None:
+        file = tmp_path / "known_hosts"
+        file.write_text(server.known_hosts.read_text())
+        subprocess.run(["ssh-keygen", "-q", "-H", "-f", file], check=True, capture_output=True)
+        assert file.read_text().startswith("|1|")
+        ask(server.connection(), Options(known_hosts=(str(file),)))
+
+
+class TestLogin:
+    """Keys, the ssh agent, passwords."""
+
+    def test_a_wrong_key(self, server: Server, tmp_path: Path) -> None:
+        wrong = make_key(tmp_path / "wrong")
+        error = failing(server.connection(private_key=str(wrong)), server.options)
+        assert isinstance(error, Unreachable)
+        assert f"was not let in; tried: key {wrong}" in error.message
+        assert "the server takes publickey" in error.message
+
+    @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
+    @pytest.mark.parametrize("passphrase", ["", "open sesame"])
+    def test_every_kind_of_key_is_read(
+        self, server: Server, tmp_path: Path, kind: str, passphrase: str
+    ) -> None:
+        # That it is refused shows that it was offered, and that costs no second sshd.
+        key = make_key(tmp_path / "key", kind, passphrase)
+        credentials = Credentials(passphrase=Secret(passphrase) if passphrase else None)
+        error = failing(server.connection(private_key=str(key)), server.options, credentials)
+        assert f"tried: key {key}; the server takes publickey" in error.message
+
+    @pytest.mark.parametrize(
+        ("passphrase", "words"),
+        [
+            (None, "it has a passphrase, and none was given"),
+            (Secret("wrong one"), "the passphrase does not open it"),
+        ],
+    )
+    def test_a_key_that_does_not_open(
+        self, server: Server, tmp_path: Path, passphrase: Secret | None, words: str
+    ) -> None:
+        key = make_key(tmp_path / "key", passphrase="open sesame")
+        error = failing(
+            server.connection(private_key=str(key)),
+            server.options,
+            Credentials(passphrase=passphrase),
+        )
+        assert error.message == f"the private key {key} cannot be used: {words}"
+
+    def test_key_files_that_are_none(self, server: Server, tmp_path: Path) -> None:
+        (tmp_path / "junk").write_text("no key at all")
+        for name, words in ("junk", "it is not a private key"), ("none", "No such file"):
+            error = failing(server.connection(private_key=str(tmp_path / name)), server.options)
+            assert words in error.message
+
+    def test_no_key_at_all(self, server: Server) -> None:
+        nothing = failing(server.connection(private_key=None), server.options)
+        assert "there was no key to try" in nothing.message
+
+    def test_the_ssh_agent(
+        self, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        address = tmp_path / "agent"
+        agent = subprocess.Popen(
+            ["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL, text=True
+        )
+        try:
+            wait_for(address.exists)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
+            subprocess.run(["ssh-add", "-q", server.key], check=True)
+            assert ask(server.connection(private_key=None), server.options)["final"] is True
+            # A file that needs a passphrase, but the agent holds the key: as ssh does it.
+            locked = tmp_path / "locked"
+            locked.write_bytes(server.key.read_bytes())
+            locked.chmod(0o600)
+            (tmp_path / "locked.pub").write_bytes(server.key.with_suffix(".pub").read_bytes())
+            subprocess.run(["ssh-keygen", "-q", "-p", "-N", "sesame", "-f", locked], check=True)
+            assert ask(server.connection(private_key=str(locked)), server.options)["final"] is True
+        finally:
+            agent.terminate()
+            agent.wait()
+
+    def test_a_password(self, accounts: Server) -> None:
+        connection = accounts.connection("zulip", private_key=None)
+        right = Credentials(password=Secret(PASSWORD))
+        assert ask(connection, accounts.options, right)["user"] == "zulip"
+
+    def test_a_wrong_password(self, accounts: Server) -> None:
+        connection = accounts.connection("zulip", private_key=None)
+        error = failing(connection, accounts.options, Credentials(password=Secret("wrong")))
+        assert isinstance(error, Unreachable)
+        assert "zulip at [127.0.0.1]" in error.message
+        assert "tried: password" in error.message
+
+
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "me@here", "-f", path], check=True
+    )
+    return path
+
+
+def fingerprint(public_key: Path) -> str:
+    done = subprocess.run(
+        ["ssh-keygen", "-l", "-f", public_key], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.split()[1]
