@@ -1,0 +1,180 @@
+"""YAML to Servers: Ansible's inventory shape, its precedence, its host patterns, our schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scimconf.errors import InventoryError
+from scimconf.inventory import ansible_cfg, listing, patterns, sources
+from scimconf.inventory.hosts import Host, Tree
+from scimconf.inventory.listing import Node
+from scimconf.inventory.place import Problems, nearest
+from scimconf.inventory.precedence import HostVariables, Precedence
+from scimconf.model import Problem, Server
+
+_PREFIXES = ("scim_", "zulip_")
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that the sources say."""
+
+    servers: Mapping[str, Server]
+    """The hosts that have `scim_realms`, in the inventory's order."""
+    hosts: tuple[str, ...]
+    """All hosts: patterns may name the others too."""
+    groups: Mapping[str, tuple[str, ...]]
+    """Each group with all of its hosts, those of the groups below it included."""
+    tree: Mapping[str, Node]
+    warnings: tuple[Problem, ...]
+
+
+def load(paths: Sequence[Path], options: Mapping[str, object] | None = None) -> Inventory:
+    """Read the inventory that these sources (files or folders, in order) make together.
+
+    `options` are connection options of the command line by the names of Ansible's variables
+    (`ansible_user`, ...); the inventory's own are stronger. Nothing is asked of any server, no
+    vault is opened and no reference resolved. Raises InventoryError with every problem at once.
+    """
+    problems = Problems()
+    found = _sources(paths, problems)
+    tree = Tree(problems)
+    for source in found:
+        for file in source.files:
+            try:
+                tree.add(sources.read(file))
+            except InventoryError as error:
+                _keep(error, problems)
+    tree.finish()
+    precedence = Precedence((source.folder for source in found), problems)
+    variables = {host.name: precedence.of(host) for host in tree.hosts.values()}
+    _check_names(tree, precedence, problems)
+    servers = _servers(tree, variables, options or {}, problems)
+    for warning in ansible_cfg.warnings([Path(), *(source.folder for source in found)]):
+        problems.warn(warning)
+    if problems.errors:
+        raise InventoryError(_sorted(problems.errors))
+    return Inventory(
+        servers=servers,
+        hosts=tuple(tree.hosts),
+        groups={name: tuple(group.all_hosts()) for name, group in tree.groups.items()},
+        tree={
+            name: Node(tuple(child.name for child in group.children), tuple(group.hosts))
+            for name, group in tree.groups.items()
+        },
+        warnings=tuple(_sorted(problems.warnings)),
+    )
+
+
+def select(
+    inventory: Inventory, pattern: Sequence[str], limit: Sequence[str] = ()
+) -> tuple[Server, ...]:
+    """Give the servers that the patterns (none: all) and the limit name; perhaps none.
+
+    Raises UsageError for a pattern that matches no host at all, with the nearest name.
+    """
+    names = patterns.matching(pattern, limit, inventory.groups, inventory.hosts)
+    return tuple(inventory.servers[name] for name in names if name in inventory.servers)
+
+
+def as_listing(inventory: Inventory, pattern: Sequence[str] = ()) -> dict[str, Any]:
+    """Give what `ansible-inventory --list` gives, with the servers' variables as we see them."""
+    names = patterns.matching(pattern, (), inventory.groups, inventory.hosts)
+    return listing.listing(inventory, names)
+
+
+def as_graph(inventory: Inventory) -> str:
+    """Draw groups and hosts as `ansible-inventory --graph` does."""
+    return listing.graph(inventory.tree)
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema of an inventory file, for editors."""
+    from scimconf.inventory.json_schema import inventory_schema
+
+    return inventory_schema()
+
+
+# --- the steps of load ------------------------------------------------------------------------
+
+
+def _sources(paths: Sequence[Path], problems: Problems) -> list[sources.Source]:
+    found = []
+    for path in paths:
+        try:
+            found.append(sources.find(path))
+        except InventoryError as error:
+            _keep(error, problems)
+    return found
+
+
+def _keep(error: InventoryError, problems: Problems) -> None:
+    for problem in error.problems:
+        problems.error(problem)
+
+
+def _check_names(tree: Tree, precedence: Precedence, problems: Problems) -> None:
+    """Report variables that begin as ours do and are none of them."""
+    from scimconf.inventory.schema import OURS
+
+    layers = [layer for group in tree.groups.values() for layer in group.layers]
+    layers += [layer for host in tree.hosts.values() for layer in host.layers]
+    for layer in [*layers, *precedence.layers()]:
+        for name in map(str, layer.values):
+            if name.startswith(_PREFIXES) and name not in OURS:
+                place = layer.place.inside(name)
+                problems.error(place.problem("unknown variable", nearest(name, OURS)))
+
+
+def _servers(
+    tree: Tree,
+    variables: Mapping[str, HostVariables],
+    options: Mapping[str, object],
+    problems: Problems,
+) -> dict[str, Server]:
+    from scimconf.inventory.reader import Reader
+    from scimconf.inventory.realms import find_shared_urls
+    from scimconf.inventory.servers import server
+    from scimconf.template import Variables
+
+    groups = {name: list(group.all_hosts()) for name, group in tree.groups.items()}
+    built = {}
+    for name, written in variables.items():
+        if "scim_realms" not in written.values:
+            continue
+        facts = _facts(tree.hosts[name], written, groups)
+        reader = Reader(name, written, Variables(written.values, facts), problems)
+        found = server(reader, options)
+        if found is not None:
+            built[name] = found
+    find_shared_urls(built.values(), problems)
+    return built
+
+
+def _facts(
+    host: Host, written: HostVariables, groups: Mapping[str, list[str]]
+) -> dict[str, object]:
+    """Give the variables that Ansible sets by itself (its "special variables")."""
+    file = Path(host.place.document.file).absolute()
+    return {
+        "inventory_hostname": host.name,
+        "inventory_hostname_short": host.name.split(".")[0],
+        "inventory_file": str(file),
+        "inventory_dir": str(file.parent),
+        "groups": groups,
+        "group_names": sorted(group.name for group in written.groups if group.name != "all"),
+    }
+
+
+def _sorted(problems: Mapping[Problem, None]) -> list[Problem]:
+    """Put problems in the order of the files, those without a place first."""
+    files = list(dict.fromkeys(each.position.file for each in problems if each.position))
+
+    def key(problem: Problem) -> tuple[int, int, int]:
+        at = problem.position
+        return (files.index(at.file), at.line, at.column) if at else (-1, 0, 0)
+
+    return sorted(problems, key=key)

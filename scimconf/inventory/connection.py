@@ -1,0 +1,176 @@
+"""How to get to a server, from Ansible's connection variables and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from scimconf.inventory.reader import Reader
+from scimconf.inventory.schema import CONFIG, Address, User, Word, default_words
+from scimconf.model import Connection, VaultValue
+from scimconf.secret import Secret
+
+
+def _port(value: object) -> object:
+    # Ansible takes 2222 and "2222" alike.
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _seconds(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, (str, int)) else value
+    except ValueError:
+        return value
+
+
+def _ansible_bool(value: object) -> object:
+    """Take for true and false what Ansible does (module_utils/parsing/convert_bool.py)."""
+    words = {"yes": True, "on": True, "1": True, "true": True, "y": True, "t": True}
+    words |= {"no": False, "off": False, "0": False, "false": False, "n": False, "f": False}
+    return words.get(str(value).lower(), value)
+
+
+class ConnectionVariables(BaseModel):
+    """Ansible's connection variables, as far as they mean something here."""
+
+    model_config = CONFIG
+
+    kind: Literal["ssh", "local"] = Field(
+        "ssh", description="`ssh` (or `paramiko`, which is the same here) or `local`."
+    )
+    host: Address | None = Field(
+        None,
+        description="The host to connect to.",
+        json_schema_extra=default_words("the host's name"),
+    )
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] | None = Field(
+        None,
+        description="The port to connect to.",
+        json_schema_extra=default_words("the SSH configuration's, else 22"),
+    )
+    user: User | None = Field(
+        None,
+        description="The user to log in as.",
+        json_schema_extra=default_words("`-u`, else the SSH configuration's, else your own name"),
+    )
+    password: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = Field(
+        None,
+        description="The password to log in with; better a key.",
+        json_schema_extra=default_words("`-k` asks"),
+    )
+    private_key: Word | None = Field(
+        None,
+        description="The private key to log in with.",
+        json_schema_extra=default_words("`--private-key`, else the SSH configuration's"),
+    )
+    become: Annotated[bool, BeforeValidator(_ansible_bool)] = Field(
+        False,
+        description="Whether to become another user after the login.",
+        json_schema_extra=default_words("`-b`"),
+    )
+    become_method: Literal["sudo", "su"] = Field("sudo", description="How.")
+    become_user: User | None = Field(
+        None,
+        description="Whom to become. Nothing is done as root: the agent drops to `zulip_user`.",
+        json_schema_extra=default_words("`--become-user`, else `zulip_user`"),
+    )
+    become_password: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = (
+        Field(
+            None,
+            description="The password that sudo (or su) asks for.",
+            json_schema_extra=default_words("`-K` asks"),
+        )
+    )
+    python: Word | None = Field(
+        None,
+        description="The Python that runs the agent where the deployment has none of its own.",
+        json_schema_extra=default_words("`python3`"),
+    )
+    timeout: Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)] = Field(
+        10.0, description="Seconds for the connection to stand."
+    )
+
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "kind": ("ansible_connection",),
+    "host": ("ansible_host", "ansible_ssh_host"),
+    "port": ("ansible_port", "ansible_ssh_port"),
+    "user": ("ansible_user", "ansible_ssh_user"),
+    "password": ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"),
+    "private_key": ("ansible_private_key_file", "ansible_ssh_private_key_file"),
+    "become": ("ansible_become",),
+    "become_method": ("ansible_become_method",),
+    "become_user": ("ansible_become_user", "ansible_sudo_user", "ansible_su_user"),
+    "become_password": (
+        "ansible_become_password",
+        "ansible_become_pass",
+        "ansible_sudo_pass",
+        "ansible_su_pass",
+    ),
+    "python": ("ansible_python_interpreter",),
+    "timeout": ("ansible_timeout", "ansible_ssh_timeout"),
+}
+"""Ansible's names of each; where a host has several, the last one here wins, as it does there."""
+
+_SECRETS = ("password", "become_password")
+_KINDS = {
+    **dict.fromkeys(("ssh", "smart", "paramiko", "paramiko_ssh"), "ssh"),
+    "local": "local",
+}
+_ANY_PYTHON = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+
+
+def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -> Connection | None:
+    """Give the connection of a host, or None where something is wrong with it.
+
+    `options` are the command line's, by the names of the variables; they are weaker than the
+    inventory, as Ansible's are.
+    """
+    values: dict[str, object] = {}
+    names: dict[str, str] = {}
+    for field, spellings in SPELLINGS.items():
+        for name in spellings:
+            if options.get(name) is not None:
+                values[field] = options[name]
+    for field, spellings in SPELLINGS.items():
+        # The last spelling wins, as in Ansible's _loop_entries (config/manager.py).
+        for name, value in reader.expanded(spellings).items():
+            if value is not None:
+                values[field], names[field] = value, name
+    _tidy(values)
+    given = reader.checked(ConnectionVariables, values, names)
+    if given is None:
+        return None
+    return Connection(
+        kind=given.kind,
+        host=given.host or reader.name,
+        port=given.port,
+        user=given.user,
+        password=given.password,
+        private_key=given.private_key,
+        become=given.become,
+        become_method=given.become_method,
+        become_user=given.become_user or zulip_user,
+        become_password=given.become_password,
+        python=given.python,
+        timeout=given.timeout,
+    )
+
+
+def _tidy(values: dict[str, object]) -> None:
+    """Bring Ansible's ways of saying a thing into one, and wrap what is secret."""
+    for field in _SECRETS:
+        value = values.get(field)
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            values[field] = Secret(str(value))
+    kind = values.get("kind")
+    if isinstance(kind, str):
+        short = kind.removeprefix("ansible.builtin.").removeprefix("ansible.netcommon.")
+        values["kind"] = _KINDS.get(short, kind)
+    method = values.get("become_method")
+    if isinstance(method, str):
+        values["become_method"] = method.removeprefix("ansible.builtin.")
+    if values.get("python") in _ANY_PYTHON:
+        del values["python"]

@@ -1,0 +1,234 @@
+"""Groups and hosts as the sources lay them out.
+
+The rules are those of ansible's plugins/inventory/yaml.py and inventory/data.py
+(reconcile_inventory). Where Ansible skips with a word at -vvv what cannot be meant, we do not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from scimconf.inventory import ranges
+from scimconf.inventory.place import Layer, Place, Problems, kind_of, nearest
+from scimconf.yamlfile import Document
+
+_SECTIONS = ("hosts", "children", "vars")
+_BAD_NAME = re.compile(r"[\s\x00-\x20\x7f/\\,;'\"`$|&<>(){}]|^-")
+MAX_HOSTS = 200_000
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """A group, with its variables in the order in which they were said."""
+
+    name: str
+    depth: int = 0
+    priority: int = 1
+    parents: list[Group] = field(default_factory=list)
+    children: list[Group] = field(default_factory=list)
+    hosts: dict[str, Host] = field(default_factory=dict)
+    layers: list[Layer] = field(default_factory=list)
+
+    def ancestors(self) -> set[Group]:
+        """Give the groups above."""
+        found: set[Group] = set()
+        waiting = list(self.parents)
+        while waiting:
+            group = waiting.pop()
+            if group not in found:
+                found.add(group)
+                waiting += group.parents
+        return found
+
+    def all_hosts(self) -> dict[str, Host]:
+        """Give the hosts of the group and of those below, nearest first."""
+        found: dict[str, Host] = {}
+        seen = {self}
+        level = [self]
+        while level:
+            for group in level:
+                found |= group.hosts
+            below = dict.fromkeys(child for group in level for child in group.children)
+            level = [group for group in below if group not in seen]
+            seen.update(level)
+        return found
+
+
+@dataclass(eq=False, slots=True)
+class Host:
+    """A host, and the place that first named it."""
+
+    name: str
+    place: Place
+    groups: list[Group] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+
+
+class Tree:
+    """All groups and hosts; `add` the documents in order, then `finish` once."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.all = Group("all")
+        self.ungrouped = Group("ungrouped")
+        self.groups = {"all": self.all, "ungrouped": self.ungrouped}
+        self.hosts: dict[str, Host] = {}
+        self._problems = problems
+
+    def add(self, document: Document) -> None:
+        """Take in what one inventory file says."""
+        top = Place(document, ())
+        if document.data is None:
+            self._problems.error(top.problem("the file is empty"))
+        elif not isinstance(document.data, dict):
+            found = kind_of(document.data)
+            self._problems.error(
+                top.problem(f"expected a mapping of groups, such as all:, found {found}")
+            )
+        elif "plugin" in document.data:
+            hint = "ansible-inventory --list --yaml writes what it gives as YAML"
+            at = top.inside("plugin")
+            self._problems.error(at.problem("inventory plugins are not supported", hint))
+        else:
+            for name, content in document.data.items():
+                self._group(name, content, top.inside(name))
+
+    def finish(self) -> None:
+        """Put loose groups under all and loose hosts into ungrouped, and measure depths."""
+        for group in self.groups.values():
+            if group is not self.all and not group.parents:
+                _join(self.all, group)
+        for host in self.hosts.values():
+            grouped = [group for group in host.groups if group.name not in ("all", "ungrouped")]
+            if grouped and self.ungrouped in host.groups:
+                host.groups.remove(self.ungrouped)
+                del self.ungrouped.hosts[host.name]
+            elif not grouped and self.ungrouped not in host.groups:
+                self._put(host, self.ungrouped)
+            if host.name in self.groups:
+                message = f"{host.name} is the name of a group and of a host"
+                self._problems.warn(host.place.problem(message))
+        _measure(self.all)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _group(self, name: object, content: object, place: Place) -> Group | None:
+        if not isinstance(name, str) or not name:
+            message = f"the name of a group must be text, YAML reads {kind_of(name)} here"
+            self._problems.error(place.problem(message, "put it in quotes"))
+            return None
+        group = self.groups.setdefault(name, Group(name))
+        if content is None:
+            return group
+        if not isinstance(content, dict):
+            message = f"expected a group with {', '.join(_SECTIONS)}, found {kind_of(content)}"
+            self._problems.error(place.problem(message))
+            return group
+        for section, values in content.items():
+            at = place.inside(section)
+            if section not in _SECTIONS:
+                message = "a group has only hosts, children and vars: this is not read"
+                self._problems.warn(at.problem(message, nearest(section, _SECTIONS)))
+            else:
+                self._section(group, str(section), values, at)
+        return group
+
+    def _section(self, group: Group, section: str, values: object, place: Place) -> None:
+        if isinstance(values, str) and section != "vars":
+            values = {values: None}
+        if values is None:
+            return
+        if not isinstance(values, dict):
+            self._problems.error(place.problem(f"expected a mapping, found {kind_of(values)}"))
+        elif section == "vars":
+            group.layers.append(Layer(place, values))
+            self._priority(group, values, place)
+        elif section == "children":
+            for name, content in values.items():
+                child = self._group(name, content, place.inside(name))
+                if child is not None:
+                    self._child(group, child, place.inside(name))
+        else:
+            for name, content in values.items():
+                self._hosts(group, name, content, place.inside(name))
+
+    def _priority(self, group: Group, values: dict[object, object], place: Place) -> None:
+        if "ansible_group_priority" not in values:
+            return
+        try:
+            group.priority = int(str(values["ansible_group_priority"]))
+        except ValueError:
+            at = place.inside("ansible_group_priority")
+            self._problems.error(at.problem("expected a number"))
+
+    def _child(self, group: Group, child: Group, place: Place) -> None:
+        if child is self.all or child is group or child in group.ancestors():
+            message = f"{child.name} cannot be a child of {group.name}: it is above it"
+            self._problems.error(place.problem(message))
+        elif child not in group.children:
+            _join(group, child)
+
+    def _hosts(self, group: Group, name: object, content: object, place: Place) -> None:
+        if not isinstance(name, str):
+            message = f"the name of a host must be text, YAML reads {kind_of(name)} here"
+            self._problems.error(place.problem(message, "put it in quotes"))
+            return
+        if content is not None and not isinstance(content, dict):
+            message = f"expected a mapping of variables, found {kind_of(content)}"
+            self._problems.error(place.problem(message))
+            content = None
+        pattern, port = ranges.split_port(name)
+        try:
+            names = ranges.expand(pattern) if "[" in pattern else [pattern]
+        except ValueError as error:
+            self._problems.error(place.problem(str(error)))
+            return
+        if any(not each or _BAD_NAME.search(each) for each in (names[0], names[-1])):
+            self._problems.error(place.problem("this cannot be the name of a host"))
+            return
+        if len(self.hosts) + len(names) > MAX_HOSTS:
+            self._problems.error(place.problem(f"more than {MAX_HOSTS} hosts"))
+            return
+        layers = [Layer(place, {"ansible_port": port})] if port else []
+        if content:
+            layers.append(Layer(place, content))
+        for each in names:
+            host = self.hosts.get(each)
+            if host is None:
+                host = self.hosts[each] = Host(each, place)
+            host.layers += layers
+            self._put(host, group)
+
+    def _put(self, host: Host, group: Group) -> None:
+        if host.name not in group.hosts:
+            group.hosts[host.name] = host
+            host.groups.append(group)
+
+
+def _join(parent: Group, child: Group) -> None:
+    parent.children.append(child)
+    child.parents.append(parent)
+
+
+def _measure(top: Group) -> None:
+    """Give each group its depth: the longest way down to it from all."""
+    waiting = {group: len(group.parents) for group in _below(top)}
+    ready = [top]
+    while ready:
+        group = ready.pop()
+        for child in group.children:
+            child.depth = max(child.depth, group.depth + 1)
+            waiting[child] -= 1
+            if not waiting[child]:
+                ready.append(child)
+
+
+def _below(top: Group) -> dict[Group, None]:
+    found: dict[Group, None] = {}
+    waiting = [top]
+    while waiting:
+        for child in waiting.pop().children:
+            if child not in found:
+                found[child] = None
+                waiting.append(child)
+    return found

@@ -1,0 +1,113 @@
+"""The inventory as people and programs look at it: a listing, and a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scimconf.model import Realm, Reference, Server
+
+if TYPE_CHECKING:
+    from scimconf.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A group: the groups right below it, and the hosts that it names itself."""
+
+    children: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+def listing(inventory: Inventory, hosts: Sequence[str]) -> dict[str, Any]:
+    """Give the shape of `ansible-inventory --list`, with these hosts only.
+
+    `_meta.hostvars` has what scimconf makes of each server, defaults filled in and secrets
+    masked; other variables are not shown.
+    """
+    wanted = set(hosts)
+    servers = inventory.servers
+    hostvars = {name: variables(servers[name]) for name in hosts if name in servers}
+    found: dict[str, Any] = {"_meta": {"hostvars": hostvars}}
+    for name, node in inventory.tree.items():
+        group: dict[str, Any] = {}
+        if node.children:
+            group["children"] = list(node.children)
+        if chosen := [host for host in node.hosts if host in wanted]:
+            group["hosts"] = chosen
+        found[name] = group
+    return found
+
+
+def graph(tree: Mapping[str, Node]) -> str:
+    """Draw groups and hosts as `ansible-inventory --graph` does."""
+    return "\n".join(_lines(tree, "all", 0))
+
+
+def _lines(tree: Mapping[str, Node], name: str, depth: int) -> Iterator[str]:
+    yield _line(f"@{name}:", depth)
+    for child in tree[name].children:
+        yield from _lines(tree, child, depth + 1)
+    for host in tree[name].hosts:
+        yield _line(host, depth + 1)
+
+
+def _line(text: str, depth: int) -> str:
+    return f"{'  |' * depth}{'--' if depth else ''}{text}"
+
+
+def variables(server: Server) -> dict[str, Any]:
+    """Give a server as the variables that would say the same; a secret is a mask."""
+    how = server.connection
+    found = {
+        "ansible_connection": how.kind,
+        "ansible_host": how.host,
+        "ansible_port": how.port,
+        "ansible_user": how.user,
+        "ansible_password": str(how.password) if how.password else None,
+        "ansible_ssh_private_key_file": how.private_key,
+        "ansible_become": how.become,
+        "ansible_become_method": how.become_method,
+        "ansible_become_user": how.become_user,
+        "ansible_become_password": str(how.become_password) if how.become_password else None,
+        "ansible_python_interpreter": how.python,
+        "ansible_ssh_timeout": how.timeout,
+        "zulip_external_host": server.external_host,
+        "zulip_settings": server.paths.settings,
+        "zulip_secrets": server.paths.secrets,
+        "zulip_deployment": server.paths.deployment,
+        "zulip_user": server.paths.user,
+        "scim_token_store": server.token_store,
+        "scim_purge": server.purge,
+        "scim_deployment": server.deployment,
+        "scim_restart": _plain(server.restart),
+        "scim_probe": server.probe,
+        "scim_verify": server.verify,
+        "scim_ca": server.ca,
+        "scim_realms": {realm.string_id: _realm(realm) for realm in server.realms},
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _plain(value: str | tuple[str, ...]) -> str | list[str]:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _realm(realm: Realm) -> dict[str, Any]:
+    token = realm.token
+    found = {
+        "idp": realm.idp,
+        "client": realm.client,
+        "name_formatted_included": realm.name_formatted_included,
+        "create_guests_without_streams": realm.create_guests_without_streams,
+        "custom_profile_field_map": realm.custom_profile_field_map,
+        "token": _reference(token) if isinstance(token, Reference) else token and str(token),
+        "url": realm.url,
+        "state": "present" if realm.present else "absent",
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _reference(token: Reference) -> str | dict[str, list[str]]:
+    return {"command": list(token.words)} if token.kind == "command" else str(token)

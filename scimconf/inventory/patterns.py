@@ -1,0 +1,116 @@
+"""Host patterns: `web*`, `~regex`, `a:b`, `a,b`, `:&`, `:!`, `group[0]`, `@file`.
+
+The rules are those of ansible's inventory/manager.py. One is ours: a pattern that matches
+nothing is an error, not a warning, since a typo in `!db` would let a server in.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from scimconf.errors import UsageError
+from scimconf.inventory import ranges
+from scimconf.inventory.place import nearest
+from scimconf.yamlfile import read_text
+
+Groups = Mapping[str, Sequence[str]]
+"""Group -> all of its hosts."""
+
+_PART = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+_SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
+_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+
+def matching(
+    patterns: Sequence[str], limit: Sequence[str], groups: Groups, hosts: Iterable[str]
+) -> list[str]:
+    """Give the hosts that the patterns name (none: all), as far as `limit` names them too.
+
+    In the order of the patterns. Raises UsageError for one that matches nothing.
+    """
+    known = dict.fromkeys(hosts)
+    chosen = _evaluate(_split(patterns) or ["all"], groups, known)
+    allowed = _evaluate(_split(limit) or ["all"], groups, known)
+    return [host for host in chosen if host in allowed]
+
+
+def _split(patterns: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for pattern in patterns:
+        if pattern.startswith("@"):
+            text = read_text(Path(pattern[1:]))
+            found += _split(line.strip() for line in text.splitlines())
+        elif "," in pattern:
+            found += [part.strip() for part in pattern.split(",")]
+        elif _IPV6.fullmatch(pattern) or ranges.split_port(pattern)[1] is not None:
+            found.append(pattern)
+        else:
+            found += _PART.findall(pattern)
+    return [pattern for pattern in found if pattern and not pattern.startswith("#")]
+
+
+def _evaluate(
+    patterns: Sequence[str], groups: Groups, hosts: Mapping[str, None]
+) -> dict[str, None]:
+    """Unite the plain ones, then keep what each `&` names, then drop what each `!` names."""
+    ordered = sorted(patterns, key=lambda pattern: "&!".find(pattern[0]))
+    if ordered[0][0] in "&!":
+        ordered.insert(0, "all")
+    chosen: dict[str, None] = {}
+    for pattern in ordered:
+        named = _one(pattern.lstrip("&!"), groups, hosts)
+        if pattern[0] == "!":
+            chosen = {host: None for host in chosen if host not in named}
+        elif pattern[0] == "&":
+            chosen = {host: None for host in chosen if host in named}
+        else:
+            chosen |= named
+    return chosen
+
+
+def _one(pattern: str, groups: Groups, hosts: Mapping[str, None]) -> dict[str, None]:
+    if pattern in hosts:
+        return {pattern: None}
+    expression, subscript = pattern, None
+    if not pattern.startswith("~") and (match := _SUBSCRIPT.fullmatch(pattern)):
+        expression, subscript = match[1], match
+    named = list(_enumerate(expression, groups, hosts))
+    if subscript:
+        named = _subscripted(named, subscript)
+    if not named and pattern not in ("all", "*", "ungrouped"):
+        raise UsageError(
+            f"no host or group matches {pattern!r}", nearest(expression, [*groups, *hosts])
+        )
+    return dict.fromkeys(named)
+
+
+def _enumerate(expression: str, groups: Groups, hosts: Mapping[str, None]) -> dict[str, None]:
+    matches = _matcher(expression)
+    found: dict[str, None] = {}
+    in_groups = [name for name in groups if matches.match(name)]
+    for name in in_groups:
+        found |= dict.fromkeys(groups[name])
+    if not in_groups or expression.startswith("~") or set(expression) & set(".?*["):
+        found |= {name: None for name in hosts if matches.match(name)}
+    return found
+
+
+def _matcher(expression: str) -> re.Pattern[str]:
+    if not expression.startswith("~"):
+        return re.compile(fnmatch.translate(expression))
+    try:
+        return re.compile(expression[1:])
+    except re.error as error:
+        raise UsageError(f"{expression!r} is not a regular expression: {error}") from None
+
+
+def _subscripted(named: list[str], match: re.Match[str]) -> list[str]:
+    """Take one (`[0]`, `[-1]`) or a range with both ends (`[1:3]`, `[2:]`)."""
+    if match[2] is not None:
+        at = int(match[2])
+        return named[at : at + 1] if at != -1 else named[-1:]
+    last = int(match[4]) if match[4] else len(named) - 1
+    return named[int(match[3]) : last + 1]

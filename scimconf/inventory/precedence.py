@@ -1,0 +1,116 @@
+"""Which variables a host has in the end.
+
+The rules are those of ansible's vars/manager.py and plugins/vars/host_group_vars.py; from weak to
+strong: inline vars of all, of the other groups by depth, ansible_group_priority and name,
+group_vars/all, group_vars of the other groups in that order (one source after the other), then
+the host's inline vars, then its host_vars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scimconf.errors import InventoryError
+from scimconf.inventory.hosts import Group, Host
+from scimconf.inventory.place import Layer, Place, Problems, kind_of
+from scimconf.inventory.sources import VarsFolder
+from scimconf.model import Problem
+from scimconf.yamlfile import parse, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class HostVariables:
+    """The variables of one host as they were written, and where each one comes from."""
+
+    values: Mapping[str, object]
+    layers: Sequence[Layer]
+    groups: tuple[Group, ...]
+    """All of them, those above included, the weakest first."""
+    place: Place
+
+    def origin(self, name: str) -> Place:
+        """Give the place that has the last word on a variable; the host's where none has."""
+        for layer in reversed(self.layers):
+            if name in layer.values:
+                return layer.place.inside(name)
+        return self.place
+
+
+class Precedence:
+    """Merges variables; what hosts of the same groups share is merged once."""
+
+    def __init__(self, folders: Iterable[Path], problems: Problems) -> None:
+        # Of a folder that comes twice the last one counts, as if it had been merged again.
+        last = reversed(list(dict.fromkeys(reversed(list(folders)))))
+        self._folders = [VarsFolder(folder) for folder in last]
+        self._problems = problems
+        self._files: dict[Path, Layer | None] = {}
+        self._shared: dict[
+            frozenset[Group], tuple[tuple[Group, ...], list[Layer], dict[str, object]]
+        ]
+        self._shared = {}
+
+    def of(self, host: Host) -> HostVariables:
+        """Give the variables of one host."""
+        groups, layers, values = self._of_groups(frozenset(host.groups))
+        own = [*host.layers, *self._from_files("host_vars", [host.name])]
+        if own:
+            values = dict(values)
+            for layer in own:
+                values.update(layer.values)
+        return HostVariables(values, [*layers, *own], groups, host.place)
+
+    def layers(self) -> Iterable[Layer]:
+        """Give the layers of all files under group_vars and host_vars read so far."""
+        return [layer for layer in self._files.values() if layer is not None]
+
+    def _of_groups(
+        self, direct: frozenset[Group]
+    ) -> tuple[tuple[Group, ...], list[Layer], dict[str, object]]:
+        if direct not in self._shared:
+            known = {above for group in direct for above in (group, *group.ancestors())}
+            groups = sorted(known, key=lambda group: (group.depth, group.priority, group.name))
+            others = [group.name for group in groups if group.name != "all"]
+            layers = [layer for group in groups for layer in group.layers]
+            layers += self._from_files("group_vars", ["all"])
+            layers += self._from_files("group_vars", others)
+            values: dict[str, object] = {}
+            for layer in layers:
+                values.update(layer.values)
+            self._shared[direct] = tuple(groups), layers, values
+        return self._shared[direct]
+
+    def _from_files(self, kind: str, names: Sequence[str]) -> list[Layer]:
+        layers = []
+        for folder in self._folders:
+            for name in names:
+                for path in folder.files(kind, name):
+                    if path not in self._files:
+                        self._files[path] = self._read(path)
+                    if layer := self._files[path]:
+                        layers.append(layer)
+        return layers
+
+    def _read(self, path: Path) -> Layer | None:
+        try:
+            text = read_text(path)
+            if text.startswith("$ANSIBLE_VAULT;"):
+                message = f"{path} is encrypted as a whole and was not read"
+                hint = "encrypt single values instead: ansible-vault encrypt_string"
+                self._problems.warn(Problem(message, hint=hint))
+                return None
+            document = parse(text, str(path))
+        except InventoryError as error:
+            for problem in error.problems:
+                self._problems.error(problem)
+            return None
+        place = Place(document, ())
+        if document.data is None:
+            return None
+        if not isinstance(document.data, dict):
+            message = f"expected a mapping of variables, found {kind_of(document.data)}"
+            self._problems.error(place.problem(message))
+            return None
+        return Layer(place, document.data)

@@ -1,0 +1,104 @@
+"""The realms of one server, as `scim_realms` wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scimconf.inventory import rules, wording
+from scimconf.inventory.place import Place, Problems, kind_of
+from scimconf.inventory.schema import RealmVariables, ServerVariables
+from scimconf.model import Problem, Realm, Server
+from scimconf.secret import Secret
+from scimconf.zulip.presets import PRESETS
+
+_KEYS = tuple(RealmVariables.model_fields)
+
+
+def realms(
+    written: object, place: Place, common: ServerVariables, external_host: str, problems: Problems
+) -> tuple[Realm, ...] | None:
+    """Give the realms of a server, or None where something is wrong with one of them."""
+    if not isinstance(written, dict):
+        message = f"expected a mapping of realms, found {kind_of(written)}"
+        problems.error(place.problem(message, 'such as {"": {idp: okta}}'))
+        return None
+    built = [
+        _realm(key, values, place.inside(key), common, external_host, problems)
+        for key, values in written.items()
+    ]
+    good = tuple(realm for realm in built if realm is not None)
+    return good if len(good) == len(built) else None
+
+
+def _realm(
+    key: Hashable,
+    values: object,
+    place: Place,
+    common: ServerVariables,
+    external_host: str,
+    problems: Problems,
+) -> Realm | None:
+    given = _checked({} if values is None else values, place, problems)
+    try:
+        string_id = rules.string_id(key)
+    except rules.Invalid as error:
+        problems.error(place.problem(error.message, error.hint))
+        return None
+    if given is None:
+        return None
+    if isinstance(given.token, Secret):
+        message = "the token of this realm stands in clear in the inventory"
+        hint = "leave it out and scimconf keeps it encrypted, or make it a !vault value"
+        problems.warn(place.inside("token").problem(message, hint))
+    preset = PRESETS[given.idp or common.scim_idp or "other"]
+    formatted = given.name_formatted_included
+    return Realm(
+        string_id=string_id,
+        present=given.state == "present",
+        idp=preset.name,
+        client=given.client or common.scim_client or preset.client,
+        name_formatted_included=preset.name_formatted_included if formatted is None else formatted,
+        create_guests_without_streams=given.create_guests_without_streams,
+        custom_profile_field_map=given.custom_profile_field_map,
+        token=given.token,
+        url=given.url or _url(string_id, external_host),
+        position=place.position,
+    )
+
+
+def _checked(values: object, place: Place, problems: Problems) -> RealmVariables | None:
+    context = {"folder": str(Path(place.document.file).parent)}
+    try:
+        return RealmVariables.model_validate(values, context=context)
+    except ValidationError as error:
+        for problem in wording.problems(error, values, lambda way: place.inside(*way), _KEYS):
+            problems.error(problem)
+        return None
+
+
+def _url(string_id: str, external_host: str) -> str:
+    return f"https://{string_id}.{external_host}" if string_id else f"https://{external_host}"
+
+
+def find_shared_urls(servers: Iterable[Server], problems: Problems) -> None:
+    """Report realms that have one URL, unless their servers are one deployment."""
+    first: dict[str, tuple[Server, Realm]] = {}
+    for server in servers:
+        for realm in server.realms:
+            if not realm.present:
+                continue
+            key = realm.url.lower().removesuffix(":443")
+            other, same = first.setdefault(key, (server, realm))
+            if same is realm:
+                continue
+            together = server is not other and server.deployment == other.deployment
+            if together and realm.string_id == same.string_id:
+                continue
+            message = f"{realm.url} is already the URL of realm {same.label} of {other.name}"
+            where = f" at {same.position}" if same.position else ""
+            path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
+            hint = "servers of one Zulip need the same scim_deployment" * (server is not other)
+            problems.error(Problem(message + where, realm.position, path, hint))

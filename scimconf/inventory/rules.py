@@ -1,0 +1,226 @@
+"""What single values must look like, and what is said where they do not.
+
+Each function takes a value of the right type and gives it back, tidied, or raises Invalid.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from pathlib import PurePosixPath
+from urllib.parse import SplitResult, urlsplit
+
+from scimconf.inventory.place import nearest
+from scimconf.model import Reference, TokenSource, VaultValue
+from scimconf.secret import Secret
+from scimconf.zulip.presets import PRESETS
+
+_STRING_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]*")
+_HOST = re.compile(
+    r"(?=.{1,253}(?:\Z|:))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?::[0-9]{1,5})?"
+)
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@\\-]*\$?")
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_+.-]{0,30}):")
+_SCHEMES = ("env", "file", "command")
+
+
+class Invalid(ValueError):
+    """A value that cannot be used: why, and what was probably meant. It never quotes a secret."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def string_id(key: object) -> str:
+    """Check the name of a realm: Zulip's subdomain, "" for the root domain."""
+    if not isinstance(key, str):
+        raise Invalid(f"YAML reads this name of a realm as {_as_read(key)}", "put it in quotes")
+    if key == "" or _STRING_ID.fullmatch(key):
+        if key == "www":
+            raise Invalid("Zulip answers www as the root domain", 'write ""')
+        return str(key)
+    if _STRING_ID.fullmatch(key.lower()):
+        raise Invalid(
+            "the name of a realm has no capitals, and Zulip would never match this one",
+            f"write {key.lower()}",
+        )
+    raise Invalid(
+        "the name of a realm is lower-case letters, digits and inner hyphens",
+        '"" is the root domain',
+    )
+
+
+def _as_read(key: object) -> str:
+    if isinstance(key, bool):
+        return f"the value {str(key).lower()}"
+    if isinstance(key, (int, float)):
+        return f"the number {key}"
+    return "nothing" if key is None else "a date"
+
+
+def idp(name: str) -> str:
+    """Check the name of an identity provider's preset."""
+    if name not in PRESETS:
+        known = ", ".join(sorted(PRESETS))
+        raise Invalid(f"unknown identity provider, known are {known}", nearest(name, PRESETS))
+    return name
+
+
+def client(name: str) -> str:
+    """Check the name of a SCIM client."""
+    if not _CLIENT.fullmatch(name):
+        raise Invalid(
+            "the name of a SCIM client begins with a letter or digit; blanks and . _ @ - may follow"
+        )
+    return name
+
+
+def external_host(name: str) -> str:
+    """Check Zulip's EXTERNAL_HOST: a host name, perhaps with a port."""
+    if not _HOST.fullmatch(name):
+        raise Invalid("expected a host name, perhaps with a port: chat.example.com:8443")
+    return name
+
+
+def url(text: str) -> str:
+    """Check a realm's URL, `https://host`; http is for loopback. Gives it in lower case."""
+    parts = _split(text)
+    if parts.scheme == "http" and not _loopback(parts.hostname or ""):
+        raise Invalid("a token must not travel in the clear: https:// is needed here")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def probe(text: str) -> str:
+    """Check where the gate finds the local web server: `https://127.0.0.1:8443`."""
+    return url(text)
+
+
+def _split(text: str) -> SplitResult:
+    wrong = Invalid("expected https:// and a host's name, perhaps with a port, and nothing else")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
+        raise wrong
+    if parts.path not in ("", "/") or "?" in text or "#" in text or "@" in parts.netloc:
+        raise wrong
+    if not _HOST.fullmatch(parts.netloc) and not _ip(parts.hostname):
+        raise wrong
+    return parts
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _loopback(host: str) -> bool:
+    address = _ip(host)
+    return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
+
+
+def absolute(path: str) -> str:
+    """Check a path on the server."""
+    if not PurePosixPath(path).is_absolute() or "\0" in path:
+        raise Invalid("expected an absolute path on the server, such as /etc/zulip/settings.py")
+    return path
+
+
+def user(name: str) -> str:
+    """Check a user's name; it may not be taken for an option of a program."""
+    if not _USER.fullmatch(name):
+        raise Invalid("expected the name of a user")
+    return name
+
+
+def address(host: str) -> str:
+    """Check a host to connect to; it may not be taken for an option of a program."""
+    if not host or host.startswith("-") or re.search(r"[\s\x00-\x20/@]", host):
+        raise Invalid("expected a host name or an address")
+    return host
+
+
+def word(text: str) -> str:
+    """Check a name that we only compare: any printable text."""
+    if not text or not text.isprintable():
+        raise Invalid("expected a name")
+    return text
+
+
+def restart(value: object) -> str | tuple[str, ...]:
+    """Check scim_restart: one of three words, or a command as a list of words."""
+    words = ("server", "django", "none")
+    if isinstance(value, str) and value in words:
+        return value
+    if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):
+        if not value[0] or any("\0" in item for item in value):
+            raise Invalid("the command of this list cannot be started")
+        return tuple(value)
+    hint = nearest(value, words) if isinstance(value, str) else ""
+    raise Invalid(f"expected {', '.join(words)} or a command as a list of words", hint)
+
+
+def token(value: object, folder: str) -> TokenSource:
+    """Make a token's source of what the inventory says; a token in clear is wrapped at once."""
+    if isinstance(value, (VaultValue, Secret)):
+        return value
+    if isinstance(value, dict):
+        return _reference_in(value, folder)
+    if not isinstance(value, str):
+        raise Invalid("expected env:NAME, file:PATH, command:WORDS, or a !vault value")
+    found = _SCHEME.match(value)
+    if not found:
+        return _in_clear(value)
+    if found[1] not in _SCHEMES:
+        # What is before the colon may be the beginning of a token: it is not shown.
+        hint = nearest(found[1].lower(), _SCHEMES)
+        raise Invalid("unknown kind of token reference, known are env:, file: and command:", hint)
+    rest = value[found.end() :].strip()
+    if found[1] != "command":
+        return _reference(found[1], [rest], folder)
+    try:
+        return _reference("command", shlex.split(rest), folder)
+    except ValueError:
+        raise Invalid("a quote in this command is not closed") from None
+
+
+def _reference_in(value: dict[object, object], folder: str) -> Reference:
+    kind = next(iter(value), None)
+    if len(value) != 1 or kind not in _SCHEMES:
+        raise Invalid("expected one of env, file and command", nearest(kind, _SCHEMES))
+    words = value[kind]
+    if isinstance(words, str):
+        words = shlex.split(words) if kind == "command" else [words]
+    if not isinstance(words, list) or not all(isinstance(item, str) for item in words):
+        raise Invalid(f"expected text{' or a list of words' * (kind == 'command')} after {kind}")
+    return _reference(str(kind), words, folder)
+
+
+def _reference(kind: str, words: list[str], folder: str) -> Reference:
+    if not words or not words[0] or any("\0" in each for each in words):
+        raise Invalid(f"nothing stands after {kind}:")
+    if kind == "env":
+        if not _ENVIRONMENT.fullmatch(words[0]):
+            raise Invalid("expected the name of an environment variable after env:")
+        return Reference("env", tuple(words), folder)
+    return Reference("file" if kind == "file" else "command", tuple(words), folder)
+
+
+def _in_clear(value: str) -> Secret:
+    from scimconf.tokens.strength import weakness
+
+    if reason := weakness(value):
+        raise Invalid(
+            f"this token cannot be used: {reason}",
+            "leave it out and scimconf makes one, or take one from: scimconf token",
+        )
+    return Secret(value)

@@ -1,0 +1,222 @@
+"""The variables that are ours, once: what checks them, the JSON Schema and the reference page
+are all made from these models.
+
+The only room that imports pydantic. Types are strict: YAML has already said what a text and what
+a number is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from scimconf.inventory import rules
+from scimconf.inventory.rules import Invalid
+from scimconf.model import Reference, VaultValue
+from scimconf.secret import Secret
+from scimconf.zulip.presets import PRESETS
+
+T = TypeVar("T")
+
+CONFIG = ConfigDict(
+    strict=True,
+    extra="forbid",
+    frozen=True,
+    hide_input_in_errors=True,
+    arbitrary_types_allowed=True,
+)
+
+
+def _called(rule: Callable[..., T], *values: object) -> T:
+    try:
+        return rule(*values)
+    except Invalid as error:
+        context = {"message": error.message, "hint": error.hint}
+        raise PydanticCustomError("rule", "{message}", context) from None
+
+
+def rule(check: Callable[[str], str]) -> AfterValidator:
+    """Make a check of rules.py a part of a type."""
+    return AfterValidator(lambda value: _called(check, value))
+
+
+def _token(value: object, info: ValidationInfo) -> object:
+    return _called(rules.token, value, info.context["folder"] if info.context else ".")
+
+
+_RESTART_SCHEMA = {
+    "anyOf": [
+        {"enum": ["server", "django", "none"]},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    ]
+}
+_TOKEN_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {
+                "env": {"type": "string"},
+                "file": {"type": "string"},
+                "command": {"type": ["string", "array"], "items": {"type": "string"}},
+            },
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        },
+    ]
+}
+
+Idp = Annotated[str, rule(rules.idp), WithJsonSchema({"type": "string", "enum": sorted(PRESETS)})]
+Client = Annotated[str, rule(rules.client)]
+Url = Annotated[str, rule(rules.url)]
+PathOnServer = Annotated[str, rule(rules.absolute)]
+User = Annotated[str, rule(rules.user)]
+Address = Annotated[str, rule(rules.address)]
+Word = Annotated[str, rule(rules.word)]
+Restart = Annotated[
+    Any,
+    AfterValidator(lambda value: _called(rules.restart, value)),
+    WithJsonSchema(_RESTART_SCHEMA),
+]
+Token = Annotated[
+    Reference | Secret | VaultValue, BeforeValidator(_token), WithJsonSchema(_TOKEN_SCHEMA)
+]
+
+
+def default_words(words: str) -> dict[str, Any]:
+    """Say in the reference what happens where the variable is not set."""
+    return {"default_words": words}
+
+
+class RealmVariables(BaseModel):
+    """One realm under `scim_realms`."""
+
+    model_config = CONFIG
+
+    idp: Idp | None = Field(
+        None,
+        description="The identity provider's preset.",
+        json_schema_extra=default_words("`scim_idp`"),
+    )
+    client: Client | None = Field(
+        None,
+        description="The SCIM client's name (`scim_client_name`): a letter or digit, then also "
+        "blanks and `. _ @ -`.",
+        json_schema_extra=default_words("`scim_client`, else the preset's"),
+    )
+    name_formatted_included: bool | None = Field(
+        None,
+        description="Whether the provider sends `name.formatted`.",
+        json_schema_extra=default_words("the preset's"),
+    )
+    create_guests_without_streams: bool | None = Field(
+        None,
+        description="Whether new guests get no default channels (Zulip 9.0 and later).",
+        json_schema_extra=default_words("the key is left out"),
+    )
+    custom_profile_field_map: dict[str, str] | None = Field(
+        None,
+        description="SCIM attribute -> variable name of the custom profile field (Zulip 12.0 and "
+        "later).",
+        json_schema_extra=default_words("the key is left out"),
+    )
+    token: Token | None = Field(
+        None,
+        description="Where the token is kept instead of the token file: `env:NAME`, `file:PATH` "
+        "(relative to the inventory file), `command: WORDS` (split as a shell would, or a list "
+        "under `command`; never run by a shell), or a `!vault` value. A token in clear works and "
+        "is warned about.",
+        json_schema_extra=default_words("scimconf makes one and keeps it in the token file"),
+    )
+    url: Url | None = Field(
+        None,
+        description="The realm's URL, `https://host` (http on loopback only).",
+        json_schema_extra=default_words("`https://REALM.` and `zulip_external_host`"),
+    )
+    state: Literal["present", "absent"] = Field(
+        "present", description="`absent`: the entry is removed from the server."
+    )
+
+
+class ServerVariables(BaseModel):
+    """The variables of a server, but `scim_realms`."""
+
+    model_config = CONFIG
+
+    scim_idp: Idp | None = Field(
+        None,
+        description="The identity provider of all realms that name none.",
+        json_schema_extra=default_words("`other`"),
+    )
+    scim_client: Client | None = Field(
+        None,
+        description="The SCIM client's name of all realms that give none.",
+        json_schema_extra=default_words("the preset's"),
+    )
+    scim_token_store: Literal["settings", "secrets"] = Field(
+        "settings",
+        description="Where the token stands on the server. `settings`: in the block in "
+        "settings.py, as Zulip documents it, where every local user can read it. `secrets`: in "
+        "zulip-secrets.conf, and the block says `get_secret(...)`.",
+    )
+    scim_purge: bool = Field(
+        False,
+        description="What happens to realms on the server that the inventory does not name. "
+        "false: they are kept, and said so; true: they are removed.",
+    )
+    scim_deployment: Word | None = Field(
+        None,
+        description="Servers of one Zulip have the same name here, and share tokens.",
+        json_schema_extra=default_words("the host's name"),
+    )
+    scim_restart: Restart = Field(
+        "server",
+        description="How Zulip is restarted: `server` (restart-server), `django` (the lightest "
+        "that its version has), `none`, or a command as a list of words.",
+    )
+    scim_probe: Annotated[str, rule(rules.probe)] | None = Field(
+        None,
+        description="Where the server's own check finds its web server.",
+        json_schema_extra=default_words("https on 127.0.0.1:443, then http on port 80"),
+    )
+    scim_verify: bool = Field(
+        True, description="Whether SCIM is asked after a change, on the server and from outside."
+    )
+    scim_ca: Word | None = Field(
+        None,
+        description="A file of CA certificates for the public side, on this machine; relative to "
+        "the file that says it.",
+        json_schema_extra=default_words("the system's"),
+    )
+    zulip_external_host: Annotated[str, rule(rules.external_host)] | None = Field(
+        None,
+        description="Zulip's EXTERNAL_HOST, perhaps with a port. If the server has another one, "
+        "it is left alone.",
+        json_schema_extra=default_words("the host's name"),
+    )
+    zulip_settings: PathOnServer = Field(
+        "/etc/zulip/settings.py", description="Zulip's settings file."
+    )
+    zulip_secrets: PathOnServer = Field(
+        "/etc/zulip/zulip-secrets.conf", description="Zulip's secrets file."
+    )
+    zulip_deployment: PathOnServer = Field(
+        "/home/zulip/deployments/current", description="The deployment in use."
+    )
+    zulip_user: User = Field("zulip", description="The user that Zulip runs as.")
+
+
+OURS = (*ServerVariables.model_fields, "scim_realms")
+"""The variables that may begin with scim_ and zulip_."""
