@@ -160,7 +160,7 @@ def _connect(route: Route) -> Socket:
     except TimeoutError as error:
         raise Unreachable(
             "connect",
-            f"{where} did not answer within {route.timeout:.0f} s",
+            f"{where} did not answer within {route.timeout:g} s",
             "is it up, and does a firewall stand between?",
         ) from error
     except ConnectionRefusedError as error:
@@ -185,7 +185,7 @@ def _failed(route: Route, transport: Transport, error: Exception, *, late: bool)
     if late:
         return Unreachable(
             "connect",
-            f"{where} answers, but SSH was not there after {route.timeout:.0f} s",
+            f"{where} answers, but SSH was not there after {route.timeout:g} s",
             "is it an SSH server, and not overloaded?",
         )
     if isinstance(error, paramiko.IncompatiblePeer):

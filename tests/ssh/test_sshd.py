@@ -15,7 +15,7 @@ from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
 from scimconf.ssh import Credentials, Options, open_agent
-from tests.ssh.server import PASSWORD, PATHS, Server, wait_for
+from tests.ssh.server import PASSWORD, PATHS, Server, make_key, wait_for
 
 pytestmark = pytest.mark.usefixtures("home")
 NOTHING = Credentials()
@@ -317,13 +317,6 @@ class TestLogin:
         assert isinstance(error, Unreachable)
         assert "zulip at [127.0.0.1]" in error.message
         assert "tried: password" in error.message
-
-
-def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "me@here", "-f", path], check=True
-    )
-    return path
 
 
 def fingerprint(public_key: Path) -> str:

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import ast
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+from importlib import resources
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimconf import agent
+from scimconf.errors import HostError
+from scimconf.ssh import command, program
+from scimconf.ssh.become import needs_sudo
+from tests.ssh.server import PATHS
+from tests.ssh.test_local import LOCAL
+
+SHELLS = [
+    path for name in ("sh", "dash", "bash", "zsh", "ksh", "fish", "csh", "tcsh")
+    if (path := shutil.which(name))
+]  # fmt: skip
+NONCE = "aa11"
+
+
+def words(marker: str | None = None, **changes: object) -> tuple[str, ...]:
+    return command.words(replace(LOCAL, **changes), PATHS, NONCE, marker)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_login_shell_reads_the_line_back_as_it_was_meant(shell: str) -> None:
+    line = command.line(
+        ("python3", "-c", SHOW, *words("[bb22]", python="/opt/my python/bin/python3"))
+    )
+    done = subprocess.run([shell, "-c", line], stdout=subprocess.PIPE, check=True)
+    assert tuple(json.loads(done.stdout)) == words("[bb22]", python="/opt/my python/bin/python3")
+
+
+SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"
+WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="'\\!\r\n\0"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@settings(max_examples=20, deadline=None)
+@given(given=st.lists(WORD, min_size=1, max_size=20))
+def test_quoted_words_stay_as_they_are(shell: str, given: list[str]) -> None:
+    line = command.line(("/usr/bin/env", "python3", "-c", SHOW, *given))
+    done = subprocess.run([shell, "-c", line], stdout=subprocess.PIPE, check=True)
+    assert json.loads(done.stdout) == given
+
+
+@pytest.mark.parametrize("word", ["it's", "a\\b", "wow!", "two\nlines", "nul\0", "cr\r"])
+def test_what_no_quote_would_protect_is_refused(word: str) -> None:
+    with pytest.raises(HostError, match="cannot be sent through every login shell"):
+        command.quote(word)
+
+
+def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
+    assert words("[bb22]", become_user="zu")[:13] == (
+        "env", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", "[bb22]", "-u", "zu", "--",
+        "/bin/sh", "-c",
+    )  # fmt: skip
+    assert words()[:2] == ("/bin/sh", "-c")
+
+
+@pytest.mark.parametrize("python", [None, "auto", "auto_silent", "auto_legacy"])
+def test_automatic_python_is_no_path(python: str | None) -> None:
+    assert words(python=python)[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("login", "changes", "expected"),
+    [
+        ("deploy", {}, True),
+        ("deploy", {"become": False}, False),
+        ("zulip", {}, False),
+        ("zulip", {"become_user": "root"}, False),
+        ("root", {}, False),
+        ("root", {"become_method": "su"}, False),
+        ("other", {"become_user": "other"}, False),
+    ],
+)
+def test_when_sudo_is_needed(login: str, changes: dict[str, object], expected: bool) -> None:
+    connection = replace(LOCAL, **{"become": True, **changes})
+    assert needs_sudo(connection, PATHS, login) is expected
+
+
+class TestBootstrap:
+    """The text that travels in the command line."""
+
+    def test_it_survives_every_quote(self) -> None:
+        assert command.quote(program.bootstrap())
+        assert program.bootstrap().isascii()
+        assert len(program.bootstrap()) < 1000
+
+    def test_it_is_the_file_without_its_comments(self) -> None:
+        call = ast.parse(program.bootstrap(), mode="eval").body
+        assert isinstance(call, ast.Call)
+        packed = call.args[0].func.value.value
+        source = packed.replace("|", "\n")
+        compile(source, "bootstrap", "exec")
+        assert "#" not in source
+
+    def test_it_needs_nothing_of_a_newer_python(self) -> None:
+        ast.parse(
+            resources.files("scimconf.agent").joinpath("bootstrap.py").read_text(),
+            feature_version=(3, 4),
+        )
+
+    def test_half_a_program_is_not_run(self) -> None:
+        for sent in b"", b"100\n", b"100\nhalf":
+            assert run_bootstrap(sent) == (1, b"aa11 ready")
+
+    def test_modules_find_each_other_as_at_home(self) -> None:
+        sent = program.framed([
+            ("one", "VALUE = 1"),
+            ("main", "from __future__ import annotations\n"
+                     "from scimconf.agent import one\n"
+                     "from scimconf.agent.one import VALUE\n"
+                     "import scimconf.agent.one as same\n"
+                     "def main(user):\n"
+                     "    print(user, one.VALUE, VALUE, same is one, __name__)\n"
+                     "    return 7\n"),
+        ])  # fmt: skip
+        code, out = run_bootstrap(sent)
+        assert (code, out) == (7, b"aa11 ready\nzulip 1 1 True scimconf.agent.main")
+
+
+def run_bootstrap(sent: bytes) -> tuple[int, bytes]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-u", "-c", program.bootstrap(), "aa11", "zulip"],
+        input=sent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    first, _, rest = done.stdout.strip().partition(b"\n")
+    assert first.rpartition(b" ")[2].decode() == platform.python_version()
+    return done.returncode, b"\n".join(filter(None, (first.rpartition(b" ")[0], rest)))
+
+
+def test_the_program_holds_the_agents_modules_and_nothing_else() -> None:
+    size, _, data = program.payload().partition(b"\n")
+    assert int(size) == len(data)
+    pairs = json.loads(zlib.decompress(data))
+    assert [name for name, _ in pairs] == list(agent.MODULES)
+    assert pairs[-1][0] == "main"

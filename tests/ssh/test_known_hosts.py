@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import base64
+import stat
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scimconf.errors import Unreachable
+from scimconf.ssh import Options, known_hosts
+from scimconf.ssh.host_key import check, preferred
+from scimconf.ssh.known_hosts import KnownKey, Verdict, judge, search_text
+from tests.ssh.test_route import ROUTE
+
+BLOB = b"\0\0\0\x0bssh-ed25519" + b"k" * 36
+KEY = base64.b64encode(BLOB).decode()
+
+
+def places(text: str, name: str) -> list[str]:
+    return [line.place for line in search_text(text, name, "f")]
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "expected"),
+    [
+        ("chat.example.com", "chat.example.com", True),
+        ("Chat.Example.COM", "chat.example.com", True),
+        ("chat.example.com,10.0.0.7", "10.0.0.7", True),
+        ("chat.example.com", "[chat.example.com]:2222", False),
+        ("[chat.example.com]:2222", "[chat.example.com]:2222", True),
+        ("[*.example.com]:2222", "[chat.example.com]:2222", True),
+        ("[*.example.com]:2222", "[chat.example.com]:2223", False),
+        ("*.example.com", "chat.example.com", True),
+        ("*.example.com", "example.com", False),
+        ("chat?.example.com", "chat1.example.com", True),
+        ("*.example.com,!chat.example.com", "chat.example.com", False),
+        ("!chat.example.com,*", "other", True),
+        ("[ab]", "a", False),
+        (",,", "", False),
+    ],
+)
+def test_names(field: str, name: str, expected: bool) -> None:
+    assert bool(places(f"{field} ssh-ed25519 {KEY}\n", name)) is expected
+
+
+def test_lines_that_say_nothing_do_not_hide_those_that_do() -> None:
+    text = (
+        "# a comment\n\n"
+        "@cert-authority *.example.com ssh-ed25519 KEY a comment\r\n"
+        "nonsense\n"
+        "chat.example.com ssh-ed25519\n"
+        "chat.example.com ssh-ed25519 ===\n"
+        "|1|not base64|at all ssh-ed25519 KEY\n"
+        "|1| ssh-ed25519 KEY\n"
+        "@strange chat.example.com ssh-ed25519 KEY\n"
+        "@\n"
+        "chat.example.com ssh-ed25519 KEY"
+    ).replace("KEY", KEY)
+    assert places(text, "chat.example.com") == ["f:3", "f:9", "f:11"]
+
+
+@given(st.text(), st.text(min_size=1))
+def test_no_text_breaks_it(text: str, name: str) -> None:
+    places(text, name)
+
+
+@given(st.from_regex(r"[a-z0-9.-]{1,30}", fullmatch=True), st.binary(max_size=20))
+def test_a_key_is_found_again_as_it_was_written(name: str, blob: bytes) -> None:
+    blob = blob or b"x"
+    line = f"{name} ssh-ed25519 {base64.b64encode(blob).decode()}\n"
+    assert [key.blob for key in search_text(line, name, "f")] == [blob]
+
+
+def test_hashed_names_as_openssh_hashes_them(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(f"chat.example.com ssh-ed25519 {KEY}\n[b]:2222 ssh-ed25519 {KEY}\n")
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", file], check=True, capture_output=True)
+    text = file.read_text()
+    assert "example" not in text
+    assert places(text, "chat.example.com") == ["f:1"]
+    assert places(text, "[b]:2222") == ["f:2"]
+    assert places(text, "b") == []
+
+
+def key(blob: bytes, marker: str = "", kind: str = "ssh-ed25519", place: str = "f:1") -> KnownKey:
+    return KnownKey(marker, kind, blob, place)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], Verdict.UNKNOWN),
+        ([key(b"a")], Verdict.KNOWN),
+        ([key(b"b"), key(b"a")], Verdict.KNOWN),
+        ([key(b"b")], Verdict.CHANGED),
+        ([key(b"a"), key(b"a", "@revoked")], Verdict.REVOKED),
+        ([key(b"a"), key(b"b", "@revoked")], Verdict.KNOWN),
+        ([key(b"a", "@cert-authority")], Verdict.UNKNOWN),
+    ],
+)
+def test_judgement(lines: list[KnownKey], expected: Verdict) -> None:
+    assert judge(lines, b"a") is expected
+
+
+def test_the_server_is_asked_for_a_key_that_is_known() -> None:
+    offered = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
+    assert preferred([], offered) == offered
+    known = [key(b"a", kind="ssh-rsa"), key(b"b", "@revoked", kind="ssh-ed25519")]
+    assert preferred(known, offered)[:2] == ("rsa-sha2-512", "rsa-sha2-256")
+    assert set(preferred(known, offered)) == set(offered)
+
+
+def test_a_certificate_authority_alone_is_named() -> None:
+    with pytest.raises(Unreachable, match=r"f:7 names a host certificate authority"):
+        check(ROUTE, Options(), [key(b"a", "@cert-authority", place="f:7")], "ssh-ed25519", b"k")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [((__file__ + "/known_hosts",), "cannot write the new key"), ((), "no known_hosts file")],
+)
+def test_a_new_key_that_cannot_be_remembered_is_not_accepted(
+    files: tuple[str, ...], message: str
+) -> None:
+    route = replace(ROUTE, known_hosts=files)
+    with pytest.raises(Unreachable, match=message):
+        check(route, Options(host_key="accept-new"), [], "ssh-ed25519", b"k")
+
+
+def test_remembering_keeps_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "ssh" / "known_hosts"
+    known_hosts.remember(str(file), "a", "ssh-ed25519", BLOB)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    file.write_text("without an end")
+    known_hosts.remember(str(file), "[b]:22", "ssh-ed25519", BLOB)
+    assert file.read_text() == f"without an end\n[b]:22 ssh-ed25519 {KEY}\n"

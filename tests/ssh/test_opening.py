@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scimconf.errors import HostError
+from scimconf.ssh.opening import Move, Opening
+
+NONCE = "aa11"
+MARKER = "[bb22]"
+READY = b"aa11 ready 3.11.2\n"
+
+
+def opening(marker: str | None = MARKER, *, has_password: bool = True) -> Opening:
+    return Opening(NONCE, marker, has_password=has_password, login="deploy", user="zulip")
+
+
+def test_the_password_is_sent_once_and_then_the_program() -> None:
+    talk = opening()
+    assert talk.feed(b"", b"We trust you have received the usual lecture") is Move.WAIT
+    assert talk.feed(b"", MARKER.encode()) is Move.SEND_PASSWORD
+    assert talk.feed(b"", b"\n") is Move.WAIT
+    assert talk.feed(READY, b"") is Move.SEND_PROGRAM
+
+
+def test_without_a_prompt_no_password() -> None:
+    assert opening().feed(READY, b"") is Move.SEND_PROGRAM
+
+
+def test_a_second_prompt_is_a_wrong_password() -> None:
+    talk = opening()
+    talk.feed(b"", MARKER.encode())
+    with pytest.raises(HostError, match="did not accept the password of deploy; it was sent once"):
+        talk.feed(b"", b"Sorry, try again.\n" + MARKER.encode())
+
+
+def test_a_prompt_and_no_password() -> None:
+    with pytest.raises(HostError, match="none was given") as caught:
+        opening(has_password=False).feed(b"", MARKER.encode())
+    assert "deploy ALL=(zulip) NOPASSWD: ALL" in caught.value.hint
+
+
+def test_the_marker_means_nothing_where_no_sudo_was_asked_for() -> None:
+    assert opening(None).feed(b"", MARKER.encode()) is Move.WAIT
+
+
+@given(
+    noise=st.binary(max_size=200),
+    cut=st.lists(st.integers(0, 400), max_size=8),
+    prompt=st.booleans(),
+)
+def test_where_the_pieces_are_cut_makes_no_difference(
+    noise: bytes, cut: list[int], prompt: bool
+) -> None:
+    talk = opening()
+    err = b"lecture " + MARKER.encode() if prompt else b"lecture"
+    moves = [talk.feed(b"", piece) for piece in pieces(err, cut)]
+    assert moves.count(Move.SEND_PASSWORD) == prompt
+    moves = [talk.feed(piece, b"") for piece in pieces(noise + READY, cut)]
+    assert moves.pop() is Move.SEND_PROGRAM
+    assert set(moves) <= {Move.WAIT}
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    return [data[start:end] for start, end in pairwise(edges)]
+
+
+def test_what_follows_the_ready_line_is_kept() -> None:
+    talk = opening()
+    talk.feed(b"no newline " + READY + b"more", b"")
+    assert talk.rest == b"more"
+
+
+@pytest.mark.parametrize("version", ["3.7.17", "3.6.15", "2.7.18"])
+def test_too_old(version: str) -> None:
+    with pytest.raises(HostError, match=rf"is {version}; scimconf's agent needs 3\.8 or newer"):
+        opening().feed(f"{NONCE} ready {version}\n".encode(), b"")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        ("sudo: a password is required", "none was given"),
+        ("sudo: no password was provided\nsudo: a password is required", "none was given"),
+        ("sudo: 1 incorrect password attempt", "did not accept"),
+        ("sudo: sorry, you must have a tty to run sudo", "requiretty"),
+        ("deploy is not in the sudoers file.\nThis incident has been reported", "not in the sudo"),
+        ("Sorry, user deploy is not allowed to execute '/bin/sh' as zulip on chat1.", "not let"),
+        ("Sorry, user deploy may not run sudo on chat1.", "not let deploy"),
+        ("sudo: unknown user: zulip", "cannot become zulip"),
+        ("sudo: unknown user zulip\nsudo: error initializing audit plugin", "cannot become"),
+        ("sudo: account validation failure, is your account locked?", "but not the account"),
+        ("env: 'sudo': No such file or directory", "there is no sudo"),
+        ("env: sudo: not found", "there is no sudo"),
+    ],
+)
+def test_sudo_in_words(stderr: str, words: str) -> None:
+    talk = opening()
+    talk.feed(b"", stderr.encode())
+    error = talk.ended(1)
+    assert error.step == "become"
+    assert words in error.message
+    assert error.hint
+
+
+def test_the_same_words_mean_nothing_without_sudo() -> None:
+    talk = opening(None)
+    talk.feed(b"", b"sudo: a password is required")
+    assert talk.ended(1).step == "start"
+
+
+def test_the_marker_is_not_shown() -> None:
+    talk = opening()
+    talk.feed(b"", MARKER.encode() + b"something else")
+    assert MARKER not in talk.ended(1).message + talk.silent(3).message

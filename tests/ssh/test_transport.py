@@ -1,0 +1,168 @@
+"""Servers that are no SSH servers, or not such as we need."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scimconf.errors import HostError, Unreachable
+from scimconf.ssh import Credentials, Options, open_agent
+from scimconf.ssh.link import run
+from scimconf.ssh.route import find_route
+from scimconf.ssh.transport import Socket
+from tests.lab import openssh
+from tests.ssh.server import PATHS, RunningServer, Server, make_key, wait_for
+from tests.ssh.test_route import CONNECTION
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@contextmanager
+def answering(what: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server on loopback that does something with its first connection; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                what(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def unreachable(port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> Unreachable:
+    threads = threading.active_count()
+    connection = replace(CONNECTION, host=host, port=port, user="zulip", timeout=timeout)
+    with (
+        pytest.raises(Unreachable) as caught,
+        open_agent(connection, PATHS, Credentials(), Options()),
+    ):
+        pass
+    # paramiko would leave a timer behind that keeps the whole program from ending.
+    wait_for(lambda: threading.active_count() <= threads)
+    return caught.value
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert f"127.0.0.1 port {port} refuses connections" in unreachable(port).message
+
+
+def test_no_such_name() -> None:
+    assert (
+        "the name no-such-host.invalid is not known"
+        in unreachable(22, "no-such-host.invalid").message
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"", "is no SSH server, or closed the connection"),
+        (b"220 mail.example.com ESMTP\r\n" * 101, "is no SSH server"),
+        (b"x" * 3_000_000, "is no SSH server"),
+        (b"SSH-1.5-old\r\n", "SSH-1.5-old"),
+        (b"SSH-2.0-\x1b[31mred\r\n", "handshake"),
+        (b"SSH-2.0-x\r\n" + b"\xff" * 3_000_000, "handshake"),
+    ],
+)
+def test_what_is_no_ssh_server(said: bytes, words: str) -> None:
+    def say(connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.sendall(said)
+
+    with answering(say) as port:
+        message = unreachable(port).message
+    assert words in message
+    assert message.isprintable()
+
+
+def test_a_server_that_never_says_a_word() -> None:
+    def wait(connection: socket.socket) -> None:
+        while connection.recv(1000):
+            pass
+
+    with answering(wait) as port:
+        assert "SSH was not there after 0.3 s" in unreachable(port, timeout=0.3).message
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("KexAlgorithms sntrup761x25519-sha512@openssh.com", "key exchange method"),
+        ("Ciphers chacha20-poly1305@openssh.com", "cipher"),
+        ("MACs umac-64@openssh.com", "MAC"),
+    ],
+)
+def test_nothing_in_common(tmp_path: Path, line: str, kind: str) -> None:
+    with special_server(tmp_path, line) as server:
+        error = unreachable(server.port)
+    assert f"have no {kind} in common; the server has: {line.split()[1]}" in error.message
+    assert "aes128-ctr" in error.hint or kind != "cipher"
+
+
+def test_curve25519_under_its_standard_name(tmp_path: Path) -> None:
+    with special_server(tmp_path, "KexAlgorithms curve25519-sha256") as server:
+        connection = server.connection()
+        with open_agent(connection, PATHS, Credentials(), server.options) as agent:
+            assert next(iter(agent.ask({"do": "who"})))["final"] is True
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("MaxSessions 0", "opens no session"),
+        ("ForceCommand echo This account is closed", "(exit 0): This account is closed"),
+    ],
+)
+def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) -> None:
+    with (
+        special_server(tmp_path, line) as server,
+        pytest.raises(HostError) as caught,
+        open_agent(server.connection(), PATHS, Credentials(), server.options),
+    ):
+        pass
+    assert message in caught.value.message
+
+
+def test_more_keys_than_the_server_wants_to_see(tmp_path: Path) -> None:
+    keys = [make_key(tmp_path / f"key{number}") for number in range(4)]
+    (tmp_path / "sshd").mkdir()
+    with special_server(tmp_path / "sshd", "MaxAuthTries 3") as server:
+        route = replace(find_route(server.connection()), identity_file=None)
+        route = replace(route, identity_files=tuple(map(str, keys)))
+        with pytest.raises(Unreachable, match="closed the connection while") as caught:
+            run("true", route, Credentials(), server.options)
+    assert "MaxAuthTries" in caught.value.hint
+
+
+@contextmanager
+def special_server(folder: Path, line: str) -> Iterator[Server]:
+    """An sshd with one line more in its configuration."""
+    if openssh.find() is None:
+        pytest.skip("needs OpenSSH's sshd")
+    running = RunningServer(folder, [line])
+    try:
+        yield running.server
+    finally:
+        running.close()
+
+
+def test_a_socket_takes_no_more_than_it_is_allowed_to() -> None:
+    near, far = socket.socketpair()
+    with far, Socket(fileno=near.detach()) as limited:
+        limited.allowance = 5
+        far.sendall(b"12345678")
+        assert limited.recv(5) == b"12345"
+        with pytest.raises(OSError, match="too much"):
+            limited.recv(5)
