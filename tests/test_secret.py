@@ -6,11 +6,13 @@ import json
 import logging
 import pickle
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scimconf
 from scimconf.secret import MASK, RedactingFormatter, Secret, redact
 
 TEXT = "gR7bQ2mXv9LkPz4TnW8s"
@@ -113,3 +115,28 @@ def test_a_secret_that_is_gone_is_forgotten() -> None:
     del secret
     gc.collect()
     assert redact("forgotten-soon") == "forgotten-soon"
+
+
+MAY_REVEAL = {
+    "apply.py": "hands tokens to the agent, through the encrypted channel",
+    "cli/token.py": "prints the tokens it was asked for",
+    "render.py": "writes them into the files it was asked to edit",
+    "report/handoff.py": "shows them where --show-tokens asks for it",
+    "secret.py": "redacts them",
+    "ssh": "logs in and answers sudo",
+    "tokens": "judges, fingerprints and encrypts them",
+    "vault.py": "encrypts them",
+    "verify.py": "asks with them",
+    "zulip/block.py": "writes them into the block",
+}
+
+
+def test_only_these_rooms_reveal_a_secret() -> None:
+    package = Path(scimconf.__file__).parent
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if ".reveal()" in path.read_text(encoding="utf-8")
+    }
+    rooms = {next((r for r in MAY_REVEAL if f"{p}/".startswith(f"{r}/")), p) for p in found}
+    assert rooms == set(MAY_REVEAL)
