@@ -83,6 +83,7 @@ def build(
     """Write everything; gives the file that `inside` is started with."""
     for part in PARTS:
         layout.outside(part).mkdir(parents=True)
+    layout.outside("log").chmod(0o750)
     _write_etc(layout, identity, options)
     deployment = _write_deployment(layout, identity, options, profile, interpreter)
     python = f"{deployment}/{profile.virtualenv}/bin/python3"
