@@ -42,7 +42,7 @@ class Entry:
     unreadable: str = ""
 
 
-class _NotData(Exception):  # noqa: N818
+class _NotData(Exception):
     def __init__(self, what: str, node: ast.AST) -> None:
         super().__init__(what)
         self.node = node
@@ -66,7 +66,7 @@ def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
     if not isinstance(value, ast.Dict):
         raise _NotData("the entry is not a plain dict", value)
     seen = set()
-    for key, child in zip(value.keys, value.values):  # noqa: B905
+    for key, child in zip(value.keys, value.values):
         if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
             raise _NotData("a key is not a plain string", key or child)
         if key.value in seen:

@@ -51,7 +51,7 @@ def layout(source: Source, display: ast.Dict) -> Layout:
     values = [source.span(value)[1] for value in display.values]
     items = []
     before = opening
-    for index, (key, value) in enumerate(zip(keys, values)):  # noqa: B905
+    for index, (key, value) in enumerate(zip(keys, values)):
         starts = [at for at, mark in _between(source.text, before, key) if mark == "("]
         until = keys[index + 1] if index + 1 < len(keys) else closing
         marks = list(_between(source.text, value, until))

@@ -65,7 +65,7 @@ def _values(settings: Settings, masks: Mapping[str, str]) -> Iterator[Piece]:
     assert settings.block
     display = names.assigned(settings.block.statement, NAME)
     assert isinstance(display, ast.Dict)
-    for realm, node in zip(settings.entries, display.values):  # noqa: B905
+    for realm, node in zip(settings.entries, display.values):
         for hidden, instead in _hidden(node, masks.get(realm, MASK)):
             yield (*src.span(hidden), instead)
 
@@ -75,7 +75,7 @@ def _hidden(entry: ast.expr, mask: str) -> Iterator[Tuple[ast.expr, str]]:
     if not isinstance(entry, ast.Dict) or not all(_is_text(key) for key in entry.keys):
         yield entry, _MASKED
         return
-    for key, child in zip(entry.keys, entry.values):  # noqa: B905
+    for key, child in zip(entry.keys, entry.values):
         name = ast.literal_eval(key) if key else ""
         if name == TOKEN_KEY:
             if secret_name(child) is None:

@@ -59,6 +59,11 @@ class Settings:
     realm_hosts: Mapping[str, str]
 
     @property
+    def imports_get_secret(self) -> bool:
+        """Whether `get_secret` is Zulip's own in this file."""
+        return entries_of.is_zulips(self.source.tree)
+
+    @property
     def block_text(self) -> Optional[str]:
         """The block in clear; see `masking` for what may be shown."""
         return self.source.text[self.block.start : self.block.end] if self.block else None
@@ -77,7 +82,7 @@ def read(data: bytes) -> Settings:
         display = _display(src, statement)
         where = layout.layout(src, display)
         block = _block(src, statement, where)
-        for key, value, item in zip(display.keys, display.values, where.items):  # noqa: B905
+        for key, value, item in zip(display.keys, display.values, where.items):
             realm = ast.literal_eval(key) if key else ""
             if realm in entries:
                 _refuse(src, key, f"{NAME} names a realm twice")
@@ -123,7 +128,7 @@ def _display(src: Source, statement: ast.stmt) -> ast.Dict:
     value = names.assigned(statement, NAME)
     if not isinstance(value, ast.Dict):
         _refuse(src, value or statement, f"{NAME} is computed, not a plain dict")
-    for key, child in zip(value.keys, value.values):  # noqa: B905
+    for key, child in zip(value.keys, value.values):
         if key is None:
             _refuse(src, child, f"{NAME} takes in another dict with **")
         if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):

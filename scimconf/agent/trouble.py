@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Trouble(Exception):  # noqa: N818
+class Trouble(Exception):
     """Something an operator can act on: what happened, and what to do next."""
 
     def __init__(self, message: str, hint: str = "") -> None:

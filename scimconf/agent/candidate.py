@@ -1,0 +1,121 @@
+"""The check of a new settings.py with Zulip's own interpreter, before it is put in place.
+
+A process of its own loads the old text and the new one as `zproject.prod_settings`, then Zulip's
+whole chain of settings with the new one, and says whether anything but SCIM_CONFIG differs. Names
+are compared, not values: an LDAPSearch has no `==`. Everything secret travels on its stdin.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Mapping, Optional
+
+from scimconf.agent import child, zulip
+from scimconf.agent.trouble import Trouble
+
+SECONDS = 120
+"""Some 0.8 on an idle server."""
+
+_PROGRAM = r"""
+import base64, importlib, json, os, sys, types
+
+answer = os.dup(1)
+os.dup2(2, 1)  # settings that print would spoil it
+task = json.load(sys.stdin)
+sys.path.insert(0, os.getcwd())
+os.environ["DJANGO_SETTINGS_MODULE"] = "zproject.settings"
+package = importlib.import_module("zproject")
+
+
+class Differs(Exception):
+    pass  # in our own words; anybody else's message may quote a value
+
+
+def load(which):
+    # Straight from the bytes: neither a stale .pyc is read nor a new one written.
+    module = types.ModuleType("zproject.prod_settings")
+    module.__file__ = os.path.join(os.getcwd(), "zproject", "prod_settings.py")
+    module.__package__ = "zproject"
+    sys.modules[module.__name__] = package.prod_settings = module
+    exec(compile(base64.b64decode(task[which]), task["path"], "exec"), module.__dict__)
+    return module
+
+
+def names(module):
+    return {name for name in vars(module) if name.isupper() and name != "SCIM_CONFIG"}
+
+
+def plain(value):
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError):
+        return None
+
+
+def compare():
+    old = load("old")
+    yield "the new settings.py cannot be loaded"
+    new = load("new")
+    yield "Zulip's settings cannot be loaded with the new settings.py"
+    chain = importlib.import_module("zproject.settings")
+    yield "the new settings.py cannot be compared with the old one"
+    before, after = getattr(old, "SCIM_CONFIG", {}), getattr(new, "SCIM_CONFIG", {})
+    if names(old) != names(new):
+        raise Differs("names other than SCIM_CONFIG would come or go")
+    if getattr(chain, "SCIM_CONFIG", {}) != after:
+        raise Differs("Zulip would not see the SCIM_CONFIG of settings.py")
+    for realm in {*before, *after, *task["wanted"]}:
+        if realm not in task["wanted"]:
+            same = realm in before and realm in after and before[realm] == after[realm]
+        elif task["wanted"][realm] is None:
+            same = realm not in after
+        else:
+            same = realm in after and plain(after[realm]) == plain(task["wanted"][realm])
+        if not same:
+            raise Differs("realm %s would not be as wanted" % (realm or "(root)"))
+    yield ""
+
+
+why = "settings.py as it stands cannot be loaded"
+try:
+    for why in compare():
+        pass
+except Differs as error:
+    why = str(error)
+except BaseException as error:
+    line, trace = "", error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == task["path"]:
+            line = " in line %d" % trace.tb_lineno
+        trace = trace.tb_next
+    why += ": " + type(error).__name__ + line
+os.write(answer, json.dumps({"why": why}).encode())
+os._exit(0)
+"""
+
+
+def check(
+    deployment: str, path: str, old: bytes, new: bytes, wanted: Mapping[str, Optional[object]]
+) -> None:
+    """Return if Zulip, with the new text, sees `wanted` in SCIM_CONFIG and all else as before.
+
+    `wanted` holds for each changed realm what Zulip has to see, None for one that has to be gone.
+    Raises Trouble, without any value of the file in it.
+    """
+    task = {
+        "path": path,
+        "old": base64.b64encode(old).decode(),
+        "new": base64.b64encode(new).decode(),
+        "wanted": wanted,
+    }
+    python = zulip.interpreter(deployment)
+    ended = child.run([python, "-I", "-B", "-c", _PROGRAM], deployment, SECONDS, json.dumps(task))
+    if ended.code is None:
+        raise Trouble(f"Zulip's settings did not load within {SECONDS} seconds")
+    try:
+        why = json.loads(ended.out)["why"]
+    except (ValueError, LookupError, TypeError):
+        raise Trouble("Zulip's own Python did not get as far as loading settings.py") from None
+    if why:
+        raise Trouble(str(why), f"{path} was left as it is")

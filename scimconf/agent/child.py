@@ -1,0 +1,86 @@
+"""Starting another program: clean environment, its own process group, a time limit.
+
+Nothing secret is in its argv or environment; what it has to know travels on its stdin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+import tempfile
+from typing import BinaryIO, Dict, NamedTuple, Optional, Sequence
+
+USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_SHOWN = 64 * 1024
+"""Bytes of output that are looked at."""
+
+
+class Ended(NamedTuple):
+    """How a program ended."""
+
+    code: Optional[int]
+    """None: it was ended at the time limit, with its whole process group."""
+    out: str
+    err: str
+
+    @property
+    def last_words(self) -> str:
+        """Give the last line that it wrote, for people."""
+        lines = [line.strip() for line in f"{self.out}\n{self.err}".splitlines() if line.strip()]
+        return lines[-1][:300] if lines else "it wrote nothing"
+
+
+def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> Ended:
+    """Run a program to its end, or to the time limit; its children that stay are not waited for.
+
+    Output goes through files, not pipes: a daemon that a restart leaves behind keeps them open.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                env=environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Ended(127, "", f"{argv[0]} cannot be started: {error.strerror}")
+        code: Optional[int] = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(stdin.encode(), timeout=seconds)
+            code = process.returncode
+        if code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdin:
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+        return Ended(code, _text(out), _text(err))
+
+
+def environment() -> Dict[str, str]:
+    """Give the environment that `su zulip -c` would give, as far as Zulip needs it.
+
+    Only the PATH of the login stays, and the usual folders after it: a login without a shell may
+    lack those where supervisorctl is.
+    """
+    path = os.environ.get("PATH", USUAL_PATH)
+    path = path if path.endswith(USUAL_PATH) else f"{path}:{USUAL_PATH}"
+    found = {"PATH": path, "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
+    with contextlib.suppress(KeyError):  # a user that no longer has a name
+        me = pwd.getpwuid(os.geteuid())
+        found.update(HOME=me.pw_dir, USER=me.pw_name, LOGNAME=me.pw_name)
+    return found
+
+
+def _text(file: BinaryIO) -> str:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN))
+    return file.read().decode(errors="replace")

@@ -1,0 +1,236 @@
+"""Reading and replacing files so that a crash leaves the old one or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import secrets
+import stat
+import time
+from typing import List
+
+from scimconf.agent.trouble import Trouble
+
+LIMIT = 4 * 1024 * 1024
+KEPT = 10
+"""Backups of each file."""
+
+_MARK = ".scimconf-"
+_SECOND = 1_000_000_000
+
+
+class Missing(Trouble):
+    """There is no such file."""
+
+
+def read(path: str) -> bytes:
+    """Give a regular file's bytes. Raises Trouble where it is not there, not ours or too large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Trouble(f"{path} is not a regular file")
+            data = file.read(LIMIT + 1)
+    except FileNotFoundError:
+        raise Missing(f"there is no {path}", "is Zulip installed here?") from None
+    except PermissionError:
+        raise Trouble(f"{user()} may not read {path}", _hint(path)) from None
+    except OSError as error:
+        raise Trouble(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > LIMIT:
+        raise Trouble(f"{path} is larger than {LIMIT} bytes")
+    return data
+
+
+def obstacle(path: str) -> str:
+    """Say why a file cannot be replaced with its owner and group kept; "" if it can."""
+    real = os.path.realpath(path)
+    try:
+        now = os.stat(real)
+    except OSError as error:
+        return f"{path} cannot be looked at: {error.strerror}"
+    if now.st_uid != os.geteuid():
+        return f"{path} cannot be replaced by {user()}: it belongs to {_owner(now.st_uid)}"
+    if now.st_gid not in {os.getegid(), *os.getgroups()}:
+        return (
+            f"{path} cannot be replaced by {user()}: it belongs to the group {_group(now.st_gid)}"
+        )
+    folder = os.path.dirname(real)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{path} cannot be replaced by {user()}: the folder {folder} is not writable"
+    return ""
+
+
+def replace(path: str, data: bytes) -> None:
+    """Put new bytes in place of a file: durable, mode, owner, ACL and links kept.
+
+    A symbolic link stays one: what it leads to is replaced. The time of change moves on by at
+    least a whole second, because Python knows a compiled settings.py by size and whole second.
+    A bind mount, which no rename can replace (EBUSY), is written in place. Raises Trouble.
+    """
+    real = os.path.realpath(path)
+    try:
+        old = os.stat(real)
+        moment = max(time.time_ns(), (old.st_mtime_ns // _SECOND + 1) * _SECOND)
+        beside = _stage(real, data, old, moment)
+        try:
+            os.rename(beside, real)
+        except OSError as error:
+            os.unlink(beside)
+            if error.errno != errno.EBUSY:
+                raise
+            _write_in_place(real, data, moment)
+        _sync_folder(os.path.dirname(real))
+    except OSError as error:
+        raise Trouble(f"{path} cannot be replaced: {error.strerror}") from None
+
+
+def sweep(path: str) -> None:
+    """Remove what a run that died left beside a file."""
+    folder, name = os.path.split(os.path.realpath(path))
+    for each in os.listdir(folder):
+        if each.startswith(f".{name}{_MARK}"):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, each))
+
+
+def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
+    folder, name = os.path.split(real)
+    beside = os.path.join(folder, f".{name}{_MARK}{secrets.token_hex(8)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            # Private until here: only now may others read what the old file let them read.
+            os.fchown(descriptor, -1, old.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+            _copy_attributes(real, descriptor)
+            os.utime(descriptor, ns=(moment, moment))
+            os.fsync(descriptor)
+    except OSError:
+        os.unlink(beside)
+        raise
+    return beside
+
+
+def _copy_attributes(real: str, descriptor: int) -> None:
+    """Copy ACLs and labels. Only an ACL has to arrive; a label may be for root alone to set."""
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(real):
+            value = os.getxattr(real, name)
+            try:
+                os.setxattr(descriptor, name, value)
+            except OSError:
+                if name.startswith("system.posix_acl"):
+                    raise
+
+
+def _write_in_place(real: str, data: bytes, moment: int) -> None:
+    with open(real, "r+b") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.utime(file.fileno(), ns=(moment, moment))
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- the private folder -----------------------------------------------------------------------
+
+
+def state_folder(deployment: str) -> str:
+    """Give `.scimconf` beside the folder of deployments: /home/zulip/.scimconf; it is not made."""
+    return os.path.join(os.path.dirname(os.path.dirname(deployment.rstrip("/"))), ".scimconf")
+
+
+def backup_folder(deployment: str) -> str:
+    """Give where old files are kept."""
+    return os.path.join(state_folder(deployment), "backups")
+
+
+def make_private(folder: str) -> None:
+    """Make a folder that only we can look into. Raises Trouble."""
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        now = os.lstat(folder)
+        if not stat.S_ISDIR(now.st_mode) or now.st_uid != os.geteuid():
+            raise Trouble(f"{folder} is not a folder of {user()}")
+        os.chmod(folder, 0o700)
+    except OSError as error:
+        raise Trouble(f"{folder} cannot be made: {error.strerror}") from None
+
+
+def write_private(path: str, data: bytes) -> None:
+    """Write a file in the private folder (0600), durably and as a whole. Raises Trouble."""
+    beside = f"{path}{_MARK}{secrets.token_hex(8)}"
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.rename(beside, path)
+        except OSError:
+            os.unlink(beside)
+            raise
+        _sync_folder(os.path.dirname(path))
+    except OSError as error:
+        raise Trouble(f"{path} cannot be written: {error.strerror}") from None
+
+
+def back_up(folder: str, path: str, data: bytes) -> None:
+    """Keep the old bytes of a file as `folder/<UTC time>-<its name>`, and the last ten of them."""
+    make_private(folder)
+    name = f"-{os.path.basename(path)}"
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % _SECOND:09}Z"
+    write_private(os.path.join(folder, moment + name), data)
+    for old in _backups(folder, name)[:-KEPT]:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, old))
+
+
+def _backups(folder: str, name: str) -> List[str]:
+    return sorted(each for each in os.listdir(folder) if each.endswith(name))
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def user() -> str:
+    """Give the name of the user that we are."""
+    return _owner(os.geteuid())
+
+
+def _owner(number: int) -> str:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwuid(number).pw_name
+    return str(number)
+
+
+def _group(number: int) -> str:
+    with contextlib.suppress(KeyError):
+        return grp.getgrgid(number).gr_name
+    return str(number)
+
+
+def _hint(path: str) -> str:
+    owner = "zulip"
+    with contextlib.suppress(OSError):
+        owner = _owner(os.stat(path).st_uid)
+    return (
+        f"log in as {owner}, or become it; a line for sudoers: {user()} ALL=({owner}) NOPASSWD: ALL"
+    )

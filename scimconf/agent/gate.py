@@ -1,0 +1,121 @@
+"""The gate: nothing is committed before the realms' own web server has let the tokens in."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Callable, NamedTuple, Optional, Sequence
+
+from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.trouble import Trouble
+
+IN_A_ROW = 5
+"""Good answers: a rolling restart returns before every worker is new, so one proves nothing."""
+
+_PAUSE = 0.5
+"""Seconds between two tries."""
+
+_MEANING = {
+    None: "there is no answer",
+    400: "Zulip does not accept the host name (400)",
+    401: "the token is not accepted (401)",
+    404: "there is no such organisation (404)",
+}
+
+
+class Question(NamedTuple):
+    """What is asked for one realm. A token of None: one that nobody has."""
+
+    realm: str
+    host: str
+    token: Optional[str]
+    wanted: bool
+    """Whether the token has to be let in, or has to be out."""
+
+
+class Before(NamedTuple):
+    """How a realm answered to the token it had before anything was changed."""
+
+    realm: str
+    host: str
+    token: str
+    status: Optional[int]
+
+
+def pass_new(server: WebServer, questions: Sequence[Question], seconds: float) -> None:
+    """Return once every token in is let in, every token out and every wrong one is not.
+
+    Raises Trouble with the first thing that is still wrong after `seconds`.
+    """
+
+    def wrong() -> str:
+        for each in questions:
+            status = server.status(each.host, USERS, each.token or wrong_token())
+            if each.wanted and status != 200:
+                return f"{_label(each.realm)}: {meaning(status)}"
+            if not each.wanted and (status == 200 or status is None):
+                what = "its old token is still let in" if status else meaning(status)
+                return f"{_label(each.realm)}: {what}"
+        return ""
+
+    def open_to_all() -> str:
+        for each in questions:
+            status = server.status(each.host, USERS, wrong_token()) if each.wanted else 401
+            if status != 401:
+                return f"{_label(each.realm)}: a wrong token was answered with {status}, not 401"
+        return ""
+
+    _steadily(wrong, open_to_all, seconds)
+
+
+def pass_old(server: WebServer, before: Sequence[Before], host: str, seconds: float) -> None:
+    """Return once the site is as it was: alive, and each old token let in as it was, or better.
+
+    Raises Trouble with the first thing that is still wrong after `seconds`.
+    """
+
+    def wrong() -> str:
+        if not server.alive(host):
+            return "the site does not answer"
+        for each in before:
+            status = server.status(each.host, USERS, each.token)
+            if status not in (200, each.status):
+                return f"{_label(each.realm)}: {meaning(status)}"
+        return ""
+
+    _steadily(wrong, lambda: "", seconds)
+
+
+def meaning(status: Optional[int]) -> str:
+    """Say what an HTTP status means here."""
+    if status in _MEANING:
+        return _MEANING[status]
+    if status is not None and status >= 500:
+        return f"the server fails ({status}), see /var/log/zulip/errors.log"
+    return f"the answer is {status}"
+
+
+def wrong_token() -> str:
+    """Give a token that nobody has."""
+    return secrets.token_urlsafe(32)
+
+
+def _steadily(wrong: Callable[[], str], at_last: Callable[[], str], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    good = 0
+    while True:
+        problem = wrong()
+        good = 0 if problem else good + 1
+        if good == IN_A_ROW:
+            problem = at_last()
+            if not problem:
+                return
+            good = 0
+        if problem:
+            if time.monotonic() > deadline:
+                raise Trouble(problem)
+            time.sleep(_PAUSE)
+
+
+def _label(realm: str) -> str:
+    return f"realm {realm or '(root)'}"

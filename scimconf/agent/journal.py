@@ -1,0 +1,90 @@
+"""The journal of the last transaction: how to undo it, on disk before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Optional
+
+from scimconf.agent import files, undo
+from scimconf.agent.trouble import Trouble
+from scimconf.agent.undo import Undo
+
+_NAME = "journal.json"
+_FORMAT = 1
+
+
+class State(Enum):
+    """Where a transaction stands."""
+
+    OPEN = "open"
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled back"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """One transaction. It stays after the commit, so that it can be undone later."""
+
+    path: str
+    state: State
+    reached: str
+    """The last step that was begun."""
+    undo: Undo
+
+    def reach(self, step: str) -> "Journal":
+        """Write down, before it begins, that a step has begun. Raises Trouble."""
+        return self._written(replace(self, reached=step))
+
+    def close(self, state: State) -> "Journal":
+        """Write down how it ended. Raises Trouble."""
+        return self._written(replace(self, state=state))
+
+    @staticmethod
+    def _written(journal: "Journal") -> "Journal":
+        text = json.dumps(
+            {
+                "format": _FORMAT,
+                "state": journal.state.value,
+                "reached": journal.reached,
+                "undo": undo.to_json(journal.undo),
+            }
+        )
+        files.write_private(journal.path, text.encode())
+        return journal
+
+
+def path(folder: str) -> str:
+    """Give where the journal is in a state folder."""
+    return os.path.join(folder, _NAME)
+
+
+def begin(folder: str, what: Undo, step: str) -> Journal:
+    """Write a new journal, durably. Raises Trouble."""
+    return Journal(path(folder), State.OPEN, step, what).reach(step)
+
+
+def read(folder: str) -> Optional[Journal]:
+    """Give the last transaction; None where there was none. Raises Trouble."""
+    where = path(folder)
+    if not os.path.exists(where):
+        return None
+    try:
+        plain = json.loads(files.read(where))
+        if plain["format"] != _FORMAT:
+            raise ValueError
+        what = undo.from_json(plain["undo"])
+        return Journal(where, State(plain["state"]), plain["reached"], what)
+    except (ValueError, LookupError, TypeError):
+        raise Trouble(
+            f"{where} cannot be read: was it written by another version of scimconf?",
+            "look at the backups beside it, put right what is not, and remove it",
+        ) from None
+
+
+def interrupted(folder: str) -> Optional[Journal]:
+    """Give the journal of a transaction that did not come to its end; None: there is none."""
+    last = read(folder)
+    return last if last and last.state is State.OPEN else None

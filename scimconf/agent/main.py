@@ -1,0 +1,105 @@
+"""The conversation: one request a line, answered until stdin ends (docs/agent.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import signal
+import sys
+from typing import Any, BinaryIO, Mapping
+
+from scimconf.agent import child, files, observe, transaction
+from scimconf.agent.trouble import Trouble
+
+LONGEST = 16 * 1024 * 1024
+"""Bytes of one request."""
+
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+
+
+def main(zulip_user: str) -> int:
+    """Answer requests from stdin on stdout until there are no more; gives the exit code."""
+    os.umask(0o077)
+    who = _who()
+    try:
+        _drop_root(zulip_user)
+    except Trouble as trouble:
+        _send(sys.stdout.buffer, _error("start", trouble))
+        return 1
+    # Whatever secret a login left in the environment, no child of ours gets it.
+    os.environ.clear()
+    os.environ.update(child.environment())
+    _leave_alone()
+    while True:
+        line = sys.stdin.buffer.readline(LONGEST + 1)
+        if not line.endswith(b"\n"):
+            return 0 if not line else 1
+        _send(sys.stdout.buffer, _answer(line, who))
+
+
+def _answer(line: bytes, who: str) -> Mapping[str, Any]:
+    step = "request"
+    try:
+        asked = json.loads(line)
+        step = str(asked["do"])
+        if step == "observe":
+            return observe.observe(asked)
+        if step == "apply":
+            return transaction.apply(asked, lambda message: _send(sys.stdout.buffer, message), who)
+        raise Trouble("this agent does not know what it is asked to do")
+    except Exception as error:
+        return _error(step, transaction.as_trouble(error))
+
+
+def _error(step: str, trouble: Trouble) -> Mapping[str, Any]:
+    return {
+        "final": True,
+        "result": "error",
+        "step": step,
+        "message": trouble.message,
+        "hint": trouble.hint,
+    }
+
+
+def _send(out: BinaryIO, message: Mapping[str, Any]) -> None:
+    # A controller that went away is no reason to stop half way.
+    rest = json.dumps(message).encode() + b"\n"
+    with contextlib.suppress(OSError, ValueError):
+        while rest:  # python -u: a raw write, which a signal can cut short
+            rest = rest[out.write(rest) or 0 :]
+        out.flush()
+
+
+def _who() -> str:
+    """Say who is at work here, for whoever finds the lock taken."""
+    login = os.environ.get("SUDO_USER") or files.user()
+    address = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    return f"{login} from {address}" if address else login
+
+
+def _drop_root(name: str) -> None:
+    """Become Zulip's user if we are root: with its groups, and no way back. Raises Trouble."""
+    if os.geteuid() == 0:
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            raise Trouble(f"there is no user {name} here", "zulip_user says its name") from None
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    if 0 in os.getresuid():
+        raise Trouble(f"the agent does not work as root, and {name} is root", "see zulip_user")
+
+
+def _leave_alone() -> None:
+    """Let no lost connection and no Ctrl-C end a transaction half way.
+
+    Handlers that do nothing, not SIG_IGN: a program that we start would inherit that, and a
+    Zulip that ignores SIGTERM could not be stopped any more.
+    """
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: None)

@@ -1,0 +1,204 @@
+"""The facts of a server, for a plan: nothing is changed, and no token leaves in clear."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Dict, List, Mapping, Optional
+
+from scimconf.agent import (
+    clients,
+    files,
+    fingerprint,
+    gate,
+    journal,
+    lock,
+    masking,
+    prepare,
+    request,
+    secrets_file,
+    settings_file,
+    zulip,
+)
+from scimconf.agent.entry import Entry
+from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.request import Paths
+from scimconf.agent.settings_file import Settings
+from scimconf.agent.trouble import Refusal, Trouble
+
+SECRET_PREFIX = "scim_bearer_token"  # noqa: S105
+
+Facts = Dict[str, Any]
+
+
+def observe(plain: Mapping[str, Any]) -> Facts:
+    """Answer a request to observe (docs/agent.md). Raises Trouble only for a wrong request."""
+    where = request.paths(plain)
+    realms: Mapping[str, Any] = plain["realms"]
+    facts = _nothing()
+    secrets = _look_at_secrets(where, facts)
+    settings = None
+    try:
+        settings = _look_at_settings(where, facts)
+        facts["blocked"] = files.obstacle(where.settings)
+    except Trouble as trouble:
+        facts["blocked"] = _sentence(trouble)
+    facts["blocked"] = _look_at_zulip(where, facts) or facts["blocked"]
+    if settings:
+        _look_at_block(settings, secrets, realms, facts)
+    if not facts["blocked"]:
+        tokens = prepare.tokens(settings, secrets) if settings else {}
+        if plain["ask"]:
+            facts["running"] = _running(WebServer(plain["probe"]), realms, tokens)
+        facts["clients"] = _registered(where, realms, settings, facts)
+    facts["interrupted"] = _interrupted(where)
+    return facts
+
+
+def _nothing() -> Facts:
+    return {
+        "final": True,
+        "result": "observed",
+        "version": "",
+        "has_client_command": False,
+        "external_host": None,
+        "realm_hosts": {},
+        "settings_sha256": "",
+        "secrets_sha256": None,
+        "unknown_secrets": "",
+        "block": None,
+        "get_secret": False,
+        "realms": {},
+        "secret_names": [],
+        "clients": None,
+        "running": {},
+        "blocked": "",
+        "interrupted": "",
+    }
+
+
+def _look_at_secrets(where: Paths, facts: Facts) -> Dict[str, str]:
+    try:
+        data = files.read(where.secrets)
+    except files.Missing:
+        return {}
+    except Trouble as trouble:
+        facts["unknown_secrets"] = _sentence(trouble)
+        return {}
+    facts["secrets_sha256"] = hashlib.sha256(data).hexdigest()
+    try:
+        found = secrets_file.read(data)
+    except Refusal as refusal:
+        facts["unknown_secrets"] = refusal.at(where.secrets)
+        return {}
+    facts["secret_names"] = sorted(name for name in found if name.startswith(SECRET_PREFIX))
+    return found
+
+
+def _look_at_settings(where: Paths, facts: Facts) -> Settings:
+    data = files.read(where.settings)
+    facts["settings_sha256"] = hashlib.sha256(data).hexdigest()
+    try:
+        settings = settings_file.read(data)
+    except Refusal as refusal:
+        raise Trouble(refusal.at(where.settings)) from None
+    facts["external_host"] = settings.external_host
+    facts["realm_hosts"] = dict(settings.realm_hosts)
+    facts["get_secret"] = settings.imports_get_secret
+    return settings
+
+
+def _look_at_zulip(where: Paths, facts: Facts) -> str:
+    """Fill in what it is; gives why it has to be left alone, "" if not."""
+    try:
+        facts["version"] = zulip.version(where.deployment)
+    except Trouble as trouble:
+        return _sentence(trouble)
+    facts["has_client_command"] = zulip.has_client_command(where.deployment)
+    return zulip.unsupported(facts["version"])
+
+
+def _look_at_block(
+    settings: Settings, secrets: Dict[str, str], realms: Mapping[str, Any], facts: Facts
+) -> None:
+    masks = {}
+    for realm, entry in settings.entries.items():
+        asked = (realms.get(realm) or {}).get("fingerprint")
+        token = entry.token or secrets.get(entry.secret_name or "")
+        known = _token(realm, token, asked) if token else None
+        if known:
+            masks[realm] = masking.token_mask(realm, known["length"], known["short"])
+        facts["realms"][realm] = _realm(entry, known)
+    facts["block"] = masking.block(settings, masks)
+
+
+def _token(realm: str, token: str, asked: Optional[str]) -> Facts:
+    return {
+        "length": len(token),
+        "short": fingerprint.short(token, asked, realm),
+        "matches": None if asked is None else fingerprint.matches(token, asked),
+    }
+
+
+def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
+    return {
+        "values": {key: masking.value(key, found) for key, found in entry.values.items()},
+        "token": token,
+        "secret_name": entry.secret_name,
+        "line": entry.line,
+        "column": entry.column,
+        "unreadable": entry.unreadable,
+    }
+
+
+def _running(
+    server: WebServer, realms: Mapping[str, Any], tokens: Mapping[str, str]
+) -> Dict[str, Optional[int]]:
+    found: Dict[str, Optional[int]] = {}
+    for realm, asked in realms.items():
+        # Nobody there once is nobody there for all of them: no waiting for each.
+        silent = None in found.values()
+        token = tokens.get(realm) or gate.wrong_token()
+        found[realm] = None if silent else server.status(asked["host"], USERS, token)
+    return found
+
+
+def _registered(
+    where: Paths, realms: Mapping[str, Any], settings: Optional[Settings], facts: Facts
+) -> Optional[List[List[str]]]:
+    """List the registered clients, unless there are none to register or a 200 proves them."""
+
+    def proved(realm: str, client: str) -> bool:
+        entry = settings.entries.get(realm) if settings else None
+        named = entry.values.get("scim_client_name") if entry else None
+        return named == client and facts["running"].get(realm) == 200
+
+    if not facts["has_client_command"]:
+        return None
+    if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
+        return None
+    try:
+        return sorted([realm, name] for realm, name in clients.listed(where.deployment))
+    except Trouble as trouble:
+        facts["blocked"] = f"the registered SCIM clients cannot be listed: {_sentence(trouble)}"
+        return None
+
+
+def _interrupted(where: Paths) -> str:
+    folder = files.state_folder(where.deployment)
+    at_work = lock.holder(folder)
+    if at_work:
+        return f"another run is at work: {at_work}"
+    try:
+        dead = journal.interrupted(folder)
+    except Trouble as trouble:
+        return _sentence(trouble)
+    if dead is None:
+        return ""
+    return (
+        f"a run of {dead.undo.began} by {dead.undo.who} was interrupted at {dead.reached!r}; "
+        "the next apply puts back what it left, before anything else"
+    )
+
+
+def _sentence(trouble: Trouble) -> str:
+    return f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message

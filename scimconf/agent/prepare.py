@@ -1,0 +1,156 @@
+"""The second look, under the lock: is everything as planned, and what exactly is to be written?"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Dict, Optional, Tuple
+
+from scimconf.agent import clients, files, secrets_file, settings_file, zulip
+from scimconf.agent.clients import Client
+from scimconf.agent.gate import Before, Question
+from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.request import Request
+from scimconf.agent.settings_file import Settings
+from scimconf.agent.steps import Change
+from scimconf.agent.trouble import Refusal, Trouble
+from scimconf.agent.undo import FileChange, Undo
+
+
+class Stale(Trouble):
+    """The files are not what was planned for."""
+
+
+def prepare(request: Request, who: str) -> Change:
+    """Give all that the transaction will do. Nothing is changed here.
+
+    Raises Stale, or Trouble where it cannot be done.
+    """
+    where = request.paths
+    settings = files.read(where.settings)
+    secrets = _secrets(request)
+    _compare(where.settings, settings, request.settings_sha256)
+    _compare(where.secrets, secrets, request.secrets_sha256)
+    change = _files(request, settings, secrets)
+    for each in change:
+        obstacle = files.obstacle(each.path) if each.changes else ""
+        if obstacle:
+            raise Trouble(obstacle)
+    for each in change:
+        if each.changes:
+            files.sweep(each.path)
+    server = WebServer(request.probe)
+    tokens = _tokens(settings, secrets)
+    host = next((host for host, _ in (request.gate or {}).values()), None)
+    alive = host is not None and server.alive(host)
+    added, removed = _clients(request)
+    return Change(
+        undo=Undo(
+            began=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+            who=who,
+            deployment=where.deployment,
+            settings=change[0],
+            new_secrets=change[1],
+            old_secrets=change[2],
+            clients_added=added,
+            clients_removed=removed,
+            restart=request.restart,
+            restart_seconds=request.restart_seconds,
+            probe=request.probe,
+            host=host,
+            alive=alive,
+            before=_before(request, server, tokens) if alive else (),
+            gate_seconds=request.gate_seconds,
+        ),
+        wanted=request.wanted,
+        questions=_questions(request, tokens),
+    )
+
+
+def _secrets(request: Request) -> Optional[bytes]:
+    """Give the bytes of zulip-secrets.conf; None where it is missing, or not for us to read."""
+    try:
+        return files.read(request.paths.secrets)
+    except Trouble:
+        if request.new_secrets or request.old_secrets:
+            raise
+        return None
+
+
+def _compare(path: str, data: Optional[bytes], expected: Optional[str]) -> None:
+    found = None if data is None else hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise Stale(f"{path} was changed since the plan was made", "plan again")
+
+
+def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple[FileChange, ...]:
+    where = request.paths
+    try:
+        after = settings_file.edit(settings, request.entries)
+    except Refusal as refusal:
+        raise Trouble(refusal.at(where.settings)) from None
+    changed = FileChange(where.settings, settings, after)
+    if secrets is None:
+        return changed, FileChange(where.secrets), FileChange(where.secrets)
+    try:
+        with_new = (
+            secrets_file.edit(secrets, request.new_secrets) if request.new_secrets else secrets
+        )
+        without_old = with_new
+        if request.old_secrets:
+            without_old = secrets_file.edit(with_new, {}, request.old_secrets)
+    except Refusal as refusal:
+        raise Trouble(refusal.at(where.secrets)) from None
+    return (
+        changed,
+        FileChange(where.secrets, secrets, with_new),
+        FileChange(where.secrets, with_new, without_old),
+    )
+
+
+def _clients(request: Request) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
+    """Give those to register that are not, and those to take away that are there."""
+    if not (request.clients_added or request.clients_removed):
+        return (), ()
+    deployment = request.paths.deployment
+    if not zulip.has_client_command(deployment):
+        raise Trouble("this Zulip has no SCIM clients to register: they went with 6.0")
+    present = clients.listed(deployment)
+    added = tuple(client for client in request.clients_added if client not in present)
+    return added, tuple(client for client in request.clients_removed if client in present)
+
+
+def _tokens(data: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
+    """Give the tokens in force before, by realm, as far as they can be read."""
+    try:
+        known = secrets_file.read(secrets) if secrets is not None else {}
+    except Refusal:
+        known = {}
+    return tokens(settings_file.read(data), known)
+
+
+def tokens(settings: Settings, secrets: Dict[str, str]) -> Dict[str, str]:
+    """Give every realm's token, wherever it stands."""
+    found = {}
+    for realm, entry in settings.entries.items():
+        token = entry.token or secrets.get(entry.secret_name or "")
+        if token:
+            found[realm] = token
+    return found
+
+
+def _before(request: Request, server: WebServer, tokens: Dict[str, str]) -> Tuple[Before, ...]:
+    return tuple(
+        Before(realm, host, tokens[realm], server.status(host, USERS, tokens[realm]))
+        for realm, (host, _) in (request.gate or {}).items()
+        if realm in tokens
+    )
+
+
+def _questions(request: Request, tokens: Dict[str, str]) -> Optional[Tuple[Question, ...]]:
+    if request.gate is None:
+        return None
+    return tuple(
+        Question(realm, host, token or tokens.get(realm), wanted=token is not None)
+        for realm, (host, token) in request.gate.items()
+    )

@@ -1,0 +1,122 @@
+"""Asking the web server of this very machine, as an identity provider would ask it.
+
+It goes to an address, with a realm's host name as Host header and in TLS (SNI), so that neither
+DNS nor a load balancer is in the way. No redirect is followed, no proxy used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+from typing import Iterator, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+from scimconf.agent.trouble import Trouble
+
+ALIVE = "/api/v1/server_settings"
+USERS = "/scim/v2/Users?count=1"
+SECONDS = 15.0
+"""For one request, from connect to the last byte."""
+
+_USUAL = ("https://127.0.0.1:443", "http://127.0.0.1:80")
+_LIMIT = 64 * 1024
+
+
+class _Place(NamedTuple):
+    address: str
+    port: int
+    tls: bool
+    loopback: bool
+
+
+class WebServer:
+    """Where the local web server is; `base` None: https on 127.0.0.1:443, then http on 80."""
+
+    def __init__(self, base: Optional[str]) -> None:
+        """Raises Trouble where a token would travel readably through a network."""
+        self._places = tuple(_place(each) for each in ((base,) if base else _USUAL))
+
+    def status(self, host: str, path: str, token: Optional[str] = None) -> Optional[int]:
+        """Give the HTTP status of a GET; None: no answer."""
+        for place in self._places:
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                return _get(place, host, path, token)
+        return None
+
+    def alive(self, host: str) -> bool:
+        """Say whether Zulip answers at all: anything but an error of the server."""
+        status = self.status(host, ALIVE)
+        return status is not None and status < 500
+
+
+def _place(base: str) -> _Place:
+    try:
+        url = urlsplit(base)
+        address, tls = url.hostname or "", url.scheme == "https"
+        port = url.port or (443 if tls else 80)
+    except ValueError:
+        raise Trouble("scim_probe is not a URL") from None
+    if url.scheme not in ("https", "http") or not address:
+        raise Trouble("scim_probe is not a URL with http or https")
+    loopback = address == "localhost"
+    with contextlib.suppress(ValueError):
+        loopback = loopback or ipaddress.ip_address(address).is_loopback
+    if not tls and not loopback:
+        raise Trouble(f"scim_probe: no token is sent to {address} over plain http", "use https")
+    return _Place(address, port, tls, loopback)
+
+
+def _get(place: _Place, host: str, path: str, token: Optional[str]) -> int:
+    with _connected(place, host) as connected:
+        connection = http.client.HTTPConnection(place.address, place.port)
+        connection.sock = connected
+        connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", host)
+        connection.putheader("User-Agent", "scimconf")
+        connection.putheader("Connection", "close")
+        if token is not None:
+            connection.putheader("Authorization", f"Bearer {token}")
+        connection.endheaders()
+        response = connection.getresponse()
+        response.read(_LIMIT)
+        return response.status
+
+
+@contextlib.contextmanager
+def _connected(place: _Place, host: str) -> Iterator[socket.socket]:
+    plain = socket.create_connection((place.address, place.port), SECONDS)
+    # A time limit of a socket is one for each read: a server that drips would hold us for ever.
+    with socket.socket(fileno=os.dup(plain.fileno())) as second:
+        watchdog = threading.Timer(SECONDS, _shut, [second])
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            with plain if not place.tls else _tls(place, plain, host) as connected:
+                yield connected
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+
+
+def _shut(connected: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
+
+
+def _tls(place: _Place, plain: socket.socket, host: str) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    if place.loopback:
+        # Our own machine: nobody is between, and its certificate may be a snake-oil one that a
+        # proxy in front of it hides. What the public sees is for `verify` to judge.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(plain, server_hostname=urlsplit(f"//{host}").hostname)
+    except BaseException:
+        plain.close()
+        raise

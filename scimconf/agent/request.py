@@ -1,0 +1,121 @@
+"""A request to apply, checked for its shape: what is behind `Request` can be used as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from scimconf.agent.clients import Client
+from scimconf.agent.trouble import Trouble
+
+GATE_SECONDS = 60.0
+"""How long a restarted Zulip may take to let the tokens in, where the request does not say."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where Zulip lives."""
+
+    settings: str
+    secrets: str
+    deployment: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What docs/agent.md calls "apply"."""
+
+    paths: Paths
+    probe: Optional[str]
+    settings_sha256: str
+    secrets_sha256: Optional[str]
+    entries: Mapping[str, Optional[str]] = field(repr=False)
+    wanted: Mapping[str, Optional[Mapping[str, Any]]] = field(repr=False)
+    new_secrets: Mapping[str, str] = field(repr=False)
+    old_secrets: Tuple[str, ...]
+    clients_added: Tuple[Client, ...]
+    clients_removed: Tuple[Client, ...]
+    restart: Optional[Tuple[str, ...]]
+    restart_seconds: float
+    gate: Optional[Mapping[str, Tuple[str, Optional[str]]]] = field(repr=False)
+    """By realm: host and token."""
+    gate_seconds: float
+
+    @property
+    def tokens(self) -> Tuple[str, ...]:
+        """Give all that must never be shown."""
+        wanted = [str(each["bearer_token"]) for each in self.wanted.values() if each]
+        gate = [token for _, token in (self.gate or {}).values() if token]
+        return (*self.new_secrets.values(), *wanted, *gate)
+
+
+def paths(plain: Mapping[str, Any]) -> Paths:
+    """Read the `paths` of any request. Raises Trouble."""
+    try:
+        names = ("settings", "secrets", "deployment", "user")
+        return Paths(**{name: _text(plain["paths"][name]) for name in names})
+    except (LookupError, TypeError, ValueError):
+        raise _nonsense() from None
+
+
+def parse(plain: Mapping[str, Any]) -> Request:
+    """Read a request to apply. Raises Trouble where it has not the shape of docs/agent.md."""
+    try:
+        return _parse(plain)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise _nonsense() from None
+
+
+def _parse(plain: Mapping[str, Any]) -> Request:
+    gate, restart = plain["gate"], plain["restart"]
+    return Request(
+        paths=paths(plain),
+        probe=_maybe(plain["probe"]),
+        settings_sha256=_text(plain["expect"]["settings_sha256"]),
+        secrets_sha256=_maybe(plain["expect"]["secrets_sha256"]),
+        entries={_text(realm): _maybe(entry) for realm, entry in plain["entries"].items()},
+        wanted={_text(realm): _wanted(each) for realm, each in plain["wanted"].items()},
+        new_secrets={_text(k): _text(v) for k, v in plain["secrets"]["set"].items()},
+        old_secrets=tuple(_text(name) for name in plain["secrets"]["remove"]),
+        clients_added=_clients(plain["clients"]["add"]),
+        clients_removed=_clients(plain["clients"]["remove"]),
+        restart=None if restart is None else tuple(_text(word) for word in restart) or None,
+        restart_seconds=float(plain["restart_timeout"]),
+        gate=None if gate is None else {_text(realm): _asked(each) for realm, each in gate.items()},
+        gate_seconds=float(plain.get("gate_timeout", GATE_SECONDS)),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _maybe(value: object) -> Optional[str]:
+    return None if value is None else _text(value)
+
+
+def _wanted(value: object) -> Optional[Dict[str, Any]]:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise TypeError
+    _text(value["bearer_token"])
+    return value
+
+
+def _clients(value: Any) -> Tuple[Client, ...]:
+    return tuple((_text(realm), _text(name)) for realm, name in value)
+
+
+def _asked(value: Any) -> Tuple[str, Optional[str]]:
+    return _text(value["host"]), _maybe(value["token"])
+
+
+def _nonsense() -> Trouble:
+    return Trouble(
+        "the request has not the shape that this agent expects",
+        "this is a mistake in scimconf: please report it",
+    )

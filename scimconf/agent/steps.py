@@ -1,0 +1,173 @@
+"""The steps of a transaction as data: for each what it does, what undoes it, and when it is needed.
+
+docs/agent.md gives their order. `undo` works whether `do` was finished, half done or not begun:
+it is also how the next run finishes the way back of one that died.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Callable, Mapping, NamedTuple, Optional, Tuple
+
+from scimconf.agent import candidate, child, clients, files, gate
+from scimconf.agent.gate import Question
+from scimconf.agent.probe import WebServer
+from scimconf.agent.trouble import Trouble
+from scimconf.agent.undo import Undo
+
+
+@dataclass(frozen=True)
+class Change:
+    """All that a transaction will do, fixed before its first step."""
+
+    undo: Undo
+    wanted: Mapping[str, Optional[object]] = field(repr=False)
+    """By realm what Zulip has to see afterwards; None: nothing."""
+    questions: Optional[Tuple[Question, ...]] = field(repr=False)
+    """What the gate asks; None: nothing is verified."""
+
+
+class Step(NamedTuple):
+    """One step. `do` gives a detail for people; both raise Trouble."""
+
+    name: str
+    needed: Callable[[Undo], bool]
+    do: Callable[[Change], str]
+    undo: Optional[Callable[[Undo], None]] = None
+    back: str = "put back"
+    """The name of the step on the way back that `undo` is a part of."""
+
+
+def _back_up(change: Change) -> str:
+    undo = change.undo
+    folder = files.backup_folder(undo.deployment)
+    if undo.settings.changes:
+        files.back_up(folder, undo.settings.path, undo.settings.before)
+    for each in (undo.new_secrets, undo.old_secrets):
+        if each.changes:
+            files.back_up(folder, each.path, each.before)
+            break
+    return folder
+
+
+def _write_new_secrets(change: Change) -> str:
+    change.undo.new_secrets.write()
+    return ""
+
+
+def _check_candidate(change: Change) -> str:
+    settings = change.undo.settings
+    candidate.check(
+        change.undo.deployment, settings.path, settings.before, settings.after, change.wanted
+    )
+    return ""
+
+
+def _write_settings(change: Change) -> str:
+    change.undo.settings.write()
+    return ""
+
+
+def _remove_old_secrets(change: Change) -> str:
+    change.undo.old_secrets.write()
+    return ""
+
+
+def _register_clients(change: Change) -> str:
+    undo = change.undo
+    clients.remove(undo.deployment, undo.clients_removed)
+    added = clients.add(undo.deployment, undo.clients_added)
+    return ", ".join(f"{name} for {realm or '(root)'}" for realm, name in added)
+
+
+def _unregister_clients(undo: Undo) -> None:
+    if undo.clients_added:
+        clients.remove(undo.deployment, undo.clients_added)
+    if undo.clients_removed:
+        clients.add(undo.deployment, undo.clients_removed)
+
+
+def _restart(undo: Undo) -> str:
+    argv = undo.restart or ()
+    ended = child.run(argv, undo.deployment, undo.restart_seconds)
+    name = os.path.basename(argv[0])
+    if ended.code is None:
+        raise Trouble(f"{name} did not end within {undo.restart_seconds:g} seconds")
+    if ended.code != 0:
+        raise Trouble(f"{name} ended with {ended.code}: {ended.last_words}")
+    return ""
+
+
+def _restart_again(undo: Undo) -> None:
+    _restart(undo)
+
+
+def _pass_gate(change: Change) -> str:
+    undo = change.undo
+    try:
+        gate.pass_new(WebServer(undo.probe), change.questions or (), undo.gate_seconds)
+    except Trouble as trouble:
+        if undo.alive:
+            raise
+        # A site that was down before is no reason to go back: nothing says that we did it.
+        return f"not verified: {trouble.message}, and the site did not answer before either"
+    return ""
+
+
+def _pass_gate_again(undo: Undo) -> None:
+    if undo.host is not None and undo.alive:
+        gate.pass_old(WebServer(undo.probe), undo.before, undo.host, undo.gate_seconds)
+
+
+BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)
+WRITE_SETTINGS = Step(
+    "write settings",
+    lambda undo: undo.settings.changes,
+    _write_settings,
+    lambda undo: undo.settings.put_back(),
+)
+RESTART = Step(
+    "restart",
+    lambda undo: undo.restart is not None,
+    lambda change: _restart(change.undo),
+    _restart_again,
+    back="restart",
+)
+GATE = Step(
+    "gate",
+    lambda undo: undo.host is not None,
+    _pass_gate,
+    _pass_gate_again,
+    back="gate",
+)
+
+STEPS = (
+    BACK_UP,
+    Step(
+        "write secrets",
+        lambda undo: undo.new_secrets.changes,
+        _write_new_secrets,
+        lambda undo: undo.new_secrets.put_back(),
+    ),
+    Step("check candidate", lambda undo: undo.changes_files, _check_candidate),
+    WRITE_SETTINGS,
+    Step(
+        "remove secrets",
+        lambda undo: undo.old_secrets.changes,
+        _remove_old_secrets,
+        lambda undo: undo.old_secrets.put_back(),
+    ),
+    Step(
+        "register client",
+        lambda undo: undo.changes_clients,
+        _register_clients,
+        _unregister_clients,
+    ),
+    RESTART,
+    GATE,
+)
+"""Between the journal, which comes first, and the commit, which closes it."""
+
+WAY_BACK = ("put back", "restart", "gate")
+"""The order of the steps on the way back."""

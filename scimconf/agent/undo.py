@@ -1,0 +1,134 @@
+"""What a transaction replaces, and how that is put back: all that its journal holds."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from scimconf.agent import files
+from scimconf.agent.clients import Client
+from scimconf.agent.gate import Before
+from scimconf.agent.trouble import Trouble
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file's bytes before and after one step."""
+
+    path: str
+    before: bytes = field(default=b"", repr=False)
+    after: bytes = field(default=b"", repr=False)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the step writes anything at all."""
+        return self.before != self.after
+
+    def write(self) -> None:
+        """Put the new bytes in place. Raises Trouble, also if somebody else was faster."""
+        if files.read(self.path) != self.before:
+            raise Trouble(f"{self.path} was changed by somebody else meanwhile")
+        files.replace(self.path, self.after)
+
+    def put_back(self) -> None:
+        """Put the old bytes back, whether the new ones are there yet or not. Raises Trouble."""
+        now = files.read(self.path)
+        if now == self.before:
+            return
+        if not self._is_ours(now):
+            raise Trouble(f"{self.path} was changed by somebody else meanwhile, and is left alone")
+        files.replace(self.path, self.before)
+
+    def _is_ours(self, now: bytes) -> bool:
+        """Say whether the new bytes, or the beginning of them over the old ones, are all there is.
+
+        The latter is what a crash leaves where a bind mount had to be written in place.
+        """
+        pairs = enumerate(zip(now, self.after))
+        done = next((index for index, (one, other) in pairs if one != other), len(now))
+        return now in (self.after, self.after[:done] + self.before[done:])
+
+
+@dataclass(frozen=True)
+class Undo:
+    """One transaction, from its way back's point of view. `new_secrets` is written before
+    settings.py, `old_secrets` go after it.
+    """
+
+    began: str
+    who: str
+    deployment: str
+    settings: FileChange
+    new_secrets: FileChange
+    old_secrets: FileChange
+    clients_added: Tuple[Client, ...]
+    """Those that are not registered yet: no others are taken away again."""
+    clients_removed: Tuple[Client, ...]
+    restart: Optional[Tuple[str, ...]]
+    restart_seconds: float
+    probe: Optional[str]
+    host: Optional[str]
+    """A realm's host name to ask for whether the site is alive; None: it is not asked."""
+    alive: bool
+    """Whether it was, before."""
+    before: Tuple[Before, ...] = field(repr=False)
+    gate_seconds: float
+
+    @property
+    def changes_files(self) -> bool:
+        """Whether either file gets other bytes."""
+        changes = (self.settings, self.new_secrets, self.old_secrets)
+        return any(each.changes for each in changes)
+
+    def is_back(self) -> bool:
+        """Say whether both files are as they were. Never raises."""
+        settings, secrets = self.settings, self.new_secrets
+        try:
+            return (not settings.changes or files.read(settings.path) == settings.before) and (
+                not (secrets.changes or self.old_secrets.changes)
+                or files.read(secrets.path) == secrets.before
+            )
+        except Trouble:
+            return False
+
+    @property
+    def changes_clients(self) -> bool:
+        """Whether a client is registered or taken away."""
+        return bool(self.clients_added or self.clients_removed)
+
+
+def to_json(undo: Undo) -> Dict[str, Any]:
+    """Give it as the journal keeps it."""
+    plain = dataclasses.asdict(undo)
+    for name in _FILES:
+        for moment in ("before", "after"):
+            plain[name][moment] = base64.b64encode(plain[name][moment]).decode()
+    return plain
+
+
+def from_json(plain: Mapping[str, Any]) -> Undo:
+    """Read what `to_json` wrote."""
+    files_changed = {
+        name: FileChange(
+            plain[name]["path"],
+            base64.b64decode(plain[name]["before"]),
+            base64.b64decode(plain[name]["after"]),
+        )
+        for name in _FILES
+    }
+    restart = plain["restart"]
+    return Undo(
+        **{
+            **plain,
+            **files_changed,
+            "clients_added": tuple((realm, name) for realm, name in plain["clients_added"]),
+            "clients_removed": tuple((realm, name) for realm, name in plain["clients_removed"]),
+            "restart": None if restart is None else tuple(restart),
+            "before": tuple(Before(*each) for each in plain["before"]),
+        }
+    )
+
+
+_FILES = ("settings", "new_secrets", "old_secrets")
