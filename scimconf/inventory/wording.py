@@ -55,11 +55,12 @@ def _found(value: object, loc: tuple[int | str, ...]) -> tuple[tuple[Hashable, .
         if isinstance(value, dict) and step in value:
             # pydantic says 0 for the key False; the place is known by the key itself.
             way.append(next(key for key in value if key == step))
+            value = value[step]
         elif isinstance(value, list) and isinstance(step, int):
             way.append(step)
+            value = value[step]
         else:
             break
-        value = value[step]
     return tuple(way), value
 
 

@@ -96,7 +96,7 @@ def split(text: str, separator: str | None = None, limit: int = -1) -> list[str]
 
 def to_json(value: object) -> str:
     """Give the value as JSON."""
-    return json.dumps(value)
+    return json.dumps(value, default=str)
 
 
 def quote(text: object) -> str:

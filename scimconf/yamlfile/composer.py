@@ -94,7 +94,8 @@ class Composer:
         if event.anchor:
             self.anchors[event.anchor] = None
         if type(event) is ScalarEvent:
-            self.end = event.end_mark.index
+            if event.end_mark.index > at:
+                self.end = event.end_mark.index
             value = self.scalar(event, unsafe)
         else:
             value = self.collection(event, events, depth, unsafe=unsafe)
@@ -191,7 +192,10 @@ class Composer:
             if not isinstance(key, Hashable):
                 self.bad_key(at)
             value_event = next(events)
+            # A value that is left out "stands" at the next token, which may be pages below.
             value_at = value_event.start_mark.index
+            if type(value_event) is ScalarEvent and value_event.end_mark.index == value_at:
+                value_at = self.end
             value = self.node(value_event, events, depth, unsafe=unsafe)
             if merges:
                 self.merge(value, merged, value_at)
