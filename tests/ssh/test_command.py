@@ -35,7 +35,7 @@ def words(marker: str | None = None, **changes: object) -> tuple[str, ...]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_login_shell_reads_the_line_back_as_it_was_meant(shell: str) -> None:
     line = command.line(
-        ("python3", "-c", SHOW, *words("[bb22]", python="/opt/my python/bin/python3"))
+        (sys.executable, "-c", SHOW, *words("[bb22]", python="/opt/my python/bin/python3"))
     )
     done = subprocess.run([shell, "-c", line], stdout=subprocess.PIPE, check=True)
     assert tuple(json.loads(done.stdout)) == words("[bb22]", python="/opt/my python/bin/python3")
@@ -49,7 +49,7 @@ WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="'\\!
 @settings(max_examples=20, deadline=None)
 @given(given=st.lists(WORD, min_size=1, max_size=20))
 def test_quoted_words_stay_as_they_are(shell: str, given: list[str]) -> None:
-    line = command.line(("/usr/bin/env", "python3", "-c", SHOW, *given))
+    line = command.line((sys.executable, "-c", SHOW, *given))
     done = subprocess.run([shell, "-c", line], stdout=subprocess.PIPE, check=True)
     assert json.loads(done.stdout) == given
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import subprocess
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,10 +19,17 @@ from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
 from scimconf.ssh import Credentials, Options, open_agent
-from tests.ssh.server import PASSWORD, PATHS, Server, make_key, wait_for
+from tests.ssh.server import ACCOUNTS, PASSWORD, PATHS, Server, make_key, wait_for
 
 pytestmark = pytest.mark.usefixtures("home")
 NOTHING = Credentials()
+OBSERVE = {
+    "do": "observe",
+    "paths": asdict(PATHS),
+    "probe": None,
+    "ask": False,
+    "realms": {},
+}
 RIGHT = Credentials(become_password=Secret(PASSWORD))
 
 
@@ -41,6 +52,21 @@ def failing(
 def test_the_one_who_runs_the_tests_gets_an_answer(server: Server) -> None:
     connection = server.connection()
     assert ask(connection, server.options)["user"] == connection.user
+
+
+@pytest.mark.usefixtures("real_agent")
+@pytest.mark.parametrize(("user", "become"), [("root", False), ("root", True), ("zulip", False)])
+def test_the_agent_is_never_root(accounts: Server, user: str, become: bool, nonce: str) -> None:
+    connection = accounts.connection(user, become=become)
+    with open_agent(connection, PATHS, NOTHING, accounts.options) as agent:
+        *_, final = agent.ask(OBSERVE)
+        assert (final["result"], final["final"]) == ("observed", True)
+        assert "/home/zulip/deployments/current" in str(final["blocked"])
+        zulip = list(ACCOUNTS).index("zulip") + 2001
+        (agent_pid,) = [pid for pid, argv in processes(nonce).items() if argv[1] == "-I"]
+        status = Path("/proc", str(agent_pid), "status").read_text()
+        ids = re.findall(r"^[UG]id:\t(.*)$", status, re.MULTILINE)
+        assert ids == [f"{zulip}\t{zulip}\t{zulip}\t{zulip}"] * 2
 
 
 def test_without_become_as_zulip(accounts: Server) -> None:
@@ -158,7 +184,7 @@ def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, tmp_path
     wait_for(lambda: done.exists() and done.read_text() == "finished")
 
 
-def test_nothing_of_ours_is_left(server: Server) -> None:
+def test_nothing_of_ours_is_left(server: Server, nonce: str) -> None:
     ask(server.connection(), server.options)  # what is imported or cached once
     descriptors = len(os.listdir("/proc/self/fd"))
     threads = threading.active_count()
@@ -167,13 +193,26 @@ def test_nothing_of_ours_is_left(server: Server) -> None:
         failing(server.connection(port=server.port, private_key="/nowhere"), server.options)
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == descriptors
-    wait_for(lambda: not agents())
+    wait_for(lambda: not processes(nonce))
 
 
-def agents() -> list[str]:
-    """The agents that run on this machine, whoever started them for this test server."""
-    done = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True, check=True)
-    return [line for line in done.stdout.splitlines() if "scimconf.agent" in line]
+@pytest.fixture
+def nonce(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A word in the command line of every agent that this test starts, and of no other."""
+    word = secrets.token_hex(16)
+    monkeypatch.setattr("secrets.token_hex", lambda _: word)
+    return word
+
+
+def processes(nonce: str) -> dict[int, list[str]]:
+    """What runs with that word in its command line, behind the test server or wherever."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            argv = (folder / "cmdline").read_text().split("\0")
+            if nonce in " ".join(argv):
+                found[int(folder.name)] = argv
+    return found
 
 
 def test_twenty_at_once(server: Server) -> None:
