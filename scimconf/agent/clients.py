@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Iterable, List, Set, Tuple
+from typing import List, Sequence, Tuple
 
 from scimconf.agent import child, zulip
 from scimconf.agent.trouble import Trouble
@@ -41,33 +41,27 @@ def listed(deployment: str) -> List[Client]:
     return [(realm, name) for realm, name in _shell(deployment, _LIST, [])]
 
 
-def add(deployment: str, wanted: Iterable[Client]) -> List[Client]:
-    """Register what is not registered yet; gives what it added. Raises Trouble.
+def add(deployment: str, wanted: Sequence[Client]) -> None:
+    """Register clients; one that is registered already is no error. Raises Trouble.
 
     The realm's id is looked up first: `-r` takes digits for an id, so an organisation whose
     subdomain is a number could be taken for another one.
     """
-    missing = sorted(set(wanted) - set(listed(deployment)))
-    if not missing:
-        return []
-    ids = dict(_shell(deployment, _REALM_IDS, [realm for realm, _ in missing]))
-    for realm, name in missing:
+    ids = dict(_shell(deployment, _REALM_IDS, [realm for realm, _ in wanted]))
+    for realm, name in wanted:
         if realm not in ids:
             raise Trouble(f"this Zulip has no organisation {realm or '(root)'}", "create it first")
-        _manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
-    lost: Set[Client] = set(missing) - set(listed(deployment))
-    if lost:
-        names = ", ".join(f"{name} for {realm or '(root)'}" for realm, name in sorted(lost))
-        raise Trouble(f"add_scim_client did not register {names}")
-    return missing
+        try:
+            _manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
+        except Trouble:
+            # A duplicate key ends in an error too: only the list tells whether it is one.
+            if (realm, name) not in listed(deployment):
+                raise
 
 
-def remove(deployment: str, unwanted: Iterable[Client]) -> List[Client]:
-    """Take registrations away; gives those that were there. Raises Trouble."""
-    present = sorted(set(unwanted) & set(listed(deployment)))
-    if present:
-        _shell(deployment, _REMOVE, [list(client) for client in present])
-    return present
+def remove(deployment: str, unwanted: Sequence[Client]) -> None:
+    """Take registrations away; one that is not there is no error. Raises Trouble."""
+    _shell(deployment, _REMOVE, [list(client) for client in unwanted])
 
 
 def _shell(deployment: str, code: str, argument: object) -> List[Tuple[str, str]]:
@@ -88,7 +82,6 @@ def _manage(deployment: str, words: List[str], stdin: str = "") -> child.Ended:
     ended = child.run(argv, deployment, SECONDS, stdin)
     if ended.code is None:
         raise Trouble(f"manage.py {words[0]} did not end within {SECONDS} seconds")
-    # Somebody else may have registered the client since we looked; the list tells.
-    if ended.code != 0 and "already exists" not in ended.err:
+    if ended.code != 0:
         raise Trouble(f"manage.py {words[0]} ended with {ended.code}: {ended.last_words}")
     return ended

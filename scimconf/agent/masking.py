@@ -41,7 +41,7 @@ def value(key: str, found: object) -> object:
 
 
 def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
-    """Give the text of the block, masked; None where there is none.
+    """Give the text of the block, masked, with a line end; None where there is none.
 
     `masks` holds, by realm, the `token_mask` of each token in clear.
     """
@@ -57,7 +57,7 @@ def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
     for token in tokens(settings).values():
         # A token that stands twice, as a client's name for one; not a word that stands everywhere.
         result = result.replace(token, MASK) if len(token) >= 8 else result
-    return result
+    return result + "\n"
 
 
 def _values(settings: Settings, masks: Mapping[str, str]) -> Iterator[Piece]:

@@ -66,7 +66,7 @@ def _nothing() -> Facts:
         "secrets_sha256": None,
         "unknown_secrets": "",
         "block": None,
-        "get_secret": False,
+        "has_get_secret": False,
         "realms": {},
         "secret_names": [],
         "clients": None,
@@ -103,7 +103,7 @@ def _look_at_settings(where: Paths, facts: Facts) -> Settings:
         raise Trouble(refusal.at(where.settings)) from None
     facts["external_host"] = settings.external_host
     facts["realm_hosts"] = dict(settings.realm_hosts)
-    facts["get_secret"] = settings.imports_get_secret
+    facts["has_get_secret"] = settings.imports_get_secret
     return settings
 
 

@@ -166,11 +166,10 @@ def _refuse(src: Source, node: Optional[ast.AST], message: str) -> NoReturn:
 # --- edit -------------------------------------------------------------------------------------
 
 
-def edit(data: bytes, entries: Mapping[str, Optional[str]], imported: bool = False) -> bytes:
+def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
     """Give the file with the entries set, added after the last one, or (None) removed.
 
-    An entry is `"realm": value` as docs/agent.md has it. `imported` says that get_secret is known
-    to be Zulip's own though `data` (a block alone) does not show it. Raises Refusal.
+    An entry is `"realm": value` as docs/agent.md has it. Raises Refusal.
     """
     before = after = read(data)
     present = {realm: text for realm, text in entries.items() if text is not None}
@@ -181,7 +180,7 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]], imported: bool = Fal
             after = read(_without(after, realm))
     if after is before or after.source.data == data:
         return data
-    if not imported and any("get_secret" in text for text in present.values()):
+    if any("get_secret" in text for text in present.values()):
         after = read(_with_import(after))
     else:
         after = read(_without_import(after))

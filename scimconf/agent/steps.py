@@ -76,9 +76,11 @@ def _remove_old_secrets(change: Change) -> str:
 
 def _register_clients(change: Change) -> str:
     undo = change.undo
-    clients.remove(undo.deployment, undo.clients_removed)
-    added = clients.add(undo.deployment, undo.clients_added)
-    return ", ".join(f"{name} for {realm or '(root)'}" for realm, name in added)
+    if undo.clients_removed:
+        clients.remove(undo.deployment, undo.clients_removed)
+    if undo.clients_added:
+        clients.add(undo.deployment, undo.clients_added)
+    return ", ".join(f"{name} for {realm or '(root)'}" for realm, name in undo.clients_added)
 
 
 def _unregister_clients(undo: Undo) -> None:
