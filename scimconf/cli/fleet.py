@@ -142,7 +142,10 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
         if connection.ask_become_pass
         else None
     )
-    options = ssh.Options(host_key="accept-new" if connection.accept_new_host_keys else "strict")
+    options = ssh.Options(
+        host_key="accept-new" if connection.accept_new_host_keys else "strict",
+        known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
+    )
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
         if isinstance(value, VaultValue):

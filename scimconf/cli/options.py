@@ -48,6 +48,7 @@ class ConnectionOptions:
     become_user: str | None
     ask_become_pass: bool
     private_key: Path | None
+    known_hosts: Path | None
     accept_new_host_keys: bool
 
 
@@ -128,6 +129,12 @@ _CONNECTION = (
     ),
     _option(
         "--private-key", variable="PRIVATE_KEY", type=_FILE, help="Log in with this private key."
+    ),
+    _option(
+        "--known-hosts",
+        variable="KNOWN_HOSTS",
+        type=_FILE,
+        help="The servers' host keys.  [default: as ssh has it, ~/.ssh/known_hosts]",
     ),
     _option(
         "--accept-new-host-keys",

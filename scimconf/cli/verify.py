@@ -47,10 +47,12 @@ def command(
         )
         # What a plan would change is not the question here, only what the public side answers.
         standing = [
-            replace(each.outcome, status=Status.OK, plan=None, warnings=())
-            if each.outcome.status is Status.PENDING
-            else each.outcome
+            replace(each.outcome, status=_standing(each.outcome.status), plan=None, warnings=())
             for each in surveyed
         ]
         outcomes = confirm(surveyed, standing, tokens, connection.forks, watcher)
     return results("verify", outcomes, output)
+
+
+def _standing(status: Status) -> Status:
+    return Status.OK if status is Status.PENDING else status

@@ -36,7 +36,7 @@ _ATTENTION = (
 _WORDS = {
     ("plan", Status.OK): "nothing to do",
     ("apply", Status.OK): "nothing to do",
-    ("verify", Status.OK): "the identity provider can get in",
+    ("verify", Status.OK): "verified",
 }
 
 

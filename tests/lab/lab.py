@@ -122,6 +122,8 @@ class Lab:
         path = [str(DNS), str(PROJECT), os.environ.get("PYTHONPATH", "")]
         inherited["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         inherited["HOME"] = str(self._home)
+        # ssh looks for ~ in the user database, not in HOME.
+        inherited["SCIMCONF_KNOWN_HOSTS"] = str(self.known_hosts)
         return inherited
 
 

@@ -1,5 +1,6 @@
 """What nginx is to Zulip: TLS on the public port, Django behind it, 502 where that is down."""
 
+import contextlib
 import select
 import socket
 import ssl
@@ -47,20 +48,38 @@ class Front:
             client.sendall(DOWN)
             return
         with backend:
-            _exchange(client, backend)
+            if not _exchange(client, backend):
+                client.sendall(DOWN)
 
 
 def _exchange(client, backend):
-    """Pass bytes both ways until one side ends. One thread: OpenSSL wants it so."""
+    """Pass bytes both ways until one side ends; gives whether there was an answer.
+
+    In one thread: an OpenSSL connection is not to be read and written by two at once.
+    """
+    answered = False
     while True:
-        ready = (
-            [client] if client.pending() else select.select([client, backend], [], [], PATIENCE)[0]
-        )
+        ready = [client]
+        if not client.pending():
+            ready, _, _ = select.select([client, backend], [], [], PATIENCE)
+        if client in ready:
+            data = client.recv(65536)
+            if not data:
+                return True
+            with contextlib.suppress(ConnectionError):  # it died: its end of file comes next
+                backend.sendall(data)
+        if backend in ready:
+            data = _received(backend)
+            if not data:
+                return answered
+            client.sendall(data)
+            answered = True
         if not ready:
-            return
-        for source, sink in ((client, backend), (backend, client)):
-            if source in ready:
-                data = source.recv(65536)
-                if not data:
-                    return
-                sink.sendall(data)
+            return answered
+
+
+def _received(backend):
+    try:
+        return backend.recv(65536)
+    except ConnectionResetError:  # killed while it had our request
+        return b""
