@@ -69,7 +69,9 @@ def _rendered(
             entries[realm.string_id] = secrets[name] = None
             continue
         place = places[realm.string_id]
-        entry, unknown = block.entry(realm, block.SecretName(name) if in_secrets else place, version)
+        entry, unknown = block.entry(
+            realm, block.SecretName(name) if in_secrets else place, version
+        )
         entries[realm.string_id] = entry
         secrets[name] = _text(place) if in_secrets else None
         warnings += unknown

@@ -181,9 +181,10 @@ def confirm(
     forks: int,
     watcher: Watcher,
     *,
+    standing: Status,
     answers: int = 1,
 ) -> list[Outcome]:
-    """Ask the public side of every server that stands well, as its identity provider would.
+    """Ask the public side of every server that is `standing`, as its identity provider would.
 
     `answers`: how many good ones in a row are wanted; several after a restart. A public URL that
     is not reached is a warning; one that answers wrongly makes the server a failed one, but is
@@ -193,8 +194,7 @@ def confirm(
     def ask(each: tuple[Surveyed, Outcome]) -> Outcome:
         looked, outcome = each
         server = looked.desired.server
-        stands = outcome.status in (Status.OK, Status.CHANGED)
-        if not stands or not server.verify or looked.observed is None:
+        if outcome.status is not standing or not server.verify or looked.observed is None:
             return outcome
         watcher.step(server.name, "verify", True)
         try:

@@ -162,7 +162,9 @@ class TestConfirm:
         tokens: Any = TOKENS,
     ) -> Outcome:
         monkeypatch.setattr(rollout, "verify", lambda *_: (check,))
-        (outcome,) = confirm(looked, [Outcome("a", status)], tokens, 1, _Watcher())
+        (outcome,) = confirm(
+            looked, [Outcome("a", status)], tokens, 1, _Watcher(), standing=Status.CHANGED
+        )
         return outcome
 
     def test_good_answers_leave_it_as_it_is(self, monkeypatch: Any, looked: Any) -> None:

@@ -12,6 +12,7 @@ from scimconf.cli import options
 from scimconf.cli import plan as plan_verb
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
 from scimconf.errors import UsageError
+from scimconf.model import Status
 
 if TYPE_CHECKING:
     from scimconf.rollout import Surveyed
@@ -86,7 +87,13 @@ def command(
         with progress(output, steps=True) as watcher:
             outcomes = carry_out(surveyed, tokens, connection.forks, watcher)
             outcomes = confirm(
-                surveyed, outcomes, tokens, connection.forks, watcher, answers=_GOOD_ANSWERS
+                surveyed,
+                outcomes,
+                tokens,
+                connection.forks,
+                watcher,
+                standing=Status.CHANGED,
+                answers=_GOOD_ANSWERS,
             )
     finally:
         for each in surveyed:

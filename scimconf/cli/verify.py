@@ -50,7 +50,9 @@ def command(
             replace(each.outcome, status=_standing(each.outcome.status), plan=None, warnings=())
             for each in surveyed
         ]
-        outcomes = confirm(surveyed, standing, tokens, connection.forks, watcher)
+        outcomes = confirm(
+            surveyed, standing, tokens, connection.forks, watcher, standing=Status.OK
+        )
     return results("verify", outcomes, output)
 
 

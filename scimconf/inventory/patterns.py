@@ -77,25 +77,19 @@ def _one(pattern: str, groups: Groups, hosts: Mapping[str, None]) -> dict[str, N
     expression, subscript = pattern, None
     if not pattern.startswith("~") and (match := _SUBSCRIPT.fullmatch(pattern)):
         expression, subscript = match[1], match
-    named = list(_enumerate(expression, groups, hosts))
+    matches = _matcher(expression)
+    in_groups = [name for name in groups if matches.match(name)]
+    named = {host: None for name in in_groups for host in groups[name]}
+    if not in_groups or expression.startswith("~") or set(expression) & set(".?*["):
+        named |= {host: None for host in hosts if matches.match(host)}
     if subscript:
-        named = _subscripted(named, subscript)
-    if not named and pattern not in ("all", "*", "ungrouped"):
+        named = dict.fromkeys(_subscripted(list(named), subscript))
+    # A group that is empty was named all right; a place in it that is not there was not.
+    if not named and (subscript or not in_groups):
         raise UsageError(
             f"no host or group matches {pattern!r}", nearest(expression, [*groups, *hosts])
         )
-    return dict.fromkeys(named)
-
-
-def _enumerate(expression: str, groups: Groups, hosts: Mapping[str, None]) -> dict[str, None]:
-    matches = _matcher(expression)
-    found: dict[str, None] = {}
-    in_groups = [name for name in groups if matches.match(name)]
-    for name in in_groups:
-        found |= dict.fromkeys(groups[name])
-    if not in_groups or expression.startswith("~") or set(expression) & set(".?*["):
-        found |= {name: None for name in hosts if matches.match(name)}
-    return found
+    return named
 
 
 def _matcher(expression: str) -> re.Pattern[str]:

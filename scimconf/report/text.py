@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +36,7 @@ _ATTENTION = (
 )
 _WORDS = {
     ("plan", Status.OK): "nothing to do",
+    ("plan", Status.PENDING): "to change",
     ("apply", Status.OK): "nothing to do",
     ("verify", Status.OK): "verified",
 }
@@ -78,8 +80,7 @@ def _lines(verb: str, outcome: Outcome, *, diff: bool) -> Iterator[Text]:
     for step in outcome.steps:
         if not step.ok:
             yield from _indented("failed: ", f"{step.name} {step.detail}".rstrip(), "red")
-    for check in outcome.checks:
-        yield from _check(check)
+    yield from _checks(outcome.checks)
     for warning in outcome.warnings:
         yield from _indented("! ", warning, "yellow")
 
@@ -94,15 +95,23 @@ def _diff_line(line: str) -> Text:
     return Text(f"    {harmless(line)}", style=style)
 
 
-def _check(check: Check) -> Iterator[Text]:
-    mark, style = {
-        "ok": ("ok: ", "blue"),
-        "warning": ("! ", "yellow"),
-        "failed": ("failed: ", "red"),
-    }[check.result]
+def _checks(checks: Sequence[Check]) -> Iterator[Text]:
+    """Give a line for what is well with a realm, and one for each thing that is not."""
+    for realm, all_of_it in groupby(checks, key=lambda check: check.realm):
+        own = list(all_of_it)
+        good = [f"{check.message} (HTTP {check.status})" for check in own if check.result == "ok"]
+        label = f"realm {realm or '(root)'}"
+        if good:
+            yield from _indented("ok: ", f"{label}: {'; '.join(good)}", "blue")
+        for check in own:
+            if check.result != "ok":
+                yield from _trouble(label, check)
+
+
+def _trouble(label: str, check: Check) -> Iterator[Text]:
+    mark, style = ("! ", "yellow") if check.result == "warning" else ("failed: ", "red")
     status = f" (HTTP {check.status})" if check.status is not None else ""
-    label = check.realm or "(root)"
-    yield from _indented(mark, f"realm {label}: {check.name}: {check.message}{status}", style)
+    yield from _indented(mark, f"{label}: {check.name}: {check.message}{status}", style)
     if check.hint:
         yield from _indented("-> ", check.hint)
 

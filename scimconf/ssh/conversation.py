@@ -48,7 +48,7 @@ class Conversation:
                 self._incoming += opening.rest
                 return
             if move is Move.SEND_PASSWORD and password is not None:
-                self._outgoing = password.reveal().encode() + b"\n"
+                self._outgoing = _password_line(password)
             if turn.ended:
                 status = self._process.exit_status()
                 raise opening.ended(status) if status is not None else _broken()
@@ -125,6 +125,17 @@ class Conversation:
     def close(self) -> None:
         """Let go of the agent. What it is doing for a request it finishes by itself."""
         self._process.close(at_work=self._at_work)
+
+
+def _password_line(password: Secret) -> bytes:
+    text = password.reveal()
+    if "\n" in text:
+        raise HostError(
+            "become",
+            "the become password has more than one line, and sudo reads one",
+            "does the file or the variable that it comes from hold something else too?",
+        )
+    return text.encode() + b"\n"
 
 
 def _message(line: bytes) -> Mapping[str, object]:

@@ -45,7 +45,7 @@ def _load(path: str, _changed: int, passphrase: Secret | None) -> paramiko.PKey:
     except (TypeError, paramiko.PasswordRequiredException) as error:
         if passphrase is None:
             raise UnusableKeyError("it has a passphrase, and none was given") from error
-        raise UnusableKeyError("it has no passphrase, but one was given") from error
+        return _load(path, _changed, None)  # the passphrase is another key's
     except Exception as error:  # each kind of key has its own way to fail
         if passphrase is not None and "PRIVATE KEY" in _beginning(path):
             raise UnusableKeyError("the passphrase does not open it") from error
