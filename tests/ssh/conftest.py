@@ -7,7 +7,6 @@ import pytest
 
 from scimconf import ssh
 from scimconf.ssh import program
-from tests.lab import openssh
 from tests.ssh.server import RunningServer, Server
 
 STUB = Path(__file__).with_name("stub_agent.py")
@@ -15,8 +14,6 @@ STUB = Path(__file__).with_name("stub_agent.py")
 
 @pytest.fixture(scope="session")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    if openssh.find() is None:
-        pytest.skip("needs OpenSSH's sshd")
     running = RunningServer(tmp_path_factory.mktemp("sshd"))
     yield running
     running.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
 from scimconf.ssh import Credentials, Options, open_agent
-from tests.ssh.server import ACCOUNTS, PASSWORD, PATHS, Server, make_key, wait_for
+from tests.ssh.server import ACCOUNTS, PASSWORD, PATHS, Server, make_key, special_server, wait_for
 
 pytestmark = pytest.mark.usefixtures("home")
 NOTHING = Credentials()
@@ -356,6 +357,42 @@ class TestLogin:
         assert isinstance(error, Unreachable)
         assert "zulip at [127.0.0.1]" in error.message
         assert "tried: password" in error.message
+
+    def test_the_default_key(self, server: Server, home: Path) -> None:
+        (home / ".ssh").mkdir()
+        make_key(home / ".ssh" / "id_ecdsa", "ecdsa", "locked away")
+        (home / ".ssh" / "id_ed25519").write_bytes(server.key.read_bytes())
+        assert ask(server.connection(private_key=None), server.options)["final"] is True
+        (home / ".ssh" / "id_ed25519").unlink()
+        error = failing(server.connection(private_key=None), server.options)
+        assert f"not used: {home}/.ssh/id_ecdsa: it has a passphrase" in error.message
+
+    def test_a_passphrase_that_is_not_needed(self, server: Server) -> None:
+        credentials = Credentials(passphrase=Secret("for another key"))
+        assert ask(server.connection(), server.options, credentials)["final"] is True
+
+    def test_a_server_that_wants_key_and_password(self, accounts: Server, tmp_path: Path) -> None:
+        with special_server(tmp_path, "AuthenticationMethods publickey,password") as server:
+            connection = server.connection("zulip")
+            error = failing(connection, server.options)
+            assert "is half in: the server asks for password too" in error.message
+            both = Credentials(password=Secret(PASSWORD))
+            assert ask(connection, server.options, both)["user"] == "zulip"
+
+
+def test_a_link_that_breaks(server: Server) -> None:
+    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+        answers = agent.ask({"do": "mark", "file": "/dev/null"})
+        assert next(answers)["step"] == "begun"
+        agent._process._transport.sock.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(Unreachable, match="the connection broke while the agent was at work"):
+            next(answers)
+
+
+def test_a_sudo_password_of_two_lines_is_not_sent(accounts: Server) -> None:
+    two = Credentials(become_password=Secret(f"{PASSWORD}\nmore"))
+    error = failing(accounts.connection("asked", become=True), accounts.options, two)
+    assert "has more than one line" in error.message
 
 
 def fingerprint(public_key: Path) -> str:

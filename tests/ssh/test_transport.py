@@ -16,8 +16,7 @@ from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh.link import run
 from scimconf.ssh.route import find_route
 from scimconf.ssh.transport import Socket
-from tests.lab import openssh
-from tests.ssh.server import PATHS, RunningServer, Server, make_key, wait_for
+from tests.ssh.server import PATHS, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -144,18 +143,6 @@ def test_more_keys_than_the_server_wants_to_see(tmp_path: Path) -> None:
         with pytest.raises(Unreachable, match="closed the connection while") as caught:
             run("true", route, Credentials(), server.options)
     assert "MaxAuthTries" in caught.value.hint
-
-
-@contextmanager
-def special_server(folder: Path, line: str) -> Iterator[Server]:
-    """An sshd with one line more in its configuration."""
-    if openssh.find() is None:
-        pytest.skip("needs OpenSSH's sshd")
-    running = RunningServer(folder, [line])
-    try:
-        yield running.server
-    finally:
-        running.close()
 
 
 def test_a_socket_takes_no_more_than_it_is_allowed_to() -> None:
