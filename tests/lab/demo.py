@@ -8,8 +8,6 @@ is not as it should be ends the demo with exit 1.
 from __future__ import annotations
 
 import json
-import os
-import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.lab import Lab, Server
+from tests.lab.operator import VAULT, Operator
 
 FLEET: Mapping[str, Mapping[str, Any]] = {
     "chat56.test": {"version": "5.6", "realms": ["acme"]},
@@ -44,62 +43,32 @@ def check(holds: bool, what: str) -> None:
 
 
 class Demo:
-    """The fleet, and the folder of the operator who looks after it."""
+    """The fleet, and the operator who looks after it."""
 
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.folder = lab.folder / "operator"
-        self.folder.mkdir()
         with ThreadPoolExecutor() as pool:
             start = lambda item: lab.server(item[0], **item[1])  # noqa: E731
             self.servers = dict(zip(FLEET, pool.map(start, FLEET.items()), strict=True))
-        hosts = {
-            name: {**server.inventory_vars(), **INVENTORY[name]}
-            for name, server in self.servers.items()
-        }
-        tree = {"all": {"vars": {"scim_idp": "okta"}, "hosts": hosts}}
-        # JSON is YAML; what an operator writes by hand looks like inventory.example.yaml.
-        (self.folder / "inventory.yaml").write_text(json.dumps(tree, indent=2))
-        password = self.folder / ".vault-password"
-        password.touch(0o600)
-        password.write_text(f"{uuid.uuid4()}\n")
+        self.operator = Operator(lab, lab.folder / "operator")
+        self.operator.write_inventory(INVENTORY)
 
     def scimconf(
-        self, *arguments: str, env: Mapping[str, str] | None = None, show: bool = True
+        self, *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run scimconf as the operator, and show it as a terminal would."""
-        if show:
-            print(f"\n  $ scimconf {shlex.join(arguments)}")
-        done = subprocess.run(
-            [sys.executable, "-m", "scimconf", *arguments],
-            cwd=self.folder,
-            env=env or self.lab.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        if show:
-            for line in (done.stderr + done.stdout).splitlines():
-                print(f"  {line}")
+        """Run scimconf, and show it as a terminal would."""
+        print(f"\n  $ scimconf {shlex.join(arguments)}")
+        done = self.operator.run(*arguments, env=env)
+        for line in (done.stderr + done.stdout).splitlines():
+            print(f"  {line}".rstrip())
         return done
 
     def tokens(self) -> dict[tuple[str, str], str]:
-        """Give the tokens as an administrator of a provider gets them: off the hand-off sheets."""
-        found = {}
-        for name, variables in INVENTORY.items():
-            for realm in variables["scim_realms"]:
-                sheet = self.scimconf(
-                    *("handoff", name, "--realm", realm, "--show-tokens"),
-                    *("--vault-password-file", ".vault-password"),
-                    show=False,
-                ).stdout
-                tokens = re.findall(r"\b[A-Za-z0-9]{43}\b", sheet)
-                if len(set(tokens)) != 1:
-                    raise Failed(f"the hand-off sheet of {name} {realm!r} holds no token:\n{sheet}")
-                found[name, realm] = tokens[0]
-        return found
+        """Give every token, by server and realm."""
+        return {
+            (name, realm): self.operator.token(name, realm)
+            for name, variables in INVENTORY.items()
+            for realm in variables["scim_realms"]
+        }
 
 
 def nothing_yet(demo: Demo) -> None:
@@ -111,16 +80,14 @@ def nothing_yet(demo: Demo) -> None:
 
 def apply_all(demo: Demo) -> None:
     """From nothing to working."""
-    done = demo.scimconf(
-        *("apply", "--yes", "--create-tokens", "--vault-password-file", ".vault-password")
-    )
+    done = demo.scimconf(*("apply", "--yes", "--create-tokens", *VAULT))
     check(done.returncode == 0, "apply exits 0: every server changed and proved its gate")
     check(done.stdout.count("  changed") >= 3, "all three servers changed")
 
 
 def verify_all(demo: Demo) -> None:
     """The public side, as the identity provider asks."""
-    done = demo.scimconf("verify", "--vault-password-file", ".vault-password")
+    done = demo.scimconf("verify", *VAULT)
     check(done.returncode == 0, "verify exits 0: the identity provider can get in")
 
 
@@ -228,12 +195,7 @@ def drift(demo: Demo) -> None:
     check(edited != text, "the edit is in settings.py")
     server.settings.write_text(edited)
     server.restart()
-    bare = {
-        name: value
-        for name, value in demo.lab.environment().items()
-        if name in ("PYTHONPATH", "HOME", "PATH", "SCIMCONF_KNOWN_HOSTS")
-    }
-    done = demo.scimconf("plan", "--diff", env=bare)
+    done = demo.scimconf("plan", "--diff", env=demo.operator.bare_environment())
     check(done.returncode == 2, "plan needs no secret, and exits 2")
     named = [line for line in done.stdout.splitlines() if line.startswith(server.name)]
     check("to change" in named[0], "it names the server")
@@ -243,7 +205,7 @@ def drift(demo: Demo) -> None:
 def repair(demo: Demo) -> None:
     """Back to right."""
     before = {name: s.settings.stat().st_mtime_ns for name, s in demo.servers.items()}
-    done = demo.scimconf("apply", "--yes", "--vault-password-file", ".vault-password")
+    done = demo.scimconf("apply", "--yes", *VAULT)
     check(done.returncode == 0, "apply exits 0")
     after = {name: s.settings.stat().st_mtime_ns for name, s in demo.servers.items()}
     moved = [name for name in after if after[name] != before[name]]
@@ -255,7 +217,7 @@ def repair(demo: Demo) -> None:
 def clean(demo: Demo) -> None:
     """No token where none belongs."""
     tokens = set(demo.tokens().values())
-    places = [demo.folder, *(server.logs for server in demo.servers.values())]
+    places = [demo.operator.folder, *(server.logs for server in demo.servers.values())]
     files = [path for place in places for path in place.rglob("*") if path.is_file()]
     seen = [str(f) for f in files if any(t in f.read_text(errors="replace") for t in tokens)]
     check(seen == [], f"none of {len(tokens)} tokens in clear in {len(files)} files of ours")
@@ -268,7 +230,6 @@ ACTS = (nothing_yet, apply_all, verify_all, provision, converged, drift, repair,
 
 def main() -> int:
     """Play every act; give the exit code."""
-    os.environ.pop("SCIMCONF_INVENTORY", None)
     with Lab() as lab:
         if lab.openssh is None:
             print("No OpenSSH sshd here: the demo runs over ansible_connection: local.")

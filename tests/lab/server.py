@@ -189,7 +189,7 @@ class Server:
         return subprocess.run([*enter, *argv], **options)
 
     def _identity(self, user: str) -> tuple[tuple[int, int], str]:
-        if self.layout.isolated:
+        if self.layout.isolated and user in ACCOUNTS:
             account = ACCOUNTS[user]
             return (account.number, account.number), account.home
         if user == self.user:

@@ -1,0 +1,75 @@
+"""Somebody who runs scimconf on the lab: a folder, an inventory, a vault password; no terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.lab.lab import Lab
+
+VAULT = ("--vault-password-file", ".vault-password")
+
+
+class Operator:
+    """`run` is a `scimconf` of its own process, in the operator's folder."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab = lab
+        self.folder = folder
+        self.inventory = folder / "inventory.yaml"
+        self.tokens = folder / "tokens.yaml"
+        folder.mkdir(exist_ok=True)
+        password = folder / ".vault-password"
+        password.touch(0o600)
+        password.write_text(f"{uuid.uuid4()}\n")
+
+    def write_inventory(self, hosts: Mapping[str, Mapping[str, Any]], **variables: Any) -> None:
+        """Write the inventory: what each host says beside what the lab says of it."""
+        known = self.lab.servers
+        tree = {
+            "all": {
+                "vars": {"scim_idp": "okta", **variables},
+                "hosts": {
+                    name: {**(known[name].inventory_vars() if name in known else {}), **own}
+                    for name, own in hosts.items()
+                },
+            }
+        }
+        # JSON is YAML, and nothing in it is read in two ways.
+        self.inventory.write_text(json.dumps(tree, indent=2))
+
+    def run(
+        self, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run scimconf to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "scimconf", *arguments],
+            cwd=self.folder,
+            env=self.lab.environment() if env is None else env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def apply(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Apply as a pipeline that keeps its token file would."""
+        return self.run("apply", "--yes", "--create-tokens", *VAULT, *arguments)
+
+    def bare_environment(self) -> dict[str, str]:
+        """Give the least that a scimconf on the lab needs: no secret among it."""
+        needed = ("PYTHONPATH", "HOME", "PATH", "SCIMCONF_KNOWN_HOSTS")
+        return {k: v for k, v in self.lab.environment().items() if k in needed}
+
+    def token(self, host: str, realm: str) -> str:
+        """Give a token as the provider's administrator gets it: off the hand-off sheet."""
+        sheet = self.run("handoff", host, "--realm", realm, "--show-tokens", *VAULT)
+        (token,) = set(re.findall(r"\b[A-Za-z0-9]{43}\b", sheet.stdout))
+        return str(token)
