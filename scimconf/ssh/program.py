@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import zlib
 from functools import cache
-from importlib import import_module, resources
+from importlib import resources
 
-_AGENT = "scimconf.agent"
+from scimconf import agent
+
+_FOLDER = resources.files(agent)
 
 
 @cache
@@ -16,7 +18,7 @@ def bootstrap() -> str:
 
     csh takes no newline inside quotes, so newlines travel as `|` and Python puts them back.
     """
-    source = resources.files(_AGENT).joinpath("bootstrap.py").read_text(encoding="utf-8")
+    source = _FOLDER.joinpath("bootstrap.py").read_text(encoding="utf-8")
     lines = [line for line in source.splitlines() if line and not line.startswith("#")]
     return 'exec("""' + "|".join(lines) + '""".replace("|",chr(10)))'
 
@@ -24,10 +26,12 @@ def bootstrap() -> str:
 @cache
 def payload() -> bytes:
     """Give the program as docs/agent.md says: a line with the length, then compressed JSON."""
-    modules: tuple[str, ...] = import_module(_AGENT).MODULES
-    folder = resources.files(_AGENT)
-    pairs = [(name, folder.joinpath(f"{name}.py").read_text(encoding="utf-8")) for name in modules]
-    return framed(pairs)
+    return framed(
+        [
+            (name, _FOLDER.joinpath(f"{name}.py").read_text(encoding="utf-8"))
+            for name in agent.MODULES
+        ]
+    )
 
 
 def framed(pairs: list[tuple[str, str]]) -> bytes:
