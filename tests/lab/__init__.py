@@ -4,7 +4,22 @@ with Lab() as lab:
     server = lab.server("chat.test", version="9.0", realms=["", "acme"])
 """
 
-from tests.lab.lab import Lab
-from tests.lab.server import LabError, Server
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.lab.lab import Lab
+    from tests.lab.server import LabError, Server
 
 __all__ = ["Lab", "LabError", "Server"]
+
+_HOMES = {"Lab": "tests.lab.lab", "LabError": "tests.lab.server", "Server": "tests.lab.server"}
+
+
+def __getattr__(name: str) -> object:
+    """Import at first use: `python -m tests.lab.openssh` is to find itself not yet imported."""
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(import_module(_HOMES[name]), name)

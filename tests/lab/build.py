@@ -230,13 +230,11 @@ def _isolation(
 
 
 def _sshd(layout: Layout, openssh: OpenSSH) -> dict[str, Any]:
-    def place(*names: str) -> str:
-        return layout.inside("run", *names).replace("%", "%%")
-
+    keys = layout.inside("run", "authorized_keys").replace("%", "%%")
     home = layout.inside("home")
     lines = [
         f'HostKey "{layout.inside("run", "host_key")}"',
-        f'AuthorizedKeysFile "{place("authorized_keys", "%u").replace("%%u", "%u")}"',
+        f'AuthorizedKeysFile "{keys}/%u"',
         # The temporary folder may be open to others on the way to the keys.
         "StrictModes no",
         "UsePAM no",

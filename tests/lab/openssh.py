@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "openssh"
+PLACES = ("/usr/sbin", "/usr/local/sbin")
+"""Where it is on machines that keep them out of an ordinary user's PATH."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 APT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
@@ -41,7 +43,7 @@ class OpenSSH:
 
 def find() -> OpenSSH | None:
     """Give the sshd that is there, without changing anything."""
-    where = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    where = os.pathsep.join([os.environ.get("PATH", ""), *PLACES])
     if found := shutil.which("sshd", path=where):
         return _asked(Path(found), "system", {}, ())
     sshd = CACHE / "usr/sbin/sshd"
@@ -84,8 +86,9 @@ def provide() -> OpenSSH | None:
     root = os.geteuid() == 0
     if (ready := find()) and (has_sudo() or not root):
         return ready
-    with open(Path(tempfile.gettempdir()) / f"scimconf-openssh-{os.geteuid()}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    CACHE.parent.mkdir(exist_ok=True)
+    # Another clone may be doing the same. A folder can be locked, so no lock file is left anywhere.
+    with _locked(POLICY.parent if root else CACHE.parent):
         if shutil.which("apt-get") is None:
             return find()
         if root and (find() is None or not has_sudo()):
@@ -93,6 +96,16 @@ def provide() -> OpenSSH | None:
         if find() is None:
             _unpack()
         return find()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _apt(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -132,7 +145,6 @@ def _services_denied() -> Iterator[None]:
 
 def _unpack() -> None:
     """Unpack the distribution's package, and the libraries of it that this machine lacks."""
-    CACHE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
         packages = Path(folder, "packages")
         packages.mkdir()
@@ -167,14 +179,14 @@ def _download(folder: Path, options: tuple[str, ...]) -> bool:
 
 
 def main() -> int:
-    """Provide it and say in one line what was found; 1 where there is none."""
+    """Provide it and say in one line what was found. To find none is no failure of this step."""
     found = provide()
     if found is None:
         print("sshd: none, and it could not be installed or unpacked here")
-        return 1
-    sudo = "with sudo" if has_sudo() else "no sudo"
+        return 0
+    sudo = ("", ", no sudo", ", with sudo")[has_sudo() + 1 if os.geteuid() == 0 else 0]
     version = ".".join(map(str, found.version))
-    print(f"sshd: OpenSSH {version}, {found.origin} ({found.sshd}), {sudo}")
+    print(f"sshd: OpenSSH {version}, {found.origin} ({found.sshd}){sudo}")
     return 0
 
 
