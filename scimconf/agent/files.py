@@ -29,10 +29,9 @@ class Missing(Trouble):
 def read(path: str) -> bytes:
     """Give a regular file's bytes. Raises Trouble where it is not there, not ours or too large."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Trouble(f"{path} is not a regular file")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise Trouble(f"{path} is not a regular file")
+        with open(path, "rb") as file:
             data = file.read(LIMIT + 1)
     except FileNotFoundError:
         raise Missing(f"there is no {path}", "is Zulip installed here?") from None
@@ -119,16 +118,15 @@ def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
 
 def _copy_attributes(real: str, descriptor: int) -> None:
     """Copy ACLs and labels. Only an ACL has to arrive; a label may be for root alone to set."""
-    if not hasattr(os, "listxattr"):
-        return
-    with contextlib.suppress(OSError):
-        for name in os.listxattr(real):
-            value = os.getxattr(real, name)
-            try:
-                os.setxattr(descriptor, name, value)
-            except OSError:
-                if name.startswith("system.posix_acl"):
-                    raise
+    names: List[str] = []
+    with contextlib.suppress(OSError, AttributeError):  # not on every system or file system
+        names = os.listxattr(real)
+    for name in names:
+        try:
+            os.setxattr(descriptor, name, os.getxattr(real, name))
+        except OSError:
+            if name.startswith("system.posix_acl"):
+                raise
 
 
 def _write_in_place(real: str, data: bytes, moment: int) -> None:

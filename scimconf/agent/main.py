@@ -29,8 +29,9 @@ def main(zulip_user: str) -> int:
         _send(sys.stdout.buffer, _error("start", trouble))
         return 1
     # Whatever secret a login left in the environment, no child of ours gets it.
+    kept = child.environment()
     os.environ.clear()
-    os.environ.update(child.environment())
+    os.environ.update(kept)
     _leave_alone()
     while True:
         line = sys.stdin.buffer.readline(LONGEST + 1)

@@ -42,6 +42,10 @@ class Steps:
         self._emit = emit
         self._hidden = tuple(each for each in hidden if each)
 
+    def hide(self, more: Iterable[str]) -> None:
+        """Show these no more either."""
+        self._hidden += tuple(each for each in more if each)
+
     def run(self, name: str, do: Callable[[], T]) -> T:
         """Carry out one step. Raises Trouble, its text without anything that must not be shown."""
         self._emit({"step": name, "doing": True})
@@ -106,6 +110,7 @@ def _locked(wanted: Request, folder: str, steps: Steps, who: str) -> Message:
         if dead:
             _finish_way_back(dead, steps)
         change = steps.run("look again", lambda: prepare(wanted, who))
+        steps.hide(each.token for each in change.undo.before)
     except RollBackFailed as failure:
         return _final("roll-back failed", failure.message, failure.hint, changed=True)
     except Stale as stale:

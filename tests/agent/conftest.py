@@ -1,0 +1,37 @@
+"""A small Zulip with its web server, for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scimconf.agent import gate
+from tests.agent.fake import Zulip, web_server
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries of the gate, wait no longer than a test can."""
+    monkeypatch.setattr(gate, "_PAUSE", 0.01)
+
+
+@pytest.fixture
+def zulip(tmp_path: Path) -> Iterator[Zulip]:
+    """Give Zulip 9.0 with a blank in its path."""
+    yield from _served(Zulip(tmp_path / "a server"))
+
+
+@pytest.fixture
+def old_zulip(tmp_path: Path) -> Iterator[Zulip]:
+    """Give Zulip 5.6, where SCIM clients are registered."""
+    made = Zulip(tmp_path / "old", "5.6")
+    made.behave(wants_clients=True)
+    yield from _served(made)
+
+
+def _served(made: Zulip) -> Iterator[Zulip]:
+    with web_server(made) as (base, _):
+        made.base = base
+        yield made

@@ -1,0 +1,335 @@
+"""A Zulip small enough for a unit test: the files, scripts and web server that the agent meets.
+
+What restart-server loads, the web server answers with; so only a restart shows a change. The
+behaviour of the scripts is set in `behaviour.json`. The real thing in miniature is tests/lab.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+SETTINGS = """\
+from .config import get_secret
+
+EXTERNAL_HOST = "chat.test"
+import datetime
+
+ODD = [datetime.datetime, object()]
+"""
+SECRETS = "[secrets]\nsalt = x\n"
+
+_PRELUDE = """\
+import json, os, sys
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
+sys.dont_write_bytecode = True
+root = {root!r}
+behaviour = json.load(open(root + "/behaviour.json"))
+open(root + "/argv.log", "a").write(json.dumps(sys.argv[1:]) + "\\n")
+"""
+_RESTART = """
+if behaviour.get("restart_hangs"):
+    import time
+    time.sleep(600)
+if behaviour.get("restart_exit"):
+    sys.stderr.write("restart-server: no\\n")
+    sys.exit(behaviour["restart_exit"])
+from zproject import settings
+config = getattr(settings, "SCIM_CONFIG", {{}})
+running = {{realm: each["bearer_token"] for realm, each in config.items()}}
+json.dump(running, open(root + "/running.json", "w"))
+"""
+_MANAGE = """
+if behaviour.get("manage_exit"):
+    sys.stderr.write("Traceback\\nmanage.py: no\\n")
+    sys.exit(behaviour["manage_exit"])
+from zerver.models import Realm, SCIMClient
+if sys.argv[1] == "shell":
+    exec(sys.stdin.read(), {{}})
+else:
+    _, name, _, number = sys.argv[1:]
+    realm = {{str(number): realm for realm, number in Realm.everything()}}[number]
+    known = SCIMClient.everything()
+    if [realm, name] in known:
+        sys.stderr.write("IntegrityError: Key already exists.\\n")
+        sys.exit(1)
+    if not behaviour.get("registers_nothing"):
+        SCIMClient.save([*known, [realm, name]])
+"""
+_MODELS = """\
+import json
+ROOT = {root!r}
+
+
+class Query:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def values_list(self, *names):
+        return self.rows
+
+
+class Rows(Query):
+    def __init__(self, rows, forget=None):
+        super().__init__(rows)
+        self.forget = forget
+
+    def filter(self, string_id__in=None, realm__string_id=None, name=None):
+        if string_id__in is not None:
+            return Query([row for row in self.rows if row[0] in string_id__in])
+        return Rows([row for row in self.rows if row == [realm__string_id, name]], self.forget)
+
+    def delete(self):
+        self.forget(self.rows)
+
+
+class Meta(type):
+    @property
+    def objects(cls):
+        return Rows(cls.everything(), cls.forget)
+
+
+class SCIMClient(metaclass=Meta):
+    @staticmethod
+    def everything():
+        return json.load(open(ROOT + "/clients.json"))
+
+    @staticmethod
+    def save(rows):
+        json.dump(rows, open(ROOT + "/clients.json", "w"))
+
+    @classmethod
+    def forget(cls, rows):
+        cls.save([row for row in cls.everything() if row not in rows])
+
+
+class Realm(metaclass=Meta):
+    @staticmethod
+    def everything():
+        return [["", 2], ["acme", 3], ["beta", 4], ["4", 5]]
+
+    forget = None
+"""
+_CONFIG = """\
+import configparser
+_parser = configparser.RawConfigParser()
+_parser.read({secrets!r})
+
+
+def get_secret(name):
+    return _parser.get("secrets", name, fallback=None)
+"""
+
+
+class Zulip:
+    """A deployment in a folder, with the facts of one server."""
+
+    def __init__(self, root: Path, version: str = "9.0", settings: str = SETTINGS) -> None:
+        self.root = root
+        self.settings = root / "etc/settings.py"
+        self.secrets = root / "etc/zulip-secrets.conf"
+        self.deployment = root / "home/deployments/current"
+        self.state = root / "home/.scimconf"
+        self.settings.parent.mkdir(parents=True)
+        self.settings.write_text(settings)
+        self.secrets.write_text(SECRETS)
+        self.secrets.chmod(0o640)
+        self.behave()
+        self.register([])
+        (root / "running.json").write_text("{}")
+        self._deploy(version)
+        self.base = ""
+
+    def _deploy(self, version: str) -> None:
+        old = version.startswith("5")
+        names: dict[str, Any] = {"root": str(self.root), "secrets": str(self.secrets)}
+        files = {
+            "version.py": f'import os\n\nZULIP_VERSION = "{version}"\n',
+            "zproject/__init__.py": "",
+            "zproject/config.py": _CONFIG.format(**names),
+            "zproject/configured_settings.py": "from .prod_settings import *\n",
+            "zproject/settings.py": "from .configured_settings import *\n",
+            "zerver/__init__.py": "",
+            "zerver/models.py": _MODELS.format(**names),
+            "scripts/restart-server": f"#!{sys.executable}\n{_PRELUDE}{_RESTART}".format(**names),
+            "manage.py": f"{_PRELUDE}{_MANAGE}".format(**names),
+        }
+        if old:
+            files["zerver/management/commands/add_scim_client.py"] = ""
+        for name, text in files.items():
+            path = self.deployment / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        (self.deployment / "scripts/restart-server").chmod(0o755)
+        (self.deployment / "zproject/prod_settings.py").symlink_to(self.settings)
+        python = self.deployment / ("zulip-py3-venv" if old else ".venv") / "bin/python3"
+        python.parent.mkdir(parents=True)
+        python.symlink_to(os.path.realpath(sys.executable))
+
+    # --- what tests set and see ---------------------------------------------------------------
+
+    def behave(self, **how: Any) -> None:
+        (self.root / "behaviour.json").write_text(json.dumps(how))
+
+    def register(self, clients: list[list[str]]) -> None:
+        (self.root / "clients.json").write_text(json.dumps(clients))
+
+    def clients(self) -> list[list[str]]:
+        found: list[list[str]] = json.loads((self.root / "clients.json").read_text())
+        return found
+
+    def running(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.root / "running.json").read_text())
+        return found
+
+    def run_with(self, **tokens: str) -> None:
+        (self.root / "running.json").write_text(json.dumps(tokens))
+
+    def argv(self) -> str:
+        log = self.root / "argv.log"
+        return log.read_text() if log.exists() else ""
+
+    def pair(self) -> tuple[bytes, bytes]:
+        return self.settings.read_bytes(), self.secrets.read_bytes()
+
+    def litter(self) -> list[str]:
+        """What does not belong into /etc/zulip."""
+        known = {"settings.py", "zulip-secrets.conf"}
+        return [each.name for each in self.settings.parent.iterdir() if each.name not in known]
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def paths(self) -> dict[str, str]:
+        return {
+            "settings": str(self.settings),
+            "secrets": str(self.secrets),
+            "deployment": str(self.deployment),
+            "user": "zulip",
+        }
+
+    def observe(self, ask: bool = True, **realms: str | None) -> dict[str, Any]:
+        """Ask about realms: string_id -> fingerprint."""
+        asked = {
+            realm: {"host": f"{realm}.chat.test", "client": "okta", "fingerprint": known}
+            for realm, known in realms.items()
+        }
+        paths = self.paths()
+        return {"do": "observe", "paths": paths, "probe": self.base, "ask": ask, "realms": asked}
+
+    def apply(self, *, store: str = "settings", **tokens: str | None) -> dict[str, Any]:
+        """Set realms to tokens, or (None) remove them."""
+        entries: dict[str, str | None] = {}
+        wanted: dict[str, Any] = {}
+        new: dict[str, str] = {}
+        for realm, token in tokens.items():
+            entries[realm] = wanted[realm] = None
+            if token is not None:
+                name = f"scim_bearer_token_{realm}"
+                source = f'"{token}"' if store == "settings" else f'get_secret("{name}")'
+                entries[realm] = entry(realm, source)
+                wanted[realm] = {"bearer_token": token, "scim_client_name": "okta"}
+                if store == "secrets":
+                    new[name] = token
+        settings, secrets = (hashlib.sha256(data).hexdigest() for data in self.pair())
+        gate = {
+            realm: {"host": f"{realm}.chat.test", "token": token} for realm, token in tokens.items()
+        }
+        return {
+            "do": "apply",
+            "paths": self.paths(),
+            "probe": self.base,
+            "expect": {"settings_sha256": settings, "secrets_sha256": secrets},
+            "entries": entries,
+            "wanted": wanted,
+            "secrets": {"set": new, "remove": []},
+            "clients": {"add": [], "remove": []},
+            "restart": [str(self.deployment / "scripts/restart-server")],
+            "restart_timeout": 30,
+            "gate": gate,
+            "gate_timeout": 0.2,
+        }
+
+
+def entry(realm: str, source: str) -> str:
+    return (
+        f'"{realm}": {{\n        "bearer_token": {source},\n'
+        '        "scim_client_name": "okta",\n    }'
+    )
+
+
+# --- the web server ---------------------------------------------------------------------------
+
+
+@contextmanager
+def web_server(
+    zulip: Zulip | None, context: ssl.SSLContext | None = None, script: list[int] | None = None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve on loopback; gives the base URL and what was asked. `script`: statuses, in turn."""
+    seen: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            seen.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+            status = self._scripted() if script is not None else self._status()
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def _scripted(self) -> int:
+            assert script is not None
+            return script.pop(0) if len(script) > 1 else script[0]
+
+        def _status(self) -> int:
+            assert zulip is not None
+            behaviour = json.loads((zulip.root / "behaviour.json").read_text())
+            if behaviour.get("down"):
+                return 502
+            if not self.path.startswith("/scim"):
+                return 200
+            realm = self.headers["Host"].removesuffix("chat.test").removesuffix(".")
+            given = self.headers.get("Authorization", "")
+            token = zulip.running().get(realm)
+            registered = zulip.clients() if behaviour.get("wants_clients") else [[realm, "okta"]]
+            if token is None or given != f"Bearer {token}":
+                return 200 if behaviour.get("lets_all_in") else 401
+            return 200 if [realm, "okta"] in registered else 500
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            pass  # a client that hangs up is what some tests want
+
+        def get_request(self) -> tuple[socket.socket, Any]:
+            connected, address = super().get_request()
+            if context:
+                connected.settimeout(10)
+                connected = context.wrap_socket(connected, server_side=True)
+            return connected, address
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    scheme = "https" if context else "http"
+    try:
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,25 @@
+"""The agent as a server runs it: a process of its own, behind the bootstrap."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from scimconf.ssh.program import bootstrap, payload
+
+
+def argv(user: str, python: str = sys.executable) -> list[str]:
+    return [python, "-I", "-B", "-u", "-c", bootstrap(), "NONCE", user]
+
+
+def stdin(requests: Sequence[dict[str, Any]]) -> bytes:
+    return payload() + b"".join(json.dumps(each).encode() + b"\n" for each in requests)
+
+
+def answers(stdout: bytes) -> list[dict[str, Any]]:
+    """Give the messages behind the ready line."""
+    ready, *lines = stdout.splitlines()
+    assert ready.startswith(b"NONCE ready 3.")
+    return [json.loads(line) for line in lines]

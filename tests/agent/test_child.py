@@ -1,0 +1,64 @@
+"""Starting other programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from scimconf.agent import child
+
+
+def test_output_exit_code_and_stdin(tmp_path: Path) -> None:
+    program = "import os, sys; print(sys.stdin.read(), os.getcwd()); sys.exit('no')"
+    ended = child.run([sys.executable, "-c", program], str(tmp_path), 30, "hello")
+    assert ended.code == 1
+    assert ended.out == f"hello {tmp_path}\n"
+    assert ended.last_words == "no"
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    ended = child.run([str(tmp_path / "none")], "/", 30)
+    assert ended.code == 127
+    assert "cannot be started: No such file" in ended.last_words
+
+
+def test_a_program_that_does_not_read_its_stdin(tmp_path: Path) -> None:
+    assert child.run(["/bin/sh", "-c", "exit 3"], "/", 30, "x" * 1_000_000).code == 3
+
+
+def test_silence_is_said() -> None:
+    assert child.run(["/bin/sh", "-c", ":"], "/", 30).last_words == "it wrote nothing"
+
+
+def test_at_the_time_limit_the_whole_group_ends(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"sleep 600 & echo $! > '{pid}'; sleep 600"
+    assert child.run(["/bin/sh", "-c", script], "/", 0.5).code is None
+    number = int(pid.read_text())
+    deadline = time.monotonic() + 10
+    while _runs(number):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _runs(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_daemon_that_stays_is_not_waited_for(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    ended = child.run(["/bin/sh", "-c", f"sleep 600 & echo $! > '{pid}'"], "/", 30)
+    assert ended.code == 0
+    os.kill(int(pid.read_text()), 9)
+
+
+def test_of_much_output_the_end_is_kept() -> None:
+    program = "print('x' * 1000000); print('the end')"
+    ended = child.run([sys.executable, "-c", program], "/", 30)
+    assert ended.last_words == "the end"
+    assert len(ended.out) < 100_000

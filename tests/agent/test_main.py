@@ -1,0 +1,200 @@
+"""The conversation, with the agent in a process of its own."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.agent import main
+from scimconf.agent.trouble import Trouble
+from tests.agent import program
+from tests.agent.fake import Zulip
+
+TOKEN = "hunter2hunter2hunter2hunter2"
+
+# The agent refuses to be root, and as root the test's folders are not for others to enter.
+AS_ROOT = os.geteuid() == 0
+
+
+def answer(*lines: bytes, user: str = "nobody", env: dict[str, str] | None = None) -> list[Any]:
+    done = subprocess.run(
+        program.argv(user), input=program.stdin([]) + b"".join(lines), capture_output=True,
+        check=False, timeout=60, env=env,
+    )  # fmt: skip
+    assert done.stderr == b""
+    return program.answers(done.stdout)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give a user to be: nobody for root, who drops to it, else ourselves."""
+    return "nobody" if AS_ROOT else getpass.getuser()
+
+
+def test_nonsense_is_answered_and_the_next_request_too(here: str) -> None:
+    lines = (b"nonsense\n", b"[]\n", b'{"do": "dance"}\n', b'{"do": "apply"}\n', b"{}\n")
+    found = answer(*lines, user=here)
+    assert [each["result"] for each in found] == ["error"] * 5
+    assert [each["step"] for each in found] == ["request", "request", "dance", "apply", "request"]
+    assert found[0]["message"].startswith("JSONDecodeError (agent, ")
+    assert found[2]["message"] == "this agent does not know what it is asked to do"
+    assert all(each["final"] for each in found)
+
+
+def test_an_error_of_our_own_shows_a_place_and_no_value(here: str) -> None:
+    request = {"do": "observe", "paths": {}, "realms": TOKEN}
+    found = answer(json.dumps(request).encode() + b"\n", user=here)
+    assert TOKEN not in json.dumps(found)
+    assert found[0]["step"] == "observe"
+
+
+def test_a_request_without_end_is_no_request(here: str) -> None:
+    assert answer(b'{"do": "observe"}', user=here) == []
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can drop root")
+def test_root_is_dropped() -> None:
+    found = answer(b"{}\n", user="no-such-user")
+    assert found == [
+        {
+            "final": True,
+            "result": "error",
+            "step": "start",
+            "message": "there is no user no-such-user here",
+            "hint": "zulip_user says its name",
+        }
+    ]
+    assert "is root" in answer(b"{}\n", user="root")[0]["message"]
+
+
+def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is root's afterwards: the calls and their order, without being root."""
+    calls: list[tuple[object, ...]] = []
+    now = [0]
+
+    def setresuid(*ids: int) -> None:
+        calls.append(("uid", *ids))
+        now[0] = ids[0]
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "getresuid", lambda: (now[0],) * 3)
+    monkeypatch.setattr(os, "initgroups", lambda *ids: calls.append(("groups", *ids)))
+    monkeypatch.setattr(os, "setresgid", lambda *ids: calls.append(("gid", *ids)))
+    monkeypatch.setattr(os, "setresuid", setresuid)
+    main._drop_root("nobody")
+    assert [call[0] for call in calls] == ["groups", "gid", "uid"]
+    assert calls[2][1] == calls[2][2] == calls[2][3] != 0
+    now[0] = 0
+    with pytest.raises(Trouble, match="root is root"):
+        main._drop_root("root")
+
+
+def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "ops")
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 5000 192.0.2.2 22")
+    assert main._who() == "ops from 192.0.2.1"
+    monkeypatch.delenv("SSH_CONNECTION")
+    assert main._who() == "ops"
+
+
+# --- a transaction that nobody listens to -----------------------------------------------------
+
+
+@pytest.fixture
+def agent(zulip: Zulip, tmp_path: Path) -> tuple[Zulip, list[str]]:
+    """Give a server and the argv of an agent on it that does not mind being root."""
+    script = tmp_path / "agent.py"
+    root = str(Path(__file__).parents[2])
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {root!r})\nfrom scimconf.agent import gate, main\n"
+        "gate._PAUSE = 0.01\nmain._drop_root = lambda name: None\nsys.exit(main.main('zulip'))\n"
+    )
+    return zulip, [sys.executable, "-B", "-u", str(script)]
+
+
+def _until(condition: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _idle(zulip: Zulip) -> bool:
+    journal = zulip.state / "journal.json"
+    return journal.exists() and json.loads(journal.read_text())["state"] != "open"
+
+
+def test_it_observes_and_applies(agent: tuple[Zulip, list[str]]) -> None:
+    zulip, argv = agent
+    requests = [zulip.observe(acme=None), zulip.apply(acme=TOKEN), zulip.observe(acme=None)]
+    lines = b"".join(json.dumps(each).encode() + b"\n" for each in requests)
+    done = subprocess.run(argv, input=lines, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    finals = [each for each in map(json.loads, done.stdout.splitlines()) if each.get("final")]
+    assert [each["result"] for each in finals] == ["observed", "committed", "observed"]
+    assert finals[2]["running"] == {"acme": 200}
+    assert TOKEN.encode() not in done.stdout
+
+
+@pytest.mark.parametrize("restart_exit", [0, 1])
+def test_neither_a_closed_connection_nor_signals_stop_it(
+    agent: tuple[Zulip, list[str]], restart_exit: int
+) -> None:
+    zulip, argv = agent
+    zulip.behave(restart_exit=restart_exit)
+    before = zulip.pair()
+    request = zulip.apply(acme=TOKEN)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
+        assert select.select([process.stdout], [], [], 30)[0]
+        process.stdout.readline()
+        process.stdin.close()
+        process.stdout.close()
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+            process.send_signal(number)
+        _until(lambda: _idle(zulip))
+        process.wait(30)
+    if restart_exit:
+        assert zulip.pair() == before
+    else:
+        assert zulip.running() == {"acme": TOKEN}
+
+
+def test_children_get_a_clean_environment_and_default_signals(
+    agent: tuple[Zulip, list[str]], tmp_path: Path
+) -> None:
+    zulip, argv = agent
+    seen = tmp_path / "seen"
+    script = tmp_path / "restart"
+    script.write_text(
+        f"#!/bin/sh\n(env; grep SigIgn /proc/$$/status; umask) > '{seen}'\n"
+        f"exec '{zulip.deployment}/scripts/restart-server'\n"
+    )
+    script.chmod(0o755)
+    request = {**zulip.apply(acme=TOKEN), "restart": [str(script)]}
+    env = {"PATH": "/opt/bin:/usr/bin:/bin", "API_KEY": "of somebody", "LD_LIBRARY_PATH": "/x"}
+    lines = json.dumps(request).encode() + b"\n"
+    done = subprocess.run(argv, input=lines, capture_output=True, check=False, env=env, timeout=60)
+    assert b'"committed"' in done.stdout
+    text = seen.read_text()
+    assert "API_KEY" not in text
+    assert "LD_LIBRARY_PATH" not in text
+    assert TOKEN not in text
+    assert "PATH=/opt/bin:/usr/bin:/bin:/usr/local/sbin" in text
+    assert "0077" in text
+    ignored = int(text.partition("SigIgn:")[2].split()[0], 16)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        assert not ignored & 1 << (number - 1)

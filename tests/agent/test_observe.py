@@ -1,0 +1,219 @@
+"""What the agent says of a server, against a small Zulip."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
+
+from scimconf.agent import files, journal, lock
+from scimconf.agent.observe import observe
+from scimconf.agent.transaction import apply
+from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
+
+TOKEN = "hunter2hunter2hunter2hunter2"
+KNOWN = pbkdf2_sha256.using(rounds=10).hash(TOKEN)
+OTHER = pbkdf2_sha256.using(rounds=10).hash("another")
+
+
+def look(request: dict[str, Any]) -> dict[str, Any]:
+    facts = observe(request)
+    assert TOKEN not in json.dumps(facts)
+    assert (facts["final"], facts["result"]) == (True, "observed")
+    return facts
+
+
+def configured(zulip: Zulip, *entries: str, more: str = "") -> None:
+    inside = "".join(f"    {each},\n" for each in entries)
+    zulip.settings.write_text(f"{SETTINGS}SCIM_CONFIG = {{\n{inside}}}\n{more}")
+
+
+def test_a_server_without_scim(zulip: Zulip) -> None:
+    facts = look(zulip.observe(acme=None))
+    assert facts["version"] == "9.0"
+    assert facts["has_client_command"] is False
+    assert facts["external_host"] == "chat.test"
+    assert facts["has_get_secret"] is True
+    assert facts["block"] is None
+    assert facts["realms"] == {}
+    assert facts["clients"] is None
+    assert facts["running"] == {"acme": 401}
+    assert facts["blocked"] == facts["interrupted"] == facts["unknown_secrets"] == ""
+    assert len(facts["settings_sha256"]) == len(facts["secrets_sha256"]) == 64
+
+
+def test_tokens_are_compared_here_and_sent_as_fingerprints(zulip: Zulip) -> None:
+    configured(zulip, entry("acme", f'"{TOKEN}"'), entry("beta", f'"{TOKEN}"'))
+    zulip.run_with(acme=TOKEN)
+    facts = look(zulip.observe(acme=KNOWN, beta=OTHER))
+    short = pbkdf2_sha256.from_string(KNOWN).checksum.hex()[:4]
+    acme, beta = facts["realms"]["acme"], facts["realms"]["beta"]
+    assert acme["token"] == {"length": 28, "short": short, "matches": True}
+    assert acme["values"] == {"scim_client_name": "okta"}
+    assert (acme["line"], acme["column"]) == (8, 5)
+    assert beta["token"]["matches"] is False
+    assert facts["running"] == {"acme": 200, "beta": 401}
+    assert f'"<token acme, 28 characters, fingerprint {short}...>"' in facts["block"]
+    assert look(zulip.observe())["realms"]["acme"]["token"]["matches"] is None
+
+
+def test_tokens_in_the_secrets_file(zulip: Zulip) -> None:
+    configured(zulip, entry("acme", 'get_secret("scim_bearer_token_acme")'))
+    zulip.secrets.write_text(f"{SECRETS}scim_bearer_token_acme = {TOKEN}\n")
+    facts = look(zulip.observe(acme=KNOWN))
+    assert facts["secret_names"] == ["scim_bearer_token_acme"]
+    assert facts["realms"]["acme"]["secret_name"] == "scim_bearer_token_acme"
+    assert facts["realms"]["acme"]["token"]["matches"] is True
+    zulip.secrets.write_text(SECRETS)
+    assert look(zulip.observe(acme=KNOWN))["realms"]["acme"]["token"] is None
+
+
+def test_an_unreadable_entry_is_named_without_its_text(zulip: Zulip) -> None:
+    configured(zulip, f'"acme": {{"bearer_token": str("{TOKEN}")}}')
+    acme = look(zulip.observe(acme=KNOWN))["realms"]["acme"]
+    assert acme["unreadable"] == "a value is computed, not written out"
+    assert (acme["line"], acme["column"], acme["token"]) == (8, 30, None)
+
+
+def test_a_secrets_file_that_cannot_be_used_is_unknown(zulip: Zulip) -> None:
+    zulip.secrets.write_text("[secrets]\na = 1\na = 2\n")
+    facts = look(zulip.observe(acme=None))
+    assert facts["unknown_secrets"].startswith(f"{zulip.secrets}:3:1: a name is given twice")
+    assert facts["blocked"] == ""
+    zulip.secrets.unlink()
+    facts = look(zulip.observe(acme=None))
+    assert (facts["secrets_sha256"], facts["unknown_secrets"]) == (None, "")
+    zulip.secrets.mkdir()
+    assert "not a regular file" in look(zulip.observe(acme=None))["unknown_secrets"]
+
+
+def test_a_secrets_file_that_it_may_not_read_is_unknown(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def may_not(path: str, mode: str) -> BinaryIO:
+        if path == str(zulip.secrets):
+            raise PermissionError
+        return open(path, "rb")
+
+    monkeypatch.setattr(files, "open", may_not, raising=False)  # root may read everything
+    facts = look(zulip.observe(acme=None))
+    assert "may not read" in facts["unknown_secrets"]
+    assert "NOPASSWD" in facts["unknown_secrets"]
+
+
+# --- SCIM clients -----------------------------------------------------------------------------
+
+
+def test_clients_are_listed_unless_a_200_proves_them(old_zulip: Zulip) -> None:
+    old_zulip.register([["acme", "okta"], ["", "entra"]])
+    configured(old_zulip, entry("acme", f'"{TOKEN}"'))
+    old_zulip.run_with(acme=TOKEN)
+    assert look(old_zulip.observe(acme=KNOWN))["clients"] is None
+    assert "shell" not in old_zulip.argv()
+    everything = [["", "entra"], ["acme", "okta"]]
+    assert look(old_zulip.observe(acme=KNOWN, beta=None))["clients"] == everything
+    assert look(old_zulip.observe(ask=False, acme=KNOWN))["clients"] == everything
+    old_zulip.run_with(acme="another")
+    assert look(old_zulip.observe(acme=KNOWN))["clients"] == everything
+
+
+def test_clients_that_cannot_be_listed_block(old_zulip: Zulip) -> None:
+    old_zulip.behave(manage_exit=1)
+    facts = look(old_zulip.observe(acme=None))
+    assert facts["blocked"].startswith("the registered SCIM clients cannot be listed: manage.py")
+    assert facts["clients"] is None
+
+
+# --- the web server ---------------------------------------------------------------------------
+
+
+def test_it_is_not_asked_where_nobody_wants_to_know(zulip: Zulip) -> None:
+    assert look(zulip.observe(ask=False, acme=None))["running"] == {}
+
+
+def test_a_server_that_does_not_answer_is_asked_once(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "scimconf.agent.probe.WebServer.status", lambda self, host, *_: asked.append(host)
+    )
+    assert look(zulip.observe(acme=None, beta=None))["running"] == {"acme": None, "beta": None}
+    assert asked == ["acme.chat.test"]
+
+
+def test_a_wrong_token_is_asked_with_where_there_is_none(zulip: Zulip) -> None:
+    with web_server(None, script=[404]) as (base, seen):
+        request = {**zulip.observe(acme=None), "probe": base}
+        assert look(request)["running"] == {"acme": 404}
+    assert seen[0]["host"] == "acme.chat.test"
+    assert len(seen[0]["authorization"]) > len("Bearer ") + 30
+
+
+# --- blocked ----------------------------------------------------------------------------------
+
+
+def _blocked(zulip: Zulip) -> str:
+    facts = look(zulip.observe(acme=None))
+    assert facts["running"] == {}
+    return str(facts["blocked"])
+
+
+def test_settings_that_cannot_be_edited_block_with_their_place(zulip: Zulip) -> None:
+    zulip.settings.write_text("A = 1\nSCIM_CONFIG = f()\n")
+    assert _blocked(zulip).startswith(f"{zulip.settings}:2:15: SCIM_CONFIG is computed")
+    assert look(zulip.observe())["version"] == "9.0"
+    zulip.settings.write_text("A = (\n")
+    assert f"{zulip.settings}:1:" in _blocked(zulip)
+    zulip.settings.unlink()
+    assert _blocked(zulip).startswith(f"there is no {zulip.settings}")
+
+
+def test_a_file_that_cannot_be_replaced_blocks(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert "cannot be replaced by 4711: it belongs to" in _blocked(zulip)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('ZULIP_VERSION = "4.11"\n', "Zulip 4.11 has no SCIM: it came with 5.0"),
+        ("", "the version of this Zulip cannot be made out"),
+        (None, "there is no Zulip at "),
+    ],
+)
+def test_no_zulip_or_one_without_scim(zulip: Zulip, text: str | None, why: str) -> None:
+    path = zulip.deployment / "version.py"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    assert _blocked(zulip).startswith(why)
+    assert look(zulip.observe())["external_host"] == "chat.test"
+
+
+def test_a_git_deployments_version_overrides(zulip: Zulip) -> None:
+    (zulip.deployment / "zulip-git-version").write_text("10.0-beta1-12-gabc\nmore\n")
+    assert look(zulip.observe())["version"] == "10.0-beta1-12-gabc"
+
+
+# --- interrupted ------------------------------------------------------------------------------
+
+
+def test_another_run_and_a_dead_one_are_told(zulip: Zulip, tmp_path: Path) -> None:
+    with lock.held(str(zulip.state), "somebody"):
+        found = look(zulip.observe())["interrupted"]
+    assert found.startswith("another run is at work: somebody (process ")
+    apply(zulip.apply(acme=TOKEN), lambda message: None, "a test")
+    assert look(zulip.observe())["interrupted"] == ""
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    journal.begin(str(zulip.state), last.undo, "restart")
+    assert "was interrupted at 'restart'" in look(zulip.observe())["interrupted"]
+    files.write_private(str(zulip.state / "journal.json"), b"nonsense")
+    assert "cannot be read" in look(zulip.observe())["interrupted"]

@@ -1,0 +1,223 @@
+"""Asking the local web server, and the gate that is built on it."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from scimconf.agent import gate, probe
+from scimconf.agent.gate import Before, Question
+from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.trouble import Trouble
+from tests.agent.fake import web_server
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """Give a server's context with a certificate that nobody trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(1))
+    ).sign(key, hashes.SHA256())
+    path: Path = tmp_path_factory.mktemp("tls") / "pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def test_host_header_server_name_and_token(tls: ssl.SSLContext) -> None:
+    names: list[str | None] = []
+    tls.sni_callback = lambda _socket, name, _context: names.append(name)
+    with web_server(None, tls, script=[200]) as (base, seen):
+        assert WebServer(base).status("acme.chat.test:8443", USERS, "t0ken") == 200
+    assert names == ["acme.chat.test"]
+    assert seen[0]["path"] == "/scim/v2/Users?count=1"
+    assert seen[0]["host"] == "acme.chat.test:8443"
+    assert seen[0]["authorization"] == "Bearer t0ken"
+
+
+def test_no_redirect_is_followed() -> None:
+    with web_server(None, script=[302]) as (base, seen):
+        assert WebServer(base).status("chat.test", "/") == 302
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "alive"), [(200, True), (404, True), (500, False), (502, False)]
+)
+def test_alive(status: int, alive: bool) -> None:
+    with web_server(None, script=[status]) as (base, seen):
+        assert WebServer(base).alive("chat.test") is alive
+    assert seen[0]["path"] == "/api/v1/server_settings"
+    assert "authorization" not in seen[0]
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert WebServer(f"http://127.0.0.1:{port}").status("chat.test", "/") is None
+    assert not WebServer(f"https://localhost:{port}").alive("chat.test")
+
+
+def test_https_first_then_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        web_server(None, script=[200]) as (base, _),
+        socket.create_server(("127.0.0.1", 0)) as gone,
+    ):
+        dead = f"https://127.0.0.1:{gone.getsockname()[1]}"
+        gone.close()
+        monkeypatch.setattr(probe, "_USUAL", (dead, base))
+        assert WebServer(None).status("chat.test", "/") == 200
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["http://192.0.2.1", "http://chat.example.com:80", "ftp://127.0.0.1", "127.0.0.1", "https://",
+     "https://[::1", "https://127.0.0.1:99999"],
+)  # fmt: skip
+def test_where_a_token_must_not_go(base: str) -> None:
+    with pytest.raises(Trouble, match="scim_probe"):
+        WebServer(base)
+
+
+def test_away_from_loopback_the_certificate_counts(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with web_server(None, tls, script=[200]) as (base, seen):
+        server = WebServer(base)
+        place = server._places[0]._replace(loopback=False)
+        monkeypatch.setattr(server, "_places", (place,))
+        assert server.status("acme.chat.test", USERS, "t0ken") is None
+    assert seen == []
+
+
+@contextmanager
+def answering(*pieces: bytes, endless: bool = False) -> Iterator[str]:
+    """A server that sends what it wants."""
+    over = threading.Event()
+
+    def serve() -> None:
+        connected, _ = server.accept()
+        with connected:
+            connected.recv(1000)
+            try:
+                for piece in pieces:
+                    connected.sendall(piece)
+                while endless and not over.wait(0.02):
+                    connected.sendall(b"x")
+            except OSError:
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        over.set()
+        thread.join()
+
+
+def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "SECONDS", 0.3)
+    with answering(b"HTTP/1.1 ", endless=True) as base:
+        assert WebServer(base).status("chat.test", "/") is None
+
+
+def test_a_large_answer_is_not_read_to_its_end() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 100_000, endless=True) as base:
+        assert WebServer(base).status("chat.test", "/") == 200
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n"])
+def test_nonsense_is_no_answer(answer: bytes) -> None:
+    with answering(answer) as base:
+        assert WebServer(base).status("chat.test", "/") is None
+
+
+# --- the gate ---------------------------------------------------------------------------------
+
+ACME = Question("acme", "acme.chat.test", "t0ken", wanted=True)
+GONE = Question("gone", "gone.chat.test", "t0ken", wanted=False)
+
+
+def passes(script: list[int], *questions: Question, seconds: float = 0.0) -> int:
+    """Give how often the server was asked."""
+    with web_server(None, script=script) as (base, seen):
+        gate.pass_new(WebServer(base), questions, seconds)
+    return len(seen)
+
+
+def test_five_good_answers_in_a_row_and_one_wrong_token() -> None:
+    assert passes([200] * 5 + [401], ACME) == 6
+
+
+def test_a_worker_that_is_still_old_starts_the_count_again() -> None:
+    assert passes([200, 200, 401, 502] + [200] * 5 + [401], ACME, seconds=30) == 10
+
+
+def test_a_realm_that_is_out_may_answer_anything_but_200() -> None:
+    assert passes([404], GONE) == 5
+
+
+@pytest.mark.parametrize(
+    ("script", "question", "why"),
+    [
+        ([401], ACME, "realm acme: the token is not accepted (401)"),
+        ([400], ACME, "realm acme: Zulip does not accept the host name (400)"),
+        ([404], ACME, "realm acme: there is no such organisation (404)"),
+        ([500], ACME, "realm acme: the server fails (500), see /var/log/zulip/errors.log"),
+        ([301], ACME, "realm acme: the answer is 301"),
+        ([200], ACME, "realm acme: a wrong token was answered with 200, not 401"),
+        ([200], GONE, "realm gone: its old token is still let in"),
+        ([401], ACME._replace(realm=""), "realm (root): the token is not accepted (401)"),
+    ],
+)
+def test_what_keeps_it_closed(script: list[int], question: Question, why: str) -> None:
+    with pytest.raises(Trouble) as caught:
+        passes(script, question)
+    assert caught.value.message == why
+
+
+def test_no_answer_keeps_it_closed_for_either() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        server = WebServer(f"http://127.0.0.1:{closed.getsockname()[1]}")
+    for question in (ACME, GONE):
+        with pytest.raises(Trouble, match="there is no answer"):
+            gate.pass_new(server, [question], 0)
+
+
+def test_the_way_back_wants_what_was_or_better() -> None:
+    before = [Before("acme", "acme.chat.test", "t0ken", 401)]
+    for status in (200, 401):
+        with web_server(None, script=[200, status] * 5) as (base, _):
+            gate.pass_old(WebServer(base), before, "chat.test", 0)
+    with (
+        web_server(None, script=[200, 403]) as (base, _),
+        pytest.raises(Trouble, match="the answer is 403"),
+    ):
+        gate.pass_old(WebServer(base), before, "chat.test", 0)
+    with (
+        web_server(None, script=[502]) as (base, _),
+        pytest.raises(Trouble, match="the site does not answer"),
+    ):
+        gate.pass_old(WebServer(base), before, "chat.test", 0)

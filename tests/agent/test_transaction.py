@@ -1,0 +1,555 @@
+"""Transactions against a small Zulip: what is in force afterwards, and every way back."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.agent import files, journal, lock, settings_file, steps, transaction, undo
+from scimconf.agent.journal import State
+from scimconf.agent.steps import STEPS, Step
+from scimconf.agent.transaction import apply
+from scimconf.agent.trouble import Trouble
+from tests.agent.fake import SETTINGS, Zulip
+
+OLD, NEW = "old-token-of-acme", "new-token-of-acme"
+
+
+class Run:
+    """One apply, with what it said on the way."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.said: list[dict[str, Any]] = []
+        self.final = apply(request, self.said.append, "a test")
+        text = json.dumps([self.said, self.final])
+        assert OLD not in text
+        assert NEW not in text
+
+    @property
+    def result(self) -> str:
+        return str(self.final["result"])
+
+    @property
+    def steps(self) -> list[str]:
+        return [each["step"] for each in self.said if each.get("ok")]
+
+    @property
+    def failed(self) -> list[str]:
+        return [each["step"] for each in self.said if each.get("ok") is False]
+
+
+def given(zulip: Zulip, store: str = "settings", **tokens: str) -> None:
+    """Bring a server to a known state, through the front door."""
+    run = Run(zulip.apply(store=store, **(tokens or {"acme": OLD})))
+    assert run.result == "committed"
+
+
+# --- what it does -----------------------------------------------------------------------------
+
+
+def test_a_realm_is_added(zulip: Zulip) -> None:
+    run = Run(zulip.apply(acme=NEW))
+    assert run.final == {
+        "final": True,
+        "result": "committed",
+        "message": "",
+        "hint": "",
+        "changed": True,
+    }
+    assert run.steps == [
+        "lock", "look again", "journal", "back up", "check candidate", "write settings",
+        "restart", "gate", "commit",
+    ]  # fmt: skip
+    begun = [each["step"] for each in run.said if each.get("doing")]
+    assert begun == run.steps
+    assert zulip.running() == {"acme": NEW}
+    assert zulip.settings.read_text().startswith(SETTINGS)
+    assert zulip.litter() == []
+    assert NEW not in zulip.argv()
+
+
+def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
+    given_request = old_zulip.apply(store="secrets", acme=OLD)
+    given_request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(given_request).result == "committed"
+    request = old_zulip.apply(store="secrets", beta=NEW, acme=None)
+    request["secrets"]["remove"] = ["scim_bearer_token_acme"]
+    request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
+    run = Run(request)
+    assert run.result == "committed", run.final
+    assert run.steps == [
+        "lock", "look again", "journal", "back up", "write secrets", "check candidate",
+        "write settings", "remove secrets", "register client", "restart", "gate", "commit",
+    ]  # fmt: skip
+    assert old_zulip.running() == {"beta": NEW}
+    assert old_zulip.clients() == [["beta", "okta"]]
+    assert old_zulip.secrets.read_text() == f"[secrets]\nsalt = x\nscim_bearer_token_beta = {NEW}\n"
+    assert old_zulip.secrets.stat().st_mode & 0o777 == 0o640
+    assert '["add_scim_client", "okta", "-r", "4"]' in old_zulip.argv()
+
+
+def test_a_realm_of_digits_is_registered_by_its_own_id(old_zulip: Zulip) -> None:
+    request = old_zulip.apply(**{"4": NEW})
+    request["clients"]["add"] = [["4", "okta"]]
+    assert Run(request).result == "committed"
+    assert old_zulip.clients() == [["4", "okta"]]
+    assert '"-r", "5"' in old_zulip.argv()
+
+
+def test_a_client_that_is_registered_meanwhile_is_no_error(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = steps.STEPS[0].do
+
+    def meanwhile(change: steps.Change) -> str:
+        old_zulip.register([["acme", "okta"]])
+        return look(change)
+
+    monkeypatch.setattr(transaction, "STEPS", (STEPS[0]._replace(do=meanwhile), *STEPS[1:]))
+    request = old_zulip.apply(acme=NEW)
+    request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(request).result == "committed"
+
+
+def test_a_restart_alone(zulip: Zulip) -> None:
+    given(zulip)
+    zulip.run_with(acme="something else")
+    request = {**zulip.apply(acme=OLD), "entries": {}, "wanted": {}}
+    run = Run(request)
+    assert run.result == "committed"
+    assert run.steps == ["lock", "look again", "journal", "restart", "gate", "commit"]
+    assert zulip.running() == {"acme": OLD}
+
+
+def test_a_realm_is_removed_and_its_token_is_out(zulip: Zulip) -> None:
+    given(zulip)
+    assert Run(zulip.apply(acme=None)).result == "committed"
+    assert zulip.settings.read_text() == SETTINGS
+    assert zulip.running() == {}
+
+
+def test_without_restart_and_gate_it_says_what_is_not_proved(zulip: Zulip) -> None:
+    run = Run({**zulip.apply(acme=NEW), "restart": None, "gate": None})
+    assert run.result == "committed"
+    assert run.final["message"].startswith("not restarted")
+    run = Run({**zulip.apply(acme=OLD), "gate": None})
+    assert run.final["message"].startswith("not verified")
+    assert zulip.running() == {"acme": OLD}
+
+
+def test_the_second_token_of_the_same_length_gets_another_second(zulip: Zulip) -> None:
+    given(zulip)
+    before = zulip.settings.stat()
+    assert Run(zulip.apply(acme=NEW)).result == "committed"
+    after = zulip.settings.stat()
+    assert after.st_size == before.st_size
+    assert int(after.st_mtime) > int(before.st_mtime)
+
+
+def test_a_site_that_was_down_before_is_reported_not_rolled_back(zulip: Zulip) -> None:
+    zulip.behave(down=True)
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "committed"
+    assert run.final["message"].startswith("not verified: realm acme: the server fails (502)")
+    assert NEW in zulip.settings.read_text()
+
+
+def test_backups_and_journal_are_private(zulip: Zulip) -> None:
+    given(zulip)
+    for path in [zulip.state, *zulip.state.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0
+    backups = list((zulip.state / "backups").iterdir())
+    assert [each.read_text() for each in backups] == [SETTINGS]
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    assert last.state is State.COMMITTED
+    assert last.undo.settings.before == SETTINGS.encode()
+
+
+# --- where it stops before anything is changed ------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["settings", "secrets"])
+def test_stale(zulip: Zulip, which: str) -> None:
+    request = zulip.apply(acme=NEW)
+    path = zulip.settings if which == "settings" else zulip.secrets
+    path.write_text(path.read_text() + "# by hand\n")
+    pair = zulip.pair()
+    run = Run(request)
+    assert (run.result, run.final["changed"]) == ("stale", False)
+    assert str(path) in run.final["message"]
+    assert zulip.pair() == pair
+    assert run.failed == ["look again"]
+
+
+def test_busy_says_who(zulip: Zulip) -> None:
+    with lock.held(str(zulip.state), "somebody from 192.0.2.1"):
+        run = Run(zulip.apply(acme=NEW))
+    assert run.result == "busy"
+    assert "somebody from 192.0.2.1" in run.final["message"]
+    assert "since" in run.final["message"]
+    assert Run(zulip.apply(acme=NEW)).result == "committed"
+
+
+def _computed(zulip: Zulip) -> str:
+    zulip.settings.write_text("SCIM_CONFIG = dict()\n")
+    return f"{zulip.settings}:1:15"
+
+
+def _missing(zulip: Zulip) -> str:
+    zulip.secrets.write_text("")
+    return "no section [secrets]"
+
+
+def _duplicate(zulip: Zulip) -> str:
+    zulip.secrets.write_text("[secrets]\na = 1\na = 2\n")
+    return f"{zulip.secrets}:3:1"
+
+
+def _broken(zulip: Zulip) -> str:
+    zulip.settings.write_text("A = 1\nB = C\n")
+    return "settings.py as it stands cannot be loaded: NameError in line 2"
+
+
+def _hidden(zulip: Zulip) -> str:
+    (zulip.deployment / "zproject/settings.py").write_text("SCIM_CONFIG = {}\n")
+    return "Zulip would not see"
+
+
+def _defined_elsewhere(zulip: Zulip) -> str:
+    (zulip.deployment / "other.py").write_text("SCIM_CONFIG = {'kept': {}}\n")
+    zulip.settings.write_text("from other import *\n")
+    return "realm kept would not be as wanted"
+
+
+def _other_values(zulip: Zulip) -> str:
+    (zulip.deployment / "zproject/config.py").write_text("def get_secret(name): return 'x'\n")
+    return "realm acme would not be as wanted"
+
+
+def _new_names(zulip: Zulip) -> str:
+    zulip.settings.write_text(
+        "import os\nif 'SEEN' in os.environ:\n    A = 1\nos.environ['SEEN'] = 'x'\n"
+    )
+    return "names other than SCIM_CONFIG would come or go"
+
+
+def _no_python(zulip: Zulip) -> str:
+    (zulip.deployment / ".venv/bin/python3").unlink()
+    return "no Python of Zulip's own"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        _computed, _missing, _duplicate, _broken, _hidden, _defined_elsewhere, _other_values,
+        _new_names, _no_python,
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_fails_and_leaves_both_files(
+    zulip: Zulip, broken: Callable[[Zulip], str]
+) -> None:
+    why = broken(zulip)
+    pair = zulip.pair()
+    run = Run(zulip.apply(store="secrets", acme=NEW))
+    assert run.result == "failed"
+    assert why in run.final["message"]
+    assert zulip.pair() == pair
+    assert zulip.litter() == []
+    assert "restart" not in run.steps
+
+
+def test_no_secrets_file(zulip: Zulip) -> None:
+    request = zulip.apply(store="secrets", acme=NEW)
+    zulip.secrets.unlink()
+    assert "there is no" in Run(request).final["message"]
+    request = {**zulip_without_secrets(zulip)}
+    assert Run(request).result == "committed"
+
+
+def zulip_without_secrets(zulip: Zulip) -> dict[str, Any]:
+    zulip.secrets.write_text("")
+    request = zulip.apply(acme=NEW)
+    zulip.secrets.unlink()
+    request["expect"]["secrets_sha256"] = None
+    return request
+
+
+def test_clients_on_a_zulip_without_them(zulip: Zulip) -> None:
+    request = zulip.apply(acme=NEW)
+    request["clients"]["add"] = [["acme", "okta"]]
+    assert "went with 6.0" in Run(request).final["message"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gate": {"acme": {}}},
+        {"entries": []},
+        {"wanted": {"acme": {}}},
+        {"paths": {}},
+        {"restart": [1]},
+        {"expect": None},
+        {"secrets": {"set": {"a": None}, "remove": []}},
+        {"clients": {"add": [["a"]], "remove": []}},
+        {"restart_timeout": "soon"},
+    ],
+)
+def test_a_request_of_another_shape_is_refused(zulip: Zulip, changes: dict[str, Any]) -> None:
+    with pytest.raises(Trouble, match="shape"):
+        apply({**zulip.apply(acme=NEW), **changes}, print, "a test")
+    assert not zulip.state.exists()
+
+
+def test_a_state_folder_that_is_not_ours(zulip: Zulip) -> None:
+    zulip.state.write_text("")
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "failed"
+    assert run.final["message"].startswith("lock: ")
+
+
+# --- the way back -----------------------------------------------------------------------------
+
+
+def _restart_fails(zulip: Zulip) -> None:
+    zulip.behave(restart_exit=1)
+
+
+def _wrong_token_is_let_in(zulip: Zulip) -> None:
+    zulip.behave(lets_all_in=True)
+
+
+@pytest.mark.parametrize("store", ["settings", "secrets"])
+@pytest.mark.parametrize("breaks", [_restart_fails, _wrong_token_is_let_in])
+def test_a_change_that_is_not_proved_good_is_taken_back(
+    zulip: Zulip, breaks: Callable[[Zulip], None], store: str
+) -> None:
+    given(zulip, store)
+    pair = zulip.pair()
+    breaks(zulip)
+    run = Run(zulip.apply(store=store, acme=NEW))
+    assert run.result == "rolled back", run.final
+    assert zulip.pair() == pair
+    assert zulip.running() == {"acme": OLD}
+    assert run.said[-1]["step"] == "gate"
+    assert "put back" in run.steps
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    assert last.state is State.ROLLED_BACK
+
+
+def test_the_message_says_why(zulip: Zulip) -> None:
+    given(zulip)
+    zulip.behave(restart_exit=3)
+    message = Run(zulip.apply(acme=NEW)).final["message"]
+    assert message.startswith("restart: restart-server ended with 3: restart-server: no; it failed")
+
+
+def test_a_restart_that_hangs_is_ended_and_taken_back(zulip: Zulip) -> None:
+    given(zulip)
+    zulip.behave(restart_hangs=True)
+    run = Run({**zulip.apply(acme=NEW), "restart_timeout": 0.3})
+    assert "did not end within 0.3 seconds" in run.final["message"]
+    assert zulip.running() == {"acme": OLD}
+
+
+def test_a_client_that_cannot_be_registered_leads_back(old_zulip: Zulip) -> None:
+    pair = old_zulip.pair()
+    request = old_zulip.apply(acme=NEW, gamma=OLD)
+    request["clients"]["add"] = [["acme", "okta"], ["gamma", "okta"]]
+    run = Run(request)
+    assert run.result == "rolled back"
+    assert "no organisation gamma" in run.final["message"]
+    assert old_zulip.pair() == pair
+    assert old_zulip.clients() == []
+    assert "restart" not in run.steps
+
+
+def test_a_client_that_was_there_before_stays(old_zulip: Zulip) -> None:
+    old_zulip.register([["acme", "okta"]])
+    old_zulip.behave(restart_exit=1)
+    request = old_zulip.apply(acme=NEW, beta=OLD)
+    request["clients"]["add"] = [["acme", "okta"], ["beta", "okta"]]
+    assert Run(request).result == "rolled back"
+    assert old_zulip.clients() == [["acme", "okta"]]
+
+
+def test_a_client_that_was_removed_is_registered_again(old_zulip: Zulip) -> None:
+    given_request = old_zulip.apply(acme=OLD)
+    given_request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(given_request).result == "committed"
+    old_zulip.behave(restart_exit=1, wants_clients=True)
+    request = old_zulip.apply(acme=None)
+    request["clients"]["remove"] = [["acme", "okta"]]
+    assert Run(request).result == "rolled back"
+    assert old_zulip.clients() == [["acme", "okta"]]
+
+
+def test_a_second_gate_that_does_not_open_is_said(zulip: Zulip) -> None:
+    given(zulip)
+    pair = zulip.pair()
+    restart = zulip.deployment / "scripts/restart-server"
+    restart.write_text(
+        restart.read_text() + "json.dump({'acme': 'nobody'}, open(root + '/running.json', 'w'))\n"
+    )
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "roll-back failed"
+    assert (
+        "on the way back: gate: realm acme: the token is not accepted (401)" in run.final["message"]
+    )
+    assert "restart Zulip by hand" in run.final["hint"]
+    assert zulip.pair() == pair
+    assert journal.interrupted(str(zulip.state)) is None
+
+
+def test_a_file_that_somebody_changed_meanwhile_is_left_alone(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(zulip)
+
+    def meddle(change: steps.Change) -> str:
+        zulip.settings.write_text("# by hand\n")
+        raise Trouble("no")
+
+    _replace_step(monkeypatch, "gate", do=meddle)
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "roll-back failed"
+    assert "changed by somebody else" in run.final["message"]
+    assert str(zulip.state / "backups") in run.final["hint"]
+    assert zulip.settings.read_text() == "# by hand\n"
+    assert run.failed == ["gate", "put back"]
+    # And so it stays until somebody has looked at it.
+    assert Run(zulip.apply(beta=NEW)).result == "roll-back failed"
+
+
+def _replace_step(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> None:
+    changed = tuple(step._replace(**fields) if step.name == name else step for step in STEPS)
+    monkeypatch.setattr(transaction, "STEPS", changed)
+    for constant in ("GATE", "RESTART", "WRITE_SETTINGS"):
+        each = next(step for step in changed if step.name == getattr(steps, constant).name)
+        monkeypatch.setattr(transaction, constant, each)
+
+
+@pytest.mark.parametrize("name", [step.name for step in STEPS])
+def test_a_mistake_of_our_own_in_any_step_leads_back(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pair, request = _everything(old_zulip)
+
+    def mistake(change: steps.Change) -> str:
+        raise KeyError(NEW)
+
+    _replace_step(monkeypatch, name, do=mistake)
+    run = Run(request)
+    assert run.result in ("failed", "rolled back")
+    assert run.final["message"].startswith(f"{name}: KeyError (agent, test_transaction.py:")
+    _nothing_happened(old_zulip, pair)
+
+
+def _everything(zulip: Zulip) -> tuple[tuple[bytes, bytes], dict[str, Any]]:
+    """A request that needs every step, on a server where each leaves a trace."""
+    request = zulip.apply(store="secrets", acme=OLD)
+    request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(request).result == "committed"
+    request = zulip.apply(store="secrets", beta=NEW, acme=None)
+    request["secrets"]["remove"] = ["scim_bearer_token_acme"]
+    request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
+    return zulip.pair(), request
+
+
+def _nothing_happened(zulip: Zulip, pair: tuple[bytes, bytes]) -> None:
+    assert zulip.pair() == pair
+    assert zulip.running() == {"acme": OLD}
+    assert zulip.clients() == [["acme", "okta"]]
+    assert journal.interrupted(str(zulip.state)) is None
+
+
+# --- a run that dies --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", [step.name for step in STEPS])
+def test_the_next_run_finishes_the_way_back(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch, name: str, when: str
+) -> None:
+    pair, request = _everything(old_zulip)
+    step = next(step for step in STEPS if step.name == name)
+    _die(monkeypatch, step, request, when)
+    left = journal.interrupted(str(old_zulip.state))
+    assert left is not None
+    assert left.reached == name
+    (old_zulip.settings.parent / ".settings.py.scimconf-0123").write_text(NEW)
+
+    nothing = {**old_zulip.apply(), "gate": None, "restart": None}
+    nothing["expect"]["settings_sha256"] = "planned for what was left"
+    run = Run(nothing)
+    assert run.result == "stale"
+    assert run.final["message"].startswith("an interrupted run was rolled back first; ")
+    _nothing_happened(old_zulip, pair)
+    assert Run({**request}).result == "committed"
+    assert old_zulip.litter() == []
+
+
+def _die(monkeypatch: pytest.MonkeyPatch, step: Step, request: dict[str, Any], when: str) -> None:
+    def dying(change: steps.Change) -> str:
+        if when == "after":
+            step.do(change)
+        os._exit(9)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 3.12 warns of the web server's thread; it is not needed
+        child = os.fork()
+    if child == 0:
+        with monkeypatch.context() as patch:
+            _replace_step(patch, step.name, do=dying)
+            apply(request, lambda message: None, "a test")
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 9
+
+
+def test_a_journal_that_cannot_be_read_stops_everything(zulip: Zulip) -> None:
+    given(zulip)
+    (zulip.state / "journal.json").write_text('{"format": 99}')
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "failed"
+    assert "cannot be read" in run.final["message"]
+
+
+def test_the_journal_comes_back_as_it_was_written(zulip: Zulip) -> None:
+    given(zulip)
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    assert undo.from_json(json.loads(json.dumps(undo.to_json(last.undo)))) == last.undo
+    assert OLD not in repr(last)
+
+
+# --- one file ---------------------------------------------------------------------------------
+
+
+def test_a_write_in_place_that_was_cut_short_is_put_back(tmp_path: Path) -> None:
+    path = tmp_path / "settings.py"
+    change = undo.FileChange(str(path), b"A = 'old, and longer than'", b"B = 'new'")
+    for cut in range(len(change.after)):
+        path.write_bytes(change.after[:cut] + change.before[cut:])
+        change.put_back()
+        assert path.read_bytes() == change.before
+    path.write_bytes(b"C = 1")
+    with pytest.raises(Trouble):
+        change.put_back()
+    with pytest.raises(Trouble, match="somebody else"):
+        change.write()
+
+
+def test_it_proves_what_it_says(zulip: Zulip) -> None:
+    """The same bytes that the editor gives are the ones in force."""
+    request = zulip.apply(acme=NEW)
+    expected = settings_file.edit(zulip.settings.read_bytes(), request["entries"])
+    assert Run(request).result == "committed"
+    assert files.read(str(zulip.settings)) == expected
