@@ -257,6 +257,8 @@ def test_line_span_of_an_empty_value() -> None:
         ("a: {{ x }}", "f.yaml:1:5: a key must be text, not a list or a mapping (quote a value"),
         ("a: @x", "f.yaml:1:4: this is not YAML: found character '@'"),
         ("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n", "f.yaml:2:1: a merge conflict of"),
+        ("%0", "f.yaml:1:3: "),
+        ("|\n \n  x\n x", "f.yaml:3:3: this is not YAML: more indented"),
         ("[" * 2000, "f.yaml:1:65: nested more than 64 levels deep"),
         ("[" * 200_000, "f.yaml:1:65: nested more than 64 levels deep"),
         ("{a: " * 2000, "f.yaml:1:257: nested more than 64 levels deep"),

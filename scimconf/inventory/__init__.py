@@ -93,7 +93,7 @@ def as_graph(inventory: Inventory) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Give the JSON Schema of an inventory file, for editors."""
-    from scimconf.inventory.json_schema import inventory_schema
+    from scimconf.inventory.editor_schema import inventory_schema
 
     return inventory_schema()
 

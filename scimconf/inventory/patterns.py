@@ -41,15 +41,20 @@ def _split(patterns: Iterable[str]) -> list[str]:
     found: list[str] = []
     for pattern in patterns:
         if pattern.startswith("@"):
-            text = read_text(Path(pattern[1:]))
-            found += _split(line.strip() for line in text.splitlines())
-        elif "," in pattern:
-            found += [part.strip() for part in pattern.split(",")]
-        elif _IPV6.fullmatch(pattern) or ranges.split_port(pattern)[1] is not None:
-            found.append(pattern)
+            lines = read_text(Path(pattern[1:])).splitlines()
+            for line in lines:
+                found += [] if line.startswith("#") else _parts(line.strip())
         else:
-            found += _PART.findall(pattern)
-    return [pattern for pattern in found if pattern and not pattern.startswith("#")]
+            found += _parts(pattern)
+    return [pattern for pattern in found if pattern.lstrip("&!")]
+
+
+def _parts(pattern: str) -> list[str]:
+    if "," in pattern:
+        return [part.strip() for part in pattern.split(",")]
+    if _IPV6.fullmatch(pattern) or ranges.split_port(pattern)[1] is not None:
+        return [pattern]
+    return _PART.findall(pattern)
 
 
 def _evaluate(

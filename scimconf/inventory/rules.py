@@ -187,10 +187,7 @@ def token(value: object, folder: str) -> TokenSource:
     rest = value[found.end() :].strip()
     if found[1] != "command":
         return _reference(found[1], [rest], folder)
-    try:
-        return _reference("command", shlex.split(rest), folder)
-    except ValueError:
-        raise Invalid("a quote in this command is not closed") from None
+    return _reference("command", _words(rest), folder)
 
 
 def _reference_in(value: dict[object, object], folder: str) -> Reference:
@@ -199,10 +196,19 @@ def _reference_in(value: dict[object, object], folder: str) -> Reference:
         raise Invalid("expected one of env, file and command", nearest(kind, _SCHEMES))
     words = value[kind]
     if isinstance(words, str):
-        words = shlex.split(words) if kind == "command" else [words]
+        return _reference(str(kind), _words(words) if kind == "command" else [words], folder)
+    if kind != "command":
+        raise Invalid(f"expected text after {kind}")
     if not isinstance(words, list) or not all(isinstance(item, str) for item in words):
-        raise Invalid(f"expected text{' or a list of words' * (kind == 'command')} after {kind}")
-    return _reference(str(kind), words, folder)
+        raise Invalid("expected text or a list of words after command")
+    return _reference(kind, words, folder)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        raise Invalid("a quote in this command is not closed") from None
 
 
 def _reference(kind: str, words: list[str], folder: str) -> Reference:

@@ -77,6 +77,8 @@ def _words(
         allowed = [word for part in words for word in part.split(", ")]
         hint = nearest(found, allowed) if isinstance(found, str) else ""
         return f"expected {' or '.join(allowed)}", hint
+    if kind not in _EXPECTED:
+        return "this value cannot be used here", ""
     expected = _EXPECTED[kind].format(**context)
     hint = (
         "quote it" if expected == "text" and not isinstance(found, (dict, list, type(None))) else ""

@@ -32,7 +32,7 @@ MAX_SOURCE = 4096
 """Characters of one variable's text that is taken for a template."""
 MAX_RANGE = 1000
 """Numbers that `range` gives."""
-MAX_RESULT = 1024 * 1024
+MAX_RESULT = 256 * 1024
 """Items and characters that all of a result may hold."""
 
 Template = Callable[["Variables"], object]

@@ -35,9 +35,9 @@ def problem(error: YAMLError, places: Document) -> Problem:
     if conflict := _CONFLICT.search(places.text):
         message = "a merge conflict of git has not been resolved"
         return Problem(message, places.at(conflict.start()))
-    found = str(error.problem)
+    found = str(error.problem or error.context)
     unclosed = "end of stream" in found or "<stream end>" in found
-    mark = error.context_mark if unclosed else error.problem_mark
+    mark = (unclosed and error.context_mark) or error.problem_mark or error.context_mark
     where = places.at(mark.index)
     line = places.text.splitlines()[where.line - 1 : where.line]
     if line and re.match(r" *\t", line[0]):

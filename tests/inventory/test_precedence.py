@@ -1,0 +1,203 @@
+"""Groups, hosts, and who has the last word."""
+
+from __future__ import annotations
+
+import pytest
+
+from scimconf import inventory
+from scimconf.errors import InventoryError
+from scimconf.inventory import hosts
+
+from .conftest import Load, Refused, Write
+
+
+def client(loaded: inventory.Inventory, host: str = "h") -> str:
+    return loaded.servers[host].realms[0].client
+
+
+def test_children_win_over_parents_and_hosts_over_groups(load: Load) -> None:
+    loaded = load("""
+        all:
+          vars: {scim_realms: {acme: {}}, scim_client: all}
+          hosts: {a: , b: , c: {scim_client: host}}
+          children:
+            parent:
+              vars: {scim_client: parent}
+              hosts: {b: }
+              children: {child: {vars: {scim_client: child}, hosts: {c: , d: }}}
+        """)
+    assert [client(loaded, host) for host in "abcd"] == ["all", "parent", "host", "child"]
+
+
+def test_at_one_depth_the_later_name_wins_unless_priority_says_otherwise(load: Load) -> None:
+    text = """
+        a: {hosts: {h: }, vars: {scim_client: from-a%s, scim_realms: {x: }}}
+        b: {hosts: {h: }, vars: {scim_client: from-b}}
+        """
+    assert client(load(text % "")) == "from-b"
+    assert client(load(text % ", ansible_group_priority: 10")) == "from-a"
+    assert client(load(text % ', ansible_group_priority: "10"')) == "from-a"
+
+
+def test_depth_counts_before_priority_and_the_longest_way_counts(load: Load) -> None:
+    loaded = load("""
+        top: {children: {middle: {children: {low: {hosts: {h: }}}}, low: }}
+        middle: {vars: {scim_client: middle, ansible_group_priority: 99}}
+        low: {vars: {scim_client: low, scim_realms: {x: }}}
+        """)
+    assert client(loaded) == "low"
+
+
+def test_files_win_over_inline_vars(write: Write) -> None:
+    source = write("""
+        all: {vars: {scim_client: inline-all}, hosts: {f: }}
+        g: {vars: {scim_client: inline-g}, hosts: {h: , i: {scim_client: inline-i}, j: }}
+        """)
+    write("scim_realms: {x: }\nscim_client: file-all\n", "group_vars/all.yml")
+    assert client(inventory.load([source]), "f") == "file-all"
+    # group_vars/all is stronger than a group's inline vars: so it is in Ansible.
+    assert client(inventory.load([source])) == "file-all"
+    write("scim_client: file-g\n", "group_vars/g")
+    write('{"scim_client": "file-j"}', "host_vars/j.json")
+    loaded = inventory.load([source])
+    assert [client(loaded, host) for host in "hij"] == ["file-g", "inline-i", "file-j"]
+
+
+def test_a_folder_of_vars_files(write: Write) -> None:
+    source = write("g: {hosts: {h: }}")
+    write("scim_realms: {x: }\nscim_client: one\n", "group_vars/g/1.yml")
+    write("scim_client: two\n", "group_vars/g/2")
+    for ignored in (".hidden", "9.yml~", "9.txt", "dir.d/9.yml"):
+        write("scim_client: ignored\n", f"group_vars/g/{ignored}")
+    assert client(inventory.load([source])) == "two"
+    write("scim_client: deep\n", "group_vars/g/sub/1.yaml")
+    assert client(inventory.load([source])) == "deep"
+
+
+def test_the_first_spelling_of_a_vars_file_counts(write: Write) -> None:
+    source = write("g: {hosts: {h: }}")
+    write("scim_realms: {x: }\nscim_client: yml\n", "group_vars/g.yml")
+    write("scim_client: yaml\n", "group_vars/g.yaml")
+    assert client(inventory.load([source])) == "yml"
+
+
+def test_later_sources_win(write: Write) -> None:
+    one = write("g: {hosts: {h: }, vars: {scim_client: one, scim_realms: {x: }}}", "one/hosts.yml")
+    two = write("g: {vars: {scim_client: two}}", "two/hosts.yml")
+    assert client(inventory.load([one, two])) == "two"
+    assert client(inventory.load([two, one])) == "one"
+    write("scim_client: file-one\n", "one/group_vars/g.yml")
+    assert client(inventory.load([one, two])) == "file-one"
+    write("scim_client: file-two-all\n", "two/group_vars/all.yml")
+    assert client(inventory.load([one, two])) == "file-one"
+
+
+def test_a_folder_as_source(write: Write, tmp_path: object) -> None:
+    write("g: {hosts: {h: }, vars: {scim_client: a, scim_realms: {x: }}}", "inv/a.yml")
+    write("g: {vars: {scim_client: b}}", "inv/b.yml")
+    write("not read: [", "inv/README.md")
+    write("not read: [", "inv/.hidden.yml")
+    write("not read: [", "inv/old.bak")
+    write("g: {hosts: {i: }}", "inv/sub/c.yml")
+    source = write("scim_client: vars\n", "inv/group_vars/g.yml").parents[1]
+    loaded = inventory.load([source])
+    assert loaded.hosts == ("h", "i")
+    assert client(loaded) == "vars"
+
+
+def test_all_and_ungrouped_are_always_there(load: Load) -> None:
+    loaded = load("""
+        all: {hosts: {a: , b: }}
+        g: {hosts: {b: , c: }}
+        ungrouped: {hosts: {c: , d: }}
+        """)
+    assert loaded.groups["ungrouped"] == ("d", "a")
+    assert set(loaded.groups["all"]) == set("abcd")
+    assert loaded.groups["g"] == ("b", "c")
+
+
+def test_a_host_in_many_ways(load: Load) -> None:
+    loaded = load("""
+        g:
+          hosts: web[1:2].x:2222
+          children: sub
+        sub: {hosts: {web1.x: {scim_realms: {x: }}}}
+        """)
+    assert loaded.hosts == ("web1.x", "web2.x")
+    assert loaded.servers["web1.x"].connection.port == 2222
+
+
+def test_a_host_without_realms_is_no_server(load: Load) -> None:
+    loaded = load("all: {hosts: {a: , b: {scim_realms: {}}}}")
+    assert list(loaded.servers) == ["b"]
+    assert loaded.servers["b"].realms == ()
+
+
+def test_what_is_not_of_a_group_is_warned_about(load: Load) -> None:
+    (warning,) = load("g: {host: {a: }, hosts: {b: }}").warnings
+    assert "g.host: a group has only hosts, children and vars" in str(warning)
+    assert "did you mean hosts?" in str(warning)
+    (warning,) = load("g: {hosts: {g: }}").warnings
+    assert "g is the name of a group and of a host" in str(warning)
+
+
+def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
+    source = write("all: {hosts: {h: }}")
+    write("$ANSIBLE_VAULT;1.1;AES256\n6666\n", "group_vars/all/vault.yml")
+    write("scim_realms: {x: }\n", "group_vars/all/vars.yml")
+    loaded = inventory.load([source])
+    assert client(loaded) == "scim"
+    assert "vault.yml is encrypted as a whole and was not read" in str(loaded.warnings[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: {children: {a: }}", "1:16: a.children.a: a cannot be a child of a"),
+        ("a: {children: {b: {children: {a: }}}}", "b cannot be a child of a: it is above it"),
+        ("a: {children: {all: }}", "all cannot be a child of a"),
+        ("a: [b]", "1:1: a: expected a group with hosts, children, vars, found a list"),
+        ("a: {hosts: [b]}", "1:5: a.hosts: expected a mapping, found a list"),
+        ("a: {vars: x}", "a.vars: expected a mapping, found text"),
+        ("a: {hosts: {b: [c]}}", "a.hosts.b: expected a mapping of variables, found a list"),
+        ("12: {}", "the name of a group must be text, YAML reads a number here (put it in quotes)"),
+        ("a: {hosts: {12: }}", "the name of a host must be text"),
+        ("a: {hosts: {no: }}", 'a.hosts."False": the name of a host must be text'),
+        ("a: {hosts: {-oProxyCommand=x: }}", "this cannot be the name of a host"),
+        ("a: {hosts: {'a b': }}", "this cannot be the name of a host"),
+        ("a: {hosts: {'x[1:': }}", "a bracket of the host range is not closed"),
+        ("a: {hosts: {'x[1:99999999]': }}", "more than 100000 hosts"),
+        ("a: {vars: {ansible_group_priority: high}}", "ansible_group_priority: expected a number"),
+        ("plugin: aws_ec2", "inventory plugins are not supported"),
+    ],
+)
+def test_what_is_no_group_or_host(refused: Refused, text: str, says: str) -> None:
+    (problem,) = refused(text)
+    assert says in problem
+
+
+def test_too_many_hosts(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "MAX_HOSTS", 10)
+    (problem,) = refused("a: {hosts: {'x[1:9]': , 'y[1:2]': }}")
+    assert problem.endswith("a.hosts.y[1:2]: more than 10 hosts")
+
+
+def test_a_vars_file_that_is_wrong(write: Write) -> None:
+    source = write("all: {hosts: {h: }}")
+    write("- a\n", "group_vars/all.yml")
+    write("a: [\n", "host_vars/h.yml")
+    write("", "host_vars/empty.yml")
+    with pytest.raises(InventoryError) as caught:
+        inventory.load([source])
+    list_, open_ = caught.value.problems
+    assert "group_vars/all.yml:1:1: expected a mapping of variables, found a list" in str(list_)
+    assert "host_vars/h.yml:" in str(open_)
+
+
+def test_many_diamonds_take_no_time(load: Load) -> None:
+    lines = []
+    for n in range(60):
+        below = f"{{children: {{a{n + 1}: }}}}"
+        lines.append(f"a{n}: {{children: {{l{n}: {below}, r{n}: {below}}}}}\n")
+    loaded = load("".join(lines) + "a60: {hosts: {h: {scim_realms: {x: }}}}\n")
+    assert loaded.groups["a0"] == ("h",)

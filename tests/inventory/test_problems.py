@@ -1,0 +1,201 @@
+"""What is wrong with an inventory as a whole: everything at once, each with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scimconf import inventory
+from scimconf.errors import InventoryError
+
+from .conftest import Load, Refused, Write
+
+
+def test_everything_at_once(write: Write) -> None:
+    one = write(
+        """\
+        all:
+          vars:
+            scim_ipd: okta
+            scim_purge: maybe
+          hosts:
+            a: {scim_realms: {Acme: {}, b: {idp: okat, clent: x}}}
+            c: {scim_realms: {no: {}}, ansible_port: x}
+        """,
+        "one.yaml",
+    )
+    two = write("g:\n  hosts: [a]\n", "two.yaml")
+    broken = write("a: 1\na: 2\n", "broken.yaml")
+    write("scim_verify: 3\n", "host_vars/c.yml")
+    missing = Path("elsewhere.txt")
+    with pytest.raises(InventoryError) as caught:
+        inventory.load([one, two, broken, missing])
+    places = [str(problem).split(": ")[:2] for problem in caught.value.problems]
+    assert places == [
+        ["there is no inventory elsewhere.txt"],
+        ["two.yaml:2:3", "g.hosts"],
+        ["broken.yaml:2:1", "the key 'a' stands here twice (first in line 1)"],
+        ["one.yaml:3:5", "all.vars.scim_ipd"],
+        ["one.yaml:4:5", "all.vars.scim_purge"],
+        ["one.yaml:6:23", "all.hosts.a.scim_realms.Acme"],
+        ["one.yaml:6:37", "all.hosts.a.scim_realms.b.idp"],
+        ["one.yaml:6:48", "all.hosts.a.scim_realms.b.clent"],
+        ["one.yaml:7:23", 'all.hosts.c.scim_realms."False"'],
+        ["one.yaml:7:32", "all.hosts.c.ansible_port"],
+        ["host_vars/c.yml:1:1", "scim_verify"],
+    ]
+    assert str(caught.value).count("\n") == 10
+
+
+def test_what_a_group_says_wrongly_is_said_once(refused: Refused) -> None:
+    problems = refused("""
+        all:
+          vars: {scim_purge: 1, scim_realms: {Bad: }}
+          hosts: h[1:50]
+        """)
+    assert len(problems) == 2
+
+
+def test_one_url_on_two_servers(refused: Refused) -> None:
+    (problem,) = refused(
+        "all:\n  vars: {zulip_external_host: x.org}\n  hosts:\n"
+        "    a: {scim_realms: {'': }}\n    b: {scim_realms: {'': }}\n"
+    )
+    assert problem == (
+        '5:23: b.scim_realms."": https://x.org is already the URL of realm (root) of a at '
+        "4:23 (servers of one Zulip need the same scim_deployment)"
+    )
+
+
+def test_one_url_for_two_realms_of_one_deployment(refused: Refused) -> None:
+    (problem,) = refused("""
+        all:
+          vars: {scim_deployment: d}
+          hosts:
+            a: {scim_realms: {x: {url: "https://x.org"}}}
+            b: {scim_realms: {y: {url: "https://x.org"}}}
+        """)
+    assert "https://x.org is already the URL of realm x of a" in problem
+
+
+def test_one_url_written_in_two_ways(refused: Refused) -> None:
+    (problem,) = refused("""
+        all: {hosts: {x.org: {scim_realms: {a: , b: {url: "https://A.X.org:443/"}}}}}
+        """)
+    assert "is already the URL of realm a of x.org" in problem
+
+
+def test_an_absent_realm_leaves_its_url_to_another(load: Load) -> None:
+    loaded = load("""
+        all:
+          hosts:
+            a: {scim_realms: {x: {state: absent, url: "https://x.org"}}}
+            b: {scim_realms: {x: {url: "https://x.org"}}}
+        """)
+    assert len(loaded.servers) == 2
+
+
+def test_a_host_whose_name_is_no_external_host(refused: Refused) -> None:
+    (problem,) = refused("all: {hosts: {'2001:db8::1': {scim_realms: {x: }}}}")
+    assert "cannot be Zulip's EXTERNAL_HOST (set zulip_external_host)" in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "1:1: the file is empty"),
+        ("# only a comment\n", "1:1: the file is empty"),
+        ("- a\n- b\n", "expected a mapping of groups, such as all:, found a list"),
+        ("hello\n", "expected a mapping of groups, such as all:, found text"),
+        ("all:\n\thosts: x\n", "2:1: a tab stands where YAML allows only blanks"),
+        ("[" * 2000, "nested more than 64 levels deep"),
+        ("a\0: b", "1:2: the character U+0000 is not allowed in YAML"),
+        ("all: {hosts: {a: {x: !ruby/object y}}}", "the tag !ruby/object is not known"),
+        ("a: &a [x]\nb: [*a, *c]\n", "2:9: there is no anchor &c above"),
+    ],
+)
+def test_files_that_are_no_inventory(refused: Refused, content: str, says: str) -> None:
+    assert says in refused(content)[0]
+
+
+def test_an_ini_inventory(refused: Refused) -> None:
+    hints = refused("[web]\nchat1 ansible_host=10.0.0.7\n[web:vars]\nx=1\n")
+    assert "this looks like an INI inventory, only YAML is read" in hints[0]
+
+
+def test_a_program_is_refused_and_not_started(write: Write, tmp_path: Path) -> None:
+    source = write("#!/bin/sh\ntouch started\n", "dynamic.sh")
+    (tmp_path / source).chmod(0o700)
+    with pytest.raises(InventoryError, match="this inventory is a program, and scimconf does not"):
+        inventory.load([source])
+    assert not (tmp_path / "started").exists()
+
+
+def test_an_executable_bit_alone_is_no_program(write: Write, tmp_path: Path) -> None:
+    source = write("all: {hosts: {a: }}")
+    (tmp_path / source).chmod(0o755)
+    assert inventory.load([source]).hosts == ("a",)
+
+
+def test_sources_that_are_not_there(write: Write, tmp_path: Path) -> None:
+    write("all: {}", "hosts.yaml")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InventoryError) as caught:
+        inventory.load([Path("host.yaml"), Path("no/such"), Path("empty")])
+    assert [str(problem) for problem in caught.value.problems] == [
+        "there is no inventory host.yaml (did you mean hosts.yaml?)",
+        "there is no inventory no/such",
+        "the folder empty holds no inventory file",
+    ]
+
+
+def test_a_gigabyte(write: Write, tmp_path: Path) -> None:
+    source = write("")
+    with (tmp_path / source).open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(InventoryError, match="is larger than 8 MiB and was not read"):
+        inventory.load([source])
+
+
+def test_latin_1(write: Write, tmp_path: Path) -> None:
+    source = write("")
+    (tmp_path / source).write_bytes("all: ü".encode("latin-1"))
+    with pytest.raises(InventoryError, match=r"hosts.yaml:1:6: the file is not UTF-8 text"):
+        inventory.load([source])
+
+
+# --- ansible.cfg -------------------------------------------------------------------------------
+
+CFG = """
+[defaults]
+inventory = hosts
+remote_user = admin
+forks = 5
+[privilege_escalation]
+become = true
+"""
+
+
+def test_ansible_cfg_is_not_read_and_said_so(write: Write) -> None:
+    source = write("all: {hosts: {a: {scim_realms: {x: }}}}", "inv/hosts.yaml")
+    write(CFG, "inv/ansible.cfg")
+    loaded = inventory.load([source])
+    assert [str(warning) for warning in loaded.warnings] == [
+        "inv/ansible.cfg is not read by scimconf, and it sets inventory, remote_user, become "
+        "(use -i, -u, -b or the inventory's variables)"
+    ]
+    assert loaded.servers["a"].connection.user is None
+
+
+def test_an_ansible_cfg_in_two_roles_is_named_once(write: Write) -> None:
+    source = write("all: {hosts: {a: }}")
+    write(CFG, "ansible.cfg")
+    assert len(inventory.load([source, source]).warnings) == 1
+
+
+@pytest.mark.parametrize("text", ["", "[defaults]\nforks = 5\n", "no section\n", "[defaults\n"])
+def test_an_ansible_cfg_without_what_we_need(write: Write, text: str) -> None:
+    source = write("all: {hosts: {a: }}")
+    write(text, "ansible.cfg")
+    assert inventory.load([source]).warnings == ()
