@@ -6,8 +6,10 @@ turns one into a message on stderr and an exit code. Anything else that escapes 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar
 
 from scimconf.model import Problem
@@ -84,3 +86,17 @@ class Unreachable(HostError):
     """The server was not reached, or did not let us in: nothing on it was changed."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+def bug(error: Exception) -> ScimconfError:
+    """Give what to say of an exception that nobody foresaw: its kind and its place.
+
+    Not its message and no values: a token could be among them.
+    """
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return ScimconfError(
+        f"this is a bug in scimconf: {type(error).__name__} at {place}",
+        "please report it with the command and its version; a change under way on a server "
+        "finishes there by itself",
+    )

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Protocol, TypeVar
 
 from scimconf.apply import apply
-from scimconf.errors import ExitCode, HostError, ScimconfError, Unreachable, worst
+from scimconf.errors import ExitCode, HostError, ScimconfError, Unreachable, bug, worst
 from scimconf.model import Check, Desired, Observed, Outcome, Plan, Server, Status
 from scimconf.observe import Agent, observe
 from scimconf.plan import plan
@@ -99,42 +99,41 @@ def survey(
 def _survey_one(desired: Desired, open_agent: Opener, *, keep: bool) -> Surveyed:
     name = desired.server.name
     begun = time.monotonic()
-    stack = ExitStack()
-    try:
-        agent = stack.enter_context(open_agent(desired.server))
-        observed = observe(agent, desired)
-        made = plan(desired, observed)
-    except ScimconfError as error:
-        stack.close()
-        return Surveyed(desired, failure(name, error, time.monotonic() - begun))
-    except BaseException:
-        stack.close()
-        raise
+    with ExitStack() as stack:
+        try:
+            agent = stack.enter_context(open_agent(desired.server))
+            observed = observe(agent, desired)
+            made = plan(desired, observed)
+        except Exception as error:
+            return Surveyed(desired, failure(name, error, time.monotonic() - begun))
+        outcome = Outcome(
+            name,
+            _status(made),
+            made.blocked,
+            plan=made,
+            warnings=made.warnings,
+            seconds=time.monotonic() - begun,
+        )
+        if keep and outcome.status is Status.PENDING:
+            return Surveyed(desired, outcome, observed, agent, stack.pop_all())
+        return Surveyed(desired, outcome, observed)
+
+
+def _status(made: Plan) -> Status:
     if made.blocked:
-        status = Status.FAILED
-    elif made.pending:
-        status = Status.PENDING
-    else:
-        status = Status.OK
-    outcome = Outcome(
-        name,
-        status,
-        made.blocked,
-        plan=made,
-        warnings=made.warnings,
-        seconds=time.monotonic() - begun,
-    )
-    if keep and status is Status.PENDING:
-        return Surveyed(desired, outcome, observed, agent, stack)
-    stack.close()
-    return Surveyed(desired, outcome, observed)
+        return Status.FAILED
+    return Status.PENDING if made.pending else Status.OK
 
 
-def failure(name: str, error: ScimconfError, seconds: float = 0.0) -> Outcome:
-    """Give the outcome of a server that could not be worked with."""
-    status = Status.UNREACHABLE if isinstance(error, Unreachable) else Status.FAILED
-    step = f"{error.step}: " if isinstance(error, HostError) else ""
-    return Outcome(name, status, f"{step}{error.message}", error.hint, seconds=seconds)
+def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
+    """Give the outcome of a server that could not be worked with.
+
+    A bug of ours ends here too: it may have to do with this server alone.
+    """
+    known = error if isinstance(error, ScimconfError) else bug(error)
+    status = Status.UNREACHABLE if isinstance(known, Unreachable) else Status.FAILED
+    step = f"{known.step}: " if isinstance(known, HostError) else ""
+    return Outcome(name, status, f"{step}{known.message}", known.hint, seconds=seconds)
 
 
 def carry_out(
@@ -161,6 +160,8 @@ def carry_out(
                 tokens[server.name],
                 lambda name, doing: watcher.step(server.name, name, doing),
             )
+        except Exception as error:
+            return replace(failure(server.name, error), plan=each.plan)
         finally:
             each.closing.close()
             watcher.done(server.name)
@@ -200,6 +201,8 @@ def confirm(
         try:
             known = tokens.get(server.name, {})
             return _with_checks(outcome, _checks(server, looked.observed, known, answers))
+        except Exception as error:
+            return replace(failure(server.name, error), plan=outcome.plan)
         finally:
             watcher.done(server.name)
 

@@ -94,6 +94,19 @@ def test_one_failing_server_stops_no_other() -> None:
     assert not fleet.open
 
 
+def test_a_bug_of_ours_is_told_without_its_values_and_stops_no_other() -> None:
+    class _Broken(_Fleet):
+        def agent(self, server: Server) -> Any:
+            if server.name == "a":
+                raise KeyError("a token could stand here")
+            return super().agent(server)
+
+    looked = survey(_wanted("a", "b"), _Broken(b=HEALTHY).agent, 2, _Watcher(), keep=False)
+    assert [each.outcome.status for each in looked] == [Status.FAILED, Status.PENDING]
+    assert "bug in scimconf: KeyError at test_rollout.py:" in looked[0].outcome.message
+    assert "token" not in looked[0].outcome.message
+
+
 def test_only_servers_with_changes_keep_their_conversation() -> None:
     right = {**ANSWER, "has_client_command": False}
     right["realms"]["acme"]["values"]["name_formatted_included"] = False

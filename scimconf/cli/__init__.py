@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
 import click
 
 from scimconf import __version__
-from scimconf.errors import ExitCode, ScimconfError
+from scimconf.errors import ExitCode, ScimconfError, bug
 
 VERBS = ("init", "token", "inventory", "render", "plan", "apply", "verify", "handoff")
 
@@ -86,8 +84,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough (`| head`). Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except Exception as bug:
-        click.echo(_confess(bug), err=True)
+    except Exception as error:
+        _complain(bug(error))
         return ExitCode.FAILED
     return code if isinstance(code, int) else ExitCode.OK
 
@@ -98,14 +96,3 @@ def _complain(error: ScimconfError) -> None:
     click.echo(f"error: {harmless(error.message, 20_000)}", err=True)
     if error.hint:
         click.echo(f"  -> {harmless(error.hint)}", err=True)
-
-
-def _confess(bug: Exception) -> str:
-    """Name the place of a bug. Not its message and no values: a token could be among them."""
-    where = traceback.extract_tb(bug.__traceback__)[-1]
-    place = f"{Path(where.filename).name}:{where.lineno}"
-    return (
-        f"error: this is a bug in scimconf: {type(bug).__name__} at {place}\n"
-        "  -> please report it with the command you typed and the version "
-        f"({__version__}); a change under way on a server finishes there by itself"
-    )

@@ -94,9 +94,11 @@ class Keyring:
         Raises UsageError where the vault does not open.
         """
         found: dict[str, dict[str, Secret]] = {}
-        for server, realm in _present(servers):
-            if token := self._at_hand(realm) or self._kept(server.deployment, realm.string_id):
-                found.setdefault(server.name, {})[realm.string_id] = token
+        for server in servers:
+            found[server.name] = {}
+            for _, realm in _present([server]):
+                if token := self._at_hand(realm) or self._kept(server.deployment, realm.string_id):
+                    found[server.name][realm.string_id] = token
         return found
 
     def _at_hand(self, realm: Realm) -> Secret | None:

@@ -1,0 +1,243 @@
+"""From nothing to working, and through the changes an operator makes, on servers of the lab."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Server
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+One = Callable[..., Server]
+USERS = "/scim/v2/Users"
+_DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _block(server: Server) -> str:
+    found = re.search(r"^SCIM_CONFIG = \{$.*?^\}$", server.settings.read_text(), re.M | re.S)
+    return found[0] if found else ""
+
+
+def test_a_5x_server_from_nothing_to_working(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"acme": {}}}, version="5.6", realms=["acme"])
+    before = server.settings.read_bytes()
+    plan = operator.run("plan")
+    assert plan.returncode == 2, plan
+    assert "register SCIM client okta for realm acme" in plan.stdout
+    assert server.settings.read_bytes() == before
+    assert not operator.tokens.exists()
+
+    done = operator.apply()
+    assert done.returncode == 0, done
+    token = operator.token(server.name, "acme")
+    assert server.settings.read_bytes().startswith(before)
+    assert _block(server) == (
+        "SCIM_CONFIG = {\n"
+        '    "acme": {\n'
+        f'        "bearer_token": "{token}",\n'
+        '        "scim_client_name": "okta",\n'
+        '        "name_formatted_included": False,\n'
+        "    }\n"
+        "}"
+    )
+    assert server.request("GET", USERS, "acme", token)[0] == 200
+    assert server.request("GET", USERS, "acme", "wrong")[0] == 401
+    assert operator.run("verify", *VAULT).returncode == 0
+    again = operator.apply()
+    assert (again.returncode, "nothing to do" in again.stdout) == (0, True)
+
+
+def test_tokens_in_the_secrets_file_and_back(operator: Operator, one: One) -> None:
+    realms = {"": {"idp": "entra"}, "acme": {}}
+    server = one({"scim_realms": realms}, version="9.0", realms=["", "acme"])
+    assert operator.apply().returncode == 0
+    token = operator.token(server.name, "acme")
+    assert token in server.settings.read_text()
+
+    operator.write_inventory({server.name: {"scim_realms": realms, "scim_token_store": "secrets"}})
+    assert operator.run("plan").returncode == 2
+    moved = operator.apply()
+    assert moved.returncode == 0, moved
+    assert token not in server.settings.read_text()
+    assert f"scim_bearer_token_acme = {token}\n" in server.secrets.read_text()
+    assert server.request("GET", USERS, "acme", token)[0] == 200
+    assert operator.run("plan").returncode == 0
+
+    operator.write_inventory({server.name: {"scim_realms": realms}})
+    assert operator.apply().returncode == 0
+    assert "scim_bearer_token" not in server.secrets.read_text()
+    assert server.request("GET", USERS, "acme", token)[0] == 200
+
+
+def test_a_realm_that_goes_is_out_and_a_strange_one_stays(operator: Operator, one: One) -> None:
+    strange = '"wiki": {  # by hand\n        "bearer_token": "t" * 40,\n    }'
+    server = one(
+        {"scim_realms": {"acme": {}}},
+        version="5.6",
+        realms=["acme", "wiki"],
+        extra_settings=f"\nSCIM_CONFIG = {{\n    {strange},\n}}\n",
+    )
+    assert operator.apply().returncode == 0
+    token = operator.token(server.name, "acme")
+    assert strange in server.settings.read_text()
+
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {"state": "absent"}}}})
+    gone = operator.apply()
+    assert gone.returncode == 0, gone
+    assert "remove SCIM client okta of realm acme" in gone.stdout
+    assert server.request("GET", USERS, "acme", token)[0] == 401
+    assert strange in server.settings.read_text()
+    assert "kept as it is: realm wiki" in gone.stdout
+
+
+def test_a_right_file_on_a_server_that_runs_with_another_token(
+    operator: Operator, one: One
+) -> None:
+    server = one({"scim_realms": {"": {}}}, version="9.0")
+    assert operator.apply().returncode == 0
+    right = server.settings.read_text()
+    token = operator.token(server.name, "")
+    server.settings.write_text(right.replace(token, "y" * 44))
+    server.restart()
+    server.settings.write_text(right)
+
+    plan = operator.run("plan")
+    assert plan.returncode == 2
+    assert "restart Zulip: it still runs with another token for realm (root)" in plan.stdout
+    assert operator.apply().returncode == 0
+    assert server.request("GET", USERS, "", token)[0] == 200
+    assert server.settings.read_text() == right
+
+
+def test_a_change_that_does_not_prove_good_is_put_back(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"": {}}}, version="9.0")
+    assert operator.apply().returncode == 0
+    before = server.settings.read_bytes()
+    token = operator.token(server.name, "")
+    # A "restart" that restarts nothing: the running server keeps the old token.
+    operator.write_inventory(
+        {
+            server.name: {
+                "scim_realms": {"": {"token": "env:NEW_TOKEN"}},
+                "scim_restart": ["/bin/true"],
+            }
+        }
+    )
+    env = {**operator.lab.environment(), "NEW_TOKEN": "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYm"}
+    done = operator.run("apply", "--yes", env=env)
+    assert done.returncode == 4, done
+    assert "rolled back" in done.stdout
+    assert server.settings.read_bytes() == before
+    assert server.request("GET", USERS, "", token)[0] == 200
+    assert "NEW_TOKEN" not in server.settings.read_text()
+
+
+def test_a_restart_that_fails_is_put_back(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"": {}}, "scim_restart": ["/bin/false"]}, version="9.0")
+    before = server.settings.read_bytes()
+    done = operator.apply()
+    assert done.returncode in (4, 5), done
+    assert server.settings.read_bytes() == before
+    assert "failed: restart" in done.stdout
+
+
+def test_one_broken_server_of_two_stops_not_the_other(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    good = lab_server(version="9.0")
+    bad = lab_server(version="8.4", extra_settings="\nSCIM_CONFIG = dict(acme={})\n")
+    hosts = {each.name: {"scim_realms": {"": {}}} for each in (good, bad)}
+    hosts["gone.test"] = {
+        **good.inventory_vars(),
+        "ansible_port": 1,
+        "scim_realms": {"": {}},
+        "zulip_external_host": "gone.test",
+    }
+    operator.write_inventory(hosts)
+    broken = bad.settings.read_bytes()
+    done = operator.apply("--format", "json")
+    assert done.returncode == 1, done
+    by_name = {each["server"]: each for each in json.loads(done.stdout)["servers"]}
+    assert by_name[good.name]["status"] == "changed"
+    assert by_name[bad.name]["status"] == "failed"
+    assert re.search(r"settings\.py:\d+:\d+: ", by_name[bad.name]["message"])
+    assert by_name["gone.test"]["status"] == "unreachable"
+    assert bad.settings.read_bytes() == broken
+    assert operator.run("apply", "--yes", *VAULT, "--limit", good.name).returncode == 0
+
+
+def test_json_has_the_documented_shape_and_no_token(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"": {}}}, version="12.1")
+    planned = json.loads(operator.run("plan", "--format", "json").stdout)
+    applied = json.loads(operator.apply("--format", "json").stdout)
+    verified = json.loads(operator.run("verify", "--format", "json", *VAULT).stdout)
+    documented = json.loads(
+        re.search(r"```json\n(.*?)```", (_DOCS / "json.md").read_text(), re.S)[1]  # type: ignore[index]
+    )
+    for verb, said in (("plan", planned), ("apply", applied), ("verify", verified)):
+        assert said["verb"] == verb
+        assert set(said) == set(documented)
+        assert set(said["servers"][0]) == set(documented["servers"][0])
+    assert (planned["exit_code"], applied["exit_code"]) == (2, 0)
+    assert {check["result"] for check in verified["servers"][0]["checks"]} == {"ok"}
+    token = operator.token(server.name, "")
+    assert token not in json.dumps([planned, applied, verified])
+
+
+def test_a_plan_needs_no_secret(operator: Operator, one: One) -> None:
+    one({"scim_realms": {"": {}}}, version="9.0")
+    assert operator.apply().returncode == 0
+    (operator.folder / ".vault-password").unlink()
+    plan = operator.run("plan", env=operator.bare_environment())
+    assert plan.returncode == 0, plan
+
+
+def test_a_plan_resolves_and_runs_nothing_that_the_inventory_names(
+    operator: Operator, one: One
+) -> None:
+    trace = operator.folder / "trace"
+    one({"scim_realms": {"": {"token": ["command:", "touch", str(trace)]}}}, version="9.0")
+    # (the list form is refused or not: either way nothing may run)
+    operator.run("plan")
+    server = next(iter(operator.lab.servers))
+    operator.write_inventory({server: {"scim_realms": {"": {"token": f"command: touch {trace}"}}}})
+    operator.run("plan")
+    assert not trace.exists()
+
+
+def test_no_token_is_made_without_a_terminal_unless_asked(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"": {}}}, version="9.0")
+    before = server.settings.read_bytes()
+    done = operator.run("apply", "--yes", *VAULT)
+    assert done.returncode == 64
+    assert "--create-tokens" in done.stderr
+    done = operator.run("apply", "--yes", "--create-tokens")
+    assert done.returncode == 64
+    assert "vault password" in done.stderr
+    assert server.settings.read_bytes() == before
+    assert not operator.tokens.exists()
+
+
+def test_a_hundred_hosts_at_width_twenty(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    """A hundred connections to three servers, twenty at a time."""
+    servers = [lab_server(version=version) for version in ("8.4", "9.0", "12.1")]
+    hosts = {
+        f"h{number}": {
+            **servers[number % 3].inventory_vars(),
+            "scim_deployment": servers[number % 3].name,
+            "scim_realms": {"": {}},
+        }
+        for number in range(100)
+    }
+    operator.write_inventory(hosts)
+    done = operator.run("plan", "--forks", "20", "--format", "json")
+    assert done.returncode == 2, done
+    assert json.loads(done.stdout)["summary"] == {"changes pending": 100}
