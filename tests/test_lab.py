@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -188,10 +189,18 @@ def test_a_child_finds_names_and_known_hosts(lab: Lab, server: Server) -> None:
     assert Path(done.stdout.strip().split(maxsplit=2)[2]) / ".ssh/known_hosts" == lab.known_hosts
 
 
-def test_paths_with_blanks_and_two_at_once(tmp_path: Path) -> None:
-    folder = tmp_path / "with a blank, an ' and a %u in it" / ("x" * 60)
-    folder.mkdir(parents=True)
-    with Lab(folder) as one, Lab(folder) as two:
+@pytest.fixture
+def odd_folder() -> Iterator[Path]:
+    """A folder that everybody can reach, as the system's temporary one (pytest's is private)."""
+    with tempfile.TemporaryDirectory(prefix="with a blank, an ' and a %u in it ") as folder:
+        path = Path(folder, "x" * 60)
+        path.mkdir()
+        path.parent.chmod(0o755)
+        yield path
+
+
+def test_odd_paths_and_two_at_once(odd_folder: Path) -> None:
+    with Lab(odd_folder) as one, Lab(odd_folder) as two:
         for lab in (one, two):
             server = lab.server("chat.test", realms=["acme"], extra_settings=SCIM)
             assert users(server, "right") == 200
