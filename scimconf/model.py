@@ -73,6 +73,12 @@ class VaultValue:
         return "<vault value>"
 
 
+class Unsafe(str):
+    """A text tagged `!unsafe`: it is never taken for a template."""
+
+    __slots__ = ()
+
+
 TokenSource = Reference | Secret | VaultValue | None
 """A reference, a token in clear in the inventory, one in a `!vault` value, or (None, the usual)
 one that scimconf makes and keeps in its token file."""

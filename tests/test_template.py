@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from scimconf import template
 from scimconf.errors import UsageError
-from scimconf.model import VaultValue
+from scimconf.model import Unsafe, VaultValue
 from scimconf.secret import Secret
 from scimconf.template import Variables, expand, files, render, template_text
-from scimconf.yamlfile import Unsafe
 
 CLOSED = VaultValue("$ANSIBLE_VAULT;1.1;AES256\n66")
 VARIABLES: dict[str, object] = {

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from scimconf import yamlfile
 from scimconf.errors import ExitCode, InventoryError
-from scimconf.model import Position, Problem, VaultValue
-from scimconf.yamlfile import Unsafe, composer
+from scimconf.model import Position, Problem, Unsafe, VaultValue
+from scimconf.yamlfile import composer
 
 
 def data(text: str) -> object:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from scimconf.errors import UsageError
-from scimconf.yamlfile import Unsafe
+from scimconf.model import Unsafe
 
 if TYPE_CHECKING:
     from scimconf.template.sandbox import Template

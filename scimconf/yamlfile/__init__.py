@@ -13,9 +13,9 @@ from typing import NoReturn
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.yamlfile.composer import Composer
-from scimconf.yamlfile.document import Document, Unsafe, Way
+from scimconf.yamlfile.document import Document, Way
 
-__all__ = ["MAX_BYTES", "Document", "Unsafe", "Way", "load", "parse", "read_text"]
+__all__ = ["MAX_BYTES", "Document", "Way", "load", "parse", "read_text"]
 
 MAX_BYTES = 8 * 1024 * 1024
 

@@ -22,9 +22,9 @@ from ruamel.yaml.events import (
 )
 
 from scimconf.errors import InventoryError
-from scimconf.model import Problem, VaultValue
+from scimconf.model import Problem, Unsafe, VaultValue
 from scimconf.yamlfile import scalars, wording
-from scimconf.yamlfile.document import Document, Span, Unsafe
+from scimconf.yamlfile.document import Document, Span
 
 MAX_NODES = 500_000
 """Keys and values of one file, what its aliases stand for counted each time."""

@@ -15,12 +15,6 @@ Way = tuple[Hashable, ...]
 """The keys and list indexes that lead from the top of a document to a value."""
 
 
-class Unsafe(str):
-    """A text tagged `!unsafe`: it is never taken for a template."""
-
-    __slots__ = ()
-
-
 class Span(NamedTuple):
     """Offsets of a key (or list item), of its value, and of the value's end."""
 
