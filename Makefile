@@ -41,8 +41,8 @@ docs: $(STAMP) ## the generated pages of docs/
 
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)"; exit 1; }
-	@echo "making .venv with $(PYTHON)"
-	@rm -rf .venv && "$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "making .venv with $(PYTHON)"; \
+		rm -rf .venv && "$(PYTHON)" -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 2> .venv/pip.log \
 		|| { cat .venv/pip.log; exit 1; }
 	@touch $@
