@@ -62,7 +62,7 @@ def test_a_request_without_end_is_no_request(here: str) -> None:
     assert answer(b'{"do": "observe"}', user=here) == []
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="only root can drop root")
+@pytest.mark.needs_root
 def test_root_is_dropped() -> None:
     found = answer(b"{}\n", user="no-such-user")
     assert found == [
