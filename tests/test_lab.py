@@ -165,11 +165,12 @@ def test_run_knows_its_users(server: Server) -> None:
         server.run(["true"], user="nosuch")
 
 
-def test_an_inventory_of_all_servers(lab: Lab, server: Server) -> None:
-    path = lab.inventory({server.name: {"scim_realms": {"": {}}}})
-    host = YAML(typ="safe").load(path)["all"]["hosts"][server.name]
-    assert host["scim_realms"] == {"": {}}
-    assert host["zulip_external_host"] == server.external_host
+def test_inventory_variables_are_what_the_server_says(lab: Lab, server: Server) -> None:
+    variables = server.inventory_vars()
+    assert variables["zulip_external_host"] == server.external_host
+    assert variables["zulip_settings"] == server.paths.settings
+    assert variables["scim_probe"] == f"https://127.0.0.1:{server.web_port}"
+    assert variables["scim_ca"] == str(lab.ca)
 
 
 def test_a_child_finds_names_and_known_hosts(lab: Lab, server: Server) -> None:
@@ -208,6 +209,25 @@ def test_odd_paths_and_two_at_once(odd_folder: Path) -> None:
             if server.ssh_port:
                 done = ssh(lab, server, server.user, "echo in")
                 assert done.stdout == "in\n", done.stderr
+
+
+def test_make_lab_says_what_to_type_and_ends_on_ctrl_c() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.lab"], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = []
+            while not (lines and lines[-1] == "Ctrl-C ends it.\n"):
+                lines.append(process.stdout.readline())
+                assert lines[-1], "it ended by itself"
+            inventory = next(line for line in lines if line.startswith("inventory: "))
+            hosts = YAML(typ="safe").load(Path(inventory.split(": ", 1)[1].strip()))["all"]["hosts"]
+            assert {name.split(".")[0] for name in hosts} == {"chat56", "chat90", "chat121"}
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 0
+        finally:
+            process.kill()
 
 
 # --- nothing is left behind -----------------------------------------------------------------------

@@ -179,7 +179,7 @@ def test_manage_py_refuses_root_and_strangers(zulip: Server) -> None:
     assert as_stranger.stdout.startswith("Error accessing Zulip secrets; ")
 
 
-@pytest.mark.parametrize("version", [version for version in VERSIONS if version != "5.6"])
+@pytest.mark.parametrize("version", ["6.2", "12.1"])
 def test_add_scim_client_is_unknown_from_6_on(servers: Mapping[str, Server], version: str) -> None:
     done = manage(servers[version], "add_scim_client", "okta", "-r", "acme")
     assert (done.returncode, done.stdout) == (1, "")
@@ -305,9 +305,11 @@ print(sorted(names(sys.stdin.read()) ^ old))
         ("SCIM_CONFIG = {\n", "SyntaxError"),
     ],
 )
+@pytest.mark.parametrize("version", ["5.6", "12.1"])
 def test_a_candidate_can_be_checked_without_touching_anything(
-    zulip: Server, edit: str, says: str
+    servers: Mapping[str, Server], version: str, edit: str, says: str
 ) -> None:
+    zulip = servers[version]
     deployment = zulip.paths.deployment
     venv = PROFILES[zulip.version].virtualenv
     python = f"{deployment}/{venv}/bin/python3"
@@ -373,7 +375,7 @@ def test_checks_never_look_inside_scim_config(lab_server: Callable[..., Server])
 # --- Restart --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["5.6", "9.0", "12.1"])
 def test_only_a_restart_shows_a_change(lab_server: Callable[..., Server], version: str) -> None:
     server = lab_server(version=version, realms=["acme"], extra_settings=scim_config("first"))
     if version == "5.6":
@@ -385,7 +387,7 @@ def test_only_a_restart_shows_a_change(lab_server: Callable[..., Server], versio
     assert (status(server, "first"), status(server, "second")) == (401, 200)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["5.6", "6.2", "12.1"])
 def test_restart_with_a_broken_settings_py(lab_server: Callable[..., Server], version: str) -> None:
     server = lab_server(version=version, realms=["acme"])
     good = server.settings.read_text()
@@ -401,10 +403,10 @@ def test_restart_with_a_broken_settings_py(lab_server: Callable[..., Server], ve
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["5.6", "8.4", "9.0", "12.1"])
 def test_restart_as_root(servers: Mapping[str, Server], version: str) -> None:
     done = restart(servers[version], user="root")
-    if version in ("5.6", "6.2", "8.4"):
+    if version in ("5.6", "8.4"):
         assert done.returncode == 1
         assert "Must be run as user 'zulip'." in done.stderr
     else:
@@ -415,14 +417,18 @@ def test_restart_as_root(servers: Mapping[str, Server], version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "since"),
-    [("--skip-checks", 6), ("--skip-client-reloads", 9), ("--only-django", 10)],
+    ("flag", "without", "first"),
+    [
+        ("--skip-checks", "5.6", "6.2"),
+        ("--skip-client-reloads", "8.4", "9.0"),
+        ("--only-django", "9.0", "11.0"),
+    ],
 )
-def test_restart_flags(zulip: Server, flag: str, since: int) -> None:
-    knows = int(zulip.version.split(".")[0]) >= since
-    done = restart(zulip, flag)
-    assert done.returncode == (0 if knows else 2)
-    assert ("unrecognized arguments" in done.stderr) is not knows
+def test_restart_flags(servers: Mapping[str, Server], flag: str, without: str, first: str) -> None:
+    refused = restart(servers[without], flag)
+    assert refused.returncode == 2
+    assert f"unrecognized arguments: {flag}" in refused.stderr
+    assert restart(servers[first], flag).returncode == 0
 
 
 def test_supervisorctl_restarts_django_alone(lab_server: Callable[..., Server]) -> None:

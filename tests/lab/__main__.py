@@ -1,4 +1,4 @@
-"""`make lab`: three Zulip servers in the foreground, to try scimconf on. Ctrl-C ends them."""
+"""`make lab`: the demo's three servers in the foreground, to try scimconf on. Ctrl-C ends them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,10 @@ import shlex
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 from tests.lab import Lab, Server
-
-SERVERS: dict[str, dict[str, Any]] = {
-    "chat56.test": {"version": "5.6", "realms": ["acme"]},
-    "chat90.test": {"version": "9.0", "realms": ["", "acme", "wiki"]},
-    "chat121.test": {"version": "12.1", "realms": ["", "acme"]},
-}
-VARIABLES: dict[str, dict[str, Any]] = {
-    "chat56.test": {"scim_idp": "okta", "scim_realms": {"acme": {}}},
-    "chat90.test": {
-        "scim_idp": "okta",
-        "scim_realms": {"acme": {}, "wiki": {}, "": {"idp": "entra"}},
-    },
-    "chat121.test": {
-        "scim_idp": "entra",
-        "scim_token_store": "secrets",
-        "scim_realms": {"acme": {}},
-    },
-}
+from tests.lab.demo import FLEET, INVENTORY
+from tests.lab.operator import VAULT, Operator
 
 
 def main() -> int:
@@ -36,46 +18,45 @@ def main() -> int:
     try:
         with Lab() as lab:
             with ThreadPoolExecutor() as pool:
-                servers = list(pool.map(lambda name: lab.server(name, **SERVERS[name]), SERVERS))
-            print(_text(lab, servers, lab.inventory(VARIABLES)), flush=True)
+                servers = list(pool.map(lambda name: lab.server(name, **FLEET[name]), FLEET))
+            operator = Operator(lab, lab.folder / "operator")
+            operator.write_inventory(INVENTORY)
+            print(_text(operator, servers), flush=True)
             signal.pause()
     except KeyboardInterrupt:
         print("\nended, nothing is left")
     return 0
 
 
-def _text(lab: Lab, servers: list[Server], inventory: Path) -> str:
+def _text(operator: Operator, servers: list[Server]) -> str:
     """Give what to type in another terminal."""
-    environment = lab.environment()
-    settings = lab.folder / "environment"
-    settings.write_text(
-        "".join(
-            f"export {name}={shlex.quote(environment[name])}\n" for name in ("HOME", "PYTHONPATH")
-        )
-    )
+    lab = operator.lab
+    shell = operator.folder / "environment"
+    wanted = operator.bare_environment()
+    del wanted["PATH"]
+    shell.write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in wanted.items()))
     scimconf = f"{shlex.quote(sys.executable)} -m scimconf"
-    lines = ["", *(f"{server.name}: Zulip {server.version}, {server.url()}" for server in servers)]
-    lines += [
+    server = servers[1]
+    lines = [
         "",
-        f"inventory: {inventory}",
+        *(f"{one.name}: Zulip {one.version}, {one.url()}" for one in servers),
+        "",
+        f"inventory: {operator.inventory}",
         "",
         "In another terminal:",
         "    bash",
-        f"    . {shlex.quote(str(settings))}",
+        f"    cd {shlex.quote(str(operator.folder))} && . ./environment",
+        f"    {scimconf} plan",
+        f"    {scimconf} apply {shlex.join(VAULT)}",
+        f"    {scimconf} verify {shlex.join(VAULT)}",
+        f"    curl --cacert {shlex.quote(str(lab.ca))} --resolve {server.host('acme')}:127.0.0.1"
+        f" -i {server.url('acme')}/scim/v2/Users",
     ]
-    lines += [f"    {scimconf} plan -i {shlex.quote(str(inventory))}"]
-    lines += [f"    {scimconf} apply -i {shlex.quote(str(inventory))}"]
-    server = servers[1]
     if server.ssh_port:
         key = shlex.quote(str(lab.client_key))
-        lines.append(f"    ssh -i {key} -p {server.ssh_port} {server.user}@127.0.0.1")
-    host = server.host("acme")
-    lines.append(
-        f"    curl --cacert {shlex.quote(str(lab.ca))} --resolve {host}:127.0.0.1"
-        f" -i {server.url('acme')}/scim/v2/Users"
-    )
-    lines += ["", "Ctrl-C ends it."]
-    return "\n".join(lines)
+        known = shlex.quote(f'UserKnownHostsFile="{lab.known_hosts}"')
+        lines.append(f"    ssh -i {key} -o {known} -p {server.ssh_port} {server.user}@127.0.0.1")
+    return "\n".join([*lines, "", "Ctrl-C ends it."])
 
 
 if __name__ == "__main__":

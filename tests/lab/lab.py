@@ -9,11 +9,8 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from tests.lab import interpreter, openssh
 from tests.lab.build import Identity, Options, build
@@ -100,17 +97,6 @@ class Lab:
             if self._borrowed is None:
                 self._borrowed = interpreter.usable_by(layout.uid, self.folder / "packages")
             return self._borrowed
-
-    def inventory(self, variables: Mapping[str, Mapping[str, Any]]) -> Path:
-        """Write an inventory of all servers; `variables`: more of them, by server name."""
-        hosts = {
-            name: {**server.inventory_vars(), **variables.get(name, {})}
-            for name, server in self.servers.items()
-        }
-        path = self.folder / "inventory.yaml"
-        with path.open("w") as file:
-            YAML().dump({"all": {"hosts": hosts}}, file)
-        return path
 
     def environment(self) -> dict[str, str]:
         """Give the environment for a `scimconf` of its own process: home, known hosts, DNS."""
