@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import interpreter, openssh
-from tests.lab.build import Identity, Options, build
+from tests.lab.build import build
 from tests.lab.certificates import Authority, ssh_key
 from tests.lab.layout import Layout
+from tests.lab.options import Identity, Options
 from tests.lab.profiles import PROFILES
 from tests.lab.server import Server
 
@@ -57,7 +58,7 @@ class Lab:
         self._ending.close()
 
     def server(self, name: str, **options: Any) -> Server:
-        """Start a server (the options are those of `build.Options`); returns when it answers.
+        """Start a server (the options are those of `options.Options`); returns when it answers.
 
         `name` ends in `.test`. Raises LabError where it does not start.
         """

@@ -4,7 +4,7 @@ from django.conf import settings
 from django_scim import adapters, constants, exceptions
 from zproject.config import PROFILE
 
-from zerver.models import UserGroup, UserProfile
+from zerver.models import UserProfile
 
 
 def base_location(request=None, *args, **kwargs):
@@ -163,6 +163,3 @@ class ZulipSCIMGroup(adapters.SCIMGroup):
         """Take over a POST or a PUT."""
         self.obj.realm = self.request.realm
         self.obj.name = d["displayName"]
-
-
-__all__ = ["UserGroup", "ZulipSCIMGroup", "ZulipSCIMUser", "base_location", "only_this_realm"]
