@@ -14,7 +14,8 @@ from tests.lab.operator import VAULT, Operator
 
 def main() -> int:
     """Start, say how to use it, wait."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
+        signal.signal(ending, signal.default_int_handler)
     try:
         with Lab() as lab:
             with ThreadPoolExecutor() as pool:
