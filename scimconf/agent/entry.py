@@ -48,13 +48,18 @@ class _NotData(Exception):
         self.node = node
 
 
-def read(source: Source, realm: str, key: ast.expr, value: ast.expr, item: Item) -> Entry:
-    """Read one entry; whatever is not data in it ends up in `unreadable`, without its text."""
+def read(
+    source: Source, realm: str, key: ast.expr, value: ast.expr, item: Item, trusted: bool
+) -> Entry:
+    """Read one entry; whatever is not data in it ends up in `unreadable`, without its text.
+
+    `trusted` says that get_secret is Zulip's own in this file.
+    """
     text = source.text[item.start : item.end]
     line, column = source.place(key)
     try:
         pairs = dict(_pairs(value))
-        token, name_of_secret = _token(source.tree, pairs.pop(TOKEN_KEY, None))
+        token, name_of_secret = _token(pairs.pop(TOKEN_KEY, None), trusted)
         values = {name: literal(node) for name, node in pairs.items()}
     except _NotData as error:
         line, column = source.place(error.node)
@@ -75,12 +80,12 @@ def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
         yield key.value, child
 
 
-def _token(tree: ast.Module, node: Optional[ast.expr]) -> Tuple[Optional[str], Optional[str]]:
+def _token(node: Optional[ast.expr], trusted: bool) -> Tuple[Optional[str], Optional[str]]:
     """Give the token in clear, or the name of the secret that holds it."""
     if node is None:
         return None, None
     name = secret_name(node)
-    if name is not None and is_zulips(tree):
+    if name is not None and trusted:
         return None, name
     value = literal(node)
     if value is not None and not isinstance(value, str):

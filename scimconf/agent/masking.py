@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from scimconf.agent import names
 from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
-from scimconf.agent.settings_file import BEGIN, END, IMPORT, NAME, Settings
+from scimconf.agent.settings_file import NAME, Settings
 
 MASK = "<masked>"
 _MASKED = f'"{MASK}"'
@@ -106,7 +106,7 @@ def _quoted(text: str) -> str:
 
 
 def _comments(settings: Settings) -> Iterator[Piece]:
-    """Give the comments within the block, long words masked; our own lines stay."""
+    """Give the comments within the assignment, with all that may be a token masked."""
     src, block = settings.source, settings.block
     assert block
     where = block.span
@@ -122,8 +122,6 @@ def _comments(settings: Settings) -> Iterator[Piece]:
 
 def comment(text: str) -> str:
     """Give a comment with all that may be a token masked: quoted text, long words, numbers."""
-    if text in (BEGIN, END) or IMPORT.endswith(text):
-        return text
     return _LONG_WORD.sub(
         lambda word: MASK if len(word.group()) >= 6 and word.group() != MASK else word.group(),
         _QUOTED.sub(_MASKED, text),

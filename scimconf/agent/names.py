@@ -25,8 +25,9 @@ def mentions(tree: ast.AST, name: str) -> List[Mention]:
     lone string that is a statement: that is a comment).
     """
     found = []
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         binds = _binds(node, name)
         if binds is None and id(node) not in prose and _literal(node) == name:
             binds = True

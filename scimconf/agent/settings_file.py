@@ -55,8 +55,23 @@ class Settings:
     block: Optional[Block]
     entries: Mapping[str, Entry]
     """By realm, in the order of the file."""
-    external_host: Optional[str]
-    realm_hosts: Mapping[str, str]
+
+    @property
+    def external_host(self) -> Optional[str]:
+        """EXTERNAL_HOST, where it is one plain assignment of a string."""
+        value = names.binding(self.source.tree, "EXTERNAL_HOST")
+        is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+        return ast.literal_eval(value) if value and is_text else None
+
+    @property
+    def realm_hosts(self) -> Mapping[str, str]:
+        """REALM_HOSTS, where it is one plain assignment of a dict of strings; else empty."""
+        try:
+            hosts = ast.literal_eval(names.binding(self.source.tree, "REALM_HOSTS") or "{}")
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return {}
+        pairs = hosts.items() if isinstance(hosts, dict) else ()
+        return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
 
     @property
     def imports_get_secret(self) -> bool:
@@ -82,12 +97,13 @@ def read(data: bytes) -> Settings:
         display = _display(src, statement)
         where = layout.layout(src, display)
         block = _block(src, statement, where)
+        trusted = entries_of.is_zulips(src.tree)
         for key, value, item in zip(display.keys, display.values, where.items):
             realm = ast.literal_eval(key) if key else ""
             if realm in entries:
                 _refuse(src, key, f"{NAME} names a realm twice")
-            entries[realm] = entries_of.read(src, realm, key or value, value, item)
-    return Settings(src, block, entries, _external_host(src.tree), _realm_hosts(src.tree))
+            entries[realm] = entries_of.read(src, realm, key or value, value, item, trusted)
+    return Settings(src, block, entries)
 
 
 def _statement(src: Source) -> Optional[ast.stmt]:
@@ -143,20 +159,6 @@ def _block(src: Source, statement: ast.stmt, where: Layout) -> Block:
     if head and tail:
         return Block(statement, where, span, head.start(), tail.end(), ours=True)
     return Block(statement, where, span, start, end, ours=False)
-
-
-def _external_host(tree: ast.Module) -> Optional[str]:
-    value = names.binding(tree, "EXTERNAL_HOST")
-    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
-
-
-def _realm_hosts(tree: ast.Module) -> Mapping[str, str]:
-    try:
-        hosts = ast.literal_eval(names.binding(tree, "REALM_HOSTS") or "{}")
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return {}
-    pairs = hosts.items() if isinstance(hosts, dict) else ()
-    return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
 
 
 def _refuse(src: Source, node: Optional[ast.AST], message: str) -> NoReturn:

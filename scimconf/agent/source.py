@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import codecs
-import io
 import re
 import tokenize
 import warnings
@@ -88,11 +87,6 @@ def read(data: bytes) -> Source:
     if source.encode(text) != data:
         raise Refusal(f"does not survive being decoded and encoded as {encoding}")
     return source
-
-
-def lines(text: str) -> Tuple[str, ...]:
-    """Give the lines of a text with their ends, as Python counts them."""
-    return tuple(io.StringIO(text, newline=""))
 
 
 def _decode(data: bytes) -> Tuple[str, str]:

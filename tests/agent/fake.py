@@ -64,8 +64,7 @@ else:
     if [realm, name] in known:
         sys.stderr.write("IntegrityError: Key already exists.\\n")
         sys.exit(1)
-    if not behaviour.get("registers_nothing"):
-        SCIMClient.save([*known, [realm, name]])
+    SCIMClient.save([*known, [realm, name]])
 """
 _MODELS = """\
 import json

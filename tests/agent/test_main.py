@@ -29,7 +29,7 @@ AS_ROOT = os.geteuid() == 0
 def answer(*lines: bytes, user: str = "nobody", env: dict[str, str] | None = None) -> list[Any]:
     done = subprocess.run(
         program.argv(user), input=program.stdin([]) + b"".join(lines), capture_output=True,
-        check=False, timeout=60, env=env,
+        check=False, timeout=60, env=env or {"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert done.stderr == b""
     return program.answers(done.stdout)

@@ -281,6 +281,21 @@ def zulip_without_secrets(zulip: Zulip) -> dict[str, Any]:
     return request
 
 
+def test_a_secrets_file_out_of_order_matters_only_where_it_is_needed(zulip: Zulip) -> None:
+    zulip.secrets.write_text("[secrets]\na = 1\na = 2\n")
+    (zulip.deployment / "zproject/config.py").write_text("def get_secret(name): return 'x'\n")
+    assert Run(zulip.apply(acme=NEW)).result == "committed"
+    assert Run(zulip.apply(acme=OLD)).result == "committed"
+
+
+def test_a_file_that_cannot_be_replaced(zulip: Zulip, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = zulip.apply(acme=NEW)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    run = Run(request)
+    assert run.result == "failed"
+    assert "is not writable" in run.final["message"]
+
+
 def test_clients_on_a_zulip_without_them(zulip: Zulip) -> None:
     request = zulip.apply(acme=NEW)
     request["clients"]["add"] = [["acme", "okta"]]
@@ -468,6 +483,45 @@ def _nothing_happened(zulip: Zulip, pair: tuple[bytes, bytes]) -> None:
     assert zulip.running() == {"acme": OLD}
     assert zulip.clients() == [["acme", "okta"]]
     assert journal.interrupted(str(zulip.state)) is None
+
+
+def test_a_journal_that_cannot_be_written_changes_nothing(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = zulip.pair()
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
+    run = Run(zulip.apply(acme=NEW))
+    assert (run.result, run.final["changed"]) == ("failed", False)
+    assert run.final["message"].startswith("journal: ")
+    assert zulip.pair() == pair
+
+
+def test_an_error_of_the_system_is_said_in_its_words(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(change: steps.Change) -> str:
+        raise OSError(28, "No space left on device", f"/tmp/{NEW}")
+
+    _replace_step(monkeypatch, "back up", do=full)
+    assert (
+        Run(zulip.apply(acme=NEW))
+        .final["message"]
+        .startswith("back up: No space left on device (agent, ")
+    )
+
+
+def test_a_journal_that_cannot_be_closed_is_said(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: journal.Journal, state: State) -> None:
+        raise Trouble("no space")
+
+    pair = zulip.pair()
+    monkeypatch.setattr(journal.Journal, "close", full)
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "roll-back failed"
+    assert run.final["message"] == "commit: no space; on the way back: journal: no space"
+    assert zulip.pair() == pair
 
 
 # --- a run that dies --------------------------------------------------------------------------
