@@ -121,7 +121,7 @@ def _presence(
     secret = secret_name(name) if in_secrets else None
 
     before = _mask_found(realm, found)
-    after = before if known else block.mask(realm, short=short(fingerprint) if fingerprint else "")
+    after = before if known else _mask_wanted(realm, fingerprint)
     place = block.SecretName(secret) if secret else after
     entry, warnings = block.entry(realm, place, observed.version)
     moved = found is None or found.secret_name != secret
@@ -163,6 +163,12 @@ def _mask_found(realm: Realm, found: ObservedRealm | None) -> block.Mask:
     if not found or not found.token:
         return block.mask(realm)
     return block.mask(realm, found.token.length, found.token.short)
+
+
+def _mask_wanted(realm: Realm, fingerprint: str | None) -> block.Mask:
+    if fingerprint is None:
+        return block.mask(realm, new=True)
+    return block.mask(realm, short=short(fingerprint))
 
 
 def _changed_keys(realm: Realm, found: ObservedRealm | None, version: str) -> Iterator[str]:

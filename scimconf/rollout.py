@@ -22,6 +22,7 @@ from scimconf.model import Check, Desired, Observed, Outcome, Plan, Server, Stat
 from scimconf.observe import Agent, observe
 from scimconf.plan import plan
 from scimconf.secret import Secret
+from scimconf.tokens.keyring import Tokens
 from scimconf.verify import Hosts, verify
 
 _log = logging.getLogger(__name__)
@@ -40,11 +41,6 @@ _EXIT = {
     Status.ROLL_BACK_FAILED: ExitCode.ROLL_BACK_FAILED,
     Status.SKIPPED: ExitCode.INTERRUPTED,
 }
-
-
-def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
-    """Give the exit code that speaks for all the servers."""
-    return worst(_EXIT[outcome.status] for outcome in outcomes)
 
 
 class Watcher(Protocol):
@@ -74,26 +70,150 @@ class Surveyed:
         return self.outcome.plan
 
 
-def survey(
-    fleet: Sequence[Desired], open_agent: Opener, forks: int, watcher: Watcher, *, keep: bool
-) -> list[Surveyed]:
-    """Look at every server, at most `forks` at a time, and plan it; in the order of `fleet`.
+class Rollout:
+    """One run over a fleet: at most `forks` servers at a time, nothing new after Ctrl-C."""
 
-    With `keep`, the conversation with a server that has changes stays open, so that `carry_out`
-    needs no second connection; whoever asks for that calls `closing.close()` of each.
-    """
+    def __init__(self, forks: int, watcher: Watcher) -> None:
+        self._forks = max(1, forks)
+        self.watcher = watcher
+        self._interrupted = threading.Event()
 
-    def look(desired: Desired) -> Surveyed:
-        watcher.step(desired.server.name, "observe", True)
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody pressed Ctrl-C: what was under way has ended, nothing new begins."""
+        return self._interrupted.is_set()
+
+    def exit_code(self, outcomes: Iterable[Outcome]) -> ExitCode:
+        """Give the exit code that speaks for all the servers, and for Ctrl-C."""
+        codes = [_EXIT[outcome.status] for outcome in outcomes]
+        return worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
+
+    def survey(self, fleet: Sequence[Desired], open_agent: Opener, *, keep: bool) -> list[Surveyed]:
+        """Look at every server and plan it; in the order of `fleet`.
+
+        With `keep`, the conversation with a server that has changes stays open, so that
+        `carry_out` needs no second connection; whoever asks for that calls `closing.close()` of
+        each.
+        """
+
+        def look(desired: Desired) -> Surveyed:
+            self.watcher.step(desired.server.name, "observe", True)
+            try:
+                return _survey_one(desired, open_agent, keep=keep)
+            finally:
+                self.watcher.done(desired.server.name)
+
+        def skipped(desired: Desired) -> Surveyed:
+            return Surveyed(desired, _not_begun(desired.server.name))
+
+        return self._each(fleet, look, skipped)
+
+    def carry_out(self, surveyed: Sequence[Surveyed], tokens: Tokens) -> list[Outcome]:
+        """Apply the plan of each server that has one to carry out; the others keep their outcome.
+
+        `tokens` holds the token of every realm that is to be present.
+        """
+
+        def change(each: Surveyed) -> Outcome:
+            if each.agent is None or each.plan is None or each.observed is None:
+                return each.outcome
+            server = each.desired.server
+            try:
+                return apply(
+                    each.agent,
+                    server,
+                    each.plan,
+                    each.observed,
+                    tokens[server.name],
+                    lambda name, doing: self.watcher.step(server.name, name, doing),
+                )
+            except Exception as error:
+                return replace(failure(server.name, error), plan=each.plan)
+            finally:
+                each.closing.close()
+                self.watcher.done(server.name)
+
+        def skipped(each: Surveyed) -> Outcome:
+            each.closing.close()
+            if each.agent is None:
+                return each.outcome
+            return replace(_not_begun(each.desired.server.name), plan=each.plan)
+
+        return self._each(surveyed, change, skipped)
+
+    def confirm(
+        self,
+        surveyed: Sequence[Surveyed],
+        outcomes: Sequence[Outcome],
+        tokens: Tokens,
+        *,
+        standing: Status,
+        answers: int = 1,
+    ) -> list[Outcome]:
+        """Ask the public side of every server that is `standing`, as its provider would.
+
+        `answers`: how many good ones in a row are wanted; several after a restart. A public URL
+        that is not reached is a warning; one that answers wrongly makes the server a failed one,
+        but is no reason to go back: Zulip itself has answered rightly by then.
+        """
+
+        def ask(each: tuple[Surveyed, Outcome]) -> Outcome:
+            looked, outcome = each
+            server = looked.desired.server
+            if outcome.status is not standing or not server.verify or looked.observed is None:
+                return outcome
+            self.watcher.step(server.name, "verify", True)
+            try:
+                checks = tuple(_checks(server, looked.observed, tokens[server.name], answers))
+                return _with_checks(outcome, checks)
+            except Exception as error:
+                return replace(failure(server.name, error), plan=outcome.plan)
+            finally:
+                self.watcher.done(server.name)
+
+        return self._each(list(zip(surveyed, outcomes, strict=True)), ask, lambda each: each[1])
+
+    def _each(
+        self,
+        items: Sequence[Item],
+        work: Callable[[Item], Result],
+        skipped: Callable[[Item], Result],
+    ) -> list[Result]:
+        """Do `work` on each item in threads; after Ctrl-C what has not begun is `skipped`.
+
+        A second Ctrl-C raises KeyboardInterrupt at once; threads may still be at work then.
+        """
+
+        def one(item: Item) -> Result:
+            return skipped(item) if self.interrupted else work(item)
+
+        pool = ThreadPoolExecutor(self._forks)
         try:
-            return _survey_one(desired, open_agent, keep=keep)
+            with _noting_ctrl_c(self._interrupted):
+                futures = [pool.submit(one, item) for item in items]
+                wait(futures)
         finally:
-            watcher.done(desired.server.name)
+            pool.shutdown(wait=False, cancel_futures=True)
+        return [future.result() for future in futures]
 
-    def skipped(desired: Desired) -> Surveyed:
-        return Surveyed(desired, _not_begun(desired.server.name))
 
-    return _each(fleet, look, skipped, forks)
+@contextmanager
+def _noting_ctrl_c(interrupted: threading.Event) -> Iterator[None]:
+    """Turn the first Ctrl-C into the event; the second is a KeyboardInterrupt as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+        _log.warning("interrupted: no new server is begun, those under way finish; again: at once")
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _survey_one(desired: Desired, open_agent: Opener, *, keep: bool) -> Surveyed:
@@ -136,79 +256,6 @@ def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
     return Outcome(name, status, f"{step}{known.message}", known.hint, seconds=seconds)
 
 
-def carry_out(
-    surveyed: Sequence[Surveyed],
-    tokens: Mapping[str, Mapping[str, Secret]],
-    forks: int,
-    watcher: Watcher,
-) -> list[Outcome]:
-    """Apply the plan of each server that has one to carry out; the others keep their outcome.
-
-    `tokens` holds by server and realm the token of every realm that is to be present.
-    """
-
-    def change(each: Surveyed) -> Outcome:
-        if each.agent is None or each.plan is None or each.observed is None:
-            return each.outcome
-        server = each.desired.server
-        try:
-            return apply(
-                each.agent,
-                server,
-                each.plan,
-                each.observed,
-                tokens[server.name],
-                lambda name, doing: watcher.step(server.name, name, doing),
-            )
-        except Exception as error:
-            return replace(failure(server.name, error), plan=each.plan)
-        finally:
-            each.closing.close()
-            watcher.done(server.name)
-
-    def skipped(each: Surveyed) -> Outcome:
-        if each.agent is None:
-            return each.outcome
-        each.closing.close()
-        return replace(_not_begun(each.desired.server.name), plan=each.plan)
-
-    return _each(surveyed, change, skipped, forks)
-
-
-def confirm(
-    surveyed: Sequence[Surveyed],
-    outcomes: Sequence[Outcome],
-    tokens: Mapping[str, Mapping[str, Secret]],
-    forks: int,
-    watcher: Watcher,
-    *,
-    standing: Status,
-    answers: int = 1,
-) -> list[Outcome]:
-    """Ask the public side of every server that is `standing`, as its identity provider would.
-
-    `answers`: how many good ones in a row are wanted; several after a restart. A public URL that
-    is not reached is a warning; one that answers wrongly makes the server a failed one, but is
-    no reason to go back: Zulip itself has answered rightly by then.
-    """
-
-    def ask(each: tuple[Surveyed, Outcome]) -> Outcome:
-        looked, outcome = each
-        server = looked.desired.server
-        if outcome.status is not standing or not server.verify or looked.observed is None:
-            return outcome
-        watcher.step(server.name, "verify", True)
-        try:
-            known = tokens.get(server.name, {})
-            return _with_checks(outcome, _checks(server, looked.observed, known, answers))
-        except Exception as error:
-            return replace(failure(server.name, error), plan=outcome.plan)
-        finally:
-            watcher.done(server.name)
-
-    return _each(list(zip(surveyed, outcomes, strict=True)), ask, lambda each: each[1], forks)
-
-
 def _checks(
     server: Server, observed: Observed, tokens: Mapping[str, Secret], answers: int
 ) -> Iterator[Check]:
@@ -228,56 +275,15 @@ def _checks(
             yield Check(realm.string_id, "token", "failed", message, hint=hint)
 
 
-def _with_checks(outcome: Outcome, checks: Iterable[Check]) -> Outcome:
-    checks = tuple(checks)
+def _with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:
     if all(check.result != "failed" for check in checks):
         return replace(outcome, checks=checks)
     message = "the public side does not answer as the identity provider needs it"
-    return replace(outcome, status=Status.FAILED, message=message, checks=checks)
+    hint = ""
+    if outcome.status is Status.CHANGED:
+        hint = "the change is in force and Zulip itself answers rightly: look at what is before it"
+    return replace(outcome, status=Status.FAILED, message=message, hint=hint, checks=checks)
 
 
 def _not_begun(name: str) -> Outcome:
     return Outcome(name, Status.SKIPPED, "not begun: interrupted")
-
-
-def _each(
-    items: Sequence[Item],
-    work: Callable[[Item], Result],
-    skipped: Callable[[Item], Result],
-    forks: int,
-) -> list[Result]:
-    """Do `work` on each item in threads; after Ctrl-C what has not begun is `skipped`.
-
-    A second Ctrl-C raises KeyboardInterrupt at once; threads may still be at work then.
-    """
-    pool = ThreadPoolExecutor(max_workers=max(1, forks))
-    try:
-        with _interruptible() as interrupted:
-            futures = [
-                pool.submit(lambda item: (skipped if interrupted.is_set() else work)(item), item)
-                for item in items
-            ]
-            wait(futures)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return [future.result() for future in futures]
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an Event; the second is a KeyboardInterrupt as usual."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, before)
-        _log.warning("interrupted: no new server is begun, those under way finish; again: at once")
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -27,7 +27,7 @@ def test_a_new_server_gets_token_realm_and_restart_in_that_order() -> None:
     made = plan(desired(realm(), known={}), observed(running={"acme": 500}))
     assert _kinds(made) == [ActionKind.MAKE_TOKEN, ActionKind.SET_REALM, ActionKind.RESTART]
     assert made.makes_tokens
-    assert '+        "bearer_token": "<token acme>",\n' in made.diff
+    assert '+        "bearer_token": "<token acme, new>",\n' in made.diff
 
 
 def test_a_token_that_is_kept_elsewhere_is_not_made() -> None:

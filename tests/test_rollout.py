@@ -14,7 +14,7 @@ from scimconf import rollout
 from scimconf.errors import ExitCode, HostError, Unreachable
 from scimconf.model import Check, Outcome, Server, Status
 from scimconf.observe import Message
-from scimconf.rollout import carry_out, confirm, exit_code, survey
+from scimconf.rollout import Rollout, Surveyed
 from scimconf.secret import Secret
 from tests.factories import desired, realm
 from tests.test_observe import ANSWER
@@ -82,7 +82,9 @@ def test_one_failing_server_stops_no_other() -> None:
         d={**HEALTHY, "version": "not a version"},
         e={**HEALTHY, "running": []},
     )
-    looked = survey(_wanted("a", "b", "c", "d", "e"), fleet.agent, 2, _Watcher(), keep=False)
+    looked = Rollout(2, _Watcher()).survey(
+        _wanted("a", "b", "c", "d", "e"), fleet.agent, keep=False
+    )
     assert [each.outcome.status for each in looked] == [
         Status.UNREACHABLE,
         Status.PENDING,
@@ -101,7 +103,7 @@ def test_a_bug_of_ours_is_told_without_its_values_and_stops_no_other() -> None:
                 raise KeyError("a token could stand here")
             return super().agent(server)
 
-    looked = survey(_wanted("a", "b"), _Broken(b=HEALTHY).agent, 2, _Watcher(), keep=False)
+    looked = Rollout(2, _Watcher()).survey(_wanted("a", "b"), _Broken(b=HEALTHY).agent, keep=False)
     assert [each.outcome.status for each in looked] == [Status.FAILED, Status.PENDING]
     assert "bug in scimconf: KeyError at test_rollout.py:" in looked[0].outcome.message
     assert "token" not in looked[0].outcome.message
@@ -112,10 +114,10 @@ def test_only_servers_with_changes_keep_their_conversation() -> None:
     right["realms"]["acme"]["values"]["name_formatted_included"] = False
     right["realms"]["acme"]["token"]["matches"] = True
     fleet = _Fleet(a=right, b=HEALTHY)
-    looked = survey(_wanted("a", "b"), fleet.agent, 5, _Watcher(), keep=True)
+    looked = Rollout(5, _Watcher()).survey(_wanted("a", "b"), fleet.agent, keep=True)
     assert looked[0].outcome.status is Status.OK
     assert fleet.open == {"b"}
-    outcomes = carry_out(looked, TOKENS, 5, _Watcher())
+    outcomes = Rollout(5, _Watcher()).carry_out(looked, TOKENS)
     assert [outcome.status for outcome in outcomes] == [Status.OK, Status.CHANGED]
     assert not fleet.open
     assert fleet.asked == [("a", "observe"), ("b", "observe"), ("b", "apply")]
@@ -139,7 +141,7 @@ def test_no_more_than_forks_at_a_time() -> None:
         raise Unreachable("connect", "refused")
         yield
 
-    survey(_wanted(*map(str, range(6))), slow, 3, _Watcher(), keep=False)
+    Rollout(3, _Watcher()).survey(_wanted(*map(str, range(6))), slow, keep=False)
     assert most == 3
 
 
@@ -154,30 +156,33 @@ def test_after_ctrl_c_nothing_new_is_begun_and_what_runs_ends() -> None:
         raise Unreachable("connect", "refused")
         yield
 
-    looked = survey(_wanted(*map(str, range(50))), slow, 1, _Watcher(), keep=False)
+    run = Rollout(1, _Watcher())
+    looked = run.survey(_wanted(*map(str, range(50))), slow, keep=False)
     states = [each.outcome.status for each in looked]
     assert states[0] is Status.UNREACHABLE
     assert Status.SKIPPED in states
-    assert exit_code(each.outcome for each in looked) is ExitCode.INTERRUPTED
+    assert run.exit_code([each.outcome for each in looked]) is ExitCode.INTERRUPTED
+    assert run.interrupted
+    assert run.carry_out(looked, {}) == [each.outcome for each in looked]
 
 
 class TestConfirm:
     @pytest.fixture
-    def looked(self) -> list[rollout.Surveyed]:
-        return survey(_wanted("a"), _Fleet(a=HEALTHY).agent, 1, _Watcher(), keep=False)
+    def looked(self) -> list[Surveyed]:
+        fleet = _Fleet(a=HEALTHY)
+        return Rollout(1, _Watcher()).survey(_wanted("a"), fleet.agent, keep=False)
 
     def _confirm(
         self,
         monkeypatch: pytest.MonkeyPatch,
-        looked: list[rollout.Surveyed],
+        looked: list[Surveyed],
         check: Check | None,
         status: Status = Status.CHANGED,
         tokens: Any = TOKENS,
     ) -> Outcome:
         monkeypatch.setattr(rollout, "verify", lambda *_: (check,))
-        (outcome,) = confirm(
-            looked, [Outcome("a", status)], tokens, 1, _Watcher(), standing=Status.CHANGED
-        )
+        run = Rollout(1, _Watcher())
+        (outcome,) = run.confirm(looked, [Outcome("a", status)], tokens, standing=Status.CHANGED)
         return outcome
 
     def test_good_answers_leave_it_as_it_is(self, monkeypatch: Any, looked: Any) -> None:
@@ -198,7 +203,7 @@ class TestConfirm:
         assert outcome.checks == ()
 
     def test_a_realm_without_a_token_fails(self, monkeypatch: Any, looked: Any) -> None:
-        outcome = self._confirm(monkeypatch, looked, None, tokens={})
+        outcome = self._confirm(monkeypatch, looked, None, tokens={"a": {}})
         assert outcome.status is Status.FAILED
         assert "apply" in outcome.checks[0].hint
 
@@ -223,4 +228,5 @@ class TestConfirm:
     ],
 )
 def test_the_worst_speaks_for_all(statuses: list[Status], code: ExitCode) -> None:
-    assert exit_code(Outcome(str(n), status) for n, status in enumerate(statuses)) is code
+    outcomes = [Outcome(str(n), status) for n, status in enumerate(statuses)]
+    assert Rollout(1, _Watcher()).exit_code(outcomes) is code

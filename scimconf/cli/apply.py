@@ -58,7 +58,7 @@ def command(
     """
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results
-    from scimconf.rollout import carry_out, confirm, survey
+    from scimconf.rollout import Rollout
 
     if check:
         return plan_verb.run(pattern, source, connection, vault, output, diff=diff, resolve=False)
@@ -73,32 +73,27 @@ def command(
     desired = [keyring.desired(server) for server in servers]
     open_agent = fleet.opener(connection, passwords)
     with progress(output, steps=False) as watcher:
-        surveyed = survey(desired, open_agent, connection.forks, watcher, keep=True)
+        run = Rollout(connection.forks, watcher)
+        surveyed = run.survey(desired, open_agent, keep=True)
+    outcomes = [each.outcome for each in surveyed]
     try:
         changing = [each for each in surveyed if each.agent]
-        if not changing:
-            return results("apply", [each.outcome for each in surveyed], output)
-        _may_make_tokens(changing, create_tokens)
-        if not yes:
-            _ask(changing, output, diff=diff)
-        changing_servers = [each.desired.server for each in changing]
-        keyring.make(changing_servers)
-        tokens = keyring.tokens(changing_servers)
-        with progress(output, steps=True) as watcher:
-            outcomes = carry_out(surveyed, tokens, connection.forks, watcher)
-            outcomes = confirm(
-                surveyed,
-                outcomes,
-                tokens,
-                connection.forks,
-                watcher,
-                standing=Status.CHANGED,
-                answers=_GOOD_ANSWERS,
-            )
+        if changing and not run.interrupted:
+            _may_make_tokens(changing, create_tokens)
+            if not yes:
+                _ask(changing, output, diff=diff)
+            changing_servers = [each.desired.server for each in changing]
+            keyring.make(changing_servers)
+            tokens = keyring.tokens(changing_servers)
+            with progress(output, steps=True) as run.watcher:
+                outcomes = run.carry_out(surveyed, tokens)
+                outcomes = run.confirm(
+                    surveyed, outcomes, tokens, standing=Status.CHANGED, answers=_GOOD_ANSWERS
+                )
     finally:
         for each in surveyed:
             each.closing.close()
-    return results("apply", outcomes, output, diff=diff)
+    return results("apply", run, outcomes, output, diff=diff)
 
 
 def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:

@@ -162,11 +162,18 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
     return open_agent
 
 
+class _Stderr(logging.Handler):
+    """Writes to what sys.stderr is at that moment: live progress puts itself in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
 def start_log(output: OutputOptions) -> None:
     """Send our log, and at -vvv paramiko's, to stderr, with what looks like a token redacted."""
     from scimconf.secret import RedactingFormatter
 
-    handler = logging.StreamHandler()
+    handler = _Stderr()
     handler.setFormatter(RedactingFormatter("%(name)s: %(message)s"))
     logging.getLogger("scimconf").addHandler(handler)
     level = {0: logging.WARNING, 1: logging.INFO}.get(output.verbose, logging.DEBUG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from scimconf.cli.options import OutputOptions
 from scimconf.errors import ExitCode
 from scimconf.model import Outcome
 from scimconf.report.progress import LineProgress, LiveProgress
+
+if TYPE_CHECKING:
+    from scimconf.rollout import Rollout
 
 
 def progress(
@@ -27,16 +31,20 @@ def progress(
 
 
 def results(
-    verb: str, outcomes: Sequence[Outcome], output: OutputOptions, *, diff: bool = False
+    verb: str,
+    run: Rollout,
+    outcomes: Sequence[Outcome],
+    output: OutputOptions,
+    *,
+    diff: bool = False,
 ) -> ExitCode:
     """Print what came of a run and give its exit code."""
     from rich.console import Console
 
     from scimconf.report.document import document
     from scimconf.report.text import show
-    from scimconf.rollout import exit_code
 
-    code = exit_code(outcomes)
+    code = run.exit_code(outcomes)
     if output.format == "json":
         click.echo(json.dumps(document(verb, outcomes, code), indent=2))
     else:

@@ -53,7 +53,7 @@ def run(
     """Plan, print, and give the exit code; `apply --check` is the same."""
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results
-    from scimconf.rollout import survey
+    from scimconf.rollout import Rollout
 
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
@@ -64,7 +64,6 @@ def run(
         keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
-        surveyed = survey(
-            desired, fleet.opener(connection, passwords), connection.forks, watcher, keep=False
-        )
-    return results("plan", [each.outcome for each in surveyed], output, diff=diff)
+        run = Rollout(connection.forks, watcher)
+        surveyed = run.survey(desired, fleet.opener(connection, passwords), keep=False)
+    return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)

@@ -8,7 +8,7 @@ import click
 
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
-from scimconf.model import Status
+from scimconf.model import Outcome, Status
 
 
 @click.command("verify")
@@ -31,7 +31,7 @@ def command(
     """
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results
-    from scimconf.rollout import confirm, survey
+    from scimconf.rollout import Rollout
 
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
@@ -42,19 +42,18 @@ def command(
     tokens = keyring.tokens(servers)
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
-        surveyed = survey(
-            desired, fleet.opener(connection, passwords), connection.forks, watcher, keep=False
-        )
-        # What a plan would change is not the question here, only what the public side answers.
-        standing = [
-            replace(each.outcome, status=_standing(each.outcome.status), plan=None, warnings=())
-            for each in surveyed
-        ]
-        outcomes = confirm(
-            surveyed, standing, tokens, connection.forks, watcher, standing=Status.OK
-        )
-    return results("verify", outcomes, output)
+        run = Rollout(connection.forks, watcher)
+        surveyed = run.survey(desired, fleet.opener(connection, passwords), keep=False)
+        standing = [_standing(each.outcome) for each in surveyed]
+        outcomes = run.confirm(surveyed, standing, tokens, standing=Status.OK)
+    return results("verify", run, outcomes, output)
 
 
-def _standing(status: Status) -> Status:
-    return Status.OK if status is Status.PENDING else status
+def _standing(outcome: Outcome) -> Outcome:
+    """Forget what a plan would change: the question is only what the public side answers."""
+    return replace(
+        outcome,
+        status=Status.OK if outcome.status is Status.PENDING else outcome.status,
+        plan=outcome.plan and replace(outcome.plan, actions=(), diff=""),
+        warnings=(),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -51,9 +52,12 @@ def show(console: Console, verb: str, outcomes: Sequence[Outcome], *, diff: bool
     """Print what came of each server, then a summary: what needs attention stands last."""
     by_attention = sorted(outcomes, key=lambda each: _ATTENTION.index(each.status), reverse=True)
     for outcome in by_attention:
-        for line in _lines(verb, outcome, diff=diff):
-            # soft_wrap: a line is a line for grep; a terminal wraps by itself.
-            console.print(line, soft_wrap=True)
+        console.print(_head(verb, outcome), soft_wrap=True)
+        for line in _lines(outcome):
+            line.print(console)
+        if diff and outcome.plan:
+            for text in outcome.plan.diff.splitlines():
+                console.print(_diff_line(text), soft_wrap=True)
     if len(outcomes) > 1:
         console.print()
         if console.is_terminal:
@@ -61,59 +65,74 @@ def show(console: Console, verb: str, outcomes: Sequence[Outcome], *, diff: bool
         console.print(Text(_totals(verb, outcomes)), soft_wrap=True)
 
 
-def _lines(verb: str, outcome: Outcome, *, diff: bool) -> Iterator[Text]:
+class _Line(NamedTuple):
+    """A line about a server, behind a mark that says what kind of line it is."""
+
+    mark: str
+    text: str
+    style: str = ""
+
+    def print(self, console: Console) -> None:
+        """Print it: wrapped behind its mark on a terminal, in one piece for grep in a pipe."""
+        mark, text = Text(f"  {self.mark}", self.style), Text(harmless(self.text), self.style)
+        if console.is_terminal:
+            grid = Table.grid()
+            grid.add_row(mark, text)
+            console.print(grid)
+        else:
+            console.print(mark + text, soft_wrap=True)
+
+
+def _head(verb: str, outcome: Outcome) -> Text:
     head = Text(outcome.server, style="bold")
     if outcome.plan and outcome.plan.version:
         head.append(f"  Zulip {harmless(outcome.plan.version, 40)}", style="not bold dim")
     head.append("  ")
-    head.append(words(verb, outcome.status), style=f"not bold {_STYLE[outcome.status]}")
-    yield head
+    return head.append(words(verb, outcome.status), style=f"not bold {_STYLE[outcome.status]}")
+
+
+def _lines(outcome: Outcome) -> Iterator[_Line]:
     if outcome.message:
-        yield from _indented("", outcome.message, _STYLE[outcome.status])
+        yield _Line("", outcome.message, _STYLE[outcome.status])
     if outcome.hint:
-        yield from _indented("-> ", outcome.hint)
-    if outcome.plan:
-        for action in outcome.plan.actions:
-            yield from _indented("* ", action.text)
-        if diff and outcome.plan.diff:
-            yield from (_diff_line(line) for line in outcome.plan.diff.splitlines())
+        yield _Line("-> ", outcome.hint)
+    for action in outcome.plan.actions if outcome.plan else ():
+        yield _Line("* ", action.text)
     for step in outcome.steps:
         if not step.ok:
-            yield from _indented("failed: ", f"{step.name} {step.detail}".rstrip(), "red")
+            yield _Line("failed: ", f"{step.name} {step.detail}".rstrip(), "red")
     yield from _checks(outcome.checks)
     for warning in outcome.warnings:
-        yield from _indented("! ", warning, "yellow")
+        yield _Line("! ", warning, "yellow")
 
 
-def _indented(mark: str, text: str, style: str = "") -> Iterator[Text]:
-    for number, line in enumerate(harmless(text).splitlines()):
-        yield Text(f"  {mark if number == 0 else ' ' * len(mark)}{line}", style=style)
-
-
-def _diff_line(line: str) -> Text:
-    style = {"+": "blue", "-": "red", "@": "dim"}.get(line[:1], "")
-    return Text(f"    {harmless(line)}", style=style)
-
-
-def _checks(checks: Sequence[Check]) -> Iterator[Text]:
+def _checks(checks: Sequence[Check]) -> Iterator[_Line]:
     """Give a line for what is well with a realm, and one for each thing that is not."""
     for realm, all_of_it in groupby(checks, key=lambda check: check.realm):
         own = list(all_of_it)
         good = [f"{check.message} (HTTP {check.status})" for check in own if check.result == "ok"]
         label = f"realm {realm or '(root)'}"
         if good:
-            yield from _indented("ok: ", f"{label}: {'; '.join(good)}", "blue")
+            yield _Line("ok: ", f"{label}: {'; '.join(good)}", "blue")
         for check in own:
             if check.result != "ok":
                 yield from _trouble(label, check)
 
 
-def _trouble(label: str, check: Check) -> Iterator[Text]:
+def _trouble(label: str, check: Check) -> Iterator[_Line]:
     mark, style = ("! ", "yellow") if check.result == "warning" else ("failed: ", "red")
     status = f" (HTTP {check.status})" if check.status is not None else ""
-    yield from _indented(mark, f"{label}: {check.name}: {check.message}{status}", style)
+    yield _Line(mark, f"{label}: {check.name}: {check.message}{status}", style)
     if check.hint:
-        yield from _indented("-> ", check.hint)
+        yield _Line("-> ", check.hint)
+
+
+def _diff_line(line: str) -> Text:
+    if line.startswith(("--- ", "+++ ")):
+        style = "bold"
+    else:
+        style = {"+": "blue", "-": "red", "@": "dim"}.get(line[:1], "")
+    return Text(f"    {harmless(line)}", style=style)
 
 
 def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:

@@ -44,11 +44,13 @@ class Mask:
 TokenPlace = Secret | SecretName | Mask
 
 
-def mask(realm: Realm, length: int | None = None, short: str = "") -> Mask:
+def mask(realm: Realm, length: int | None = None, short: str = "", *, new: bool = False) -> Mask:
     """Give `<token acme, 43 characters, fingerprint ab12...>`, without what is not known."""
     facts = [f"token {realm.label}"]
     if length is not None:
         facts.append(f"{length} characters")
+    if new:
+        facts.append("new")
     if short:
         facts.append(f"fingerprint {short}...")
     return Mask(f"<{', '.join(facts)}>")
