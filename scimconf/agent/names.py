@@ -74,13 +74,13 @@ def binding(tree: ast.Module, name: str) -> Optional[ast.expr]:
 
 def assigned(statement: ast.stmt, name: str) -> Optional[ast.expr]:
     """Give the value of `name = value` or `name: annotation = value`; None for anything else."""
+    target: Optional[ast.expr] = None
+    value: Optional[ast.expr] = None
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target = statement.targets[0]
+        target, value = statement.targets[0], statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.simple:
-        target = statement.target
-    else:
-        return None
-    return statement.value if isinstance(target, ast.Name) and target.id == name else None
+        target, value = statement.target, statement.value
+    return value if isinstance(target, ast.Name) and target.id == name else None
 
 
 def dynamic(tree: ast.Module, after: ast.stmt) -> Optional[ast.AST]:

@@ -31,14 +31,13 @@ class _Place(NamedTuple):
     address: str
     port: int
     tls: bool
-    loopback: bool
 
 
 class WebServer:
     """Where the local web server is; `base` None: https on 127.0.0.1:443, then http on 80."""
 
     def __init__(self, base: Optional[str]) -> None:
-        """Raises Trouble where a token would travel readably through a network."""
+        """Raises Trouble for what is no URL of a web server."""
         self._places = tuple(_place(each) for each in ((base,) if base else _USUAL))
 
     def status(self, host: str, path: str, token: Optional[str] = None) -> Optional[int]:
@@ -63,12 +62,7 @@ def _place(base: str) -> _Place:
         raise Trouble("scim_probe is not a URL") from None
     if url.scheme not in ("https", "http") or not address:
         raise Trouble("scim_probe is not a URL with http or https")
-    loopback = address == "localhost"
-    with contextlib.suppress(ValueError):
-        loopback = loopback or ipaddress.ip_address(address).is_loopback
-    if not tls and not loopback:
-        raise Trouble(f"scim_probe: no token is sent to {address} over plain http", "use https")
-    return _Place(address, port, tls, loopback)
+    return _Place(address, port, tls)
 
 
 def _get(place: _Place, host: str, path: str, token: Optional[str]) -> int:
@@ -90,17 +84,29 @@ def _get(place: _Place, host: str, path: str, token: Optional[str]) -> int:
 @contextlib.contextmanager
 def _connected(place: _Place, host: str) -> Iterator[socket.socket]:
     plain = socket.create_connection((place.address, place.port), SECONDS)
+    if not _leads_to_this_machine(plain):
+        plain.close()
+        raise Trouble(
+            f"scim_probe: {place.address} is not this machine, and no token is sent elsewhere",
+            "scim_probe says where the server's own web server listens",
+        )
     # A time limit of a socket is one for each read: a server that drips would hold us for ever.
     with socket.socket(fileno=os.dup(plain.fileno())) as second:
         watchdog = threading.Timer(SECONDS, _shut, [second])
         watchdog.daemon = True
         watchdog.start()
         try:
-            with plain if not place.tls else _tls(place, plain, host) as connected:
+            with plain if not place.tls else _tls(plain, host) as connected:
                 yield connected
         finally:
             watchdog.cancel()
             watchdog.join()
+
+
+def _leads_to_this_machine(connected: socket.socket) -> bool:
+    """Whether both ends are here: else an inventory could send the tokens to whom it likes."""
+    peer, own = connected.getpeername()[0], connected.getsockname()[0]
+    return bool(peer == own or ipaddress.ip_address(peer).is_loopback)
 
 
 def _shut(connected: socket.socket) -> None:
@@ -108,13 +114,12 @@ def _shut(connected: socket.socket) -> None:
         connected.shutdown(socket.SHUT_RDWR)
 
 
-def _tls(place: _Place, plain: socket.socket, host: str) -> ssl.SSLSocket:
+def _tls(plain: socket.socket, host: str) -> ssl.SSLSocket:
     context = ssl.create_default_context()
-    if place.loopback:
-        # Our own machine: nobody is between, and its certificate may be a snake-oil one that a
-        # proxy in front of it hides. What the public sees is for `verify` to judge.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    # Our own machine: nobody is between, and its certificate may be a snake-oil one that a
+    # proxy in front of it hides. What the public sees is for `verify` to judge.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     try:
         return context.wrap_socket(plain, server_hostname=urlsplit(f"//{host}").hostname)
     except BaseException:

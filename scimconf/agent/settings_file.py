@@ -75,8 +75,10 @@ class Settings:
 
     @property
     def imports_get_secret(self) -> bool:
-        """Whether `get_secret` is Zulip's own in this file."""
-        return entries_of.is_zulips(self.source.tree)
+        """Whether Zulip's `get_secret` is imported above the block, not by a line of the block."""
+        start = self.block.start if self.block else len(self.source.text)
+        above = [self.source.span(each)[0] for each in _imports_above(self)]
+        return any(offset < start for offset in above)
 
     @property
     def block_text(self) -> Optional[str]:
@@ -236,9 +238,7 @@ def _with_import(settings: Settings) -> bytes:
     other = entries_of.foreign(src.tree)
     if other:
         _refuse(src, other, "get_secret is something else than Zulip's own here")
-    earlier = src.tree.body[: src.tree.body.index(block.statement)]
-    known = entries_of.imports(src.tree)
-    if any(id(statement) in known for statement in earlier):
+    if _imports_above(settings):
         return src.data
     start = block.span[0]
     if src.text[:start] and not src.text[:start].endswith(("\r", "\n")):
@@ -247,6 +247,14 @@ def _with_import(settings: Settings) -> bytes:
         )
     line = IMPORT + src.newline(start)
     return src.encode(src.text[:start] + line + src.text[start:])
+
+
+def _imports_above(settings: Settings) -> List[ast.stmt]:
+    """Give the imports that are sure to have run before the assignment."""
+    body = settings.source.tree.body
+    known = entries_of.imports(settings.source.tree)
+    earlier = body[: body.index(settings.block.statement)] if settings.block else body
+    return [statement for statement in earlier if id(statement) in known]
 
 
 def _without_import(settings: Settings) -> bytes:

@@ -265,6 +265,22 @@ def test_zulips_own_import_is_enough() -> None:
     assert IMPORT.encode() not in edit(ZULIP, {"acme": SECRET})
 
 
+@pytest.mark.parametrize(
+    ("data", "above"),
+    [
+        (ZULIP, True),
+        (b"", False),
+        (edit(ZULIP, {"acme": SECRET}), True),
+        (edit(b"", {"acme": SECRET}), False),
+        (edit(b"SCIM_CONFIG = {}\n", {"acme": SECRET}), True),
+        (b"SCIM_CONFIG = {}\nfrom .config import get_secret\n", False),
+        (b"try:\n    from .config import get_secret\nfinally:\n    pass\n", False),
+    ],
+)
+def test_whether_an_edit_of_the_block_alone_needs_the_import(data: bytes, above: bool) -> None:
+    assert read(data).imports_get_secret is above
+
+
 def test_an_import_that_may_not_run_is_not_enough() -> None:
     data = b"try:\n    from .config import get_secret\nexcept ImportError:\n    pass\n"
     assert IMPORT.encode() in edit(data, {"acme": SECRET})
