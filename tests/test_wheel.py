@@ -48,7 +48,8 @@ def test_it_renders_from_the_installed_templates(installed: Path, tmp_path: Path
     (tmp_path / "inventory.yaml").write_text(
         "all: {hosts: {chat1.example.com: {scim_idp: okta, scim_realms: {acme: {}}}}}\n"
     )
-    where = _run(installed / "python", "-c", "import scimconf; print(scimconf.__file__)", cwd=tmp_path)
+    ask = "import scimconf; print(scimconf.__file__)"
+    where = _run(installed / "python", "-c", ask, cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.parent)
     block = _run(installed / "scimconf", "render", "chat1.example.com", cwd=tmp_path)
     assert '    "acme": {\n        "bearer_token": "<token acme>",\n' in block

@@ -93,23 +93,47 @@ def test_https_first_then_http(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "base",
-    ["http://192.0.2.1", "http://chat.example.com:80", "ftp://127.0.0.1", "127.0.0.1", "https://",
-     "https://[::1", "https://127.0.0.1:99999"],
-)  # fmt: skip
-def test_where_a_token_must_not_go(base: str) -> None:
+    ["ftp://127.0.0.1", "127.0.0.1", "https://", "https://[::1", "https://127.0.0.1:99999"],
+)
+def test_what_is_no_url(base: str) -> None:
     with pytest.raises(Trouble, match="scim_probe"):
         WebServer(base)
 
 
-def test_away_from_loopback_the_certificate_counts(
+@pytest.mark.parametrize(
+    ("peer", "own", "here"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.5", "127.0.0.1", True),
+        ("::1", "::1", True),
+        ("10.0.0.7", "10.0.0.7", True),  # the kernel answers itself from the very address
+        ("10.0.0.8", "10.0.0.7", False),
+        ("203.0.113.9", "10.0.0.7", False),
+        ("2001:db8::1", "fe80::1", False),
+    ],
+)
+def test_what_this_machine_is(peer: str, own: str, here: bool) -> None:
+    class Connected:
+        def getpeername(self) -> tuple[str, int]:
+            return peer, 443
+
+        def getsockname(self) -> tuple[str, int]:
+            return own, 50_000
+
+    assert probe._leads_to_this_machine(Connected()) is here  # type: ignore[arg-type]
+
+
+def test_no_token_goes_to_another_machine(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with web_server(None, tls, script=[200]) as (base, seen):
-        server = WebServer(base)
-        place = server._places[0]._replace(loopback=False)
-        monkeypatch.setattr(server, "_places", (place,))
-        assert server.status("acme.chat.test", USERS, "t0ken") is None
-    assert seen == []
+    monkeypatch.setattr(probe, "_leads_to_this_machine", lambda connected: False)
+    for context in (tls, None):
+        with (
+            web_server(None, context, script=[200]) as (base, seen),
+            pytest.raises(Trouble, match="not this machine"),
+        ):
+            WebServer(base).status("acme.chat.test", USERS, "t0ken")
+        assert seen == []
 
 
 @contextmanager
