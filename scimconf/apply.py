@@ -19,9 +19,6 @@ from scimconf.zulip.bearer import secret_name
 OnStep = Callable[[str, bool], None]
 """Told of each step when it begins (True) and when it has ended (False)."""
 
-RESTART_TIMEOUT = 180
-"""Seconds. A restart of a real server takes 8 to 25 (ZULIP, scripts/restart-server)."""
-
 _STATUS = {
     "committed": Status.CHANGED,
     "stale": Status.FAILED,
@@ -141,7 +138,8 @@ def request(
             ],
         },
         "restart": _restart_command(server, by_kind, observed),
-        "restart_timeout": RESTART_TIMEOUT,
+        "restart_timeout": server.restart_timeout,
+        "gate_timeout": server.gate_timeout,
         "gate": _gate(server, removed, tokens),
     }
 

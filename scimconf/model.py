@@ -153,6 +153,10 @@ class Server:
     deployment: str
     """The name under which the token file keeps its tokens: servers of one Zulip share it."""
     restart: Literal["server", "django", "none"] | tuple[str, ...]
+    restart_timeout: int
+    """Seconds."""
+    gate_timeout: int
+    """Seconds that a restarted Zulip has to pass the gate."""
     probe: str | None
     """Where the gate finds the local web server; None: https on 443, then http on 80."""
     verify: bool

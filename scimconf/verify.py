@@ -22,9 +22,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from scimconf import __version__
+from scimconf.foreign import one_line
 from scimconf.model import Check, Realm, Server
 from scimconf.secret import Secret
-from scimconf.zulip.answers import explain, list_response, one_line
+from scimconf.zulip.answers import explain, list_response
 from scimconf.zulip.bearer import unfit
 from scimconf.zulip.hosts import refusal
 from scimconf.zulip.presets import PRESETS, Preset
@@ -83,7 +84,9 @@ def verify(
     try:
         context = ssl.create_default_context(cafile=server.ca)
     except (OSError, ValueError) as error:
-        message = f"cannot use {server.ca} as a file of CA certificates: {one_line(str(error))}"
+        message = (
+            f"cannot use {server.ca} as a file of CA certificates: {one_line(str(error), 120)}"
+        )
         return (Check(realm.string_id, "address", "failed", message),)
     asker = _Asker(realm, context, timeout)
     wrong = _wrong_token(asker)
@@ -203,16 +206,16 @@ def _host_of(location: str) -> str:
         parts = urlsplit(location)
     except ValueError:
         return ""
-    return one_line(f"{parts.scheme}://{parts.hostname}") if parts.hostname else ""
+    return one_line(f"{parts.scheme}://{parts.hostname}", 120) if parts.hostname else ""
 
 
 def _not_reached(reason: object) -> _Answer:
     """Word what urllib gives where there is no answer."""
     if isinstance(reason, ssl.SSLCertVerificationError):
-        trouble = f"its certificate is not accepted: {one_line(reason.verify_message)}"
+        trouble = f"its certificate is not accepted: {one_line(reason.verify_message, 120)}"
         return _Answer(None, trouble=trouble, hint="set `ca` in the inventory for a private CA")
     if isinstance(reason, ssl.SSLError):
-        trouble = f"no TLS connection: {one_line(reason.reason or str(reason))}"
+        trouble = f"no TLS connection: {one_line(reason.reason or str(reason), 120)}"
         return _Answer(None, trouble=trouble, hint="is that port the web server's https port?")
     if isinstance(reason, socket.gaierror):
         hint = "is the DNS record there, and visible from this machine?"
@@ -226,7 +229,7 @@ def _not_reached(reason: object) -> _Answer:
         hint = "is the web server running, and the port right?"
         return _Answer(None, trouble="connection refused", hint=hint)
     text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-    return _Answer(None, trouble=one_line(text), hint="can this machine reach that network?")
+    return _Answer(None, trouble=one_line(text, 120), hint="can this machine reach that network?")
 
 
 def _timed_out() -> _Answer:

@@ -55,6 +55,8 @@ def server(*realms: Realm, **changes: Any) -> Server:
         "purge": False,
         "deployment": "chat1",
         "restart": "server",
+        "restart_timeout": 180,
+        "gate_timeout": 60,
         "probe": None,
         "verify": True,
         "ca": None,

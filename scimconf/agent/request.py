@@ -8,9 +8,6 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from scimconf.agent.clients import Client
 from scimconf.agent.trouble import Trouble
 
-GATE_SECONDS = 60.0
-"""How long a restarted Zulip may take to let the tokens in, where the request does not say."""
-
 
 @dataclass(frozen=True)
 class Paths:
@@ -83,7 +80,7 @@ def _parse(plain: Mapping[str, Any]) -> Request:
         restart=None if restart is None else tuple(_text(word) for word in restart) or None,
         restart_seconds=float(plain["restart_timeout"]),
         gate=None if gate is None else {_text(realm): _asked(each) for realm, each in gate.items()},
-        gate_seconds=float(plain.get("gate_timeout", GATE_SECONDS)),
+        gate_seconds=float(plain["gate_timeout"]),
     )
 
 

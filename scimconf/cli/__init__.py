@@ -91,7 +91,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: ScimconfError) -> None:
-    from scimconf.report.harmless import harmless
+    from scimconf.foreign import harmless
 
     click.echo(f"error: {harmless(error.message, 20_000)}", err=True)
     if error.hint:

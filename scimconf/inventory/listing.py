@@ -82,6 +82,8 @@ def variables(server: Server) -> dict[str, Any]:
         "scim_purge": server.purge,
         "scim_deployment": server.deployment,
         "scim_restart": _plain(server.restart),
+        "scim_restart_timeout": server.restart_timeout,
+        "scim_gate_timeout": server.gate_timeout,
         "scim_probe": server.probe,
         "scim_verify": server.verify,
         "scim_ca": server.ca,

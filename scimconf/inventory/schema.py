@@ -85,6 +85,7 @@ PathOnServer = Annotated[str, rule(rules.absolute)]
 User = Annotated[str, rule(rules.user)]
 Address = Annotated[str, rule(rules.address)]
 Word = Annotated[str, rule(rules.word)]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
 Restart = Annotated[
     Any,
     AfterValidator(lambda value: _called(rules.restart, value)),
@@ -185,6 +186,14 @@ class ServerVariables(BaseModel):
         "server",
         description="How Zulip is restarted: `server` (restart-server), `django` (the lightest "
         "that its version has), `none`, or a command as a list of words.",
+    )
+    scim_restart_timeout: Seconds = Field(
+        180, description="Seconds that a restart may take before it counts as failed."
+    )
+    scim_gate_timeout: Seconds = Field(
+        60,
+        description="Seconds that a restarted Zulip has to let the new tokens in, before the old "
+        "configuration is put back.",
     )
     scim_probe: Annotated[str, rule(rules.probe)] | None = Field(
         None,

@@ -48,6 +48,8 @@ def server(reader: Reader, options: Mapping[str, object]) -> Server | None:
         purge=common.scim_purge,
         deployment=common.scim_deployment or reader.name,
         restart=common.scim_restart,
+        restart_timeout=common.scim_restart_timeout,
+        gate_timeout=common.scim_gate_timeout,
         probe=common.scim_probe,
         verify=common.scim_verify,
         ca=_beside(reader, "scim_ca", common.scim_ca),

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scimconf.foreign import harmless
 from scimconf.model import Check, Outcome, Status
-from scimconf.report.harmless import harmless
 
 # Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
 _STYLE = {

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 
 from scimconf.errors import HostError, Unreachable
+from scimconf.foreign import one_line
 from scimconf.secret import Secret
-from scimconf.ssh.foreign import harmless
 from scimconf.ssh.opening import Move, Opening
 from scimconf.ssh.process import Process
 
@@ -119,7 +119,7 @@ class Conversation:
     def _said(self) -> str:
         lines = self._stderr.strip().splitlines()
         # The last line of a Python traceback is the one that says something.
-        said = harmless(lines[-1] if b"Traceback" in self._stderr else self._stderr)
+        said = one_line(lines[-1] if b"Traceback" in self._stderr else self._stderr)
         return f": {said}" if said else ""
 
     def close(self) -> None:
@@ -145,9 +145,9 @@ def _message(line: bytes) -> Mapping[str, object]:
         if _LONE_SURROGATE in text.lower():
             json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise _breach(f"it sends what is not JSON: {harmless(line, 120)}") from error
+        raise _breach(f"it sends what is not JSON: {one_line(line, 120)}") from error
     if not isinstance(message, dict):
-        raise _breach(f"it sends JSON that is not a message: {harmless(line, 120)}")
+        raise _breach(f"it sends JSON that is not a message: {one_line(line, 120)}")
     return message
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
-from scimconf.ssh.foreign import harmless
+from scimconf.foreign import one_line
 from scimconf.ssh.login import Login
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.process import Exchange
@@ -62,7 +62,7 @@ def _start(transport: Transport, route: Route, line: str) -> paramiko.Channel:
 
 
 def _reason(text: str) -> str:
-    said = harmless(text, 150)
+    said = one_line(text, 150)
     return f": {said}" if said else ""
 
 

@@ -9,8 +9,8 @@ from functools import partial
 import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
+from scimconf.foreign import one_line
 from scimconf.ssh import keys
-from scimconf.ssh.foreign import harmless
 from scimconf.ssh.keys import UnusableKeyError
 from scimconf.ssh.options import Credentials
 from scimconf.ssh.route import Route
@@ -86,7 +86,7 @@ class Login:
         except (paramiko.SSHException, EOFError, OSError) as error:
             if not self._transport.is_active():
                 raise self._cut_off() from error
-            self._left_out.append(f"{name}: {harmless(str(error), 120)}")
+            self._left_out.append(f"{name}: {one_line(str(error), 120)}")
         else:
             self._offered = wanted_too
             self._half_in = bool(wanted_too)
@@ -115,7 +115,7 @@ class Login:
 
     def _refused(self, had_password: bool) -> Unreachable:
         tried = f"tried: {_listed(self._tried)}" if self._tried else "there was no key to try"
-        offered = harmless(", ".join(self._offered), 120)
+        offered = one_line(", ".join(self._offered), 120)
         if self._half_in:
             message = f"{self._who} is half in: the server asks for {offered} too ({tried})"
         else:

@@ -6,8 +6,8 @@ import re
 from enum import Enum
 
 from scimconf.errors import HostError
+from scimconf.foreign import one_line
 from scimconf.ssh import become
-from scimconf.ssh.foreign import harmless
 
 OLDEST_PYTHON = (3, 8)
 _MOST_CHATTER = 1 << 20
@@ -57,7 +57,7 @@ class Opening:
             raise HostError(
                 "start",
                 "the server sent over 1 MiB before the agent's first line: "
-                f"{harmless(self._out, 120)}",
+                f"{one_line(self._out, 120)}",
                 f"does the shell profile of {self._login} print without end?",
             )
         return self._answer_sudo()
@@ -93,7 +93,7 @@ class Opening:
             known = become.refusal(complaint, self._login, self._user)
             if known:
                 return known
-        said = harmless(complaint or self._out)
+        said = one_line(complaint or self._out)
         return HostError(
             "start",
             f"the command ended before the agent was there (exit {status})"
@@ -103,7 +103,7 @@ class Opening:
 
     def silent(self, seconds: float) -> HostError:
         """Say that neither a prompt nor the ready line came in time."""
-        said = harmless(self._complaint() or self._out[-300:])
+        said = one_line(self._complaint() or self._out[-300:])
         return HostError(
             "start",
             f"the agent was not there after {seconds:g} s"

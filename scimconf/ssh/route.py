@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.errors import HostError
+from scimconf.foreign import one_line
 from scimconf.model import Connection
-from scimconf.ssh.foreign import harmless
 
 _DEFAULTS = {
     "identityfile": ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"],
@@ -82,7 +82,7 @@ def _ask_ssh(connection: Connection) -> dict[str, list[str]]:
     if done.returncode != 0:
         raise HostError(
             "connect",
-            f"ssh cannot read its configuration for {connection.host}: {harmless(done.stderr)}",
+            f"ssh cannot read its configuration for {connection.host}: {one_line(done.stderr)}",
             f"try: ssh -G {connection.host}",
         )
     return parse(done.stdout.decode("utf-8", "replace"))

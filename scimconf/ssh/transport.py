@@ -19,8 +19,8 @@ import paramiko  # type: ignore[import-untyped]
 from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
+from scimconf.foreign import one_line
 from scimconf.ssh import host_key, known_hosts
-from scimconf.ssh.foreign import harmless
 from scimconf.ssh.options import Options
 from scimconf.ssh.route import Route
 
@@ -193,13 +193,13 @@ def _failed(route: Route, transport: Transport, error: Exception, *, late: bool)
     if not transport.remote_version:
         return Unreachable(
             "connect",
-            f"{where} is no SSH server, or closed the connection: {harmless(str(error), 150)}",
+            f"{where} is no SSH server, or closed the connection: {one_line(str(error), 150)}",
             "is the port right (ansible_port)? A busy sshd drops connections too (MaxStartups)",
         )
     return Unreachable(
         "connect",
         f"the SSH handshake with {where} failed: "
-        + (harmless(str(error), 150) or "it closed the connection"),
+        + (one_line(str(error), 150) or "it closed the connection"),
     )
 
 
@@ -212,6 +212,6 @@ def _nothing_in_common(where: str, transport: Transport, text: str) -> Unreachab
     return Unreachable(
         "connect",
         f"{where} and scimconf have no {kind} in common; the server has: "
-        + (harmless(theirs, 200) or harmless(transport.remote_version, 80)),
+        + (one_line(theirs, 200) or one_line(transport.remote_version, 80)),
         f"let its sshd_config allow one of: {', '.join(ours)}" if ours else "",
     )

@@ -73,9 +73,3 @@ def list_response(body: bytes) -> int | None:
     if not isinstance(schemas, list) or LIST_RESPONSE not in schemas:
         return None
     return total if isinstance(total, int) and not isinstance(total, bool) else None
-
-
-def one_line(text: str, longest: int = 120) -> str:
-    """Give a server's text for people: one line, printable, short."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -126,6 +126,7 @@ def test_a_change_that_does_not_prove_good_is_put_back(operator: Operator, one: 
             server.name: {
                 "scim_realms": {"": {"token": "env:NEW_TOKEN"}},
                 "scim_restart": ["/bin/true"],
+                "scim_gate_timeout": 1,
             }
         }
     )

@@ -58,6 +58,8 @@ def test_defaults(one: One) -> None:
         purge=False,
         deployment="chat.example.com",
         restart="server",
+        restart_timeout=180,
+        gate_timeout=60,
         probe=None,
         verify=True,
         ca=None,
@@ -90,6 +92,8 @@ def test_everything_said(one: One) -> None:
         scim_purge: true
         scim_deployment: main
         scim_restart: [sudo, systemctl, restart, zulip]
+        scim_restart_timeout: 300
+        scim_gate_timeout: 5
         scim_probe: https://127.0.0.1:8443/
         scim_verify: false
         scim_ca: certs/ca.pem
@@ -116,6 +120,7 @@ def test_everything_said(one: One) -> None:
     assert server.token_store == "secrets"
     assert (server.purge, server.verify, server.deployment) == (True, False, "main")
     assert server.restart == ("sudo", "systemctl", "restart", "zulip")
+    assert (server.restart_timeout, server.gate_timeout) == (300, 5)
     assert server.probe == "https://127.0.0.1:8443"
     assert server.ca == "certs/ca.pem"
 

@@ -3,10 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from scimconf.zulip.answers import LIST_RESPONSE, explain, list_response, one_line
+from scimconf.zulip.answers import LIST_RESPONSE, explain, list_response
 
 
 @pytest.mark.parametrize("status", [*range(300, 309), *range(400, 600), 204])
@@ -45,10 +43,3 @@ def test_counts_a_list_response(total: int) -> None:
 )
 def test_anything_else_is_no_list_response(body: bytes) -> None:
     assert list_response(body) is None
-
-
-@given(st.text())
-def test_a_servers_text_becomes_one_short_printable_line(text: str) -> None:
-    line = one_line(text)
-    assert line.isprintable()
-    assert len(line) <= 120
