@@ -1,0 +1,47 @@
+"""Text that comes from a server or a file, made harmless before a person's terminal sees it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Cc: control characters; Cf: invisible format characters, bidirectional marks among them;
+# Cs: half a surrogate pair, which no terminal's encoding can write.
+_OBEYED = frozenset({"Cc", "Cf", "Cs"})
+# Also private and unassigned characters, and what Unicode takes for a line break.
+_INVISIBLE = _OBEYED | {"Co", "Cn", "Zl", "Zp"}
+_ESCAPE_SEQUENCE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)", re.DOTALL
+)
+
+
+def one_line(text: bytes | str, limit: int = 300) -> str:
+    """Give the text on one line, without terminal escapes, at most `limit` characters.
+
+    Control characters, bidirectional marks and what is not UTF-8 become blanks; the first lines
+    are joined by " / ".
+    """
+    if isinstance(text, bytes):
+        text = text[: 16 * limit].decode("utf-8", "replace")
+    text = _ESCAPE_SEQUENCE.sub("", text[: 16 * limit])
+    lines = (
+        " ".join("".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in line).split())
+        for line in re.split(r"[\r\n]+", text)
+    )
+    joined = " / ".join(line for line in lines if line)
+    return joined if len(joined) <= limit else joined[: limit - 3] + "..."
+
+
+def harmless(text: str, limit: int = 2000) -> str:
+    """Give the text as it is, but nothing a terminal would obey; cut off after `limit` characters.
+
+    Control characters (escape sequences begin with one) and the marks that turn the direction of
+    writing become `\\x1b`-like escapes; line feeds and tabs stay.
+    """
+    cut = text if len(text) <= limit else f"{text[:limit]} [...]"
+    return "".join(
+        character
+        if character in "\n\t" or unicodedata.category(character) not in _OBEYED
+        else character.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for character in cut
+    )
