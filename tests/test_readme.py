@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.lab import Lab
+from tests.lab.tour import settled, shown, take
+
+
+@pytest.mark.needs_sshd
+def test_the_tour_is_what_scimconf_says() -> None:
+    """`python -m tests.lab.tour` brings the README up to date."""
+    with Lab() as lab:
+        assert settled(shown()) == settled(take(lab, lab.folder / "tour"))
