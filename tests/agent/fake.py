@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,16 +40,26 @@ behaviour = json.load(open(root + "/behaviour.json"))
 open(root + "/argv.log", "a").write(json.dumps(sys.argv[1:]) + "\\n")
 """
 _RESTART = """
-if behaviour.get("restart_hangs"):
-    import time
-    time.sleep(600)
-if behaviour.get("restart_exit"):
-    sys.stderr.write("restart-server: no\\n")
-    sys.exit(behaviour["restart_exit"])
+stopped = root + "/stopped"
+if behaviour.get("stops_first"):
+    open(stopped, "w").close()
+if behaviour.get("kills_agent") == "restart":
+    os.kill(os.getppid(), 9)
 from zproject import settings
 config = getattr(settings, "SCIM_CONFIG", {{}})
+concerned = behaviour.get("only_with") in (None, *config)
+if behaviour.get("restart_hangs") and concerned:
+    import time
+    time.sleep(600)
+if behaviour.get("restart_exit") and concerned:
+    sys.stderr.write("restart-server: no\\n")
+    sys.exit(behaviour["restart_exit"])
 running = {{realm: each["bearer_token"] for realm, each in config.items()}}
-json.dump(running, open(root + "/running.json", "w"))
+with open(root + "/running.new", "w") as file:
+    json.dump(running, file)
+os.rename(root + "/running.new", root + "/running.json")
+if os.path.exists(stopped):
+    os.unlink(stopped)
 """
 _MANAGE = """
 if behaviour.get("manage_exit"):
@@ -64,7 +75,13 @@ else:
     if [realm, name] in known:
         sys.stderr.write("IntegrityError: Key already exists.\\n")
         sys.exit(1)
+    if behaviour.get("add_fails") == "before":
+        sys.exit("OperationalError: no")
     SCIMClient.save([*known, [realm, name]])
+    if behaviour.get("kills_agent") == "register":
+        os.kill(os.getppid(), 9)
+    if behaviour.get("add_fails") == "after":
+        sys.exit("OperationalError: no")
 """
 _MODELS = """\
 import json
@@ -132,10 +149,20 @@ def get_secret(name):
 
 
 class Zulip:
-    """A deployment in a folder, with the facts of one server."""
+    """A deployment in a folder, with the facts of one server.
 
-    def __init__(self, root: Path, version: str = "9.0", settings: str = SETTINGS) -> None:
+    `python` runs its scripts; another user than ours may not reach that of the tests.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        version: str = "9.0",
+        settings: str = SETTINGS,
+        python: str = sys.executable,
+    ) -> None:
         self.root = root
+        self.python = python
         self.settings = root / "etc/settings.py"
         self.secrets = root / "etc/zulip-secrets.conf"
         self.deployment = root / "home/deployments/current"
@@ -161,7 +188,7 @@ class Zulip:
             "zproject/settings.py": "from .configured_settings import *\n",
             "zerver/__init__.py": "",
             "zerver/models.py": _MODELS.format(**names),
-            "scripts/restart-server": f"#!{sys.executable}\n{_PRELUDE}{_RESTART}".format(**names),
+            "scripts/restart-server": f"#!{self.python}\n{_PRELUDE}{_RESTART}".format(**names),
             "manage.py": f"{_PRELUDE}{_MANAGE}".format(**names),
         }
         if old:
@@ -174,12 +201,16 @@ class Zulip:
         (self.deployment / "zproject/prod_settings.py").symlink_to(self.settings)
         python = self.deployment / ("zulip-py3-venv" if old else ".venv") / "bin/python3"
         python.parent.mkdir(parents=True)
-        python.symlink_to(os.path.realpath(sys.executable))
+        python.symlink_to(os.path.realpath(self.python))
 
     # --- what tests set and see ---------------------------------------------------------------
 
     def behave(self, **how: Any) -> None:
         (self.root / "behaviour.json").write_text(json.dumps(how))
+
+    def behaviour(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.root / "behaviour.json").read_text())
+        return found
 
     def register(self, clients: list[list[str]]) -> None:
         (self.root / "clients.json").write_text(json.dumps(clients))
@@ -282,6 +313,8 @@ def web_server(
 
         def do_GET(self) -> None:
             seen.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+            if zulip and self._spoilt(zulip):
+                return
             status = self._scripted() if script is not None else self._status()
             self.send_response(status)
             self.send_header("Location", "/elsewhere")
@@ -289,20 +322,39 @@ def web_server(
             self.end_headers()
             self.wfile.write(b"{}")
 
+        def _spoilt(self, zulip: Zulip) -> bool:
+            """Answer with what is no answer, where SCIM is asked and the behaviour says so."""
+            behaviour = zulip.behaviour()
+            way = behaviour.get("spoils")
+            wanted = behaviour.get("only_with") in (None, *zulip.running())
+            if way is None or not wanted or not self.path.startswith("/scim"):
+                return False
+            self.close_connection = True
+            if way == "garbage":
+                self.wfile.write(b"\x00\xff nonsense\x1b[2J\r\n\r\n")
+            while way == "trickle":  # until the other end has had enough
+                self.wfile.write(b"H")
+                time.sleep(0.05)
+            if way == "nothing":
+                self.rfile.read(1)
+            return True
+
         def _scripted(self) -> int:
             assert script is not None
             return script.pop(0) if len(script) > 1 else script[0]
 
         def _status(self) -> int:
             assert zulip is not None
-            behaviour = json.loads((zulip.root / "behaviour.json").read_text())
-            if behaviour.get("down"):
+            behaviour = zulip.behaviour()
+            if behaviour.get("down") or (zulip.root / "stopped").exists():
                 return 502
             if not self.path.startswith("/scim"):
                 return 200
             realm = self.headers["Host"].removesuffix("chat.test").removesuffix(".")
             given = self.headers.get("Authorization", "")
             token = zulip.running().get(realm)
+            if behaviour.get("status") and behaviour.get("only_with") in (None, *zulip.running()):
+                return int(behaviour["status"])
             registered = zulip.clients() if behaviour.get("wants_clients") else [[realm, "okta"]]
             if token is None or given != f"Bearer {token}":
                 return 200 if behaviour.get("lets_all_in") else 401
