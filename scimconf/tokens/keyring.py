@@ -76,7 +76,7 @@ class Keyring:
         """Make the tokens that are missing; they are durable in the token file after this.
 
         Servers of one deployment share them. Raises UsageError where there is no vault password,
-        before anything is written.
+        or one that does not open what the file holds, before anything is written.
         """
         new: dict[Key, Entry] = {}
         for server, realm in _present(servers):
@@ -84,9 +84,16 @@ class Keyring:
             entry = self.file.entry(*key)
             if realm.token is None and key not in new and not (entry and entry.ciphertext):
                 self._opened[key] = generate()
-                new[key] = new_entry(self._opened[key], *_first(self._passwords()))
+                new[key] = new_entry(self._opened[key], *_first(self._proved()))
         if new:
             self.file = self.file.save(new)
+
+    def _proved(self) -> Mapping[str, Secret]:
+        """Give the passwords once one of them opens a token that is there: a typo would be kept."""
+        key = next((key for key, entry in self.file.entries.items() if entry.ciphertext), None)
+        if key and key not in self._opened and (token := self.file.token(*key, self._passwords())):
+            self._opened[key] = token
+        return self._passwords()
 
     def tokens(self, servers: Iterable[Server]) -> Tokens:
         """Give every token there is for the present realms of these servers.

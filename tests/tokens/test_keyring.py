@@ -54,6 +54,17 @@ def test_making_twice_makes_nothing_new(path: Path, plain: Server) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_mistyped_vault_password_is_noticed_before_anything_is_kept_under_it(
+    path: Path, plain: Server
+) -> None:
+    _keyring(path).make([plain])
+    before = path.read_bytes()
+    mistyped = Keyring(TokenFile.load(path), lambda: {"default": Secret("correct hrose")})
+    with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:\d+: no vault password opens"):
+        mistyped.make([server(realm("new"))])
+    assert path.read_bytes() == before
+
+
 def test_without_a_vault_password_nothing_is_written(path: Path, plain: Server) -> None:
     with pytest.raises(UsageError, match="vault password"):
         _keyring(path, locked=True).make([plain])
