@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.agent import files, secrets_file, settings_file
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.errors import UsageError
 from scimconf.model import Desired, Server
 from scimconf.secret import Secret
@@ -82,27 +83,45 @@ def _text(place: Secret | block.Mask) -> str:
     return place.reveal() if isinstance(place, Secret) else place.text
 
 
-def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> Iterator[Path]:
+def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]:
     """Bring the files up to date; give those that changed.
 
-    A secret is there before settings.py refers to it. Raises UsageError where a file cannot be
-    edited safely; it is then as it was.
+    At every moment each secret that settings.py refers to is there. Raises UsageError where a file
+    cannot be edited safely; both are then as they were.
     """
     wanted = {name: value for name, value in rendered.secrets.items() if value is not None}
+    gone = [name for name, value in rendered.secrets.items() if value is None]
     if wanted and secrets is None:
         raise UsageError(
             "the tokens of this server stand in zulip-secrets.conf (scim_token_store: secrets)",
             "say where it is: --secrets FILE",
         )
-    gone = [name for name, value in rendered.secrets.items() if value is None]
+    steps = []
+    if secrets:
+        with _named(secrets):
+            with_new = secrets_file.edit(_replaceable(secrets), wanted)
+            without_old = secrets_file.edit(with_new, {}, gone)
+        steps = [(secrets, with_new), (secrets, without_old)]
+    with _named(settings):
+        steps.insert(1, (settings, settings_file.edit(_replaceable(settings), rendered.entries)))
+    return list(dict.fromkeys(path for path, data in steps if _replace(path, data)))
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file it is that is refused, and where in it."""
     try:
-        new_settings = settings_file.edit(_read(settings), rendered.entries)
-        if secrets and _replace(secrets, secrets_file.edit(_read(secrets), wanted, gone)):
-            yield secrets
-        if _replace(settings, new_settings):
-            yield settings
+        yield
     except Refusal as refusal:
-        raise UsageError(str(refusal)) from None
+        raise UsageError(refusal.at(str(path))) from None
+
+
+def _replaceable(path: Path) -> bytes:
+    """Give the file's bytes; raises UsageError where its owner and group could not be kept."""
+    data = _read(path)
+    if reason := files.obstacle(str(path)):
+        raise UsageError(reason, "run this as the user whom the file belongs to")
+    return data
 
 
 def _read(path: Path) -> bytes:
@@ -115,5 +134,8 @@ def _read(path: Path) -> bytes:
 def _replace(path: Path, data: bytes) -> bool:
     if _read(path) == data:
         return False
-    files.replace(str(path), data)
+    try:
+        files.replace(str(path), data)
+    except Trouble as trouble:
+        raise UsageError(trouble.message, trouble.hint) from None
     return True

@@ -15,6 +15,7 @@ from importlib import import_module
 import click
 
 from scimconf import __version__
+from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, ScimconfError, bug
 
 VERBS = ("init", "token", "inventory", "render", "plan", "apply", "verify", "handoff")
@@ -40,8 +41,8 @@ class _Verbs(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], VERBS, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(VERBS)}."
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(VERBS)}."
+            raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -49,7 +50,7 @@ class _Verbs(click.Group):
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 converged, 1 failed, 2 changes pending, 3 unreachable, 4 rolled back, "
-    "5 a roll-back failed, 64 wrong usage or inventory, 130 interrupted.",
+    "5 rolling back failed, 64 wrong usage or inventory, 130 interrupted.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def scimconf() -> None:
@@ -61,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = run(arguments)
     if code == ExitCode.INTERRUPTED:
         # At once: Python would wait for threads that still talk to servers.
-        sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -70,29 +70,36 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program; give its exit code."""
     try:
         code = scimconf.main(arguments, prog_name="scimconf", standalone_mode=False)
-        sys.stdout.flush()
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        _complain(_in_our_words(error))
         return ExitCode.USAGE
     except ScimconfError as error:
         _complain(error)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        err(str(stop) or "\ninterrupted")  # a question may stand on this line
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has had enough (`| head`). Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except Exception as error:
         _complain(bug(error))
         return ExitCode.FAILED
     return code if isinstance(code, int) else ExitCode.OK
 
 
+def _in_our_words(error: click.ClickException) -> ScimconfError:
+    message = error.format_message()
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+    return ScimconfError(
+        message[:1].lower() + message[1:].removesuffix("."),
+        f"see: {command or 'scimconf'} --help",
+    )
+
+
 def _complain(error: ScimconfError) -> None:
     from scimconf.foreign import harmless
 
-    click.echo(f"error: {harmless(error.message, 20_000)}", err=True)
+    err(f"error: {harmless(error.message, 20_000)}")
     if error.hint:
-        click.echo(f"  -> {harmless(error.hint)}", err=True)
+        err(f"  -> {harmless(error.hint)}")

@@ -11,6 +11,7 @@ import click
 from scimconf.cli import options
 from scimconf.cli import plan as plan_verb
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.streams import err
 from scimconf.errors import UsageError
 from scimconf.model import Status
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from scimconf.rollout import Surveyed
 
 
+_AT_ONCE = (
+    "interrupted: a server under way finishes its change, or goes back, by itself; "
+    "`scimconf plan` shows how they stand"
+)
 _GOOD_ANSWERS = 3
 """In a row, from the public side after a restart: workers may change one by one."""
 
@@ -25,15 +30,13 @@ _GOOD_ANSWERS = 3
 @click.command("apply")
 @options.pattern
 @options.source
-@click.option(
-    "--check", is_flag=True, envvar="SCIMCONF_CHECK", help="Change nothing: the same as plan."
-)
-@click.option("--diff", is_flag=True, envvar="SCIMCONF_DIFF", help="Show the change, masked.")
+@options.option("--check", variable="CHECK", is_flag=True, help="Change nothing: the same as plan.")
+@options.option("--diff", variable="DIFF", is_flag=True, help="Show the change, masked.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
-@click.option(
+@options.option(
     "--create-tokens",
+    variable="CREATE_TOKENS",
     is_flag=True,
-    envvar="SCIMCONF_CREATE_TOKENS",
     help="Make new tokens even without a terminal. Only where the token file is kept.",
 )
 @options.connection
@@ -90,6 +93,8 @@ def command(
                 outcomes = run.confirm(
                     surveyed, outcomes, tokens, standing=Status.CHANGED, answers=_GOOD_ANSWERS
                 )
+    except KeyboardInterrupt:
+        raise click.Abort(_AT_ONCE) from None
     finally:
         for each in surveyed:
             each.closing.close()
@@ -111,15 +116,15 @@ def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:
 
 def _ask(changing: Sequence[Surveyed], output: OutputOptions, *, diff: bool) -> None:
     """Show the plan on stderr (results go to stdout) and ask; raises click.Abort for a no."""
-    from rich.console import Console
-
+    from scimconf.cli.output import terminal
     from scimconf.report.text import show
 
-    show(
-        Console(stderr=True, highlight=False),
-        "plan",
-        [each.outcome for each in changing],
-        diff=diff,
-    )
+    show(terminal(stderr=True), "plan", [each.outcome for each in changing], diff=diff)
     servers = "this server" if len(changing) == 1 else f"these {len(changing)} servers"
-    click.confirm(f"\nChange {servers}?", abort=True, err=True)
+    try:
+        agreed = click.confirm(f"\nChange {servers}?", err=True)
+    except click.Abort:
+        err("")  # the line of the question is not ended
+        agreed = False
+    if not agreed:
+        raise click.Abort("nothing was changed")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.streams import err
 from scimconf.errors import UsageError
 from scimconf.model import Server, VaultValue
 from scimconf.secret import Secret
@@ -47,7 +48,7 @@ def load(
     loaded = inventory.load(sources(source), _defaults(connection))
     if not quiet:
         for warning in loaded.warnings:
-            click.echo(f"warning: {warning}", err=True)
+            err(f"warning: {warning}")
     return loaded
 
 
@@ -81,13 +82,14 @@ def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -
     return servers
 
 
-def keyring(source: SourceOptions, passwords: Passwords) -> Keyring:
+def keyring(source: SourceOptions, passwords: VaultPassword) -> Keyring:
     """Give the tokens of the fleet: the token file stands beside the first inventory file."""
     from scimconf.tokens.keyring import Keyring
     from scimconf.tokens.store import TokenFile, place
 
-    path = place(source.tokens, sources(source))
-    return Keyring(TokenFile.load(path), passwords)
+    file = TokenFile.load(place(source.tokens, sources(source)))
+    passwords.is_new = not any(entry.ciphertext for entry in file.entries.values())
+    return Keyring(file, passwords)
 
 
 class VaultPassword:
@@ -96,6 +98,8 @@ class VaultPassword:
     def __init__(self, options: VaultOptions) -> None:
         self._options = options
         self._found: Mapping[str, Secret] | None = None
+        self.is_new = False
+        """Whether no token is encrypted yet: then nothing would notice that it was mistyped."""
 
     def __call__(self) -> Mapping[str, Secret]:
         if self._found is None:
@@ -105,11 +109,12 @@ class VaultPassword:
     def _fetch(self) -> Secret:
         from scimconf import vault
 
-        file = self._options.vault_password_file or _from_environment()
-        if file:
+        if file := self._options.vault_password_file:
             return vault.read_password_file(file)
         if self._options.ask_vault_pass:
-            return ask("Vault password", "--vault-password-file")
+            return ask("vault password", "give --vault-password-file FILE", twice=self.is_new)
+        if file := _from_environment():
+            return vault.read_password_file(file)
         raise UsageError(
             "a vault password is needed: the tokens are kept encrypted",
             "give --vault-password-file FILE or --ask-vault-pass",
@@ -121,27 +126,24 @@ def _from_environment() -> Path | None:
     return Path(name).expanduser() if name else None
 
 
-def ask(what: str, instead: str) -> Secret:
-    """Ask for a secret on the terminal; raises UsageError naming `instead` where there is none."""
+def ask(what: str, instead: str, *, twice: bool = False) -> Secret:
+    """Ask for a secret on the terminal; raises UsageError, hinting at `instead`, without one."""
     if not sys.stdin.isatty():
-        raise UsageError(f"no terminal to ask for the {what.lower()} on", f"give {instead}")
-    return Secret(click.prompt(what, hide_input=True, err=True))
+        raise UsageError(f"no terminal to ask for the {what} on", instead)
+    question = what[0].upper() + what[1:]
+    again = f"{question} again" if twice else False
+    return Secret(click.prompt(question, hide_input=True, err=True, confirmation_prompt=again))
 
 
 def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
     """Give what opens the conversation with a server; asks for -k and -K now, once."""
     from scimconf import ssh, vault
 
-    asked = (
-        ask("SSH password", "a key, or ansible_password in a vault value")
-        if connection.ask_pass
-        else None
-    )
-    asked_become = (
-        ask("Become password", "ansible_become_password in a vault value")
-        if connection.ask_become_pass
-        else None
-    )
+    asked = asked_become = None
+    if connection.ask_pass:
+        asked = ask("SSH password", "log in with a key, or put ansible_password into a vault value")
+    if connection.ask_become_pass:
+        asked_become = ask("sudo password", "put ansible_become_password into a vault value")
     options = ssh.Options(
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
@@ -166,18 +168,22 @@ class _Stderr(logging.Handler):
     """Writes to what sys.stderr is at that moment: live progress puts itself in its place."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        err(self.format(record))
 
 
 def start_log(output: OutputOptions) -> None:
-    """Send our log, and at -vvv paramiko's, to stderr, with what looks like a token redacted."""
+    """Send our warnings, at -vvv also paramiko's log, to stderr, with tokens redacted."""
     from scimconf.secret import RedactingFormatter
 
-    handler = _Stderr()
-    handler.setFormatter(RedactingFormatter("%(name)s: %(message)s"))
-    logging.getLogger("scimconf").addHandler(handler)
-    level = {0: logging.WARNING, 1: logging.INFO}.get(output.verbose, logging.DEBUG)
-    logging.getLogger("scimconf").setLevel(logging.ERROR if output.quiet else level)
+    ours, paramikos = _Stderr(), _Stderr()
+    ours.setFormatter(RedactingFormatter("warning: %(message)s"))
+    paramikos.setFormatter(RedactingFormatter("%(name)s: %(message)s"))
+    _send("scimconf", ours, logging.ERROR if output.quiet else logging.WARNING)
     if output.verbose >= 3:
-        logging.getLogger("paramiko").addHandler(handler)
-        logging.getLogger("paramiko").setLevel(logging.DEBUG)
+        _send("paramiko", paramikos, logging.DEBUG)
+
+
+def _send(name: str, handler: logging.Handler, level: int) -> None:
+    logger = logging.getLogger(name)
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)

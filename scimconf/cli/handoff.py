@@ -6,12 +6,15 @@ import click
 
 from scimconf.cli import options
 from scimconf.cli.options import SourceOptions, VaultOptions
+from scimconf.cli.streams import out
 
 
 @click.command("handoff")
 @options.pattern
 @options.source
-@click.option("--realm", "realms", multiple=True, help='Only these realms; "" is the root.')
+@options.option(
+    "--realm", "realms", variable="REALM", multiple=True, help='Only these realms; "" is the root.'
+)
 @click.option(
     "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
 )
@@ -43,4 +46,4 @@ def command(
     ]
     if not sheets:
         raise click.UsageError("no realm to hand off: none of the servers has one of that name")
-    click.echo("\n".join(sheets))
+    out("\n".join(sheets))

@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
-from scimconf.errors import UsageError
+from scimconf.cli import options
+from scimconf.cli.streams import out
+from scimconf.errors import InventoryError, UsageError
+from scimconf.zulip.presets import PRESETS
 
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
+_IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock")
+"""The password, and the lock that scimconf holds while it writes tokens.yaml."""
 
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
-@click.option("--host", "hosts", multiple=True, help="A server's host name; repeat for more.")
-@click.option("--user", help="Log in as this user.  [default: zulip]")
-@click.option("--idp", help="Identity provider: okta, entra, ...")
-@click.option("--realm", "realms", multiple=True, help='A realm of each server; "" is the root.')
-@click.option(
-    "--vault-password/--no-vault-password",
+@options.option(
+    "--host", "hosts", variable="HOST", multiple=True, help="A server's host name; repeat for more."
+)
+@options.option("--user", variable="USER", help="Log in as this user.  [default: zulip]")
+@options.option(
+    "--idp",
+    variable="IDP",
+    type=click.Choice(sorted(PRESETS)),
+    help="Identity provider.  [default: okta]",
+)
+@options.option(
+    "--realm",
+    "realms",
+    variable="REALM",
+    multiple=True,
+    help='A realm of each server, by its subdomain.  [default: "", the root]',
+)
+@options.option(
+    "--make-vault-password/--no-vault-password",
+    variable="MAKE_VAULT_PASSWORD",
     default=None,
-    help=f"Make {_PASSWORD_FILE} (0600), which encrypts the token file.",
+    help=f"Make {_PASSWORD_FILE} (0600), which encrypts the token file.  [default: no]",
 )
 def command(
     folder: Path,
@@ -33,44 +54,46 @@ def command(
     user: str | None,
     idp: str | None,
     realms: tuple[str, ...],
-    vault_password: bool | None,
+    make_vault_password: bool | None,
 ) -> None:
     """Write inventory.yaml and .gitignore into FOLDER, and a vault password if wanted.
 
-    Asks for what no option says; without a terminal --host is needed, the rest has defaults.
+    Without --host it asks, on a terminal, for all that no option says.
     """
-    from scimconf.zulip.presets import PRESETS
-
     target = folder / "inventory.yaml"
-    if target.exists():
+    if os.path.lexists(target):
         raise UsageError(f"{target} is already there", "edit it, or choose another folder")
-    asks = sys.stdin.isatty()
-    if not hosts and not asks:
-        raise UsageError("no terminal to ask on", "say which servers: --host chat.example.com")
     if not hosts:
-        hosts = tuple(click.prompt("Zulip servers (host names, blanks between)").split())
+        if not sys.stdin.isatty():
+            raise UsageError("no terminal to ask on", "say which servers: --host chat.example.com")
+        hosts = _words(click.prompt("Zulip servers (host names, blanks between)"))
         user = user or click.prompt("Log in as", default="zulip")
         idp = idp or click.prompt(
             "Identity provider", type=click.Choice(sorted(PRESETS)), default="okta"
         )
-        asked = click.prompt("Realms (subdomains, blanks between; empty: the root)", default="")
-        realms = realms or tuple(asked.split()) or ("",)
-        if vault_password is None:
-            vault_password = click.confirm(f"Make a vault password ({_PASSWORD_FILE})?", True)
+        question = 'Realms (subdomains, blanks between; "" is the root domain)'
+        realms = realms or _words(click.prompt(question, default='""'))
+        if make_vault_password is None:
+            make_vault_password = click.confirm(f"Make a vault password ({_PASSWORD_FILE})?", True)
     text = _inventory(hosts, user or "zulip", idp or "okta", realms or ("",))
     _check(text)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     _write(target, text, 0o644)
     _ignore(folder / ".gitignore")
     password_file = folder / _PASSWORD_FILE
-    if vault_password and not password_file.exists():
+    if make_vault_password and not os.path.lexists(password_file):
         _write(password_file, f"{secrets.token_urlsafe(32)}\n", 0o600)
     _next_steps(folder, with_password=password_file.exists())
 
 
+def _words(answer: str) -> tuple[str, ...]:
+    """Split an answer; `""` is the empty word."""
+    return tuple(word.strip("\"'") for word in answer.replace(",", " ").split())
+
+
 def _inventory(hosts: Sequence[str], user: str, idp: str, realms: Sequence[str]) -> str:
-    entries = "".join(f"            {_scalar(realm)}: {{}}\n" for realm in realms)
-    servers = "".join(f"        {_scalar(host)}:\n" for host in hosts)
+    entries = "".join(f"          {_scalar(realm)}: {{}}\n" for realm in dict.fromkeys(realms))
+    servers = "".join(f"        {_scalar(host)}:\n" for host in dict.fromkeys(hosts))
     return f"""\
 # What scimconf makes of the SCIM configuration of these Zulip servers. It is an Ansible inventory:
 # groups, host_vars and the rest work as they do there. All variables: docs/inventory.md
@@ -90,22 +113,39 @@ all:
 
 
 def _scalar(text: str) -> str:
-    """Give a text as a YAML scalar: plain where that is safe, else double-quoted."""
-    plain = text.replace(".", "").replace("-", "").replace("_", "")
-    if plain.isascii() and plain.isalnum() and text[0].isalpha() and "." in text:
+    """Give a text as a YAML scalar: plain where no reader takes it for anything else."""
+    bare = text.replace(".", "").replace("-", "").replace("_", "")
+    if bare.isascii() and bare.isalnum() and text[0].isalpha() and ("." in text or text in _PLAIN):
         return text
     escaped = text.encode("unicode_escape").decode().replace('"', '\\"')
     return f'"{escaped}"'
 
 
+_PLAIN = {"zulip", "root", *PRESETS}
+"""Words without a dot that YAML reads as text: not so `no`, `on`, `1e3`."""
+
+
 def _check(text: str) -> None:
-    """Read the inventory back before it is written; raises InventoryError, as `check` would."""
+    """Read the inventory back before it is written; raises UsageError for what was asked for."""
     from scimconf import inventory
 
     with TemporaryDirectory() as folder:
         path = Path(folder, "inventory.yaml")
         path.write_text(text, encoding="utf-8")
-        inventory.load([path])
+        try:
+            inventory.load([path])
+        except InventoryError as error:
+            # The place is one in a file that there will not be.
+            raise InventoryError(
+                [replace(each, position=None) for each in error.problems]
+            ) from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {folder}: {error.strerror}") from None
 
 
 def _write(path: Path, text: str, mode: int) -> None:
@@ -116,28 +156,33 @@ def _write(path: Path, text: str, mode: int) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    click.echo(f"wrote {path}")
+    out(f"wrote {path}")
 
 
 def _ignore(path: Path) -> None:
-    """Keep the vault password out of git."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    if _PASSWORD_FILE in lines:
-        return
-    with open(path, "a", encoding="utf-8") as file:
-        if lines and not path.read_text(encoding="utf-8").endswith("\n"):
-            file.write("\n")
-        file.write(f"{_PASSWORD_FILE}\n")
-    click.echo(f"wrote {path}")
+    """Keep out of git what does not belong there."""
+    try:
+        data = path.read_bytes() if path.exists() else b""
+        missing = [name for name in _IGNORED if name.encode() not in data.splitlines()]
+        begun = "" if not data or data.endswith(b"\n") else "\n"
+        if missing:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(begun + "".join(f"{name}\n" for name in missing))
+            out(f"wrote {path}")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _next_steps(folder: Path, *, with_password: bool) -> None:
-    cd = "" if folder == Path() else f"  cd {folder}\n"
-    option = f" --vault-password-file {_PASSWORD_FILE}" if with_password else " --ask-vault-pass"
-    click.echo(
+    """Print commands to copy, without comments: not every shell takes them on a command line."""
+    cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
+    vault = f"--vault-password-file {_PASSWORD_FILE}" if with_password else "--ask-vault-pass"
+    out(
         f"""
-Next:
-{cd}  scimconf plan                    # looks, changes nothing
-  scimconf apply{option}
-  scimconf handoff{option} --show-tokens   # what to type into the identity provider"""
+Next:{cd}
+  scimconf plan
+  scimconf apply {vault}
+  scimconf handoff {vault} --show-tokens
+
+plan changes nothing; handoff says what to type into the identity provider."""
     )

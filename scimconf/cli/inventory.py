@@ -8,6 +8,7 @@ import click
 
 from scimconf.cli import options
 from scimconf.cli.options import SourceOptions
+from scimconf.cli.streams import out
 
 
 @click.group("inventory")
@@ -22,8 +23,15 @@ def check(source: SourceOptions) -> None:
     from scimconf.cli import fleet
 
     loaded = fleet.load(source)
+    if not loaded.servers:
+        out("ok, but there is nothing to do: no host has scim_realms")
+        return
     realms = sum(len(server.realms) for server in loaded.servers.values())
-    click.echo(f"ok: {len(loaded.servers)} servers, {realms} realms")
+    out(f"ok: {_count(len(loaded.servers), 'server')}, {_count(realms, 'realm')}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @command.command("list")
@@ -35,7 +43,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
     from scimconf.inventory import as_listing
 
     loaded = fleet.load(source)
-    click.echo(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
+    out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
 
 @command.command("graph")
@@ -45,7 +53,7 @@ def graph(source: SourceOptions) -> None:
     from scimconf.cli import fleet
     from scimconf.inventory import as_graph
 
-    click.echo(as_graph(fleet.load(source)))
+    out(as_graph(fleet.load(source)))
 
 
 @command.command("schema")
@@ -53,4 +61,4 @@ def schema() -> None:
     """Print the JSON Schema of an inventory file, for editors."""
     from scimconf.inventory import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    out(json.dumps(json_schema(), indent=2))

@@ -16,7 +16,8 @@ Decorator = Callable[[Command], Command]
 _FILE = click.Path(path_type=Path)
 
 
-def _option(*names: str, variable: str, **settings: Any) -> Decorator:
+def option(*names: str, variable: str, **settings: Any) -> Decorator:
+    """Declare an option that SCIMCONF_`variable` stands for, too; --help names it."""
     return click.option(*names, envvar=f"SCIMCONF_{variable}", show_envvar=True, **settings)
 
 
@@ -62,7 +63,7 @@ class OutputOptions:
 
 
 _SOURCE = (
-    _option(
+    option(
         "-i",
         "--inventory",
         variable="INVENTORY",
@@ -70,14 +71,14 @@ _SOURCE = (
         multiple=True,
         help="Inventory file or folder; may be given several times.  [default: inventory.yaml]",
     ),
-    _option(
+    option(
         "-l",
         "--limit",
         variable="LIMIT",
         multiple=True,
         help="Only these of the hosts: a pattern as Ansible's.",
     ),
-    _option(
+    option(
         "--tokens",
         variable="TOKENS",
         type=_FILE,
@@ -85,13 +86,13 @@ _SOURCE = (
     ),
 )
 _VAULT = (
-    _option(
+    option(
         "--vault-password-file",
         variable="VAULT_PASSWORD_FILE",
         type=_FILE,
         help="File that holds (or program that prints) the vault password.",
     ),
-    _option(
+    option(
         "--ask-vault-pass",
         variable="ASK_VAULT_PASS",
         is_flag=True,
@@ -99,44 +100,43 @@ _VAULT = (
     ),
 )
 _CONNECTION = (
-    _option(
+    option(
         "-f",
         "--forks",
         variable="FORKS",
         type=click.IntRange(1, 1000),
+        metavar="N",
         default=20,
         show_default=True,
         help="Servers at a time.",
     ),
-    _option("-u", "--user", variable="USER", help="Log in as this user."),
-    _option(
-        "-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."
-    ),
-    _option(
+    option("-u", "--user", variable="USER", help="Log in as this user."),
+    option("-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."),
+    option(
         "-b", "--become", variable="BECOME", is_flag=True, help="Become another user with sudo."
     ),
-    _option(
+    option(
         "--become-user",
         variable="BECOME_USER",
         help="Become this user.  [default: the server's zulip_user]",
     ),
-    _option(
+    option(
         "-K",
         "--ask-become-pass",
         variable="ASK_BECOME_PASS",
         is_flag=True,
         help="Ask for the sudo password.",
     ),
-    _option(
+    option(
         "--private-key", variable="PRIVATE_KEY", type=_FILE, help="Log in with this private key."
     ),
-    _option(
+    option(
         "--known-hosts",
         variable="KNOWN_HOSTS",
         type=_FILE,
         help="The servers' host keys.  [default: as ssh has it, ~/.ssh/known_hosts]",
     ),
-    _option(
+    option(
         "--accept-new-host-keys",
         variable="ACCEPT_NEW_HOST_KEYS",
         is_flag=True,
@@ -145,7 +145,7 @@ _CONNECTION = (
     ),
 )
 _OUTPUT = (
-    _option(
+    option(
         "--format",
         variable="FORMAT",
         type=click.Choice(["text", "json"]),
@@ -153,8 +153,14 @@ _OUTPUT = (
         show_default=True,
         help="json: docs/json.md.",
     ),
-    _option("-v", "--verbose", variable="VERBOSE", count=True, help="Say more; -vvv: SSH too."),
-    _option("-q", "--quiet", variable="QUIET", is_flag=True, help="No progress, no warnings."),
+    option(
+        "-v",
+        "--verbose",
+        variable="VERBOSE",
+        count=True,
+        help="Show every step and its time; -vvv: what SSH does, too.",
+    ),
+    option("-q", "--quiet", variable="QUIET", is_flag=True, help="No progress, no warnings."),
 )
 
 
@@ -167,8 +173,8 @@ def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorato
             return command(**values, **{name: kind(**own)})
 
         decorated: Command = functools.update_wrapper(call, command)
-        for option in reversed(options):
-            decorated = option(decorated)
+        for declare in reversed(options):
+            decorated = declare(decorated)
         return decorated
 
     return decorate

@@ -11,13 +11,13 @@ from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
 @click.command("plan")
 @options.pattern
 @options.source
-@click.option(
-    "--diff", is_flag=True, envvar="SCIMCONF_DIFF", help="Show the change of each block, masked."
+@options.option(
+    "--diff", variable="DIFF", is_flag=True, help="Show the change of each block, masked."
 )
-@click.option(
+@options.option(
     "--resolve",
+    variable="RESOLVE",
     is_flag=True,
-    envvar="SCIMCONF_RESOLVE",
     help="Resolve references to tokens too; runs what the inventory names.",
 )
 @options.connection

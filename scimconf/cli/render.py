@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from scimconf.cli import options
 from scimconf.cli.options import SourceOptions, VaultOptions
+from scimconf.cli.streams import err, out
+from scimconf.errors import ScimconfError, UsageError
+from scimconf.model import Server
 
 
 @click.command("render")
 @click.argument("host")
 @options.source
-@click.option(
+@options.option(
     "--zulip-version",
-    envvar="SCIMCONF_ZULIP_VERSION",
+    variable="ZULIP_VERSION",
     help="Leave out what this version does not know.  [default: leave out nothing]",
 )
 @click.option("--show-tokens", is_flag=True, help="Print the tokens; needs the vault password.")
-@click.option(
+@options.option(
     "--settings",
+    variable="SETTINGS",
     type=click.Path(path_type=Path),
     help="Edit this settings.py in place, tokens included, in place of printing.",
 )
-@click.option(
+@options.option(
     "--secrets",
+    variable="SECRETS",
     type=click.Path(path_type=Path),
     help="And this zulip-secrets.conf, where scim_token_store is `secrets`.",
 )
-@click.option(
+@options.option(
     "--create-tokens",
+    variable="CREATE_TOKENS",
     is_flag=True,
-    envvar="SCIMCONF_CREATE_TOKENS",
     help="Make the tokens that are missing, and keep them in the token file.",
 )
 @options.vault
@@ -56,7 +62,9 @@ def command(
 
     if secrets and not settings:
         raise click.UsageError("--secrets goes with --settings")
-    (server,) = fleet.select(fleet.load(source), (host,), source.limit)
+    if zulip_version is not None:
+        _check_version(zulip_version)
+    server = _one(fleet.select(fleet.load(source), (host,), source.limit), host)
     keyring = fleet.keyring(source, fleet.VaultPassword(vault))
     if not (show_tokens or settings):
         rendered = render.masked(keyring.desired(server), zulip_version)
@@ -67,9 +75,25 @@ def command(
         tokens = keyring.tokens([server]).get(server.name, {})
         rendered = render.clear(server, tokens, zulip_version)
     for warning in rendered.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        err(f"warning: {warning}")
     if settings:
         for changed in render.edit(rendered, settings, secrets):
-            click.echo(f"changed {changed}")
+            out(f"changed {changed}")
     else:
-        click.echo(rendered.text(), nl=False)
+        out(rendered.text(), end="")
+
+
+def _check_version(text: str) -> None:
+    from scimconf.zulip import versions
+
+    try:
+        versions.parse(text)
+    except ScimconfError as error:
+        raise UsageError(error.message, error.hint) from None
+
+
+def _one(servers: Sequence[Server], host: str) -> Server:
+    if len(servers) > 1:
+        names = ", ".join(server.name for server in servers)
+        raise click.UsageError(f"render takes one host; {host!r} names {len(servers)}: {names}")
+    return servers[0]

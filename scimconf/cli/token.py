@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import click
 
+from scimconf.cli import options
+from scimconf.cli.streams import out
+
 CHARSETS = ("ascii_62", "ascii_50", "hex")
 
 
-@click.command("token")
-@click.option(
+@click.command("token", short_help="Print good tokens: 43 letters and digits each, 256 bits.")
+@options.option(
     "--entropy",
+    variable="ENTROPY",
     type=click.IntRange(1),
-    envvar="SCIMCONF_ENTROPY",
+    metavar="BITS",
     help="Bits of randomness.  [default: 256; 128 with --phrase]",
 )
-@click.option(
+@options.option(
     "--length",
+    variable="LENGTH",
     type=click.IntRange(1),
-    envvar="SCIMCONF_LENGTH",
+    metavar="N",
     help="Characters, in place of --entropy.",
 )
-@click.option(
+@options.option(
     "--charset",
+    variable="CHARSET",
     type=click.Choice(CHARSETS),
-    default="ascii_62",
-    show_default=True,
-    envvar="SCIMCONF_CHARSET",
-    help="ascii_62: letters and digits; ascii_50: without look-alikes.",
+    help="ascii_62: letters and digits; ascii_50: without look-alikes.  [default: ascii_62]",
 )
-@click.option(
-    "--phrase", is_flag=True, envvar="SCIMCONF_PHRASE", help="Words, for people who must type it."
+@options.option(
+    "--phrase", variable="PHRASE", is_flag=True, help="Words, for people who must type it."
 )
-@click.option(
+@options.option(
     "--count",
+    variable="COUNT",
     type=click.IntRange(1, 10_000),
+    metavar="N",
     default=1,
     show_default=True,
-    envvar="SCIMCONF_COUNT",
     help="How many.",
 )
 def command(
-    entropy: int | None, length: int | None, charset: str, phrase: bool, count: int
+    entropy: int | None, length: int | None, charset: str | None, phrase: bool, count: int
 ) -> None:
     """Print tokens, one a line: 43 letters and digits (256 bits) if nothing else is asked for.
 
@@ -48,13 +52,13 @@ def command(
     """
     from scimconf.tokens import generate
 
-    if phrase and length is not None:
-        raise click.UsageError("--phrase goes by --entropy, not by --length")
+    if phrase and (length is not None or charset is not None):
+        raise click.UsageError("--phrase goes by --entropy, not by --length or --charset")
     if entropy is not None and length is not None:
         raise click.UsageError("--entropy and --length are two ways to say one thing: give one")
     for _ in range(count):
         if phrase:
             token = generate.phrase(entropy or 128)
         else:
-            token = generate.generate(entropy or 256, length, charset)
-        click.echo(token.reveal())
+            token = generate.generate(entropy or 256, length, charset or "ascii_62")
+        out(token.reveal())

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from scimconf.foreign import one_line
+
+_LONGEST_NAME = 40
+"""Characters of a step's name, which comes from a server."""
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
@@ -17,8 +22,8 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.fields[server]}"),
-            TextColumn("{task.description}", style="dim"),
+            TextColumn("{task.fields[server]}", markup=False),
+            TextColumn("{task.description}", style="dim", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -42,6 +47,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         """Show the step that has begun."""
         if not doing:
             return
+        name = one_line(name, _LONGEST_NAME)
         with self._lock:
             if server not in self._tasks:
                 self._tasks[server] = self._progress.add_task(name, total=None, server=server)
@@ -71,12 +77,29 @@ class LineProgress(AbstractContextManager["LineProgress"]):
             self._begun[server, name] = time.monotonic()
             return
         begun = self._begun.pop((server, name), time.monotonic())
-        self._console.print(
-            f"{server}: {name} {time.monotonic() - begun:.1f} s",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
+        with suppress(OSError):  # a full disk is no reason to stop a change
+            self._console.print(
+                f"{server}: {one_line(name, _LONGEST_NAME)} {time.monotonic() - begun:.1f} s",
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+            )
 
     def done(self, server: str) -> None:
-        """Nothing to take away."""
+        """End the steps that have no end of their own."""
+        for of, name in list(self._begun):
+            if of == server:
+                self.step(server, name, False)
+
+
+class NoProgress(AbstractContextManager["NoProgress"]):
+    """Silence."""
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def step(self, server: str, name: str, doing: bool) -> None:
+        """Say nothing."""
+
+    def done(self, server: str) -> None:
+        """Say nothing."""

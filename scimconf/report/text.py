@@ -48,19 +48,36 @@ def words(verb: str, status: Status) -> str:
     return _WORDS.get((verb, status), status.value)
 
 
-def show(console: Console, verb: str, outcomes: Sequence[Outcome], *, diff: bool = False) -> None:
-    """Print what came of each server, then a summary: what needs attention stands last."""
+def show(
+    console: Console,
+    verb: str,
+    outcomes: Sequence[Outcome],
+    *,
+    diff: bool = False,
+    steps: bool = False,
+) -> None:
+    """Print what came of each server, then a summary: what needs attention stands last.
+
+    Servers that say the very same stand together above what they say. On a terminal, where the
+    table names each of them, those that have nothing to say are left to it.
+    """
     by_attention = sorted(outcomes, key=lambda each: _ATTENTION.index(each.status), reverse=True)
+    tabled = console.is_terminal and len(outcomes) > 1
+    alike: dict[tuple[Status, tuple[_Line, ...]], list[Outcome]] = {}
     for outcome in by_attention:
-        console.print(_head(verb, outcome), soft_wrap=True)
-        for line in _lines(outcome):
+        said = tuple(_lines(outcome, diff=diff, steps=steps))
+        alike.setdefault((outcome.status, said), []).append(outcome)
+    for (_, lines), servers in alike.items():
+        if lines or not tabled:
+            for outcome in servers:
+                console.print(_head(verb, outcome), soft_wrap=True)
+        if lines and len(servers) > 1:
+            console.print(Text(f"  these {len(servers)}, all the same:"), soft_wrap=True)
+        for line in lines:
             line.print(console)
-        if diff and outcome.plan:
-            for text in outcome.plan.diff.splitlines():
-                console.print(_diff_line(text), soft_wrap=True)
     if len(outcomes) > 1:
         console.print()
-        if console.is_terminal:
+        if tabled:
             console.print(_table(verb, by_attention))
         console.print(Text(_totals(verb, outcomes)), soft_wrap=True)
 
@@ -71,11 +88,13 @@ class _Line(NamedTuple):
     mark: str
     text: str
     style: str = ""
+    verbatim: bool = False
+    """Never wrapped: a line of a diff."""
 
     def print(self, console: Console) -> None:
         """Print it: wrapped behind its mark on a terminal, in one piece for grep in a pipe."""
         mark, text = Text(f"  {self.mark}", self.style), Text(harmless(self.text), self.style)
-        if console.is_terminal:
+        if console.is_terminal and not self.verbatim:
             grid = Table.grid()
             grid.add_row(mark, text)
             console.print(grid)
@@ -84,14 +103,14 @@ class _Line(NamedTuple):
 
 
 def _head(verb: str, outcome: Outcome) -> Text:
-    head = Text(outcome.server, style="bold")
+    head = Text(harmless(outcome.server), style="bold")
     if outcome.plan and outcome.plan.version:
         head.append(f"  Zulip {harmless(outcome.plan.version, 40)}", style="not bold dim")
     head.append("  ")
     return head.append(words(verb, outcome.status), style=f"not bold {_STYLE[outcome.status]}")
 
 
-def _lines(outcome: Outcome) -> Iterator[_Line]:
+def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[_Line]:
     if outcome.message:
         yield _Line("", outcome.message, _STYLE[outcome.status])
     if outcome.hint:
@@ -101,9 +120,13 @@ def _lines(outcome: Outcome) -> Iterator[_Line]:
     for step in outcome.steps:
         if not step.ok:
             yield _Line("failed: ", f"{step.name} {step.detail}".rstrip(), "red")
+        elif steps:
+            yield _Line("ok: ", f"{step.name} {step.seconds:.1f} s {step.detail}".rstrip(), "dim")
     yield from _checks(outcome.checks)
     for warning in outcome.warnings:
         yield _Line("! ", warning, "yellow")
+    if diff and outcome.plan:
+        yield from map(_diff_line, outcome.plan.diff.splitlines())
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[_Line]:
@@ -127,12 +150,12 @@ def _trouble(label: str, check: Check) -> Iterator[_Line]:
         yield _Line("-> ", check.hint)
 
 
-def _diff_line(line: str) -> Text:
+def _diff_line(line: str) -> _Line:
     if line.startswith(("--- ", "+++ ")):
         style = "bold"
     else:
         style = {"+": "blue", "-": "red", "@": "dim"}.get(line[:1], "")
-    return Text(f"    {harmless(line)}", style=style)
+    return _Line("  ", line, style, verbatim=True)
 
 
 def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
@@ -142,8 +165,8 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         version = outcome.plan.version if outcome.plan else ""
         table.add_row(
-            outcome.server,
-            harmless(version, 20),
+            Text(harmless(outcome.server)),
+            Text(harmless(version, 20)),
             Text(words(verb, outcome.status), style=_STYLE[outcome.status]),
             f"{outcome.seconds:.1f}",
         )
