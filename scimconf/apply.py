@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from scimconf.errors import HostError, Unreachable
+from scimconf.foreign import one_line
 from scimconf.model import ActionKind, Observed, Outcome, Plan, Realm, Server, Status, Step
 from scimconf.observe import Agent, Message, final, host_of, paths
 from scimconf.secret import Secret
@@ -18,6 +19,12 @@ from scimconf.zulip.bearer import secret_name
 
 OnStep = Callable[[str, bool], None]
 """Told of each step when it begins (True) and when it has ended (False)."""
+
+_MOST_STEPS = 200
+"""Steps that a transaction may tell of; ours has some thirty, the way back included."""
+
+_YEAR = 366 * 86400.0
+"""Seconds. A step that says that it took longer did not tell the truth."""
 
 _STATUS = {
     "committed": Status.CHANGED,
@@ -59,8 +66,8 @@ def apply(
     return Outcome(
         server.name,
         _STATUS.get(result, Status.FAILED),
-        str(answer.get("message") or ""),
-        str(answer.get("hint") or ""),
+        _text(answer, "message"),
+        _text(answer, "hint"),
         plan,
         tuple(steps),
         warnings=plan.warnings,
@@ -71,27 +78,40 @@ def apply(
 def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> Iterable[Message]:
     """Pass the messages on, keeping each step that has ended."""
     for message in messages:
-        name = message.get("step")
-        if isinstance(name, str) and not message.get("final"):
+        if isinstance(message.get("step"), str) and not message.get("final"):
+            name = one_line(str(message["step"]), 40)
             doing = message.get("doing") is True
             if not doing:
-                seconds = message.get("seconds")
-                steps.append(
-                    Step(
-                        name,
-                        message.get("ok") is True,
-                        float(seconds) if isinstance(seconds, int | float) else 0.0,
-                        str(message.get("detail") or ""),
-                    )
+                steps.append(_step(name, message))
+            if len(steps) > _MOST_STEPS:
+                raise HostError(
+                    "apply",
+                    f"the server tells of more than {_MOST_STEPS} steps",
+                    "look at that server by hand",
                 )
             on_step(name, doing)
         yield message
 
 
+def _text(answer: Message, name: str) -> str:
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _step(name: str, message: Message) -> Step:
+    seconds = message.get("seconds")
+    if not isinstance(seconds, int | float) or not 0 <= seconds < _YEAR:
+        seconds = 0.0
+    return Step(name, message.get("ok") is True, float(seconds), _text(message, "detail"))
+
+
 def request(
     server: Server, plan: Plan, observed: Observed, tokens: Mapping[str, Secret]
 ) -> Message:
-    """Give the request that carries out `plan` (docs/agent.md, "apply")."""
+    """Give the request that carries out `plan` (docs/agent.md, "apply").
+
+    Every text in it that holds a token is a Secret: it can be shown whole.
+    """
     by_kind: dict[ActionKind, list[str]] = {kind: [] for kind in ActionKind}
     for action in plan.actions:
         by_kind[action.kind].append(action.realm or "")
@@ -121,9 +141,7 @@ def request(
             **dict.fromkeys(removed),
         },
         "secrets": {
-            "set": {
-                secret_name(name): tokens[name].reveal() for name in by_kind[ActionKind.SET_SECRET]
-            },
+            "set": {secret_name(name): tokens[name] for name in by_kind[ActionKind.SET_SECRET]},
             "remove": [
                 found
                 for name in by_kind[ActionKind.REMOVE_SECRET]
@@ -144,11 +162,12 @@ def request(
     }
 
 
-def _entry(realm: Realm, server: Server, token: Secret, version: str) -> str:
-    in_secrets = server.token_store == "secrets"  # noqa: S105
-    place = block.SecretName(secret_name(realm.string_id)) if in_secrets else token
-    text, _ = block.entry(realm, place, version)
-    return text
+def _entry(realm: Realm, server: Server, token: Secret, version: str) -> Secret:
+    if server.token_store == "secrets":  # noqa: S105
+        place: Secret | block.SecretName = block.SecretName(secret_name(realm.string_id))
+    else:
+        place = token
+    return Secret(block.entry(realm, place, version)[0])
 
 
 def _client(name: str, realms: Mapping[str, Realm], observed: Observed) -> str:
@@ -175,7 +194,7 @@ def _gate(
     return {
         realm.string_id: {
             "host": host_of(realm.url),
-            "token": tokens[realm.string_id].reveal() if realm.present else None,
+            "token": tokens[realm.string_id] if realm.present else None,
         }
         for realm in server.realms
         if realm.present or realm.string_id in removed

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scimconf.agent import settings_file
+from scimconf.agent.trouble import Refusal
+from scimconf.errors import HostError
+from scimconf.foreign import one_line
 from scimconf.model import Observed, Paths
 
 
@@ -32,7 +35,7 @@ def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
     """Give the diff of both files, "" if nothing changes.
 
     The server's block, masked as the agent sent it, goes through the same editor as the real
-    file will on the server.
+    file will on the server. Raises HostError for a block that is none.
     """
     entries = {
         change.realm: change.entry
@@ -57,7 +60,14 @@ def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
 def _edited(block: str, entries: Mapping[str, str | None], *, has_import: bool) -> str:
     """Edit the block as if it stood in its file, below the import that the file may have."""
     above = "from .config import get_secret\n\n" if has_import else ""
-    edited = settings_file.edit((above + block).encode(), entries).decode()
+    try:
+        edited = settings_file.edit((above + block).encode(), entries).decode()
+    except (Refusal, UnicodeError) as error:
+        raise HostError(
+            "plan",
+            f"the SCIM_CONFIG that the server sent cannot be edited: {one_line(str(error))}",
+            "nothing was changed; look at its settings.py by hand",
+        ) from None
     return edited.removeprefix(above).removeprefix("\n")
 
 

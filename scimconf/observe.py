@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 from scimconf.errors import HostError
 from scimconf.model import Desired, Observed, ObservedRealm, ObservedToken, Paths
 
+LARGEST_BLOCK = 256 * 1024
+"""Characters of a server's SCIM_CONFIG that are taken to Python's parser, which makes some 800
+bytes of each: more than a thousand realms."""
+
 T = TypeVar("T")
 Message = Mapping[str, object]
 
@@ -83,6 +87,13 @@ def parse(answer: Message) -> Observed:
     """Make an Observed of the agent's final message; raises HostError where the shape is wrong."""
     facts = _Facts(answer, "observe")
     clients = facts.get("clients", list, None)
+    block = facts.get("block", str, None)
+    if block is not None and len(block) > LARGEST_BLOCK:
+        raise HostError(
+            "observe",
+            f"SCIM_CONFIG there has {len(block)} characters, and {LARGEST_BLOCK} are the most",
+            "nothing was changed; look at its settings.py by hand",
+        )
     return Observed(
         version=facts.get("version", str),
         has_client_command=facts.get("has_client_command", bool),
@@ -91,7 +102,7 @@ def parse(answer: Message) -> Observed:
         settings_sha256=facts.get("settings_sha256", str),
         secrets_sha256=facts.get("secrets_sha256", str, None),
         unknown_secrets=facts.get("unknown_secrets", str),
-        block=facts.get("block", str, None),
+        block=block,
         has_get_secret=facts.get("has_get_secret", bool),
         realms={
             name: _realm(name, _Facts(entry, f"observe realms.{name}"))

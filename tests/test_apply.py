@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,7 +24,10 @@ ENTRY = f'''"acme": {{
 
 
 def _request(wanted: Desired, seen: Observed, tokens: Mapping[str, Secret] = TOKENS) -> Any:
-    return request(wanted.server, plan(wanted, seen), seen, tokens)
+    """Give the request as the server gets it."""
+    made = request(wanted.server, plan(wanted, seen), seen, tokens)
+    assert TOKEN not in repr(made)
+    return json.loads(json.dumps(made, default=Secret.reveal))
 
 
 def test_a_new_realm() -> None:
@@ -141,6 +145,29 @@ def test_steps_are_told_and_kept() -> None:
         ("restart", True, 9.5, "d"),
         ("gate", False, 0.0, ""),
     ]
+
+
+def test_what_a_server_tells_of_its_steps_is_harmless_and_bounded() -> None:
+    outcome, told = _apply(
+        {"step": "\x1b]0;title\x07gate\x1b[2J" + "x" * 5000, "doing": True},
+        {"step": "gate", "ok": 1, "seconds": 10**400, "detail": ["not", "text"]},
+        {"step": "gate", "ok": True, "seconds": -1},
+        {"final": True, "result": ["committed"], "message": {"a": 1}, "hint": 5},
+    )
+    assert told[0][0].startswith("gatexxx")
+    assert len(told[0][0]) == 40
+    assert [(s.ok, s.seconds, s.detail) for s in outcome.steps] == [
+        (False, 0.0, ""),
+        (True, 0.0, ""),
+    ]
+    assert (outcome.status, outcome.message, outcome.hint) == (Status.FAILED, "", "")
+
+
+def test_steps_without_end_are_not_kept() -> None:
+    outcome, _ = _apply(*[{"step": "gate", "ok": False}] * 100_000, _final("committed"))
+    assert outcome.status is Status.FAILED
+    assert outcome.message == "apply: the server tells of more than 200 steps"
+    assert len(outcome.steps) < 300
 
 
 def test_a_lost_connection_says_that_the_server_goes_on_alone() -> None:

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
+import ast
 import copy
 import gc
+import io
 import json
 import logging
+import marshal
 import pickle
-from dataclasses import dataclass
+import pprint
+import reprlib
+import string
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from traceback import TracebackException
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.pretty import Pretty
+from rich.traceback import Traceback
 
 import scimconf
 from scimconf.secret import MASK, RedactingFormatter, Secret, redact
@@ -36,9 +46,38 @@ def test_no_way_of_printing_shows_it() -> None:
         repr({"token": secret}),
         repr(_Holder(secret)),
         str(ValueError(secret)),
+        "{} {!r:>40}".format(secret, secret),  # noqa: UP032
+        "{token}".format_map({"token": secret}),
+        string.Template("$token").substitute(token=secret),
+        pprint.pformat({"token": [secret]}),
+        reprlib.repr(secret),
+        ascii(secret),
+        json.dumps({"token": secret}, default=str),
+        _rich(secret),
+        _rich({"token": _Holder(secret)}),
+        _traceback(secret),
     ]
     assert all(MASK in text and TEXT not in text for text in shown)
     assert f"{secret:>10}" == f"{MASK:>10}"
+
+
+def _rich(value: object) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(value)
+    console.print(Pretty(value))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def _traceback(secret: Secret) -> str:
+    """Render a traceback with its locals, as a debugger would."""
+    try:
+        raise KeyError(secret)
+    except KeyError as error:
+        plain = "".join(TracebackException.from_exception(error, capture_locals=True).format())
+        shown = Traceback.from_exception(
+            KeyError, error, error.__traceback__, show_locals=True, locals_max_string=None
+        )
+        return plain + _rich(shown)
 
 
 def test_it_has_no_dict_and_gives_its_text_to_one_call_only() -> None:
@@ -56,9 +95,15 @@ def test_it_is_not_pickled(protocol: int) -> None:
     assert TEXT not in str(error.value)
 
 
+def test_a_dataclass_that_holds_it_is_not_taken_apart() -> None:
+    with pytest.raises(TypeError) as error:
+        asdict(_Holder(Secret(TEXT)))
+    assert TEXT not in str(error.value)
+
+
 def test_it_is_not_copied_nor_made_json() -> None:
-    for convert in (copy.copy, copy.deepcopy, json.dumps):
-        with pytest.raises(TypeError) as error:
+    for convert in (copy.copy, copy.deepcopy, json.dumps, marshal.dumps, bytes, iter, "".join):
+        with pytest.raises((TypeError, ValueError)) as error:
             convert(Secret(TEXT))  # type: ignore[operator]
         assert TEXT not in str(error.value)
 
@@ -118,17 +163,34 @@ def test_a_secret_that_is_gone_is_forgotten() -> None:
 
 
 MAY_REVEAL = {
-    "apply.py": "hands tokens to the agent, through the encrypted channel",
     "cli/token.py": "prints the tokens it was asked for",
     "render.py": "writes them into the files it was asked to edit",
     "report/handoff.py": "shows them where --show-tokens asks for it",
     "secret.py": "redacts them",
-    "ssh": "logs in and answers sudo",
+    "ssh": "logs in, answers sudo, and hands tokens to the agent, through the encrypted channel",
     "tokens": "judges, fingerprints and encrypts them",
     "vault.py": "encrypts them",
     "verify.py": "asks with them",
-    "zulip/block.py": "writes them into the block",
+    "zulip/block.py": "writes them into the entry",
 }
+
+
+def _reveals(source: str) -> bool:
+    """Whether the name is there at all: as a call, handed on, or asked for as text."""
+    names = {"reveal", "_Secret__text"}
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr in names)
+        or (isinstance(node, ast.Constant) and node.value in names)
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+@pytest.mark.parametrize(
+    "source", ["a.reveal()", "map(Secret.reveal, b)", "getattr(a, 'reveal')", "a._Secret__text"]
+)
+def test_no_way_to_reveal_a_secret_is_overlooked(source: str) -> None:
+    assert _reveals(source)
+    assert not _reveals("reveal = 'revealed'")
 
 
 def test_only_these_rooms_reveal_a_secret() -> None:
@@ -136,7 +198,7 @@ def test_only_these_rooms_reveal_a_secret() -> None:
     found = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
-        if ".reveal()" in path.read_text(encoding="utf-8")
+        if _reveals(path.read_text(encoding="utf-8"))
     }
     rooms = {next((r for r in MAY_REVEAL if f"{p}/".startswith(f"{r}/")), p) for p in found}
     assert rooms == set(MAY_REVEAL)

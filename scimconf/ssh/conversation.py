@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 from scimconf.errors import HostError, Unreachable
 from scimconf.foreign import one_line
@@ -12,8 +13,8 @@ from scimconf.secret import Secret
 from scimconf.ssh.opening import Move, Opening
 from scimconf.ssh.process import Process
 
-MOST_ANSWER = 8 << 20
-"""Bytes that the answer to one request may have, all its lines together."""
+MOST_ANSWER = 4 << 20
+"""Bytes that the answer to one request may have, all its lines together: some 150 MB as objects."""
 _MOST_STDERR = 1 << 14
 _LONE_SURROGATE = "\\ud"
 
@@ -58,12 +59,14 @@ class Conversation:
     ) -> Iterator[Mapping[str, object]]:
         """Send a request; give each step message as it comes, the final one last.
 
+        The Secrets in it become clear text on their way into the channel, and not before.
+
         Raises HostError where the agent breaks the contract or is not done in `seconds`, and
         Unreachable where the link to it breaks: then the server finishes by itself.
         """
         if self._at_work or self._incoming:
             raise _breach("it answers more than it was asked")
-        self._outgoing += json.dumps(request).encode() + b"\n"
+        self._outgoing += json.dumps(request, default=_reveal).encode() + b"\n"
         self._at_work = True
         deadline = time.monotonic() + seconds
         total = 0
@@ -141,7 +144,7 @@ def _password_line(password: Secret) -> bytes:
 def _message(line: bytes) -> Mapping[str, object]:
     try:
         text = line.decode("utf-8")
-        message = json.loads(text)
+        message = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
         if _LONE_SURROGATE in text.lower():
             json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
@@ -149,6 +152,24 @@ def _message(line: bytes) -> Mapping[str, object]:
     if not isinstance(message, dict):
         raise _breach(f"it sends JSON that is not a message: {one_line(line, 120)}")
     return message
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Give a JSON object; one key twice is refused: who knows which of them was meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
+
+
+def _reveal(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def _breach(what: str) -> HostError:

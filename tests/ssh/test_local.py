@@ -136,6 +136,10 @@ def test_megabytes_both_ways() -> None:
         "[" * 100_000 + "\n",
         "1" * 10_000 + "\n",
         '{"final": true, "text": "\\ud800"}\n',
+        '{"final": false, "final": true}\n',
+        '{"final": true, "realms": {"a": 1, "a": 2}}\n',
+        '{"final": true, "number": NaN}\n',
+        '{"final": true, "number": -Infinity}\n',
         "\n",
     ],
 )
@@ -149,12 +153,12 @@ def test_a_second_answer_is_a_breach() -> None:
 
 
 def test_a_line_without_an_end_is_cut_off() -> None:
-    assert "over 8 MiB" in breach({"do": "fill"}).message
+    assert "over 4 MiB" in breach({"do": "fill"}).message
 
 
 def test_many_lines_are_cut_off_too() -> None:
     lines = '{"step": "%s"}\n' % ("x" * 100_000)
-    assert "over 8 MiB" in breach(raw(lines * 100)).message
+    assert "over 4 MiB" in breach(raw(lines * 100)).message
 
 
 def test_terminal_escapes_of_a_server_are_not_shown() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import string
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from scimconf.agent import settings_file
 from scimconf.errors import ScimconfError, UsageError
+from scimconf.model import Realm
 from scimconf.secret import Secret
 from scimconf.zulip import block
 from tests.factories import realm
@@ -34,6 +36,10 @@ TEMPLATE_TRAPS = [
     "#}",
     "__class__",
 ]
+
+
+def _seen(any_realm: Realm, token: Secret, version: str | None) -> Any:
+    return json.loads(json.dumps(block.wanted(any_realm, token, version), default=Secret.reveal))
 
 
 def test_an_entry_is_exactly_what_zulip_documents() -> None:
@@ -113,9 +119,7 @@ def test_whatever_is_in_it_python_reads_what_was_meant(
     )
     text, _ = block.entry(any_realm, Secret(token), None)
     assert text.isascii()
-    assert ast.literal_eval("{" + text + "}") == {
-        "acme": block.wanted(any_realm, Secret(token), None)
-    }
+    assert ast.literal_eval("{" + text + "}") == {"acme": _seen(any_realm, Secret(token), None)}
 
 
 @settings(max_examples=25)
@@ -129,7 +133,7 @@ def test_the_editor_of_settings_py_takes_every_entry(token: str, client: str) ->
     namespace: dict[str, Any] = {}
     exec(edited, namespace)
     assert namespace["SCIM_CONFIG"] == {
-        name: block.wanted(realm(name, client=client), Secret(token), None) for name in entries
+        name: _seen(realm(name, client=client), Secret(token), None) for name in entries
     }
 
 
@@ -180,4 +184,4 @@ def test_another_layout_of_the_template_is_fine(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(block, "render", render)
     text, _ = block.entry(realm("acme"), TOKEN, "9.0")
-    assert ast.literal_eval("{" + text + "}") == {"acme": block.wanted(realm("acme"), TOKEN, "9.0")}
+    assert ast.literal_eval("{" + text + "}") == {"acme": _seen(realm("acme"), TOKEN, "9.0")}
