@@ -234,7 +234,21 @@ class Observed:
     blocked: str
     """Why this server must be left alone (not replaceable, computed block, ...); "" if not."""
     interrupted: str
-    """What an unfinished transaction of an earlier run left, in words; "" if nothing."""
+    """Which run died and left its transaction open (when, by whom, where); "" if none did."""
+    at_work: str
+    """Who is changing this server just now, from where and since when; "" if nobody is."""
+    finished_alone: FinishedAlone | None
+    """The last run, if its controller never took note of how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedAlone:
+    """A run that ended when nobody listened any more."""
+
+    run: str
+    """The agent's name for it."""
+    text: str
+    """The sentence that says which run it was and how it ended."""
 
 
 # --- what to do, and what came of it ----------------------------------------------------------
@@ -243,6 +257,7 @@ class Observed:
 class ActionKind(Enum):
     """What a plan can hold, in the order in which it is carried out."""
 
+    RECOVER = "recover"
     MAKE_TOKEN = "make token"  # noqa: S105
     RECORD_TOKEN = "record token"  # noqa: S105
     SET_SECRET = "set secret"  # noqa: S105

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar, overload
 from urllib.parse import urlsplit
 
 from scimconf.errors import HostError
-from scimconf.model import Desired, Observed, ObservedRealm, ObservedToken, Paths
+from scimconf.model import Desired, FinishedAlone, Observed, ObservedRealm, ObservedToken, Paths
 
 LARGEST_BLOCK = 256 * 1024
 """Characters of a server's SCIM_CONFIG that are taken to Python's parser, which makes some 800
@@ -115,7 +115,17 @@ def parse(answer: Message) -> Observed:
         },
         blocked=facts.get("blocked", str),
         interrupted=facts.get("interrupted", str),
+        at_work=facts.get("at_work", str),
+        finished_alone=_finished_alone(facts),
     )
+
+
+def _finished_alone(facts: _Facts) -> FinishedAlone | None:
+    found = facts.get("finished_alone", dict, None)
+    if found is None:
+        return None
+    run = _Facts(found, f"{facts.where} finished_alone")
+    return FinishedAlone(run.get("run", str), run.get("text", str))
 
 
 def _realm(name: str, facts: _Facts) -> ObservedRealm:

@@ -18,8 +18,16 @@ from scimconf.zulip.versions import advice
 
 
 def plan(desired: Desired, observed: Observed) -> Plan:
-    """Give what apply would do to make `observed` into `desired`, in the order it would do it."""
+    """Give what apply would do to make `observed` into `desired`, in the order it would do it.
+
+    Where a run was interrupted, what it left comes first: what else is to be done can be seen
+    only after that.
+    """
     server = desired.server
+    if observed.interrupted:
+        text = f"put back what an interrupted run left ({observed.interrupted}), then look again"
+        recover = Action(ActionKind.RECOVER, None, text)
+        return Plan(server.name, observed.version, actions=(recover,))
     named = {realm.string_id for realm in server.realms}
     verdicts = [_verdict(realm, desired, observed) for realm in server.realms]
     if server.purge:
@@ -263,8 +271,10 @@ def _wrong_server(desired: Desired, observed: Observed) -> str:
 
 def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
     server = desired.server
-    if observed.interrupted:
-        yield observed.interrupted
+    if observed.at_work:
+        yield f"another run is at work here: {observed.at_work}"
+    if observed.finished_alone:
+        yield observed.finished_alone.text
     if observed.blocked:
         return
     yield from advice(observed.version)

@@ -122,6 +122,8 @@ def observed(*entries: ObservedRealm, **changes: Any) -> Observed:
         "running": {entry.string_id: 200 for entry in entries},
         "blocked": "",
         "interrupted": "",
+        "at_work": "",
+        "finished_alone": None,
     }
     return Observed(**values | changes)
 

@@ -41,6 +41,8 @@ ANSWER: dict[str, Any] = {
     "running": {"acme": 200, "wiki": None},
     "blocked": "",
     "interrupted": "",
+    "at_work": "",
+    "finished_alone": None,
 }
 
 
@@ -114,7 +116,7 @@ def test_a_fact_of_the_wrong_type_is_not_believed(place: tuple[Any, ...]) -> Non
 @pytest.mark.parametrize("name", [name for name in ANSWER if name not in ("final", "result")])
 def test_only_what_may_be_null_may_be_missing(name: str) -> None:
     answer = {key: value for key, value in ANSWER.items() if key != name}
-    if name in ("external_host", "secrets_sha256", "block", "clients"):
+    if name in ("external_host", "secrets_sha256", "block", "clients", "finished_alone"):
         assert getattr(parse(answer), name) is None
     else:
         with pytest.raises(HostError, match=name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Optional
@@ -13,6 +14,7 @@ from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import Undo
 
 _NAME = "journal.json"
+_TOLD = "told"
 _FORMAT = 1
 
 
@@ -24,31 +26,51 @@ class State(Enum):
     ROLLED_BACK = "rolled back"
 
 
+class Kind(Enum):
+    """What it was asked to do."""
+
+    APPLY = "apply"
+    UNDO = "undo"
+
+
 @dataclass(frozen=True)
 class Journal:
     """One transaction. It stays after the commit, so that it can be undone later."""
 
     path: str
+    run: str
+    """The name by which both ends know this transaction."""
+    kind: Kind
     state: State
     reached: str
     """The last step that was begun."""
     undo: Undo
+    message: str = ""
+    """What was to be said of how it ended."""
+
+    @property
+    def title(self) -> str:
+        """Say which run it was: when, and by whom."""
+        return f"{self.undo.began}, by {self.undo.who}"
 
     def reach(self, step: str) -> "Journal":
         """Write down, before it begins, that a step has begun. Raises Trouble."""
         return self._written(replace(self, reached=step))
 
-    def close(self, state: State) -> "Journal":
+    def close(self, state: State, message: str = "") -> "Journal":
         """Write down how it ended. Raises Trouble."""
-        return self._written(replace(self, state=state))
+        return self._written(replace(self, state=state, message=message))
 
     @staticmethod
     def _written(journal: "Journal") -> "Journal":
         text = json.dumps(
             {
                 "format": _FORMAT,
+                "run": journal.run,
+                "kind": journal.kind.value,
                 "state": journal.state.value,
                 "reached": journal.reached,
+                "message": journal.message,
                 "undo": undo.to_json(journal.undo),
             }
         )
@@ -61,9 +83,9 @@ def path(folder: str) -> str:
     return os.path.join(folder, _NAME)
 
 
-def begin(folder: str, what: Undo, step: str) -> Journal:
+def begin(folder: str, kind: Kind, what: Undo, step: str) -> Journal:
     """Write a new journal, durably. Raises Trouble."""
-    return Journal(path(folder), State.OPEN, step, what).reach(step)
+    return Journal(path(folder), secrets.token_hex(8), kind, State.OPEN, step, what).reach(step)
 
 
 def read(folder: str) -> Optional[Journal]:
@@ -75,9 +97,16 @@ def read(folder: str) -> Optional[Journal]:
         plain = json.loads(files.read(where))
         if plain["format"] != _FORMAT:
             raise ValueError
-        what = undo.from_json(plain["undo"])
-        return Journal(where, State(plain["state"]), plain["reached"], what)
-    except (ValueError, LookupError, TypeError):
+        return Journal(
+            where,
+            plain["run"],
+            Kind(plain["kind"]),
+            State(plain["state"]),
+            plain["reached"],
+            undo.from_json(plain["undo"]),
+            plain["message"],
+        )
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise Trouble(
             f"{where} cannot be read: was it written by another version of scimconf?",
             "look at the backups beside it, put right what is not, and remove it",
@@ -88,3 +117,19 @@ def interrupted(folder: str) -> Optional[Journal]:
     """Give the journal of a transaction that did not come to its end; None: there is none."""
     last = read(folder)
     return last if last and last.state is State.OPEN else None
+
+
+def tell(folder: str, run: str) -> None:
+    """Write down that somebody heard how a transaction ended. Raises Trouble.
+
+    In a file of its own: whoever tells need not hold the lock.
+    """
+    files.write_private(os.path.join(folder, _TOLD), run.encode())
+
+
+def is_told(folder: str, run: str) -> bool:
+    """Say whether somebody heard how a transaction ended."""
+    try:
+        return files.read(os.path.join(folder, _TOLD)) == run.encode()
+    except Trouble:
+        return False

@@ -6,24 +6,31 @@ import contextlib
 import fcntl
 import os
 import time
-from typing import Iterator
+from typing import Callable, Iterator
 
 from scimconf.agent import files
 
 _NAME = "lock"
+_GLANCE = 0.5
+"""Seconds that an `observe` may take to see whether the lock is free."""
 
 
 class Busy(Exception):
-    """Somebody else holds the lock; the text says who, since when."""
+    """Somebody else holds the lock; the text says who, from where and since when."""
 
 
 @contextlib.contextmanager
-def held(folder: str, who: str) -> Iterator[None]:
-    """Hold the lock of a state folder. Raises Busy, and Trouble where the folder cannot be made."""
+def held(
+    folder: str, who: str, seconds: float = 0, waiting: Callable[[str], None] = lambda holder: None
+) -> Iterator[None]:
+    """Hold the lock of a state folder, waiting for it at most so long.
+
+    `waiting` is told who holds it. Raises Busy, and Trouble where the folder cannot be made.
+    """
     files.make_private(folder)
     descriptor = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take_soon(descriptor)
+        _take_within(descriptor, seconds, waiting)
         os.ftruncate(descriptor, 0)
         moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         os.pwrite(descriptor, f"{who} (process {os.getpid()}), since {moment}".encode(), 0)
@@ -47,13 +54,20 @@ def holder(folder: str) -> str:
     return ""
 
 
-def _take_soon(descriptor: int) -> None:
-    """Take it, even if an `observe` is just looking whether it is free."""
-    for _ in range(10):
-        with contextlib.suppress(Busy):
+def _take_within(descriptor: int, seconds: float, waiting: Callable[[str], None]) -> None:
+    begun = time.monotonic()
+    known = ""
+    while True:
+        try:
             return _take(descriptor)
+        except Busy as busy:
+            waited, now = time.monotonic() - begun, str(busy)
+            if waited > max(seconds, _GLANCE):
+                raise
+        if waited > _GLANCE and now != known:
+            known = now
+            waiting(known)
         time.sleep(0.05)
-    return _take(descriptor)
 
 
 def _take(descriptor: int) -> None:

@@ -11,11 +11,18 @@ import sys
 from typing import Any, BinaryIO, Mapping
 
 from scimconf.agent import child, files, observe, transaction
+from scimconf.agent.progress import as_trouble
 from scimconf.agent.trouble import Trouble
 
 LONGEST = 16 * 1024 * 1024
 """Bytes of one request."""
 
+_LOOKS = {"observe": observe.observe, "heard": transaction.heard}
+_CHANGES = {
+    "apply": transaction.apply,
+    "undo": transaction.undo,
+    "recover": transaction.recover,
+}
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 
@@ -45,13 +52,13 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
     try:
         asked = json.loads(line)
         step = str(asked["do"])
-        if step == "observe":
-            return observe.observe(asked)
-        if step == "apply":
-            return transaction.apply(asked, lambda message: _send(sys.stdout.buffer, message), who)
+        if step in _LOOKS:
+            return _LOOKS[step](asked)
+        if step in _CHANGES:
+            return _CHANGES[step](asked, lambda message: _send(sys.stdout.buffer, message), who)
         raise Trouble("this agent does not know what it is asked to do")
     except Exception as error:
-        return _error(step, transaction.as_trouble(error))
+        return _error(step, as_trouble(error))
 
 
 def _error(step: str, trouble: Trouble) -> Mapping[str, Any]:

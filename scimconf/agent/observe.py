@@ -20,6 +20,7 @@ from scimconf.agent import (
     zulip,
 )
 from scimconf.agent.entry import Entry
+from scimconf.agent.journal import Journal, State
 from scimconf.agent.probe import USERS, WebServer
 from scimconf.agent.request import Paths
 from scimconf.agent.settings_file import Settings
@@ -50,7 +51,7 @@ def observe(plain: Mapping[str, Any]) -> Facts:
         if plain["ask"]:
             facts["running"] = _running(WebServer(plain["probe"]), realms, tokens)
         facts["clients"] = _registered(where, realms, settings, facts)
-    facts["interrupted"] = _interrupted(where)
+    _look_at_runs(where, facts)
     return facts
 
 
@@ -73,6 +74,8 @@ def _nothing() -> Facts:
         "running": {},
         "blocked": "",
         "interrupted": "",
+        "at_work": "",
+        "finished_alone": None,
     }
 
 
@@ -183,21 +186,31 @@ def _registered(
         return None
 
 
-def _interrupted(where: Paths) -> str:
+def _look_at_runs(where: Paths, facts: Facts) -> None:
+    """Fill in what is known of other runs, now and before."""
     folder = files.state_folder(where.deployment)
-    at_work = lock.holder(folder)
-    if at_work:
-        return f"another run is at work: {at_work}"
+    facts["at_work"] = lock.holder(folder)
+    if facts["at_work"]:
+        return
     try:
-        dead = journal.interrupted(folder)
+        last = journal.read(folder)
     except Trouble as trouble:
-        return _sentence(trouble)
-    if dead is None:
-        return ""
-    return (
-        f"a run of {dead.undo.began} by {dead.undo.who} was interrupted at {dead.reached!r}; "
-        "the next apply puts back what it left, before anything else"
+        facts["blocked"] = facts["blocked"] or _sentence(trouble)
+        return
+    if last is None:
+        return
+    if last.state is State.OPEN:
+        facts["interrupted"] = f"{last.title}, at {last.reached!r}"
+    elif not journal.is_told(folder, last.run):
+        facts["finished_alone"] = {"run": last.run, "text": _finished_alone(last)}
+
+
+def _finished_alone(last: Journal) -> str:
+    text = (
+        f"the last run ({last.title}) finished by itself after its controller was gone: "
+        f"{last.state.value}"
     )
+    return f"{text} ({last.message})" if last.message else text
 
 
 def _sentence(trouble: Trouble) -> str:

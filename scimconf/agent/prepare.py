@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterable, Optional, Tuple
 
 from scimconf.agent import clients, files, secrets_file, settings_file, zulip
 from scimconf.agent.clients import Client
@@ -32,21 +32,15 @@ def prepare(request: Request, who: str) -> Change:
     _compare(where.settings, settings, request.settings_sha256)
     _compare(where.secrets, secrets, request.secrets_sha256)
     change = _files(request, settings, secrets)
-    for each in change:
-        obstacle = files.obstacle(each.path) if each.changes else ""
-        if obstacle:
-            raise Trouble(obstacle)
-    for each in change:
-        if each.changes:
-            files.sweep(each.path)
+    clear_the_way(change)
     server = WebServer(request.probe)
-    tokens = _tokens(settings, secrets)
+    tokens = in_force(settings, secrets)
     host = next((host for host, _ in (request.gate or {}).values()), None)
     alive = host is not None and server.alive(host)
     added, removed = _clients(request)
     return Change(
         undo=Undo(
-            began=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+            began=now(),
             who=who,
             deployment=where.deployment,
             settings=change[0],
@@ -60,11 +54,27 @@ def prepare(request: Request, who: str) -> Change:
             host=host,
             alive=alive,
             before=_before(request, server, tokens) if alive else (),
+            after=_questions(request, tokens),
             gate_seconds=request.gate_seconds,
         ),
         wanted=request.wanted,
-        questions=_questions(request, tokens),
     )
+
+
+def now() -> str:
+    """Give the time as people read it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+
+
+def clear_the_way(changes: Iterable[FileChange]) -> None:
+    """Remove what dead runs left beside the files; raises Trouble where one is not replaceable."""
+    changing = [each.path for each in changes if each.changes]
+    for path in changing:
+        obstacle = files.obstacle(path)
+        if obstacle:
+            raise Trouble(obstacle)
+    for path in changing:
+        files.sweep(path)
 
 
 def _secrets(request: Request) -> Optional[bytes]:
@@ -120,13 +130,13 @@ def _clients(request: Request) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
     return added, tuple(client for client in request.clients_removed if client in present)
 
 
-def _tokens(data: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
-    """Give the tokens in force before, by realm, as far as they can be read."""
+def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
+    """Give every realm's token that the two files hold, as far as they can be read."""
     try:
         known = secrets_file.read(secrets) if secrets is not None else {}
     except Refusal:
         known = {}
-    return tokens(settings_file.read(data), known)
+    return tokens(settings_file.read(settings), known)
 
 
 def tokens(settings: Settings, secrets: Dict[str, str]) -> Dict[str, str]:
@@ -147,10 +157,8 @@ def _before(request: Request, server: WebServer, tokens: Dict[str, str]) -> Tupl
     )
 
 
-def _questions(request: Request, tokens: Dict[str, str]) -> Optional[Tuple[Question, ...]]:
-    if request.gate is None:
-        return None
+def _questions(request: Request, tokens: Dict[str, str]) -> Tuple[Question, ...]:
     return tuple(
         Question(realm, host, token or tokens.get(realm), wanted=token is not None)
-        for realm, (host, token) in request.gate.items()
+        for realm, (host, token) in (request.gate or {}).items()
     )

@@ -56,6 +56,14 @@ def paths(plain: Mapping[str, Any]) -> Paths:
         raise _nonsense() from None
 
 
+def lock_seconds(plain: Mapping[str, Any]) -> float:
+    """Read how long any request may wait for the lock. Raises Trouble."""
+    try:
+        return float(plain.get("lock_timeout", 0))
+    except (TypeError, ValueError):
+        raise _nonsense() from None
+
+
 def parse(plain: Mapping[str, Any]) -> Request:
     """Read a request to apply. Raises Trouble where it has not the shape of docs/agent.md."""
     try:

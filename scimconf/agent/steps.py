@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Callable, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Mapping, NamedTuple, Optional
 
 from scimconf.agent import candidate, child, clients, files, gate
-from scimconf.agent.gate import Question
 from scimconf.agent.probe import WebServer
 from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import Undo
@@ -22,10 +21,10 @@ class Change:
     """All that a transaction will do, fixed before its first step."""
 
     undo: Undo
-    wanted: Mapping[str, Optional[object]] = field(repr=False)
-    """By realm what Zulip has to see afterwards; None: nothing."""
-    questions: Optional[Tuple[Question, ...]] = field(repr=False)
-    """What the gate asks; None: nothing is verified."""
+    wanted: Optional[Mapping[str, Optional[object]]] = field(repr=False)
+    """By realm what Zulip has to see afterwards, None: nothing. None for all of it: these bytes
+    were in force once, and what they say is what is wanted.
+    """
 
 
 class Step(NamedTuple):
@@ -108,7 +107,7 @@ def _restart_again(undo: Undo) -> None:
 def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
-        gate.pass_new(WebServer(undo.probe), change.questions or (), undo.gate_seconds)
+        gate.pass_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
     except Trouble as trouble:
         if undo.alive:
             raise

@@ -8,141 +8,170 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import time
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    TypeVar,
-)
+from typing import Any, Callable, Dict, Mapping, Optional
 
-from scimconf.agent import files, journal, lock, request
-from scimconf.agent.journal import Journal, State
+from scimconf.agent import files, journal, lock, request, reversal
+from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale, prepare
-from scimconf.agent.request import Request
-from scimconf.agent.steps import GATE, RESTART, STEPS, WAY_BACK, WRITE_SETTINGS, Change, Step
+from scimconf.agent.progress import Emit, Message, Steps, as_trouble
+from scimconf.agent.request import Paths
+from scimconf.agent.reversal import Nothing, Touched
+from scimconf.agent.steps import GATE, STEPS, WRITE_SETTINGS, Change
 from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import Undo
+from scimconf.agent.way_back import RollBackFailed, finish, way_back
 
-Message = Dict[str, Any]
-Emit = Callable[[Message], None]
-T = TypeVar("T")
-
-
-class Steps:
-    """Carries steps out one after the other and tells of each when it begins and ends."""
-
-    def __init__(self, emit: Emit, hidden: Iterable[str] = ()) -> None:
-        self._emit = emit
-        self._hidden = tuple(each for each in hidden if each)
-
-    def hide(self, more: Iterable[str]) -> None:
-        """Show these no more either."""
-        self._hidden += tuple(each for each in more if each)
-
-    def run(self, name: str, do: Callable[[], T]) -> T:
-        """Carry out one step. Raises Trouble, its text without anything that must not be shown."""
-        self._emit({"step": name, "doing": True})
-        begun = time.monotonic()
-        try:
-            result = do()
-        except lock.Busy:
-            self._end(name, begun, ok=False, detail="somebody else is at work")
-            raise
-        except Exception as error:
-            trouble = as_trouble(error)
-            for each in self._hidden:
-                trouble.message = trouble.message.replace(each, "<secret>")
-            self._end(name, begun, ok=False, detail=trouble.message)
-            raise trouble from None
-        self._end(name, begun, ok=True, detail=result if isinstance(result, str) else "")
-        return result
-
-    def _end(self, name: str, begun: float, ok: bool, detail: str) -> None:
-        seconds = round(time.monotonic() - begun, 3)
-        self._emit({"step": name, "ok": ok, "seconds": seconds, "detail": detail})
-
-
-def as_trouble(error: Exception) -> Trouble:
-    """Give the error itself if it is for people, else what and where, without any value."""
-    return error if isinstance(error, Trouble) else Trouble(*described(error))
-
-
-def described(error: BaseException) -> Tuple[str, str]:
-    """Say what a mistake of our own is, and where, without any value: its text may hold one."""
-    trace, place = error.__traceback__, ""
-    while trace:
-        code = trace.tb_frame.f_code
-        place = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    what = type(error).__name__
-    if isinstance(error, OSError) and error.strerror:
-        what = error.strerror
-    return f"{what} (agent, {place})", "if this is not about the server itself, please report it"
+_RESULTS = {Stale: "stale", Nothing: "nothing", Touched: "touched"}
 
 
 def apply(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
     """Carry out a request to apply; gives the final message. Raises Trouble for a wrong one."""
     wanted = request.parse(plain)
-    folder = files.state_folder(wanted.paths.deployment)
     steps = Steps(emit, wanted.tokens)
-    with contextlib.ExitStack() as stack:
-        try:
-            steps.run("lock", lambda: stack.enter_context(lock.held(folder, who)))
-        except lock.Busy as busy:
-            hint = "wait until it has ended, then plan again"
-            return _final("busy", f"another run holds the lock: {busy}", hint)
-        except Trouble as trouble:
-            return _final("failed", f"lock: {trouble.message}", trouble.hint)
-        return _locked(wanted, folder, steps, who)
+
+    def work(folder: str) -> Message:
+        return _transact(Kind.APPLY, folder, steps, lambda: prepare(wanted, who))
+
+    return _alone(wanted.paths, request.lock_seconds(plain), steps, who, work)
 
 
-def _locked(wanted: Request, folder: str, steps: Steps, who: str) -> Message:
-    dead = None
+def undo(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
+    """Put back what the last transaction replaced, or only say what that is.
+
+    Where a run was interrupted, finishing its way back is all. Raises Trouble for a wrong request.
+    """
+    run = plain.get("run")
+    where, steps = request.paths(plain), Steps(emit)
+    if plain.get("look"):
+        return _look(where, lambda folder: _pending_undo(folder, run))
+
+    def work(folder: str) -> Message:
+        if journal.interrupted(folder):
+            return _recover(folder, steps)
+        return _transact(Kind.UNDO, folder, steps, lambda: reversal.reverse(folder, run, who))
+
+    return _alone(where, request.lock_seconds(plain), steps, who, work)
+
+
+def recover(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
+    """Finish the way back that an interrupted run left, or only say whether there is one.
+
+    Raises Trouble for a wrong request.
+    """
+    where, steps = request.paths(plain), Steps(emit)
+    if plain.get("look"):
+        return _look(where, _nothing_interrupted)
+    work = functools.partial(_recover, steps=steps)
+    return _alone(where, request.lock_seconds(plain), steps, who, work)
+
+
+def heard(plain: Mapping[str, Any]) -> Message:
+    """Note that the controller has heard how a run ended. Raises Trouble."""
+    journal.tell(files.state_folder(request.paths(plain).deployment), str(plain["run"]))
+    return _final("noted", "")
+
+
+# --- a look before it -------------------------------------------------------------------------
+
+
+def _look(where: Paths, otherwise: Callable[[str], Message]) -> Message:
+    """Say what is in the way of all else, without taking the lock."""
+    folder = files.state_folder(where.deployment)
+    at_work = lock.holder(folder)
+    if at_work:
+        return _busy(at_work)
     try:
         dead = journal.interrupted(folder)
         if dead:
-            _finish_way_back(dead, steps)
-        change = steps.run("look again", lambda: prepare(wanted, who))
-        steps.hide(each.token for each in change.undo.before)
+            message = f"put back what an interrupted run left ({dead.title}, at {dead.reached!r})"
+            return _final("pending", message)
+        return otherwise(folder)
+    except Trouble as trouble:
+        return _final("failed", trouble.message, trouble.hint)
+
+
+def _pending_undo(folder: str, run: Optional[str]) -> Message:
+    try:
+        found = reversal.last(folder, run)
+    except (Nothing, Stale, Touched) as declined:
+        return _declined(declined)
+    message = f"undo the run of {found.title}"
+    return _final("pending", message, run=found.run, diff=reversal.shown(found))
+
+
+def _nothing_interrupted(folder: str) -> Message:
+    return _final("nothing", "no run was interrupted here")
+
+
+# --- with the lock ----------------------------------------------------------------------------
+
+
+def _alone(
+    where: Paths, seconds: float, steps: Steps, who: str, work: Callable[[str], Message]
+) -> Message:
+    """Do the work under the lock; `seconds` is how long to wait for it."""
+    folder = files.state_folder(where.deployment)
+
+    def waiting(holder: str) -> None:
+        steps.begin("lock", f"waiting for {holder}")
+
+    with contextlib.ExitStack() as stack:
+        try:
+            held = lock.held(folder, who, seconds, waiting)
+            steps.run("lock", lambda: stack.enter_context(held))
+        except lock.Busy as busy:
+            return _busy(str(busy))
+        except Trouble as trouble:
+            return _final("failed", f"lock: {trouble.message}", trouble.hint)
+        return work(folder)
+
+
+def _recover(folder: str, steps: Steps) -> Message:
+    try:
+        dead = journal.interrupted(folder)
+        if dead is None:
+            return _nothing_interrupted(folder)
+        return _final("put back", finish(dead, steps), run=dead.run, changed=True)
     except RollBackFailed as failure:
         return _final("roll-back failed", failure.message, failure.hint, changed=True)
-    except Stale as stale:
-        first = "an interrupted run was rolled back first; " if dead else ""
-        return _final("stale", first + stale.message, stale.hint, changed=bool(dead))
     except Trouble as trouble:
-        return _final("failed", trouble.message, trouble.hint, changed=bool(dead))
-    return _carry_out(change, folder, steps)
+        return _final("failed", trouble.message, trouble.hint)
 
 
-def _finish_way_back(dead: Journal, steps: Steps) -> None:
-    why = f"a run of {dead.undo.began} by {dead.undo.who} was interrupted at {dead.reached!r}"
-    way_back(dead, steps, why)
+def _transact(kind: Kind, folder: str, steps: Steps, look: Callable[[], Change]) -> Message:
+    """Do it, after what an interrupted run left is put back."""
+    left = _recover(folder, steps)
+    if left["result"] not in ("nothing", "put back"):
+        return left
+    first = f"{left['message']}, and was put back first; " if left["changed"] else ""
+    try:
+        change = steps.run("look again", look)
+    except Trouble as trouble:
+        final = _declined(trouble)
+    else:
+        steps.hide(change.undo.tokens)
+        final = _carry_out(kind, change, folder, steps)
+    changed = final["changed"] or left["changed"]
+    return {**final, "message": first + final["message"], "changed": changed}
 
 
-def _carry_out(change: Change, folder: str, steps: Steps) -> Message:
+def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message:
     undo = change.undo
     name, opened = "journal", None
     details: Dict[str, str] = {}
     try:
-        opened = steps.run(name, lambda: journal.begin(folder, undo, STEPS[0].name))
+        opened = steps.run(name, lambda: journal.begin(folder, kind, undo, STEPS[0].name))
         for step in (step for step in STEPS if step.needed(undo)):
             name = step.name
             opened = opened.reach(name)
             details[name] = steps.run(name, functools.partial(step.do, change))
-        name = "commit"
-        steps.run(name, functools.partial(opened.close, State.COMMITTED))
+        name, message = "commit", _unproved(undo, details)
+        steps.run(name, functools.partial(opened.close, State.COMMITTED, message))
     except Exception as error:
         trouble = as_trouble(error)
         return _go_back(f"{name}: {trouble.message}", trouble.hint, opened, steps)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
-    return _final("committed", _unproved(undo, details), changed=changed)
+    return _final("committed", message, changed=changed, run=opened.run)
 
 
 def _unproved(undo: Undo, details: Mapping[str, str]) -> str:
@@ -154,93 +183,49 @@ def _unproved(undo: Undo, details: Mapping[str, str]) -> str:
     return details.get(GATE.name, "")
 
 
-# --- the way back -----------------------------------------------------------------------------
-
-
-class RollBackFailed(Trouble):
-    """Not everything could be put back, or it was not proved."""
-
-
 def _go_back(why: str, hint: str, opened: Optional[Journal], steps: Steps) -> Message:
     if opened is None:
         return _final("failed", why, hint)
     try:
-        remark = way_back(opened, steps, why)
+        message = way_back(opened, steps, why)
     except RollBackFailed as failure:
-        return _final("roll-back failed", failure.message, failure.hint, changed=True)
+        return _final(
+            "roll-back failed", failure.message, failure.hint, changed=True, run=opened.run
+        )
     names = [step.name for step in STEPS]
     in_force = names.index(opened.reached) >= names.index(WRITE_SETTINGS.name)
-    return _final("rolled back" if in_force else "failed", why + remark, hint)
+    return _final("rolled back" if in_force else "failed", message, hint, run=opened.run)
 
 
-def way_back(opened: Journal, steps: Steps, why: str) -> str:
-    """Undo every step that was begun, last first; gives a remark for the message, or "".
-
-    With the files back the journal is closed, whatever the second gate says: another run could
-    not do better. Raises RollBackFailed.
-    """
-    undo = opened.undo
-    failures: Dict[str, Trouble] = {}
-    proved = False
-    for name, parts in _parts(undo, opened.reached):
-        try:
-            steps.run(name, functools.partial(_undo_all, parts, undo))
-            proved = name == GATE.back
-        except Trouble as trouble:
-            failures[name] = trouble
-            if not undo.is_back():
-                break
-    if undo.is_back():
-        try:
-            opened.close(State.ROLLED_BACK)
-        except Exception as error:
-            failures["journal"] = as_trouble(error)
-    remark = ""
-    if proved and list(failures) == [RESTART.back]:
-        # Nothing was restarted, neither then nor now: the gate says that all is as before.
-        remark = f"; it failed on the way back too ({failures.pop(RESTART.back).message})"
-    if failures:
-        name, first = next(iter(failures.items()))
-        message = f"{why}; on the way back: {name}: {first.message}"
-        raise RollBackFailed(message, _by_hand(opened))
-    return remark
+# --- final messages ---------------------------------------------------------------------------
 
 
-def _parts(undo: Undo, reached: str) -> Iterator[Tuple[str, List[Step]]]:
-    """Give what has to be undone, by the steps of the way back."""
-    index = [step.name for step in STEPS].index(reached)
-    # A restart is proved by the gate, also one that failed before the gate had its turn.
-    begun = STEPS if RESTART in STEPS[: index + 1] else STEPS[: index + 1]
-    for name in WAY_BACK:
-        parts = [step for step in reversed(begun) if step.back == name and step.needed(undo)]
-        parts = [step for step in parts if step.undo]
-        if parts:
-            yield name, parts
+def _busy(holder: str) -> Message:
+    hint = "wait until it has ended, or let --lock-timeout do so"
+    return _final("busy", f"another run holds the lock: {holder}", hint)
 
 
-def _undo_all(parts: List[Step], undo: Undo) -> None:
-    """Undo every part even if one fails; then raises the first failure."""
-    failures = []
-    for step in parts:
-        try:
-            if step.undo:
-                step.undo(undo)
-        except Trouble as trouble:
-            failures.append(trouble)
-    if failures:
-        raise failures[0]
+def _declined(trouble: Trouble) -> Message:
+    result = _RESULTS.get(type(trouble), "failed")
+    diff = trouble.diff if isinstance(trouble, Touched) else ""
+    return _final(result, trouble.message, trouble.hint, diff=diff)
 
 
-def _by_hand(opened: Journal) -> str:
-    undo = opened.undo
-    restart = " ".join(undo.restart or ("restart-server",))
-    if undo.is_back():
-        return f"{undo.settings.path} is as it was; restart Zulip by hand ({restart}), see its logs"
-    return (
-        f"the old files are in {files.backup_folder(undo.deployment)}: put them back, run "
-        f"{restart}, then remove {opened.path}"
-    )
-
-
-def _final(result: str, message: str, hint: str = "", changed: bool = False) -> Message:
-    return {"final": True, "result": result, "message": message, "hint": hint, "changed": changed}
+def _final(
+    result: str,
+    message: str,
+    hint: str = "",
+    *,
+    changed: bool = False,
+    run: str = "",
+    diff: str = "",
+) -> Message:
+    return {
+        "final": True,
+        "result": result,
+        "message": message,
+        "hint": hint,
+        "changed": changed,
+        "run": run,
+        "diff": diff,
+    }

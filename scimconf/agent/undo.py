@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from scimconf.agent import files
 from scimconf.agent.clients import Client
-from scimconf.agent.gate import Before
+from scimconf.agent.gate import Before, Question
 from scimconf.agent.trouble import Trouble
 
 
@@ -74,7 +74,15 @@ class Undo:
     alive: bool
     """Whether it was, before."""
     before: Tuple[Before, ...] = field(repr=False)
+    after: Tuple[Question, ...] = field(repr=False)
+    """What the gate asks before the commit."""
     gate_seconds: float
+
+    @property
+    def tokens(self) -> Iterator[str]:
+        """Give the tokens that its messages must not show."""
+        yield from (each.token for each in self.before)
+        yield from (each.token for each in self.after if each.token)
 
     @property
     def changes_files(self) -> bool:
@@ -127,6 +135,7 @@ def from_json(plain: Mapping[str, Any]) -> Undo:
             "clients_removed": tuple((realm, name) for realm, name in plain["clients_removed"]),
             "restart": None if restart is None else tuple(restart),
             "before": tuple(Before(*each) for each in plain["before"]),
+            "after": tuple(Question(*each) for each in plain["after"]),
         }
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -12,7 +11,7 @@ from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
 from scimconf.agent import files, journal, lock
 from scimconf.agent.observe import observe
-from scimconf.agent.transaction import apply
+from scimconf.agent.transaction import apply, heard
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 
 TOKEN = "hunter2hunter2hunter2hunter2"
@@ -205,15 +204,34 @@ def test_a_git_deployments_version_overrides(zulip: Zulip) -> None:
 # --- interrupted ------------------------------------------------------------------------------
 
 
-def test_another_run_and_a_dead_one_are_told(zulip: Zulip, tmp_path: Path) -> None:
+def test_another_run_and_a_dead_one_are_told(zulip: Zulip) -> None:
     with lock.held(str(zulip.state), "somebody"):
-        found = look(zulip.observe())["interrupted"]
-    assert found.startswith("another run is at work: somebody (process ")
+        found = look(zulip.observe())
+    assert found["at_work"].startswith("somebody (process ")
     apply(zulip.apply(acme=TOKEN), lambda message: None, "a test")
-    assert look(zulip.observe())["interrupted"] == ""
+    found = look(zulip.observe())
+    assert (found["interrupted"], found["at_work"]) == ("", "")
     last = journal.read(str(zulip.state))
     assert last is not None
-    journal.begin(str(zulip.state), last.undo, "restart")
-    assert "was interrupted at 'restart'" in look(zulip.observe())["interrupted"]
+    journal.begin(str(zulip.state), last.kind, last.undo, "restart")
+    found = look(zulip.observe())
+    assert found["interrupted"] == f"{last.title}, at 'restart'"
+    assert found["finished_alone"] is None
     files.write_private(str(zulip.state / "journal.json"), b"nonsense")
-    assert "cannot be read" in look(zulip.observe())["interrupted"]
+    assert "cannot be read" in look(zulip.observe())["blocked"]
+
+
+def test_a_run_that_nobody_heard_the_end_of_is_told_until_somebody_does(zulip: Zulip) -> None:
+    final = apply(zulip.apply(acme=TOKEN), lambda message: None, "ops from 192.0.2.1")
+    for _ in range(2):
+        told = look(zulip.observe())["finished_alone"]
+        assert told["run"] == final["run"]
+        assert "by ops from 192.0.2.1) finished by itself" in told["text"]
+        assert told["text"].endswith(": committed")
+    assert heard({"paths": zulip.paths(), "run": final["run"]})["result"] == "noted"
+    assert look(zulip.observe())["finished_alone"] is None
+
+    zulip.behave(restart_exit=1)
+    final = apply(zulip.apply(beta=TOKEN), lambda message: None, "a test")
+    told = look(zulip.observe())["finished_alone"]
+    assert told["text"].endswith(f": rolled back ({final['message']})")

@@ -1,0 +1,91 @@
+"""What differs between two states of the two files, with everything masked that may be a secret.
+
+Of settings.py only the SCIM block is shown; of the lines around it only their numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Container, Dict, Iterator, List, Tuple
+
+from scimconf.agent import fingerprint, masking, secrets_file, settings_file
+from scimconf.agent.settings_file import Settings
+from scimconf.agent.trouble import Refusal
+
+_PREFIX = "scim_bearer_token"
+
+
+def of_settings(path: str, before: bytes, after: bytes) -> str:
+    """Give the difference of two settings.py as a unified diff, "" if there is none."""
+    if before == after:
+        return ""
+    try:
+        old, new = settings_file.read(before), settings_file.read(after)
+    except Refusal as refusal:
+        return f"@@ {refusal.at(path)} @@\n"
+    return "".join((*_unified(path, _block(old), _block(new)), *_around(path, old, new)))
+
+
+def of_secrets(path: str, before: bytes, after: bytes) -> str:
+    """Give the names that came, went or changed in two zulip-secrets.conf, "" if none did."""
+    if before == after:
+        return ""
+    try:
+        old, new = secrets_file.read(before), secrets_file.read(after)
+    except Refusal as refusal:
+        return f"@@ {refusal.at(path)} @@\n"
+    moving = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if not moving:
+        return f"@@ {path}: only its comments or blanks differ @@\n"
+    return "".join(_unified(path, list(_lines(old, moving)), list(_lines(new, moving, old))))
+
+
+def _unified(path: str, before: List[str], after: List[str]) -> Iterator[str]:
+    return difflib.unified_diff(before, after, path, path)
+
+
+def _block(settings: Settings) -> List[str]:
+    masks = {realm: _mask(realm, token) for realm, token in masking.tokens(settings).items()}
+    return (masking.block(settings, masks) or "").splitlines(keepends=True)
+
+
+def _mask(realm: str, token: str) -> str:
+    return masking.token_mask(realm, len(token), fingerprint.short(token, None, realm))
+
+
+def _lines(secrets: Dict[str, str], names: List[str], before: Container[str] = ()) -> Iterator[str]:
+    for name in names:
+        if name in secrets:
+            if name.startswith(_PREFIX):
+                shown = _mask(name[len(_PREFIX) :].lstrip("_"), secrets[name])
+            else:
+                shown = "<masked, another value>" if name in before else masking.MASK
+            yield f"{name} = {shown}\n"
+
+
+def _around(path: str, old: Settings, new: Settings) -> Iterator[str]:
+    """Give a line that says which lines around the block differ, if any do."""
+    before, after = _numbered(old), _numbered(new)
+    matcher = difflib.SequenceMatcher(
+        None, [line for _, line in before], [line for _, line in after], autojunk=False
+    )
+    came, gone = [], 0
+    for what, first, last, start, end in matcher.get_opcodes():
+        if what != "equal":
+            came += [str(number) for number, line in after[start:end] if line.strip()]
+            gone += sum(1 for _, line in before[first:last] if line.strip())
+    said = [f"new or changed: line {', '.join(came)}"] if came else []
+    said += [f"lines gone or changed: {gone}"] if gone else []
+    if said:
+        yield f"@@ {path}, around SCIM_CONFIG (not shown): {'; '.join(said)} @@\n"
+
+
+def _numbered(settings: Settings) -> List[Tuple[int, str]]:
+    """Give the lines around the block with their numbers."""
+    src, block = settings.source, settings.block
+    ends = [*src.starts[1:], len(src.text)]
+    return [
+        (number, src.text[start:end])
+        for number, (start, end) in enumerate(zip(src.starts, ends), 1)
+        if not (block and start < block.end and end > block.start)
+    ]

@@ -1,0 +1,159 @@
+"""Undo: what the last transaction replaced becomes the change of a new one."""
+
+from __future__ import annotations
+
+from typing import Dict, Optional, Tuple
+
+from scimconf.agent import clients, difference, files, journal, prepare, secrets_file, zulip
+from scimconf.agent.clients import Client
+from scimconf.agent.gate import Before, Question
+from scimconf.agent.journal import Journal, Kind, State
+from scimconf.agent.prepare import Stale
+from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.steps import Change
+from scimconf.agent.trouble import Refusal, Trouble
+from scimconf.agent.undo import FileChange, Undo
+
+
+class Nothing(Trouble):
+    """There is nothing to undo, and why."""
+
+
+class Touched(Trouble):
+    """Something else has changed the files since; `diff` says what, masked."""
+
+    def __init__(self, message: str, hint: str, diff: str) -> None:
+        super().__init__(message, hint)
+        self.diff = diff
+
+
+def last(folder: str, run: Optional[str] = None) -> Journal:
+    """Give the transaction that an undo is about: the last one, which `run` names if it is given.
+
+    Raises Nothing where it left nothing to undo, Stale where it is not that one, Touched where
+    the files are not as it left them.
+    """
+    found = journal.read(folder)
+    if found is None:
+        raise Nothing("nothing to undo: scimconf has changed nothing here yet")
+    if run is not None and found.run != run:
+        raise Stale(f"another run has changed it since ({found.title})", "look at it again")
+    if found.kind is Kind.UNDO:
+        hint = "to have the change again: scimconf apply"
+        raise Nothing(f"nothing to undo: the last run ({found.title}) was an undo itself", hint)
+    if found.state is not State.COMMITTED:
+        raise Nothing(f"nothing to undo: the last run ({found.title}) was {found.state.value}")
+    if not (found.undo.changes_files or found.undo.changes_clients):
+        raise Nothing(f"nothing to undo: the last run ({found.title}) only restarted Zulip")
+    _compare(found)
+    return found
+
+
+def shown(found: Journal) -> str:
+    """Give what the undo would change in the two files, masked."""
+    undo = found.undo
+    return difference.of_settings(
+        undo.settings.path, undo.settings.after, undo.settings.before
+    ) + difference.of_secrets(
+        undo.new_secrets.path, undo.old_secrets.after, undo.new_secrets.before
+    )
+
+
+def reverse(folder: str, run: Optional[str], who: str) -> Change:
+    """Give all that the undo will do. Nothing is changed here.
+
+    Raises what `last` raises, and Trouble where it cannot be done.
+    """
+    undo = last(folder, run).undo
+    settings = FileChange(undo.settings.path, undo.settings.after, undo.settings.before)
+    new_secrets, old_secrets = _secrets(undo)
+    prepare.clear_the_way((settings, new_secrets, old_secrets))
+    server = WebServer(undo.probe)
+    alive = undo.host is not None and server.alive(undo.host)
+    added, removed = _clients(undo)
+    return Change(
+        undo=Undo(
+            began=prepare.now(),
+            who=who,
+            deployment=undo.deployment,
+            settings=settings,
+            new_secrets=new_secrets,
+            old_secrets=old_secrets,
+            clients_added=added,
+            clients_removed=removed,
+            restart=undo.restart,
+            restart_seconds=undo.restart_seconds,
+            probe=undo.probe,
+            host=undo.host,
+            alive=alive,
+            before=_before(undo, server) if alive else (),
+            after=_questions(undo),
+            gate_seconds=undo.gate_seconds,
+        ),
+        wanted=None,
+    )
+
+
+def _compare(found: Journal) -> None:
+    """Raise Touched where a file that the transaction changed is not as it left it."""
+    undo, differences = found.undo, []
+    if undo.settings.changes:
+        now = files.read(undo.settings.path)
+        differences.append(difference.of_settings(undo.settings.path, undo.settings.after, now))
+    if undo.new_secrets.changes or undo.old_secrets.changes:
+        now = files.read(undo.old_secrets.path)
+        differences.append(
+            difference.of_secrets(undo.old_secrets.path, undo.old_secrets.after, now)
+        )
+    if any(differences):
+        raise Touched(
+            f"the files were changed since the last run ({found.title})",
+            "put back by hand what is wanted: the old files are in "
+            f"{files.backup_folder(undo.deployment)}",
+            "".join(differences),
+        )
+
+
+def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
+    """Give the two steps back: what settings.py will need first, what it needed after it."""
+    path, now, old = undo.old_secrets.path, undo.old_secrets.after, undo.new_secrets.before
+    if now == old:
+        return FileChange(path, now, now), FileChange(path, now, now)
+    try:
+        had, has = secrets_file.read(old), secrets_file.read(now)
+        missing = {name: value for name, value in had.items() if has.get(name) != value}
+        between = secrets_file.edit(now, missing) if missing else now
+    except Refusal as refusal:
+        raise Trouble(refusal.at(path)) from None
+    return FileChange(path, now, between), FileChange(path, between, old)
+
+
+def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
+    """Give those to register again and those to take away again."""
+    if not undo.changes_clients or not zulip.has_client_command(undo.deployment):
+        return (), ()  # they went with an upgrade to 6.0
+    present = clients.listed(undo.deployment)
+    again = tuple(client for client in undo.clients_removed if client not in present)
+    return again, tuple(client for client in undo.clients_added if client in present)
+
+
+def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
+    return tuple(
+        Before(each.realm, each.host, each.token, server.status(each.host, USERS, each.token))
+        for each in undo.after
+        if each.wanted and each.token
+    )
+
+
+def _questions(undo: Undo) -> Tuple[Question, ...]:
+    """Give the gate's: the old tokens in, as far as they were before; a token that was new, out."""
+    tokens: Dict[str, str] = prepare.in_force(undo.settings.before, undo.new_secrets.before)
+    worked = {each.realm: each.status == 200 for each in undo.before}
+    asked = []
+    for each in undo.after:
+        old = tokens.get(each.realm)
+        if old is None:
+            asked.append(Question(each.realm, each.host, each.token, wanted=False))
+        elif worked.get(each.realm, not undo.alive):
+            asked.append(Question(each.realm, each.host, old, wanted=True))
+    return tuple(asked)

@@ -1,0 +1,97 @@
+"""The way back of a transaction: every step that was begun undone, and the old state proved."""
+
+from __future__ import annotations
+
+import functools
+from typing import Dict, Iterator, List, Tuple
+
+from scimconf.agent import files
+from scimconf.agent.journal import Journal, State
+from scimconf.agent.progress import Steps, as_trouble
+from scimconf.agent.steps import GATE, RESTART, STEPS, WAY_BACK, Step
+from scimconf.agent.trouble import Trouble
+from scimconf.agent.undo import Undo
+
+
+class RollBackFailed(Trouble):
+    """Not everything could be put back, or it was not proved."""
+
+
+def way_back(opened: Journal, steps: Steps, why: str) -> str:
+    """Undo every step that was begun, last first; gives what to say of it: `why`, and a remark.
+
+    With the files back the journal is closed, whatever the second gate says: another run could
+    not do better. Raises RollBackFailed.
+    """
+    undo = opened.undo
+    failures: Dict[str, Trouble] = {}
+    proved = False
+    for name, parts in _parts(undo, opened.reached):
+        try:
+            steps.run(name, functools.partial(_undo_all, parts, undo))
+            proved = name == GATE.back
+        except Trouble as trouble:
+            failures[name] = trouble
+            if not undo.is_back():
+                break
+    message = why
+    if proved and list(failures) == [RESTART.back]:
+        # Nothing was restarted, neither then nor now: the gate says that all is as before.
+        message += f"; it failed on the way back too ({failures.pop(RESTART.back).message})"
+    if undo.is_back():
+        try:
+            opened.close(State.ROLLED_BACK, _with(failures, message))
+        except Exception as error:
+            failures["journal"] = as_trouble(error)
+    if failures:
+        raise RollBackFailed(_with(failures, message), _by_hand(opened))
+    return message
+
+
+def _with(failures: Dict[str, Trouble], message: str) -> str:
+    """Add the first failure to the message."""
+    for name, first in failures.items():
+        return f"{message}; on the way back: {name}: {first.message}"
+    return message
+
+
+def finish(dead: Journal, steps: Steps) -> str:
+    """Go the way back of a run that died; gives what to say of it. Raises RollBackFailed."""
+    steps.hide(dead.undo.tokens)
+    return way_back(dead, steps, f"the run of {dead.title} was interrupted at {dead.reached!r}")
+
+
+def _parts(undo: Undo, reached: str) -> Iterator[Tuple[str, List[Step]]]:
+    """Give what has to be undone, by the steps of the way back."""
+    index = [step.name for step in STEPS].index(reached)
+    # A restart is proved by the gate, also one that failed before the gate had its turn.
+    begun = STEPS if RESTART in STEPS[: index + 1] else STEPS[: index + 1]
+    for name in WAY_BACK:
+        parts = [step for step in reversed(begun) if step.back == name and step.needed(undo)]
+        parts = [step for step in parts if step.undo]
+        if parts:
+            yield name, parts
+
+
+def _undo_all(parts: List[Step], undo: Undo) -> None:
+    """Undo every part even if one fails; then raises the first failure."""
+    failures = []
+    for step in parts:
+        try:
+            if step.undo:
+                step.undo(undo)
+        except Trouble as trouble:
+            failures.append(trouble)
+    if failures:
+        raise failures[0]
+
+
+def _by_hand(opened: Journal) -> str:
+    undo = opened.undo
+    restart = " ".join(undo.restart or ("restart-server",))
+    if undo.is_back():
+        return f"{undo.settings.path} is as it was; restart Zulip by hand ({restart}), see its logs"
+    return (
+        f"the old files are in {files.backup_folder(undo.deployment)}: put them back, run "
+        f"{restart}, then remove {opened.path}"
+    )

@@ -1,0 +1,283 @@
+"""Undo and recover: what the last transaction replaced comes back, or what a dead run left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scimconf.agent import difference, journal, lock
+from scimconf.agent.journal import State
+from scimconf.agent.transaction import apply, recover, undo
+from scimconf.agent.trouble import Trouble
+from tests.agent.fake import SETTINGS, Zulip
+
+OLD, NEW = "old-token-of-acme", "new-token-of-acme"
+Ask = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+
+
+def told(
+    ask: Ask, request: dict[str, Any], who: str = "a test"
+) -> tuple[dict[str, Any], list[str]]:
+    """Ask; gives the final message and the steps that went well. No token in any of it."""
+    said: list[dict[str, Any]] = []
+    final = ask(request, said.append, who)
+    text = json.dumps([said, final])
+    assert OLD not in text
+    assert NEW not in text
+    return final, [each["step"] for each in said if each.get("ok")]
+
+
+def given(zulip: Zulip, request: dict[str, Any]) -> dict[str, Any]:
+    final, _ = told(apply, request)
+    assert final["result"] == "committed", final
+    return final
+
+
+def asked(zulip: Zulip, **more: Any) -> dict[str, Any]:
+    return {"paths": zulip.paths(), **more}
+
+
+@pytest.mark.parametrize("store", ["settings", "secrets"])
+def test_a_rotation_is_undone(zulip: Zulip, store: str) -> None:
+    given(zulip, zulip.apply(store=store, acme=OLD))
+    pair = zulip.pair()
+    given(zulip, zulip.apply(store=store, acme=NEW))
+    look, steps = told(undo, asked(zulip, look=True))
+    assert (look["result"], steps) == ("pending", [])
+    assert "fingerprint" in look["diff"]
+    assert zulip.running() == {"acme": NEW}
+
+    final, steps = told(undo, asked(zulip, run=look["run"]))
+    assert (final["result"], final["message"], final["changed"]) == ("committed", "", True)
+    assert zulip.pair() == pair
+    assert zulip.running() == {"acme": OLD}
+    written = "write settings" if store == "settings" else "write secrets"
+    assert steps == [
+        "lock", "look again", "journal", "back up", written, "check candidate", "restart", "gate",
+        "commit",
+    ] if store == "secrets" else [
+        "lock", "look again", "journal", "back up", "check candidate", written, "restart", "gate",
+        "commit",
+    ]  # fmt: skip
+    assert zulip.litter() == []
+
+
+def test_everything_is_undone_in_the_right_order(old_zulip: Zulip) -> None:
+    first = old_zulip.apply(store="secrets", acme=OLD)
+    first["clients"]["add"] = [["acme", "okta"]]
+    given(old_zulip, first)
+    pair = old_zulip.pair()
+    second = old_zulip.apply(store="secrets", beta=NEW, acme=None)
+    second["secrets"]["remove"] = ["scim_bearer_token_acme"]
+    second["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
+    given(old_zulip, second)
+
+    final, steps = told(undo, asked(old_zulip))
+    assert final["result"] == "committed", final
+    assert steps == [
+        "lock", "look again", "journal", "back up", "write secrets", "check candidate",
+        "write settings", "remove secrets", "register client", "restart", "gate", "commit",
+    ]  # fmt: skip
+    assert old_zulip.pair() == pair
+    assert old_zulip.running() == {"acme": OLD}
+    assert old_zulip.clients() == [["acme", "okta"]]
+
+
+def test_a_client_that_was_there_before_stays(old_zulip: Zulip) -> None:
+    old_zulip.register([["acme", "okta"]])
+    request = old_zulip.apply(acme=NEW, beta=OLD)
+    request["clients"]["add"] = [["acme", "okta"], ["beta", "okta"]]
+    given(old_zulip, request)
+    assert told(undo, asked(old_zulip))[0]["result"] == "committed"
+    assert old_zulip.clients() == [["acme", "okta"]]
+
+
+def test_the_first_change_of_all_is_undone(zulip: Zulip) -> None:
+    given(zulip, zulip.apply(store="secrets", acme=NEW))
+    assert told(undo, asked(zulip))[0]["result"] == "committed"
+    assert zulip.settings.read_text() == SETTINGS
+    assert zulip.running() == {}
+
+
+def test_an_undo_is_not_undone(zulip: Zulip) -> None:
+    given(zulip, zulip.apply(acme=NEW))
+    assert told(undo, asked(zulip))[0]["result"] == "committed"
+    for look in (True, False):
+        final, _ = told(undo, asked(zulip, look=look))
+        assert final["result"] == "nothing"
+        assert "was an undo itself" in final["message"]
+        assert "scimconf apply" in final["hint"]
+    assert zulip.settings.read_text() == SETTINGS
+
+
+def test_there_is_nothing_to_undo(zulip: Zulip) -> None:
+    assert "nothing here yet" in told(undo, asked(zulip))[0]["message"]
+    given(zulip, zulip.apply(acme=OLD))
+    given(zulip, {**zulip.apply(acme=OLD), "entries": {}, "wanted": {}})
+    assert "only restarted" in told(undo, asked(zulip))[0]["message"]
+    zulip.behave(restart_exit=1)
+    told(apply, zulip.apply(acme=NEW))
+    final, _ = told(undo, asked(zulip))
+    assert final["result"] == "nothing"
+    assert "was rolled back" in final["message"]
+
+
+def test_only_the_run_that_was_meant_is_undone(zulip: Zulip) -> None:
+    first = given(zulip, zulip.apply(acme=OLD))
+    given(zulip, zulip.apply(acme=NEW))
+    final, _ = told(undo, asked(zulip, run=first["run"]))
+    assert final["result"] == "stale"
+    assert zulip.running() == {"acme": NEW}
+
+
+def test_files_that_were_touched_since_are_refused_with_what_was_changed(zulip: Zulip) -> None:
+    given(zulip, zulip.apply(store="secrets", acme=NEW))
+    secret = "an LDAP password"
+    text = zulip.settings.read_text().replace('"okta"', '"entra"')
+    zulip.settings.write_text(text.replace("ODD =", f"LDAP = {secret!r}\nODD ="))
+    zulip.secrets.write_text(f"{zulip.secrets.read_text()}salt2 = {secret}\n")
+    pair = zulip.pair()
+    for look in (True, False):
+        final, _ = told(undo, asked(zulip, look=look))
+        assert final["result"] == "touched"
+        assert '-        "scim_client_name": "okta",\n' in final["diff"]
+        assert '+        "scim_client_name": "entra",\n' in final["diff"]
+        assert "around SCIM_CONFIG (not shown): new or changed: line 6 @@" in final["diff"]
+        assert "+salt2 = <masked>\n" in final["diff"]
+        assert secret not in json.dumps(final)
+        assert str(zulip.state / "backups") in final["hint"]
+    assert zulip.pair() == pair
+
+
+def test_a_file_that_the_run_did_not_change_may_be_touched(zulip: Zulip) -> None:
+    given(zulip, zulip.apply(acme=NEW))
+    zulip.secrets.write_text(f"{zulip.secrets.read_text()}more = x\n")
+    assert told(undo, asked(zulip))[0]["result"] == "committed"
+    assert "more = x" in zulip.secrets.read_text()
+
+
+def test_an_undo_that_does_not_prove_good_is_put_back(zulip: Zulip) -> None:
+    given(zulip, zulip.apply(acme=OLD))
+    given(zulip, zulip.apply(acme=NEW))
+    pair = zulip.pair()
+    zulip.behave(restart_exit=1)
+    final, _ = told(undo, asked(zulip))
+    assert final["result"] == "rolled back"
+    assert zulip.pair() == pair
+    assert zulip.running() == {"acme": NEW}
+
+
+def test_the_gate_wants_no_more_of_the_old_token_than_it_could(zulip: Zulip) -> None:
+    """A token that was not let in before the change is not waited for after the undo."""
+    given(zulip, {**zulip.apply(acme=OLD), "restart": None, "gate": None})
+    given(zulip, zulip.apply(acme=NEW))
+    assert told(undo, asked(zulip))[0]["result"] == "committed"
+    assert OLD in zulip.settings.read_text()
+
+
+def test_without_restart_and_gate_undo_makes_none(zulip: Zulip) -> None:
+    given(zulip, {**zulip.apply(acme=NEW), "restart": None, "gate": None})
+    final, steps = told(undo, asked(zulip))
+    assert final["message"].startswith("not restarted")
+    assert "restart" not in steps
+
+
+# --- recover ----------------------------------------------------------------------------------
+
+
+def interrupted(zulip: Zulip) -> tuple[bytes, bytes]:
+    """Leave what a run that died at its restart leaves; gives the two files as they were."""
+    given(zulip, zulip.apply(acme=OLD))
+    pair = zulip.pair()
+    given(zulip, zulip.apply(acme=NEW))
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    journal.begin(str(zulip.state), last.kind, last.undo, "restart")
+    return pair
+
+
+def test_recover_finds_nothing(zulip: Zulip) -> None:
+    assert told(recover, asked(zulip, look=True))[0]["result"] == "nothing"
+    assert told(recover, asked(zulip))[0]["result"] == "nothing"
+
+
+@pytest.mark.parametrize("ask", [recover, undo])
+def test_what_an_interrupted_run_left_is_put_back(zulip: Zulip, ask: Ask) -> None:
+    pair = interrupted(zulip)
+    look, steps = told(ask, asked(zulip, look=True))
+    assert (look["result"], steps) == ("pending", [])
+    assert "put back what an interrupted run left" in look["message"]
+    final, steps = told(ask, asked(zulip))
+    assert (final["result"], final["changed"]) == ("put back", True)
+    assert "was interrupted at 'restart'" in final["message"]
+    assert steps == ["lock", "put back", "restart", "gate"]
+    assert zulip.pair() == pair
+    assert zulip.running() == {"acme": OLD}
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    assert last.state is State.ROLLED_BACK
+    assert told(ask, asked(zulip))[0]["result"] == "nothing"
+
+
+def test_a_way_back_that_cannot_be_finished_is_said(zulip: Zulip) -> None:
+    interrupted(zulip)
+    zulip.settings.write_text("# by hand\n")
+    final, _ = told(recover, asked(zulip))
+    assert final["result"] == "roll-back failed"
+    assert zulip.settings.read_text() == "# by hand\n"
+
+
+def test_a_journal_that_cannot_be_read(zulip: Zulip) -> None:
+    given(zulip, zulip.apply(acme=NEW))
+    (zulip.state / "journal.json").write_text("[" * 5000)
+    for look in (True, False):
+        final, _ = told(recover, asked(zulip, look=look))
+        assert final["result"] == "failed"
+        assert "cannot be read" in final["message"]
+
+
+# --- somebody else is at work -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ask", [recover, undo])
+@pytest.mark.parametrize("look", [True, False])
+def test_another_run_is_named(zulip: Zulip, ask: Ask, look: bool) -> None:
+    with lock.held(str(zulip.state), "ops from 192.0.2.1"):
+        final, _ = told(ask, asked(zulip, look=look))
+    assert final["result"] == "busy"
+    assert "ops from 192.0.2.1 (process " in final["message"]
+    assert "since 2" in final["message"]
+
+
+def test_a_request_of_another_shape_is_refused(zulip: Zulip) -> None:
+    for ask in (undo, recover):
+        with pytest.raises(Trouble, match="shape"):
+            ask({"paths": {}}, print, "a test")
+        with pytest.raises(Trouble, match="shape"):
+            ask(asked(zulip, lock_timeout="long"), print, "a test")
+
+
+# --- what is shown of a difference ------------------------------------------------------------
+
+
+def test_a_difference_that_cannot_be_read_shows_nothing() -> None:
+    assert difference.of_settings("s", b"A = 1\n", b"A = = 1\n").startswith("@@ s:1:5: ")
+    assert difference.of_secrets("s", b"[secrets]\n", b"").startswith("@@ s: ")
+    assert "comments or blanks" in difference.of_secrets("s", b"[secrets]\n", b"[secrets]\n#\n")
+    assert difference.of_settings("s", b"x", b"x") == difference.of_secrets("s", b"x", b"x") == ""
+
+
+def test_lines_that_are_gone_are_counted() -> None:
+    shown = difference.of_settings("s", b"A = 1\nB = 2\n\nC = 3\n", b"A = 1\n\nC = 4\n")
+    assert shown == (
+        "@@ s, around SCIM_CONFIG (not shown): new or changed: line 3; "
+        "lines gone or changed: 2 @@\n"
+    )
+
+
+def test_another_value_of_a_secret_is_seen_and_not_shown() -> None:
+    shown = difference.of_secrets("s", b"[secrets]\na = 1\n", b"[secrets]\na = 2\n")
+    assert "-a = <masked>\n+a = <masked, another value>\n" in shown
