@@ -1,13 +1,82 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scimconf.cli import run
 from tests.lab import Lab, Server
 from tests.lab.operator import Operator
+
+INVENTORY = """\
+all:
+  vars: {scim_idp: okta}
+  hosts:
+    chat1.example.com:
+      ansible_host: 127.0.0.1
+      ansible_port: 1
+      scim_realms: {acme: {}}
+    chat2.example.com:
+      scim_token_store: secrets
+      scim_realms:
+        "": {idp: entra, custom_profile_field_map: {phoneNumber: phone}}
+        old: {state: absent}
+"""
+
+
+class Ran:
+    """What a run said, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\n{self.out}---\n{self.err}"
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def log() -> Iterator[None]:
+    """Leave the loggers as they were: a run points them at its stderr."""
+    loggers = [logging.getLogger(name) for name in ("scimconf", "paramiko")]
+    before = [(each, list(each.handlers), each.level) for each in loggers]
+    yield
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def scimconf(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    log: None,
+) -> Run:
+    """Run scimconf inside of this process, in a folder with an inventory and a vault password."""
+    for name in os.environ:
+        if name.startswith(("SCIMCONF_", "ANSIBLE_")) or name in ("NO_COLOR", "FORCE_COLOR"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inventory.yaml").write_text(INVENTORY)
+    (tmp_path / "password").write_text("correct horse\n")
+    (tmp_path / "password").chmod(0o600)
+
+    def call(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = run(arguments)
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return call
 
 
 @pytest.fixture

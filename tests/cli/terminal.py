@@ -1,0 +1,104 @@
+"""scimconf on a terminal of its own: a real one, so that it asks, echoes and gets Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+CTRL_C, CTRL_D = "\x03", "\x04"
+_DEADLINE = 60.0
+_TAKE_THE_TERMINAL = (
+    "import fcntl, os, sys, termios\n"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    "os.execv(sys.executable, [sys.executable, '-m', 'scimconf', *sys.argv[1:]])\n"
+)
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
+
+
+class Terminal:
+    """One run of scimconf; `shown` is all that has been on the screen, escapes and all."""
+
+    def __init__(
+        self, *arguments: str, cwd: Path, env: Mapping[str, str], columns: int = 100
+    ) -> None:
+        self._screen, far = pty.openpty()
+        fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        own = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _TAKE_THE_TERMINAL, *arguments],
+            cwd=cwd,
+            env={**own, "TERM": "xterm-256color"},
+            stdin=far,
+            stdout=far,
+            stderr=far,
+            start_new_session=True,
+        )
+        os.close(far)
+        self.shown = ""
+        self._seen = 0
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._screen)
+
+    @property
+    def text(self) -> str:
+        """What a person has read."""
+        return _ESCAPES.sub("", self.shown)
+
+    def wait_for(self, words: str) -> None:
+        """Read until the words are on the screen, after those that were waited for before."""
+        deadline = time.monotonic() + _DEADLINE
+        while (at := self.text.find(words, self._seen)) < 0:
+            if not self._read(deadline):
+                raise AssertionError(f"{words!r} did not come:\n{self.text}")
+        self._seen = at + len(words)
+
+    def type(self, text: str) -> None:
+        """Type, as fast as no hand does."""
+        os.write(self._screen, text.encode())
+
+    def answer(self, question: str, text: str) -> None:
+        """Wait for a question and answer it with a line."""
+        self.wait_for(question)
+        self.type(f"{text}\n")
+
+    def end(self) -> int:
+        """Read to the end and give the exit code."""
+        deadline = time.monotonic() + _DEADLINE
+        while self._read(deadline):
+            pass
+        return self._process.wait(timeout=_DEADLINE)
+
+    def _read(self, deadline: float) -> bool:
+        """Read what there is; False where there will be no more."""
+        ready, _, _ = select.select([self._screen], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            data = os.read(self._screen, 65536)
+        except OSError:  # EIO: the other end is closed
+            return False
+        self.shown += data.decode(errors="replace")
+        return bool(data)

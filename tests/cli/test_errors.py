@@ -1,0 +1,182 @@
+"""Whatever goes wrong ends as a sentence, a hint and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from scimconf import cli
+from scimconf.cli import fleet, streams
+from scimconf.cli.options import OutputOptions
+from scimconf.errors import ScimconfError, Unreachable
+from scimconf.secret import Secret
+from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "help_of"),
+    [
+        (("paln",), "no such command 'paln'. Did you mean 'plan'?", "scimconf"),
+        (("xyzzy",), "no such command 'xyzzy'. There are: init, token", "scimconf"),
+        (("--versoin",), "no such option '--versoin'", "scimconf"),
+        (("plan", "--dif"), "no such option '--dif'. Did you mean '--diff'?", "scimconf plan"),
+        (("plan", "-i"), "option '-i' requires an argument", "scimconf"),
+        (("plan", "-f", "x"), "invalid value for '-f' / '--forks'", "scimconf plan"),
+        (("render",), "missing argument 'HOST'", "scimconf render"),
+        (("render", "a", "b"), "got unexpected extra argument (b)", "scimconf render"),
+        (("render", "a", "--secrets", "b"), "--secrets goes with --settings", "scimconf render"),
+        (("render", "all"), "'all' names 2: chat1.example.com, chat2", "scimconf render"),
+        (("inventory", "chek"), "no such command 'chek'", "scimconf inventory"),
+        (("handoff", "--realm", "x"), "no realm to hand off", "scimconf handoff"),
+        (("token", "--phrase", "--length", "9"), "--phrase goes by --entropy", "scimconf token"),
+        (("token", "--phrase", "--charset", "hex"), "--phrase goes by", "scimconf token"),
+        (("token", "--entropy", "200", "--length", "40"), "two ways to say one", "scimconf token"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_names_the_help_to_read(
+    arguments: tuple[str, ...], said: str, help_of: str, scimconf: Run
+) -> None:
+    done = scimconf(*arguments)
+    assert (done.code, done.out) == (64, "")
+    error, hint = done.err.splitlines()
+    assert error.startswith("error: ")
+    assert said in error
+    assert hint == f"  -> see: {help_of} --help"
+
+
+def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(fleet, "load", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ScimconfError("what\x1b[2J", "next"), 1, "error: what\\x1b[2J\n  -> next\n"),
+        (Unreachable("connect", "gone"), 3, "error: gone\n"),
+        (click.Abort(), 130, "\ninterrupted\n"),
+        (click.Abort("nothing was changed"), 130, "nothing was changed\n"),
+        (KeyboardInterrupt(), 130, "\n\ninterrupted\n"),
+        (click.ClickException("Odd."), 64, "error: odd\n  -> see: scimconf --help\n"),
+    ],
+    ids=repr,
+)
+def test_an_error_becomes_a_message_and_an_exit_code(
+    error: BaseException, code: int, said: str, scimconf: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _raising(error, monkeypatch)
+    done = scimconf("inventory", "check")
+    assert (done.code, done.out, done.err) == (code, "", said)
+
+
+def test_a_bug_shows_its_place_and_no_value(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    _raising(ValueError("hunter2"), monkeypatch)
+    done = scimconf("inventory", "check")
+    assert done.code == 1
+    assert re.match(
+        r"error: this is a bug in scimconf: ValueError at test_errors.py:\d+\n", done.err
+    )
+    assert "hunter2" not in done.err
+
+
+def test_main_exits_with_the_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--version"])
+    assert exit_.value.code == 0
+    ended: list[int] = []
+    monkeypatch.setattr(cli, "run", lambda arguments: 130)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with pytest.raises(SystemExit):  # the real _exit does not come back
+        cli.main([])
+    assert ended == [130]
+
+
+# --- who reads it -----------------------------------------------------------------------------
+
+
+def _pipe(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        ["bash", "-c", f'scimconf() {{ "{sys.executable}" -m scimconf "$@"; }}; {command}'],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("token --count 10000", 0), ("inventory schema", 0), ("plan chat1*", 3)],
+)
+def test_a_reader_that_leaves_is_no_error(
+    command: str, code: int, scimconf: Run, tmp_path: Path
+) -> None:
+    """`exec <&-` is the reader that was gone before a word was written."""
+    done = _pipe(f"scimconf {command} | exec 0<&-; exit ${{PIPESTATUS[0]}}", tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "rror" not in done.stderr
+
+
+def test_nor_is_one_of_stderr(scimconf: Run, tmp_path: Path) -> None:
+    both = "(scimconf plan chat1* -v; echo $? > code) 2>&1 | exec 0<&-"
+    done = _pipe(both, tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "code").read_text() == "3\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_an_error_that_says_so(scimconf: Run, tmp_path: Path) -> None:
+    done = _pipe("scimconf token > /dev/full", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot write the output: No space left on device\n  -> ")
+    assert done.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_error(closed: str, scimconf: Run, tmp_path: Path) -> None:
+    done = _pipe(f"scimconf plan chat1* {closed}", tmp_path)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_err_goes_on_where_stderr_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        def fileno(self) -> int:
+            raise OSError
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    streams.err("a warning")
+
+
+# --- the log ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("log")
+def test_the_log_goes_to_stderr_and_holds_no_token(capsys: pytest.CaptureFixture[str]) -> None:
+    token = Secret("gR7bQ2mXv9LkPz4TnW8s")
+    for verbose, quiet, said in (
+        (0, False, "warning: not <secret>\n"),
+        (0, True, ""),
+        (3, False, "warning: not <secret>\nparamiko.transport: sent <secret>\n"),
+    ):
+        fleet.start_log(OutputOptions("text", verbose, quiet))
+        logging.getLogger("scimconf.somewhere").warning("not %s", token.reveal())
+        logging.getLogger("paramiko.transport").debug("sent %s", token.reveal())
+        assert capsys.readouterr().err == said

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+PASSWORD = ("--vault-password-file", "password")
+SETTINGS = "from zproject.config import get_secret\n\nEXTERNAL_HOST = 'chat2.example.com'\n"
+SECRETS = "[secrets]\nsecret_key = x\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A settings.py and a zulip-secrets.conf."""
+    settings, secrets = tmp_path / "settings.py", tmp_path / "secrets.conf"
+    settings.write_text(SETTINGS)
+    settings.chmod(0o644)
+    secrets.write_text(SECRETS)
+    secrets.chmod(0o640)
+    return settings, secrets
+
+
+def test_the_block_masked(scimconf: Run) -> None:
+    done = scimconf("render", "chat1.example.com")
+    assert (done.code, done.err) == (0, "")
+    assert '"acme": {\n        "bearer_token": "<token acme>",\n' in done.out
+    assert not Path("tokens.yaml").exists()
+
+
+def test_what_belongs_into_the_secrets_file_stands_below(scimconf: Run) -> None:
+    done = scimconf("render", "chat2.example.com")
+    assert '"bearer_token": get_secret("scim_bearer_token"),' in done.out
+    assert done.out.endswith(
+        "\n# In zulip-secrets.conf, below [secrets]:\nscim_bearer_token = <token (root)>\n"
+    )
+
+
+def test_keys_that_a_version_does_not_know_are_left_out_with_a_warning(scimconf: Run) -> None:
+    assert "custom_profile_field_map" in scimconf("render", "chat2*").out
+    done = scimconf("render", "chat2*", "--zulip-version", "9.0")
+    assert (done.code, "custom_profile_field_map" in done.out) == (0, False)
+    assert done.err.startswith("warning: realm (root): custom_profile_field_map is left out")
+
+
+def test_a_version_that_is_none(scimconf: Run) -> None:
+    done = scimconf("render", "chat2*", "--zulip-version", "nine")
+    assert (done.code, done.out) == (64, "")
+    assert "'nine' is not a Zulip version" in done.err
+
+
+def test_tokens_are_made_only_on_demand_and_then_kept(scimconf: Run) -> None:
+    refused = scimconf("render", "chat1*", "--show-tokens", *PASSWORD)
+    assert (refused.code, refused.out) == (64, "")
+    assert "--create-tokens" in refused.err
+    made = scimconf("render", "chat1*", "--show-tokens", "--create-tokens", *PASSWORD)
+    again = scimconf("render", "chat1*", "--show-tokens", *PASSWORD)
+    assert re.search(r'"bearer_token": "\w{43}"', made.out)
+    assert again.out == made.out
+    assert re.search(r"<token acme, fingerprint \w{4}\.\.\.>", scimconf("render", "chat1*").out)
+
+
+def test_in_place(scimconf: Run, files: tuple[Path, Path]) -> None:
+    settings, secrets = files
+    arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
+    done = scimconf("render", "chat2*", *arguments, *PASSWORD)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "changed secrets.conf\nchanged settings.py\n"
+    token = secrets.read_text().removeprefix(f"{SECRETS}scim_bearer_token = ").strip()
+    assert re.fullmatch(r"\w{43}", token)
+    assert settings.read_text().startswith(SETTINGS)
+    assert token not in settings.read_text() + done.out
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o644, 0o640]
+
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+    again = scimconf("render", "chat2*", *arguments, *PASSWORD)
+    assert (again.code, again.out) == (0, "")
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in files] == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "secrets", "said"),
+    [
+        (SETTINGS, None, "cannot read secrets.conf: No such file"),
+        (None, SECRETS, "cannot read settings.py: No such file"),
+        ("SCIM_CONFIG = {\n", SECRETS, r"settings\.py:1:15: "),
+        (f"{SETTINGS}if x:\n    SCIM_CONFIG = {{}}\n", SECRETS, r"settings\.py:5:5: "),
+        (SETTINGS, "secret_key = x\n", r"secrets\.conf:1:1: a line stands before"),
+        (SETTINGS, "[other]\n", r"secrets\.conf: it has no section \[secrets\]"),
+        (SETTINGS, f"{SECRETS}secret_key = y\n", r"secrets\.conf:3:1: a name is given twice"),
+    ],
+)
+def test_what_cannot_be_edited_is_named_and_both_files_stay(
+    settings: str | None,
+    secrets: str | None,
+    said: str,
+    scimconf: Run,
+    files: tuple[Path, Path],
+) -> None:
+    for path, text in zip(files, (settings, secrets), strict=True):
+        path.unlink() if text is None else path.write_text(text)
+    before = [path.read_bytes() if path.exists() else None for path in files]
+    arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
+    done = scimconf("render", "chat2*", *arguments, *PASSWORD)
+    assert (done.code, done.out) == (64, "")
+    assert re.match(f"error: {said}", done.err), done
+    assert [path.read_bytes() if path.exists() else None for path in files] == before
+
+
+def test_the_secrets_file_has_to_be_named(scimconf: Run, files: tuple[Path, Path]) -> None:
+    done = scimconf("render", "chat2*", "--settings", "settings.py", "--create-tokens", *PASSWORD)
+    assert done.code == 64
+    assert "--secrets FILE" in done.err
+    assert files[0].read_text() == SETTINGS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_file_whose_owner_could_not_be_kept_is_left_alone(
+    scimconf: Run, files: tuple[Path, Path]
+) -> None:
+    os.chown(files[1], 12345, -1)
+    arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
+    done = scimconf("render", "chat2*", *arguments, *PASSWORD)
+    assert done.code == 64
+    assert "secrets.conf cannot be replaced by root: it belongs to 12345" in done.err
+    assert [path.read_text() for path in files] == [SETTINGS, SECRETS]
