@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+from scimconf import __version__
+from scimconf.errors import ExitCode
+from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.report.document import document
+
+
+def test_a_whole_run() -> None:
+    plan = Plan(
+        "chat1", "9.0", (Action(ActionKind.SET_REALM, "", "change realm (root)"),), diff="-"
+    )
+    changed = Outcome(
+        "chat1",
+        Status.CHANGED,
+        plan=plan,
+        steps=(Step("restart", True, 9.12345, "x"),),
+        warnings=("w",),
+        checks=(Check("", "right token", "ok", "answered", 200),),
+        seconds=10.00049,
+    )
+    lost = Outcome("chat2", Status.UNREACHABLE, "refused", "is it up?")
+    made = document("apply", [changed, lost], ExitCode.UNREACHABLE)
+    assert json.loads(json.dumps(made)) == {
+        "schema": 1,
+        "scimconf": __version__,
+        "verb": "apply",
+        "exit_code": 3,
+        "summary": {"changed": 1, "unreachable": 1},
+        "servers": [
+            {
+                "server": "chat1",
+                "status": "changed",
+                "message": "",
+                "hint": "",
+                "zulip_version": "9.0",
+                "actions": [{"kind": "set realm", "realm": "", "text": "change realm (root)"}],
+                "diff": "-",
+                "warnings": ["w"],
+                "steps": [{"name": "restart", "ok": True, "seconds": 9.123, "detail": "x"}],
+                "checks": [
+                    {
+                        "realm": "",
+                        "name": "right token",
+                        "result": "ok",
+                        "http_status": 200,
+                        "message": "answered",
+                        "hint": "",
+                    }
+                ],
+                "seconds": 10.0,
+            },
+            {
+                "server": "chat2",
+                "status": "unreachable",
+                "message": "refused",
+                "hint": "is it up?",
+                "zulip_version": None,
+                "actions": [],
+                "diff": "",
+                "warnings": [],
+                "steps": [],
+                "checks": [],
+                "seconds": 0.0,
+            },
+        ],
+    }
+
+
+def test_no_servers() -> None:
+    assert document("plan", [], ExitCode.OK)["servers"] == []

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import io
+import re
+import threading
+
+import pytest
+from rich.console import Console
+
+from scimconf.report.progress import LineProgress, LiveProgress, NoProgress
+
+EVIL = "\x1b[2J[/bold]x"
+
+
+def test_lines_for_steps_that_have_ended() -> None:
+    said = io.StringIO()
+    with LineProgress(Console(file=said, width=10)) as progress:
+        progress.step("chat1.example.com", "write settings", True)
+        progress.step("chat2", "restart", True)
+        assert said.getvalue() == ""
+        progress.step("chat1.example.com", "write settings", False)
+        progress.step("chat2", "restart", False)
+        progress.step("chat2", "never begun", False)
+    assert re.sub(r"\d+\.\d", "0.0", said.getvalue()) == (
+        "chat1.example.com: write settings 0.0 s\nchat2: restart 0.0 s\nchat2: never begun 0.0 s\n"
+    )
+
+
+def test_a_step_without_an_end_of_its_own_ends_with_its_server() -> None:
+    said = io.StringIO()
+    progress = LineProgress(Console(file=said))
+    progress.step("chat1", "observe", True)
+    progress.step("chat2", "observe", True)
+    progress.done("chat1")
+    assert re.fullmatch(r"chat1: observe \d+\.\d s\n", said.getvalue())
+    progress.done("chat1")
+    assert said.getvalue().count("\n") == 1
+
+
+def test_a_full_disk_stops_no_change() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    progress = LineProgress(Console(file=Full()))
+    progress.step("chat1", "restart", False)
+
+
+def _terminal() -> tuple[Console, io.StringIO]:
+    said = io.StringIO()
+    return Console(file=said, force_terminal=True, width=80), said
+
+
+def test_a_live_line_for_each_busy_server() -> None:
+    console, said = _terminal()
+    with LiveProgress(console) as progress:
+        progress.step("chat1", "look again", True)
+        progress.step("chat1", "look again", False)
+        progress.step("chat1", "restart", True)
+        progress.step("chat2", EVIL, True)
+        here = len(said.getvalue())
+        progress._progress.refresh()
+        frame = said.getvalue()[here:]
+        assert re.search(r"chat1\b.*restart", frame)
+        assert "look again" not in frame
+        progress.done("chat1")
+        progress.done("chat1")
+        here = len(said.getvalue())
+        progress._progress.refresh()
+        assert "chat1" not in said.getvalue()[here:]
+    assert "[/bold]x" in said.getvalue()
+    assert "\x1b[2J" not in said.getvalue()
+
+
+def test_live_from_many_threads() -> None:
+    console, _ = _terminal()
+    with LiveProgress(console) as progress:
+
+        def work(name: str) -> None:
+            for step in ("a", "b", "c"):
+                progress.step(name, step, True)
+                progress.step(name, step, False)
+            progress.done(name)
+
+        threads = [threading.Thread(target=work, args=(f"chat{n % 4}",)) for n in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert progress._tasks == {}
+        assert progress._progress.tasks == []
+
+
+def test_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    with NoProgress() as progress:
+        progress.step("chat1", "restart", True)
+        progress.done("chat1")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.report.text import show, words
+
+PLAN = Plan(
+    "chat1",
+    "9.0",
+    (
+        Action(ActionKind.SET_REALM, "acme", "change realm acme in SCIM_CONFIG: scim_client_name"),
+        Action(ActionKind.RESTART, None, "restart Zulip"),
+    ),
+    diff='--- a\n+++ b\n@@ -1 +1 @@\n-    "x": 1,\n+    "x": 2,\n     "y": [bold]',
+)
+
+
+def _outcome(name: str = "chat1", status: Status = Status.PENDING, **values: Any) -> Outcome:
+    return Outcome(name, status, **{"plan": PLAN, **values})
+
+
+def _pipe(*outcomes: Outcome, verb: str = "plan", **options: Any) -> str:
+    said = io.StringIO()
+    show(Console(file=said, width=30), verb, outcomes, **options)
+    return said.getvalue()
+
+
+def _terminal(*outcomes: Outcome, verb: str = "plan", width: int = 60, **options: Any) -> str:
+    said = io.StringIO()
+    console = Console(file=said, width=width, force_terminal=True, color_system="256")
+    show(console, verb, outcomes, **options)
+    return said.getvalue()
+
+
+def test_a_pipe_gets_plain_whole_lines() -> None:
+    assert _pipe(_outcome()) == (
+        "chat1  Zulip 9.0  to change\n"
+        "  * change realm acme in SCIM_CONFIG: scim_client_name\n"
+        "  * restart Zulip\n"
+    )
+
+
+def test_a_terminal_gets_colour_and_lines_that_fit() -> None:
+    said = _terminal(_outcome(), _outcome("chat2", Status.OK, plan=None), width=40)
+    assert "\x1b[" in said
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    assert all(len(line) <= 40 for line in plain.splitlines())
+    assert "  * change realm acme in SCIM_CONFIG:\n    scim_client_name" in re.sub(
+        " +\n", "\n", plain
+    )
+
+
+def test_what_needs_attention_stands_last() -> None:
+    said = _pipe(*(_outcome(each.name, each, plan=None) for each in Status), verb="apply")
+    heads = [line.split()[0] for line in said.splitlines() if line.startswith(tuple("ABCDEFOPRSU"))]
+    assert heads == [
+        *("OK", "CHANGED", "PENDING", "SKIPPED", "UNREACHABLE"),
+        *("ROLLED_BACK", "FAILED", "ROLL_BACK_FAILED"),
+    ]
+    assert said.endswith(
+        "\n8 servers: 1 roll-back failed, 1 failed, 1 rolled back, 1 unreachable, 1 skipped, "
+        "1 changes pending, 1 changed, 1 nothing to do\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "said"),
+    [
+        ("plan", Status.OK, "nothing to do"),
+        ("plan", Status.PENDING, "to change"),
+        ("apply", Status.OK, "nothing to do"),
+        ("verify", Status.OK, "verified"),
+        ("verify", Status.FAILED, "failed"),
+    ],
+)
+def test_words(verb: str, status: Status, said: str) -> None:
+    assert words(verb, status) == said
+
+
+def test_message_hint_failed_step_and_warning() -> None:
+    outcome = _outcome(
+        status=Status.ROLLED_BACK,
+        plan=None,
+        message="the gate said no",
+        hint="look at the log",
+        steps=(Step("write", True, 0.01), Step("restart", False, 9.1, "exit 1")),
+        warnings=("kept as it is: realm wiki",),
+    )
+    assert _pipe(outcome, verb="apply") == (
+        "chat1  rolled back\n"
+        "  the gate said no\n"
+        "  -> look at the log\n"
+        "  failed: restart exit 1\n"
+        "  ! kept as it is: realm wiki\n"
+    )
+    assert "  ok: write 0.0 s\n  failed: restart exit 1\n" in _pipe(outcome, steps=True)
+
+
+def test_checks_stand_together_by_realm() -> None:
+    checks = (
+        Check("", "wrong token", "ok", "a wrong token is refused", 401),
+        Check("", "right token", "failed", "Zulip does not accept the token", 401, "run plan"),
+        Check("acme", "wrong token", "ok", "a wrong token is refused", 401),
+        Check("acme", "right token", "ok", "the test is answered", 200),
+        Check("wiki", "address", "warning", "not reached"),
+    )
+    outcome = _outcome(status=Status.FAILED, plan=None, checks=checks)
+    assert _pipe(outcome, verb="verify") == (
+        "chat1  failed\n"
+        "  ok: realm (root): a wrong token is refused (HTTP 401)\n"
+        "  failed: realm (root): right token: Zulip does not accept the token (HTTP 401)\n"
+        "  -> run plan\n"
+        "  ok: realm acme: a wrong token is refused (HTTP 401); the test is answered (HTTP 200)\n"
+        "  ! realm wiki: address: not reached\n"
+    )
+
+
+def test_the_diff_is_shown_on_demand_and_never_wrapped() -> None:
+    assert "@@" not in _pipe(_outcome())
+    shown = _pipe(_outcome(), diff=True)
+    assert shown.endswith(
+        '    --- a\n    +++ b\n    @@ -1 +1 @@\n    -    "x": 1,\n    +    "x": 2,\n'
+        '         "y": [bold]\n'
+    )
+    long = Plan("chat1", "9.0", PLAN.actions, diff="+" + "x" * 100)
+    assert "+" + "x" * 100 in _terminal(_outcome(plan=long), diff=True)
+
+
+def test_servers_that_say_the_same_stand_together() -> None:
+    failed = [_outcome(f"chat{n}", Status.FAILED, plan=None, message="no Zulip") for n in range(40)]
+    other = _outcome("web", Status.FAILED, plan=None, message="no sudo")
+    said = _pipe(*failed[:20], other, *failed[20:], verb="plan")
+    assert said.count("no Zulip") == 1
+    assert said.count("no sudo") == 1
+    assert "chat39  failed\n  these 40, all the same:\n  no Zulip\nweb  failed\n" in said
+    for each in failed:
+        assert f"{each.server}  failed\n" in said
+
+
+def test_on_a_terminal_the_table_is_enough_for_those_with_nothing_to_say() -> None:
+    fine = [_outcome(name, Status.OK, plan=None, seconds=1.25) for name in ("chat1", "chat2")]
+    said = re.sub(r"\x1b\[[0-9;]*m", "", _terminal(*fine))
+    assert said.split("\n") == [
+        "",
+        "server  zulip  result         seconds",
+        "chat1          nothing to do      1.2",
+        "chat2          nothing to do      1.2",
+        "2 servers: 2 nothing to do",
+        "",
+    ]
+    assert _pipe(*fine).startswith("chat1  nothing to do\nchat2  nothing to do\n\n2 servers")
+    assert "chat1" in _terminal(fine[0])
+
+
+def test_nothing_that_a_server_says_is_obeyed_or_taken_for_markup() -> None:
+    evil = "\x1b[2J[/bold][red]x\u202e"
+    plan = Plan("a", evil, (Action(ActionKind.RESTART, None, evil),), diff=f"+{evil}")
+    outcome = Outcome(
+        f"chat{evil}",
+        Status.FAILED,
+        evil,
+        evil,
+        plan,
+        (Step(evil, False, 1.0, evil),),
+        (evil,),
+        (Check(evil, evil, "failed", evil, 200, evil),),
+    )
+    for said in (
+        _pipe(outcome, outcome, diff=True),
+        _terminal(outcome, outcome, width=1000, diff=True),
+    ):
+        assert "\x1b[2J" not in said
+        assert "\u202e" not in said
+        # head, message, hint, action, step twice, check four times, warning, diff; table twice
+        assert said.count("[/bold][red]x") >= 12
