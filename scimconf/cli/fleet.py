@@ -147,6 +147,7 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
     options = ssh.Options(
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
+        allow_exec=connection.allow_exec,
     )
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:

@@ -31,6 +31,7 @@ def command(
     Asks no server. Tokens are masked unless --show-tokens is given.
     """
     from scimconf.cli import fleet
+    from scimconf.foreign import harmless
     from scimconf.report.handoff import handoff
 
     servers = fleet.select(fleet.load(source), pattern, source.limit)
@@ -46,4 +47,5 @@ def command(
     ]
     if not sheets:
         raise click.UsageError("no realm to hand off: none of the servers has one of that name")
-    out("\n".join(sheets))
+    sheet = "\n".join(sheets)
+    out(harmless(sheet, len(sheet)))

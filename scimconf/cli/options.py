@@ -51,6 +51,7 @@ class ConnectionOptions:
     private_key: Path | None
     known_hosts: Path | None
     accept_new_host_keys: bool
+    allow_exec: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,12 @@ _CONNECTION = (
         is_flag=True,
         help="Trust and remember the key of a server that known_hosts does not have; "
         "a changed key is refused all the same.",
+    ),
+    option(
+        "--allow-exec",
+        variable="ALLOW_EXEC",
+        is_flag=True,
+        help="Let the inventory name programs that run here (ansible_connection: local).",
     ),
 )
 _OUTPUT = (

@@ -10,6 +10,7 @@ from typing import TextIO
 import click
 
 from scimconf.errors import ScimconfError
+from scimconf.foreign import harmless
 
 
 def out(text: str, *, end: str = "\n") -> None:
@@ -30,9 +31,12 @@ def out(text: str, *, end: str = "\n") -> None:
 
 
 def err(text: str) -> None:
-    """Print what is no result; if nobody can read it, go on all the same."""
+    """Print what is no result; if nobody can read it, go on all the same.
+
+    Made harmless for the terminal: servers and inventories take part in its wording.
+    """
     try:
-        click.echo(text, err=True)
+        click.echo(harmless(text, 20_000), err=True)
     except OSError:
         _mute(sys.stderr)
 

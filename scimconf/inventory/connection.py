@@ -38,7 +38,9 @@ class ConnectionVariables(BaseModel):
     model_config = CONFIG
 
     kind: Literal["ssh", "local"] = Field(
-        "ssh", description="`ssh` (or `paramiko`, which is the same here) or `local`."
+        "ssh",
+        description="`ssh` (or `paramiko`, which is the same here), or `local`, which runs what the "
+        "inventory names on this machine and so needs `--allow-exec`.",
     )
     host: Address | None = Field(
         None,

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
 from scimconf.ssh import command
 from scimconf.ssh.become import needs_sudo
@@ -31,8 +32,15 @@ def open_agent(
     """Start the agent on a server and give the conversation with it; close both at the end.
 
     Raises Unreachable where the server is not reached or does not let us in, HostError where
-    the agent cannot be started there (no sudo, no Python, ...).
+    the agent cannot be started there (no sudo, no Python, ...), or `ansible_connection: local`
+    is not allowed.
     """
+    if connection.kind == "local" and not options.allow_exec:
+        raise HostError(
+            "connect",
+            "ansible_connection: local runs programs that the inventory names on this machine",
+            "if you trust the inventory with that: --allow-exec",
+        )
     route = find_route(connection) if connection.kind == "ssh" else None
     login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
     marker = f"[{secrets.token_hex(16)}]" if needs_sudo(connection, paths, login) else None

@@ -59,7 +59,7 @@ class Keyring:
         UsageError where one cannot be had.
         """
         new: dict[Key, Entry] = {}
-        for server, realm in _present(servers):
+        for server, realm in sorted(_present(servers), key=_from_environment, reverse=True):
             if isinstance(realm.token, Reference) and realm.token not in self._fetched:
                 self._fetched[realm.token] = resolve(realm.token)
             elif isinstance(realm.token, VaultValue) and realm.token not in self._fetched:
@@ -123,6 +123,12 @@ class Keyring:
 
 def _present(servers: Iterable[Server]) -> Iterator[tuple[Server, Realm]]:
     return ((server, realm) for server in servers for realm in server.realms if realm.present)
+
+
+def _from_environment(present: tuple[Server, Realm]) -> bool:
+    """Whether the token is in our environment: it is taken out before a command inherits it."""
+    token = present[1].token
+    return isinstance(token, Reference) and token.kind == "env"
 
 
 def _first(passwords: Mapping[str, Secret]) -> tuple[Secret, str]:

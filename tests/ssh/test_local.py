@@ -33,7 +33,7 @@ LOCAL = Connection(
     timeout=10.0,
 )
 NOTHING = Credentials()
-OPTIONS = Options(start_timeout=20)
+OPTIONS = Options(start_timeout=20, allow_exec=True)
 
 
 def ask(request: dict[str, object]) -> list[object]:
@@ -56,6 +56,15 @@ def test_it_runs_here_without_ssh() -> None:
     (answer,) = ask({"do": "who", "word": "é"})
     assert answer["user"] == pwd.getpwuid(os.geteuid()).pw_name
     assert answer["echo"] == {"do": "who", "word": "é"}
+
+
+def test_it_runs_nothing_unless_that_is_allowed() -> None:
+    with (
+        pytest.raises(HostError, match="on this machine") as caught,
+        open_agent(LOCAL, PATHS, NOTHING, Options()),
+    ):
+        pass
+    assert "--allow-exec" in caught.value.hint
 
 
 def test_it_gets_no_environment_that_may_hold_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

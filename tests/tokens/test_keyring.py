@@ -105,6 +105,21 @@ def test_a_reference_is_resolved_and_only_its_fingerprint_kept(path: Path, tmp_p
     assert matches(token, keys.desired(elsewhere).fingerprints["acme"])
 
 
+def test_no_command_inherits_a_token_from_the_environment(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEW_TOKEN_OF_WIKI", generate().reveal())
+    script = tmp_path / "give"
+    script.write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\necho {generate().reveal()}\n")
+    script.chmod(0o755)
+    first = realm("acme", token=Reference("command", (str(script),), str(tmp_path)))
+    later = realm("wiki", token=Reference("env", ("NEW_TOKEN_OF_WIKI",), str(tmp_path)))
+    _keyring(path).fetch([server(first, later)])
+    seen = (tmp_path / "seen").read_text()
+    assert "PATH=" in seen
+    assert "NEW_TOKEN_OF_WIKI" not in seen
+
+
 def test_a_token_in_clear_that_has_changed_has_no_fingerprint_yet(path: Path) -> None:
     keys = _keyring(path, locked=True)
     keys.fetch([server(realm(token=generate()))])
