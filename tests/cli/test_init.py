@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimconf.cli import init
+from scimconf.zulip.presets import PRESETS
+from tests.cli.conftest import Run
+from tests.cli.terminal import CTRL_C, Terminal
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def empty(scimconf: Run, tmp_path: Path) -> Run:
+    for path in tmp_path.iterdir():
+        path.unlink()
+    return scimconf
+
+
+def _hostvars(scimconf: Run, folder: str) -> dict[str, dict[str, object]]:
+    listed = json.loads(scimconf("inventory", "list", "-i", f"{folder}/inventory.yaml").out)
+    found: dict[str, dict[str, object]] = listed["_meta"]["hostvars"]
+    return found
+
+
+def test_with_options_alone(empty: Run, tmp_path: Path) -> None:
+    done = empty(
+        *("init", "--host", "chat.example.com", "--host", "10.0.0.7", "--user", "ops"),
+        *("--idp", "entra", "--realm", "acme", "--realm", "", "--make-vault-password"),
+    )
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("wrote inventory.yaml\nwrote .gitignore\nwrote .vault-password\n")
+    assert empty("inventory", "check").out == "ok: 2 servers, 4 realms\n"
+    variables = _hostvars(empty, ".")["10.0.0.7"]
+    assert variables["ansible_user"] == "ops"
+    assert variables["scim_token_store"] == "secrets"
+    realms = variables["scim_realms"]
+    assert isinstance(realms, dict)
+    assert {name: realm["idp"] for name, realm in realms.items()} == {"acme": "entra", "": "entra"}
+    password = tmp_path / ".vault-password"
+    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+    assert len(password.read_text().strip()) >= 43
+
+
+def test_the_rest_has_defaults(empty: Run, tmp_path: Path) -> None:
+    assert empty("init", "--host", "chat.example.com").code == 0
+    variables = _hostvars(empty, ".")["chat.example.com"]
+    assert variables["ansible_user"] == "zulip"
+    assert variables["scim_realms"] == {
+        "": {
+            "idp": "okta",
+            "client": "okta",
+            "name_formatted_included": False,
+            "url": "https://chat.example.com",
+            "state": "present",
+        }
+    }
+    assert not (tmp_path / ".vault-password").exists()
+
+
+def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
+    assert empty("init", "--host", "chat.example.com", "--make-vault-password").code == 0
+    made = empty(
+        *("render", "chat.example.com", "--create-tokens", "--show-tokens"),
+        *("--vault-password-file", ".vault-password"),
+    )
+    assert made.code == 0
+    ignored = set((tmp_path / ".gitignore").read_text().splitlines())
+    assert {path.name for path in tmp_path.iterdir()} - ignored == {
+        *("inventory.yaml", "tokens.yaml", ".gitignore"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ".vault-password\n.tokens.yaml.lock\n"),
+        ("*.pyc", "*.pyc\n.vault-password\n.tokens.yaml.lock\n"),
+        (".tokens.yaml.lock\n\xff\n", ".tokens.yaml.lock\n\xff\n.vault-password\n"),
+        (".vault-password\n.tokens.yaml.lock", ".vault-password\n.tokens.yaml.lock"),
+    ],
+)
+def test_gitignore_is_only_added_to(before: str, after: str, empty: Run, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text(before, encoding="latin-1")
+    done = empty("init", "--host", "chat.example.com")
+    assert done.code == 0
+    assert (tmp_path / ".gitignore").read_text(encoding="latin-1") == after
+    assert ("wrote .gitignore" in done.out) is (before != after)
+
+
+def test_an_inventory_that_is_there_stays_and_nothing_is_written(
+    scimconf: Run, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    done = scimconf("init", "--host", "chat.example.com", "--make-vault-password")
+    assert (done.code, done.out) == (64, "")
+    assert "inventory.yaml is already there" in done.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_nor_is_a_link_followed(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").symlink_to("elsewhere")
+    assert empty("init", "--host", "chat.example.com").code == 64
+    assert [path.name for path in tmp_path.iterdir()] == ["inventory.yaml"]
+
+
+def test_a_password_that_is_there_stays(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / ".vault-password").write_text("mine\n")
+    done = empty("init", "--host", "chat.example.com", "--make-vault-password")
+    assert (tmp_path / ".vault-password").read_text() == "mine\n"
+    assert "apply --vault-password-file .vault-password\n" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--host", "a b"), "this cannot be the name of a host"),
+        (("--host", "a", "--realm", "ACME"), "ACME"),
+        (("--host", "a", "--realm", "a_b"), "a_b"),
+        (("--host", "a", "--idp", "okto"), "'okto' is not one of 'authentik'"),
+        (("--host", "a", "/dev/null/x"), "cannot make /dev/null/x: Not a directory"),
+        ((), "say which servers: --host chat.example.com"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    arguments: tuple[str, ...], said: str, empty: Run, tmp_path: Path
+) -> None:
+    done = empty("init", *arguments)
+    assert (done.code, done.out) == (64, "")
+    assert said in done.err
+    assert "/tmp/" not in done.err.replace(str(tmp_path), "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").mkdir()
+    done = empty("init", "--host", "a")
+    assert done.code == 64
+    assert "cannot write .gitignore: Is a directory" in done.err
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init, "_make", lambda folder: (tmp_path / "inventory.yaml").touch())
+    done = empty("init", "--host", "a")
+    assert done.code == 64
+    assert "cannot write inventory.yaml: File exists" in done.err
+
+
+# --- what is printed can be typed -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", [".", "new", "two words/$HOME", "-x"])
+@pytest.mark.parametrize("password", ["--make-vault-password", "--no-vault-password"])
+def test_the_next_commands_can_be_copied(
+    folder: str, password: str, empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = empty("init", "--host", "chat.example.com", password, "--", folder)
+    assert done.code == 0
+    commands = re.findall(r"^  (\S.*)$", done.out, re.M)
+    assert not any("#" in command for command in commands)
+    if folder != ".":
+        cd, dashes, path = shlex.split(commands.pop(0))
+        assert (cd, dashes, path) == ("cd", "--", folder)
+    monkeypatch.chdir(folder)
+    assert [command.split()[1] for command in commands] == ["plan", "apply", "handoff"]
+    for command in commands:
+        _, *arguments = shlex.split(command)
+        assert empty(*arguments, "--help").code == 0
+    vault = shlex.split(commands[1])[2:]
+    if password == "--make-vault-password":
+        made = empty("render", "chat.example.com", "--show-tokens", "--create-tokens", *vault)
+        assert made.code == 0
+    else:
+        assert vault == ["--ask-vault-pass"]
+
+
+# --- whatever is legal comes out as it was meant ----------------------------------------------
+
+ODD = ["no", "on", "y", "null", "true", "2024", "1e3", "0x1f", "0o7", "1-0", "12-30", "10", "e1"]
+LABEL = st.sampled_from(ODD) | st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+HOST = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
+USER = st.sampled_from(["zulip", *ODD]) | st.from_regex(r"[a-z_][a-z0-9_.-]{0,8}", fullmatch=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    hosts=st.lists(HOST, min_size=1, max_size=3),
+    realms=st.lists(st.just("") | LABEL, min_size=1, max_size=4),
+    user=USER,
+    idp=st.sampled_from(sorted(PRESETS)),
+)
+def test_the_inventory_says_what_was_asked_for(
+    hosts: list[str],
+    realms: list[str],
+    user: str,
+    idp: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from scimconf import inventory
+
+    path = tmp_path_factory.mktemp("init") / "inventory.yaml"
+    path.write_text(init._inventory(hosts, user, idp, realms))
+    servers = inventory.load([path]).servers
+    assert list(servers) == list(dict.fromkeys(hosts))
+    for server in servers.values():
+        assert [realm.string_id for realm in server.realms] == list(dict.fromkeys(realms))
+        assert {realm.idp for realm in server.realms} <= {idp}
+        assert server.connection.user == user
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_quoted_so_that_yaml_gives_it_back(text: str) -> None:
+    from scimconf.yamlfile import parse
+
+    assert parse(f"a: {init._scalar(text)}\n", "x").data == {"a": text}
+
+
+# --- on a terminal ----------------------------------------------------------------------------
+
+
+def _environment() -> dict[str, str]:
+    own = {k: v for k, v in os.environ.items() if not k.startswith("SCIMCONF_")}
+    return {**own, "PYTHONPATH": str(ROOT)}
+
+
+def test_it_asks(empty: Run, tmp_path: Path) -> None:
+    with Terminal("init", "new", cwd=tmp_path, env=_environment(), columns=60) as terminal:
+        terminal.answer("Zulip servers (host names, blanks between): ", "chat.example.com, b.test")
+        terminal.answer("Log in as [zulip]: ", "")
+        terminal.answer("[okta]: ", "okto")
+        terminal.answer("[okta]: ", "keycloak")
+        terminal.answer('[""]: ', 'acme ""')
+        terminal.answer("Make a vault password (.vault-password)? [Y/n]: ", "")
+        assert terminal.end() == 0
+        assert "Next:\n  cd -- new\n" in terminal.text
+    found = _hostvars(empty, "new")
+    assert list(found) == ["chat.example.com", "b.test"]
+    realms = found["b.test"]["scim_realms"]
+    assert isinstance(realms, dict)
+    assert {name: realm["idp"] for name, realm in realms.items()} == {
+        "acme": "keycloak",
+        "": "keycloak",
+    }
+    assert (tmp_path / "new/.vault-password").exists()
+
+
+def test_ctrl_c_writes_nothing(empty: Run, tmp_path: Path) -> None:
+    with Terminal("init", cwd=tmp_path, env=_environment()) as terminal:
+        terminal.wait_for("Zulip servers")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+        assert terminal.text.endswith("\ninterrupted\n")
+    assert list(tmp_path.iterdir()) == []
