@@ -191,7 +191,7 @@ def test_the_next_commands_can_be_copied(
 ODD = ["no", "on", "y", "null", "true", "2024", "1e3", "0x1f", "0o7", "1-0", "12-30", "10", "e1"]
 LABEL = st.sampled_from(ODD) | st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 HOST = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
-USER = st.sampled_from(["zulip", *ODD]) | st.from_regex(r"[a-z_][a-z0-9_.-]{0,8}", fullmatch=True)
+USER = st.sampled_from(["no", "null", "e1"]) | st.from_regex(r"[a-z_][a-z0-9_.-]{0,8}", fullmatch=True)
 
 
 @settings(max_examples=50, deadline=None)
