@@ -1,39 +1,16 @@
-"""Carry out one server's plan: one request to its agent, and what came of it in words.
-
-The transaction itself, with its gate and its way back, belongs to the server
-(`scimconf/agent/transaction.py`); from here on it needs nobody.
-"""
+"""Carry out one server's plan: the request to its agent, made of the plan and the tokens."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
-from scimconf.errors import HostError, Unreachable
-from scimconf.foreign import one_line
-from scimconf.model import ActionKind, Observed, Outcome, Plan, Realm, Server, Status, Step
-from scimconf.observe import Agent, Message, final, host_of, paths
+from scimconf.model import ActionKind, Observed, Outcome, Plan, Realm, Server
+from scimconf.observe import Agent, Message, host_of, paths
 from scimconf.secret import Secret
+from scimconf.transact import OnStep, transact
 from scimconf.zulip import block, restart
 from scimconf.zulip.bearer import secret_name
-
-OnStep = Callable[[str, bool], None]
-"""Told of each step when it begins (True) and when it has ended (False)."""
-
-_MOST_STEPS = 200
-"""Steps that a transaction may tell of; ours has some thirty, the way back included."""
-
-_YEAR = 366 * 86400.0
-"""Seconds. A step that says that it took longer did not tell the truth."""
-
-_STATUS = {
-    "committed": Status.CHANGED,
-    "stale": Status.FAILED,
-    "busy": Status.FAILED,
-    "failed": Status.FAILED,
-    "rolled back": Status.ROLLED_BACK,
-    "roll-back failed": Status.ROLL_BACK_FAILED,
-}
 
 
 def apply(
@@ -43,66 +20,16 @@ def apply(
     observed: Observed,
     tokens: Mapping[str, Secret],
     on_step: OnStep = lambda name, doing: None,
+    lock_timeout: int = 0,
 ) -> Outcome:
     """Do what `plan` says on the server behind `agent`; never raises for what a server can cause.
 
-    `tokens` holds the token of every realm that is to be present.
+    `tokens` holds the token of every realm that is to be present; `lock_timeout` is how many
+    seconds it waits for another run there.
     """
-    steps: list[Step] = []
-    begun = time.monotonic()
-    try:
-        answer = final(
-            _watch(agent.ask(request(server, plan, observed, tokens)), steps, on_step), "apply"
-        )
-    except Unreachable as lost:
-        # The request may have arrived: then the server finishes alone, one way or the other.
-        message = f"the connection was lost during the change ({lost.message})"
-        hint = "the server finishes or goes back by itself; run `scimconf plan` to see which"
-        return Outcome(server.name, Status.FAILED, message, hint, plan, tuple(steps))
-    except HostError as error:
-        message = f"{error.step}: {error.message}"
-        return Outcome(server.name, Status.FAILED, message, error.hint, plan, tuple(steps))
-    result = str(answer.get("result"))
-    return Outcome(
-        server.name,
-        _STATUS.get(result, Status.FAILED),
-        _text(answer, "message"),
-        _text(answer, "hint"),
-        plan,
-        tuple(steps),
-        warnings=plan.warnings,
-        seconds=time.monotonic() - begun,
-    )
-
-
-def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> Iterable[Message]:
-    """Pass the messages on, keeping each step that has ended."""
-    for message in messages:
-        if isinstance(message.get("step"), str) and not message.get("final"):
-            name = one_line(str(message["step"]), 40)
-            doing = message.get("doing") is True
-            if not doing:
-                steps.append(_step(name, message))
-            if len(steps) > _MOST_STEPS:
-                raise HostError(
-                    "apply",
-                    f"the server tells of more than {_MOST_STEPS} steps",
-                    "look at that server by hand",
-                )
-            on_step(name, doing)
-        yield message
-
-
-def _text(answer: Message, name: str) -> str:
-    value = answer.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _step(name: str, message: Message) -> Step:
-    seconds = message.get("seconds")
-    if not isinstance(seconds, int | float) or not 0 <= seconds < _YEAR:
-        seconds = 0.0
-    return Step(name, message.get("ok") is True, float(seconds), _text(message, "detail"))
+    wanted = request(server, plan, observed, tokens)
+    outcome = transact(agent, server, wanted, on_step, lock_timeout)
+    return replace(outcome, plan=plan, warnings=plan.warnings)
 
 
 def request(

@@ -258,6 +258,7 @@ class ActionKind(Enum):
     """What a plan can hold, in the order in which it is carried out."""
 
     RECOVER = "recover"
+    UNDO = "undo"
     MAKE_TOKEN = "make token"  # noqa: S105
     RECORD_TOKEN = "record token"  # noqa: S105
     SET_SECRET = "set secret"  # noqa: S105
@@ -313,6 +314,11 @@ class Plan:
         return bool(self.actions)
 
     @property
+    def recovers(self) -> bool:
+        """Whether an interrupted run has to be put back first."""
+        return any(action.kind is ActionKind.RECOVER for action in self.actions)
+
+    @property
     def makes_tokens(self) -> bool:
         """Whether a new token has to be made for it."""
         return any(action.kind is ActionKind.MAKE_TOKEN for action in self.actions)
@@ -341,6 +347,8 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     checks: tuple[Check, ...] = field(default=())
     seconds: float = 0.0
+    run: str = ""
+    """The agent's name for the transaction that was made, "" if none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class _Scripted:
     def __init__(self, *messages: Message | Exception) -> None:
         self.messages = messages
 
-    def ask(self, request: Message) -> Iterable[Message]:
+    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
         for message in self.messages:
             if isinstance(message, Exception):
                 raise message
@@ -166,7 +166,7 @@ def test_what_a_server_tells_of_its_steps_is_harmless_and_bounded() -> None:
 def test_steps_without_end_are_not_kept() -> None:
     outcome, _ = _apply(*[{"step": "gate", "ok": False}] * 100_000, _final("committed"))
     assert outcome.status is Status.FAILED
-    assert outcome.message == "apply: the server tells of more than 200 steps"
+    assert outcome.message == "agent: the server tells of more than 200 steps"
     assert len(outcome.steps) < 300
 
 

@@ -22,8 +22,10 @@ LAYERS = (
     ("tokens", "ssh"),
     ("inventory", "report"),
     ("diff", "observe", "verify", "render"),
-    ("plan",),
-    ("apply",),
+    ("plan", "confirm", "transact"),
+    ("apply", "put_back"),
+    ("survey", "pool"),
+    ("unit",),
     ("rollout",),
     ("cli",),
 )

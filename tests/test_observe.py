@@ -53,7 +53,7 @@ class _Scripted:
         self.messages = messages
         self.asked: list[Message] = []
 
-    def ask(self, request: Message) -> Iterable[Message]:
+    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
         self.asked.append(request)
         return iter(self.messages)
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from scimconf import rollout
+from scimconf import confirm
 from scimconf.errors import ExitCode, HostError, Unreachable
 from scimconf.model import Check, Outcome, Server, Status
 from scimconf.observe import Message
-from scimconf.rollout import Rollout, Surveyed
+from scimconf.rollout import Rollout
 from scimconf.secret import Secret
+from scimconf.survey import Surveyed
 from tests.factories import desired, realm
 from tests.test_observe import ANSWER
 
@@ -64,7 +65,7 @@ class _Fleet:
         def __init__(self, fleet: _Fleet, name: str) -> None:
             self.fleet, self.name = fleet, name
 
-        def ask(self, request: Message) -> Iterable[Message]:
+        def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
             self.fleet.asked.append((self.name, request["do"]))
             answer = self.fleet.answers[self.name]
             return [COMMITTED if request["do"] == "apply" else answer]
@@ -180,7 +181,7 @@ class TestConfirm:
         status: Status = Status.CHANGED,
         tokens: Any = TOKENS,
     ) -> Outcome:
-        monkeypatch.setattr(rollout, "verify", lambda *_: (check,))
+        monkeypatch.setattr(confirm, "verify", lambda *_: (check,))
         run = Rollout(1, _Watcher())
         (outcome,) = run.confirm(looked, [Outcome("a", status)], tokens, standing=Status.CHANGED)
         return outcome
@@ -221,7 +222,7 @@ class TestConfirm:
         ([], ExitCode.OK),
         ([Status.OK, Status.CHANGED], ExitCode.OK),
         ([Status.PENDING, Status.UNREACHABLE], ExitCode.UNREACHABLE),
-        ([Status.UNREACHABLE, Status.SKIPPED], ExitCode.INTERRUPTED),
+        ([Status.UNREACHABLE, Status.SKIPPED], ExitCode.UNREACHABLE),
         ([Status.SKIPPED, Status.ROLLED_BACK], ExitCode.ROLLED_BACK),
         ([Status.ROLLED_BACK, Status.FAILED], ExitCode.FAILED),
         ([Status.FAILED, Status.ROLL_BACK_FAILED], ExitCode.ROLL_BACK_FAILED),

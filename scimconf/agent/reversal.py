@@ -35,16 +35,16 @@ def last(folder: str, run: Optional[str] = None) -> Journal:
     """
     found = journal.read(folder)
     if found is None:
-        raise Nothing("nothing to undo: scimconf has changed nothing here yet")
+        raise Nothing("scimconf has changed nothing here yet")
     if run is not None and found.run != run:
         raise Stale(f"another run has changed it since ({found.title})", "look at it again")
     if found.kind is Kind.UNDO:
         hint = "to have the change again: scimconf apply"
-        raise Nothing(f"nothing to undo: the last run ({found.title}) was an undo itself", hint)
+        raise Nothing(f"the last run ({found.title}) was an undo itself", hint)
     if found.state is not State.COMMITTED:
-        raise Nothing(f"nothing to undo: the last run ({found.title}) was {found.state.value}")
+        raise Nothing(f"the last run ({found.title}) was {found.state.value}")
     if not (found.undo.changes_files or found.undo.changes_clients):
-        raise Nothing(f"nothing to undo: the last run ({found.title}) only restarted Zulip")
+        raise Nothing(f"the last run ({found.title}) only restarted Zulip")
     _compare(found)
     return found
 

@@ -18,7 +18,10 @@ from scimconf import __version__
 from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, ScimconfError, bug
 
-VERBS = ("init", "token", "inventory", "render", "plan", "apply", "verify", "handoff")
+VERBS = (
+    *("init", "token", "inventory", "render"),
+    *("plan", "apply", "verify", "undo", "recover", "handoff"),
+)
 
 
 class _Verbs(click.Group):

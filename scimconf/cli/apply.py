@@ -11,18 +11,14 @@ import click
 from scimconf.cli import options
 from scimconf.cli import plan as plan_verb
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
-from scimconf.cli.streams import err
+from scimconf.cli.put_back import AT_ONCE
 from scimconf.errors import UsageError
 from scimconf.model import Status
 
 if TYPE_CHECKING:
-    from scimconf.rollout import Surveyed
+    from scimconf.survey import Surveyed
 
 
-_AT_ONCE = (
-    "interrupted: a server under way finishes its change, or goes back, by itself; "
-    "`scimconf plan` shows how they stand"
-)
 _GOOD_ANSWERS = 3
 """In a row, from the public side after a restart: workers may change one by one."""
 
@@ -39,6 +35,14 @@ _GOOD_ANSWERS = 3
     is_flag=True,
     help="Make new tokens even without a terminal. Only where the token file is kept.",
 )
+@options.option(
+    "--lock-timeout",
+    variable="LOCK_TIMEOUT",
+    type=click.IntRange(0, 86400),
+    default=0,
+    show_default=True,
+    help="Seconds to wait for another run on a server; 0: refuse at once.",
+)
 @options.connection
 @options.vault
 @options.output
@@ -49,6 +53,7 @@ def command(
     diff: bool,
     yes: bool,
     create_tokens: bool,
+    lock_timeout: int,
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
@@ -59,14 +64,15 @@ def command(
     server that SCIM answers, or puts everything back. At the end it asks the public URLs as the
     identity provider would.
     """
-    from scimconf.cli import fleet
+    from scimconf.cli import fleet, question
     from scimconf.cli.output import progress, results
     from scimconf.rollout import Rollout
+    from scimconf.survey import planned_aloud
 
     if check:
         return plan_verb.run(pattern, source, connection, vault, output, diff=diff, resolve=False)
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("no terminal to ask on", "give --yes to apply without being asked")
+    if not yes:
+        question.may_ask("apply")
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
     servers = fleet.select(inventory, pattern, source.limit)
@@ -77,24 +83,31 @@ def command(
     open_agent = fleet.opener(connection, passwords)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher)
-        surveyed = run.survey(desired, open_agent, keep=True)
-    outcomes = [each.outcome for each in surveyed]
+        surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
     try:
+        interrupted = [each for each in surveyed if each.interrupted]
+        if interrupted and not run.interrupted:
+            if not yes:
+                left = [each.outcome for each in interrupted]
+                question.ask("recover", "Put back", left, diff=False)
+            with progress(output, steps=True) as run.watcher:
+                surveyed = run.recover(surveyed, lock_timeout)
+        outcomes = [each.outcome for each in surveyed]
         changing = [each for each in surveyed if each.agent]
         if changing and not run.interrupted:
             _may_make_tokens(changing, create_tokens)
             if not yes:
-                _ask(changing, output, diff=diff)
+                question.ask("plan", "Change", [each.outcome for each in changing], diff=diff)
             changing_servers = [each.desired.server for each in changing]
             keyring.make(changing_servers)
             tokens = keyring.tokens(changing_servers)
             with progress(output, steps=True) as run.watcher:
-                outcomes = run.carry_out(surveyed, tokens)
+                outcomes = run.carry_out(surveyed, tokens, lock_timeout)
                 outcomes = run.confirm(
                     surveyed, outcomes, tokens, standing=Status.CHANGED, answers=_GOOD_ANSWERS
                 )
     except KeyboardInterrupt:
-        raise click.Abort(_AT_ONCE) from None
+        raise click.Abort(AT_ONCE) from None
     finally:
         for each in surveyed:
             each.closing.close()
@@ -112,19 +125,3 @@ def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:
                 "terminal: where the token file vanishes with this checkout, the token would too",
                 "make it where the token file is kept, or give --create-tokens",
             )
-
-
-def _ask(changing: Sequence[Surveyed], output: OutputOptions, *, diff: bool) -> None:
-    """Show the plan on stderr (results go to stdout) and ask; raises click.Abort for a no."""
-    from scimconf.cli.output import terminal
-    from scimconf.report.text import show
-
-    show(terminal(stderr=True), "plan", [each.outcome for each in changing], diff=diff)
-    servers = "this server" if len(changing) == 1 else f"these {len(changing)} servers"
-    try:
-        agreed = click.confirm(f"\nChange {servers}?", err=True)
-    except click.Abort:
-        err("")  # the line of the question is not ended
-        agreed = False
-    if not agreed:
-        raise click.Abort("nothing was changed")

@@ -20,8 +20,8 @@ from scimconf.secret import Secret
 
 if TYPE_CHECKING:
     from scimconf.inventory import Inventory
-    from scimconf.rollout import Opener
     from scimconf.ssh import Agent
+    from scimconf.survey import Opener
     from scimconf.tokens.keyring import Keyring, Passwords
 
 _DEFAULT = Path("inventory.yaml")

@@ -32,7 +32,7 @@ def _server(outcome: Outcome) -> Mapping[str, object]:
         "status": outcome.status.value,
         "message": outcome.message,
         "hint": outcome.hint,
-        "zulip_version": plan.version if plan else None,
+        "zulip_version": (plan.version if plan else None) or None,
         "actions": [
             {"kind": action.kind.value, "realm": action.realm, "text": action.text}
             for action in (plan.actions if plan else ())

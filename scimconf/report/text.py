@@ -40,6 +40,12 @@ _WORDS = {
     ("plan", Status.PENDING): "to change",
     ("apply", Status.OK): "nothing to do",
     ("verify", Status.OK): "verified",
+    ("undo", Status.OK): "nothing to undo",
+    ("undo", Status.PENDING): "to put back",
+    ("undo", Status.CHANGED): "put back",
+    ("recover", Status.OK): "nothing to recover",
+    ("recover", Status.PENDING): "to put back",
+    ("recover", Status.CHANGED): "put back",
 }
 
 

@@ -1,0 +1,114 @@
+"""Look at one server: what is to be done there, and the open conversation to do it in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+
+from scimconf.errors import HostError, ScimconfError, Unreachable, bug
+from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status
+from scimconf.observe import Agent, observe
+from scimconf.plan import plan
+from scimconf.put_back import Verb, look
+from scimconf.transact import heard
+
+Opener = Callable[[Server], AbstractContextManager[Agent]]
+Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
+"""Asks a server how it is; raises ScimconfError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A server that was looked at: its plan, and the open conversation if it has changes."""
+
+    desired: Desired
+    outcome: Outcome
+    observed: Observed | None = None
+    agent: Agent | None = None
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.outcome.plan
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether what an interrupted run left has to be put back before anything else."""
+        return self.agent is not None and self.plan is not None and self.plan.recovers
+
+
+def survey(desired: Desired, open_agent: Opener, look: Look, *, keep: bool) -> Surveyed:
+    """Look at a server; with `keep`, the conversation stays open where there is something to do.
+
+    Never raises for what a server can cause, nor for a bug of ours that it brings out.
+    """
+    name = desired.server.name
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        try:
+            agent = stack.enter_context(open_agent(desired.server))
+            outcome, observed = look(agent, desired)
+        except Exception as error:
+            return Surveyed(desired, failure(name, error, time.monotonic() - begun))
+        outcome = replace(outcome, seconds=time.monotonic() - begun)
+        if keep and outcome.status is Status.PENDING:
+            return Surveyed(desired, outcome, observed, agent, stack.pop_all())
+        return Surveyed(desired, outcome, observed)
+
+
+def planned(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
+    """Look for a plan. Raises ScimconfError."""
+    observed = observe(agent, desired)
+    made = plan(desired, observed)
+    outcome = Outcome(
+        desired.server.name, _status(made), made.blocked, plan=made, warnings=made.warnings
+    )
+    return outcome, observed
+
+
+def planned_aloud(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
+    """Look for a plan that is carried out: what came of a run that ended alone is told for good."""
+    outcome, observed = planned(agent, desired)
+    if observed.finished_alone:
+        heard(agent, desired.server, observed.finished_alone.run)
+    return outcome, observed
+
+
+def after_recovery(each: Surveyed, done: Outcome) -> Surveyed:
+    """Look a second time, in the conversation that is open, after a recovery that gave `done`."""
+    if each.agent is None or done.status not in (Status.CHANGED, Status.OK):
+        return replace(each, outcome=replace(done, plan=each.plan), agent=None)
+    try:
+        outcome, observed = planned_aloud(each.agent, each.desired)
+    except Exception as error:
+        return replace(each, outcome=failure(each.outcome.server, error), agent=None)
+    if done.status is Status.CHANGED:
+        said = f"what an interrupted run left was put back first: {done.message}"
+        made = outcome.plan and replace(outcome.plan, warnings=(said, *outcome.warnings))
+        outcome = replace(outcome, plan=made, warnings=(said, *outcome.warnings), steps=done.steps)
+    agent = each.agent if outcome.status is Status.PENDING else None
+    return replace(each, outcome=outcome, observed=observed, agent=agent)
+
+
+def putting_back(verb: Verb) -> Look:
+    """Give what looks for something to put back."""
+    return lambda agent, desired: (look(agent, desired.server, verb), None)
+
+
+def _status(made: Plan) -> Status:
+    if made.blocked:
+        return Status.FAILED
+    return Status.PENDING if made.pending else Status.OK
+
+
+def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
+    """Give the outcome of a server that could not be worked with.
+
+    A bug of ours ends here too: it may have to do with this server alone.
+    """
+    known = error if isinstance(error, ScimconfError) else bug(error)
+    status = Status.UNREACHABLE if isinstance(known, Unreachable) else Status.FAILED
+    step = f"{known.step}: " if isinstance(known, HostError) else ""
+    return Outcome(name, status, f"{step}{known.message}", known.hint, seconds=seconds)
