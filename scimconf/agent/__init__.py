@@ -8,6 +8,7 @@ MODULES = (
     "trouble",
     "source",
     "names",
+    "get_secret",
     "layout",
     "entry",
     "settings_file",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, Mapping, Optional, Tuple
+from typing import Iterator, Mapping, Optional, Tuple
 
 from scimconf.agent.layout import Item
-from scimconf.agent.names import mentions
 from scimconf.agent.source import Source
 
 TOKEN_KEY = "bearer_token"  # noqa: S105
@@ -21,9 +20,6 @@ KNOWN_KEYS = frozenset(
     }
 )
 """What Zulip reads of an entry (zerver/lib/scim.py and zproject/default_settings.py)."""
-
-_CONFIG_MODULES = (("config", 1), ("zproject.config", 0))
-"""`from .config import get_secret`, as in Zulip's own settings.py, and its absolute form."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +36,11 @@ class Entry:
     token: Optional[str] = field(default=None, repr=False)
     secret_name: Optional[str] = None
     unreadable: str = ""
+    computed: Optional[Tuple[int, int]] = None
+    """Where (line, column) it does more than give a value, so that others may live by it."""
+
+
+_LITERALS = (ast.Dict, ast.List, ast.Tuple, ast.Set, ast.UnaryOp)
 
 
 class _NotData(Exception):
@@ -63,7 +64,12 @@ def read(
         values = {name: literal(node) for name, node in pairs.items()}
     except _NotData as error:
         line, column = source.place(error.node)
-        return Entry(realm, text, item, line, column, {}, unreadable=str(error))
+        does = computed(value)
+        return Entry(
+            *(realm, text, item, line, column, {}),
+            unreadable=str(error),
+            computed=source.place(does) if does else None,
+        )
     return Entry(realm, text, item, line, column, values, token, name_of_secret)
 
 
@@ -104,6 +110,22 @@ def secret_name(node: ast.expr) -> Optional[str]:
     return ast.literal_eval(argument) if is_text else None
 
 
+def computed(value: ast.expr) -> Optional[ast.expr]:
+    """Give a place in an entry that does more than stand there: a call, a name, `:=`.
+
+    None for literals and for `get_secret("name")`, whoever's that is.
+    """
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _LITERALS):
+            inside = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+            waiting += reversed(inside)
+        elif not isinstance(node, ast.Constant) and secret_name(node) is None:
+            return node
+    return None
+
+
 def literal(node: ast.expr) -> object:
     """Give the value of a literal that JSON knows too. Raises _NotData for all else."""
     try:
@@ -120,28 +142,3 @@ def _jsonable(value: object) -> object:
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _jsonable(item) for key, item in value.items()}
     raise ValueError
-
-
-def imports(tree: ast.AST) -> Dict[int, ast.ImportFrom]:
-    """Give every import of Zulip's own get_secret, by the id of its nodes."""
-    return {
-        id(node): statement
-        for statement in ast.walk(tree)
-        if isinstance(statement, ast.ImportFrom)
-        and (statement.module, statement.level) in _CONFIG_MODULES
-        for alias in statement.names
-        if alias.name == "get_secret" and alias.asname in (None, "get_secret")
-        for node in (statement, alias)
-    }
-
-
-def foreign(tree: ast.Module) -> Optional[ast.AST]:
-    """Give a place that makes `get_secret` something else than Zulip's own; None: none does."""
-    own = imports(tree)
-    bound = (mention.node for mention in mentions(tree, "get_secret") if mention.binds)
-    return next((node for node in bound if id(node) not in own), None)
-
-
-def is_zulips(tree: ast.Module) -> bool:
-    """Say whether `get_secret` is Zulip's own in this file."""
-    return bool(imports(tree)) and foreign(tree) is None

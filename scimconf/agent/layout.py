@@ -109,6 +109,8 @@ def removed(text: str, where: Layout, index: int) -> str:
 def _to_closing(text: str, where: Layout, start: int, end: int) -> int:
     """Take the line end before the closing bracket too, so that `{}` stays, not `{` and `}`."""
     newline = _NEWLINE.match(text, end)
+    if text.endswith("\\", 0, start):  # a continuation needs its line end
+        return end
     *_, last = ("", *(mark for _, mark in _between(text, where.opening, start)))
     if newline and newline.end() == where.closing and not last.startswith("#"):
         return newline.end()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import Iterator, List, NamedTuple, Optional
+from itertools import chain
+from typing import List, NamedTuple, Optional
 
-_DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "eval", "__dict__", "modules"})
+_DYNAMIC = frozenset(
+    {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "modules"}
+    | {"__dict__", "__globals__", "f_globals", "f_locals"}
+)
 """What can set a name without spelling it (`modules`: sys.modules)."""
-
-_DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class Mention(NamedTuple):
@@ -83,23 +85,27 @@ def assigned(statement: ast.stmt, name: str) -> Optional[ast.expr]:
     return value if isinstance(target, ast.Name) and target.id == name else None
 
 
-def dynamic(tree: ast.Module, after: ast.stmt) -> Optional[ast.AST]:
-    """Give a place that may rebind any name once `after` has run: `import *`, exec, globals()...
+def dynamic(tree: ast.Module, after: Optional[ast.stmt]) -> Optional[ast.AST]:
+    """Give a place that may bind any name: globals(), exec, `import *`...
 
-    What runs before it does not matter, nor do function bodies where nothing follows it.
+    It counts where it runs once `after` has run, and where it may lay by what runs then: what a
+    function or `g = globals()` above it holds. Nothing counts where nothing follows `after`;
+    without an `after`, everything does.
     """
-    following = tree.body[tree.body.index(after) + 1 :]
+    following = tree.body[tree.body.index(after) + 1 :] if after else tree.body
     if not following:
         return None
     later = [node for statement in following for node in ast.walk(statement)]
-    deferred = [
-        node for outer in ast.walk(tree) if isinstance(outer, _DEFERRED) for node in ast.walk(outer)
-    ]
-    return next((found for node in (*later, *deferred) for found in _rebinding(node)), None)
+    stars = (node for node in later if _imports_all(node))
+    handles = (node for node in ast.walk(tree) if _is_dynamic(node))
+    return next(chain(stars, handles), None)
 
 
-def _rebinding(node: ast.AST) -> Iterator[ast.AST]:
-    spelt = getattr(node, "id", None) or getattr(node, "attr", None)
-    star = isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-    if spelt in _DYNAMIC or star:
-        yield node
+def _imports_all(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+
+
+def _is_dynamic(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return any(alias.name in _DYNAMIC for alias in node.names)
+    return bool({getattr(node, "id", None), getattr(node, "attr", None)} & _DYNAMIC)

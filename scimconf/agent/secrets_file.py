@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import io
 import re
+from configparser import RawConfigParser
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Mapping
 
@@ -17,16 +18,18 @@ from scimconf.agent.trouble import Refusal
 SECTION = "secrets"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_HEADER = re.compile(r"\[(.+)\]")
-_OPTION = re.compile(r"(.*?)\s*[=:]")
 
 
 @dataclass(frozen=True)
 class _Line:
     text: str
     """With its line end."""
+    section: str
+    """Where it opens one; "" for any other line."""
     name: str
     """The secret that it gives, or that it continues; "" for any other line."""
+    indent: str
+    """The blanks that its option, or section, starts with: a line deeper than that continues it."""
 
 
 def read(data: bytes) -> Dict[str, str]:
@@ -45,49 +48,56 @@ def edit(data: bytes, new: Mapping[str, str], remove: Iterable[str] = ()) -> byt
     for name, value in new.items():
         if not _NAME.fullmatch(name) or not value or not (value.isascii() and value.isprintable()):
             raise Refusal("a secret to be written has an unfit name or value")
-    lines = _lines(_decode(data))
+    text = _decode(data)
+    lines = _lines(text)
     for name, value in new.items():
-        lines = _with(lines, name, value)
+        if before[SECTION].get(name) != value:
+            lines = _with(lines, name, value)
     for name in remove:
-        lines = _without(lines, name)
-    after = "".join(line.text for line in lines).encode()
+        lines = [line for line in lines if line.name != name]
+    after = _joined(lines, text).encode()
     wanted = {**before[SECTION], **new}
     for name in remove:
         wanted.pop(name, None)
     if _parse(after) != {**before, SECTION: wanted}:
-        raise Refusal("the edit cannot be proved to change what was meant and nothing else")
+        message = "the edit cannot be proved to change what was meant and nothing else"
+        raise Refusal(message, _header(lines) + 1, 1)
     return after
 
 
 def _with(lines: List[_Line], name: str, value: str) -> List[_Line]:
     places = [index for index, line in enumerate(lines) if line.name == name]
-    if places:
-        first, last = places[0], places[-1]
-        made = _Line(f"{name} = {value}{_newline(lines[last].text)}", name)
-        return [*lines[:first], made, *lines[last + 1 :]]
-    at = _end(lines)
-    newline = _newline(lines[at - 1].text)
-    if newline:
-        return [*lines[:at], _Line(f"{name} = {value}{newline}", name), *lines[at:]]
-    # The file does not end with a line end, and will not.
-    newline = _newline(lines[0].text) or "\n"
-    last_line = _Line(lines[at - 1].text + newline, lines[at - 1].name)
-    return [*lines[: at - 1], last_line, _Line(f"{name} = {value}", name), *lines[at:]]
+    at = places[0] if places else _end(lines)
+    indent = lines[at].indent if places else _indent(lines, at)
+    newline = _newline(lines[at if places else at - 1].text)
+    made = _Line(f"{indent}{name} = {value}{newline}", "", name, indent)
+    # Comments and blank lines within a value of several lines are nobody's, and stay.
+    return [*lines[:at], made, *(line for line in lines[at:] if line.name != name)]
 
 
 def _end(lines: List[_Line]) -> int:
     """Give the index behind the last secret, or behind the header where there is none."""
     named = [index for index, line in enumerate(lines) if line.name]
-    if named:
-        return named[-1] + 1
-    return next(i for i, line in enumerate(lines) if line.text.strip() == f"[{SECTION}]") + 1
+    return (named[-1] if named else _header(lines)) + 1
 
 
-def _without(lines: List[_Line], name: str) -> List[_Line]:
-    kept = [line for line in lines if line.name != name]
-    if kept and len(kept) < len(lines) and not _newline(lines[-1].text) and lines[-1].name == name:
-        kept[-1] = _Line(kept[-1].text.rstrip("\r\n"), kept[-1].name)
-    return kept
+def _header(lines: List[_Line]) -> int:
+    return next(index for index, line in enumerate(lines) if line.section == SECTION)
+
+
+def _indent(lines: List[_Line], at: int) -> str:
+    """Give the blanks of a new line: with fewer, a section that follows would continue it."""
+    following = (line.indent for line in lines[at:] if line.section)
+    above = lines[at - 1]
+    return next(following, above.indent) if above.section else above.indent
+
+
+def _joined(lines: List[_Line], before: str) -> str:
+    """Give the text; it ends without a line end where the one before did."""
+    newline = _newline(lines[0].text) or "\n"
+    ended = [line.text if _newline(line.text) else line.text + newline for line in lines]
+    text = "".join(ended)
+    return text if _newline(before) else text[: -len(_newline(text))]
 
 
 def _lines(text: str) -> List[_Line]:
@@ -96,27 +106,29 @@ def _lines(text: str) -> List[_Line]:
     A line indented deeper than its option continues the value, whatever is in it.
     """
     found = []
-    section = name = ""
-    depth = 0
+    section = name = indent = ""
     for line in io.StringIO(text, newline=""):
         bare = line.strip()
         if not bare or bare.startswith(("#", ";")):
-            found.append(_Line(line, ""))
+            found.append(_Line(line, "", "", ""))
             continue
-        indent = len(line) - len(line.lstrip())
-        if not (name and indent > depth):
-            depth = indent
-            header, option = _HEADER.match(bare), _OPTION.match(bare)
+        blanks = line[: len(line) - len(line.lstrip())]
+        opened = ""
+        if not (name and len(blanks) > len(indent)):
+            indent = blanks
+            header = RawConfigParser.SECTCRE.match(bare)
+            option = RawConfigParser.OPTCRE.match(bare)
             if header:
-                section, name = header.group(1), ""
+                section = opened = header.group("header")
+                name = ""
             elif option:
-                name = option.group(1).lower()
-        found.append(_Line(line, name if section == SECTION else ""))
+                name = option.group("option").lower()
+        found.append(_Line(line, opened, name if section == SECTION else "", indent))
     return found
 
 
 def _newline(line: str) -> str:
-    return line[len(line.rstrip("\r\n")) :]
+    return "\r\n" if line.endswith("\r\n") else line[-1:] if line.endswith(("\r", "\n")) else ""
 
 
 def _decode(data: bytes) -> str:
@@ -128,7 +140,7 @@ def _decode(data: bytes) -> str:
 
 
 def _parse(data: bytes) -> Dict[str, Dict[str, str]]:
-    parser = configparser.RawConfigParser()
+    parser = RawConfigParser()
     try:
         parser.read_file(io.StringIO(_decode(data), newline=None))
     except configparser.DuplicateOptionError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, NoReturn, Optional, Tuple
 
 from scimconf.agent import entry as entries_of
-from scimconf.agent import layout, names, source
+from scimconf.agent import get_secret, layout, names, source
 from scimconf.agent.entry import Entry
 from scimconf.agent.layout import INDENT, Layout
 from scimconf.agent.source import Source
@@ -99,7 +99,7 @@ def read(data: bytes) -> Settings:
         display = _display(src, statement)
         where = layout.layout(src, display)
         block = _block(src, statement, where)
-        trusted = entries_of.is_zulips(src.tree)
+        trusted = get_secret.is_zulips(src.tree)
         for key, value, item in zip(display.keys, display.values, where.items):
             realm = ast.literal_eval(key) if key else ""
             if realm in entries:
@@ -120,12 +120,13 @@ def _statement(src: Source) -> Optional[ast.stmt]:
             _refuse(
                 src, mention.node, f"{NAME} is {what} here, not in one plain top-level assignment"
             )
-    if not assignments:
-        return None
-    rebinding = names.dynamic(src.tree, assignments[0])
-    if rebinding:
-        _refuse(src, rebinding, f"this may change {NAME} after its assignment")
-    return assignments[0]
+    assignment = assignments[0] if assignments else None
+    binding = names.dynamic(src.tree, assignment)
+    if binding and assignment:
+        _refuse(src, binding, f"this may change {NAME} after its assignment")
+    if binding:
+        _refuse(src, binding, f"this may set {NAME}: write `{NAME} = {{}}` below it if it does not")
+    return assignment
 
 
 def _targets(assignments: List[ast.stmt]) -> List[ast.expr]:
@@ -177,6 +178,7 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
     """
     before = after = read(data)
     present = {realm: text for realm, text in entries.items() if text is not None}
+    _refuse_computed(before, entries)
     for realm, text in present.items():
         after = read(_with(after, realm, text))
     for realm in entries:
@@ -184,12 +186,19 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
             after = read(_without(after, realm))
     if after is before or after.source.data == data:
         return data
-    if any("get_secret" in text for text in present.values()):
+    if any(map(get_secret.is_read, present.values())):
         after = read(_with_import(after))
     else:
         after = read(_without_import(after))
     _prove(before, after, entries)
     return after.source.data
+
+
+def _refuse_computed(settings: Settings, entries: Mapping[str, Optional[str]]) -> None:
+    for realm, found in settings.entries.items():
+        if found.computed and entries.get(realm, found.text) != found.text:
+            message = "a value is computed, not written out: other lines may live by what it does"
+            raise Refusal(message, *found.computed)
 
 
 def _with(settings: Settings, realm: str, text: str) -> bytes:
@@ -235,7 +244,7 @@ def _without_block(text: str, start: int, end: int) -> str:
 def _with_import(settings: Settings) -> bytes:
     src, block = settings.source, settings.block
     assert block
-    other = entries_of.foreign(src.tree)
+    other = get_secret.foreign(src.tree)
     if other:
         _refuse(src, other, "get_secret is something else than Zulip's own here")
     if _imports_above(settings):
@@ -252,17 +261,21 @@ def _with_import(settings: Settings) -> bytes:
 def _imports_above(settings: Settings) -> List[ast.stmt]:
     """Give the imports that are sure to have run before the assignment."""
     body = settings.source.tree.body
-    known = entries_of.imports(settings.source.tree)
+    known = get_secret.imports(settings.source.tree)
     earlier = body[: body.index(settings.block.statement)] if settings.block else body
     return [statement for statement in earlier if id(statement) in known]
 
 
 def _without_import(settings: Settings) -> bytes:
     src, block = settings.source, settings.block
-    own = _IMPORT_LINE.search(src.text[: block.span[0]]) if block else None
-    if not own or len(names.mentions(src.tree, "get_secret")) > 1:
+    found = _IMPORT_LINE.search(src.text[: block.span[0]]) if block else None
+    if not found:
         return src.data
-    return src.encode(src.text[: own.start()] + src.text[own.end() :])
+    starts = {src.span(statement)[0]: statement for statement in src.tree.body}
+    own = starts.get(found.start())  # none where the line above goes on in it
+    if own is None or get_secret.needs(src.tree, own):
+        return src.data
+    return src.encode(src.text[: found.start()] + src.text[found.end() :])
 
 
 # --- prove ------------------------------------------------------------------------------------
@@ -277,7 +290,14 @@ def _prove(before: Settings, after: Settings, wanted: Mapping[str, Optional[str]
             texts[realm] = text
     found = {realm: each.text for realm, each in after.entries.items()}
     if _plain(texts) != _plain(found) or _others(before) != _others(after):
-        raise Refusal("the edit cannot be proved to change what was meant and nothing else")
+        message = "the edit cannot be proved to change what was meant and nothing else"
+        raise Refusal(message, *_place(before))
+
+
+def _place(settings: Settings) -> Tuple[int, int]:
+    """Give where an edit takes place: at the assignment, or at the end of the file."""
+    src, block = settings.source, settings.block
+    return src.place(block.statement) if block else (len(src.starts), 1)
 
 
 def _plain(texts: Mapping[str, str]) -> Dict[str, str]:

@@ -22,6 +22,7 @@ LIMIT = 4 * 1024 * 1024
 
 _END = re.compile(r"\r\n|\r|\n")
 _BYTE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Source:
             return mark + text.encode(self.encoding)
         except UnicodeError:
             raise Refusal(
-                f"the file is encoded as {self.encoding}, which lacks a character"
+                f"the file is encoded as {self.encoding}, which lacks a character", 1, 1
             ) from None
 
     def newline(self, offset: int) -> str:
@@ -85,33 +86,52 @@ def read(data: bytes) -> Source:
     starts = (0, *(match.end() for match in _END.finditer(text)))
     source = Source(data, text, encoding, _parse(data), starts)
     if source.encode(text) != data:
-        raise Refusal(f"does not survive being decoded and encoded as {encoding}")
+        raise Refusal(f"does not survive being decoded and encoded as {encoding}", 1, 1)
     return source
 
 
 def _decode(data: bytes) -> Tuple[str, str]:
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    body = data[len(mark) :]
     try:
-        # A cookie counts in the first two lines only, and a lone CR ends a line too.
-        first_lines = iter(match.group() for match in _BYTE_LINE.finditer(data))
-        encoding, _ = tokenize.detect_encoding(lambda: next(first_lines, b""))
+        # A cookie counts in the first two lines only, and a lone CR ends a line too. What else
+        # stands in them need not be UTF-8: tokenize thinks so, Python does not.
+        lines = (_NOT_ASCII.sub(b"?", match.group()) for match in _BYTE_LINE.finditer(body))
+        first = mark + next(lines, b"")
+        head = iter((first, next(lines, b"")))
+        encoding, _ = tokenize.detect_encoding(lambda: next(head, b""))
         encoding = "utf-8" if encoding == "utf-8-sig" else encoding
-        start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
-        return data[start:].decode(encoding), encoding
+        return body.decode(encoding), encoding
     except SyntaxError as error:
         raise Refusal(f"not Python: {error.msg}", 1, 1) from None
+    except UnicodeDecodeError as error:
+        place = _byte_place(body, error.start) if error.object == body else (1, 1)
+        raise Refusal(_UNDECODED, *place) from None
     except (UnicodeError, LookupError):
-        raise Refusal("cannot be decoded: neither UTF-8 nor as a coding line says") from None
+        raise Refusal(_UNDECODED, 1, 1) from None
+
+
+_UNDECODED = "cannot be decoded: neither UTF-8 nor as a coding line says"
+
+
+def _byte_place(data: bytes, offset: int) -> Tuple[int, int]:
+    """Give line and column of a byte; the bytes before it in its line may be no characters."""
+    lines = [match.group() for match in _BYTE_LINE.finditer(data[: offset + 1])]
+    return len(lines), len(lines[-1][:-1].decode(errors="replace")) + 1
 
 
 def _parse(data: bytes) -> ast.Module:
+    if b"\0" in data:
+        raise Refusal("not Python: it holds null bytes", *_byte_place(data, data.index(b"\0")))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an admin's invalid escape is not our concern
             return ast.parse(data)
     except SyntaxError as error:
         # error.msg of an old parser can quote a name, never a string's content.
-        raise Refusal(f"not Python: {error.msg}", error.lineno or 1, error.offset or 1) from None
+        place = max(error.lineno or 1, 1), max(error.offset or 1, 1)
+        raise Refusal(f"not Python: {error.msg}", *place) from None
     except ValueError:
-        raise Refusal("not Python: it holds null bytes") from None
+        raise Refusal(_UNDECODED, 1, 1) from None
     except (RecursionError, MemoryError):
         raise Refusal("not Python that can be parsed: nested too deeply") from None

@@ -76,6 +76,42 @@ def test_a_value_over_several_lines_is_replaced_as_a_whole() -> None:
     assert edit(data, {}, ["scim"]) == b"[secrets]\nz = 1\n"
 
 
+def test_comments_within_a_value_stay() -> None:
+    data = b"[secrets]\nscim = a\n# why\n  b\n\n  c\nz = 1\n"
+    assert edit(data, {"scim": "x"}) == b"[secrets]\nscim = x\n# why\n\nz = 1\n"
+    assert edit(data, {}, ["scim"]) == b"[secrets]\n# why\n\nz = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "after"),
+    [
+        (b"[secrets]\n  scim: a\n  z = 1\n", b"[secrets]\n  scim = x\n  z = 1\n"),
+        (b"[secrets]\n  a = 1\n  [z]\nb = 2\n", b"[secrets]\n  a = 1\n  scim = x\n  [z]\nb = 2\n"),
+        (b"[secrets]\n\t[z]\nb = 2\n", b"[secrets]\n\tscim = x\n\t[z]\nb = 2\n"),
+        (b"  [secrets]\n[z]\n", b"  [secrets]\nscim = x\n[z]\n"),
+    ],
+)
+def test_a_new_line_is_as_deep_as_those_about_it(data: bytes, after: bytes) -> None:
+    assert edit(data, {"scim": "x"}) == after
+
+
+def test_a_header_may_have_something_behind_it() -> None:
+    assert edit(b"[secrets] # ours\n", {"scim": "x"}) == b"[secrets] # ours\nscim = x\n"
+
+
+def test_a_secret_that_has_its_value_keeps_its_line() -> None:
+    data = b"[secrets]\r\nSCIM:x\r\nz = 1\n"
+    assert edit(data, {"scim": "x"}) == data
+    assert edit(data, {"scim": "y"}) == b"[secrets]\r\nscim = y\r\nz = 1\n"
+
+
+def test_a_secret_that_every_section_has_cannot_be_removed() -> None:
+    data = b"[DEFAULT]\nscim = x\n[secrets]\nscim = y\n"
+    with pytest.raises(Refusal) as caught:
+        edit(data, {}, ["scim"])
+    assert caught.value.line == 3
+
+
 @pytest.mark.parametrize(
     ("data", "line"),
     [

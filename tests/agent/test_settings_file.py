@@ -202,6 +202,11 @@ def test_the_comment_behind_an_entry_goes_with_it_and_others_stay() -> None:
     assert edit(data, {"b": None}) == (b'SCIM_CONFIG = {\n    "a": {},  # Anna\n    # about b\n}\n')
 
 
+def test_the_only_entry_behind_a_continuation_goes() -> None:
+    data = b'SCIM_CONFIG = { \\\n    "a": {}\n}\nZ = 9\n'
+    assert edit(data, {"a": None}) == b"SCIM_CONFIG = { \\\n}\nZ = 9\n"
+
+
 def test_an_admins_block_stays_when_empty() -> None:
     data = b'SCIM_CONFIG = {\n    "a": {},\n}\nZ = 9\n'
     assert edit(data, {"a": None}) == b"SCIM_CONFIG = {}\nZ = 9\n"
@@ -259,6 +264,43 @@ def test_the_import_in_an_admins_block_goes_again() -> None:
     assert IMPORT.encode() + b"\r\nSCIM_CONFIG" in once
     assert edit(once, {"acme": None}) == data
     assert edit(once + b"B = get_secret('x')\r\n", {"acme": None}).count(IMPORT.encode()) == 1
+
+
+def test_the_import_is_not_brought_for_a_token_that_looks_like_it() -> None:
+    assert IMPORT.encode() not in edit(b"", {"acme": entry("acme", '"get_secret(1)"')})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "SCIM_CONFIG = {}\nfrom .config import get_secret\nX = get_secret('x')\n",
+        "def f():\n    return get_secret('x')\nSCIM_CONFIG = {}\nfrom .config import get_secret\n",
+        "if A:\n    from .config import get_secret\nX = get_secret('x')\nSCIM_CONFIG = {}\n",
+        "if A:\n    from .config import get_secret\nSCIM_CONFIG = {}\nX = get_secret('x')\n",
+    ],
+)
+def test_the_import_goes_again_where_the_file_has_its_own(data: str) -> None:
+    once = edit(data.encode(), {"acme": SECRET})
+    assert IMPORT.encode() in once
+    assert edit(once, {"acme": None}) == data.encode()
+
+
+def test_an_import_that_the_line_above_goes_on_in_stays() -> None:
+    data = f"if A: \\\n{IMPORT}\nSCIM_CONFIG = {{'acme': {{}}}}\n".encode()
+    assert edit(data, {"acme": None}) == data.replace(b"'acme': {}", b"")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "X = get_secret('x')\nfrom .config import get_secret\n",
+        "def f():\n    return get_secret('x')\n",
+        "class A:\n    x = get_secret('x')\n",
+    ],
+)
+def test_the_import_stays_where_another_line_came_to_need_it(use: str) -> None:
+    once = edit(b"SCIM_CONFIG = {}\n", {"acme": SECRET}) + use.encode()
+    assert IMPORT.encode() in edit(once, {"acme": None})
 
 
 def test_zulips_own_import_is_enough() -> None:
@@ -376,6 +418,32 @@ def test_what_is_not_data_is_unreadable_and_blocks_nobody_else(value: str, colum
     assert edit(after, {"acme": None}) == data
 
 
+@pytest.mark.parametrize(
+    ("value", "column"),
+    [
+        ("f(1)", 25),
+        ("{'bearer_token': (T := 't')}", 43),
+        ("{'x': [1, {'y': A}]}", 41),
+        ("{**BASE}", 28),
+        ("{'x': f'{A}'}", 31),
+    ],
+)
+def test_an_entry_that_does_something_is_not_replaced(value: str, column: int) -> None:
+    data = f"SCIM_CONFIG = {{'acme': {value}}}\nX = T\n".encode()
+    for text in (None, ACME):
+        with pytest.raises(Refusal, match="computed") as caught:
+            edit(data, {"acme": text})
+        assert (caught.value.line, caught.value.column) == (1, column - 1)
+    assert edit(data, {"acme": f"'acme': {value}"}) == data
+    assert list(read(edit(data, {"beta": BETA})).entries) == ["acme", "beta"]
+
+
+@pytest.mark.parametrize("value", ["{'x': (1, {2})}", "None", "{'bearer_token': get_secret('n')}"])
+def test_an_entry_that_is_only_odd_is_replaced(value: str) -> None:
+    data = f"SCIM_CONFIG = {{'acme': {value}}}\n".encode()
+    assert edit(data, {"acme": ACME}) == b"SCIM_CONFIG = {%s}\n" % ACME.encode()
+
+
 def test_get_secret_that_is_not_zulips_is_unreadable() -> None:
     data = b'SCIM_CONFIG = {"a": {"bearer_token": get_secret("n")}}\n'
     assert read(data).entries["a"].unreadable
@@ -439,6 +507,16 @@ REFUSED = [
     ("# coding: rot13\n", 0, 0),
     ("[" * 5000, 0, 0),
     ("-" * 200_000 + "1", 0, 0),
+    ("from x import *\n", 1, 1),
+    ("A = 1\nexec(open('x').read())\n", 2, 1),
+    ("globals()['SCIM_' + 'CONFIG'] = {}\n", 1, 1),
+    ("eval('globals()')['SCIM_' + 'CONFIG'] = {}\n", 1, 1),
+    ("(lambda: 0).__globals__['SCIM_' + 'CONFIG'] = {}\n", 1, 1),
+    ("import sys\nsys._getframe().f_globals['SCIM_' + 'CONFIG'] = {}\n", 2, 1),
+    ("from x import me\nsetattr(me, 'SCIM_' + 'CONFIG', {})\n", 2, 1),
+    ("g = globals()\nSCIM_CONFIG = {}\ng['SCIM_' + 'CONFIG'] = {}\n", 1, 5),
+    ("run = exec\nSCIM_CONFIG = {}\nrun(A)\n", 1, 7),
+    ("from builtins import exec as run\nSCIM_CONFIG = {}\nrun(A)\n", 1, 1),
 ]
 
 
@@ -454,10 +532,44 @@ def test_what_cannot_be_proved_is_refused_with_its_place(text: str, line: int, c
         assert caught.value.column == column
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
-    for data in (b"X = '\xe9'\n", b"\xff\xfe", b"# coding: utf-8\n# \xe9\n", b"\n" * 5_000_000):
-        with pytest.raises(Refusal):
-            edit(data, {"acme": ACME})
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        (b"A = 1\r\nX = '\xc3\xa9\xe9'\r\n", (2, 7)),
+        (b"\xff\xfe", (1, 1)),
+        (b"\xef\xbb\xbf# \xff", (1, 3)),
+        (b"# coding: utf-8\n# \xe9\n", (2, 3)),
+        (b"A = 1\rB = 2 # \xc3\xa9\0", (2, 10)),
+        (b"# coding: nonsense\n", (1, 1)),
+        (b"# coding: utf-7\nX = '+AGE-'\n", (1, 1)),
+        (b"# coding: idna\n\n", (1, 1)),
+        (b"# coding: undefined\n", (1, 1)),
+        (b"# coding: hex\n", (1, 1)),
+        (b"# coding: punycode\nX = 1 # -", (1, 1)),
+        (b"# coding: raw_unicode_escape\nX = '\\ud800'\n", (1, 1)),
+        (b"\n" * 5_000_000, (0, 0)),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_with_their_place(
+    data: bytes, place: tuple[int, int]
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        edit(data, {"acme": ACME})
+    assert (caught.value.line, caught.value.column) == place
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"# \xc4nne, coding: latin-1\nX = '\xe9'\n",
+        b"# M\xfcller\r# coding: latin-1\rX = '\xe9'\r",
+        b"# \x95\\\n# coding: shift_jis\nX = '\x95\\'\n",
+    ],
+)
+def test_the_lines_about_a_coding_line_are_in_that_coding(data: bytes) -> None:
+    after = edit(data, {"acme": ACME})
+    assert config(after) == {"acme": ast.literal_eval(f"{{{ACME}}}")["acme"]}
+    assert edit(after, {"acme": None}) == data
 
 
 def test_a_character_that_the_encoding_lacks_is_refused() -> None:
@@ -473,9 +585,9 @@ def test_a_character_that_the_encoding_lacks_is_refused() -> None:
         '"SCIM_CONFIG"\n',
         "# SCIM_CONFIG = {}\n",
         "SCIM_CONFIGS = 1\n",
-        "from x import *\n",
+        "from x import *\nSCIM_CONFIG = {}\nX = 1\n",
         "from x import SCIM_CONFIG as OTHER\n",
-        "exec(open('x').read())\n",
+        "exec(open('x').read())\nSCIM_CONFIG = {}\n",
         f'X = """\n{BEGIN}\n"""\n',
         f"{BEGIN}\n{END}\n",
         "X = '\\d'\n",
