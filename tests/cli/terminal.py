@@ -26,6 +26,13 @@ _TAKE_THE_TERMINAL = (
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
 
 
+def own_environment() -> dict[str, str]:
+    """Give the environment for a scimconf that talks to no server."""
+    ours = ("SCIMCONF_", "ANSIBLE_", "NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
 class Terminal:
     """One run of scimconf; `shown` is all that has been on the screen, escapes and all."""
 

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scimconf import ssh, vault
+from scimconf.cli import fleet
+from scimconf.cli.options import ConnectionOptions, SourceOptions, VaultOptions
+from scimconf.errors import UsageError
+from scimconf.model import VaultValue
+from scimconf.secret import Secret
+from tests.cli.conftest import Run
+from tests.cli.terminal import Terminal, own_environment
+from tests.factories import connection, server
+
+PASSWORDS = {"default": Secret("correct horse")}
+PASSWORD_FILE = ("--vault-password-file", "password")
+NONE_GIVEN = VaultOptions(None, False)
+PLAIN = ConnectionOptions(
+    forks=20,
+    user=None,
+    ask_pass=False,
+    become=False,
+    become_user=None,
+    ask_become_pass=False,
+    private_key=None,
+    known_hosts=None,
+    accept_new_host_keys=False,
+    allow_exec=False,
+)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """A terminal on which somebody types "typed"; gives the questions, and whether twice."""
+    asked: list[tuple[str, bool]] = []
+
+    def prompt(text: str, *, confirmation_prompt: str | bool, **_: object) -> str:
+        asked.append((text, bool(confirmation_prompt)))
+        return "typed"
+
+    monkeypatch.setattr("click.prompt", prompt)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    return asked
+
+
+# --- the vault password -----------------------------------------------------------------------
+
+
+def _password(options: VaultOptions) -> str:
+    return fleet.VaultPassword(options)()["default"].reveal()
+
+
+def test_the_file_that_was_named_comes_first(
+    scimconf: Run, typed: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "elsewhere")
+    assert _password(VaultOptions(Path("password"), True)) == "correct horse"
+    assert typed == []
+
+
+def test_then_asking_and_only_once(
+    typed: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "elsewhere")
+    password = fleet.VaultPassword(VaultOptions(None, True))
+    assert password() is password()
+    assert password()["default"].reveal() == "typed"
+    assert typed == [("Vault password", False)]
+
+
+def test_then_ansibles_variable(
+    scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "~/password")
+    assert _password(NONE_GIVEN) == "correct horse"
+
+
+def test_without_any_it_says_which_options_there_are(scimconf: Run) -> None:
+    with pytest.raises(UsageError, match="a vault password is needed") as error:
+        _password(NONE_GIVEN)
+    assert "--vault-password-file FILE or --ask-vault-pass" in error.value.hint
+
+
+def test_a_new_password_is_typed_twice(
+    scimconf: Run, typed: list[tuple[str, bool]], tmp_path: Path
+) -> None:
+    source = SourceOptions((), (), None)
+    passwords = fleet.VaultPassword(VaultOptions(None, True))
+    keyring = fleet.keyring(source, passwords)
+    keyring.make(fleet.load(source).servers.values())
+    assert typed == [("Vault password", True)]
+    assert (tmp_path / "tokens.yaml").exists()
+
+    again = fleet.VaultPassword(VaultOptions(None, True))
+    fleet.keyring(source, again)
+    again()
+    assert typed[1:] == [("Vault password", False)]
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [("-k", "SSH password"), ("-K", "sudo password"), ("--ask-vault-pass", "vault password")],
+)
+def test_no_terminal_to_ask_on(option: str, what: str, scimconf: Run) -> None:
+    arguments = ("plan", option) if option != "--ask-vault-pass" else ("verify", option)
+    Path("tokens.yaml").unlink(missing_ok=True)
+    scimconf(
+        "render", "chat1*", "--create-tokens", "--show-tokens", "--vault-password-file", "password"
+    )
+    done = scimconf(*arguments)
+    assert (done.code, done.out) == (64, "")
+    assert f"error: no terminal to ask for the {what} on\n  -> " in done.err
+
+
+def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
+    with Terminal("plan", "-k", "-K", "chat1*", cwd=tmp_path, env=own_environment()) as terminal:
+        terminal.answer("SSH password: ", "hunter2")
+        terminal.answer("Sudo password: ", "hunter3")
+        assert terminal.end() == 3
+        assert "hunter" not in terminal.shown
+        assert "refuses" in terminal.text
+
+
+# --- from options to servers ------------------------------------------------------------------
+
+
+def test_connection_options_are_weaker_than_the_inventorys_own(
+    scimconf: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "inventory.yaml").write_text(
+        "all:\n  hosts:\n    a.example.com: {scim_realms: {acme: {}}}\n"
+        "    b.example.com: {scim_realms: {acme: {}}, ansible_user: bob}\n"
+    )
+    given = replace(PLAIN, user="ops", become=True, become_user="root", private_key=Path("key"))
+    a, b = fleet.load(SourceOptions((), (), None), given).servers.values()
+    assert (a.connection.user, b.connection.user) == ("ops", "bob")
+    assert (a.connection.become, a.connection.become_user) == (True, "root")
+    assert str(a.connection.private_key).endswith("key")
+    plain, _ = fleet.load(SourceOptions((), (), None), PLAIN).servers.values()
+    assert (plain.connection.user, plain.connection.become) == (None, False)
+
+
+def test_no_server_is_an_error(scimconf: Run, tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text("all: {hosts: {a.example.com: {}}}\n")
+    done = scimconf("plan", "a.example.com")
+    assert done.code == 64
+    assert "no server to work on" in done.err
+    assert "scimconf inventory list" in done.err
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was handed to ssh.open_agent."""
+    calls: list[Any] = []
+
+    def open_agent(*given: object) -> nullcontext[None]:
+        calls.append(given)
+        return nullcontext()
+
+    monkeypatch.setattr(ssh, "open_agent", open_agent)
+    return calls
+
+
+def _open(given: ConnectionOptions, **own: Any) -> None:
+    with fleet.opener(given, lambda: PASSWORDS)(server(connection=connection(**own))):
+        pass
+
+
+def test_without_passwords_none_are_made_up(opened: list[Any]) -> None:
+    _open(PLAIN)
+    ((_, _, credentials, options),) = opened
+    assert (credentials.password, credentials.become_password) == (None, None)
+    assert (options.host_key, options.known_hosts) == ("strict", None)
+
+
+def test_the_inventorys_passwords_are_stronger_than_typed_ones(
+    opened: list[Any], typed: list[tuple[str, bool]]
+) -> None:
+    both = replace(PLAIN, ask_pass=True, ask_become_pass=True)
+    _open(both)
+    _open(both, password=Secret("ssh"), become_password=Secret("sudo"))
+    found = [(each[2].password.reveal(), each[2].become_password.reveal()) for each in opened]
+    assert found == [("typed", "typed"), ("ssh", "sudo")]
+    assert typed == [("SSH password", False), ("Sudo password", False)] * 2
+
+
+def test_one_typed_password_is_both_as_ansibles_is(
+    opened: list[Any], typed: list[tuple[str, bool]]
+) -> None:
+    _open(replace(PLAIN, ask_pass=True))
+    assert opened[0][2].become_password.reveal() == "typed"
+
+
+def test_vault_values_are_opened(opened: list[Any]) -> None:
+    sealed = VaultValue(vault.encrypt(Secret("sesame"), PASSWORDS["default"]))
+    _open(PLAIN, password=sealed)
+    assert opened[0][2].password.reveal() == "sesame"
+
+
+def test_host_key_options(opened: list[Any]) -> None:
+    _open(replace(PLAIN, accept_new_host_keys=True, known_hosts=Path("known")))
+    assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
