@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scimconf.model import ActionKind, ObservedToken, Plan, Realm, Reference
+from scimconf.model import ActionKind, FinishedAlone, ObservedToken, Plan, Realm, Reference
 from scimconf.plan import plan
 from tests.factories import FINGERPRINT, desired, found, observed, realm
 
@@ -240,3 +240,23 @@ def test_a_fingerprint_that_was_not_asked_about_proves_nothing() -> None:
         observed(found(token=ObservedToken(43, "45a9", None))),
     )
     assert ActionKind.SET_REALM in _kinds(made)
+
+
+# --- runs before and beside this one ----------------------------------------------------------
+
+
+def test_what_an_interrupted_run_left_comes_first_and_alone() -> None:
+    made = plan(desired(realm()), observed(interrupted="2026, by ops, at 'restart'", blocked="x"))
+    (action,) = made.actions
+    assert action.kind is ActionKind.RECOVER
+    assert action.text == (
+        "put back what an interrupted run left (2026, by ops, at 'restart'), then look again"
+    )
+    assert (made.blocked, made.diff) == ("", "")
+
+
+def test_other_runs_are_told() -> None:
+    alone = FinishedAlone("0123", "the last run finished by itself: committed")
+    made = plan(desired(realm()), observed(found(), at_work="ops, since 7", finished_alone=alone))
+    assert not made.pending
+    assert made.warnings == ("another run is at work here: ops, since 7", alone.text)

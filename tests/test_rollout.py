@@ -16,7 +16,7 @@ from scimconf.model import Check, Outcome, Server, Status
 from scimconf.observe import Message
 from scimconf.rollout import Rollout
 from scimconf.secret import Secret
-from scimconf.survey import Surveyed
+from scimconf.survey import Surveyed, planned, planned_aloud
 from tests.factories import desired, realm
 from tests.test_observe import ANSWER
 
@@ -29,6 +29,7 @@ HEALTHY = {
     "running": {"acme": 401},
 }
 COMMITTED = {"final": True, "result": "committed", "message": "", "hint": ""}
+NOTED = {**COMMITTED, "result": "noted"}
 TOKENS = {name: {"acme": Secret("x" * 43)} for name in ("a", "b", "c")}
 
 
@@ -50,6 +51,8 @@ class _Fleet:
         self.answers = answers
         self.open: set[str] = set()
         self.asked: list[tuple[str, object]] = []
+        self.applied = COMMITTED
+        self.recovered = {**COMMITTED, "result": "put back", "run": "4567"}
 
     @contextmanager
     def agent(self, server: Server) -> Iterator[_Fleet._Agent]:
@@ -67,8 +70,8 @@ class _Fleet:
 
         def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
             self.fleet.asked.append((self.name, request["do"]))
-            answer = self.fleet.answers[self.name]
-            return [COMMITTED if request["do"] == "apply" else answer]
+            answers = {"apply": self.fleet.applied, "recover": self.fleet.recovered, "heard": NOTED}
+            return [answers.get(str(request["do"]), self.fleet.answers[self.name])]
 
 
 def _wanted(*names: str, **changes: Any) -> list[Any]:
@@ -122,6 +125,52 @@ def test_only_servers_with_changes_keep_their_conversation() -> None:
     assert [outcome.status for outcome in outcomes] == [Status.OK, Status.CHANGED]
     assert not fleet.open
     assert fleet.asked == [("a", "observe"), ("b", "observe"), ("b", "apply")]
+
+
+def test_an_interrupted_server_is_recovered_and_looked_at_again() -> None:
+    fleet = _Fleet(a={**HEALTHY, "interrupted": "2026, by ops, at 'restart'"}, b=HEALTHY)
+    run = Rollout(5, _Watcher())
+    looked = run.survey(_wanted("a", "b"), fleet.agent, keep=True)
+    assert [each.interrupted for each in looked] == [True, False]
+    fleet.answers["a"] = HEALTHY
+    again = run.recover(looked, 0)
+    assert fleet.asked[2:] == [("a", "recover"), ("a", "heard"), ("a", "observe")]
+    assert not again[0].interrupted
+    assert again[0].outcome.status is Status.PENDING
+    assert again[0].outcome.warnings[0].startswith("what an interrupted run left was put back")
+    outcomes = run.carry_out(again, TOKENS)
+    assert [outcome.status for outcome in outcomes] == [Status.CHANGED] * 2
+    assert outcomes[0].warnings == again[0].outcome.warnings
+
+
+def test_a_recovery_that_fails_leaves_the_server_alone() -> None:
+    fleet = _Fleet(a={**HEALTHY, "interrupted": "x"})
+    run = Rollout(5, _Watcher())
+    looked = run.survey(_wanted("a"), fleet.agent, keep=True)
+    fleet.recovered = {**fleet.recovered, "result": "roll-back failed", "message": "m"}
+    (again,) = run.recover(looked, 0)
+    (outcome,) = run.carry_out([again], TOKENS)
+    assert (outcome.status, outcome.message) == (Status.ROLL_BACK_FAILED, "m")
+    assert not fleet.open
+
+
+def test_a_run_that_ended_alone_is_told_once_it_is_carried_on() -> None:
+    alone = {**HEALTHY, "finished_alone": {"run": "0123", "text": "the last run: committed"}}
+    fleet = _Fleet(a=alone)
+    for look, told in ((planned, 0), (planned_aloud, 1)):
+        (each,) = Rollout(1, _Watcher()).survey(_wanted("a"), fleet.agent, keep=True, look=look)
+        assert "the last run: committed" in each.outcome.warnings
+        assert fleet.asked.count(("a", "heard")) == told
+        each.closing.close()
+
+
+def test_the_answer_of_a_transaction_is_acknowledged_with_its_run() -> None:
+    fleet = _Fleet(a=HEALTHY)
+    looked = Rollout(1, _Watcher()).survey(_wanted("a"), fleet.agent, keep=True)
+    fleet.applied = {**COMMITTED, "run": "0123"}
+    (outcome,) = Rollout(1, _Watcher()).carry_out(looked, TOKENS, lock_timeout=9)
+    assert outcome.run == "0123"
+    assert fleet.asked[1:] == [("a", "apply"), ("a", "heard")]
 
 
 def test_no_more_than_forks_at_a_time() -> None:
