@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-CTRL_C, CTRL_D = "\x03", "\x04"
+CTRL_C = "\x03"
 _DEADLINE = 60.0
 _TAKE_THE_TERMINAL = (
     "import fcntl, os, sys, termios\n"

@@ -1,0 +1,148 @@
+"""`scimconf apply` as somebody at a terminal meets it, on servers of the lab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.terminal import CTRL_C, Terminal
+from tests.lab import Lab, Server
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+
+@pytest.fixture(scope="module")
+def servers(lab: Lab) -> Iterator[list[Server]]:
+    """Two servers for all tests of this module, which leave their SCIM_CONFIG to each other."""
+    started = [lab.server(f"terminal{number}.test", version="9.0") for number in (1, 2)]
+    yield started
+    for server in started:
+        server.stop()
+
+
+class Seat:
+    """An operator at a terminal, with an inventory of some servers."""
+
+    def __init__(self, operator: Operator, servers: list[Server]) -> None:
+        self.operator = operator
+        self.servers = servers
+        self.write()
+
+    def write(self, **variables: Any) -> None:
+        """Write the inventory; the variables are every server's."""
+        hosts = {each.name: {"scim_realms": {"": {}}, **variables} for each in self.servers}
+        self.operator.write_inventory(hosts)
+
+    def run(self, *arguments: str, columns: int = 100, **env: str) -> Terminal:
+        """Run scimconf on a terminal."""
+        own = self.operator.lab.environment()
+        plain = {k: v for k, v in own.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+        folder = self.operator.folder
+        return Terminal(*arguments, cwd=folder, env={**plain, **env}, columns=columns)
+
+
+@pytest.fixture
+def seat(operator: Operator, servers: list[Server]) -> Seat:
+    """Somebody new, without a token file."""
+    return Seat(operator, servers)
+
+
+@pytest.fixture(scope="module")
+def settled(lab: Lab, servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Seat:
+    """Somebody whose tokens are made and on the servers."""
+    seat = Seat(Operator(lab, tmp_path_factory.mktemp("settled")), servers)
+    done = seat.operator.apply("--format", "json")
+    assert done.returncode == 0, done
+    return seat
+
+
+@pytest.mark.parametrize("answer", ["n\n", CTRL_C], ids=["n", "^C"])
+def test_anything_but_yes_changes_nothing(answer: str, seat: Seat) -> None:
+    before = seat.servers[0].settings.read_bytes()
+    with seat.run("apply", "--diff", "terminal1.test", *VAULT) as terminal:
+        terminal.wait_for("Change this server? [y/N]: ")
+        terminal.type(answer)
+        assert terminal.end() == 130
+        assert terminal.text.endswith("\nnothing was changed\n")
+        assert "  * make a token for realm (root)\n" in terminal.text
+        assert "    --- /" in terminal.text
+    assert seat.servers[0].settings.read_bytes() == before
+    assert not seat.operator.tokens.exists()
+
+
+def test_yes_changes_them_with_live_progress_and_a_password_that_is_not_echoed(
+    seat: Seat,
+) -> None:
+    with seat.run("apply", "--ask-vault-pass") as terminal:
+        terminal.answer("Change these 2 servers? [y/N]: ", "y")
+        terminal.answer("Vault password: ", "correct horse")
+        terminal.answer("Vault password again: ", "correct hrose")
+        terminal.answer("Vault password: ", "correct horse")
+        terminal.answer("Vault password again: ", "correct horse")
+        assert terminal.end() == 0
+        assert "horse" not in terminal.shown
+        for server in seat.servers:
+            assert re.search(rf"{server.name} +restart +0:00:0", terminal.text)
+        assert "\x1b[34m" in terminal.shown  # blue
+        table = terminal.text.rpartition("server ")[2]
+        assert len(re.findall(r"^terminal\d\.test +9\.0 +changed +\d+\.\d$", table, re.M)) == 2
+        assert terminal.text.endswith("\n2 servers: 2 changed\n")
+
+    with seat.run("verify", "--ask-vault-pass") as terminal:
+        terminal.answer("Vault password: ", "mistyped")
+        assert terminal.end() == 64
+        assert re.search(r"error: tokens.yaml:\d+:\d+: no vault password opens", terminal.text)
+
+
+def test_no_color_and_a_narrow_window(seat: Seat) -> None:
+    with seat.run("plan", columns=60, NO_COLOR="1") as terminal:
+        assert terminal.end() == 2
+        report = terminal.shown[terminal.shown.index("terminal1.test  Zulip 9.0  to change") :]
+        assert "\x1b" not in report
+        assert all(len(line) <= 60 for line in report.splitlines())
+
+
+def _waiting(server: Server) -> tuple[list[str], Path]:
+    """Give a restart command that waits, and the file that lets it go on."""
+    script = f"{server.paths.deployment}/scripts/restart-server"
+    wait = f"until test -e {server.paths.deployment}/go; do sleep 0.02; done; exec {script}"
+    return ["/bin/sh", "-c", wait], server.deployment / "go"
+
+
+def test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other(settled: Seat) -> None:
+    restart, go = _waiting(settled.servers[0])
+    settled.write(scim_client="okta-emea", scim_restart=restart)
+    before = settled.servers[1].settings.read_bytes()
+    with settled.run("apply", "--yes", "--forks", "1", *VAULT) as terminal:
+        terminal.wait_for("restart")
+        terminal.type(CTRL_C)
+        terminal.wait_for("warning: interrupted: no new server is begun")
+        go.touch()
+        assert terminal.end() == 130
+        assert "terminal1.test  Zulip 9.0  changed\n" in terminal.text
+        assert "terminal2.test  Zulip 9.0  skipped\n  not begun: interrupted" in terminal.text
+        assert terminal.text.endswith("\n2 servers: 1 skipped, 1 changed\n")
+    go.unlink()
+    assert '"okta-emea"' in settled.servers[0].settings.read_text()
+    assert settled.servers[1].settings.read_bytes() == before
+
+
+def test_a_second_ctrl_c_ends_at_once_and_the_server_goes_on_alone(settled: Seat) -> None:
+    restart, go = _waiting(settled.servers[0])
+    settled.write(scim_client="okta-apac", scim_restart=restart)
+    with settled.run("apply", "--yes", "--limit", "terminal1.test", *VAULT) as terminal:
+        terminal.wait_for("restart")
+        terminal.type(CTRL_C)
+        terminal.wait_for("again: at once")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+        assert "a server under way finishes its change" in " ".join(terminal.text.split())
+    go.touch()
+    plans = (settled.operator.run("plan", "terminal1.test") for _ in range(20))
+    assert any(plan.returncode == 0 for plan in plans)
+    go.unlink()
