@@ -25,7 +25,7 @@ LAYERS = (
     ("plan", "confirm", "transact"),
     ("apply", "put_back"),
     ("survey", "pool"),
-    ("unit",),
+    ("unit", "saved_plan"),
     ("rollout",),
     ("cli",),
 )

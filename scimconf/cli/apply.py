@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,10 +15,13 @@ from scimconf.cli import plan as plan_verb
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
 from scimconf.cli.put_back import AT_ONCE
 from scimconf.errors import UsageError
-from scimconf.model import Status
+from scimconf.model import Outcome, Status
 
 if TYPE_CHECKING:
+    from scimconf.rollout import Rollout
+    from scimconf.saved_plan import SavedPlan
     from scimconf.survey import Surveyed
+    from scimconf.tokens.keyring import Keyring
 
 
 _GOOD_ANSWERS = 3
@@ -27,6 +32,13 @@ _GOOD_ANSWERS = 3
 @options.pattern
 @options.source
 @options.option("--check", variable="CHECK", is_flag=True, help="Change nothing: the same as plan.")
+@options.option(
+    "--plan",
+    "plan_file",
+    variable="PLAN",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Only what this file, written by plan --out, says; refused if anything has moved on.",
+)
 @options.option("--diff", variable="DIFF", is_flag=True, help="Show the change, masked.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
 @options.option(
@@ -50,6 +62,7 @@ def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
     check: bool,
+    plan_file: Path | None,
     diff: bool,
     yes: bool,
     create_tokens: bool,
@@ -67,15 +80,19 @@ def command(
     from scimconf.cli import fleet, question
     from scimconf.cli.output import progress, results
     from scimconf.rollout import Rollout
+    from scimconf.saved_plan import load
     from scimconf.survey import planned_aloud
 
     if check:
-        return plan_verb.run(pattern, source, connection, vault, output, diff=diff, resolve=False)
+        return plan_verb.run(pattern, source, connection, vault, output, diff=diff)
     if not yes:
         question.may_ask("apply")
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
     servers = fleet.select(inventory, pattern, source.limit)
+    approved = load(plan_file) if plan_file else None
+    if approved:
+        approved.check_selection(servers)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
     keyring.fetch(servers)
@@ -84,34 +101,71 @@ def command(
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher)
         surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
+    how = _How(yes, diff, create_tokens, lock_timeout, approved, output)
     try:
-        interrupted = [each for each in surveyed if each.interrupted]
-        if interrupted and not run.interrupted:
-            if not yes:
-                left = [each.outcome for each in interrupted]
-                question.ask("recover", "Put back", left, diff=False)
-            with progress(output, steps=True) as run.watcher:
-                surveyed = run.recover(surveyed, lock_timeout)
-        outcomes = [each.outcome for each in surveyed]
-        changing = [each for each in surveyed if each.agent]
-        if changing and not run.interrupted:
-            _may_make_tokens(changing, create_tokens)
-            if not yes:
-                question.ask("plan", "Change", [each.outcome for each in changing], diff=diff)
-            changing_servers = [each.desired.server for each in changing]
-            keyring.make(changing_servers)
-            tokens = keyring.tokens(changing_servers)
-            with progress(output, steps=True) as run.watcher:
-                outcomes = run.carry_out(surveyed, tokens, lock_timeout)
-                outcomes = run.confirm(
-                    surveyed, outcomes, tokens, standing=Status.CHANGED, answers=_GOOD_ANSWERS
-                )
+        outcomes = _carry_out(run, surveyed, keyring, how)
     except KeyboardInterrupt:
         raise click.Abort(AT_ONCE) from None
     finally:
         for each in surveyed:
             each.closing.close()
     return results("apply", run, outcomes, output, diff=diff)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What the options say of the way from the plan to the change."""
+
+    yes: bool
+    diff: bool
+    create_tokens: bool
+    lock_timeout: int
+    approved: SavedPlan | None
+    output: OutputOptions
+
+
+def _carry_out(
+    run: Rollout, surveyed: Sequence[Surveyed], keyring: Keyring, how: _How
+) -> Sequence[Outcome]:
+    """Recover, compare with the approved plan, ask, change and ask the public side."""
+    from scimconf.cli.output import progress
+
+    if how.approved and (refused := how.approved.refusal(surveyed)):
+        return refused
+    if any(each.interrupted for each in surveyed) and not run.interrupted:
+        surveyed = _recover(run, surveyed, how)
+        if how.approved and (refused := how.approved.refusal(surveyed)):
+            return refused
+    outcomes = [each.outcome for each in surveyed]
+    changing = [each for each in surveyed if each.agent]
+    if not changing or run.interrupted:
+        return outcomes
+    _may_make_tokens(changing, how.create_tokens)
+    _ask("plan", "Change", changing, how)
+    servers = [each.desired.server for each in changing]
+    keyring.make(servers)
+    tokens = keyring.tokens(servers)
+    with progress(how.output, steps=True) as run.watcher:
+        outcomes = run.carry_out(surveyed, tokens, how.lock_timeout)
+        return run.confirm(
+            surveyed, outcomes, tokens, standing=Status.CHANGED, answers=_GOOD_ANSWERS
+        )
+
+
+def _recover(run: Rollout, surveyed: Sequence[Surveyed], how: _How) -> Sequence[Surveyed]:
+    """Put back what interrupted runs left; gives the servers as they stand then."""
+    from scimconf.cli.output import progress
+
+    _ask("recover", "Put back", [each for each in surveyed if each.interrupted], how)
+    with progress(how.output, steps=True) as run.watcher:
+        return run.recover(surveyed, how.lock_timeout)
+
+
+def _ask(verb: str, what: str, servers: Sequence[Surveyed], how: _How) -> None:
+    from scimconf.cli import question
+
+    if not how.yes:
+        question.ask(verb, what, [each.outcome for each in servers], diff=how.diff)
 
 
 def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:

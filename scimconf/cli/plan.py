@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from scimconf.cli import options
@@ -20,6 +22,12 @@ from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
     is_flag=True,
     help="Resolve references to tokens too; runs what the inventory names.",
 )
+@options.option(
+    "--out",
+    variable="OUT",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save the plan in this file (0600, no token in it), for apply --plan.",
+)
 @options.connection
 @options.vault
 @options.output
@@ -28,6 +36,7 @@ def command(
     source: SourceOptions,
     diff: bool,
     resolve: bool,
+    out: Path | None,
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
@@ -37,7 +46,7 @@ def command(
     Needs no token and no vault password: tokens are compared by fingerprint. Exits 0 if there is
     nothing to do and 2 if there is.
     """
-    return run(pattern, source, connection, vault, output, diff=diff, resolve=resolve)
+    return run(pattern, source, connection, vault, output, diff=diff, resolve=resolve, out=out)
 
 
 def run(
@@ -48,9 +57,11 @@ def run(
     output: OutputOptions,
     *,
     diff: bool,
-    resolve: bool,
+    resolve: bool = False,
+    out: Path | None = None,
 ) -> int:
     """Plan, print, and give the exit code; `apply --check` is the same."""
+    from scimconf import saved_plan
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results
     from scimconf.rollout import Rollout
@@ -66,4 +77,6 @@ def run(
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher)
         surveyed = run.survey(desired, fleet.opener(connection, passwords), keep=False)
+    if out and not run.interrupted:
+        saved_plan.save(out, surveyed)
     return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)

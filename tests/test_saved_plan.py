@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.errors import UsageError
+from scimconf.model import Desired, Observed, Position, Reference, Status, VaultValue
+from scimconf.saved_plan import load, save
+from scimconf.secret import Secret
+from scimconf.survey import Surveyed, planned
+from tests.factories import FINGERPRINT, desired, found, observed, realm
+
+TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF"
+
+
+class _Silent:
+    def ask(self, request: object, seconds: float = 0) -> list[dict[str, object]]:
+        return []
+
+
+def _surveyed(wanted: Desired, seen: Observed, monkeypatch: pytest.MonkeyPatch) -> Surveyed:
+    monkeypatch.setattr("scimconf.survey.observe", lambda agent, desired: seen)
+    outcome, _ = planned(_Silent(), wanted)
+    agent = _Silent() if outcome.status is Status.PENDING else None
+    return Surveyed(wanted, outcome, seen, agent)
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return lambda wanted, seen: _surveyed(wanted, seen, monkeypatch)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    return tmp_path / "plan.json"
+
+
+NEW = {"running": {"acme": 401}}
+
+
+def _refused(path: Path, *surveyed: Surveyed) -> list[str]:
+    return [outcome.message for outcome in load(path).refusal(surveyed)]
+
+
+def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    saved = load(plan)
+    saved.check_selection([desired(realm()).server])
+    assert saved.refusal([look(desired(realm()), observed(**NEW))]) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "why"),
+    [
+        ({}, {"settings_sha256": "7" * 64}, "settings.py was changed"),
+        ({}, {"secrets_sha256": None}, "zulip-secrets.conf was changed"),
+        ({}, {"version": "12.1"}, "Zulip is 12.1, and was 9.0"),
+        ({"restart": ("reboot",)}, {}, "the inventory says something else: restart"),
+        ({"known": {}}, {}, "now also: make a token for realm acme"),
+        ({"known": {}}, {}, "the inventory says something else: tokens"),
+        ({"name": "chat1", "probe": "http://[::1]"}, {}, "something else: probe"),
+    ],
+)
+def test_what_moved_on_is_said(
+    plan: Path, look: Any, wanted: dict[str, Any], seen: dict[str, Any], why: str
+) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    (outcome,) = load(plan).refusal([look(desired(realm(), **wanted), observed(**{**NEW, **seen}))])
+    assert outcome.status is Status.FAILED
+    assert outcome.message.startswith("moved on since the plan was saved: ")
+    assert why in outcome.message
+    assert "plan --out" in outcome.hint
+
+
+def test_a_realm_that_changed_in_the_inventory_is_said(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    elsewhere = realm(token=Reference("env", ("TOKEN",), "/home"))
+    (message,) = _refused(plan, look(desired(elsewhere), observed(**NEW)))
+    assert message.endswith("the inventory says something else: realms")
+
+
+def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    (message,) = _refused(plan, look(desired(realm()), observed(found())))
+    assert "not any more: restart Zulip" in message
+
+
+def test_places_and_ways_in_do_not_count(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    here = Position("inventory.yaml", 3, 1)
+    moved = desired(realm(position=here), position=here, ca="/elsewhere/ca.pem")
+    assert _refused(plan, look(moved, observed(**NEW))) == []
+
+
+def test_the_others_are_not_begun_then(plan: Path, look: Any) -> None:
+    def both(**moved: Any) -> list[Surveyed]:
+        return [
+            look(desired(realm(), name="a"), observed(**NEW)),
+            look(desired(realm(), name="b"), observed(**{**NEW, **moved})),
+            look(desired(realm(), name="c"), observed(found())),
+        ]
+
+    save(plan, both())
+    outcomes = load(plan).refusal(both(settings_sha256="7"))
+    assert [each.status for each in outcomes] == [Status.SKIPPED, Status.FAILED, Status.OK]
+    assert outcomes[0].message == "not begun: the saved plan no longer holds for b"
+
+
+def test_a_server_that_stands_otherwise_keeps_its_own_words(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    (outcome,) = load(plan).refusal([look(desired(realm()), observed(blocked="no Zulip here"))])
+    assert (outcome.status, outcome.message) == (Status.FAILED, "no Zulip here")
+
+
+def test_it_holds_no_token(plan: Path, look: Any) -> None:
+    in_clear = realm(token=Secret(TOKEN))
+    in_vault = realm("wiki", token=VaultValue("$ANSIBLE_VAULT;1.1;AES256\n6162"))
+    save(plan, [look(desired(in_clear, in_vault), observed(**NEW))])
+    text = plan.read_text()
+    for secret in (TOKEN, "ANSIBLE_VAULT", FINGERPRINT):
+        assert secret not in text
+    assert json.loads(text)["servers"][0]["inventory"]["realms"]["acme"]["token"] == "inventory"
+
+
+def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm(), name="a"), observed(**NEW))])
+    a, b = (desired(realm(), name=name).server for name in "ab")
+    with pytest.raises(UsageError, match="b is not in the plan"):
+        load(plan).check_selection([a, b])
+    with pytest.raises(UsageError, match="a is in the plan only"):
+        load(plan).check_selection([])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"nonsense", b"\xff\xfe", b"[" * 100_000, b"[]", b"{}", b'{"servers": []}',
+        b'{"scimconf_plan": 1}', b'{"scimconf_plan": 1, "servers": [1]}',
+        b'{"scimconf_plan": 1, "servers": [{"server": 1}]}',
+        b'{"scimconf_plan": 1, "servers": [{"server": "a"}, {"server": "a"}]}',
+    ],
+)  # fmt: skip
+def test_what_is_no_plan_is_refused(plan: Path, content: bytes) -> None:
+    plan.write_bytes(content)
+    with pytest.raises(UsageError, match="is no plan of scimconf"):
+        load(plan)
+
+
+def test_a_plan_of_another_version_is_refused(plan: Path) -> None:
+    plan.write_text('{"scimconf_plan": 2}')
+    with pytest.raises(UsageError, match="another version"):
+        load(plan)
+
+
+def test_a_file_that_cannot_be_read_or_written(plan: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load(plan)
+    with pytest.raises(UsageError, match="cannot write"):
+        save(plan / "x", [])
+
+
+def test_a_plan_that_somebody_spoilt_is_only_not_equal(plan: Path, look: Any) -> None:
+    save(plan, [look(desired(realm()), observed(**NEW))])
+    document = json.loads(plan.read_text())
+    for spoilt in ({}, {"actions": 1, "inventory": 2}, {"actions": [1], "zulip_version": {}}):
+        plan.write_text(json.dumps({**document, "servers": [{"server": "chat1", **spoilt}]}))
+        (message,) = _refused(plan, look(desired(realm()), observed(**NEW)))
+        assert message.startswith("moved on since the plan was saved: ")
