@@ -20,6 +20,9 @@ KEPT = 10
 
 _MARK = ".scimconf-"
 _SECOND = 1_000_000_000
+_BLOCK = 512
+"""What stat counts in (POSIX leaves it open; Linux says so in stat(2))."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Missing(Trouble):
@@ -63,28 +66,37 @@ def obstacle(path: str) -> str:
     return ""
 
 
-def replace(path: str, data: bytes) -> None:
+def replace(path: str, data: bytes, even_if_full: bool = False) -> None:
     """Put new bytes in place of a file: durable, mode, owner, ACL and links kept.
 
     A symbolic link stays one: what it leads to is replaced. The time of change moves on by at
     least a whole second, because Python knows a compiled settings.py by size and whole second.
-    A bind mount, which no rename can replace (EBUSY), is written in place. Raises Trouble.
+    A bind mount, which no rename can replace (EBUSY), is written in place; so is, `even_if_full`,
+    what has no room beside the file but fits into its blocks. Raises Trouble.
     """
     real = os.path.realpath(path)
     try:
         old = os.stat(real)
         moment = max(time.time_ns(), (old.st_mtime_ns // _SECOND + 1) * _SECOND)
-        beside = _stage(real, data, old, moment)
         try:
-            os.rename(beside, real)
+            _replace_by_rename(real, data, old, moment)
         except OSError as error:
-            os.unlink(beside)
-            if error.errno != errno.EBUSY:
+            fits = even_if_full and len(data) <= old.st_blocks * _BLOCK
+            if error.errno != errno.EBUSY and not (fits and error.errno in _FULL):
                 raise
             _write_in_place(real, data, moment)
         _sync_folder(os.path.dirname(real))
     except OSError as error:
         raise Trouble(f"{path} cannot be replaced: {error.strerror}") from None
+
+
+def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
+    beside = _stage(real, data, old, moment)
+    try:
+        os.rename(beside, real)
+    except OSError:
+        os.unlink(beside)
+        raise
 
 
 def sweep(path: str) -> None:

@@ -13,7 +13,7 @@ from typing import Callable, Mapping, NamedTuple, Optional
 from scimconf.agent import candidate, child, clients, files, gate
 from scimconf.agent.probe import WebServer
 from scimconf.agent.trouble import Trouble
-from scimconf.agent.undo import Undo
+from scimconf.agent.undo import FileChange, Undo
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Step(NamedTuple):
     undo: Optional[Callable[[Undo], None]] = None
     back: str = "put back"
     """The name of the step on the way back that `undo` is a part of."""
+    old: Optional[Callable[[Undo], FileChange]] = None
+    """For a step that writes a file: `before` is what the file was before the transaction."""
 
 
 def _back_up(change: Change) -> str:
@@ -127,6 +129,7 @@ WRITE_SETTINGS = Step(
     lambda undo: undo.settings.changes,
     _write_settings,
     lambda undo: undo.settings.put_back(),
+    old=lambda undo: undo.settings,
 )
 RESTART = Step(
     "restart",
@@ -149,7 +152,8 @@ STEPS = (
         "write secrets",
         lambda undo: undo.new_secrets.changes,
         _write_new_secrets,
-        lambda undo: undo.new_secrets.put_back(),
+        lambda undo: undo.put_new_secrets_back(),
+        old=lambda undo: undo.new_secrets,
     ),
     Step("check candidate", lambda undo: undo.changes_files, _check_candidate),
     WRITE_SETTINGS,
@@ -157,7 +161,8 @@ STEPS = (
         "remove secrets",
         lambda undo: undo.old_secrets.changes,
         _remove_old_secrets,
-        lambda undo: undo.old_secrets.put_back(),
+        lambda undo: undo.put_old_secrets_back(),
+        old=lambda undo: undo.new_secrets,
     ),
     Step(
         "register client",

@@ -18,7 +18,7 @@ from scimconf.agent.request import Paths
 from scimconf.agent.reversal import Nothing, Touched
 from scimconf.agent.steps import GATE, STEPS, WRITE_SETTINGS, Change
 from scimconf.agent.trouble import Trouble
-from scimconf.agent.undo import Undo
+from scimconf.agent.undo import Undo, Untouched
 from scimconf.agent.way_back import RollBackFailed, finish, way_back
 
 _RESULTS = {Stale: "stale", Nothing: "nothing", Touched: "touched"}
@@ -157,18 +157,19 @@ def _transact(kind: Kind, folder: str, steps: Steps, look: Callable[[], Change])
 
 def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message:
     undo = change.undo
-    name, opened = "journal", None
+    name, opened, previous = "journal", None, None
     details: Dict[str, str] = {}
     try:
         opened = steps.run(name, lambda: journal.begin(folder, kind, undo, STEPS[0].name))
         for step in (step for step in STEPS if step.needed(undo)):
-            name = step.name
+            name, previous = step.name, opened
             opened = opened.reach(name)
             details[name] = steps.run(name, functools.partial(step.do, change))
         name, message = "commit", _unproved(undo, details)
         steps.run(name, functools.partial(opened.close, State.COMMITTED, message))
     except Exception as error:
         trouble = as_trouble(error)
+        opened = previous if isinstance(error, Untouched) else opened
         return _go_back(f"{name}: {trouble.message}", trouble.hint, opened, steps)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
     return _final("committed", message, changed=changed, run=opened.run)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
-from scimconf.agent import files
+from scimconf.agent import files, secrets_file
 from scimconf.agent.clients import Client
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.trouble import Trouble
+
+
+class Untouched(Trouble):
+    """A step must not begin; it has changed nothing, so nothing of it has to be undone."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,9 @@ class FileChange:
         return self.before != self.after
 
     def write(self) -> None:
-        """Put the new bytes in place. Raises Trouble, also if somebody else was faster."""
+        """Put the new bytes in place. Raises Trouble; Untouched if somebody else was faster."""
         if files.read(self.path) != self.before:
-            raise Trouble(f"{self.path} was changed by somebody else meanwhile")
+            raise Untouched(f"{self.path} was changed by somebody else meanwhile")
         files.replace(self.path, self.after)
 
     def put_back(self) -> None:
@@ -37,18 +42,19 @@ class FileChange:
         now = files.read(self.path)
         if now == self.before:
             return
-        if not self._is_ours(now):
+        if not self.holds(now):
             raise Trouble(f"{self.path} was changed by somebody else meanwhile, and is left alone")
-        files.replace(self.path, self.before)
+        files.replace(self.path, self.before, even_if_full=True)
 
-    def _is_ours(self, now: bytes) -> bool:
-        """Say whether the new bytes, or the beginning of them over the old ones, are all there is.
+    def holds(self, now: bytes) -> bool:
+        """Say whether these are the old bytes, the new ones, or some of each in their places.
 
-        The latter is what a crash leaves where a bind mount had to be written in place.
+        The latter is what a crash leaves where a bind mount had to be written in place, on the
+        way there or back: the disk may have taken any of the blocks.
         """
-        pairs = enumerate(zip(now, self.after))
-        done = next((index for index, (one, other) in pairs if one != other), len(now))
-        return now in (self.after, self.after[:done] + self.before[done:])
+        shorter, longer = sorted((len(self.before), len(self.after)))
+        both = zip(now, itertools.zip_longest(self.before, self.after))
+        return shorter <= len(now) <= longer and all(each in pair for each, pair in both)
 
 
 @dataclass(frozen=True)
@@ -90,16 +96,24 @@ class Undo:
         changes = (self.settings, self.new_secrets, self.old_secrets)
         return any(each.changes for each in changes)
 
-    def is_back(self) -> bool:
-        """Say whether both files are as they were. Never raises."""
-        settings, secrets = self.settings, self.new_secrets
-        try:
-            return (not settings.changes or files.read(settings.path) == settings.before) and (
-                not (secrets.changes or self.old_secrets.changes)
-                or files.read(secrets.path) == secrets.before
+    def put_new_secrets_back(self) -> None:
+        """Take new tokens away again, but none that settings.py, left alone, refers to.
+
+        Zulip reads None for a secret that is missing, and would let in whoever says "None".
+        """
+        now = files.read(self.settings.path)
+        known = secrets_file.read(self.new_secrets.before)
+        new = [name for name in secrets_file.read(self.new_secrets.after) if name not in known]
+        if now != self.settings.before and any(name.encode() in now for name in new):
+            raise Trouble(
+                f"{self.new_secrets.path} keeps its new tokens: {self.settings.path} needs them"
             )
-        except Trouble:
-            return False
+        self.new_secrets.put_back()
+
+    def put_old_secrets_back(self) -> None:
+        """Put back tokens that were removed, unless an earlier way back has come further."""
+        if not self.new_secrets.holds(files.read(self.old_secrets.path)):
+            self.old_secrets.put_back()
 
     @property
     def changes_clients(self) -> bool:

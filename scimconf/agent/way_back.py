@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from scimconf.agent import files
 from scimconf.agent.journal import Journal, State
 from scimconf.agent.progress import Steps, as_trouble
-from scimconf.agent.steps import GATE, RESTART, STEPS, WAY_BACK, Step
+from scimconf.agent.steps import GATE, RESTART, STEPS, WAY_BACK, WRITE_SETTINGS, Step
 from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import Undo
 
@@ -23,28 +23,31 @@ def way_back(opened: Journal, steps: Steps, why: str) -> str:
     With the files back the journal is closed, whatever the second gate says: another run could
     not do better. Raises RollBackFailed.
     """
-    undo = opened.undo
+    undo, begun = opened.undo, _begun(opened.reached)
     failures: Dict[str, Trouble] = {}
-    proved = False
-    for name, parts in _parts(undo, opened.reached):
+    back, proved = True, False
+    for name, parts in _parts(undo, begun):
         try:
             steps.run(name, functools.partial(_undo_all, parts, undo))
             proved = name == GATE.back
         except Trouble as trouble:
             failures[name] = trouble
-            if not undo.is_back():
+        if name == WRITE_SETTINGS.back:
+            # Now, not later: what happens to a file that is back is somebody else's doing.
+            back = _is_back(undo, begun)
+            if not back:
                 break
     message = why
     if proved and list(failures) == [RESTART.back]:
         # Nothing was restarted, neither then nor now: the gate says that all is as before.
         message += f"; it failed on the way back too ({failures.pop(RESTART.back).message})"
-    if undo.is_back():
+    if back:
         try:
             opened.close(State.ROLLED_BACK, _with(failures, message))
         except Exception as error:
             failures["journal"] = as_trouble(error)
     if failures:
-        raise RollBackFailed(_with(failures, message), _by_hand(opened))
+        raise RollBackFailed(_with(failures, message), _by_hand(opened, back))
     return message
 
 
@@ -61,16 +64,29 @@ def finish(dead: Journal, steps: Steps) -> str:
     return way_back(dead, steps, f"the run of {dead.title} was interrupted at {dead.reached!r}")
 
 
-def _parts(undo: Undo, reached: str) -> Iterator[Tuple[str, List[Step]]]:
-    """Give what has to be undone, by the steps of the way back."""
+def _begun(reached: str) -> Tuple[Step, ...]:
     index = [step.name for step in STEPS].index(reached)
+    begun = STEPS[: index + 1]
     # A restart is proved by the gate, also one that failed before the gate had its turn.
-    begun = STEPS if RESTART in STEPS[: index + 1] else STEPS[: index + 1]
+    return STEPS if RESTART in begun else begun
+
+
+def _parts(undo: Undo, begun: Sequence[Step]) -> Iterator[Tuple[str, List[Step]]]:
+    """Give what has to be undone, by the steps of the way back."""
     for name in WAY_BACK:
         parts = [step for step in reversed(begun) if step.back == name and step.needed(undo)]
         parts = [step for step in parts if step.undo]
         if parts:
             yield name, parts
+
+
+def _is_back(undo: Undo, begun: Sequence[Step]) -> bool:
+    """Say whether every file that was, or may have been, written is as it was. Never raises."""
+    changes = [step.old(undo) for step in begun if step.old and step.needed(undo)]
+    try:
+        return all(files.read(each.path) == each.before for each in changes)
+    except Trouble:
+        return False
 
 
 def _undo_all(parts: List[Step], undo: Undo) -> None:
@@ -86,10 +102,10 @@ def _undo_all(parts: List[Step], undo: Undo) -> None:
         raise failures[0]
 
 
-def _by_hand(opened: Journal) -> str:
+def _by_hand(opened: Journal, back: bool) -> str:
     undo = opened.undo
     restart = " ".join(undo.restart or ("restart-server",))
-    if undo.is_back():
+    if back:
         return f"{undo.settings.path} is as it was; restart Zulip by hand ({restart}), see its logs"
     return (
         f"the old files are in {files.backup_folder(undo.deployment)}: put them back, run "

@@ -1,0 +1,161 @@
+"""The way back where it is gone twice, half, on a full disk, or past somebody else's edit."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.agent import files, journal, steps, transaction
+from scimconf.agent.journal import State
+from scimconf.agent.steps import STEPS
+from scimconf.agent.trouble import Trouble
+from scimconf.agent.undo import FileChange
+from tests.agent.fake import Zulip
+
+OLD, NEW = "old-token-of-acme", "new-token-of-acme"
+
+
+def apply(request: dict[str, Any]) -> dict[str, Any]:
+    return transaction.apply(request, lambda message: None, "a test")
+
+
+def swap(zulip: Zulip) -> dict[str, Any]:
+    """Give a change that takes acme's token out of the secrets file and puts beta's in."""
+    assert apply(zulip.apply(store="secrets", acme=OLD))["result"] == "committed"
+    request = zulip.apply(store="secrets", beta=NEW, acme=None)
+    request["secrets"]["remove"] = ["scim_bearer_token_acme"]
+    return request
+
+
+def before(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], None]) -> None:
+    """Do something just before a step."""
+
+    def first(change: steps.Change) -> str:
+        do()
+        return step.do(change)
+
+    step = next(step for step in STEPS if step.name == name)
+    changed = tuple(step._replace(do=first) if each is step else each for each in STEPS)
+    monkeypatch.setattr(transaction, "STEPS", changed)
+
+
+def edit(zulip: Zulip) -> None:
+    with zulip.settings.open("a") as file:
+        file.write("# by hand\n")
+
+
+def test_it_can_be_gone_again_once_the_files_are_back(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that dies on its way back leaves an open journal beside the old files."""
+    request = swap(zulip)
+    pair = zulip.pair()
+    closed = journal.Journal.close
+    zulip.behave(restart_exit=1, only_with="beta")
+    with monkeypatch.context() as dying:
+        dying.setattr(journal.Journal, "close", lambda *_: (_ for _ in ()).throw(OSError(5, "no")))
+        assert apply(request)["result"] == "roll-back failed"
+    assert closed is journal.Journal.close
+    assert zulip.pair() == pair
+    zulip.behave()
+    answer = transaction.recover({"paths": zulip.paths()}, lambda message: None, "a test")
+    assert answer["result"] == "put back", answer
+    assert apply(request)["result"] == "committed"
+
+
+def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = swap(zulip)
+    settings, secrets = zulip.pair()
+    before(monkeypatch, "write settings", lambda: edit(zulip))
+    answer = apply(request)
+    assert answer["result"] == "failed", answer
+    assert "settings.py was changed by somebody else" in answer["message"]
+    assert zulip.pair() == (settings + b"# by hand\n", secrets)
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    assert last.state is State.ROLLED_BACK
+
+
+def test_what_a_file_left_alone_refers_to_stays(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that is missing is None to Zulip, and "Bearer None" would be let in."""
+    request = swap(zulip)
+    zulip.behave(restart_exit=1, only_with="beta")
+    before(monkeypatch, "restart", lambda: edit(zulip))
+    answer = apply(request)
+    assert answer["result"] == "roll-back failed"
+    assert "settings.py was changed by somebody else" in answer["message"]
+    assert 'get_secret("scim_bearer_token_beta")' in zulip.settings.read_text()
+    assert f"scim_bearer_token_beta = {NEW}" in zulip.secrets.read_text()
+
+
+def test_what_happens_to_a_file_that_is_back_is_no_longer_ours(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = swap(zulip)
+    settings, secrets = zulip.pair()
+    script = zulip.root / "restart"
+    script.write_text(
+        f"#!/bin/sh\ngrep -q beta '{zulip.settings}' && exit 1\n"
+        f"echo '# by hand' >> '{zulip.settings}'\n"
+    )
+    script.chmod(0o755)
+    answer = apply({**request, "restart": [str(script)]})
+    assert answer["result"] == "rolled back", answer
+    assert zulip.pair() == (settings + b"# by hand\n", secrets)
+    assert journal.interrupted(str(zulip.state)) is None
+
+
+@pytest.mark.parametrize("old", [b"A = 1\n", b"A = 1, and longer than the new one\n"])
+def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes) -> None:
+    """Whichever way it went, and whichever blocks the disk had taken when it stopped."""
+    path = tmp_path / "settings.py"
+    new = b"B = 2, quite new\n"
+    change = FileChange(str(path), old, new)
+    for length in (len(old), len(new)):
+        for cut in range(length + 1):
+            for first, second in ((old, new), (new, old)):
+                left = (first[:cut].ljust(cut) + second[cut:])[:length]
+                if len(first) < cut or len(left) < length:
+                    continue
+                path.write_bytes(left)
+                change.put_back()
+                assert path.read_bytes() == old
+    for strange in (b"C" + new[1:], new + b"# by hand, at some length\n" * 2, b""):
+        path.write_bytes(strange)
+        with pytest.raises(Trouble, match="somebody else"):
+            change.put_back()
+
+
+def test_a_full_disk_is_no_reason_not_to_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there may be written over; nothing else is ever written in place for that."""
+    path = tmp_path / "settings.py"
+    change = FileChange(str(path), b"A = 1\n", b"B = 2\n")
+    path.write_bytes(change.after)
+    os.sync()  # a block is given out only when it is written
+    opened = os.open
+
+    def full(name: str, flags: int, *mode: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(name, flags, *mode)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(Trouble, match="No space left"):
+        files.replace(str(path), b"C = 3\n")
+    change.put_back()
+    assert path.read_bytes() == change.before
+    path.write_bytes(change.after)
+    with pytest.raises(Trouble, match="No space left"):
+        FileChange(str(path), b"A" * 1_000_000, change.after).put_back()
+    assert path.read_bytes() == change.after
