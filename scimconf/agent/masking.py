@@ -11,7 +11,7 @@ import ast
 import io
 import re
 import tokenize
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from scimconf.agent import names
 from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
@@ -47,41 +47,48 @@ def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
     """
     if settings.block is None:
         return None
-    pieces: List[Piece] = [*_values(settings, masks), *_comments(settings)]
+    # A token that stands twice, as a client's name for one; not a word that stands everywhere.
+    known = [token for token in tokens(settings).values() if len(token) >= 8]
+    pieces: List[Piece] = [*_values(settings, masks, known), *_comments(settings, known)]
     text, start, end = settings.source.text, settings.block.start, settings.block.end
     shown = []
     for first, last, instead in sorted(pieces):
-        shown += [text[start:first], instead]
-        start = last
-    result = "".join([*shown, text[start:end]]).replace("\r\n", "\n").replace("\r", "\n")
-    for token in tokens(settings).values():
-        # A token that stands twice, as a client's name for one; not a word that stands everywhere.
-        result = result.replace(token, MASK) if len(token) >= 8 else result
-    return result + "\n"
+        if first >= start:  # else a comment within what is masked already
+            shown += [text[start:first], instead]
+            start = last
+    return "".join([*shown, text[start:end], "\n"]).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _values(settings: Settings, masks: Mapping[str, str]) -> Iterator[Piece]:
+def _values(settings: Settings, masks: Mapping[str, str], known: Sequence[str]) -> Iterator[Piece]:
     src = settings.source
     assert settings.block
     display = names.assigned(settings.block.statement, NAME)
     assert isinstance(display, ast.Dict)
     for realm, node in zip(settings.entries, display.values):
-        for hidden, instead in _hidden(node, masks.get(realm, MASK)):
+        for hidden, instead in _hidden(node, masks.get(realm, MASK), known):
             yield (*src.span(hidden), instead)
 
 
-def _hidden(entry: ast.expr, mask: str) -> Iterator[Tuple[ast.expr, str]]:
+def _hidden(entry: ast.expr, mask: str, known: Sequence[str]) -> Iterator[Tuple[ast.expr, str]]:
     """Give the parts of an entry that must not be seen, and what stands for them."""
     if not isinstance(entry, ast.Dict) or not all(_is_text(key) for key in entry.keys):
         yield entry, _MASKED
         return
     for key, child in zip(entry.keys, entry.values):
         name = ast.literal_eval(key) if key else ""
+        if key and name not in KNOWN_KEYS and _holds(key, known):
+            yield key, _MASKED
         if name == TOKEN_KEY:
             if secret_name(child) is None:
                 yield child, _quoted(mask) if _is_text(child) else _MASKED
-        elif not (_is_plain(child) or (name in KNOWN_KEYS and _is_readable(child))):
+        elif not (_is_plain(child) or (name in KNOWN_KEYS and _is_readable(child, known))):
             yield child, _MASKED
+
+
+def _holds(node: ast.AST, known: Sequence[str]) -> bool:
+    """Whether any text in it holds one of the tokens."""
+    texts = (str(each.value) for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return any(token in text for text in texts for token in known)
 
 
 def _is_text(node: Optional[ast.expr]) -> bool:
@@ -94,8 +101,10 @@ def _is_plain(node: ast.expr) -> bool:
     )
 
 
-def _is_readable(node: ast.expr) -> bool:
+def _is_readable(node: ast.expr, known: Sequence[str]) -> bool:
     """Whether a value under a known key is text, or the map of text that one of them takes."""
+    if _holds(node, known):
+        return False
     if isinstance(node, ast.Dict):
         return all(_is_text(child) for child in [*node.keys, *node.values])
     return _is_text(node)
@@ -105,7 +114,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _comments(settings: Settings) -> Iterator[Piece]:
+def _comments(settings: Settings, known: Sequence[str]) -> Iterator[Piece]:
     """Give the comments within the assignment, with all that may be a token masked."""
     src, block = settings.source, settings.block
     assert block
@@ -117,7 +126,10 @@ def _comments(settings: Settings) -> Iterator[Piece]:
             continue
         line, column = token.start
         start = column + (where[0] if line == 1 else src.starts[first_line + line - 2])
-        yield start, start + len(token.string), comment(token.string)
+        shown = token.string
+        for each in known:
+            shown = shown.replace(each, MASK)
+        yield start, start + len(token.string), comment(shown)
 
 
 def comment(text: str) -> str:

@@ -51,6 +51,11 @@ def test_no_block_gives_none() -> None:
         f'"a": f("{SECRET}")',
         f'"a": {{f("{SECRET}"): 1}}',
         f'"a": {{**f("{SECRET}")}}',
+        f'"a": {{"bearer_token": f(  # why\n    "{SECRET}",\n)}}',
+        f'"a": {{"bearer_token": (  "hunter2"  # why\n    "{SECRET}"\n)}}',
+        f'"a": f([  # why\n    "{SECRET}",  # "{SECRET}"\n    "{SECRET}"])',
+        f'"a": {{"bearer_token": "{SECRET}", "{SECRET}": 1}}',
+        f'"a": {{"bearer_token": "{SECRET}", "custom_profile_field_map": {{"x": "a{SECRET}b"}}}}',
         f'"a": {{}},  # {SECRET}',
         f'"a": {{}},  # "bearer_token": "{SECRET}"',
         f'"a": {{}},\n    # was {SECRET}\n',
@@ -70,6 +75,14 @@ def test_nothing_secret_leaves_and_the_result_can_be_edited(inside: str, newline
     assert list(before.entries) == list(read(text.encode()).entries)
     once = edit(shown.encode(), {"new": '"new": {}'})
     assert edit(once, {"new": None}) == shown.encode()
+
+
+@pytest.mark.parametrize(
+    "token", ["bearer_token", "SCIM_CONFIG = {", "acme-corp", '": {"bear', "get_secret"]
+)
+def test_a_token_that_looks_like_the_block_itself_leaves_it_python(token: str) -> None:
+    block = "SCIM_CONFIG = {'acme-corp': {'bearer_token': %s}}\n"
+    assert masked(block % repr(token), **{"acme-corp": "<token>"}) == block % '"<token>"'
 
 
 def test_harmless_parts_are_readable() -> None:
