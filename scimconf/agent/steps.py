@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Callable, Mapping, NamedTuple, Optional
+from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
 from scimconf.agent import candidate, child, clients, files, gate
 from scimconf.agent.probe import WebServer
@@ -77,18 +77,26 @@ def _remove_old_secrets(change: Change) -> str:
 
 def _register_clients(change: Change) -> str:
     undo = change.undo
-    if undo.clients_removed:
-        clients.remove(undo.deployment, undo.clients_removed)
-    if undo.clients_added:
-        clients.add(undo.deployment, undo.clients_added)
-    return ", ".join(f"{name} for {realm or '(root)'}" for realm, name in undo.clients_added)
+    clients.add(undo.deployment, undo.clients_added)
+    return _named(undo.clients_added)
 
 
 def _unregister_clients(undo: Undo) -> None:
-    if undo.clients_added:
-        clients.remove(undo.deployment, undo.clients_added)
-    if undo.clients_removed:
-        clients.add(undo.deployment, undo.clients_removed)
+    clients.remove(undo.deployment, undo.clients_added)
+
+
+def _remove_clients(change: Change) -> str:
+    undo = change.undo
+    clients.remove(undo.deployment, undo.clients_removed)
+    return _named(undo.clients_removed)
+
+
+def _register_clients_again(undo: Undo) -> None:
+    clients.add(undo.deployment, undo.clients_removed)
+
+
+def _named(registered: Sequence[clients.Client]) -> str:
+    return ", ".join(f"{name} for {realm or '(root)'}" for realm, name in registered)
 
 
 def _restart(undo: Undo) -> str:
@@ -166,12 +174,19 @@ STEPS = (
     ),
     Step(
         "register client",
-        lambda undo: undo.changes_clients,
+        lambda undo: bool(undo.clients_added),
         _register_clients,
         _unregister_clients,
     ),
     RESTART,
     GATE,
+    # Not sooner: until the restart the old configuration is in force, and needs them.
+    Step(
+        "remove client",
+        lambda undo: bool(undo.clients_removed),
+        _remove_clients,
+        _register_clients_again,
+    ),
 )
 """Between the journal, which comes first, and the commit, which closes it."""
 

@@ -87,7 +87,8 @@ def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
     assert run.result == "committed", run.final
     assert run.steps == [
         "lock", "look again", "journal", "back up", "write secrets", "check candidate",
-        "write settings", "remove secrets", "register client", "restart", "gate", "commit",
+        "write settings", "remove secrets", "register client", "restart", "gate",
+        "remove client", "commit",
     ]  # fmt: skip
     assert old_zulip.running() == {"beta": NEW}
     assert old_zulip.clients() == [["beta", "okta"]]

@@ -79,7 +79,8 @@ def test_everything_is_undone_in_the_right_order(old_zulip: Zulip) -> None:
     assert final["result"] == "committed", final
     assert steps == [
         "lock", "look again", "journal", "back up", "write secrets", "check candidate",
-        "write settings", "remove secrets", "register client", "restart", "gate", "commit",
+        "write settings", "remove secrets", "register client", "restart", "gate",
+        "remove client", "commit",
     ]  # fmt: skip
     assert old_zulip.pair() == pair
     assert old_zulip.running() == {"acme": OLD}

@@ -159,3 +159,16 @@ def test_a_full_disk_is_no_reason_not_to_put_back(
     with pytest.raises(Trouble, match="No space left"):
         FileChange(str(path), b"A" * 1_000_000, change.after).put_back()
     assert path.read_bytes() == change.after
+
+
+def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = swap(old_zulip)
+    old_zulip.register([["acme", "okta"]])
+    request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
+    seen: list[list[list[str]]] = []
+    before(monkeypatch, "gate", lambda: seen.append(old_zulip.clients()))
+    assert apply(request)["result"] == "committed"
+    assert seen == [[["acme", "okta"], ["beta", "okta"]]]
+    assert old_zulip.clients() == [["beta", "okta"]]
