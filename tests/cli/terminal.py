@@ -91,6 +91,20 @@ class Terminal:
         self.wait_for(question)
         self.type(f"{text}\n")
 
+    def interrupt(self) -> int:
+        """Press Ctrl-C at a question and give the exit code.
+
+        Again, if nothing happens: Python misses a signal that comes just before it waits for a key.
+        """
+        for _ in range(int(_DEADLINE)):
+            self.type(CTRL_C)
+            try:
+                self._process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        return self.end()
+
     def end(self) -> int:
         """Read to the end and give the exit code."""
         deadline = time.monotonic() + _DEADLINE
