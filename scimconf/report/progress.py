@@ -15,6 +15,10 @@ from scimconf.foreign import one_line
 _LONGEST_NAME = 40
 """Characters of a step's name, which comes from a server."""
 
+WAITING = ": waiting for "
+"""In the name of a step that waits: "lock: waiting for ops from 10.0.0.5 (process 7), since"."""
+_LONGEST_WAIT = 200
+
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
     """A line with a clock for each server that is being worked on; for a terminal."""
@@ -47,7 +51,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         """Show the step that has begun."""
         if not doing:
             return
-        name = one_line(name, _LONGEST_NAME)
+        name = one_line(name, _LONGEST_WAIT if WAITING in name else _LONGEST_NAME)
         with self._lock:
             if server not in self._tasks:
                 self._tasks[server] = self._progress.add_task(name, total=None, server=server)
@@ -62,7 +66,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
 
 class LineProgress(AbstractContextManager["LineProgress"]):
-    """A line for each step that has ended, with its time; for a log."""
+    """A line for each step that has ended, with its time, and for what one waits; for a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -73,17 +77,18 @@ class LineProgress(AbstractContextManager["LineProgress"]):
 
     def step(self, server: str, name: str, doing: bool) -> None:
         """Note when a step begins; print it when it has ended."""
-        if doing:
+        if doing and WAITING in name:
+            self._print(f"{server}: {one_line(name, _LONGEST_WAIT)}")
+        elif doing:
             self._begun[server, name] = time.monotonic()
-            return
-        begun = self._begun.pop((server, name), time.monotonic())
+        else:
+            begun = self._begun.pop((server, name), time.monotonic())
+            seconds = time.monotonic() - begun
+            self._print(f"{server}: {one_line(name, _LONGEST_NAME)} {seconds:.1f} s")
+
+    def _print(self, line: str) -> None:
         with suppress(OSError):  # a full disk is no reason to stop a change
-            self._console.print(
-                f"{server}: {one_line(name, _LONGEST_NAME)} {time.monotonic() - begun:.1f} s",
-                soft_wrap=True,
-                markup=False,
-                highlight=False,
-            )
+            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def done(self, server: str) -> None:
         """End the steps that have no end of their own."""

@@ -59,6 +59,18 @@ class Operator:
             check=False,
         )
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start scimconf, for whoever wants to see it end early; its stderr is one with stdout."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "scimconf", *arguments],
+            cwd=self.folder,
+            env=self.lab.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def apply(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Apply as a pipeline that keeps its token file would."""
         return self.run("apply", "--yes", "--create-tokens", *VAULT, *arguments)

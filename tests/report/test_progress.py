@@ -37,6 +37,19 @@ def test_a_step_without_an_end_of_its_own_ends_with_its_server() -> None:
     assert said.getvalue().count("\n") == 1
 
 
+def test_what_a_step_waits_for_is_said_at_once() -> None:
+    said = io.StringIO()
+    progress = LineProgress(Console(file=said))
+    progress.step("chat1", "lock", True)
+    progress.step("chat1", "lock: waiting for ops from 192.0.2.1 (process 7), since noon", True)
+    assert said.getvalue() == (
+        "chat1: lock: waiting for ops from 192.0.2.1 (process 7), since noon\n"
+    )
+    progress.step("chat1", "lock", False)
+    progress.done("chat1")
+    assert said.getvalue().count("\n") == 2
+
+
 def test_a_full_disk_stops_no_change() -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:

@@ -1,0 +1,112 @@
+"""The controller dies in the middle of a change: the server finishes alone, and tells it later."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab import Server
+from tests.lab.crossing import Crossing, until
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+One = Callable[..., Server]
+USERS = "/scim/v2/Users"
+
+
+@pytest.fixture
+def server(one: One) -> Server:
+    return one({"scim_realms": {"": {}}}, version="9.0")
+
+
+def _killed(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def _interrupted_twice(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    said = process.stdout
+    assert said is not None
+    until(lambda: "again: at once" in said.readline(), "no word about Ctrl-C")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+def _begun(operator: Operator, server: Server) -> tuple[Crossing, subprocess.Popen[str]]:
+    """Start an apply; returns when the server restarts, and waits there for its sign."""
+    crossing = Crossing(server)
+    variables = {"scim_realms": {"": {}}, "scim_restart": crossing.restart}
+    operator.write_inventory({server.name: {**variables, "scim_gate_timeout": 5}})
+    process = operator.start("apply", "--yes", "--create-tokens", *VAULT)
+    crossing.wait()
+    return crossing, process
+
+
+def _ended(server: Server) -> None:
+    journal = server.layout.outside("home", ".scimconf", "journal.json")
+    until(lambda: json.loads(journal.read_text())["state"] != "open", "it does not end")
+
+
+@pytest.mark.parametrize("ends", [_killed, _interrupted_twice])
+def test_the_server_finishes_alone_and_the_next_plan_tells(
+    operator: Operator, server: Server, ends: Callable[[subprocess.Popen[str]], None]
+) -> None:
+    crossing, process = _begun(operator, server)
+    ends(process)
+    busy = operator.run("plan")
+    assert "another run is at work here: " in busy.stdout
+    refused = operator.run("apply", "--yes", *VAULT)
+    assert refused.returncode == 1, refused
+    assert "another run holds the lock: " in refused.stdout
+    assert ", since 2" in refused.stdout
+
+    crossing.go()
+    _ended(server)
+    token = operator.token(server.name, "")
+    assert server.request("GET", USERS, "", token)[0] == 200
+    for _ in range(2):  # a plan takes nothing away
+        plan = operator.run("plan")
+        assert plan.returncode == 0, plan
+        assert "finished by itself after its controller was gone: committed" in plan.stdout
+    applied = operator.run("apply", "--yes", *VAULT)
+    assert (applied.returncode, "finished by itself" in applied.stdout) == (0, True)
+    assert "finished by itself" not in operator.run("plan").stdout
+
+
+def test_the_server_goes_back_alone_and_an_apply_converges(
+    operator: Operator, server: Server
+) -> None:
+    before = server.settings.read_bytes()
+    crossing, process = _begun(operator, server)
+    _killed(process)
+    crossing.go("fail")
+    _ended(server)
+    assert server.settings.read_bytes() == before
+    plan = operator.run("plan")
+    assert plan.returncode == 2, plan
+    assert "after its controller was gone: rolled back (restart: sh ended with 1" in plan.stdout
+    crossing.go()
+    applied = operator.run("apply", "--yes", *VAULT)
+    assert applied.returncode == 0, applied
+    assert "finished by itself" not in operator.run("plan").stdout
+
+
+def test_a_second_controller_can_wait_and_says_for_whom(operator: Operator, server: Server) -> None:
+    crossing, first = _begun(operator, server)
+    second = operator.start("apply", "--yes", *VAULT, "--lock-timeout", "60")
+    said = second.stdout
+    assert said is not None
+    # It has looked, found files that are right and a server that runs without them, and waits.
+    until(lambda: "lock: waiting for " in said.readline(), "it does not wait")
+    crossing.go()
+    for process in (first, second):
+        rest, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, rest
+    assert operator.run("plan").returncode == 0
