@@ -11,6 +11,9 @@ from scimconf.model import Realm, Reference, Server
 if TYPE_CHECKING:
     from scimconf.inventory import Inventory
 
+_ALL = "all"
+"""Its own hosts stand in `ungrouped` or another group, too, and only there, as with Ansible."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -34,7 +37,8 @@ def listing(inventory: Inventory, hosts: Sequence[str]) -> dict[str, Any]:
         group: dict[str, Any] = {}
         if node.children:
             group["children"] = list(node.children)
-        if chosen := [host for host in node.hosts if host in wanted]:
+        chosen = [host for host in node.hosts if host in wanted]
+        if chosen and name != _ALL:
             group["hosts"] = chosen
         found[name] = group
     return found
@@ -42,14 +46,14 @@ def listing(inventory: Inventory, hosts: Sequence[str]) -> dict[str, Any]:
 
 def graph(tree: Mapping[str, Node]) -> str:
     """Draw groups and hosts as `ansible-inventory --graph` does."""
-    return "\n".join(_lines(tree, "all", 0))
+    return "\n".join(_lines(tree, _ALL, 0))
 
 
 def _lines(tree: Mapping[str, Node], name: str, depth: int) -> Iterator[str]:
     yield _line(f"@{name}:", depth)
     for child in tree[name].children:
         yield from _lines(tree, child, depth + 1)
-    for host in tree[name].hosts:
+    for host in tree[name].hosts if name != _ALL else ():
         yield _line(host, depth + 1)
 
 

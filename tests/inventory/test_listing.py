@@ -27,7 +27,8 @@ all:
 def test_listing(load: Load) -> None:
     listing = inventory.as_listing(load(TEXT))
     assert json.loads(json.dumps(listing)) == listing
-    assert listing["all"] == {"children": ["production", "ungrouped"], "hosts": ["d.x"]}
+    assert listing["all"] == {"children": ["production", "ungrouped"]}
+    assert listing["ungrouped"] == {"hosts": ["d.x"]}
     assert listing["production"] == {"children": ["sub"], "hosts": ["a.x", "b.x"]}
     assert listing["sub"] == {"hosts": ["c.x"]}
     hostvars = listing["_meta"]["hostvars"]
@@ -62,7 +63,6 @@ def test_graph(load: Load) -> None:
         "  |  |--b.x",
         "  |--@ungrouped:",
         "  |  |--d.x",
-        "  |--d.x",
     ]
 
 
