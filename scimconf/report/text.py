@@ -64,8 +64,8 @@ def show(
 ) -> None:
     """Print what came of each server, then a summary: what needs attention stands last.
 
-    Servers that say the very same stand together above what they say. On a terminal, where the
-    table names each of them, those that have nothing to say are left to it.
+    Servers that say the very same stand together above what they say: in a pipe one a line, for
+    grep. On a terminal, those that have nothing to say are left to the table.
     """
     by_attention = sorted(outcomes, key=lambda each: _ATTENTION.index(each.status), reverse=True)
     tabled = console.is_terminal and len(outcomes) > 1
@@ -74,11 +74,13 @@ def show(
         said = tuple(_lines(outcome, diff=diff, steps=steps))
         alike.setdefault((outcome.status, said), []).append(outcome)
     for (_, lines), servers in alike.items():
-        if lines or not tabled:
+        if not tabled:
             for outcome in servers:
-                console.print(_head(verb, outcome), soft_wrap=True)
-        if lines and len(servers) > 1:
-            console.print(Text(f"  these {len(servers)}, all the same:"), soft_wrap=True)
+                console.print(_head(verb, [outcome]), soft_wrap=True)
+            if lines and len(servers) > 1:
+                console.print(Text(f"  these {len(servers)}, all the same:"), soft_wrap=True)
+        elif lines:
+            console.print(_head(verb, servers))
         for line in lines:
             line.print(console)
     if len(outcomes) > 1:
@@ -108,12 +110,14 @@ class _Line(NamedTuple):
             console.print(mark + text, soft_wrap=True)
 
 
-def _head(verb: str, outcome: Outcome) -> Text:
-    head = Text(harmless(outcome.server), style="bold")
-    if outcome.plan and outcome.plan.version:
-        head.append(f"  Zulip {harmless(outcome.plan.version, 40)}", style="not bold dim")
-    head.append("  ")
-    return head.append(words(verb, outcome.status), style=f"not bold {_STYLE[outcome.status]}")
+def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
+    """Give the names of servers that stand alike, the version where they have one, the status."""
+    head = Text(", ".join(harmless(outcome.server) for outcome in outcomes), style="bold")
+    version, *others = {outcome.plan.version if outcome.plan else "" for outcome in outcomes}
+    if version and not others:
+        head.append(f"  Zulip {harmless(version, 40)}", style="not bold dim")
+    status = outcomes[0].status
+    return head.append(f"  {words(verb, status)}", style=f"not bold {_STYLE[status]}")
 
 
 def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[_Line]:

@@ -141,6 +141,12 @@ def test_servers_that_say_the_same_stand_together() -> None:
     assert "chat39  failed\n  these 40, all the same:\n  no Zulip\nweb  failed\n" in said
     for each in failed:
         assert f"{each.server}  failed\n" in said
+    said = re.sub(r"\x1b\[[0-9;]*m", "", _terminal(*failed, other, width=72))
+    lines = [line.rstrip() for line in said.splitlines()]
+    assert lines[0].startswith("chat0, chat1, chat2, ")
+    assert lines[lines.index("  no Zulip") - 1].endswith("chat39  failed")
+    assert lines[lines.index("  no sudo") - 1] == "web  failed"
+    assert all(len(line) <= 72 for line in lines)
 
 
 def test_on_a_terminal_the_table_is_enough_for_those_with_nothing_to_say() -> None:
