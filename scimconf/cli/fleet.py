@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,7 +148,6 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
     options = ssh.Options(
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
-        allow_exec=connection.allow_exec,
     )
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
@@ -160,9 +160,23 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
             password=opened(server.connection.password) or asked,
             become_password=opened(server.connection.become_password) or asked_become or asked,
         )
-        return ssh.open_agent(server.connection, server.paths, credentials, options)
+        trusted = connection.allow_exec or not _came_along(server)
+        how = replace(options, allow_exec=trusted)
+        return ssh.open_agent(server.connection, server.paths, credentials, how)
 
     return open_agent
+
+
+def _came_along(server: Server) -> bool:
+    """Say whether the programs that a local connection runs stand in the inventory's own tree.
+
+    Whoever can have an inventory planned by a CI job (a merge request) can put files beside it:
+    what comes with it must not run because it says so.
+    """
+    file = Path(server.position.file if server.position else ".").resolve()
+    tree = next((each for each in file.parents if (each / ".git").exists()), file.parent)
+    named = (server.paths.deployment, server.connection.python or "")
+    return any("/" in each and Path(each).resolve().is_relative_to(tree) for each in named)
 
 
 class _Stderr(logging.Handler):

@@ -148,7 +148,7 @@ _CONNECTION = (
         "--allow-exec",
         variable="ALLOW_EXEC",
         is_flag=True,
-        help="Let the inventory name programs that run here (ansible_connection: local).",
+        help="With ansible_connection: local, run programs that stand beside the inventory, too.",
     ),
 )
 _OUTPUT = (

@@ -39,8 +39,8 @@ class ConnectionVariables(BaseModel):
 
     kind: Literal["ssh", "local"] = Field(
         "ssh",
-        description="`ssh` (or `paramiko`, which is the same here), or `local`, which runs what the "
-        "inventory names on this machine and so needs `--allow-exec`.",
+        description="`ssh` (or `paramiko`, which is the same here), or `local`, on this "
+        "machine; a Zulip or Python beside the inventory, in its checkout, needs `--allow-exec`.",
     )
     host: Address | None = Field(
         None,

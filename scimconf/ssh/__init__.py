@@ -32,13 +32,14 @@ def open_agent(
     """Start the agent on a server and give the conversation with it; close both at the end.
 
     Raises Unreachable where the server is not reached or does not let us in, HostError where
-    the agent cannot be started there (no sudo, no Python, ...), or `ansible_connection: local`
-    is not allowed.
+    the agent cannot be started there (no sudo, no Python, ...), or a local one is not
+    allowed.
     """
     if connection.kind == "local" and not options.allow_exec:
         raise HostError(
             "connect",
-            "ansible_connection: local runs programs that the inventory names on this machine",
+            "ansible_connection: local would run, on this machine, a program that came along with "
+            "the inventory",
             "if you trust the inventory with that: --allow-exec",
         )
     route = find_route(connection) if connection.kind == "ssh" else None

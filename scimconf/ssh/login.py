@@ -42,7 +42,7 @@ class Login:
             "password",
             # Where a server has no "password" but "keyboard-interactive" (PAM), paramiko answers
             # its one question with the password.
-            partial(self._transport.auth_password, self._route.user, password.reveal()),
+            lambda: self._transport.auth_password(self._route.user, password.reveal()),
         ):
             return
         # paramiko tells what a server takes only where what was tried is not among it.

@@ -29,5 +29,5 @@ class Options:
     """The known_hosts files; None: those of the SSH configuration. New keys go into the first."""
     start_timeout: float = 60.0
     """Seconds from the command to the agent's ready line; sudo may ask a slow directory."""
-    allow_exec: bool = False
+    allow_exec: bool = True
     """Whether `ansible_connection: local` may run the programs that the inventory names, here."""

@@ -12,7 +12,7 @@ from scimconf import ssh, vault
 from scimconf.cli import fleet
 from scimconf.cli.options import ConnectionOptions, SourceOptions, VaultOptions
 from scimconf.errors import UsageError
-from scimconf.model import VaultValue
+from scimconf.model import Paths, Position, VaultValue
 from scimconf.secret import Secret
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
@@ -207,3 +207,37 @@ def test_vault_values_are_opened(opened: list[Any]) -> None:
 def test_host_key_options(opened: list[Any]) -> None:
     _open(replace(PLAIN, accept_new_host_keys=True, known_hosts=Path("known")))
     assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
+
+
+# --- what a local connection may run ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("deployment", "python", "refused"),
+    [
+        ("/home/zulip/deployments/current", None, False),
+        ("/home/zulip/deployments/current", "python3", False),
+        ("{tree}/evil", None, True),
+        ("{tree}/sub/../evil", None, True),
+        ("/home/zulip/deployments/current", "{tree}/python", True),
+        ("/proc/self/cwd/evil", None, True),
+    ],
+)
+def test_what_comes_with_the_inventory_is_not_run(
+    deployment: str,
+    python: str | None,
+    refused: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "inventories").mkdir()
+    monkeypatch.chdir(tmp_path)
+    local = server(
+        connection=connection(
+            kind="local", python=python and python.format(tree=tmp_path), become=False
+        ),
+        paths=Paths("/s", "/z", deployment.format(tree=tmp_path), "zulip"),
+        position=Position(str(tmp_path / "inventories/hosts.yaml"), 1, 1),
+    )
+    assert fleet._came_along(local) is refused

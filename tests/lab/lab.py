@@ -111,7 +111,6 @@ class Lab:
         inherited["HOME"] = str(self._home)
         # ssh looks for ~ in the user database, not in HOME.
         inherited["SCIMCONF_KNOWN_HOSTS"] = str(self.known_hosts)
-        inherited["SCIMCONF_ALLOW_EXEC"] = "1"  # servers without sshd are reached as local ones
         return inherited
 
 

@@ -77,7 +77,7 @@ class Operator:
 
     def bare_environment(self) -> dict[str, str]:
         """Give the least that a scimconf on the lab needs: no secret among it."""
-        needed = ("PYTHONPATH", "HOME", "PATH", "SCIMCONF_KNOWN_HOSTS", "SCIMCONF_ALLOW_EXEC")
+        needed = ("PYTHONPATH", "HOME", "PATH", "SCIMCONF_KNOWN_HOSTS")
         return {k: v for k, v in self.lab.environment().items() if k in needed}
 
     def token(self, host: str, realm: str) -> str:

@@ -33,7 +33,7 @@ LOCAL = Connection(
     timeout=10.0,
 )
 NOTHING = Credentials()
-OPTIONS = Options(start_timeout=20, allow_exec=True)
+OPTIONS = Options(start_timeout=20)
 
 
 def ask(request: dict[str, object]) -> list[object]:
@@ -61,7 +61,7 @@ def test_it_runs_here_without_ssh() -> None:
 def test_it_runs_nothing_unless_that_is_allowed() -> None:
     with (
         pytest.raises(HostError, match="on this machine") as caught,
-        open_agent(LOCAL, PATHS, NOTHING, Options()),
+        open_agent(LOCAL, PATHS, NOTHING, Options(allow_exec=False)),
     ):
         pass
     assert "--allow-exec" in caught.value.hint
