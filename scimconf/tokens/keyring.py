@@ -13,7 +13,7 @@ from scimconf.model import Desired, Realm, Reference, Server, TokenSource, Vault
 from scimconf.secret import Secret
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
-from scimconf.tokens.references import resolve
+from scimconf.tokens.references import resolve, withhold
 from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
 
 Passwords = Callable[[], Mapping[str, Secret]]
@@ -52,14 +52,23 @@ class Keyring:
         token = self._at_hand(realm)
         return token is None or matches(token, entry.fingerprint)
 
+    def withhold(self, servers: Iterable[Server]) -> None:
+        """Take the tokens that stand in our environment out of it: no child is to inherit them."""
+        for server in servers:
+            for realm in server.realms:
+                if isinstance(realm.token, Reference):
+                    withhold(realm.token)
+
     def fetch(self, servers: Iterable[Server]) -> None:
         """Fetch the tokens that are kept elsewhere, and keep their fingerprints in the file.
 
         Each reference is resolved once; one in a vault value of the inventory is opened. Raises
         UsageError where one cannot be had.
         """
+        servers = list(servers)
+        self.withhold(servers)
         new: dict[Key, Entry] = {}
-        for server, realm in sorted(_present(servers), key=_from_environment, reverse=True):
+        for server, realm in _present(servers):
             if isinstance(realm.token, Reference) and realm.token not in self._fetched:
                 self._fetched[realm.token] = resolve(realm.token)
             elif isinstance(realm.token, VaultValue) and realm.token not in self._fetched:
@@ -123,12 +132,6 @@ class Keyring:
 
 def _present(servers: Iterable[Server]) -> Iterator[tuple[Server, Realm]]:
     return ((server, realm) for server in servers for realm in server.realms if realm.present)
-
-
-def _from_environment(present: tuple[Server, Realm]) -> bool:
-    """Whether the token is in our environment: it is taken out before a command inherits it."""
-    token = present[1].token
-    return isinstance(token, Reference) and token.kind == "env"
 
 
 def _first(passwords: Mapping[str, Secret]) -> tuple[Secret, str]:

@@ -55,11 +55,22 @@ _taken: dict[str, Secret] = {}
 _taking = Lock()
 
 
-def _from_environment(reference: Reference, _timeout: float, _cap: int) -> bytes:
-    name = reference.words[0]
+def withhold(reference: Reference) -> None:
+    """Take a token out of the environment, unread; what we start from now on does not see it."""
+    if reference.kind == "env":
+        _take(reference.words[0])
+
+
+def _take(name: str) -> None:
     with _taking:
         if name in os.environ:
             _taken[name] = Secret(os.environ.pop(name))
+
+
+def _from_environment(reference: Reference, _timeout: float, _cap: int) -> bytes:
+    name = reference.words[0]
+    _take(name)
+    with _taking:
         if name not in _taken:
             raise UsageError(
                 f"{reference}: the environment variable {name} is not set",
