@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.lab import Lab, Server
+from tests.lab.crossing import Crossing, until
 from tests.lab.operator import VAULT, Operator
 
 FLEET: Mapping[str, Mapping[str, Any]] = {
@@ -214,6 +215,52 @@ def repair(demo: Demo) -> None:
     check(done.returncode == 0, "plan exits 0 again")
 
 
+def killed(demo: Demo) -> None:
+    """The controller is killed in the middle of an apply: the server finishes alone."""
+    server = demo.servers["chat121.test"]
+    crossing = Crossing(server)
+    changed = {**INVENTORY[server.name], "scim_client": "okta-emea"}
+    slow = {**changed, "scim_restart": crossing.restart}
+    demo.operator.write_inventory({**INVENTORY, server.name: slow})
+    arguments = ("apply", "--yes", *VAULT)
+    print(f"\n  $ scimconf {shlex.join(arguments)} & kill -9 $!    # while Zulip restarts")
+    with demo.operator.start(*arguments) as process:
+        crossing.wait()
+        process.kill()
+    done = demo.scimconf("plan", server.name)
+    check("another run is at work here" in done.stdout, "the server is still at it")
+    crossing.go()
+    journal = server.layout.outside("home", ".scimconf", "journal.json")
+    until(lambda: json.loads(journal.read_text())["state"] != "open", "the server never ends")
+    done = demo.scimconf("plan", server.name)
+    check(done.returncode == 0, "plan exits 0: it finished alone, nothing is left to do")
+    check("controller was gone: committed" in done.stdout, "and says so")
+    token = demo.operator.token(server.name, "")
+    check(scim(server, "", token, "GET", "/scim/v2/Users")[0] == 200, "the provider can get in")
+    done = demo.scimconf("undo", "--yes", server.name)
+    check(done.returncode == 0, "undo takes it back")
+    demo.operator.write_inventory(INVENTORY)
+
+
+def put_back(demo: Demo) -> None:
+    """A change that fails its gate is put back."""
+    server = demo.servers["chat90.test"]
+    before = server.settings.read_bytes()
+    token = demo.operator.token(server.name, "wiki")
+    print("\n  Realm wiki is to go, but this restart command restarts nothing.")
+    realms = {**INVENTORY[server.name]["scim_realms"], "wiki": {"state": "absent"}}
+    useless = {"scim_realms": realms, "scim_restart": ["/bin/true"], "scim_gate_timeout": 2}
+    demo.operator.write_inventory({**INVENTORY, server.name: useless})
+    done = demo.scimconf("apply", "--yes", *VAULT, server.name)
+    check(done.returncode == 4, "apply exits 4: rolled back")
+    check("its old token is still let in" in done.stdout, "it says why")
+    check(server.settings.read_bytes() == before, "settings.py is as it was, byte by byte")
+    check(scim(server, "wiki", token, "GET", "/scim/v2/Users")[0] == 200, "and so is SCIM")
+    demo.operator.write_inventory(INVENTORY)
+    done = demo.scimconf("plan")
+    check(done.returncode == 0, "plan exits 0: every server is as the inventory says")
+
+
 def clean(demo: Demo) -> None:
     """No token where none belongs."""
     tokens = set(demo.tokens().values())
@@ -225,7 +272,10 @@ def clean(demo: Demo) -> None:
     check(not any(t in inside for t in tokens), "and none in the settings.py of chat121.test")
 
 
-ACTS = (nothing_yet, apply_all, verify_all, provision, converged, drift, repair, clean)
+ACTS = (
+    *(nothing_yet, apply_all, verify_all, provision, converged, drift, repair),
+    *(killed, put_back, clean),
+)
 
 
 def main() -> int:
