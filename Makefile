@@ -10,9 +10,12 @@ BIN := .venv/bin
 # The last mypy that knows Python 3.8, for what runs on the servers. bootstrap.py has to parse on
 # Python 2.7 too (it says "too old"), so it has no annotations.
 MYPY38 := .cache/mypy-3.8/.stamp
+ATHERIS := .cache/atheris/.stamp
+FUZZ ?= 100000
+FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint demo lab sshd docs clean
+.PHONY: help test lint fuzz fuzz-guided demo lab sshd docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -26,6 +29,13 @@ lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=.cache/mypy-3.8 $(BIN)/python -m mypy --config-file= --cache-dir=.cache/mypy-3.8/cache \
 		--strict --python-version 3.8 $(AGENT)
+
+fuzz: $(STAMP) ## the two editors against 100,000 generated files each (fuzz-guided: under atheris)
+	@$(BIN)/python -m tests.fuzz --settings $(FUZZ) --secrets $(FUZZ) --jobs $$(nproc)
+
+fuzz-guided: $(ATHERIS)
+	@.cache/atheris/bin/python -m tests.fuzz.guided .cache/atheris/corpus -artifact_prefix=.cache/atheris/ \
+		-timeout=60 -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
 
 demo: $(STAMP) sshd ## three Zulip servers from nothing to "the identity provider can get in"
 	@$(BIN)/python -m tests.lab.demo
@@ -45,6 +55,12 @@ $(STAMP): pyproject.toml
 		rm -rf .venv && "$(PYTHON)" -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 2> .venv/pip.log \
 		|| { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+$(ATHERIS): $(STAMP)
+	@$(BIN)/python -m venv .cache/atheris
+	@.cache/atheris/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+		atheris 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@touch $@
 
 $(MYPY38): $(STAMP)

@@ -186,10 +186,9 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
             after = read(_without(after, realm))
     if after is before or after.source.data == data:
         return data
-    if any(map(get_secret.is_read, present.values())):
-        after = read(_with_import(after))
-    else:
-        after = read(_without_import(after))
+    reads_secret = any(map(get_secret.is_read, present.values()))
+    final = _with_import(after) if reads_secret else _without_import(after)
+    after = after if final is after.source.data else read(final)
     _prove(before, after, entries)
     return after.source.data
 

@@ -1,0 +1,80 @@
+"""Tokens and custom fields that nobody would choose: rendered right, or refused with the reason."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimconf.agent import settings_file
+from scimconf.agent.trouble import Refusal
+from scimconf.errors import UsageError
+from scimconf.secret import Secret
+from scimconf.zulip import block
+from tests.factories import realm
+from tests.fuzz import evaluate, settings_files
+
+NASTY = (
+    "'", '"', "\\", "{", "}", "{{", "}}", "{%", "%}", "{#", "#}", "%", "%s", "$", "#", '"""', "'''",
+    "\\N{BULLET}", "\\x00", "\\", "\n", "\r", "\t", "\0", "\x1b[31m", "\x7f", "\x85", "\u2028",
+    "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\U0001f600", "👨‍👩‍👧", "é", "ﬁ", "表", " ",
+    "SCIM_CONFIG", "get_secret('x')", "None", "k3V9",
+)  # fmt: skip
+TEXTS = st.lists(st.sampled_from(NASTY), max_size=5).map("".join) | st.text(max_size=10)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS, TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=3), st.integers(0, 10_000))
+def test_what_is_rendered_is_what_python_sees(
+    token: str, client: str, fields: dict[str, str] | None, seed: int
+) -> None:
+    """In any file that the editor takes, on the way that `render` and the agent go."""
+    asked = realm("acme", client=client, custom_profile_field_map=fields)
+    try:
+        text, _ = block.entry(asked, Secret(token), None)
+    except UsageError as error:
+        reason = str(error)
+        assert reason.isprintable()
+        assert "token cannot be used: it" in reason or "control characters" in reason
+        texts = (client, *(each for pair in (fields or {}).items() for each in pair))
+        assert block.unfit(token) or not all(each.isprintable() for each in texts)
+        return
+    assert text.isascii()
+    file = settings_files.settings_file(Random(seed))
+    try:
+        after = settings_file.edit(file.data, {"acme": text})
+    except Refusal:
+        after = settings_file.edit(b"", {"acme": text})
+    seen = evaluate.namespace(after)
+    if seen is not None:
+        expected = {"bearer_token": token, **block.values(asked, None)}
+        assert seen["SCIM_CONFIG"]["acme"] == expected
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("", "it is empty"),
+        ("a\nb", "it holds a line break"),
+        ("a\0b", "it holds a NUL character"),
+        ("a\tb", "it holds control characters"),
+        ("a\x1b[31m", "it holds control characters"),
+        ("a b", "it holds a blank"),
+        ("a\u202eb", "it holds characters outside ASCII"),
+        ("a\U0001f600", "it holds characters outside ASCII"),
+    ],
+)
+def test_a_token_that_cannot_be_one_is_refused_with_the_reason(token: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        block.entry(realm("acme"), Secret(token), None)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\0", "\u202e", "\u2066x", "\u2028", "\ud800", "\x7f"])
+def test_a_field_that_nobody_could_read_is_refused_and_said_legibly(text: str) -> None:
+    for fields in ({"phone": text}, {text: "phone"}):
+        with pytest.raises(UsageError, match="control characters") as error:
+            block.entry(realm("acme", custom_profile_field_map=fields), Secret("k3V9" * 8), None)
+        assert str(error.value).isascii()
+        assert str(error.value).isprintable()
