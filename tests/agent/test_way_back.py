@@ -164,8 +164,8 @@ def test_a_full_disk_is_no_reason_not_to_put_back(
 def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = swap(old_zulip)
     old_zulip.register([["acme", "okta"]])
+    request = swap(old_zulip)
     request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
     seen: list[list[list[str]]] = []
     before(monkeypatch, "gate", lambda: seen.append(old_zulip.clients()))
