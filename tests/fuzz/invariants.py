@@ -62,6 +62,7 @@ def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> 
     unmanaged(before, after, request)
     evaluated(before, after, request)
     shown(before, file)
+    planned(before, after, texts)
     assert settings_file.edit(after_data, texts) == after_data, "the second time changes something"
     taken_away(random, before, after, texts)
     return after_data
@@ -174,6 +175,17 @@ def shown(found: Settings, file: File) -> None:
         for node in (node for value in values for node in ast.walk(value)):
             held = str(node.value) if isinstance(node, ast.Constant) else ""
             assert not any(token in held for token in tokens), "a token is shown"
+
+
+def planned(before: Settings, after: Settings, texts: Mapping[str, str | None]) -> None:
+    """The masked block takes the same edit, as diff.py makes it for a plan."""
+    above = "from .config import get_secret\n\n" if before.imports_get_secret else ""
+    block = masking.block(before, {}) or ""
+    try:
+        result = settings_file.edit((above + block).encode(), texts)
+    except Refusal as refusal:
+        raise AssertionError(f"a plan could not show it: {refusal.message}") from refusal
+    assert list(settings_file.read(result).entries) == list(after.entries), "a plan shows others"
 
 
 def taken_away(
