@@ -29,21 +29,21 @@ class Missing(Trouble):
     """There is no such file."""
 
 
-def read(path: str) -> bytes:
+def read(path: str, limit: int = LIMIT) -> bytes:
     """Give a regular file's bytes. Raises Trouble where it is not there, not ours or too large."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
             raise Trouble(f"{path} is not a regular file")
         with open(path, "rb") as file:
-            data = file.read(LIMIT + 1)
+            data = file.read(limit + 1)
     except FileNotFoundError:
         raise Missing(f"there is no {path}", "is Zulip installed here?") from None
     except PermissionError:
         raise Trouble(f"{user()} may not read {path}", _hint(path)) from None
     except OSError as error:
         raise Trouble(f"{path} cannot be read: {error.strerror}") from None
-    if len(data) > LIMIT:
-        raise Trouble(f"{path} is larger than {LIMIT} bytes")
+    if len(data) > limit:
+        raise Trouble(f"{path} is larger than {limit} bytes")
     return data
 
 

@@ -16,6 +16,8 @@ from scimconf.agent.undo import Undo
 _NAME = "journal.json"
 _TOLD = "told"
 _FORMAT = 1
+_LIMIT = 12 * files.LIMIT
+"""Bytes. It holds two settings.py and four zulip-secrets.conf, a third larger than they are."""
 
 
 class State(Enum):
@@ -94,7 +96,7 @@ def read(folder: str) -> Optional[Journal]:
     if not os.path.exists(where):
         return None
     try:
-        plain = json.loads(files.read(where))
+        plain = json.loads(files.read(where, _LIMIT))
         if plain["format"] != _FORMAT:
             raise ValueError
         return Journal(

@@ -79,7 +79,7 @@ def _look(where: Paths, otherwise: Callable[[str], Message]) -> Message:
     folder = files.state_folder(where.deployment)
     at_work = lock.holder(folder)
     if at_work:
-        return _busy(at_work)
+        return _busy(at_work, "wait until it has ended")
     try:
         dead = journal.interrupted(folder)
         if dead:
@@ -120,7 +120,7 @@ def _alone(
             held = lock.held(folder, who, seconds, waiting)
             steps.run("lock", lambda: stack.enter_context(held))
         except lock.Busy as busy:
-            return _busy(str(busy))
+            return _busy(str(busy), "wait until it has ended: apply does with --lock-timeout")
         except Trouble as trouble:
             return _final("failed", f"lock: {trouble.message}", trouble.hint)
         return work(folder)
@@ -129,13 +129,16 @@ def _alone(
 def _recover(folder: str, steps: Steps) -> Message:
     try:
         dead = journal.interrupted(folder)
-        if dead is None:
-            return _nothing_interrupted(folder)
-        return _final("put back", finish(dead, steps), run=dead.run, changed=True)
-    except RollBackFailed as failure:
-        return _final("roll-back failed", failure.message, failure.hint, changed=True)
     except Trouble as trouble:
         return _final("failed", trouble.message, trouble.hint)
+    if dead is None:
+        return _nothing_interrupted(folder)
+    result, message, hint = "put back", "", ""
+    try:
+        message = finish(dead, steps)
+    except RollBackFailed as failure:
+        result, message, hint = "roll-back failed", failure.message, failure.hint
+    return _final(result, message, hint, changed=True, run=dead.run)
 
 
 def _transact(kind: Kind, folder: str, steps: Steps, look: Callable[[], Change]) -> Message:
@@ -151,8 +154,8 @@ def _transact(kind: Kind, folder: str, steps: Steps, look: Callable[[], Change])
     else:
         steps.hide(change.undo.tokens)
         final = _carry_out(kind, change, folder, steps)
-    changed = final["changed"] or left["changed"]
-    return {**final, "message": first + final["message"], "changed": changed}
+    both = {name: final[name] or left[name] for name in ("changed", "run")}
+    return {**final, "message": first + final["message"], **both}
 
 
 def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message:
@@ -201,8 +204,7 @@ def _go_back(why: str, hint: str, opened: Optional[Journal], steps: Steps) -> Me
 # --- final messages ---------------------------------------------------------------------------
 
 
-def _busy(holder: str) -> Message:
-    hint = "wait until it has ended, or let --lock-timeout do so"
+def _busy(holder: str, hint: str) -> Message:
     return _final("busy", f"another run holds the lock: {holder}", hint)
 
 

@@ -79,7 +79,7 @@ def test_everything_is_undone_in_the_right_order(old_zulip: Zulip) -> None:
     assert final["result"] == "committed", final
     assert steps == [
         "lock", "look again", "journal", "back up", "write secrets", "check candidate",
-        "write settings", "remove secrets", "register client", "restart", "gate",
+        "register client", "write settings", "remove secrets", "restart", "gate",
         "remove client", "commit",
     ]  # fmt: skip
     assert old_zulip.pair() == pair
@@ -238,6 +238,25 @@ def test_a_journal_that_cannot_be_read(zulip: Zulip) -> None:
         final, _ = told(recover, asked(zulip, look=look))
         assert final["result"] == "failed"
         assert "cannot be read" in final["message"]
+
+
+def test_a_large_file_has_a_journal_that_can_be_read(zulip: Zulip) -> None:
+    zulip.settings.write_text(f"{zulip.settings.read_text()}#{' ' * 3_000_000}\n")
+    pair = zulip.pair()
+    given(zulip, zulip.apply(acme=NEW))
+    assert told(undo, asked(zulip))[0]["result"] == "committed"
+    assert zulip.pair() == pair
+
+
+def test_a_recovery_is_heard_of_with_the_run_that_died(zulip: Zulip) -> None:
+    interrupted(zulip)
+    last = journal.read(str(zulip.state))
+    assert last is not None
+    request = zulip.apply(beta=NEW)
+    request["expect"]["settings_sha256"] = "that of the half state"
+    final, _ = told(apply, request)
+    assert (final["result"], final["run"], final["changed"]) == ("stale", last.run, True)
+    assert "was interrupted at 'restart', and was put back first; " in final["message"]
 
 
 # --- somebody else is at work -----------------------------------------------------------------
