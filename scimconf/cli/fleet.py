@@ -45,8 +45,10 @@ def load(
 ) -> Inventory:
     """Load the inventory and print its warnings on stderr. Raises InventoryError."""
     from scimconf import inventory
+    from scimconf.tokens.references import withhold
 
     loaded = inventory.load(sources(source), _defaults(connection))
+    withhold(loaded.servers.values())
     if not quiet:
         for warning in loaded.warnings:
             err(f"warning: {warning}")
@@ -174,9 +176,10 @@ def _came_along(server: Server) -> bool:
     what comes with it must not run because it says so.
     """
     file = Path(server.position.file if server.position else ".").resolve()
-    tree = next((each for each in file.parents if (each / ".git").exists()), file.parent)
+    # The outermost tree: an inventory may be in a submodule of what it came with.
+    trees = [each for each in file.parents if (each / ".git").exists()] or [file.parent]
     named = (server.paths.deployment, server.connection.python or "")
-    return any("/" in each and Path(each).resolve().is_relative_to(tree) for each in named)
+    return any("/" in each and Path(each).resolve().is_relative_to(trees[-1]) for each in named)
 
 
 class _Stderr(logging.Handler):

@@ -71,7 +71,6 @@ def run(
     servers = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
-    keyring.withhold(servers)
     if resolve:
         keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]

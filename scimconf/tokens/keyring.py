@@ -52,13 +52,6 @@ class Keyring:
         token = self._at_hand(realm)
         return token is None or matches(token, entry.fingerprint)
 
-    def withhold(self, servers: Iterable[Server]) -> None:
-        """Take the tokens that stand in our environment out of it: no child is to inherit them."""
-        for server in servers:
-            for realm in server.realms:
-                if isinstance(realm.token, Reference):
-                    withhold(realm.token)
-
     def fetch(self, servers: Iterable[Server]) -> None:
         """Fetch the tokens that are kept elsewhere, and keep their fingerprints in the file.
 
@@ -66,7 +59,7 @@ class Keyring:
         UsageError where one cannot be had.
         """
         servers = list(servers)
-        self.withhold(servers)
+        withhold(servers)
         new: dict[Key, Entry] = {}
         for server, realm in _present(servers):
             if isinstance(realm.token, Reference) and realm.token not in self._fetched:

@@ -12,11 +12,12 @@ import signal
 import stat
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 
 from scimconf.errors import UsageError
-from scimconf.model import Reference
+from scimconf.model import Reference, Server
 from scimconf.secret import Secret
 from scimconf.tokens.strength import weakness
 
@@ -55,10 +56,12 @@ _taken: dict[str, Secret] = {}
 _taking = Lock()
 
 
-def withhold(reference: Reference) -> None:
-    """Take a token out of the environment, unread; what we start from now on does not see it."""
-    if reference.kind == "env":
-        _take(reference.words[0])
+def withhold(servers: Iterable[Server]) -> None:
+    """Take the tokens that stand in our environment out of it, unread: no child inherits them."""
+    for server in servers:
+        for realm in server.realms:
+            if isinstance(realm.token, Reference) and realm.token.kind == "env":
+                _take(realm.token.words[0])
 
 
 def _take(name: str) -> None:
