@@ -41,7 +41,9 @@ def main(zulip_user: str) -> int:
     os.environ.update(kept)
     _leave_alone()
     while True:
-        line = sys.stdin.buffer.readline(LONGEST + 1)
+        line = b""
+        with contextlib.suppress(OSError):  # a connection that was reset is at its end, too
+            line = sys.stdin.buffer.readline(LONGEST + 1)
         if not line.endswith(b"\n"):
             return 0 if not line else 1
         _send(sys.stdout.buffer, _answer(line, who))

@@ -160,10 +160,16 @@ STEPS = (
         "write secrets",
         lambda undo: undo.new_secrets.changes,
         _write_new_secrets,
-        lambda undo: undo.put_new_secrets_back(),
+        lambda undo: undo.new_secrets.put_back(),
         old=lambda undo: undo.new_secrets,
     ),
     Step("check candidate", lambda undo: undo.changes_files, _check_candidate),
+    Step(
+        "register client",
+        lambda undo: bool(undo.clients_added),
+        _register_clients,
+        _unregister_clients,
+    ),
     WRITE_SETTINGS,
     Step(
         "remove secrets",
@@ -172,15 +178,8 @@ STEPS = (
         lambda undo: undo.put_old_secrets_back(),
         old=lambda undo: undo.new_secrets,
     ),
-    Step(
-        "register client",
-        lambda undo: bool(undo.clients_added),
-        _register_clients,
-        _unregister_clients,
-    ),
     RESTART,
     GATE,
-    # Not sooner: until the restart the old configuration is in force, and needs them.
     Step(
         "remove client",
         lambda undo: bool(undo.clients_removed),
@@ -188,7 +187,10 @@ STEPS = (
         _register_clients_again,
     ),
 )
-"""Between the journal, which comes first, and the commit, which closes it."""
+"""Between the journal, which comes first, and the commit, which closes it.
+
+What settings.py needs is there before it, and goes after it; so too, in reverse, on the way back.
+"""
 
 WAY_BACK = ("put back", "restart", "gate")
 """The order of the steps on the way back."""

@@ -8,7 +8,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
-from scimconf.agent import files, secrets_file
+from scimconf.agent import files
 from scimconf.agent.clients import Client
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.trouble import Trouble
@@ -95,20 +95,6 @@ class Undo:
         """Whether either file gets other bytes."""
         changes = (self.settings, self.new_secrets, self.old_secrets)
         return any(each.changes for each in changes)
-
-    def put_new_secrets_back(self) -> None:
-        """Take new tokens away again, but none that settings.py, left alone, refers to.
-
-        Zulip reads None for a secret that is missing, and would let in whoever says "None".
-        """
-        now = files.read(self.settings.path)
-        known = secrets_file.read(self.new_secrets.before)
-        new = [name for name in secrets_file.read(self.new_secrets.after) if name not in known]
-        if now != self.settings.before and any(name.encode() in now for name in new):
-            raise Trouble(
-                f"{self.new_secrets.path} keeps its new tokens: {self.settings.path} needs them"
-            )
-        self.new_secrets.put_back()
 
     def put_old_secrets_back(self) -> None:
         """Put back tokens that were removed, unless an earlier way back has come further."""

@@ -12,6 +12,8 @@ from scimconf.agent.steps import GATE, RESTART, STEPS, WAY_BACK, WRITE_SETTINGS,
 from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import Undo
 
+_LATER = "all is as it was; the next run does that again, before anything else"
+
 
 class RollBackFailed(Trouble):
     """Not everything could be put back, or it was not proved."""
@@ -47,7 +49,8 @@ def way_back(opened: Journal, steps: Steps, why: str) -> str:
         except Exception as error:
             failures["journal"] = as_trouble(error)
     if failures:
-        raise RollBackFailed(_with(failures, message), _by_hand(opened, back))
+        hint = _by_hand(opened, back) if list(failures) != ["journal"] else _LATER
+        raise RollBackFailed(_with(failures, message), hint)
     return message
 
 
@@ -90,7 +93,11 @@ def _is_back(undo: Undo, begun: Sequence[Step]) -> bool:
 
 
 def _undo_all(parts: List[Step], undo: Undo) -> None:
-    """Undo every part even if one fails; then raises the first failure."""
+    """Undo one part after the other; raises the first failure.
+
+    A file that cannot be put back needs all that was made ready for it: then the rest stays. Zulip
+    reads None for a secret that is missing, and would let in whoever says "Bearer None".
+    """
     failures = []
     for step in parts:
         try:
@@ -98,6 +105,8 @@ def _undo_all(parts: List[Step], undo: Undo) -> None:
                 step.undo(undo)
         except Trouble as trouble:
             failures.append(trouble)
+            if step.old:
+                break
     if failures:
         raise failures[0]
 

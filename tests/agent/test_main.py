@@ -7,6 +7,8 @@ import json
 import os
 import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -60,6 +62,22 @@ def test_an_error_of_our_own_shows_a_place_and_no_value(here: str) -> None:
 
 def test_a_request_without_end_is_no_request(here: str) -> None:
     assert answer(b'{"do": "observe"}', user=here) == []
+
+
+def test_a_connection_that_is_reset_ends_it_without_a_word(here: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with far, subprocess.Popen(
+        program.argv(here), stdin=far, stdout=far, stderr=subprocess.PIPE
+    ) as agent:  # fmt: skip
+        near.sendall(program.stdin([{}]))
+        with near.makefile("rb") as answers:
+            assert answers.readline().startswith(b"NONCE ready")
+            assert b'"error"' in answers.readline()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        near.close()
+        assert agent.communicate(timeout=30)[1] == b""
 
 
 @pytest.mark.needs_root

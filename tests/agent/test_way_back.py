@@ -172,3 +172,40 @@ def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
     assert apply(request)["result"] == "committed"
     assert seen == [[["acme", "okta"], ["beta", "okta"]]]
     assert old_zulip.clients() == [["beta", "okta"]]
+
+
+def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_zulip.register([["acme", "okta"]])
+    request = swap(old_zulip)
+    request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
+    replace = files.replace
+
+    def no_way_back(path: str, data: bytes, even_if_full: bool = False) -> None:
+        if even_if_full:
+            raise Trouble("no")
+        replace(path, data)
+
+    monkeypatch.setattr(files, "replace", no_way_back)
+    before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(Trouble("stop")))
+    answer = apply(request)
+    assert answer["result"] == "roll-back failed", answer
+    assert old_zulip.running() == {"beta": NEW}
+    assert ["beta", "okta"] in old_zulip.clients()
+    assert f"scim_bearer_token_beta = {NEW}" in old_zulip.secrets.read_text()
+
+
+def test_a_journal_that_cannot_be_closed_is_all_that_is_said(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = swap(zulip)
+    pair = zulip.pair()
+    zulip.behave(restart_exit=1, only_with="beta")
+    monkeypatch.setattr(
+        journal.Journal, "close", lambda *_: (_ for _ in ()).throw(OSError(5, "no"))
+    )
+    answer = apply(request)
+    assert answer["result"] == "roll-back failed"
+    assert answer["hint"].startswith("all is as it was; ")
+    assert zulip.pair() == pair
