@@ -76,11 +76,8 @@ def request(
             ],
         },
         "clients": {
-            "add": [[name, realms[name].client] for name in by_kind[ActionKind.REGISTER_CLIENT]],
-            "remove": [
-                [name, _client(name, realms, observed)]
-                for name in by_kind[ActionKind.REMOVE_CLIENT]
-            ],
+            "add": _clients(plan, ActionKind.REGISTER_CLIENT),
+            "remove": _clients(plan, ActionKind.REMOVE_CLIENT),
         },
         "restart": _restart_command(server, by_kind, observed),
         "restart_timeout": server.restart_timeout,
@@ -97,10 +94,8 @@ def _entry(realm: Realm, server: Server, token: Secret, version: str) -> Secret:
     return Secret(block.entry(realm, place, version)[0])
 
 
-def _client(name: str, realms: Mapping[str, Realm], observed: Observed) -> str:
-    found = observed.realms.get(name)
-    client = found.values.get("scim_client_name") if found else None
-    return client if isinstance(client, str) else realms[name].client
+def _clients(plan: Plan, kind: ActionKind) -> list[list[str]]:
+    return [[action.realm or "", action.client] for action in plan.actions if action.kind is kind]
 
 
 def _restart_command(

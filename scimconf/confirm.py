@@ -31,6 +31,10 @@ def ask(
 
 def with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:
     if all(check.result != "failed" for check in checks):
+        unproved = bool(checks) and all(check.result == "warning" for check in checks)
+        if unproved and outcome.status is Status.OK:
+            message = "the public side was not reached from here: nothing is proved"
+            return replace(outcome, status=Status.UNREACHABLE, message=message, checks=checks)
         return replace(outcome, checks=checks)
     message = "the public side does not answer as the identity provider needs it"
     hint = ""

@@ -68,7 +68,8 @@ def _edited(block: str, entries: Mapping[str, str | None], *, has_import: bool) 
             f"the SCIM_CONFIG that the server sent cannot be edited: {one_line(str(error))}",
             "nothing was changed; look at its settings.py by hand",
         ) from None
-    return edited.removeprefix(above).removeprefix("\n")
+    # Where the block goes, the blank line above it goes too.
+    return edited.removeprefix(above.rstrip("\n")).lstrip("\n")
 
 
 def _line(secret: tuple[str, str] | None) -> str:

@@ -278,6 +278,8 @@ class Action:
     realm: str | None
     text: str
     """The sentence that people read: "change realm acme: scim_client_name"."""
+    client: str = ""
+    """The SCIM client that is registered or removed."""
 
 
 class Status(Enum):

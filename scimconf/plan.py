@@ -6,7 +6,7 @@ Tokens are compared by fingerprint, on the server (docs/agent.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scimconf.diff import Change, unified
@@ -83,12 +83,26 @@ def _verdict(realm: Realm, desired: Desired, observed: Observed) -> _Verdict:
         return _Verdict(Change(realm.string_id), blocked=blocked)
     if realm.present:
         return _presence(realm, found, desired, observed)
-    registered = (
-        observed.clients is not None and (realm.string_id, realm.client) in observed.clients
-    )
-    if not found and not registered:
-        return _Verdict(Change(realm.string_id))
-    return _absence(realm.string_id, realm.client, found, observed.has_client_command)
+    return _absence(realm.string_id, found, _useless_clients(realm, found, observed))
+
+
+def _useless_clients(
+    realm: Realm, found: ObservedRealm | None, observed: Observed
+) -> Iterator[str]:
+    """Give the clients of a realm that goes: the one its entry names, and ours if it is there."""
+    if not observed.has_client_command:
+        return
+    named = _client_of(found)
+    if named is not None:
+        yield named
+    ours = (realm.string_id, realm.client)
+    if realm.client != named and observed.clients is not None and ours in observed.clients:
+        yield realm.client
+
+
+def _client_of(found: ObservedRealm | None) -> str | None:
+    named = found.values.get("scim_client_name") if found else None
+    return named if isinstance(named, str) else None
 
 
 def _obstacle(
@@ -154,7 +168,10 @@ def _presence(
         actions.append(_remove_secret(name, dropped))
     if _unregistered(realm, found, observed):
         text = f"register SCIM client {realm.client} for realm {realm.label}"
-        actions.append(Action(ActionKind.REGISTER_CLIENT, name, text))
+        actions.append(Action(ActionKind.REGISTER_CLIENT, name, text, realm.client))
+        named = _client_of(found)
+        if named is not None and named != realm.client:
+            warnings += (f"SCIM client {named} stays registered for realm {realm.label}, unused",)
     change = Change(
         name,
         entry=entry if found is None or keys else None,
@@ -225,7 +242,7 @@ def _stale(realm: Realm, observed: Observed) -> str:
     return f"it answers {status} for realm {realm.label}, though its settings are right"
 
 
-def _absence(name: str, client: str, found: ObservedRealm | None, has_clients: bool) -> _Verdict:
+def _absence(name: str, found: ObservedRealm | None, clients: Iterable[str]) -> _Verdict:
     label = name or "(root)"
     actions = []
     if found:
@@ -233,9 +250,9 @@ def _absence(name: str, client: str, found: ObservedRealm | None, has_clients: b
         actions.append(Action(ActionKind.REMOVE_REALM, name, text))
         if found.secret_name:
             actions.append(_remove_secret(name, found.secret_name))
-    if has_clients:
+    for client in clients:
         text = f"remove SCIM client {client} of realm {label}"
-        actions.append(Action(ActionKind.REMOVE_CLIENT, name, text))
+        actions.append(Action(ActionKind.REMOVE_CLIENT, name, text, client))
     secret = (found.secret_name, "<token>") if found and found.secret_name else None
     change = Change(name, removed=found is not None, secret_before=secret)
     return _Verdict(change, tuple(actions))
@@ -243,7 +260,7 @@ def _absence(name: str, client: str, found: ObservedRealm | None, has_clients: b
 
 def _purged(found: ObservedRealm) -> _Verdict:
     # The client of a realm that nobody names stays registered: it opens nothing without an entry.
-    return _absence(found.string_id, "", found, has_clients=False)
+    return _absence(found.string_id, found, ())
 
 
 # --- the server as a whole --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from scimconf.errors import HostError, Unreachable
 from scimconf.foreign import one_line
 from scimconf.model import Outcome, Plan, Server, Status, Step
 from scimconf.observe import Agent, Message, final, paths
+from scimconf.secret import redact
 
 OnStep = Callable[[str, bool], None]
 """Told of each step when it begins (True) and when it has ended (False)."""
@@ -65,8 +66,8 @@ def transact(
         hint = "the server finishes or goes back by itself; run `scimconf plan` to see which"
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
     except HostError as error:
-        message = f"{error.step}: {error.message}"
-        return Outcome(server.name, Status.FAILED, message, error.hint, steps=tuple(steps))
+        message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)
+        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
     run, diff = _text(answer, "run"), _text(answer, "diff")
     status = _STATUS.get(_text(answer, "result"), Status.FAILED)
     if run and status is not Status.PENDING:
@@ -109,8 +110,9 @@ def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> I
 
 
 def _text(answer: Message, name: str) -> str:
+    """Give a text of the server's, without the tokens that it was sent: it may echo them."""
     value = answer.get(name)
-    return value if isinstance(value, str) else ""
+    return redact(value) if isinstance(value, str) else ""
 
 
 def _step(name: str, message: Message) -> Step:

@@ -186,3 +186,14 @@ def test_an_error_of_the_agent_is_told_with_its_step() -> None:
 def test_no_outcome_holds_a_token() -> None:
     outcome, _ = _apply(_final("committed"))
     assert TOKEN not in repr(outcome)
+
+
+@pytest.mark.parametrize("result", ["committed", "failed", "error"])
+def test_a_token_that_the_server_echoes_is_not_shown(result: str) -> None:
+    echo = f"I was sent {TOKEN}"
+    outcome, _ = _apply(
+        {"step": "gate", "ok": False, "seconds": 1, "detail": echo},
+        {**_final(result), "message": echo, "hint": echo, "step": "gate"},
+    )
+    assert TOKEN not in repr(outcome)
+    assert "I was sent" in outcome.message

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from scimconf.agent import settings_file
 from scimconf.model import ActionKind, FinishedAlone, ObservedToken, Plan, Realm, Reference
 from scimconf.plan import plan
-from tests.factories import FINGERPRINT, desired, found, observed, realm
+from tests.factories import FINGERPRINT, block, desired, found, observed, realm
 
 OTHER = ObservedToken(20, "ffff", False)
 SECRET = "scim_bearer_token_acme"
@@ -170,10 +171,30 @@ class TestClientsOf5x:
             ActionKind.RESTART,
         ]
 
+    def test_the_client_that_goes_is_the_one_that_the_server_has(self) -> None:
+        there = frozenset({("acme", "zz"), ("acme", "okta"), ("wiki", "okta")})
+        entry = found(values={"scim_client_name": "zz"})
+        made = plan(desired(ABSENT), observed(entry, clients=there, **OLD))
+        gone = [a.client for a in made.actions if a.kind is ActionKind.REMOVE_CLIENT]
+        assert gone == ["zz", "okta"]
+        left = there - {("acme", client) for client in gone}
+        assert not plan(desired(ABSENT), observed(clients=left, **OLD)).pending
+
+    def test_a_client_that_is_replaced_is_named(self) -> None:
+        made = plan(desired(realm(client="okta-emea")), observed(found(), **OLD))
+        assert "SCIM client okta stays registered for realm acme, unused" in made.warnings
+
 
 class TestRealmsThatAreNotWanted:
     def test_absent_and_gone_is_nothing_to_do(self) -> None:
         assert not plan(desired(ABSENT), observed()).pending
+
+    def test_with_the_last_realm_the_diff_takes_the_block_and_adds_nothing(self) -> None:
+        marked = f"{settings_file.BEGIN}\n{block(found())}{settings_file.END}\n"
+        made = plan(desired(ABSENT), observed(found(), block=marked))
+        lines = made.diff.splitlines()[3:]
+        assert lines
+        assert all(line.startswith("-") for line in lines)
 
     def test_absent_takes_its_secret_along(self) -> None:
         made = plan(desired(ABSENT), observed(found(secret_name=SECRET)))

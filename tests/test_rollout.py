@@ -216,6 +216,9 @@ def test_after_ctrl_c_nothing_new_is_begun_and_what_runs_ends() -> None:
     assert run.carry_out(looked, {}) == [each.outcome for each in looked]
 
 
+_NOT_REACHED = Check("acme", "wrong token", "warning", "refused")
+
+
 class TestConfirm:
     @pytest.fixture
     def looked(self) -> list[Surveyed]:
@@ -243,6 +246,14 @@ class TestConfirm:
     def test_not_reached_is_a_warning(self, monkeypatch: Any, looked: Any) -> None:
         outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "warning", "m"))
         assert outcome.status is Status.CHANGED
+
+    def test_verify_proves_nothing_where_nothing_was_reached(
+        self, monkeypatch: Any, looked: Any
+    ) -> None:
+        monkeypatch.setattr("scimconf.confirm.verify", lambda *_: (_NOT_REACHED,))
+        run = Rollout(1, _Watcher())
+        (outcome,) = run.confirm(looked, [Outcome("a", Status.OK)], TOKENS, standing=Status.OK)
+        assert outcome.status is Status.UNREACHABLE
 
     def test_a_wrong_answer_fails_the_server(self, monkeypatch: Any, looked: Any) -> None:
         outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "failed", "m", 401))

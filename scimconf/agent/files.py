@@ -15,6 +15,7 @@ from typing import List
 from scimconf.agent.trouble import Trouble
 
 LIMIT = 4 * 1024 * 1024
+BACKUPS = "backups"
 KEPT = 10
 """Backups of each file."""
 
@@ -168,7 +169,7 @@ def state_folder(deployment: str) -> str:
 
 def backup_folder(deployment: str) -> str:
     """Give where old files are kept."""
-    return os.path.join(state_folder(deployment), "backups")
+    return os.path.join(state_folder(deployment), BACKUPS)
 
 
 def make_private(folder: str) -> None:
@@ -200,6 +201,17 @@ def write_private(path: str, data: bytes) -> None:
         _sync_folder(os.path.dirname(path))
     except OSError as error:
         raise Trouble(f"{path} cannot be written: {error.strerror}") from None
+
+
+def sweep_private(folder: str, but_for: str) -> None:
+    """Remove what a run that died was writing in a private folder: it is all secret.
+
+    `but_for`: a file that others may be writing at this moment.
+    """
+    with contextlib.suppress(OSError):
+        for each in os.listdir(folder):
+            if _MARK in each and not each.startswith(but_for + _MARK):
+                os.unlink(os.path.join(folder, each))
 
 
 def back_up(folder: str, path: str, data: bytes) -> None:

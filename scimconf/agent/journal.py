@@ -121,6 +121,12 @@ def interrupted(folder: str) -> Optional[Journal]:
     return last if last and last.state is State.OPEN else None
 
 
+def sweep(folder: str) -> None:
+    """Remove what dead runs left half written in a state folder. The lock has to be held."""
+    for each in (folder, os.path.join(folder, files.BACKUPS)):
+        files.sweep_private(each, but_for=_TOLD)
+
+
 def tell(folder: str, run: str) -> None:
     """Write down that somebody heard how a transaction ended. Raises Trouble.
 

@@ -127,6 +127,7 @@ def _alone(
 
 
 def _recover(folder: str, steps: Steps) -> Message:
+    journal.sweep(folder)
     try:
         dead = journal.interrupted(folder)
     except Trouble as trouble:

@@ -50,10 +50,11 @@ class FileChange:
         """Say whether these are the old bytes, the new ones, or some of each in their places.
 
         The latter is what a crash leaves where a bind mount had to be written in place, on the
-        way there or back: the disk may have taken any of the blocks.
+        way there or back: the disk may have taken any of the blocks, and holds zeros for those
+        that are new and that it has not.
         """
         shorter, longer = sorted((len(self.before), len(self.after)))
-        both = zip(now, itertools.zip_longest(self.before, self.after))
+        both = zip(now, itertools.zip_longest(self.before, self.after, fillvalue=0))
         return shorter <= len(now) <= longer and all(each in pair for each, pair in both)
 
 

@@ -40,6 +40,11 @@ def matching(
 def _split(patterns: Iterable[str]) -> list[str]:
     found: list[str] = []
     for pattern in patterns:
+        if not pattern.strip(" ,:&!"):
+            raise UsageError(
+                f"an empty host pattern: {pattern!r}",
+                "is a variable of your script empty? For all hosts say `all`",
+            )
         if pattern.startswith("@"):
             lines = read_text(Path(pattern[1:])).splitlines()
             for line in lines:

@@ -6,6 +6,13 @@ from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
 from scimconf.ssh.program import bootstrap
 
+_DROP = (
+    'if [ "$(id -u)" = 0 ]; then exec runuser -u "$3" -- /bin/sh -c "$6" sh "$@"; fi; '
+    'exec /bin/sh -c "$6" sh "$@"'
+)
+"""Root becomes zulip before anything of zulip's is run: its Python and whatever that imports at
+its start belong to zulip, who could put anything there."""
+
 _SCRIPT = (
     'cd /; for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
     '"$(command -v "$5")" "$(command -v python3)"; '
@@ -28,8 +35,8 @@ def words(
     python = connection.python or ""
     if python.startswith("auto"):  # Ansible's word for "find one"
         python = ""
-    start = ("/bin/sh", "-c", _SCRIPT, "sh")
-    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python)
+    start = ("/bin/sh", "-c", _DROP, "sh")
+    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python, _SCRIPT)
     if sudo_marker is None:
         return start + arguments
     sudo = ("env", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", sudo_marker)

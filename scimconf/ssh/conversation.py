@@ -15,6 +15,8 @@ from scimconf.ssh.process import Process
 
 MOST_ANSWER = 4 << 20
 """Bytes that the answer to one request may have, all its lines together: some 150 MB as objects."""
+MOST_MESSAGES = 1000
+"""Lines of the answer to one request; a transaction and its way back tell of some sixty steps."""
 _MOST_STDERR = 1 << 14
 _LONE_SURROGATE = "\\ud"
 
@@ -69,10 +71,13 @@ class Conversation:
         self._outgoing += json.dumps(request, default=_reveal).encode() + b"\n"
         self._at_work = True
         deadline = time.monotonic() + seconds
-        total = 0
+        total = count = 0
         while self._at_work:
             line = self._line(deadline, MOST_ANSWER - total)
             total += len(line)
+            count += 1
+            if count > MOST_MESSAGES:
+                raise _breach(f"its answer has over {MOST_MESSAGES} lines")
             message = _message(line)
             if message.get("final") is True:
                 self._at_work = False

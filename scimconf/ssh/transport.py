@@ -8,6 +8,7 @@ behind for 15 s: `hang_up` ends both. Its log has no handler, so that Python wou
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import threading
@@ -66,7 +67,8 @@ class Socket(socket.socket):
         data = super().recv(*arguments)
         self.allowance -= len(data)
         if self.allowance < 0:
-            raise OSError("it sends too much")
+            # paramiko looks at the second argument of every socket error.
+            raise OSError(errno.EMSGSIZE, "it sends too much")
         if hasattr(socket, "TCP_QUICKACK"):
             with suppress(OSError):
                 self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

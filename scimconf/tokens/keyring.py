@@ -50,7 +50,10 @@ class Keyring:
         if realm.token is None:
             return entry.ciphertext is not None
         token = self._at_hand(realm)
-        return token is None or matches(token, entry.fingerprint)
+        if token is None:
+            # Of a token that is kept elsewhere the file has no ciphertext: this one is another.
+            return entry.ciphertext is None
+        return matches(token, entry.fingerprint)
 
     def fetch(self, servers: Iterable[Server]) -> None:
         """Fetch the tokens that are kept elsewhere, and keep their fingerprints in the file.

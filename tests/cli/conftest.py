@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,19 +29,7 @@ all:
 """
 
 
-class Ran:
-    """What a run said, and how it ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code = code
-        self.out = out
-        self.err = err
-
-    def __repr__(self) -> str:
-        return f"exit {self.code}\n{self.out}---\n{self.err}"
-
-
-Run = Callable[..., Ran]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -70,13 +59,21 @@ def scimconf(
     (tmp_path / "password").write_text("correct horse\n")
     (tmp_path / "password").chmod(0o600)
 
-    def call(*arguments: str) -> Ran:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         capsys.readouterr()
         code = run(arguments)
         said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def empty(scimconf: Run, tmp_path: Path) -> Run:
+    """The same in an empty folder."""
+    for path in tmp_path.iterdir():
+        path.unlink()
+    return scimconf
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def test_wrong_usage_names_the_help_to_read(
     arguments: tuple[str, ...], said: str, help_of: str, scimconf: Run
 ) -> None:
     done = scimconf(*arguments)
-    assert (done.code, done.out) == (64, "")
-    error, hint = done.err.splitlines()
+    assert (done.returncode, done.stdout) == (64, "")
+    error, hint = done.stderr.splitlines()
     assert error.startswith("error: ")
     assert said in error
     assert hint == f"  -> see: {help_of} --help"
@@ -76,17 +76,17 @@ def test_an_error_becomes_a_message_and_an_exit_code(
 ) -> None:
     _raising(error, monkeypatch)
     done = scimconf("inventory", "check")
-    assert (done.code, done.out, done.err) == (code, "", said)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
 
 
 def test_a_bug_shows_its_place_and_no_value(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     _raising(ValueError("hunter2"), monkeypatch)
     done = scimconf("inventory", "check")
-    assert done.code == 1
+    assert done.returncode == 1
     assert re.match(
-        r"error: this is a bug in scimconf: ValueError at test_errors.py:\d+\n", done.err
+        r"error: this is a bug in scimconf: ValueError at test_errors.py:\d+\n", done.stderr
     )
-    assert "hunter2" not in done.err
+    assert "hunter2" not in done.stderr
 
 
 def test_main_exits_with_the_code(

@@ -115,8 +115,8 @@ def test_no_terminal_to_ask_on(option: str, what: str, scimconf: Run) -> None:
         "render", "chat1*", "--create-tokens", "--show-tokens", "--vault-password-file", "password"
     )
     done = scimconf(*arguments)
-    assert (done.code, done.out) == (64, "")
-    assert f"error: no terminal to ask for the {what} on\n  -> " in done.err
+    assert (done.returncode, done.stdout) == (64, "")
+    assert f"error: no terminal to ask for the {what} on\n  -> " in done.stderr
 
 
 def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_connection_options_are_weaker_than_the_inventorys_own(
 def test_no_server_is_an_error(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").write_text("all: {hosts: {a.example.com: {}}}\n")
     done = scimconf("plan", "a.example.com")
-    assert done.code == 64
-    assert "no server to work on" in done.err
-    assert "scimconf inventory list" in done.err
+    assert done.returncode == 64
+    assert "no server to work on" in done.stderr
+    assert "scimconf inventory list" in done.stderr
 
 
 @pytest.fixture

@@ -100,10 +100,10 @@ def test_each_option_has_its_variable_and_help_names_it(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help(name: str, scimconf: Run) -> None:
     done = scimconf(*name.split(), "-h")
-    assert (done.code, done.err) == (0, "")
-    assert done.out == scimconf(*name.split(), "--help").out
-    assert "..." not in done.out.splitlines()[2]
-    assert all(len(line) <= 100 for line in done.out.splitlines())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == scimconf(*name.split(), "--help").stdout
+    assert "..." not in done.stdout.splitlines()[2]
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
 
 
 def test_the_list_of_verbs_says_each_in_one_whole_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +117,13 @@ def test_the_list_of_verbs_says_each_in_one_whole_line(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("arguments", [(), ("inventory",)])
 def test_alone_it_says_how_it_is_used(arguments: tuple[str, ...], scimconf: Run) -> None:
     done = scimconf(*arguments)
-    assert (done.code, done.out) == (64, "")
-    assert done.err.startswith(f"Usage: {' '.join(('scimconf', *arguments))} ")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr.startswith(f"Usage: {' '.join(('scimconf', *arguments))} ")
 
 
 def test_version(scimconf: Run) -> None:
     done = scimconf("--version")
-    assert re.fullmatch(r"scimconf \d+\.\d+\.\d+\n", done.out)
+    assert re.fullmatch(r"scimconf \d+\.\d+\.\d+\n", done.stdout)
 
 
 def test_help_and_token_load_nothing_heavy() -> None:

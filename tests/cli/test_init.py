@@ -16,15 +16,8 @@ from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
 
 
-@pytest.fixture
-def empty(scimconf: Run, tmp_path: Path) -> Run:
-    for path in tmp_path.iterdir():
-        path.unlink()
-    return scimconf
-
-
 def _hostvars(scimconf: Run, folder: str) -> dict[str, dict[str, object]]:
-    listed = json.loads(scimconf("inventory", "list", "-i", f"{folder}/inventory.yaml").out)
+    listed = json.loads(scimconf("inventory", "list", "-i", f"{folder}/inventory.yaml").stdout)
     found: dict[str, dict[str, object]] = listed["_meta"]["hostvars"]
     return found
 
@@ -34,9 +27,9 @@ def test_with_options_alone(empty: Run, tmp_path: Path) -> None:
         *("init", "--host", "chat.example.com", "--host", "10.0.0.7", "--user", "ops"),
         *("--idp", "entra", "--realm", "acme", "--realm", "", "--make-vault-password"),
     )
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("wrote inventory.yaml\nwrote .gitignore\nwrote .vault-password\n")
-    assert empty("inventory", "check").out == "ok: 2 servers, 4 realms\n"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("wrote inventory.yaml\nwrote .gitignore\nwrote .vault-password\n")
+    assert empty("inventory", "check").stdout == "ok: 2 servers, 4 realms\n"
     variables = _hostvars(empty, ".")["10.0.0.7"]
     assert variables["ansible_user"] == "ops"
     assert variables["scim_token_store"] == "secrets"
@@ -49,7 +42,7 @@ def test_with_options_alone(empty: Run, tmp_path: Path) -> None:
 
 
 def test_the_rest_has_defaults(empty: Run, tmp_path: Path) -> None:
-    assert empty("init", "--host", "chat.example.com").code == 0
+    assert empty("init", "--host", "chat.example.com").returncode == 0
     variables = _hostvars(empty, ".")["chat.example.com"]
     assert variables["ansible_user"] == "zulip"
     assert variables["scim_realms"] == {
@@ -65,12 +58,12 @@ def test_the_rest_has_defaults(empty: Run, tmp_path: Path) -> None:
 
 
 def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
-    assert empty("init", "--host", "chat.example.com", "--make-vault-password").code == 0
+    assert empty("init", "--host", "chat.example.com", "--make-vault-password").returncode == 0
     made = empty(
         *("render", "chat.example.com", "--create-tokens", "--show-tokens"),
         *("--vault-password-file", ".vault-password"),
     )
-    assert made.code == 0
+    assert made.returncode == 0
     ignored = set((tmp_path / ".gitignore").read_text().splitlines())
     assert {path.name for path in tmp_path.iterdir()} - ignored == {
         *("inventory.yaml", "tokens.yaml", ".gitignore"),
@@ -89,9 +82,9 @@ def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
 def test_gitignore_is_only_added_to(before: str, after: str, empty: Run, tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text(before, encoding="latin-1")
     done = empty("init", "--host", "chat.example.com")
-    assert done.code == 0
+    assert done.returncode == 0
     assert (tmp_path / ".gitignore").read_text(encoding="latin-1") == after
-    assert ("wrote .gitignore" in done.out) is (before != after)
+    assert ("wrote .gitignore" in done.stdout) is (before != after)
 
 
 def test_an_inventory_that_is_there_stays_and_nothing_is_written(
@@ -99,14 +92,14 @@ def test_an_inventory_that_is_there_stays_and_nothing_is_written(
 ) -> None:
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     done = scimconf("init", "--host", "chat.example.com", "--make-vault-password")
-    assert (done.code, done.out) == (64, "")
-    assert "inventory.yaml is already there" in done.err
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "inventory.yaml is already there" in done.stderr
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_nor_is_a_link_followed(empty: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").symlink_to("elsewhere")
-    assert empty("init", "--host", "chat.example.com").code == 64
+    assert empty("init", "--host", "chat.example.com").returncode == 64
     assert [path.name for path in tmp_path.iterdir()] == ["inventory.yaml"]
 
 
@@ -114,7 +107,7 @@ def test_a_password_that_is_there_stays(empty: Run, tmp_path: Path) -> None:
     (tmp_path / ".vault-password").write_text("mine\n")
     done = empty("init", "--host", "chat.example.com", "--make-vault-password")
     assert (tmp_path / ".vault-password").read_text() == "mine\n"
-    assert "apply --vault-password-file .vault-password\n" in done.out
+    assert "apply --vault-password-file .vault-password\n" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -133,17 +126,17 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     arguments: tuple[str, ...], said: str, empty: Run, tmp_path: Path
 ) -> None:
     done = empty("init", *arguments)
-    assert (done.code, done.out) == (64, "")
-    assert said in done.err
-    assert "/tmp/" not in done.err.replace(str(tmp_path), "")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert said in done.stderr
+    assert "/tmp/" not in done.stderr.replace(str(tmp_path), "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written(empty: Run, tmp_path: Path) -> None:
     (tmp_path / ".gitignore").mkdir()
     done = empty("init", "--host", "a")
-    assert done.code == 64
-    assert "cannot write .gitignore: Is a directory" in done.err
+    assert done.returncode == 64
+    assert "cannot write .gitignore: Is a directory" in done.stderr
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(
@@ -151,8 +144,8 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
 ) -> None:
     monkeypatch.setattr(init, "_make", lambda folder: (tmp_path / "inventory.yaml").touch())
     done = empty("init", "--host", "a")
-    assert done.code == 64
-    assert "cannot write inventory.yaml: File exists" in done.err
+    assert done.returncode == 64
+    assert "cannot write inventory.yaml: File exists" in done.stderr
 
 
 # --- what is printed can be typed -------------------------------------------------------------
@@ -164,8 +157,8 @@ def test_the_next_commands_can_be_copied(
     folder: str, password: str, empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = empty("init", "--host", "chat.example.com", password, "--", folder)
-    assert done.code == 0
-    commands = re.findall(r"^  (\S.*)$", done.out, re.M)
+    assert done.returncode == 0
+    commands = re.findall(r"^  (\S.*)$", done.stdout, re.M)
     assert not any("#" in command for command in commands)
     if folder != ".":
         cd, dashes, path = shlex.split(commands.pop(0))
@@ -174,11 +167,11 @@ def test_the_next_commands_can_be_copied(
     assert [command.split()[1] for command in commands] == ["plan", "apply", "handoff"]
     for command in commands:
         _, *arguments = shlex.split(command)
-        assert empty(*arguments, "--help").code == 0
+        assert empty(*arguments, "--help").returncode == 0
     vault = shlex.split(commands[1])[2:]
     if password == "--make-vault-password":
         made = empty("render", "chat.example.com", "--show-tokens", "--create-tokens", *vault)
-        assert made.code == 0
+        assert made.returncode == 0
     else:
         assert vault == ["--ask-vault-pass"]
 

@@ -9,13 +9,13 @@ from tests.cli.conftest import Run
 
 
 def test_check_counts(scimconf: Run, tmp_path: Path) -> None:
-    assert scimconf("inventory", "check").out == "ok: 2 servers, 3 realms\n"
+    assert scimconf("inventory", "check").stdout == "ok: 2 servers, 3 realms\n"
     inventory = tmp_path / "inventory.yaml"
     inventory.write_text("all: {hosts: {a.example.com: {scim_realms: {acme: {}}}}}\n")
-    assert scimconf("inventory", "check").out == "ok: 1 server, 1 realm\n"
+    assert scimconf("inventory", "check").stdout == "ok: 1 server, 1 realm\n"
     inventory.write_text("all: {hosts: {a.example.com: {}}}\n")
     said = scimconf("inventory", "check")
-    assert (said.code, "no host has scim_realms" in said.out) == (0, True)
+    assert (said.returncode, "no host has scim_realms" in said.stdout) == (0, True)
 
 
 def test_check_says_every_error_at_once_with_its_place(scimconf: Run, tmp_path: Path) -> None:
@@ -23,9 +23,9 @@ def test_check_says_every_error_at_once_with_its_place(scimconf: Run, tmp_path: 
         "all:\n  hosts:\n    a: {scim_realms: {ACME: {}, acme: {idp: okto}}}\n"
     )
     done = scimconf("inventory", "check")
-    assert (done.code, done.out) == (64, "")
-    assert done.err.count("inventory.yaml:3:") == 2
-    assert "Traceback" not in done.err
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr.count("inventory.yaml:3:") == 2
+    assert "Traceback" not in done.stderr
 
 
 def test_warnings_go_to_stderr(scimconf: Run, tmp_path: Path) -> None:
@@ -34,22 +34,22 @@ def test_warnings_go_to_stderr(scimconf: Run, tmp_path: Path) -> None:
         f"all: {{hosts: {{a.example.com: {{scim_realms: {{acme: {{token: {token}}}}}}}}}}}\n"
     )
     done = scimconf("inventory", "check")
-    assert (done.code, done.out) == (0, "ok: 1 server, 1 realm\n")
-    assert done.err.startswith("warning: ")
-    assert "inventory.yaml:1:" in done.err
-    assert token not in done.err + scimconf("inventory", "list").out
+    assert (done.returncode, done.stdout) == (0, "ok: 1 server, 1 realm\n")
+    assert done.stderr.startswith("warning: ")
+    assert "inventory.yaml:1:" in done.stderr
+    assert token not in done.stderr + scimconf("inventory", "list").stdout
 
 
 def test_list_and_graph(scimconf: Run) -> None:
-    whole = json.loads(scimconf("inventory", "list").out)
+    whole = json.loads(scimconf("inventory", "list").stdout)
     assert set(whole["_meta"]["hostvars"]) == {"chat1.example.com", "chat2.example.com"}
-    one = json.loads(scimconf("inventory", "list", "chat1*").out)
+    one = json.loads(scimconf("inventory", "list", "chat1*").stdout)
     assert set(one["_meta"]["hostvars"]) == {"chat1.example.com"}
-    assert scimconf("inventory", "graph").out.startswith("@all:\n")
+    assert scimconf("inventory", "graph").stdout.startswith("@all:\n")
 
 
 def test_schema(scimconf: Run) -> None:
-    assert json.loads(scimconf("inventory", "schema").out)["type"] == "object"
+    assert json.loads(scimconf("inventory", "schema").stdout)["type"] == "object"
 
 
 @pytest.mark.parametrize("sources", [("-i", "a", "-i", "b"), ()], ids=["options", "variable"])
@@ -61,11 +61,11 @@ def test_several_sources(
         (tmp_path / name).write_text(text)
     if not sources:
         monkeypatch.setenv("SCIMCONF_INVENTORY", "a:b")
-    assert scimconf("inventory", "check", *sources).out == "ok: 2 servers, 2 realms\n"
+    assert scimconf("inventory", "check", *sources).stdout == "ok: 2 servers, 2 realms\n"
 
 
 def test_without_an_inventory_it_says_how_to_begin(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").unlink()
     done = scimconf("inventory", "check")
-    assert done.code == 64
-    assert "scimconf init" in done.err
+    assert done.returncode == 64
+    assert "scimconf init" in done.stderr

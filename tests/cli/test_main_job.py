@@ -242,3 +242,21 @@ def test_a_hundred_hosts_at_width_twenty(
     done = operator.run("plan", "--forks", "20", "--format", "json")
     assert done.returncode == 2, done
     assert json.loads(done.stdout)["summary"] == {"changes pending": 100}
+
+
+@pytest.mark.needs_root
+def test_a_root_login_runs_nothing_of_zulips_as_root(operator: Operator, one: One) -> None:
+    """Zulip's Python belongs to zulip: whoever became zulip could put anything in its place."""
+    server = one({"scim_realms": {"": {}}, "ansible_user": "root"}, version="9.0")
+    home = server.deployment.parents[1]
+    python = server.deployment / "zulip-py3-venv/bin/python3"
+    real = python.rename(python.with_name("python3.real"))
+    inside = f"{server.paths.deployment}/zulip-py3-venv/bin/{real.name}"
+    python.write_text(f'#!/bin/sh\nid -u >> /home/zulip/ran\nexec {inside} "$@"\n')
+    python.chmod(0o755)
+    (home / "ran").touch()
+    (home / "ran").chmod(0o666)
+    assert operator.run("plan").returncode == 2
+    ran_as = set((home / "ran").read_text().split())
+    assert ran_as
+    assert "0" not in ran_as

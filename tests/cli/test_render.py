@@ -26,58 +26,58 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_block_masked(scimconf: Run) -> None:
     done = scimconf("render", "chat1.example.com")
-    assert (done.code, done.err) == (0, "")
-    assert '"acme": {\n        "bearer_token": "<token acme>",\n' in done.out
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"acme": {\n        "bearer_token": "<token acme>",\n' in done.stdout
     assert not Path("tokens.yaml").exists()
 
 
 def test_what_belongs_into_the_secrets_file_stands_below(scimconf: Run) -> None:
     done = scimconf("render", "chat2.example.com")
-    assert '"bearer_token": get_secret("scim_bearer_token"),' in done.out
-    assert done.out.endswith(
+    assert '"bearer_token": get_secret("scim_bearer_token"),' in done.stdout
+    assert done.stdout.endswith(
         "\n# In zulip-secrets.conf, below [secrets]:\nscim_bearer_token = <token (root)>\n"
     )
 
 
 def test_keys_that_a_version_does_not_know_are_left_out_with_a_warning(scimconf: Run) -> None:
-    assert "custom_profile_field_map" in scimconf("render", "chat2*").out
+    assert "custom_profile_field_map" in scimconf("render", "chat2*").stdout
     done = scimconf("render", "chat2*", "--zulip-version", "9.0")
-    assert (done.code, "custom_profile_field_map" in done.out) == (0, False)
-    assert done.err.startswith("warning: realm (root): custom_profile_field_map is left out")
+    assert (done.returncode, "custom_profile_field_map" in done.stdout) == (0, False)
+    assert done.stderr.startswith("warning: realm (root): custom_profile_field_map is left out")
 
 
 def test_a_version_that_is_none(scimconf: Run) -> None:
     done = scimconf("render", "chat2*", "--zulip-version", "nine")
-    assert (done.code, done.out) == (64, "")
-    assert "'nine' is not a Zulip version" in done.err
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "'nine' is not a Zulip version" in done.stderr
 
 
 def test_tokens_are_made_only_on_demand_and_then_kept(scimconf: Run) -> None:
     refused = scimconf("render", "chat1*", "--show-tokens", *PASSWORD)
-    assert (refused.code, refused.out) == (64, "")
-    assert "--create-tokens" in refused.err
+    assert (refused.returncode, refused.stdout) == (64, "")
+    assert "--create-tokens" in refused.stderr
     made = scimconf("render", "chat1*", "--show-tokens", "--create-tokens", *PASSWORD)
     again = scimconf("render", "chat1*", "--show-tokens", *PASSWORD)
-    assert re.search(r'"bearer_token": "\w{43}"', made.out)
-    assert again.out == made.out
-    assert re.search(r"<token acme, fingerprint \w{4}\.\.\.>", scimconf("render", "chat1*").out)
+    assert re.search(r'"bearer_token": "\w{43}"', made.stdout)
+    assert again.stdout == made.stdout
+    assert re.search(r"<token acme, fingerprint \w{4}\.\.\.>", scimconf("render", "chat1*").stdout)
 
 
 def test_in_place(scimconf: Run, files: tuple[Path, Path]) -> None:
     settings, secrets = files
     arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
     done = scimconf("render", "chat2*", *arguments, *PASSWORD)
-    assert (done.code, done.err) == (0, "")
-    assert done.out == "changed secrets.conf\nchanged settings.py\n"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "changed secrets.conf\nchanged settings.py\n"
     token = secrets.read_text().removeprefix(f"{SECRETS}scim_bearer_token = ").strip()
     assert re.fullmatch(r"\w{43}", token)
     assert settings.read_text().startswith(SETTINGS)
-    assert token not in settings.read_text() + done.out
+    assert token not in settings.read_text() + done.stdout
     assert [path.stat().st_mode & 0o777 for path in files] == [0o644, 0o640]
 
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
     again = scimconf("render", "chat2*", *arguments, *PASSWORD)
-    assert (again.code, again.out) == (0, "")
+    assert (again.returncode, again.stdout) == (0, "")
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in files] == before
 
 
@@ -105,15 +105,15 @@ def test_what_cannot_be_edited_is_named_and_both_files_stay(
     before = [path.read_bytes() if path.exists() else None for path in files]
     arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
     done = scimconf("render", "chat2*", *arguments, *PASSWORD)
-    assert (done.code, done.out) == (64, "")
-    assert re.match(f"error: {said}", done.err), done
+    assert (done.returncode, done.stdout) == (64, "")
+    assert re.match(f"error: {said}", done.stderr), done
     assert [path.read_bytes() if path.exists() else None for path in files] == before
 
 
 def test_the_secrets_file_has_to_be_named(scimconf: Run, files: tuple[Path, Path]) -> None:
     done = scimconf("render", "chat2*", "--settings", "settings.py", "--create-tokens", *PASSWORD)
-    assert done.code == 64
-    assert "--secrets FILE" in done.err
+    assert done.returncode == 64
+    assert "--secrets FILE" in done.stderr
     assert files[0].read_text() == SETTINGS
 
 
@@ -124,6 +124,6 @@ def test_a_file_whose_owner_could_not_be_kept_is_left_alone(
     os.chown(files[1], 12345, -1)
     arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
     done = scimconf("render", "chat2*", *arguments, *PASSWORD)
-    assert done.code == 64
-    assert "secrets.conf cannot be replaced by root: it belongs to 12345" in done.err
+    assert done.returncode == 64
+    assert "secrets.conf cannot be replaced by root: it belongs to 12345" in done.stderr
     assert [path.read_text() for path in files] == [SETTINGS, SECRETS]

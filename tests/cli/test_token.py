@@ -22,8 +22,8 @@ from tests.cli.conftest import Run
 )
 def test_tokens_and_nothing_else(arguments: tuple[str, ...], pattern: str, scimconf: Run) -> None:
     done = scimconf("token", "--count", "3", *arguments)
-    assert (done.code, done.err) == (0, "")
-    tokens = done.out.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    tokens = done.stdout.splitlines()
     assert len(set(tokens)) == 3
     for token in tokens:
         assert re.fullmatch(pattern, token), token
@@ -32,12 +32,12 @@ def test_tokens_and_nothing_else(arguments: tuple[str, ...], pattern: str, scimc
 @pytest.mark.parametrize("arguments", [("--length", "19"), ("--entropy", "118")], ids=" ".join)
 def test_weak_ones_are_refused(arguments: tuple[str, ...], scimconf: Run) -> None:
     done = scimconf("token", *arguments)
-    assert (done.code, done.out) == (64, "")
-    assert "119" in done.err
-    assert "\n  -> " in done.err
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "119" in done.stderr
+    assert "\n  -> " in done.stderr
 
 
 def test_a_variable_stands_for_an_option(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIMCONF_COUNT", "2")
-    assert scimconf("token").out.count("\n") == 2
-    assert scimconf("token", "--count", "1").out.count("\n") == 1
+    assert scimconf("token").stdout.count("\n") == 2
+    assert scimconf("token", "--count", "1").stdout.count("\n") == 1

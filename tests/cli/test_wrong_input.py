@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Run
 from tests.lab import Lab, Server
 from tests.lab.operator import VAULT, Operator
 
@@ -18,28 +17,6 @@ HOST = (
     "all: {hosts: {chat1.example.com: {ansible_host: 127.0.0.1, ansible_port: 1, "
     "scim_realms: {acme: %s}}}}\n"
 )
-
-
-@pytest.fixture
-def scimconf(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run scimconf in a folder of its own, without a terminal and without our environment."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    env |= {k: v for k, v in os.environ.items() if k.startswith(("COV", "PYTHON"))}
-    env["PYTHONPATH"] = str(Path(__file__).parents[2])
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "scimconf", *arguments],
-            cwd=tmp_path,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
 
 
 def _assert_said(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -114,19 +91,16 @@ OFFLINE = {
 
 
 @pytest.mark.parametrize("case", OFFLINE)
-def test_an_inventory_that_cannot_be_used(
-    case: str, scimconf: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_an_inventory_that_cannot_be_used(case: str, scimconf: Run, tmp_path: Path) -> None:
     content, *words = OFFLINE[case]
     data = content if isinstance(content, bytes) else content.encode()
     (tmp_path / "inventory.yaml").write_bytes(data)
-    _assert_said(scimconf("plan"), 64, *words)
-    assert "hunter2" not in scimconf("plan").stderr
+    done = scimconf("plan")
+    _assert_said(done, 64, *words)
+    assert "hunter2" not in done.stderr
 
 
-def test_a_line_of_a_gigabyte_is_refused_unread(
-    scimconf: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_a_line_of_a_gigabyte_is_refused_unread(scimconf: Run, tmp_path: Path) -> None:
     with (tmp_path / "inventory.yaml").open("wb") as file:
         file.truncate(1 << 30)
     _assert_said(scimconf("plan"), 64, "inventory.yaml", "large|MiB")
@@ -154,9 +128,9 @@ def test_a_line_of_a_gigabyte_is_refused_unread(
 def test_wrong_usage(
     arguments: list[str],
     words: list[str],
-    scimconf: Callable[..., subprocess.CompletedProcess[str]],
+    empty: Run,
 ) -> None:
-    _assert_said(scimconf(*arguments), 64, *words)
+    _assert_said(empty(*arguments), 64, *words)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +150,7 @@ def test_wrong_usage(
 def test_a_good_inventory_and_wrong_words(
     arguments: list[str],
     words: list[str],
-    scimconf: Callable[..., subprocess.CompletedProcess[str]],
+    scimconf: Run,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "inventory.yaml").write_text(HOST % "{}")
@@ -187,7 +161,7 @@ def test_a_good_inventory_and_wrong_words(
 
 
 def test_a_token_file_with_a_merge_conflict_is_never_overwritten(
-    scimconf: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    scimconf: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "inventory.yaml").write_text(HOST % "{}")
     conflict = "scimconf_tokens:\n<<<<<<< HEAD\n  a: {}\n=======\n  b: {}\n>>>>>>> x\n"

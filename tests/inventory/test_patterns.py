@@ -103,3 +103,13 @@ def test_select_gives_servers(load: Load) -> None:
     assert inventory.select(loaded, ["a"]) == ()
     with pytest.raises(UsageError):
         inventory.select(loaded, ["d*"])
+
+
+@pytest.mark.parametrize("empty", ["", " ", ",", ":", "!", "&", ",,"])
+def test_an_empty_pattern_is_not_the_whole_fleet(empty: str) -> None:
+    """`scimconf apply "$HOST"` with HOST unset must not change every server."""
+    groups = {"all": ["a", "b"]}
+    with pytest.raises(UsageError, match="empty host pattern"):
+        matching([empty], [], groups, ["a", "b"])
+    with pytest.raises(UsageError, match="empty host pattern"):
+        matching([], [empty], groups, ["a", "b"])

@@ -32,6 +32,8 @@ PATHS = Paths(
     deployment="/home/zulip/deployments/current",
     user="zulip",
 )
+PATHS_HERE = replace(PATHS, user=pwd.getpwuid(os.geteuid()).pw_name)
+"""Where there is no user zulip, but only the one that runs the tests."""
 ACCOUNTS = {
     "zulip": "",
     "free": "free ALL=(zulip) NOPASSWD: ALL",

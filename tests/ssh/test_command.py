@@ -70,7 +70,7 @@ def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
 
 @pytest.mark.parametrize("python", [None, "auto", "auto_silent", "auto_legacy"])
 def test_automatic_python_is_no_path(python: str | None) -> None:
-    assert words(python=python)[-1] == ""
+    assert words(python=python)[-2] == ""
 
 
 @pytest.mark.parametrize(

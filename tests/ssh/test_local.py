@@ -16,7 +16,8 @@ from scimconf.model import Connection
 from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh import process as process_module
 from scimconf.ssh.process import LocalProcess
-from tests.ssh.server import PATHS, wait_for
+from tests.ssh.server import PATHS_HERE as PATHS
+from tests.ssh.server import wait_for
 
 LOCAL = Connection(
     kind="local",
@@ -113,7 +114,7 @@ def pretend(tmp_path: Path, script: str, seconds: float = 20) -> HostError:
     [
         ('echo "$6 ready 3.6.15"; cat', "the Python on the server is 3.6.15"),
         ('echo "Unknown option: -I" >&2; exit 2', "the Python on the server is 2;"),
-        ('echo "$6 none"; exit 127', "there is no python3 on the server for zulip"),
+        ('echo "$6 none"; exit 127', "there is no python3 on the server for"),
         ("echo out; echo oops >&2; exit 4", "before the agent was there (exit 4): oops"),
         ("exit 4", "(exit 4) and said nothing"),
         ("yes", "sent over 1 MiB before the agent's first line"),

@@ -20,7 +20,16 @@ from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
 from scimconf.ssh import Credentials, Options, open_agent
-from tests.ssh.server import ACCOUNTS, PASSWORD, PATHS, Server, make_key, special_server, wait_for
+from tests.ssh.server import (
+    ACCOUNTS,
+    PASSWORD,
+    PATHS,
+    PATHS_HERE,
+    Server,
+    make_key,
+    special_server,
+    wait_for,
+)
 
 pytestmark = pytest.mark.usefixtures("home")
 NOTHING = Credentials()
@@ -37,7 +46,8 @@ RIGHT = Credentials(become_password=Secret(PASSWORD))
 def ask(
     connection: Connection, options: Options, credentials: Credentials = NOTHING
 ) -> Mapping[str, object]:
-    with open_agent(connection, PATHS, credentials, options) as agent:
+    paths = PATHS if connection.user in ACCOUNTS else PATHS_HERE
+    with open_agent(connection, paths, credentials, options) as agent:
         *_, final = agent.ask({"do": "who"})
     return final
 
@@ -156,14 +166,14 @@ def test_the_environment_is_as_the_server_makes_it(server: Server) -> None:
 
 
 def test_megabytes_both_ways(server: Server) -> None:
-    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+    with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         text = "x" * 3_000_000  # more than the SSH window, which is 2 MiB
         assert next(iter(agent.ask({"do": "echo", "text": text})))["echo"]["text"] == text
         assert [message["final"] for message in agent.ask({"do": "complain"})] == [True]
 
 
 def test_the_steps_come_one_by_one(server: Server) -> None:
-    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+    with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         for _ in range(2):
             names = [message.get("step") for message in agent.ask({"do": "steps"})]
             assert names == ["0", "1", "2", None]
@@ -171,7 +181,7 @@ def test_the_steps_come_one_by_one(server: Server) -> None:
 
 def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
     with (
-        open_agent(server.connection(), PATHS, NOTHING, server.options) as agent,
+        open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent,
         pytest.raises(HostError) as caught,
     ):
         list(agent.ask({"do": "exit", "stderr": "Traceback:\n...\n\x1b[31mOops: \x07no"}))
@@ -180,7 +190,7 @@ def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
 
 def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, tmp_path: Path) -> None:
     done = tmp_path / "done"
-    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+    with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
     wait_for(lambda: done.exists() and done.read_text() == "finished")
 
@@ -381,7 +391,7 @@ class TestLogin:
 
 
 def test_a_link_that_breaks(server: Server) -> None:
-    with open_agent(server.connection(), PATHS, NOTHING, server.options) as agent:
+    with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         answers = agent.ask({"do": "mark", "file": "/dev/null"})
         assert next(answers)["step"] == "begun"
         agent._process._transport.sock.shutdown(socket.SHUT_RDWR)

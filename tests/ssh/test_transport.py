@@ -16,7 +16,7 @@ from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh.link import run
 from scimconf.ssh.route import find_route
 from scimconf.ssh.transport import Socket
-from tests.ssh.server import PATHS, make_key, special_server, wait_for
+from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -43,7 +43,7 @@ def unreachable(port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> Un
     connection = replace(CONNECTION, host=host, port=port, user="zulip", timeout=timeout)
     with (
         pytest.raises(Unreachable) as caught,
-        open_agent(connection, PATHS, Credentials(), Options()),
+        open_agent(connection, PATHS_HERE, Credentials(), Options()),
     ):
         pass
     # paramiko would leave a timer behind that keeps the whole program from ending.
@@ -113,7 +113,7 @@ def test_nothing_in_common(tmp_path: Path, line: str, kind: str) -> None:
 def test_curve25519_under_its_standard_name(tmp_path: Path) -> None:
     with special_server(tmp_path, "KexAlgorithms curve25519-sha256") as server:
         connection = server.connection()
-        with open_agent(connection, PATHS, Credentials(), server.options) as agent:
+        with open_agent(connection, PATHS_HERE, Credentials(), server.options) as agent:
             assert next(iter(agent.ask({"do": "who"})))["final"] is True
 
 
@@ -128,7 +128,7 @@ def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) 
     with (
         special_server(tmp_path, line) as server,
         pytest.raises(HostError) as caught,
-        open_agent(server.connection(), PATHS, Credentials(), server.options),
+        open_agent(server.connection(), PATHS_HERE, Credentials(), server.options),
     ):
         pass
     assert message in caught.value.message

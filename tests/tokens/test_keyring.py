@@ -138,6 +138,13 @@ def test_a_vault_value_of_the_inventory_is_opened(path: Path) -> None:
     assert keys.tokens([closed])["chat1"]["acme"] == token
 
 
+def test_a_kept_token_says_nothing_of_one_that_is_kept_elsewhere_now(path: Path) -> None:
+    keys = _keyring(path)
+    keys.make([server(realm())])
+    moved = server(realm(token=Reference("env", ("ANYWHERE",), "/")))
+    assert keys.desired(moved).fingerprints == {}
+
+
 def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -> None:
     keys = _keyring(path)
     keys.fetch([server(realm(token=generate()))])
