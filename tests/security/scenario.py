@@ -83,8 +83,9 @@ class Scenario:
         self.scimconf("init", "init", "made", "--host", "chat.example.com", "--make-vault-password")
         made = self.operator.folder / "made/.vault-password"
         self.canaries["the vault password of init"] = made.read_text().strip()
-        self.scimconf("plan", "plan", "--diff", "-vvv", *VAULT, code=2)
-        self.scimconf("apply", "apply", "--yes", "--create-tokens", "-vvv", *VAULT, deep=True)
+        self.scimconf("plan", "plan", "--diff", "-vvv", "--out", "approved", *VAULT, code=2)
+        making = ("--yes", "--create-tokens", "--plan", "approved")
+        self.scimconf("apply", "apply", *making, "-vvv", *VAULT, deep=True)
         for server, pattern in (
             (self.old, r'"bearer_token": "(\w{43})"'),
             (self.new, r"(?m)^scim_bearer_token = (\w{43})$"),
@@ -103,6 +104,7 @@ class Scenario:
         )
         failing = ("apply", "--yes", "-vvv", "--diff", "--limit", "new.test", *VAULT)
         self.scimconf("apply that is rolled back", *failing, "--format", "json", code=4, deep=True)
+        self.scimconf("undo", "undo", "--yes", "-vvv", *VAULT, self.old.name)
         wrong = ("--vault-password-file", "wrong-password")
         self.scimconf("wrong vault password", "verify", "-vvv", *wrong, code=64)
         self._write_host_vars(password="not " + OPS_PASSWORD)

@@ -1,0 +1,180 @@
+"""A server that lies, floods and never ends: a clear error, in bounded time and memory, and nothing
+of it reaches the operator's terminal as anything but text.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from scimconf.errors import ExitCode
+from scimconf.model import Outcome, Server, Status
+from scimconf.observe import LARGEST_BLOCK
+from scimconf.report.document import document
+from scimconf.report.text import show
+from scimconf.ssh.conversation import Conversation
+from scimconf.ssh.process import Exchange
+from scimconf.survey import planned, survey
+from tests.factories import desired, realm
+from tests.test_observe import ANSWER
+
+CHUNK = 1 << 18
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\x08\x7f"
+
+
+class Says:
+    """The far end of a conversation, as a Process: it says what it likes, whatever it is asked."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def exchange(self, outgoing: bytes, seconds: float) -> Exchange:
+        piece = next(self._pieces, None)
+        return Exchange(len(outgoing), piece or b"", b"", ended=piece is None)
+
+    def exit_status(self) -> int | None:
+        return 0
+
+    def close(self, *, at_work: bool) -> None:
+        return None
+
+
+def outcome(*pieces: bytes, endless: bytes = b"") -> Outcome:
+    """Give what comes of a look at a server that says this."""
+    says = itertools.chain(pieces, itertools.repeat(endless) if endless else ())
+
+    @contextmanager
+    def open_agent(_: Server) -> Iterator[Conversation]:
+        yield Conversation(Says(says))
+
+    return survey(desired(realm()), open_agent, planned, keep=False).outcome
+
+
+def answer(**lies: Any) -> bytes:
+    return json.dumps({**ANSWER, **lies}).encode() + b"\n"
+
+
+def printed(*outcomes: Outcome) -> str:
+    """Give what the operator sees of it, in every format, on a terminal and in a pipe."""
+    shown = io.StringIO()
+    for console in (
+        Console(file=shown, width=100),
+        Console(file=shown, width=100, force_terminal=True, color_system=None),
+    ):
+        show(console, "plan", outcomes, diff=True)
+    return shown.getvalue() + json.dumps(document("plan", outcomes, ExitCode.FAILED))
+
+
+def test_the_honest_answer_is_taken() -> None:
+    assert outcome(answer(running={"acme": 401})).status is Status.PENDING
+
+
+ENTRY = ANSWER["realms"]["acme"]
+LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
+    "a line without end": (lambda: outcome(endless=b"x" * CHUNK), "over 4 MiB"),
+    "lines without end": (lambda: outcome(endless=b'{"step": "x"}\n' * 9000), "over 1000 lines"),
+    "nothing": (lambda: outcome(), "ended without an answer"),
+    "no JSON": (lambda: outcome(ESCAPES.encode() + b"\n"), "not JSON"),
+    "not UTF-8": (lambda: outcome(b'{"final": "\xff\xfe"}\n'), "not JSON"),
+    "deep": (lambda: outcome(b'{"final": ' + b"[" * 500_000 + b"\n"), "not JSON"),
+    "a number of a million digits": (lambda: outcome(b"1" * 10**6 + b"\n"), "not JSON"),
+    "one key twice": (lambda: outcome(b'{"final": true, "final": true}\n'), "not JSON"),
+    "two answers": (lambda: outcome(answer() * 2), "more than it was asked"),
+    "an answer too early": (lambda: outcome(answer() + b"x"), "more than it was asked"),
+    "no final": (lambda: outcome(answer(final=False)), "ended without an answer"),
+    "wrong type": (lambda: outcome(answer(version=9.0)), "observe: version"),
+    "a list for a mapping": (lambda: outcome(answer(realms=[])), "observe: realms"),
+    "no version": (lambda: outcome(answer(version="x" * 10**6)), "is not a Zulip version"),
+    "another host": (lambda: outcome(answer(external_host="evil.org")), "'evil.org'"),
+    "a block that is none": (lambda: outcome(answer(block="boo(", running={})), "not Python"),
+    "a block of brackets": (
+        lambda: outcome(answer(block="SCIM_CONFIG = " + "[" * 50_000)), "cannot be edited",
+    ),
+    "a block too large": (lambda: outcome(answer(block="#" * (LARGEST_BLOCK + 1))), "are the most"),
+    "escapes as its reason": (lambda: outcome(answer(blocked=ESCAPES * 9000)), "evil"),
+    "an error full of escapes": (
+        lambda: outcome(answer(result="error", step=ESCAPES, message=ESCAPES, hint=ESCAPES)),
+        "evil",
+    ),
+    "escapes everywhere": (
+        lambda: outcome(
+            answer(
+                version="9.0+" + ESCAPES,
+                block=f"SCIM_CONFIG = {{}}  # {ESCAPES}\n".replace("\r", ""),
+                running={},
+                unknown_secrets=ESCAPES,
+                at_work=ESCAPES,
+                external_host=ESCAPES,
+                realms={ESCAPES: {**ENTRY, "values": {ESCAPES: ESCAPES}, "unreadable": ESCAPES}},
+            )
+        ),
+        "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_each_lie_is_a_sentence(lie: str) -> None:
+    tell, says = LIES[lie]
+    came = tell()
+    text = printed(came)
+    assert came.status is Status.FAILED
+    assert says in f"{came.message} {text}"
+    assert "bug" not in came.message
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_what_is_printed_is_bounded() -> None:
+    for lie in ("escapes as its reason", "no version", "no JSON"):
+        came = LIES[lie][0]()
+        shown = io.StringIO()
+        show(Console(file=shown, width=100), "plan", [came], diff=True)
+        assert len(shown.getvalue()) < 10_000
+
+
+FLOODS = {
+    "empty lists": "answer(realms=1)[:-3] + b'[' + b'[],' * (MOST // 3 - 500) + b'[]]}\\n'",
+    "objects in objects": "b'{\"a\":[' + b'{\"a\":0},' * (MOST // 8 - 9) + b'0]}\\n'",
+    "a block of numbers": "answer(running={}, block='SCIM_CONFIG = {\"a\": [' "
+    "+ '1,' * (LARGEST_BLOCK // 2 - 99) + ']}\\n')",
+    "a block of realms": "answer(running={}, block='SCIM_CONFIG = {' + ','.join('\"r%d\": {}' % n "
+    "for n in range(LARGEST_BLOCK // 30)) + '}\\n')",
+    "a block of comments": "answer(running={}, block='SCIM_CONFIG = {\\n' "
+    "+ '#\\n' * (LARGEST_BLOCK // 2 - 99) + '}\\n')",
+    "many realms": "answer(realms={str(n): ENTRY for n in range(18000)})",
+}
+_FLOOD = """
+import resource, sys
+from scimconf.observe import LARGEST_BLOCK
+from scimconf.ssh.conversation import MOST_ANSWER as MOST
+from tests.security.test_hostile_server import *
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+came = outcome({flood})
+printed(came)
+assert "over 4 MiB" not in came.message and "bug" not in came.message, came.message
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+MOST_MEGABYTES = 400
+"""Of memory that one server's answer may cost; docs/security.md has what was measured."""
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_costs_no_more_than_so_much_memory(flood: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FLOOD.format(flood=FLOODS[flood])],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < MOST_MEGABYTES
