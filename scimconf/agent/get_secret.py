@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
-from scimconf.agent.names import mentions
+from scimconf.agent.names import imports_all, mentions
 
 NAME = "get_secret"
 
@@ -32,9 +32,24 @@ def foreign(tree: ast.Module) -> Optional[ast.AST]:
     return next((node for node in bound if id(node) not in own), None)
 
 
-def is_zulips(tree: ast.Module) -> bool:
-    """Say whether `get_secret` is Zulip's own in this file."""
-    return bool(imports(tree)) and foreign(tree) is None
+def sure(tree: ast.Module, until: Optional[ast.stmt]) -> List[ast.stmt]:
+    """Give the imports that are sure to have brought it before a statement (None: before the end):
+    top-level ones, with no `import *` behind them that may bring another.
+    """
+    known = imports(tree)
+    found: List[ast.stmt] = []
+    for statement in tree.body[: tree.body.index(until) if until else None]:
+        if any(imports_all(node) for node in ast.walk(statement)):
+            found = []
+        elif id(statement) in known:
+            found.append(statement)
+    return found
+
+
+def is_zulips(tree: ast.Module, statement: ast.stmt) -> bool:
+    """Say whether `get_secret` is Zulip's own in a statement, if it is anything there."""
+    starred = any(imports_all(node) for node in ast.walk(tree)) and not sure(tree, statement)
+    return bool(imports(tree)) and foreign(tree) is None and not starred
 
 
 def is_read(entry: str) -> bool:

@@ -96,12 +96,13 @@ def dynamic(tree: ast.Module, after: Optional[ast.stmt]) -> Optional[ast.AST]:
     if not following:
         return None
     later = [node for statement in following for node in ast.walk(statement)]
-    stars = (node for node in later if _imports_all(node))
+    stars = (node for node in later if imports_all(node))
     handles = (node for node in ast.walk(tree) if _is_dynamic(node))
     return next(chain(stars, handles), None)
 
 
-def _imports_all(node: ast.AST) -> bool:
+def imports_all(node: ast.AST) -> bool:
+    """Say whether a node is `from ... import *`."""
     return isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
 
 

@@ -95,8 +95,11 @@ def _indent(lines: List[_Line], at: int) -> str:
 def _joined(lines: List[_Line], before: str) -> str:
     """Give the text; it ends without a line end where the one before did."""
     newline = _newline(lines[0].text) or "\n"
-    ended = [line.text if _newline(line.text) else line.text + newline for line in lines]
-    text = "".join(ended)
+    text = ""
+    for line in lines:
+        if text.endswith("\r") and line.text.startswith("\n"):
+            text += "\n"  # a blank line that came to stand behind a lone CR stays a line
+        text += line.text if _newline(line.text) else line.text + newline
     return text if _newline(before) else text[: -len(_newline(text))]
 
 

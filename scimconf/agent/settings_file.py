@@ -77,7 +77,8 @@ class Settings:
     def imports_get_secret(self) -> bool:
         """Whether Zulip's `get_secret` is imported above the block, not by a line of the block."""
         start = self.block.start if self.block else len(self.source.text)
-        above = [self.source.span(each)[0] for each in _imports_above(self)]
+        sure = get_secret.sure(self.source.tree, self.block.statement if self.block else None)
+        above = [self.source.span(each)[0] for each in sure]
         return any(offset < start for offset in above)
 
     @property
@@ -99,7 +100,7 @@ def read(data: bytes) -> Settings:
         display = _display(src, statement)
         where = layout.layout(src, display)
         block = _block(src, statement, where)
-        trusted = get_secret.is_zulips(src.tree)
+        trusted = get_secret.is_zulips(src.tree, statement)
         for key, value, item in zip(display.keys, display.values, where.items):
             realm = ast.literal_eval(key) if key else ""
             if realm in entries:
@@ -180,13 +181,16 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
     present = {realm: text for realm, text in entries.items() if text is not None}
     _refuse_computed(before, entries)
     for realm, text in present.items():
-        after = read(_with(after, realm, text))
+        if realm not in after.entries or not _same(after.entries[realm].text, text):
+            after = read(_with(after, realm, text))
     for realm in entries:
         if realm not in present and realm in after.entries:
             after = read(_without(after, realm))
     if after is before or after.source.data == data:
         return data
     reads_secret = any(map(get_secret.is_read, present.values()))
+    if reads_secret:
+        _refuse_other_secret(before)
     final = _with_import(after) if reads_secret else _without_import(after)
     after = after if final is after.source.data else read(final)
     _prove(before, after, entries)
@@ -195,7 +199,8 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
 
 def _refuse_computed(settings: Settings, entries: Mapping[str, Optional[str]]) -> None:
     for realm, found in settings.entries.items():
-        if found.computed and entries.get(realm, found.text) != found.text:
+        text = entries.get(realm, found.text)
+        if found.computed and (text is None or not _same(found.text, text)):
             message = "a value is computed, not written out: other lines may live by what it does"
             raise Refusal(message, *found.computed)
 
@@ -246,7 +251,7 @@ def _with_import(settings: Settings) -> bytes:
     other = get_secret.foreign(src.tree)
     if other:
         _refuse(src, other, "get_secret is something else than Zulip's own here")
-    if _imports_above(settings):
+    if get_secret.sure(src.tree, block.statement):
         return src.data
     start = block.span[0]
     if src.text[:start] and not src.text[:start].endswith(("\r", "\n")):
@@ -257,12 +262,14 @@ def _with_import(settings: Settings) -> bytes:
     return src.encode(src.text[:start] + line + src.text[start:])
 
 
-def _imports_above(settings: Settings) -> List[ast.stmt]:
-    """Give the imports that are sure to have run before the assignment."""
-    body = settings.source.tree.body
-    known = get_secret.imports(settings.source.tree)
-    earlier = body[: body.index(settings.block.statement)] if settings.block else body
-    return [statement for statement in earlier if id(statement) in known]
+def _refuse_other_secret(settings: Settings) -> None:
+    """Refuse an import of get_secret where others may live by one that comes from elsewhere."""
+    tree = settings.source.tree
+    if settings.block and get_secret.sure(tree, settings.block.statement):
+        return
+    maker = names.dynamic(tree, None)
+    if maker and names.mentions(tree, get_secret.NAME):
+        _refuse(settings.source, maker, "this may bring the get_secret that other lines use")
 
 
 def _without_import(settings: Settings) -> bytes:
@@ -288,7 +295,8 @@ def _prove(before: Settings, after: Settings, wanted: Mapping[str, Optional[str]
         else:
             texts[realm] = text
     found = {realm: each.text for realm, each in after.entries.items()}
-    if _plain(texts) != _plain(found) or _others(before) != _others(after):
+    same = texts.keys() == found.keys() and all(_same(found[r], text) for r, text in texts.items())
+    if not same or _others(before) != _others(after):
         message = "the edit cannot be proved to change what was meant and nothing else"
         raise Refusal(message, *_place(before))
 
@@ -299,8 +307,9 @@ def _place(settings: Settings) -> Tuple[int, int]:
     return src.place(block.statement) if block else (len(src.starts), 1)
 
 
-def _plain(texts: Mapping[str, str]) -> Dict[str, str]:
-    return {realm: re.sub(_NEWLINE, "\n", text) for realm, text in texts.items()}
+def _same(one: str, other: str) -> bool:
+    """Whether two texts differ in their line ends at most."""
+    return re.sub(_NEWLINE, "\n", one) == re.sub(_NEWLINE, "\n", other)
 
 
 def _others(settings: Settings) -> List[str]:

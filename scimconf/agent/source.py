@@ -21,6 +21,7 @@ LIMIT = 4 * 1024 * 1024
 """Bytes; Zulip's own settings.py has some 40,000."""
 
 _END = re.compile(r"\r\n|\r|\n")
+_BYTE_END = re.compile(rb"\r\n|\r|\n")
 _BYTE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
@@ -85,7 +86,8 @@ def read(data: bytes) -> Source:
     text, encoding = _decode(data)
     starts = (0, *(match.end() for match in _END.finditer(text)))
     source = Source(data, text, encoding, _parse(data), starts)
-    if source.encode(text) != data:
+    # Where line ends are written otherwise (unicode_escape), Python has other lines than `text`.
+    if source.encode(text) != data or len(starts) != len(_BYTE_END.findall(data)) + 1:
         raise Refusal(f"does not survive being decoded and encoded as {encoding}", 1, 1)
     return source
 

@@ -95,6 +95,11 @@ def test_a_new_line_is_as_deep_as_those_about_it(data: bytes, after: bytes) -> N
     assert edit(data, {"scim": "x"}) == after
 
 
+def test_a_blank_line_that_comes_to_stand_behind_a_lone_cr_stays_one() -> None:
+    data = b"[secrets]\nscim = a\r b\n\n  c\nz = 1\n"
+    assert edit(data, {"scim": "x"}) == b"[secrets]\nscim = x\r\n\nz = 1\n"
+
+
 def test_a_header_may_have_something_behind_it() -> None:
     assert edit(b"[secrets] # ours\n", {"scim": "x"}) == b"[secrets] # ours\nscim = x\n"
 

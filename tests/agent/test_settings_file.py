@@ -220,6 +220,13 @@ def test_replace_leaves_everything_around_it() -> None:
     assert edit(data, {"acme": ACME}) == expected
 
 
+def test_the_same_entry_with_other_line_ends_is_left_as_it_is() -> None:
+    data = b"A = 1\r\nSCIM_CONFIG = {%s\n}\n" % ACME.replace("\n", "\r\n").encode()
+    assert edit(data, {"acme": ACME}) == data
+    odd = b"SCIM_CONFIG = {'acme': f(\r\n1)}\r\n"
+    assert edit(odd, {"acme": "'acme': f(\n1)"}) == odd
+
+
 def test_one_realm_for_another_keeps_the_block_in_its_place() -> None:
     data = edit(ZULIP, {"acme": ACME}) + b"LATER = 1\n"
     assert edit(data, {"acme": None, "beta": BETA}) == data.replace(ACME.encode(), BETA.encode())
@@ -301,6 +308,21 @@ def test_an_import_that_the_line_above_goes_on_in_stays() -> None:
 def test_the_import_stays_where_another_line_came_to_need_it(use: str) -> None:
     once = edit(b"SCIM_CONFIG = {}\n", {"acme": SECRET}) + use.encode()
     assert IMPORT.encode() in edit(once, {"acme": None})
+
+
+def test_an_import_star_behind_it_may_bring_another_get_secret() -> None:
+    own, star = "from .config import get_secret\n", "from x import *\n"
+    used = "SCIM_CONFIG = {'b': {'bearer_token': get_secret('n')}}\n"
+    assert read((star + own + used).encode()).entries["b"].secret_name == "n"
+    assert read((own + star + used).encode()).entries["b"].unreadable
+    free = (own + star + "SCIM_CONFIG = {}\n").encode()
+    assert not read(free).imports_get_secret
+    for data in ((own + star + used).encode(), (star + used).encode(), free):
+        with pytest.raises(Refusal, match="may bring the get_secret") as caught:
+            edit(data, {"acme": SECRET})
+        assert caught.value.line == 1 + data.startswith(b"from .")
+    assert IMPORT.encode() in edit(f"{star}SCIM_CONFIG = {{}}\n".encode(), {"acme": SECRET})
+    assert IMPORT.encode() not in edit((star + own + used).encode(), {"acme": SECRET})
 
 
 def test_zulips_own_import_is_enough() -> None:
@@ -545,6 +567,7 @@ def test_what_cannot_be_proved_is_refused_with_its_place(text: str, line: int, c
         (b"# coding: idna\n\n", (1, 1)),
         (b"# coding: undefined\n", (1, 1)),
         (b"# coding: hex\n", (1, 1)),
+        (b"# coding: unicode_escape\\rSCIM_CONFIG = {}\\r", (1, 1)),
         (b"# coding: punycode\nX = 1 # -", (1, 1)),
         (b"# coding: raw_unicode_escape\nX = '\\ud800'\n", (1, 1)),
         (b"\n" * 5_000_000, (0, 0)),

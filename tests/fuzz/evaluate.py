@@ -45,7 +45,7 @@ def namespace(data: bytes) -> dict[str, Any] | None:
     names.pop("__builtins__", None)
     names.pop("__warningregistry__", None)
     config = names.pop("SCIM_CONFIG", _ABSENT)
-    found = {name: plain(value) for name, value in names.items()}
+    found = {name: plain(value) for name, value in names.items() if value is not names}
     return found if config is _ABSENT else {**found, "SCIM_CONFIG": config}
 
 

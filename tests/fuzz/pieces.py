@@ -128,7 +128,7 @@ HAZARDS = [
     "exec('SCIM_' + 'CONFIG = {\"old\": {}}')",
     "run¤ = exec\nrun¤('SCIM_' + 'CONFIG = {\"old\": {}}')",
     "eval('globals()')['SCIM_' + 'CONFIG'] = {'old': {}}",
-    "from stars import *",
+    *["from stars import *"] * 4,
     "import sys\nsys.modules[__name__].__dict__['SCIM_' + 'CONFIG'] = {'old': {}}",
     "import sys\nsetattr(sys.modules[__name__], 'SCIM_' + 'CONFIG', {'old': {}})",
     "import sys\nsys._getframe().f_globals['SCIM_' + 'CONFIG'] = {'old': {}}",
