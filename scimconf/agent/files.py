@@ -10,7 +10,7 @@ import pwd
 import secrets
 import stat
 import time
-from typing import List
+from typing import Callable, List
 
 from scimconf.agent.trouble import Trouble
 
@@ -103,10 +103,16 @@ def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int)
 def sweep(path: str) -> None:
     """Remove what a run that died left beside a file."""
     folder, name = os.path.split(os.path.realpath(path))
-    for each in os.listdir(folder):
-        if each.startswith(f".{name}{_MARK}"):
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(folder, each))
+    _sweep(folder, lambda each: each.startswith(f".{name}{_MARK}"))
+
+
+def _sweep(folder: str, unwanted: Callable[[str], bool]) -> None:
+    with contextlib.suppress(OSError):
+        found = [each for each in os.listdir(folder) if unwanted(each)]
+        for each in found:
+            os.unlink(os.path.join(folder, each))
+        if found:
+            _sync_folder(folder)
 
 
 def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
@@ -173,9 +179,11 @@ def backup_folder(deployment: str) -> str:
 
 
 def make_private(folder: str) -> None:
-    """Make a folder that only we can look into. Raises Trouble."""
+    """Make a folder that only we can look into, durably. Raises Trouble."""
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, 0o700, exist_ok=True)
+            _sync_folder(os.path.dirname(folder))
         now = os.lstat(folder)
         if not stat.S_ISDIR(now.st_mode) or now.st_uid != os.geteuid():
             raise Trouble(f"{folder} is not a folder of {user()}")
@@ -208,10 +216,7 @@ def sweep_private(folder: str, but_for: str) -> None:
 
     `but_for`: a file that others may be writing at this moment.
     """
-    with contextlib.suppress(OSError):
-        for each in os.listdir(folder):
-            if _MARK in each and not each.startswith(but_for + _MARK):
-                os.unlink(os.path.join(folder, each))
+    _sweep(folder, lambda each: _MARK in each and not each.startswith(but_for + _MARK))
 
 
 def back_up(folder: str, path: str, data: bytes) -> None:

@@ -64,6 +64,8 @@ def _with(failures: Dict[str, Trouble], message: str) -> str:
 def finish(dead: Journal, steps: Steps) -> str:
     """Go the way back of a run that died; gives what to say of it. Raises RollBackFailed."""
     steps.hide(dead.undo.tokens)
+    for change in (dead.undo.settings, dead.undo.new_secrets):
+        files.sweep(change.path)
     return way_back(dead, steps, f"the run of {dead.title} was interrupted at {dead.reached!r}")
 
 

@@ -1,0 +1,301 @@
+"""What goes wrong, while the agent stands still before or after a step, and how it passes by."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults.machine import BY_HAND, Machine, mount
+from tests.faults.process import Agent, Stop, until
+
+ROOT = os.geteuid() == 0
+Strike = Callable[[Machine, Agent], None]
+
+
+def _nothing(machine: Machine, agent: Agent) -> None:
+    pass
+
+
+def _be_well(machine: Machine, agent: Agent) -> None:
+    machine.behave()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    name: str
+    strike: Strike
+    pass_by: Strike = _nothing
+    """Makes the server one again on which a change can be made; the agent has ended by then."""
+    at: tuple[str, ...] = ()
+    """The steps where it can strike; none: all of them, also those of the way back."""
+    moments: tuple[str, ...] = ("before",)
+    words: str = ""
+    """A pattern that the report has to hold unless the run is committed."""
+    heard: bool = True
+    """Whether somebody is left to hear a report."""
+    dies: bool = False
+    """Whether the agent dies of it."""
+    stops_writing: bool = False
+    """Whether nothing can be put back as long as it lasts, so that a run may end in between."""
+    stops_site: bool = False
+    """Whether Zulip may be down as long as it lasts."""
+    link: str = "pipe"
+    disk: str = ""
+    needs_root: bool = False
+
+
+# --- processes and links ----------------------------------------------------------------------
+
+
+def _kill(machine: Machine, agent: Agent) -> None:
+    agent.kill()
+
+
+def _kill_controller(machine: Machine, agent: Agent) -> None:
+    agent.kill_controller()
+
+
+def _kill_both(machine: Machine, agent: Agent) -> None:
+    agent.kill_controller()
+    agent.kill()
+
+
+def _reset(machine: Machine, agent: Agent) -> None:
+    agent.reset_link()
+
+
+def _forget_the_link(machine: Machine, agent: Agent) -> None:
+    """Nobody reads any more, and nobody hangs up before the transaction is at its end."""
+    agent.resume()
+    until(lambda: machine.journal() in ("committed", "rolled back"), "the transaction ends")
+    assert agent.process.poll() is None
+    agent.reset_link()
+
+
+def _second_controller(machine: Machine, agent: Agent) -> None:
+    second = Agent(machine, [machine.request()])
+    try:
+        second.ended()
+        (final,) = second.finals()
+        assert final["result"] in ("busy", "committed")
+        if final["result"] == "busy":
+            assert f"(process {agent.process.pid}), since " in final["message"]
+    finally:
+        second.close()
+
+
+# --- the disk ---------------------------------------------------------------------------------
+
+
+def _fill(machine: Machine, agent: Agent) -> None:
+    if not ROOT:
+        resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        return
+    with contextlib.suppress(OSError), open(machine.folder / "filler", "wb", buffering=0) as file:
+        while file.write(b"\0" * 4096):
+            pass
+
+
+def _make_room(machine: Machine, agent: Agent) -> None:
+    (machine.folder / "filler").unlink(missing_ok=True)
+
+
+def _make_read_only(machine: Machine, agent: Agent) -> None:
+    folder = machine.zulip.settings.parent
+    if not ROOT:
+        folder.chmod(0o500)
+        return
+    mount(machine.ending, "--bind", str(folder), str(folder))
+    _remount(machine, "ro")
+
+
+def _make_writable(machine: Machine, agent: Agent) -> None:
+    if ROOT:
+        _remount(machine, "rw")
+    else:
+        machine.zulip.settings.parent.chmod(0o755)
+
+
+def _remount(machine: Machine, how: str) -> None:
+    words = ["mount", "-o", f"remount,bind,{how}", str(machine.zulip.settings.parent)]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def _bind(machine: Machine, agent: Agent) -> None:
+    for path in (machine.zulip.settings, machine.zulip.secrets):
+        mount(machine.ending, "--bind", str(path), str(path))
+
+
+def _flag(name: str, text: str) -> Strike:
+    return lambda machine, agent: machine.flag(name, text)
+
+
+def _unflag(machine: Machine, agent: Agent) -> None:
+    for name in ("fsync-fails", "clock-is-ahead"):
+        (machine.zulip.root / name).unlink(missing_ok=True)
+
+
+def _take_permission(machine: Machine, agent: Agent) -> None:
+    machine.zulip.settings.chmod(0)
+
+
+def _give_permission(machine: Machine, agent: Agent) -> None:
+    machine.zulip.settings.chmod(0o644)
+
+
+# --- people, programs, the site ---------------------------------------------------------------
+
+
+def _edit(machine: Machine, agent: Agent) -> None:
+    with machine.zulip.settings.open("ab") as file:
+        file.write(BY_HAND)
+
+
+def _follow_the_hint(machine: Machine, agent: Agent) -> None:
+    """Where a roll-back failed over it: what the hint says, then the line again."""
+    final = agent.finals()[-1]
+    assert machine.zulip.settings.read_bytes().endswith(BY_HAND)
+    if final["result"] != "roll-back failed":
+        return
+    backups = machine.zulip.state / "backups"
+    assert str(backups) in final["hint"]
+    assert f"remove {machine.zulip.state / 'journal.json'}" in final["hint"]
+    for path in (machine.zulip.settings, machine.zulip.secrets):
+        last = max(each for each in backups.iterdir() if each.name.endswith(path.name))
+        path.write_bytes(last.read_bytes())
+    _edit(machine, agent)
+    (machine.zulip.state / "journal.json").unlink()
+
+
+def _behave(**how: Any) -> Strike:
+    return lambda machine, agent: machine.behave(**how)
+
+
+def _break_settings(machine: Machine, agent: Agent) -> None:
+    _chain(machine).write_text("from .configured_settings import *\nraise RuntimeError\n")
+
+
+def _mend_settings(machine: Machine, agent: Agent) -> None:
+    _chain(machine).write_text("from .configured_settings import *\n")
+
+
+def _chain(machine: Machine) -> Any:
+    return machine.zulip.deployment / "zproject/settings.py"
+
+
+_YEAR = 365 * 24 * 3600
+_BOTH: tuple[str, ...] = ("before", "after")
+_GATES = {
+    "gate gets 401": {"status": 401},
+    "gate gets 500": {"status": 500},
+    "gate gets garbage": {"spoils": "garbage"},
+    "gate gets nothing": {"spoils": "nothing"},
+    "gate gets a trickle": {"spoils": "trickle"},
+}
+_RESTARTS = {
+    "restart fails, site down (5.6)": {"restart_exit": 1, "stops_first": True},
+    "restart fails, site up (9.0)": {"restart_exit": 1},
+    "restart hangs": {"restart_hangs": True},
+}
+
+
+def _gate_faults() -> list[Fault]:
+    new = {"pass_by": _be_well, "at": ("gate",), "words": "gate: realm "}
+    lasting = {**new, "at": ("gate", "back: gate"), "stops_site": True}
+    return [
+        fault
+        for name, how in _GATES.items()
+        for fault in (
+            Fault(name, _behave(**how, only_with="beta"), **new),  # type: ignore[arg-type]
+            Fault(f"{name}, then too", _behave(**how), **lasting),  # type: ignore[arg-type]
+        )
+    ]
+
+
+def _restart_faults() -> list[Fault]:
+    new = {"pass_by": _be_well, "at": ("restart",), "words": "restart: restart-server "}
+    lasting = {**new, "at": ("restart", "back: restart"), "stops_site": True}
+    return [
+        fault
+        for name, how in _RESTARTS.items()
+        for fault in (
+            Fault(name, _behave(**how, only_with="beta"), **new),  # type: ignore[arg-type]
+            Fault(f"{name}, then too", _behave(**how), **lasting),  # type: ignore[arg-type]
+        )
+    ]
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("kill -9 agent", _kill, dies=True, moments=_BOTH),
+    Fault("kill -9 controller", _kill_controller, heard=False, moments=_BOTH),
+    Fault("kill -9 both", _kill_both, dies=True, heard=False),
+    Fault("link cut, RST", _reset, link="tcp", heard=False),
+    Fault("link cut, silence", _forget_the_link, link="tcp", heard=False),
+    Fault("second controller", _second_controller, words="changed since the plan"),
+    Fault(
+        "disk full", _fill, _make_room, words="No space left|too large", stops_writing=True,
+        disk="size=4m" if ROOT else "", stops_site=True,
+    ),
+    Fault(
+        "read-only folder", _make_read_only, _make_writable, stops_writing=True,
+        words="Read-only file system|not writable|Permission denied",
+    ),
+    Fault("EBUSY (bind mount)", _bind, needs_root=True),
+    Fault(
+        "fsync fails", _flag("fsync-fails", "always"), _unflag, stops_writing=True,
+        words="Input/output error",
+    ),
+    Fault("fsync fails once", _flag("fsync-fails", "once"), _unflag, words="Input/output error"),
+    Fault(
+        "permission taken away", _take_permission, _give_permission, stops_writing=True,
+        words="may not read|ended with|PermissionError|belongs to|as it stands", stops_site=True,
+    ),
+    Fault(
+        "settings.py edited by hand", _edit, _follow_the_hint, stops_writing=True,
+        words="changed (since|by somebody)",
+    ),
+    Fault("clock a year ahead", _flag("clock-is-ahead", str(_YEAR)), _unflag),
+    Fault("clock a year back", _flag("clock-is-ahead", str(-_YEAR)), _unflag),
+    Fault("site down before", _behave(down=True), _be_well, at=("lock",), stops_site=True),
+    Fault(
+        "check fails", _break_settings, _mend_settings, at=("check candidate",),
+        words="cannot be loaded with the new settings.py: RuntimeError",
+    ),
+    Fault(
+        "registration fails", _behave(add_fails="before"), _be_well, at=("register client",),
+        words="register client: manage.py add_scim_client ended with 1",
+    ),
+    Fault(
+        "registration fails after its commit", _behave(add_fails="after"), _be_well,
+        at=("register client",),
+    ),
+    Fault(
+        "agent killed while it registers", _behave(kills_agent="register"), _be_well, dies=True,
+        at=("register client",),
+    ),
+    Fault(
+        "agent killed while it restarts", _behave(kills_agent="restart"), _be_well, dies=True,
+        at=("restart", "back: restart"),
+    ),
+    *_restart_faults(),
+    *_gate_faults(),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fault at one point."""
+
+    fault: Fault
+    stop: Stop
+
+    def __str__(self) -> str:
+        """Give the test's name."""
+        return f"{self.fault.name}-{self.stop[1]} {self.stop[0]}"

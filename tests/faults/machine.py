@@ -1,0 +1,216 @@
+"""A server for one fault: a small Zulip that belongs to the agent's user; what is true of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import getpass
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scimconf.agent import secrets_file, settings_file
+from scimconf.agent.gate import wrong_token
+from scimconf.agent.probe import USERS, WebServer
+from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
+
+OLD, NEW = "old-token-of-acme-0123456789", "new-token-of-beta-0123456789"
+BY_HAND = b"# by hand\n"
+USER = "nobody" if os.geteuid() == 0 else getpass.getuser()
+"""Who the agent is: it refuses to be root."""
+
+Pair = tuple[bytes, bytes]
+
+
+class Machine:
+    """Zulip 5.6 with realm acme in force; the change takes acme away and adds beta.
+
+    That change needs every step there is: each realm's token stands in zulip-secrets.conf, and
+    each has a client of its own.
+    """
+
+    def __init__(self, folder: Path, ending: contextlib.ExitStack) -> None:
+        self.folder = folder
+        self.ending = ending
+        self.zulip = zulip = Zulip(folder / "server", "5.6", python=python())
+        self.behave()
+        before = settings_file.edit(SETTINGS.encode(), {"acme": _entry("acme")})
+        secrets = secrets_file.edit(SECRETS.encode(), {_secret("acme"): OLD})
+        zulip.settings.write_bytes(before)
+        zulip.secrets.write_bytes(secrets)
+        zulip.run_with(acme=OLD)
+        zulip.register([["acme", "okta"]])
+        both = secrets_file.edit(secrets, {_secret("beta"): NEW})
+        after = settings_file.edit(before, {"acme": None, "beta": _entry("beta")})
+        self.old: Pair = before, secrets
+        self.new: Pair = after, secrets_file.edit(both, {}, [_secret("acme")])
+        self.between: tuple[Pair, ...] = (before, both), (after, both)
+        """What stands on the disk between two steps; no run may end there without saying so."""
+        own(folder)
+
+    def behave(self, **how: Any) -> None:
+        """Set how the scripts and the web server fail; nothing: they do not."""
+        self.zulip.behave(wants_clients=True, **how)
+
+    def flag(self, name: str, text: str = "") -> None:
+        """Lay down a file that the agent's hooks look for."""
+        path = self.zulip.root / name
+        path.write_text(text)
+        own(path)
+
+    def request(self) -> dict[str, Any]:
+        """Give the change as a controller asks for it that has just looked at the server."""
+        settings, secrets = (hashlib.sha256(data).hexdigest() for data in self.zulip.pair())
+        gate = {"beta": {"host": "beta.chat.test", "token": NEW}}
+        gate["acme"] = {"host": "acme.chat.test", "token": None}  # type: ignore[dict-item]
+        return {
+            "do": "apply",
+            "paths": self.zulip.paths(),
+            "probe": self.zulip.base,
+            "expect": {"settings_sha256": settings, "secrets_sha256": secrets},
+            "entries": {"acme": None, "beta": _entry("beta")},
+            "wanted": {
+                "acme": None, "beta": {"bearer_token": NEW, "scim_client_name": "okta"}
+            },
+            "secrets": {"set": {_secret("beta"): NEW}, "remove": [_secret("acme")]},
+            "clients": {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]},
+            "restart": [str(self.zulip.deployment / "scripts/restart-server")],
+            "restart_timeout": 20,
+            "gate": gate,
+            "gate_timeout": 0.3,
+        }  # fmt: skip
+
+    # --- what is true of it -------------------------------------------------------------------
+
+    def state(self) -> str:
+        """Say which pair of files is there: "old", "new", "between", or "" for none of them.
+
+        A line that somebody added by hand is not looked at.
+        """
+        settings, secrets = self.zulip.pair()
+        pair = settings.removesuffix(BY_HAND), secrets
+        known = {self.old: "old", self.new: "new", **dict.fromkeys(self.between, "between")}
+        return known.get(pair, "")
+
+    def in_force(self) -> str:
+        """Ask SCIM, as both realms: "old", "new", "" for neither, "both" for what must not be."""
+        server = WebServer(self.zulip.base)
+        asked = (("old", "acme", OLD), ("new", "beta", NEW))
+        found = [
+            name for name, realm, token in asked
+            if server.status(f"{realm}.chat.test", USERS, token) == 200
+        ]  # fmt: skip
+        for _, realm, _ in asked:
+            for token in ("None", wrong_token()):
+                assert server.status(f"{realm}.chat.test", USERS, token) != 200
+        return "both" if len(found) == 2 else "".join(found)
+
+    def dangling(self) -> list[str]:
+        """Give the secrets that settings.py refers to and zulip-secrets.conf does not hold.
+
+        Zulip would read None there, and let in whoever says "Bearer None".
+        """
+        settings, secrets = self.zulip.pair()
+        named = re.findall(rb'get_secret\("(scim_[a-z_]+)"\)', settings)
+        known = secrets_file.read(secrets)
+        return [name.decode() for name in named if name.decode() not in known]
+
+    def litter(self) -> list[str]:
+        """Give the files that no run should leave."""
+        found = self.zulip.litter()
+        for path in self.zulip.state.rglob("*"):
+            name = path.relative_to(self.zulip.state).as_posix()
+            if name not in ("lock", "journal.json", "backups") and ".scimconf-" in name:
+                found.append(name)
+        return found
+
+    def processes(self) -> list[str]:
+        """Give the programs that still run for this server."""
+        found = []
+        for folder in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                words = Path("/proc", folder, "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                where = os.readlink(f"/proc/{folder}/cwd")
+                if str(self.zulip.root) in f"{words} {where}":
+                    found.append(words)
+        return found
+
+    def locked(self) -> bool:
+        """Whether somebody still holds the lock."""
+        try:
+            with open(self.zulip.state / "lock") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def journal(self) -> str:
+        """Give the state that the journal says; "" where there is none."""
+        path = self.zulip.state / "journal.json"
+        return str(json.loads(path.read_text())["state"]) if path.exists() else ""
+
+
+@contextlib.contextmanager
+def machine(disk: str = "") -> Iterator[Machine]:
+    """Give a server, with its web server, in a folder of its own; gone afterwards.
+
+    `disk`: the options of a tmpfs to put it on (root only).
+    """
+    folder = Path(tempfile.mkdtemp(prefix="scimconf-fault-"))
+    with contextlib.ExitStack() as ending:
+        ending.callback(shutil.rmtree, folder)
+        if disk:
+            mount(ending, "-t", "tmpfs", "-o", disk, "none", str(folder))
+        folder.chmod(0o755)
+        made = Machine(folder, ending)
+        made.zulip.base, _ = ending.enter_context(web_server(made.zulip))
+        yield made
+
+
+def mount(ending: contextlib.ExitStack, *words: str) -> None:
+    """Mount, until the end of a stack."""
+    subprocess.run(["mount", *words], check=True, capture_output=True)
+    ending.callback(subprocess.run, ["umount", "-l", words[-1]], check=True, capture_output=True)
+
+
+def own(path: Path) -> None:
+    """Give a path, with all below it, to the agent's user."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(USER)
+        for each in (path, *path.rglob("*")):
+            os.chown(each, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+@functools.cache
+def python() -> str:
+    """Give a Python that the agent's user can start: root's own may be out of reach."""
+    here = os.path.realpath(sys.executable)
+    for found in (here, shutil.which("python3", path="/usr/bin:/usr/local/bin")):
+        options = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []}
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            if found and subprocess.run(
+                [found, "-I", "-c", "import ssl, json"], check=True, capture_output=True, cwd="/",
+                **(options if os.geteuid() == 0 else {}),
+            ):  # fmt: skip
+                return found
+    raise RuntimeError(f"no Python here can be started by {USER}")
+
+
+def _secret(realm: str) -> str:
+    return f"scim_bearer_token_{realm}"
+
+
+def _entry(realm: str) -> str:
+    return entry(realm, f'get_secret("{_secret(realm)}")')
