@@ -1,0 +1,136 @@
+"""An inventory that comes as a stranger's merge request, planned by a job that trusts nobody.
+
+A plan starts ssh (to read ssh_config) and nothing else, on this side; it opens no secret and sends
+none. What it may start on the servers is theirs, as the user zulip (docs/security.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import Server
+from tests.lab.lab import Lab
+from tests.lab.operator import VAULT, Operator
+from tests.security import recorder
+
+TOKEN = "gR7bQ2mXv9LkPz4TnW8s3JfH6dYc1BaE5uVt0iKoMnQ"
+
+
+@pytest.fixture
+def operator(lab: Lab, tmp_path: Path) -> Operator:
+    return Operator(lab, tmp_path / "operator")
+
+
+def planned(operator: Operator, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """Plan beneath the recorder; give what was said, and all that was started."""
+    record = operator.folder.parent / "record"
+    done = subprocess.run(
+        [
+            *(sys.executable, recorder.__file__, record),
+            *(sys.executable, "-m", "scimconf", "plan", *arguments),
+        ],
+        cwd=operator.folder,
+        env={**operator.lab.environment(), "STOLEN": TOKEN},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done, [json.loads(line) for line in record.read_text().splitlines()]
+
+
+@pytest.mark.needs_sshd
+def test_a_plan_starts_nothing_resolves_nothing_and_tells_nobody(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="12.1", realms=["", "acme", "wiki"])
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
+    assert operator.apply().returncode == 0  # so that there is a token to steal
+
+    evil = _program(operator.folder / "evil/.venv/bin/python3", operator.folder / "ran")
+    fifo = operator.folder / "fifo"
+    os.mkfifo(fifo)  # whoever reads it, waits
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        elsewhere = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        operator.write_inventory(
+            {
+                server.name: {
+                    "scim_realms": {
+                        "acme": {"url": elsewhere},
+                        "": {"token": f"command: {evil}", "url": "https://chat.evil.test"},
+                        "wiki": {"token": "file:fifo", "client": "{{ 'ok' ~ 'ta' }}"},
+                    },
+                    "scim_ca": str(fifo),
+                    "scim_restart": [str(evil)],
+                    "ansible_python_interpreter": str(evil),
+                    "unused": "{{ lookup('pipe', 'touch ran') }}",
+                },
+                "here.test": {
+                    "ansible_connection": "local",
+                    "zulip_deployment": str(operator.folder / "evil"),
+                    "scim_realms": {"": {"token": "env:STOLEN"}},
+                },
+                "there.test": {
+                    "ansible_connection": "local",
+                    "ansible_python_interpreter": str(evil),
+                    "scim_realms": {"": {}},
+                },
+            }
+        )
+        done, processes = planned(operator, "--format", "json", "-vvv")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert done.returncode in (1, 2), done.stderr
+    by_name = {each["server"]: each for each in json.loads(done.stdout)["servers"]}
+    for name in ("here.test", "there.test"):
+        assert "came along with the inventory" in by_name[name]["message"]
+    started = {each["argv"][0] for each in processes if each["event"] == "exec"}
+    assert {os.path.basename(each) for each in started} <= {os.path.basename(sys.executable), "ssh"}
+    assert not (operator.folder / "ran").exists()
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_an_inventory_that_is_a_program_is_not_started(operator: Operator) -> None:
+    program = _program(operator.folder / "inventory.sh", operator.folder / "ran")
+    done, processes = planned(operator, "-i", str(program))
+    assert done.returncode == 64
+    assert not (operator.folder / "ran").exists()
+    assert {each["argv"][0] for each in processes} == {sys.executable}
+
+
+@pytest.mark.needs_sshd
+def test_verify_sends_no_token_to_a_url_that_is_not_the_servers(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="12.1", realms=["acme"])
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
+    assert operator.apply().returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        for url in (f"https://127.0.0.1:{port}", f"https://evil{server.name}:{port}"):
+            operator.write_inventory({server.name: {"scim_realms": {"acme": {"url": url}}}})
+            done = operator.run("verify", *VAULT)
+            assert done.returncode == 1, done
+            assert url in done.stdout
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def _program(path: Path, trace: Path) -> Path:
+    """Write a program that leaves a trace."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\ntouch '{trace}'\necho {TOKEN}\n")
+    path.chmod(0o755)
+    return path
