@@ -488,6 +488,7 @@ def _nothing_happened(zulip: Zulip, pair: tuple[bytes, bytes]) -> None:
 def test_a_journal_that_cannot_be_written_changes_nothing(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    zulip.state.mkdir(0o700)
     pair = zulip.pair()
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
     run = Run(zulip.apply(acme=NEW))
