@@ -83,9 +83,8 @@ class Scenario:
         self.scimconf("init", "init", "made", "--host", "chat.example.com", "--make-vault-password")
         made = self.operator.folder / "made/.vault-password"
         self.canaries["the vault password of init"] = made.read_text().strip()
-        self.scimconf("plan", "plan", "--diff", "-vvv", "--out", "approved", *VAULT, code=2)
-        making = ("--yes", "--create-tokens", "--plan", "approved")
-        self.scimconf("apply", "apply", *making, "-vvv", *VAULT, deep=True)
+        self.scimconf("plan", "plan", "--diff", "-vvv", *VAULT, code=2)
+        self.scimconf("apply", "apply", "--yes", "--create-tokens", "-vvv", *VAULT, deep=True)
         for server, pattern in (
             (self.old, r'"bearer_token": "(\w{43})"'),
             (self.new, r"(?m)^scim_bearer_token = (\w{43})$"),
@@ -183,7 +182,7 @@ class Scenario:
             b"udo password": self.canaries["the sudo and SSH password"],
             b"ault password": self.canaries["the vault password"],
         }
-        argv = [sys.executable, "-m", "scimconf", "plan", *asked, "-vvv", "--diff"]
+        argv = [sys.executable, "-m", "scimconf", "plan", *asked, "-vvv", "--out", "approved"]
         shown, code = _typed(argv, answers, self.operator.folder, self.environment)
         if code != 0:
             raise SystemExit(f"plan on a terminal: exit {code}\n{shown.decode()}")

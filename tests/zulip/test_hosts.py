@@ -40,6 +40,21 @@ def test_a_token_goes_to_the_servers_own_names(url: str) -> None:
         "https://evil.org?chat.example.com",
         "https://evil.org\\.chat.example.com",
         "https://chаt.example.com",  # a Cyrillic a
+        "https://сhat.example.com",  # a Cyrillic s
+        "https://chat.example.com%2eevil.org",
+        "https://chat.example.com%00.evil.org",
+        "https://chat.example.com:443@evil.org",
+        "https://chat.example.com\u2044.evil.org",  # a fraction slash
+        "https://chat.example.com／.evil.org",
+        "https://chat.example.com＠evil.org",
+        "https://chat.example.com\u200b.evil.org",
+        "https://evil.org;.chat.example.com",
+        "https://evil.org,chat.example.com",
+        "https:/chat.example.com",
+        "https:chat.example.com",
+        "//chat.example.com",
+        "HTTPS://evil.org",
+        "javascript://chat.example.com",
         "https://sub.acme.org",
         "https://user@chat.example.com",
         "https://chat.example.com/path",
@@ -59,6 +74,16 @@ def test_a_token_goes_nowhere_else(url: str) -> None:
     reason = refusal(url, EXTERNAL, {"acme": "acme.org"})
     assert reason
     assert reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    "host", ["acme。chat.example.com", "ACME．Chat．Example．com", "faß.chat.example.com"]
+)
+def test_a_name_is_compared_as_it_is_asked_for(host: str) -> None:
+    """What IDNA folds is folded by whoever connects, too: the token goes where it was allowed."""
+    assert refusal(f"https://{host}", EXTERNAL, {}) == ""
+    asked = host.encode("idna").decode().lower()
+    assert asked.endswith(f".{EXTERNAL}")
 
 
 def test_the_refusal_names_both_hosts() -> None:
