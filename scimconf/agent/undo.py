@@ -32,8 +32,12 @@ class FileChange:
         return self.before != self.after
 
     def write(self) -> None:
-        """Put the new bytes in place. Raises Trouble; Untouched if somebody else was faster."""
-        if files.read(self.path) != self.before:
+        """Put the new bytes in place. Raises Trouble; Untouched where that was not even tried."""
+        try:
+            now = files.read(self.path)
+        except Trouble as trouble:
+            raise Untouched(trouble.message, trouble.hint) from None
+        if now != self.before:
             raise Untouched(f"{self.path} was changed by somebody else meanwhile")
         files.replace(self.path, self.after)
 

@@ -83,6 +83,19 @@ def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
     assert last.state is State.ROLLED_BACK
 
 
+def test_a_file_that_cannot_be_read_before_it_is_written_is_nothing_to_put_back(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = swap(zulip)
+    _, secrets = zulip.pair()
+    before(monkeypatch, "write settings", zulip.settings.unlink)
+    answer = apply(request)
+    assert answer["result"] == "failed", answer
+    assert "there is no" in answer["message"]
+    assert zulip.secrets.read_bytes() == secrets
+    assert journal.interrupted(str(zulip.state)) is None
+
+
 def test_what_a_file_left_alone_refers_to_stays(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
