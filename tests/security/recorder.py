@@ -50,7 +50,11 @@ def _run(argv: list[str], log: TextIO) -> int:
         os.close(go)
         os.read(wait, 1)
         os.execvp(argv[0], argv)
-    _ptrace(SEIZE, first, _OPTIONS)
+    try:
+        _ptrace(SEIZE, first, _OPTIONS)
+    except OSError:
+        os.kill(first, signal.SIGKILL)
+        raise
     os.write(go, b"x")
     while True:
         pid, status = os.waitpid(-1, WALL)
