@@ -15,7 +15,7 @@ FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint fuzz fuzz-guided demo lab sshd docs clean
+.PHONY: help test lint faults fuzz fuzz-guided demo lab sshd docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,12 @@ lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=.cache/mypy-3.8 $(BIN)/python -m mypy --config-file= --cache-dir=.cache/mypy-3.8/cache \
 		--strict --python-version 3.8 $(AGENT)
+
+faults: $(STAMP) sshd ## every fault at every step of a change, and power cuts; prints the tables
+	@mkdir -p .cache && rm -f .cache/faults
+	@SCIMCONF_FAULTS=all SCIMCONF_FAULTS_RESULTS=$(CURDIR)/.cache/faults \
+		$(BIN)/python -m pytest -n $$(nproc) tests/faults $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.faults.table .cache/faults
 
 fuzz: $(STAMP) ## the two editors against 100,000 generated files each (fuzz-guided: under atheris)
 	@$(BIN)/python -m tests.fuzz --settings $(FUZZ) --secrets $(FUZZ) --jobs $$(nproc)

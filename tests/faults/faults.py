@@ -6,8 +6,8 @@ import contextlib
 import os
 import resource
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.faults.machine import BY_HAND, Machine, mount
@@ -48,6 +48,7 @@ class Fault:
     """Whether Zulip may be down as long as it lasts."""
     link: str = "pipe"
     disk: str = ""
+    restart_timeout: float = 20.0
     needs_root: bool = False
 
 
@@ -206,30 +207,19 @@ _RESTARTS = {
 }
 
 
-def _gate_faults() -> list[Fault]:
-    new = {"pass_by": _be_well, "at": ("gate",), "words": "gate: realm "}
-    lasting = {**new, "at": ("gate", "back: gate"), "stops_site": True}
-    return [
-        fault
-        for name, how in _GATES.items()
-        for fault in (
-            Fault(name, _behave(**how, only_with="beta"), **new),  # type: ignore[arg-type]
-            Fault(f"{name}, then too", _behave(**how), **lasting),  # type: ignore[arg-type]
-        )
-    ]
-
-
-def _restart_faults() -> list[Fault]:
-    new = {"pass_by": _be_well, "at": ("restart",), "words": "restart: restart-server "}
-    lasting = {**new, "at": ("restart", "back: restart"), "stops_site": True}
-    return [
-        fault
-        for name, how in _RESTARTS.items()
-        for fault in (
-            Fault(name, _behave(**how, only_with="beta"), **new),  # type: ignore[arg-type]
-            Fault(f"{name}, then too", _behave(**how), **lasting),  # type: ignore[arg-type]
-        )
-    ]
+def _two(name: str, how: Mapping[str, Any], at: str, words: str) -> tuple[Fault, Fault]:
+    """Give a fault of the new configuration alone, and one that strikes on the way back, too."""
+    once = Fault(name, _behave(**how, only_with="beta"), _be_well, at=(at,), words=words)
+    if "restart_hangs" in how:
+        once = replace(once, restart_timeout=4.0)
+    always = replace(
+        once,
+        name=f"{name}, then too",
+        strike=_behave(**how),
+        at=(at, f"back: {at}"),
+        stops_site=True,
+    )
+    return once, always
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -252,7 +242,10 @@ FAULTS: tuple[Fault, ...] = (
         "fsync fails", _flag("fsync-fails", "always"), _unflag, stops_writing=True,
         words="Input/output error",
     ),
-    Fault("fsync fails once", _flag("fsync-fails", "once"), _unflag, words="Input/output error"),
+    Fault(
+        "fsync fails once", _flag("fsync-fails", "once"), _unflag, stops_writing=True,
+        words="Input/output error",
+    ),
     Fault(
         "permission taken away", _take_permission, _give_permission, stops_writing=True,
         words="may not read|ended with|PermissionError|belongs to|as it stands", stops_site=True,
@@ -284,8 +277,14 @@ FAULTS: tuple[Fault, ...] = (
         "agent killed while it restarts", _behave(kills_agent="restart"), _be_well, dies=True,
         at=("restart", "back: restart"),
     ),
-    *_restart_faults(),
-    *_gate_faults(),
+    *(
+        fault for name, how in _RESTARTS.items()
+        for fault in _two(name, how, "restart", "restart: restart-server ")
+    ),
+    *(
+        fault for name, how in _GATES.items()
+        for fault in _two(name, how, "gate", "gate: realm ")
+    ),
 )  # fmt: skip
 
 

@@ -18,8 +18,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from scimconf.agent import secrets_file, settings_file
+from scimconf.agent import probe, secrets_file, settings_file
 from scimconf.agent.gate import wrong_token
 from scimconf.agent.probe import USERS, WebServer
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
@@ -42,6 +43,7 @@ class Machine:
     def __init__(self, folder: Path, ending: contextlib.ExitStack) -> None:
         self.folder = folder
         self.ending = ending
+        self.restart_timeout = 20.0
         self.zulip = zulip = Zulip(folder / "server", "5.6", python=python())
         self.behave()
         before = settings_file.edit(SETTINGS.encode(), {"acme": _entry("acme")})
@@ -85,7 +87,7 @@ class Machine:
             "secrets": {"set": {_secret("beta"): NEW}, "remove": [_secret("acme")]},
             "clients": {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]},
             "restart": [str(self.zulip.deployment / "scripts/restart-server")],
-            "restart_timeout": 20,
+            "restart_timeout": self.restart_timeout,
             "gate": gate,
             "gate_timeout": 0.3,
         }  # fmt: skip
@@ -104,7 +106,7 @@ class Machine:
 
     def in_force(self) -> str:
         """Ask SCIM, as both realms: "old", "new", "" for neither, "both" for what must not be."""
-        server = WebServer(self.zulip.base)
+        server = _Impatient(self.zulip.base)
         asked = (("old", "acme", OLD), ("new", "beta", NEW))
         found = [
             name for name, realm, token in asked
@@ -160,6 +162,14 @@ class Machine:
         """Give the state that the journal says; "" where there is none."""
         path = self.zulip.state / "journal.json"
         return str(json.loads(path.read_text())["state"]) if path.exists() else ""
+
+
+class _Impatient(WebServer):
+    """Asks a web server that may say nothing, and has not got all day."""
+
+    def status(self, host: str, path: str, token: str | None = None) -> int | None:
+        with mock.patch.object(probe, "SECONDS", 0.5):
+            return super().status(host, path, token)
 
 
 @contextlib.contextmanager

@@ -96,8 +96,9 @@ class Agent:
 
     def resume(self) -> None:
         """Let a stopped agent go on."""
-        # The report of the stop is taken up first, or it would be found again.
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG)
+        with contextlib.suppress(ChildProcessError):  # it was killed meanwhile
+            # The report of the stop is taken up first, or it would be found again.
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG)
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
