@@ -128,15 +128,16 @@ def _comments(settings: Settings, known: Sequence[str]) -> Iterator[Piece]:
         start = column + (where[0] if line == 1 else src.starts[first_line + line - 2])
         shown = token.string
         for each in known:
-            shown = shown.replace(each, MASK)
+            shown = shown[:1] + shown[1:].replace(each, MASK)
         yield start, start + len(token.string), comment(shown)
 
 
 def comment(text: str) -> str:
     """Give a comment with all that may be a token masked: quoted text, long words, numbers."""
-    return _LONG_WORD.sub(
+    mark, words = text[:1], text[1:]  # the mark stays, whatever word it begins
+    return mark + _LONG_WORD.sub(
         lambda word: MASK if len(word.group()) >= 6 and word.group() != MASK else word.group(),
-        _QUOTED.sub(_MASKED, text),
+        _QUOTED.sub(_MASKED, words),
     )
 
 

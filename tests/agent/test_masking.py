@@ -77,6 +77,13 @@ def test_nothing_secret_leaves_and_the_result_can_be_edited(inside: str, newline
     assert edit(once, {"new": None}) == shown.encode()
 
 
+@pytest.mark.parametrize("comment", ["#" * 40, "#" + "-" * 40, f"#{SECRET}", f"#'{SECRET}'", "#"])
+def test_a_comment_stays_one(comment: str) -> None:
+    shown = masked(f"SCIM_CONFIG = {{\n    {comment}\n    'a': {{}},\n}}\n")
+    assert list(read(shown.encode()).entries) == ["a"]
+    assert SECRET not in shown
+
+
 @pytest.mark.parametrize(
     "token", ["bearer_token", "SCIM_CONFIG = {", "acme-corp", '": {"bear', "get_secret"]
 )
