@@ -668,7 +668,13 @@ def test_adding_and_taking_away_restores_any_file(
         if realm not in before.entries
     }
     assume(not (b"1; SCIM_CONFIG" in data and "get_secret" in "".join(new.values())))
-    after = edit(data, new)
+    try:
+        after = edit(data, new)
+    except Refusal as refusal:
+        # A file whose get_secret may be another one is refused, whatever stands in it.
+        if "get_secret" not in refusal.message:
+            raise
+        assume(False)
     assert list(read(after).entries) == [*before.entries, *new]
     order = extra.draw(st.permutations(list(new)))
     back = after
