@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from scimconf.agent import masking, names, settings_file
-from scimconf.agent.settings_file import IMPORT, Settings
+from scimconf.agent.settings_file import IMPORT, NAME, Settings
 from scimconf.agent.trouble import Refusal
 from tests.fuzz import evaluate
 from tests.fuzz.entries import Wanted
@@ -90,7 +90,7 @@ def outside(before: Settings, after: Settings) -> None:
         head, tail = _around(before, marked=True)
         left = after.source.text
         assert NEWLINE.sub("", left) == NEWLINE.sub("", head + tail), "more than the block went"
-        assert head.startswith(left[: len(head) - 4]), "more than a blank line went above"
+        assert head.startswith(left[: max(0, len(head) - 4)]), "more than a blank line went above"
         assert left.endswith(tail[2:]), "more than a line end went below"
         return
     head, tail = _around(before)
@@ -167,7 +167,7 @@ def shown(found: Settings, file: File) -> None:
     if text is None:
         return
     assert not (file.plain and "of-an-admin" in text), "a token is shown"
-    display = names.assigned(ast.parse(text).body[-1], settings_file.NAME)
+    display = names.assigned(settings_file.read(text.encode()).source.tree.body[-1], NAME)
     assert isinstance(display, ast.Dict)
     tokens = [token for token in masking.tokens(found).values() if len(token) >= 8]
     for entry in display.values:

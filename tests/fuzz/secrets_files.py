@@ -159,7 +159,7 @@ def _kept(data: bytes, asked: set[str]) -> list[bytes]:
             indent = len(text.rstrip("\r\n")) - len(text.rstrip("\r\n").lstrip())
             if not (name and indent > depth):
                 depth = indent
-                header = re.match(r"\[(.+)\]", bare)
+                header = configparser.RawConfigParser.SECTCRE.match(bare)
                 if header:
                     section, name = header.group(1), ""
                 else:
