@@ -220,18 +220,16 @@ def sweep_private(folder: str, but_for: str) -> None:
 
 
 def back_up(folder: str, path: str, data: bytes) -> None:
-    """Keep the old bytes of a file as `folder/<UTC time>-<its name>`, and the last ten of them."""
+    """Keep the old bytes of a file as `folder/<UTC time>-<its name>`, and nine older ones."""
     make_private(folder)
-    name = f"-{os.path.basename(path)}"
-    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % _SECOND:09}Z"
+    now, name = time.time_ns(), f"-{os.path.basename(path)}"
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // _SECOND)) + f".{now % _SECOND:09}Z"
+    # Looked for before: where the clock went back, the new one is not the last by name.
+    older = sorted(each for each in os.listdir(folder) if each.endswith(name))
     write_private(os.path.join(folder, moment + name), data)
-    for old in _backups(folder, name)[:-KEPT]:
+    for old in older[: 1 - KEPT]:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, old))
-
-
-def _backups(folder: str, name: str) -> List[str]:
-    return sorted(each for each in os.listdir(folder) if each.endswith(name))
 
 
 # --- words ------------------------------------------------------------------------------------

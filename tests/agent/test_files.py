@@ -151,6 +151,18 @@ def test_ten_backups_of_each_file_are_kept(tmp_path: Path) -> None:
     assert contents == [b"%d" % number for number in range(2, 12)]
 
 
+def test_a_backup_made_after_the_clock_went_back_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(tmp_path / "backups")
+    for number in range(files.KEPT):
+        files.back_up(folder, "/etc/zulip/settings.py", b"%d" % number)
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    files.back_up(folder, "/etc/zulip/settings.py", b"new")
+    found = {path.read_bytes() for path in Path(folder).iterdir()}
+    assert found == {b"new", *(b"%d" % number for number in range(1, files.KEPT))}
+
+
 def test_the_state_folder_is_beside_the_deployments() -> None:
     assert files.state_folder("/home/zulip/deployments/current/") == "/home/zulip/.scimconf"
 
