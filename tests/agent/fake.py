@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import socket
 import ssl
 import sys
@@ -30,6 +31,8 @@ ODD = [datetime.datetime, object()]
 """
 SECRETS = "[secrets]\nsalt = x\n"
 
+# Found by /bin/sh and passed over by Python: a `#!` line can hold no blank, our folders may.
+_LAUNCHER = "#!/bin/sh\n''':'\nexec {launcher} \"$0\" \"$@\"\n'''\n"
 _PRELUDE = """\
 import json, os, sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
@@ -188,7 +191,9 @@ class Zulip:
             "zproject/settings.py": "from .configured_settings import *\n",
             "zerver/__init__.py": "",
             "zerver/models.py": _MODELS.format(**names),
-            "scripts/restart-server": f"#!{self.python}\n{_PRELUDE}{_RESTART}".format(**names),
+            "scripts/restart-server": (_LAUNCHER + _PRELUDE + _RESTART).format(
+                launcher=shlex.quote(str(self.python)), **names
+            ),
             "manage.py": f"{_PRELUDE}{_MANAGE}".format(**names),
         }
         if old:

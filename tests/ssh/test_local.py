@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import signal
 import sys
 from dataclasses import replace
@@ -90,7 +91,7 @@ def test_the_python_of_the_deployment_comes_first(tmp_path: Path) -> None:
 
 def stand_in(python: Path, name: str) -> Path:
     python.parent.mkdir(parents=True, exist_ok=True)
-    python.write_text(f'#!/bin/sh\nCHOSEN={name} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nCHOSEN={name} exec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     return python
 
