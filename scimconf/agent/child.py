@@ -10,7 +10,6 @@ import os
 import pwd
 import signal
 import subprocess
-import tempfile
 from typing import BinaryIO, Dict, NamedTuple, Optional, Sequence
 
 USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -38,8 +37,9 @@ def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> En
     """Run a program to its end, or to the time limit; its children that stay are not waited for.
 
     Output goes through files, not pipes: a daemon that a restart leaves behind keeps them open.
+    They are in memory: a way back has to restart on a full disk, too.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with _in_memory() as out, _in_memory() as err:
         try:
             process = subprocess.Popen(
                 argv,
@@ -79,6 +79,10 @@ def environment() -> Dict[str, str]:
         me = pwd.getpwuid(os.geteuid())
         found.update(HOME=me.pw_dir, USER=me.pw_name, LOGNAME=me.pw_name)
     return found
+
+
+def _in_memory() -> BinaryIO:
+    return open(os.memfd_create("output"), "w+b")
 
 
 def _text(file: BinaryIO) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import pytest
 
 from scimconf.agent import child
 
@@ -62,3 +66,15 @@ def test_of_much_output_the_end_is_kept() -> None:
     ended = child.run([sys.executable, "-c", program], "/", 30)
     assert ended.last_words == "the end"
     assert len(ended.out) < 100_000
+
+
+def test_a_full_disk_takes_no_output_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a temporary file could be made there."""
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for name in ("TemporaryFile", "mkstemp", "gettempdir"):
+        monkeypatch.setattr(tempfile, name, full)
+    ended = child.run(["/bin/sh", "-c", "echo out; echo err >&2"], str(tmp_path), 10)
+    assert ended == child.Ended(0, "out\n", "err\n")
