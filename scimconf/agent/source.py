@@ -83,9 +83,12 @@ def read(data: bytes) -> Source:
     """Take a Python file apart. Raises Refusal where Python itself would not read it."""
     if len(data) > LIMIT:
         raise Refusal(f"larger than {LIMIT} bytes")
-    text, encoding = _decode(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an admin's invalid escape is not our concern
+        text, encoding = _decode(data)
+        tree = _parse(data)
     starts = (0, *(match.end() for match in _END.finditer(text)))
-    source = Source(data, text, encoding, _parse(data), starts)
+    source = Source(data, text, encoding, tree, starts)
     # Where line ends are written otherwise (unicode_escape), Python has other lines than `text`.
     if source.encode(text) != data or len(starts) != len(_BYTE_END.findall(data)) + 1:
         raise Refusal(f"does not survive being decoded and encoded as {encoding}", 1, 1)
@@ -126,9 +129,7 @@ def _parse(data: bytes) -> ast.Module:
     if b"\0" in data:
         raise Refusal("not Python: it holds null bytes", *_byte_place(data, data.index(b"\0")))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an admin's invalid escape is not our concern
-            return ast.parse(data)
+        return ast.parse(data)
     except SyntaxError as error:
         # error.msg of an old parser can quote a name, never a string's content.
         place = max(error.lineno or 1, 1), max(error.offset or 1, 1)

@@ -567,6 +567,7 @@ def test_what_cannot_be_proved_is_refused_with_its_place(text: str, line: int, c
         (b"# coding: idna\n\n", (1, 1)),
         (b"# coding: undefined\n", (1, 1)),
         (b"# coding: hex\n", (1, 1)),
+        (b"# coding: unicode_escape\nX = '\\d'\n", (1, 1)),
         (b"# coding: unicode_escape\\rSCIM_CONFIG = {}\\r", (1, 1)),
         (b"# coding: punycode\nX = 1 # -", (1, 1)),
         (b"# coding: raw_unicode_escape\nX = '\\ud800'\n", (1, 1)),
