@@ -97,7 +97,8 @@ def _second_controller(machine: Machine, agent: Agent) -> None:
 
 def _fill(machine: Machine, agent: Agent) -> None:
     if not ROOT:
-        resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        # Too little for a journal; the programs of Zulip, which inherit it, have to work on.
+        resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (2000, 2000))
         return
     with contextlib.suppress(OSError), open(machine.folder / "filler", "wb", buffering=0) as file:
         while file.write(b"\0" * 4096):

@@ -7,12 +7,12 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from scimconf.agent import candidate
+from tests.faults.machine import python
 from tests.faults.recording import Recording
 from tests.faults.test_power_cuts import Server
 
@@ -47,7 +47,7 @@ def test_strace_sees_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def _traced(server: Server, log: Path) -> Seen:
     strace = ["strace", "-f", "-qq", "-y", "-s", "0", "-o", str(log)]
-    calls = ["-e", f"trace={','.join(_CALLS)}", "--", sys.executable, "-B", "-c", _PROGRAM]
+    calls = ["-e", f"trace={','.join(_CALLS)}", "--", python(), "-B", "-c", _PROGRAM]
     request = json.dumps(server.swap()).encode()
     root = Path(__file__).parents[2]
     subprocess.run([*strace, *calls], input=request, check=True, timeout=120, cwd=root)
