@@ -107,6 +107,8 @@ class Machine:
     def pair(self) -> Pair:
         """Give both files, also where a fault has made one unreadable."""
         path = self.zulip.settings
+        if os.access(path, os.R_OK):
+            return self.zulip.pair()
         mode = path.stat().st_mode & 0o777
         path.chmod(mode | 0o400)
         try:
