@@ -205,6 +205,11 @@ class ObservedRealm:
     unreadable: str
     """Why the entry cannot be read as data, "" if it can; line and column then say where."""
 
+    @property
+    def label(self) -> str:
+        """The realm's name for people, as Realm has it."""
+        return self.string_id or "(root)"
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:

@@ -31,7 +31,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     named = {realm.string_id for realm in server.realms}
     verdicts = [_verdict(realm, desired, observed) for realm in server.realms]
     if server.purge:
-        verdicts += [_purged(found) for name, found in observed.realms.items() if name not in named]
+        unnamed = (found for name, found in observed.realms.items() if name not in named)
+        verdicts += [_purged(found, server.paths.settings) for found in unnamed]
     blocked = (
         observed.blocked
         or _wrong_server(desired, observed)
@@ -83,7 +84,7 @@ def _verdict(realm: Realm, desired: Desired, observed: Observed) -> _Verdict:
         return _Verdict(Change(realm.string_id), blocked=blocked)
     if realm.present:
         return _presence(realm, found, desired, observed)
-    return _absence(realm.string_id, found, _useless_clients(realm, found, observed))
+    return _absence(realm, found, _useless_clients(realm, found, observed))
 
 
 def _useless_clients(
@@ -111,10 +112,8 @@ def _obstacle(
     """Say why nothing can be done about this realm, "" if it can."""
     server = desired.server
     if found and found.unreadable:
-        return (
-            f"{server.paths.settings}:{found.line}:{found.column}: realm {realm.label}: "
-            f"{found.unreadable}; write it as plain values, or take the realm out of the inventory"
-        )
+        remedy = "write it as plain values, or take the realm out of the inventory"
+        return _computed(found, server.paths.settings, remedy)
     if not realm.present:
         return ""
     status = observed.running.get(realm.string_id)
@@ -131,6 +130,11 @@ def _obstacle(
     if server.token_store == "secrets":  # noqa: S105
         return observed.unknown_secrets
     return ""
+
+
+def _computed(found: ObservedRealm, settings: str, remedy: str) -> str:
+    place = f"{settings}:{found.line}:{found.column}"
+    return f"{place}: realm {found.label}: {found.unreadable}; {remedy}"
 
 
 def _presence(
@@ -242,8 +246,10 @@ def _stale(realm: Realm, observed: Observed) -> str:
     return f"it answers {status} for realm {realm.label}, though its settings are right"
 
 
-def _absence(name: str, found: ObservedRealm | None, clients: Iterable[str]) -> _Verdict:
-    label = name or "(root)"
+def _absence(
+    realm: Realm | ObservedRealm, found: ObservedRealm | None, clients: Iterable[str]
+) -> _Verdict:
+    name, label = realm.string_id, realm.label
     actions = []
     if found:
         text = f"remove realm {label} from SCIM_CONFIG"
@@ -258,9 +264,13 @@ def _absence(name: str, found: ObservedRealm | None, clients: Iterable[str]) -> 
     return _Verdict(change, tuple(actions))
 
 
-def _purged(found: ObservedRealm) -> _Verdict:
+def _purged(found: ObservedRealm, settings: str) -> _Verdict:
+    if found.unreadable:
+        remedy = "remove it by hand, or set scim_purge to false"
+        blocked = _computed(found, settings, remedy)
+        return _Verdict(Change(found.string_id), blocked=blocked)
     # The client of a realm that nobody names stays registered: it opens nothing without an entry.
-    return _absence(found.string_id, found, ())
+    return _absence(found, found, ())
 
 
 # --- the server as a whole --------------------------------------------------------------------
@@ -300,7 +310,7 @@ def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
     if observed.external_host is None:
         yield "EXTERNAL_HOST in settings.py is not a plain value: not compared with the inventory"
     named = {realm.string_id for realm in server.realms}
-    kept = sorted(name or "(root)" for name in observed.realms if name not in named)
+    kept = sorted(found.label for name, found in observed.realms.items() if name not in named)
     if kept and not server.purge:
         yield f"not in the inventory, kept as it is: realm {', '.join(kept)}"
     if server.verify and any(status is None for status in observed.running.values()):

@@ -228,6 +228,13 @@ class TestBlocked:
         made = plan(desired(realm()), observed(found(unreadable="bearer_token is computed")))
         assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm acme: bearer_token")
 
+    def test_by_a_computed_entry_that_purge_would_remove(self) -> None:
+        strange = found("other", unreadable="bearer_token is computed")
+        made = plan(desired(realm(), purge=True), observed(found(), strange))
+        assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm other: bearer_token")
+        assert "scim_purge" in made.blocked
+        assert made.actions == ()
+
     def test_by_another_external_host(self) -> None:
         made = plan(desired(realm()), observed(found(), external_host="other.example.com"))
         assert "zulip_external_host" in made.blocked
