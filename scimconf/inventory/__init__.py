@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scimconf.errors import InventoryError
-from scimconf.inventory import ansible_cfg, listing, patterns, sources
-from scimconf.inventory.hosts import Host, Tree
+from scimconf.inventory import ansible_cfg, layout, listing, patterns
+from scimconf.inventory.layout import Layout
 from scimconf.inventory.listing import Node
 from scimconf.inventory.place import Problems, nearest
-from scimconf.inventory.precedence import HostVariables, Precedence
 from scimconf.model import Problem, Server
 
 _PREFIXES = ("scim_", "zulip_")
@@ -40,30 +39,20 @@ def load(paths: Sequence[Path], options: Mapping[str, object] | None = None) -> 
     vault is opened and no reference resolved. Raises InventoryError with every problem at once.
     """
     problems = Problems()
-    found = _sources(paths, problems)
-    tree = Tree(problems)
-    for source in found:
-        for file in source.files:
-            try:
-                tree.add(sources.read(file))
-            except InventoryError as error:
-                _keep(error, problems)
-    tree.finish()
-    precedence = Precedence((source.folder for source in found), problems)
-    variables = {host.name: precedence.of(host) for host in tree.hosts.values()}
-    _check_names(tree, precedence, problems)
-    servers = _servers(tree, variables, options or {}, problems)
-    for warning in ansible_cfg.warnings([Path(), *(source.folder for source in found)]):
+    found = layout.read(paths, problems)
+    _check_names(found, problems)
+    servers = _servers(found, options or {}, problems)
+    for warning in ansible_cfg.warnings([Path(), *found.folders]):
         problems.warn(warning)
     if problems.errors:
         raise InventoryError(_sorted(problems.errors))
     return Inventory(
         servers=servers,
-        hosts=tuple(tree.hosts),
-        groups={name: tuple(group.all_hosts()) for name, group in tree.groups.items()},
+        hosts=tuple(found.tree.hosts),
+        groups={name: tuple(hosts) for name, hosts in found.groups.items()},
         tree={
             name: Node(tuple(child.name for child in group.children), tuple(group.hosts))
-            for name, group in tree.groups.items()
+            for name, group in found.tree.groups.items()
         },
         warnings=tuple(_sorted(problems.warnings)),
     )
@@ -101,72 +90,32 @@ def json_schema() -> dict[str, Any]:
 # --- the steps of load ------------------------------------------------------------------------
 
 
-def _sources(paths: Sequence[Path], problems: Problems) -> list[sources.Source]:
-    found = []
-    for path in paths:
-        try:
-            found.append(sources.find(path))
-        except InventoryError as error:
-            _keep(error, problems)
-    return found
-
-
-def _keep(error: InventoryError, problems: Problems) -> None:
-    for problem in error.problems:
-        problems.error(problem)
-
-
-def _check_names(tree: Tree, precedence: Precedence, problems: Problems) -> None:
+def _check_names(found: Layout, problems: Problems) -> None:
     """Report variables that begin as ours do and are none of them."""
     from scimconf.inventory.schema import OURS
 
-    layers = [layer for group in tree.groups.values() for layer in group.layers]
-    layers += [layer for host in tree.hosts.values() for layer in host.layers]
-    for layer in [*layers, *precedence.layers()]:
+    for layer in found.layers():
         for name in map(str, layer.values):
             if name.startswith(_PREFIXES) and name not in OURS:
                 place = layer.place.inside(name)
                 problems.error(place.problem("unknown variable", nearest(name, OURS)))
 
 
-def _servers(
-    tree: Tree,
-    variables: Mapping[str, HostVariables],
-    options: Mapping[str, object],
-    problems: Problems,
-) -> dict[str, Server]:
+def _servers(found: Layout, options: Mapping[str, object], problems: Problems) -> dict[str, Server]:
     from scimconf.inventory.reader import Reader
     from scimconf.inventory.realms import find_shared_urls
     from scimconf.inventory.servers import server
-    from scimconf.template import Variables
 
-    groups = {name: list(group.all_hosts()) for name, group in tree.groups.items()}
     built = {}
-    for name, written in variables.items():
+    for name, written in found.written.items():
         if "scim_realms" not in written.values:
             continue
-        facts = _facts(tree.hosts[name], written, groups)
-        reader = Reader(name, written, Variables(written.values, facts), problems)
-        found = server(reader, options)
-        if found is not None:
-            built[name] = found
+        reader = Reader(name, written, found.variables(name), problems)
+        one = server(reader, options)
+        if one is not None:
+            built[name] = one
     find_shared_urls(built.values(), problems)
     return built
-
-
-def _facts(
-    host: Host, written: HostVariables, groups: Mapping[str, list[str]]
-) -> dict[str, object]:
-    """Give the variables that Ansible sets by itself (its "special variables")."""
-    file = Path(host.place.document.file).absolute()
-    return {
-        "inventory_hostname": host.name,
-        "inventory_hostname_short": host.name.split(".")[0],
-        "inventory_file": str(file),
-        "inventory_dir": str(file.parent),
-        "groups": groups,
-        "group_names": sorted(group.name for group in written.groups if group.name != "all"),
-    }
 
 
 def _sorted(problems: Mapping[Problem, None]) -> list[Problem]:

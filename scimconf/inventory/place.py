@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.yamlfile import Document, Way
 
@@ -58,6 +60,14 @@ class Problems:
     def warn(self, problem: Problem) -> None:
         """Keep a warning."""
         self.warnings[problem] = None
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keep what an InventoryError says, and go on after the block."""
+        try:
+            yield
+        except InventoryError as error:
+            self.errors |= dict.fromkeys(error.problems)
 
 
 def _step(step: Hashable) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scimconf.errors import InventoryError
 from scimconf.inventory.hosts import Group, Host
 from scimconf.inventory.place import Layer, Place, Problems, kind_of
 from scimconf.inventory.sources import VarsFolder
@@ -94,7 +93,7 @@ class Precedence:
         return layers
 
     def _read(self, path: Path) -> Layer | None:
-        try:
+        with self._problems.gathered():
             text = read_text(path)
             if text.startswith("$ANSIBLE_VAULT;"):
                 message = f"{path} is encrypted as a whole and was not read"
@@ -102,15 +101,10 @@ class Precedence:
                 self._problems.warn(Problem(message, hint=hint))
                 return None
             document = parse(text, str(path))
-        except InventoryError as error:
-            for problem in error.problems:
-                self._problems.error(problem)
-            return None
-        place = Place(document, ())
-        if document.data is None:
-            return None
-        if not isinstance(document.data, dict):
-            message = f"expected a mapping of variables, found {kind_of(document.data)}"
-            self._problems.error(place.problem(message))
-            return None
-        return Layer(place, document.data)
+            place = Place(document, ())
+            if isinstance(document.data, dict):
+                return Layer(place, document.data)
+            if document.data is not None:
+                message = f"expected a mapping of variables, found {kind_of(document.data)}"
+                self._problems.error(place.problem(message))
+        return None
