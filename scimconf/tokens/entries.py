@@ -8,6 +8,13 @@ scimconf_tokens:
       token: !vault |
         $ANSIBLE_VAULT;1.1;AES256
         ...
+      previous:             # the one before, and until when it was in force; `next:` is alike
+        fingerprint: ...
+        created: ...
+        retired: "2026-06-01T10:01:00Z"
+        token: ...
+    "gone":
+      removed: "2026-07-01T09:00:00Z"
 """
 
 from __future__ import annotations
@@ -35,10 +42,30 @@ class Entry:
     """When it was made or first seen, UTC: `2026-06-01T10:00:00Z`."""
     ciphertext: str | None = field(default=None, repr=False)
     """The token as an Ansible Vault value; None where it is kept elsewhere."""
+    next: Entry | None = None
+    """A token that is made but not in force yet; it has no other beside it."""
+    previous: Entry | None = None
+    """The token that was in force before, for a way back; it has no other beside it."""
+    retired: str = ""
+    """Of a previous one: until when it was in force."""
 
 
-def entries_of(document: Document) -> dict[Key, Entry]:
-    """Give all entries. Raises InventoryError with everything that is wrong."""
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A realm that is gone, and its token with it."""
+
+    removed: str
+    """When, UTC."""
+
+
+Record = Entry | Tombstone
+
+
+def entries_of(document: Document) -> dict[Key, Record]:
+    """Give all that it says, by deployment and realm.
+
+    Raises InventoryError with everything that is wrong.
+    """
     reader = _Reader(document)
     found = reader.read()
     if reader.problems:
@@ -53,31 +80,38 @@ class _Reader:
         self.document = document
         self.problems: list[Problem] = []
 
-    def read(self) -> dict[Key, Entry]:
+    def read(self) -> dict[Key, Record]:
         top = self.mapping((), self.document.data)
         for name in top:
             if name != TOP:
                 self.report((name,), f"this is not a token file: expected {TOP}: alone at the top")
-        found = {}
+        found: dict[Key, Record] = {}
         for deployment, realms in self.mapping((TOP,), top.get(TOP)).items():
             for realm, fields in self.mapping((TOP, deployment), realms).items():
-                found[deployment, realm] = self.entry((TOP, deployment, realm), fields)
+                found[deployment, realm] = self.record((TOP, deployment, realm), fields)
         return found
 
-    def entry(self, way: Way, value: object) -> Entry:
+    def record(self, way: Way, value: object) -> Record:
         fields = self.mapping(way, value)
-        for name in fields:
-            if name not in ("fingerprint", "created", "token"):
-                hint = "was it written by a newer scimconf?"
-                self.report((*way, name), "a key that this scimconf does not know", hint)
+        if "removed" not in fields:
+            return self.entry(way, fields, ("next", "previous"))
+        self.known(way, fields, ("removed",))
+        return Tombstone(self.text((*way, "removed"), fields["removed"]))
+
+    def entry(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry:
+        self.known(way, fields, ("fingerprint", "created", "token", *more))
         token = fields.get("token")
         if token is not None and not isinstance(token, VaultValue):
             hint = "it may have been seen: make a new one"
             self.report((*way, "token"), "this token is not a !vault value", hint)
+        retired = "retired" in fields
         entry = Entry(
             self.text((*way, "fingerprint"), fields.get("fingerprint")),
             self.text((*way, "created"), fields.get("created")),
             token.ciphertext if isinstance(token, VaultValue) else None,
+            self.other((*way, "next"), fields, ()),
+            self.other((*way, "previous"), fields, ("retired",)),
+            self.text((*way, "retired"), fields["retired"]) if retired else "",
         )
         if entry.fingerprint:
             try:
@@ -85,6 +119,17 @@ class _Reader:
             except UsageError as error:
                 self.report((*way, "fingerprint"), error.message)
         return entry
+
+    def other(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry | None:
+        """Give the next or the previous token, where the field is there."""
+        name = str(way[-1])
+        return self.entry(way, self.mapping(way, fields[name]), more) if name in fields else None
+
+    def known(self, way: Way, fields: dict[str, Any], names: tuple[str, ...]) -> None:
+        for name in fields:
+            if name not in names:
+                hint = "was it written by a newer scimconf?"
+                self.report((*way, name), "a key that this scimconf does not know", hint)
 
     def mapping(self, way: Way, value: object) -> dict[str, Any]:
         """Give a mapping with text for keys; an empty one, and a problem, for anything else."""

@@ -7,10 +7,15 @@ asked for the tokens themselves: a plan asks for fingerprints, and needs no secr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
 
 from scimconf import vault
+from scimconf.errors import UsageError
 from scimconf.model import Desired, Realm, Reference, Server, TokenSource, VaultValue
 from scimconf.secret import Secret
+from scimconf.tokens import rotation
+from scimconf.tokens.entries import Tombstone
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
 from scimconf.tokens.references import resolve, withhold
@@ -21,6 +26,9 @@ Passwords = Callable[[], Mapping[str, Secret]]
 
 Tokens = Mapping[str, Mapping[str, Secret]]
 """By server and realm."""
+
+Turn = Callable[[Entry, datetime], Entry]
+"""Puts another token of an entry in force: `rotation.activated`, `rotation.gone_back`."""
 
 
 class Keyring:
@@ -100,6 +108,66 @@ class Keyring:
             self._opened[key] = token
         return self._passwords()
 
+    def stage(self, keys: Iterable[Key]) -> None:
+        """Make the next token of each of these; durable in the file after this, not in force yet.
+
+        Raises UsageError as `make` does, and for one whose token is kept elsewhere.
+        """
+        passwords = self._proved()
+        new = {
+            key: rotation.staged(self._ours(key), new_entry(generate(), *_first(passwords)))
+            for key in keys
+        }
+        self.file = self.file.save(new)
+
+    def turned(self, keys: Iterable[Key], turn: Turn) -> Keyring:
+        """Give a keyring to which another token of each of these is in force; writes nothing.
+
+        Raises UsageError, with the realm, where there is no such token.
+        """
+        now = datetime.now(timezone.utc)
+        records = dict(self.file.records)
+        for key in keys:
+            try:
+                records[key] = turn(self._ours(key), now)
+            except UsageError as error:
+                raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
+        return Keyring(replace(self.file, records=records), self._passwords)
+
+    def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
+        """Write into the file that for these the tokens of `turned` are in force."""
+        self.file = self.file.save({key: turned.file.records[key] for key in keys})
+
+    def sharing(self, keys: Iterable[Key]) -> Mapping[Key, tuple[Key, ...]]:
+        """Give for each which others of the file have the very same token in force."""
+        opened = {key: self._kept(*key) for key in self.file.entries}
+        return {
+            key: tuple(
+                other
+                for other, token in opened.items()
+                if token and other != key and token == opened.get(key)
+            )
+            for key in keys
+        }
+
+    def bury(self, keys: Iterable[Key]) -> None:
+        """Forget the tokens of realms that are gone; a date stays."""
+        gone = Tombstone(rotation.stamp(datetime.now(timezone.utc)))
+        buried: dict[Key, Entry | Tombstone] = {
+            key: gone for key in keys if key in self.file.entries
+        }
+        if buried:
+            self.file = self.file.save(buried)
+
+    def _ours(self, key: Key) -> Entry:
+        entry = self.file.entry(*key)
+        if entry is None or entry.ciphertext is None:
+            raise UsageError(
+                f"the token file {self.file.path} holds no token of {_named(key)}",
+                "scimconf apply makes the first one; one that is kept elsewhere is changed there",
+            )
+        return entry
+
     def tokens(self, servers: Iterable[Server]) -> Tokens:
         """Give every token there is for the present realms of these servers.
 
@@ -128,6 +196,11 @@ class Keyring:
 
 def _present(servers: Iterable[Server]) -> Iterator[tuple[Server, Realm]]:
     return ((server, realm) for server in servers for realm in server.realms if realm.present)
+
+
+def _named(key: Key) -> str:
+    deployment, realm = key
+    return f"realm {realm or '(root)'} of {deployment}"
 
 
 def _first(passwords: Mapping[str, Secret]) -> tuple[Secret, str]:

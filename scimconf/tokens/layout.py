@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scimconf.errors import UsageError
-from scimconf.tokens.entries import TOP, Entry, Key
+from scimconf.tokens.entries import TOP, Entry, Key, Record
 from scimconf.yamlfile import Document, Way, parse
 
 HEADER = f"""\
@@ -32,11 +32,12 @@ class _Edit(NamedTuple):
     depth: int
     """What belongs deeper stands first where two are put in at one place."""
     name: str
+    """Orders what is put in at one place."""
     last: int
     lines: list[str]
 
 
-def edit(document: Document, entries: Mapping[Key, Entry]) -> str:
+def edit(document: Document, entries: Mapping[Key, Record]) -> str:
     """Give the file's text with these entries in it, each where its name sorts.
 
     What is there is changed field by field, so that comments stay. The document is empty, or has
@@ -61,7 +62,7 @@ def _begun(document: Document) -> Document:
 
 
 def _deployment(
-    document: Document, deployment: str, realms: Mapping[str, Entry]
+    document: Document, deployment: str, realms: Mapping[str, Record]
 ) -> Iterator[_Edit]:
     known = _mapping(document, (TOP,))
     if deployment not in known:
@@ -81,19 +82,20 @@ def _deployment(
             yield _Edit(line + 1, -1, realm, line, _entry(realm, realms[realm], column))
 
 
-def _changes(document: Document, way: Way, entry: Entry) -> Iterator[_Edit]:
+def _changes(document: Document, way: Way, record: Record) -> Iterator[_Edit]:
     """Give what has to change in an entry that is there, a field at a time."""
     there = _mapping(document, way)
     column = document.position((*way, next(iter(there)))).column - 1
     end = max(document.line_span((*way, name))[1] for name in there)
-    fields = _fields(entry)
-    for name in (*there, *(name for name in fields if name not in there)):
+    fields = _fields(record)
+    every = (*there, *(name for name in fields if name not in there))
+    for number, name in enumerate(every):
         lines = [" " * column + line for line in fields.get(name, ())]
         if name in there:
             first, last = document.line_span((*way, name))
             yield _Edit(first, -3, name, last, lines)
         else:
-            yield _Edit(end + 1, -2, name, end, lines)
+            yield _Edit(end + 1, -2, f"{number:02}", end, lines)
 
 
 def _place(document: Document, way: Way, name: str) -> tuple[int, int]:
@@ -114,20 +116,32 @@ def _mapping(document: Document, way: Way) -> Mapping[str, Any]:
     return found or {}
 
 
-def _entry(realm: str, entry: Entry, column: int) -> list[str]:
-    inner = [" " * _STEP + line for lines in _fields(entry).values() for line in lines]
+def _entry(realm: str, record: Record, column: int) -> list[str]:
+    inner = _inside(line for lines in _fields(record).values() for line in lines)
     return [" " * column + line for line in (f"{_quoted(realm)}:", *inner)]
 
 
-def _fields(entry: Entry) -> dict[str, list[str]]:
+def _fields(record: Record) -> dict[str, list[str]]:
+    """Give the lines of each field, in the order in which a new record has them."""
+    if not isinstance(record, Entry):
+        return {"removed": [f"removed: {_quoted(record.removed)}"]}
     fields = {
-        "fingerprint": [f"fingerprint: {_quoted(entry.fingerprint)}"],
-        "created": [f"created: {_quoted(entry.created)}"],
+        "fingerprint": [f"fingerprint: {_quoted(record.fingerprint)}"],
+        "created": [f"created: {_quoted(record.created)}"],
     }
-    if entry.ciphertext is not None:
-        inner = [" " * _STEP + line for line in entry.ciphertext.splitlines()]
-        fields["token"] = ["token: !vault |", *inner]
+    if record.retired:
+        fields["retired"] = [f"retired: {_quoted(record.retired)}"]
+    if record.ciphertext is not None:
+        fields["token"] = ["token: !vault |", *_inside(record.ciphertext.splitlines())]
+    for name, other in (("next", record.next), ("previous", record.previous)):
+        if other:
+            lines = (line for field in _fields(other).values() for line in field)
+            fields[name] = [f"{name}:", *_inside(lines)]
     return fields
+
+
+def _inside(lines: Iterable[str]) -> list[str]:
+    return [" " * _STEP + line for line in lines]
 
 
 def _quoted(text: str) -> str:

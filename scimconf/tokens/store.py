@@ -14,7 +14,7 @@ from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
 from scimconf.secret import Secret
 from scimconf.tokens import durable
-from scimconf.tokens.entries import TOP, Entry, Key, entries_of
+from scimconf.tokens.entries import TOP, Entry, Key, Record, entries_of
 from scimconf.tokens.fingerprint import fingerprint, matches
 from scimconf.tokens.layout import edit
 from scimconf.tokens.strength import weakness
@@ -64,7 +64,7 @@ class TokenFile:
     """What the token file held when it was read, and the way to add to it."""
 
     path: Path
-    entries: Mapping[Key, Entry] = field(repr=False)
+    records: Mapping[Key, Record] = field(repr=False)
     _document: Document = field(repr=False)
 
     @classmethod
@@ -77,9 +77,15 @@ class TokenFile:
         document = load(path) if _exists(path) else parse("", str(path))
         return cls(path, entries_of(document), document)
 
+    @property
+    def entries(self) -> Mapping[Key, Entry]:
+        """The realms that are not gone."""
+        return {key: each for key, each in self.records.items() if isinstance(each, Entry)}
+
     def entry(self, deployment: str, realm: str) -> Entry | None:
         """Give what is known of a realm's token."""
-        return self.entries.get((deployment, realm))
+        found = self.records.get((deployment, realm))
+        return found if isinstance(found, Entry) else None
 
     def fingerprints(self, deployment: str) -> dict[str, str]:
         """Give the fingerprints of a deployment's tokens, by realm."""
@@ -110,8 +116,8 @@ class TokenFile:
             )
         return token
 
-    def save(self, entries: Mapping[Key, Entry]) -> TokenFile:
-        """Put these entries into the file, durably, and give the file as it is then.
+    def save(self, entries: Mapping[Key, Record]) -> TokenFile:
+        """Put these records into the file, durably, and give the file as it is then.
 
         What other runs have added since this one was read is kept. Raises UsageError, and leaves
         the file as it was, if one of these very entries has changed meanwhile.
@@ -120,14 +126,14 @@ class TokenFile:
         with durable.locked(real):
             now = TokenFile.load(self.path)
             for key in entries:
-                if now.entries.get(key) != self.entries.get(key):
+                if now.records.get(key) != self.records.get(key):
                     raise UsageError(
                         f"{self.path}: another run has changed the token of realm "
                         f"{key[1] or '(root)'} of {key[0]} meanwhile",
                         "run the same command again",
                     )
             changed = {
-                key: entry for key, entry in entries.items() if now.entries.get(key) != entry
+                key: record for key, record in entries.items() if now.records.get(key) != record
             }
             if not changed:
                 return now
@@ -147,7 +153,7 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _proved(file: TokenFile, entries: Mapping[Key, Entry]) -> TokenFile:
+def _proved(file: TokenFile, entries: Mapping[Key, Record]) -> TokenFile:
     """Give the file with the entries in it, read back from the text that will be written."""
     text = edit(file._document, entries)
     try:
@@ -155,7 +161,7 @@ def _proved(file: TokenFile, entries: Mapping[Key, Entry]) -> TokenFile:
         after = TokenFile(file.path, entries_of(document), document)
     except InventoryError:
         after = file
-    if after.entries != {**file.entries, **entries}:
+    if after.records != {**file.records, **entries}:
         raise UsageError(
             f"{file.path} is not laid out in a way that scimconf can add to",
             "each deployment, realm and field has to stand on a line of its own, without {} and *",

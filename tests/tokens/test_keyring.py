@@ -9,9 +9,11 @@ from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.model import Reference, Server, VaultValue
 from scimconf.secret import Secret
+from scimconf.tokens.entries import Tombstone
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
 from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.rotation import activated, gone_back
 from scimconf.tokens.store import TokenFile
 from tests.factories import realm, server
 
@@ -152,3 +154,72 @@ def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -
     assert keys.desired(plain).fingerprints == {}
     keys.make([plain])
     assert keys.desired(plain).fingerprints
+
+
+# --- through their life -----------------------------------------------------------------------
+
+ACME = ("chat1", "acme")
+
+
+def test_a_staged_token_comes_into_force_when_it_is_kept(path: Path, plain: Server) -> None:
+    first = _keyring(path)
+    first.make([plain])
+    old = first.tokens([plain])["chat1"]
+    first.stage([ACME])
+    assert _keyring(path).tokens([plain])["chat1"] == old, "not yet"
+
+    turned = first.turned([ACME], activated)
+    new = turned.tokens([plain])["chat1"]
+    assert new["acme"] != old["acme"]
+    assert new[""] == old[""]
+    assert matches(new["acme"], turned.desired(plain).fingerprints["acme"])
+    assert _keyring(path).tokens([plain])["chat1"] == old, "not yet"
+
+    first.keep(turned, [ACME])
+    assert _keyring(path).tokens([plain])["chat1"] == new
+    again = _keyring(path)
+    again.keep(again.turned([ACME], gone_back), [ACME])
+    assert _keyring(path).tokens([plain])["chat1"] == old
+
+
+def test_staging_asks_for_the_password_and_writes_nothing_without(
+    path: Path, plain: Server
+) -> None:
+    _keyring(path).make([plain])
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="vault password"):
+        _keyring(path, locked=True).stage([ACME])
+    assert path.read_bytes() == before
+
+
+def test_only_what_the_file_holds_can_be_rotated(path: Path, plain: Server) -> None:
+    with pytest.raises(UsageError, match=r"holds no token of realm acme of chat1") as error:
+        _keyring(path).stage([ACME])
+    assert "apply" in error.value.hint
+    _keyring(path).make([plain])
+    with pytest.raises(UsageError, match=r"realm \(root\) of chat1: no token is staged"):
+        _keyring(path).turned([("chat1", "")], activated)
+
+
+def test_who_shares_a_token_is_found(path: Path, plain: Server) -> None:
+    keyring = _keyring(path)
+    keyring.make([plain])
+    entry = keyring.file.entry(*ACME)
+    assert entry
+    keyring.file = keyring.file.save({("chat2", "wiki"): entry})
+    assert _keyring(path).sharing([ACME, ("chat1", "")]) == {
+        ACME: (("chat2", "wiki"),),
+        ("chat1", ""): (),
+    }
+
+
+def test_a_realm_that_is_gone_keeps_no_token(path: Path, plain: Server) -> None:
+    keyring = _keyring(path)
+    keyring.make([plain])
+    keyring.bury([ACME, ("chat1", "never")])
+    records = TokenFile.load(path).records
+    assert set(records) == {ACME, ("chat1", "")}
+    assert isinstance(records[ACME], Tombstone)
+    before = path.read_bytes()
+    keyring.bury([ACME])
+    assert path.read_bytes() == before, "the date stays"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
 from scimconf.secret import Secret
 from scimconf.tokens import durable
-from scimconf.tokens.entries import entries_of
+from scimconf.tokens.entries import Record, Tombstone, entries_of
 from scimconf.tokens.layout import edit
 from scimconf.tokens.store import Entry, TokenFile, new_entry, place
 from scimconf.yamlfile import parse
@@ -203,6 +204,11 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
             ":3:",
             "does not know",
         ),
+        (f"{ONE}created: '', retired: ''}}\n", ":3:", "does not know"),
+        (f"{ONE}created: '', next: 3}}\n", ":3:", "mapping"),
+        (f"{ONE}created: '', next: {{created: ''}}}}\n", ":3:", "fingerprint is missing"),
+        (f"{ONE}removed: ''}}\n", ":3:", "does not know"),
+        ("scimconf_tokens:\n  c:\n    a: {removed: 2026-01-01}\n", ":3:", "removed is not text"),
         (
             f"{ONE}created: '', token: t}}\n",
             ":3:",
@@ -325,6 +331,17 @@ def test_a_token_that_moves_elsewhere_loses_its_ciphertext(path: Path) -> None:
     assert path.read_text() == before
 
 
+def test_a_realm_that_is_gone_leaves_a_date_and_may_come_again(path: Path) -> None:
+    file = TokenFile.load(path).save({("c", "a"): _entry(1), ("c", "b"): _entry(2)})
+    before = path.read_text()
+    file = file.save({("c", "a"): Tombstone("2026-07-01T10:00:00Z")})
+    assert file.entry("c", "a") is None
+    assert set(file.entries) == {("c", "b")}
+    assert '    "a":\n      removed: "2026-07-01T10:00:00Z"\n    "b":' in path.read_text()
+    file.save({("c", "a"): _entry(1)})
+    assert path.read_text() == before
+
+
 def test_line_ends_of_windows_stay() -> None:
     text = BY_HAND.replace("\n", "\r\n")
     after = edit(parse(text, "t"), {("chat1.example.com", "beta"): _entry()})
@@ -338,14 +355,18 @@ NAMES = st.text(
     ["no", "1", "~", "<<", "=", "!vault", "# x", "a: b", "'", '"', "\\", "*x", "&x", "{}"]
 )
 KEYS = st.tuples(NAMES, NAMES | st.just(""))
-ENTRIES = st.dictionaries(
-    KEYS, st.builds(_entry, st.integers(0, 99), kept=st.booleans()), min_size=1, max_size=6
-)
+ALONE = st.builds(_entry, st.integers(0, 99), kept=st.booleans())
+RETIRED = st.builds(replace, ALONE, retired=st.just("2026-06-01T10:00:00Z"))
+RECORDS = (
+    st.builds(replace, ALONE, next=st.none() | ALONE, previous=st.none() | RETIRED)
+    | st.just(Tombstone("2026-07-01T10:00:00Z"))
+)  # fmt: skip
+ENTRIES = st.dictionaries(KEYS, RECORDS, min_size=1, max_size=6)
 
 
 @settings(max_examples=60, deadline=None)
 @given(rounds=st.lists(ENTRIES, min_size=1, max_size=4))
-def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Entry]]) -> None:
+def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Record]]) -> None:
     text, expected = "# mine\n", {}
     for entries in rounds:
         text = edit(parse(text, "t"), entries)
@@ -357,7 +378,7 @@ def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Entry]]
 @settings(max_examples=40, deadline=None)
 @given(entries=ENTRIES)
 def test_the_order_in_which_entries_come_does_not_matter(
-    entries: dict[tuple[str, str], Entry],
+    entries: dict[tuple[str, str], Record],
 ) -> None:
     one_by_one = ""
     for key in reversed(list(entries)):

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from scimconf.errors import UsageError
+from scimconf.tokens.entries import Entry
+from scimconf.tokens.rotation import activated, gone_back, older_than, pruned, staged
+from tests.factories import FINGERPRINT
+
+NOW = datetime(2026, 6, 1, 10, tzinfo=timezone.utc)
+OLD = Entry(FINGERPRINT, "2026-01-01T00:00:00Z", "$ANSIBLE_VAULT;old")
+NEW = Entry(FINGERPRINT, "2026-06-01T09:00:00Z", "$ANSIBLE_VAULT;new")
+
+
+def test_a_staged_token_is_not_in_force() -> None:
+    entry = staged(OLD, NEW)
+    assert (entry.ciphertext, entry.next) == (OLD.ciphertext, NEW)
+    assert staged(staged(OLD, OLD), NEW) == entry, "one at a time"
+
+
+def test_activation_keeps_the_one_before() -> None:
+    entry = activated(staged(OLD, NEW), NOW)
+    assert (entry.ciphertext, entry.next) == (NEW.ciphertext, None)
+    assert entry.previous == replace(OLD, retired="2026-06-01T10:00:00Z")
+    again = activated(staged(entry, OLD), NOW)
+    assert again.previous == replace(NEW, retired="2026-06-01T10:00:00Z"), "only one is kept"
+
+
+def test_the_way_back_and_forward_again() -> None:
+    entry = activated(staged(OLD, NEW), NOW)
+    back = gone_back(entry, NOW + timedelta(days=7))
+    assert back == staged(OLD, NEW)
+    assert activated(back, NOW) == entry
+
+
+def test_the_previous_one_is_kept_for_seven_days() -> None:
+    entry = activated(staged(OLD, NEW), NOW)
+    late = NOW + timedelta(days=7, seconds=1)
+    assert pruned(entry, late - timedelta(seconds=1)) == entry
+    assert pruned(entry, late) == NEW
+    with pytest.raises(UsageError, match="no previous token is kept"):
+        gone_back(entry, late)
+
+
+def test_what_is_not_there_cannot_come_into_force() -> None:
+    with pytest.raises(UsageError, match="no token is staged"):
+        activated(OLD, NOW)
+    with pytest.raises(UsageError, match="no previous token"):
+        gone_back(OLD, NOW)
+
+
+def test_age() -> None:
+    assert older_than(OLD, timedelta(days=90), NOW)
+    assert not older_than(NEW, timedelta(days=90), NOW)
+    assert older_than(replace(NEW, created="some day"), timedelta(days=90), NOW)
