@@ -29,6 +29,10 @@ class Pool:
         """Whether somebody pressed Ctrl-C."""
         return self._interrupted.is_set()
 
+    def pause(self, seconds: float) -> bool:
+        """Wait so long; gives whether to go on: Ctrl-C ends the wait, and the answer is no."""
+        return not self._interrupted.wait(seconds)
+
     def each(
         self,
         items: Sequence[Item],

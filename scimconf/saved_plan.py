@@ -70,7 +70,7 @@ class SavedPlan:
             if outcome.status in (Status.OK, Status.PENDING) and why:
                 message = f"moved on since the plan was saved: {why}"
                 outcome = replace(outcome, status=Status.FAILED, message=message, hint=hint)
-            elif each.agent:
+            elif each.pending:
                 message = f"not begun: the saved plan no longer holds for {names}"
                 outcome = replace(outcome, status=Status.SKIPPED, message=message)
             outcomes.append(outcome)

@@ -18,25 +18,42 @@ Opener = Callable[[Server], AbstractContextManager[Agent]]
 Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
 """Asks a server how it is; raises ScimconfError."""
 
+_MAY_PASS = ("connect", "agent")
+"""Steps of Unreachable that are worth another try. Not "log in": a wrong password is sent once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A server that was looked at: its plan, and the open conversation if it has changes."""
+    """A server that was looked at: its plan, and the conversation if it is still open."""
 
     desired: Desired
     outcome: Outcome
     observed: Observed | None = None
     agent: Agent | None = None
     closing: ExitStack = field(default_factory=ExitStack)
+    open_agent: Opener | None = None
+    """Opens the conversation once more where it was closed."""
+    may_pass: bool = False
+    """Whether it was not reached, for a reason that another try may not meet."""
 
     @property
     def plan(self) -> Plan | None:
         return self.outcome.plan
 
     @property
+    def pending(self) -> bool:
+        """Whether there is something to do."""
+        return self.outcome.status is Status.PENDING
+
+    @property
     def interrupted(self) -> bool:
         """Whether what an interrupted run left has to be put back before anything else."""
-        return self.agent is not None and self.plan is not None and self.plan.recovers
+        return self.pending and self.plan is not None and self.plan.recovers
+
+    def hang_up(self) -> Surveyed:
+        """Close the conversation; gives the server without it."""
+        self.closing.close()
+        return replace(self, agent=None)
 
 
 def survey(desired: Desired, open_agent: Opener, look: Look, *, keep: bool) -> Surveyed:
@@ -51,11 +68,35 @@ def survey(desired: Desired, open_agent: Opener, look: Look, *, keep: bool) -> S
             agent = stack.enter_context(open_agent(desired.server))
             outcome, observed = look(agent, desired)
         except Exception as error:
-            return Surveyed(desired, failure(name, error, time.monotonic() - begun))
+            outcome = failure(name, error, time.monotonic() - begun)
+            return Surveyed(desired, outcome, may_pass=_may_pass(error))
         outcome = replace(outcome, seconds=time.monotonic() - begun)
-        if keep and outcome.status is Status.PENDING:
-            return Surveyed(desired, outcome, observed, agent, stack.pop_all())
-        return Surveyed(desired, outcome, observed)
+        looked = Surveyed(desired, outcome, observed, open_agent=open_agent)
+        if keep and looked.pending:
+            return replace(looked, agent=agent, closing=stack.pop_all())
+        return looked
+
+
+def reopen(each: Surveyed) -> Surveyed:
+    """Open the conversation with a server that has something to do, if it is not open.
+
+    Nobody looks a second time: a plan that does not hold any more is noticed by the agent, which
+    compares the files before it touches them. Never raises for what a server can cause.
+    """
+    if each.agent or not each.pending:
+        return each
+    assert each.open_agent  # survey puts it there
+    with ExitStack() as stack:
+        try:
+            agent = stack.enter_context(each.open_agent(each.desired.server))
+        except Exception as error:
+            outcome = replace(failure(each.outcome.server, error), plan=each.plan)
+            return replace(each, outcome=outcome, may_pass=_may_pass(error))
+        return replace(each, agent=agent, closing=stack.pop_all())
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, Unreachable) and error.step in _MAY_PASS
 
 
 def planned(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
@@ -79,17 +120,17 @@ def planned_aloud(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
 def after_recovery(each: Surveyed, done: Outcome) -> Surveyed:
     """Look a second time, in the conversation that is open, after a recovery that gave `done`."""
     if each.agent is None or done.status not in (Status.CHANGED, Status.OK):
-        return replace(each, outcome=replace(done, plan=each.plan), agent=None)
+        return replace(each.hang_up(), outcome=replace(done, plan=each.plan))
     try:
         outcome, observed = planned_aloud(each.agent, each.desired)
     except Exception as error:
-        return replace(each, outcome=failure(each.outcome.server, error), agent=None)
+        return replace(each.hang_up(), outcome=failure(each.outcome.server, error))
     if done.status is Status.CHANGED:
         said = f"what an interrupted run left was put back first: {done.message}"
         made = outcome.plan and replace(outcome.plan, warnings=(said, *outcome.warnings))
         outcome = replace(outcome, plan=made, warnings=(said, *outcome.warnings), steps=done.steps)
-    agent = each.agent if outcome.status is Status.PENDING else None
-    return replace(each, outcome=outcome, observed=observed, agent=agent)
+    again = replace(each, outcome=outcome, observed=observed)
+    return again if again.pending else again.hang_up()
 
 
 def putting_back(verb: Verb) -> Look:

@@ -27,6 +27,11 @@ def units(surveyed: Sequence[Surveyed]) -> list[list[Surveyed]]:
     return list(found.values())
 
 
+def to_change(surveyed: Sequence[Surveyed]) -> list[list[Surveyed]]:
+    """Give the deployments in which there is something to do."""
+    return [unit for unit in units(surveyed) if any(each.pending for each in unit)]
+
+
 def carry_out(
     unit: Sequence[Surveyed], change: Change, take_back: TakeBack | None
 ) -> list[Outcome]:
@@ -38,7 +43,7 @@ def carry_out(
     broken = next((each.outcome for each in unit if each.outcome.status not in _GOOD), None)
     outcomes: list[Outcome] = []
     for each in unit:
-        if each.agent is None:
+        if not each.pending:
             outcomes.append(each.outcome)
         elif broken:
             outcomes.append(_not_begun(each, broken))

@@ -12,12 +12,19 @@ import click
 
 from scimconf.cli import options
 from scimconf.cli import plan as plan_verb
-from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.options import (
+    ConnectionOptions,
+    OutputOptions,
+    RolloutOptions,
+    SourceOptions,
+    VaultOptions,
+)
 from scimconf.cli.put_back import AT_ONCE
 from scimconf.errors import UsageError
-from scimconf.model import Outcome, Status
+from scimconf.model import Outcome
 
 if TYPE_CHECKING:
+    from scimconf.batches import Strategy
     from scimconf.rollout import Rollout
     from scimconf.saved_plan import SavedPlan
     from scimconf.survey import Surveyed
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
 
 _GOOD_ANSWERS = 3
 """In a row, from the public side after a restart: workers may change one by one."""
+
+_SIZES_SHOWN = 8
+"""Batches whose size the question names."""
 
 
 @click.command("apply")
@@ -55,6 +65,7 @@ _GOOD_ANSWERS = 3
     show_default=True,
     help="Seconds to wait for another run on a server; 0: refuse at once.",
 )
+@options.rollout
 @options.connection
 @options.vault
 @options.output
@@ -67,6 +78,7 @@ def command(
     yes: bool,
     create_tokens: bool,
     lock_timeout: int,
+    rollout: RolloutOptions,
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
@@ -74,9 +86,10 @@ def command(
     """Make the hosts of PATTERN (all if there is none) as the inventory says.
 
     Shows the plan and asks; then changes each server in one transaction, which proves on the
-    server that SCIM answers, or puts everything back. At the end it asks the public URLs as the
+    server that SCIM answers, or puts everything back. Then it asks the public URLs as the
     identity provider would.
     """
+    from scimconf import batches
     from scimconf.cli import fleet, question
     from scimconf.cli.output import progress, results
     from scimconf.rollout import Rollout
@@ -87,9 +100,11 @@ def command(
         return plan_verb.run(pattern, source, connection, vault, output, diff=diff)
     if not yes:
         question.may_ask("apply")
+    strategy = batches.strategy(rollout.serial, rollout.canary, rollout.max_fail)
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
-    servers = fleet.select(inventory, pattern, source.limit)
+    chosen = fleet.select(inventory, pattern, source.limit)
+    servers = batches.ordered(chosen, rollout.order, lambda server: server.name)
     approved = load(plan_file) if plan_file else None
     if approved:
         approved.check_selection(servers)
@@ -99,9 +114,9 @@ def command(
     desired = [keyring.desired(server) for server in servers]
     open_agent = fleet.opener(connection, passwords)
     with progress(output, steps=False) as watcher:
-        run = Rollout(connection.forks, watcher)
+        run = Rollout(connection.forks, watcher, connection.retries)
         surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
-    how = _How(yes, diff, create_tokens, lock_timeout, approved, output)
+    how = _How(yes, diff, create_tokens, lock_timeout, strategy, approved, output)
     try:
         outcomes = _carry_out(run, surveyed, keyring, how)
     except KeyboardInterrupt:
@@ -120,6 +135,7 @@ class _How:
     diff: bool
     create_tokens: bool
     lock_timeout: int
+    strategy: Strategy
     approved: SavedPlan | None
     output: OutputOptions
 
@@ -137,19 +153,16 @@ def _carry_out(
         if how.approved and (refused := how.approved.refusal(surveyed)):
             return refused
     outcomes = [each.outcome for each in surveyed]
-    changing = [each for each in surveyed if each.agent]
+    changing = [each for each in surveyed if each.pending]
     if not changing or run.interrupted:
         return outcomes
     _may_make_tokens(changing, how.create_tokens)
-    _ask("plan", "Change", changing, how)
+    _ask("plan", "Change", changing, how, _in_batches(surveyed, how.strategy))
     servers = [each.desired.server for each in changing]
     keyring.make(servers)
     tokens = keyring.tokens(servers)
     with progress(how.output, steps=True) as run.watcher:
-        outcomes = run.carry_out(surveyed, tokens, how.lock_timeout)
-        return run.confirm(
-            surveyed, outcomes, tokens, standing=Status.CHANGED, answers=_GOOD_ANSWERS
-        )
+        return run.carry_out(surveyed, tokens, how.lock_timeout, how.strategy, _GOOD_ANSWERS)
 
 
 def _recover(run: Rollout, surveyed: Sequence[Surveyed], how: _How) -> Sequence[Surveyed]:
@@ -161,11 +174,26 @@ def _recover(run: Rollout, surveyed: Sequence[Surveyed], how: _How) -> Sequence[
         return run.recover(surveyed, how.lock_timeout)
 
 
-def _ask(verb: str, what: str, servers: Sequence[Surveyed], how: _How) -> None:
+def _in_batches(surveyed: Sequence[Surveyed], strategy: Strategy) -> str:
+    """Say in what batches the servers would be changed, "" if in one."""
+    from scimconf.unit import to_change
+
+    batches = strategy.batches(to_change(surveyed), len(surveyed))
+    if len(batches) < 2:
+        return ""
+    sizes = [sum(each.pending for unit in batch for each in unit) for batch in batches]
+    more = ", ..." if len(sizes) > _SIZES_SHOWN else ""
+    return f" in {len(sizes)} batches of {', '.join(map(str, sizes[:_SIZES_SHOWN]))}{more}"
+
+
+def _ask(
+    verb: str, what: str, servers: Sequence[Surveyed], how: _How, in_batches: str = ""
+) -> None:
     from scimconf.cli import question
 
     if not how.yes:
-        question.ask(verb, what, [each.outcome for each in servers], diff=how.diff)
+        outcomes = [each.outcome for each in servers]
+        question.ask(verb, what, outcomes, diff=how.diff, in_batches=in_batches)
 
 
 def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:

@@ -141,6 +141,7 @@ def ask(what: str, instead: str, *, twice: bool = False) -> Secret:
 def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
     """Give what opens the conversation with a server; asks for -k and -K now, once."""
     from scimconf import ssh, vault
+    from scimconf.time_limit import limited
 
     asked = asked_become = None
     if connection.ask_pass:
@@ -151,6 +152,9 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
     )
+    limit = connection.time_limit
+    if limit is not None:
+        options = replace(options, start_timeout=min(limit, options.start_timeout))
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
         if isinstance(value, VaultValue):
@@ -164,9 +168,12 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
         )
         trusted = connection.allow_exec or not _came_along(server)
         how = replace(options, allow_exec=trusted)
-        return ssh.open_agent(server.connection, server.paths, credentials, how)
+        way = server.connection
+        if limit is not None:
+            way = replace(way, timeout=min(limit, way.timeout))
+        return ssh.open_agent(way, server.paths, credentials, how)
 
-    return open_agent
+    return open_agent if limit is None else limited(open_agent, limit)
 
 
 def _came_along(server: Server) -> bool:

@@ -52,6 +52,18 @@ class ConnectionOptions:
     known_hosts: Path | None
     accept_new_host_keys: bool
     allow_exec: bool
+    retries: int = 0
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutOptions:
+    """Which servers are changed when, and when no more are."""
+
+    order: str
+    serial: str | None
+    canary: int | None
+    max_fail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ class OutputOptions:
     format: str
     verbose: int
     quiet: bool
+    failed_hosts: Path | None = None
 
 
 _SOURCE = (
@@ -150,6 +163,53 @@ _CONNECTION = (
         is_flag=True,
         help="With ansible_connection: local, run programs that stand beside the inventory, too.",
     ),
+    option(
+        "--retries",
+        variable="RETRIES",
+        type=click.IntRange(0, 20),
+        metavar="N",
+        default=0,
+        show_default=True,
+        help="Try a server that is not reached so many times more, after 1, 2, 4, ... seconds.",
+    ),
+    option(
+        "--time-limit",
+        variable="TIME_LIMIT",
+        type=click.FloatRange(0, 86400, min_open=True),
+        metavar="SECONDS",
+        help="Hang up on a server after so long; it finishes, or goes back, by itself.",
+    ),
+)
+_ROLLOUT = (
+    option(
+        "--order",
+        variable="ORDER",
+        type=click.Choice(
+            ["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
+        ),
+        default="inventory",
+        show_default=True,
+        help="Which servers come first.",
+    ),
+    option(
+        "--serial",
+        variable="SERIAL",
+        metavar="SIZES",
+        help="Change so many servers, then the next, as long as none fails: 5, 25% or 1,5,25%.",
+    ),
+    option(
+        "--canary",
+        variable="CANARY",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Change N servers first, and the others if none of them fails.",
+    ),
+    option(
+        "--max-fail",
+        variable="MAX_FAIL",
+        metavar="N",
+        help="Begin no more servers once more than so many, or 10%, have failed.",
+    ),
 )
 _OUTPUT = (
     option(
@@ -168,6 +228,12 @@ _OUTPUT = (
         help="Show every step and its time; -vvv: what SSH does, too.",
     ),
     option("-q", "--quiet", variable="QUIET", is_flag=True, help="No progress, no warnings."),
+    option(
+        "--failed-hosts",
+        variable="FAILED_HOSTS",
+        type=_FILE,
+        help="Write the servers that failed, or were not begun, into this file, for --limit @FILE.",
+    ),
 )
 
 
@@ -190,6 +256,7 @@ def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorato
 source = _gathered("source", SourceOptions, _SOURCE)
 vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION)
+rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
 pattern: Decorator = click.argument("pattern", nargs=-1)
 """Hosts and groups as Ansible's; all where there is none."""

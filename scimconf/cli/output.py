@@ -7,20 +7,31 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from scimconf.cli.options import OutputOptions
-from scimconf.cli.streams import out
-from scimconf.errors import ExitCode
-from scimconf.model import Outcome
+from scimconf.cli.streams import err, out
+from scimconf.errors import ExitCode, UsageError, worst
+from scimconf.model import Outcome, Status
 from scimconf.report.document import document
 from scimconf.report.progress import LineProgress, LiveProgress, NoProgress
 from scimconf.report.text import show
+from scimconf.tokens import durable
 
 if TYPE_CHECKING:
     from scimconf.rollout import Rollout
+
+
+_FAILED = (
+    Status.UNREACHABLE,
+    Status.FAILED,
+    Status.ROLLED_BACK,
+    Status.ROLL_BACK_FAILED,
+    Status.SKIPPED,
+)
 
 
 class _Console(Console):
@@ -57,8 +68,10 @@ def results(
     *,
     diff: bool = False,
 ) -> ExitCode:
-    """Print what came of a run and give its exit code."""
+    """Print what came of a run and give its exit code; note who failed, where that is wanted."""
     code = run.exit_code(outcomes)
+    if output.failed_hosts:
+        code = worst([code, _note_failed(output.failed_hosts, outcomes)])
     if output.format == "json":
         out(json.dumps(document(verb, outcomes, code), indent=2))
     else:
@@ -67,3 +80,24 @@ def results(
             show(console, verb, outcomes, diff=diff, steps=output.verbose > 0)
         out(said.get(), end="")
     return code
+
+
+def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
+    """Write the servers that a next run has to deal with, one a line; no file where there are none.
+
+    An empty one would be no limit at all to a `--limit @FILE`.
+    """
+    names = [outcome.server for outcome in outcomes if outcome.status in _FAILED]
+    try:
+        if names:
+            durable.replace(file, "".join(f"{name}\n" for name in names))
+        else:
+            file.unlink(missing_ok=True)
+    except UsageError as error:
+        problem = error.message
+    except OSError as error:
+        problem = f"cannot remove {file}: {error.strerror}"
+    else:
+        return ExitCode.OK
+    err(f"error: {problem}")
+    return ExitCode.FAILED

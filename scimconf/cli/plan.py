@@ -75,7 +75,7 @@ def run(
         keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
-        run = Rollout(connection.forks, watcher)
+        run = Rollout(connection.forks, watcher, connection.retries)
         surveyed = run.survey(desired, fleet.opener(connection, passwords), keep=False)
     if out and not run.interrupted:
         saved_plan.save(out, surveyed)

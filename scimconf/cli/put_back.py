@@ -42,12 +42,12 @@ def run(
     open_agent = fleet.opener(connection, fleet.VaultPassword(vault))
     look = putting_back(verb)
     with progress(output, steps=False) as watcher:
-        run = Rollout(connection.forks, watcher)
+        run = Rollout(connection.forks, watcher, connection.retries)
         fleet_of = [Desired(server, {}) for server in servers]
         surveyed = run.survey(fleet_of, open_agent, keep=True, look=look)
     outcomes = [each.outcome for each in surveyed]
     try:
-        found = [each.outcome for each in surveyed if each.agent]
+        found = [each.outcome for each in surveyed if each.pending]
         if found and not run.interrupted:
             if not yes:
                 question.ask(verb, "Put back", found, diff=True)

@@ -20,15 +20,18 @@ def may_ask(verb: str) -> None:
         raise UsageError("no terminal to ask on", f"give --yes to {verb} without being asked")
 
 
-def ask(verb: str, what: str, outcomes: Sequence[Outcome], *, diff: bool) -> None:
+def ask(
+    verb: str, what: str, outcomes: Sequence[Outcome], *, diff: bool, in_batches: str = ""
+) -> None:
     """Show what is to be done on stderr (results go to stdout) and ask.
 
-    `what` is done to the servers: "Change". Raises click.Abort for a no.
+    `what` is done to the servers: "Change", and perhaps " in batches of 1, 5". Raises click.Abort
+    for a no.
     """
     show(terminal(stderr=True), verb, outcomes, diff=diff)
     servers = "this server" if len(outcomes) == 1 else f"these {len(outcomes)} servers"
     try:
-        agreed = click.confirm(f"\n{what} {servers}?", err=True)
+        agreed = click.confirm(f"\n{what} {servers}{in_batches}?", err=True)
     except click.Abort:
         err("")  # the line of the question is not ended
         agreed = False

@@ -42,7 +42,7 @@ def command(
     tokens = keyring.tokens(servers)
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
-        run = Rollout(connection.forks, watcher)
+        run = Rollout(connection.forks, watcher, connection.retries)
         surveyed = run.survey(desired, fleet.opener(connection, passwords), keep=False)
         standing = [_standing(each.outcome) for each in surveyed]
         outcomes = run.confirm(surveyed, standing, tokens, standing=Status.OK)
