@@ -126,6 +126,10 @@ class Connection:
     python: str | None
     timeout: float
     """Seconds for the connection to stand."""
+    passphrase: Secret | VaultValue | None = None
+    """For the private key."""
+    ssh_arguments: tuple[str, ...] = ()
+    """What the inventory would put on ssh's command line; `scimconf.ssh.arguments` reads it."""
 
 
 @dataclass(frozen=True, slots=True)

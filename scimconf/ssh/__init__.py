@@ -42,7 +42,9 @@ def open_agent(
             "the inventory",
             "if you trust the inventory with that: --allow-exec",
         )
-    route = find_route(connection) if connection.kind == "ssh" else None
+    route = (
+        find_route(connection, allow_exec=options.allow_exec) if connection.kind == "ssh" else None
+    )
     login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
     marker = f"[{secrets.token_hex(16)}]" if needs_sudo(connection, paths, login) else None
     nonce = secrets.token_hex(16)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import select
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import ExitStack, suppress
 
 import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
 from scimconf.foreign import one_line
-from scimconf.ssh.login import Login
+from scimconf.ssh.entry import enter
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.process import Exchange
 from scimconf.ssh.route import Route
-from scimconf.ssh.transport import Transport, hang_up, shake_hands, watch
+from scimconf.ssh.transport import Transport, watch
 
 _CHUNK = 1 << 20
 _MOST_TURN = 1 << 24
@@ -26,18 +25,11 @@ def run(line: str, route: Route, credentials: Credentials, options: Options) -> 
 
     Raises Unreachable, with the reason and what to do.
     """
-    if options.known_hosts is not None:
-        route = replace(route, known_hosts=options.known_hosts)
-    transport = shake_hands(route, options)
-    try:
-        # From here on the server is known, and may see secrets.
-        with watch(transport.sock, 2 * route.timeout):
-            Login(transport, route).run(credentials)
+    with ExitStack() as stack:
+        transport = stack.enter_context(enter(route, credentials, options))
         with watch(transport.sock, route.timeout):
-            return SshProcess(transport, _start(transport, route, line))
-    except BaseException:
-        hang_up(transport)
-        raise
+            channel = _start(transport, route, line)
+        return SshProcess(transport, channel, stack.pop_all())
 
 
 def _start(transport: Transport, route: Route, line: str) -> paramiko.Channel:
@@ -69,8 +61,9 @@ def _reason(text: str) -> str:
 class SshProcess:
     """A channel with a command on it, and the connection that is there for nothing else."""
 
-    def __init__(self, transport: Transport, channel: paramiko.Channel) -> None:
+    def __init__(self, transport: Transport, channel: paramiko.Channel, ending: ExitStack) -> None:
         self._transport = transport
+        self._ending = ending
         self._channel = channel
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
@@ -104,4 +97,4 @@ class SshProcess:
         """See Process. Either way the far end sees the end of its stdin, and nothing else."""
         with suppress(*_GONE), watch(self._transport.sock, 2):
             self._channel.close()
-        hang_up(self._transport)
+        self._ending.close()

@@ -128,14 +128,21 @@ class LocalProcess:
         if at_work:
             self._process.returncode = 0  # else Popen warns of a child that is left on purpose
             return
-        for number in (None, signal.SIGTERM, signal.SIGKILL):
-            try:
-                if number is not None:
-                    os.killpg(self._process.pid, number)
-                self._process.wait(timeout=_GRACE)
-            except (subprocess.TimeoutExpired, PermissionError):
-                continue
-            except ProcessLookupError:
-                return
-            else:
-                return
+        end(self._process)
+
+
+def end(process: subprocess.Popen[bytes]) -> int | None:
+    """Wait for a process that has nothing more to read; end it, and its session, if it stays.
+
+    Gives its status, None if it cannot be ended.
+    """
+    for number in (None, signal.SIGTERM, signal.SIGKILL):
+        try:
+            if number is not None:
+                os.killpg(process.pid, number)
+            return process.wait(timeout=_GRACE)
+        except (subprocess.TimeoutExpired, PermissionError):
+            continue
+        except ProcessLookupError:
+            break
+    return process.poll()

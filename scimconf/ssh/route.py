@@ -1,31 +1,29 @@
-"""Where a connection goes, and with what: the inventory first, then the user's ssh_config.
-
-ssh_config is read by the ssh program itself (`ssh -G`), which knows Include, Match and all the
-rest; where there is no ssh program, there is no ssh_config either.
-"""
+"""Where a connection goes, and with what: the inventory first, then the user's ssh_config."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import re
-import shutil
-import subprocess
+import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from scimconf.errors import HostError
-from scimconf.foreign import one_line
 from scimconf.model import Connection
+from scimconf.ssh import arguments, ssh_config
+from scimconf.ssh.arguments import Arguments
+from scimconf.ssh.ssh_config import Question, Settings, Tokens
 
-_DEFAULTS = {
-    "identityfile": ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"],
-    "userknownhostsfile": ["~/.ssh/known_hosts"],
-    "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts"],
+_MOST_JUMPS = 8
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+_METHODS = {
+    "publickey": "pubkeyauthentication",
+    "keyboard-interactive": "kbdinteractiveauthentication",
+    "password": "passwordauthentication",
 }
-_SSH_TIMEOUT = 30.0
-"""Seconds; a `Match exec` in ssh_config can take a while."""
+
+Ask = Callable[[Question], Settings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,108 +47,168 @@ class Route:
     """The socket of the ssh agent."""
     timeout: float
     """Seconds for the connection to stand, and again for logging in."""
+    principal: str = ""
+    """The name that a host certificate has to hold."""
+    certificate_files: tuple[str, ...] = ()
+    methods: frozenset[str] = frozenset(_METHODS)
+    """The ways to log in that may be tried, by their names in SSH."""
+    alive_interval: float = 0.0
+    """Seconds between messages that keep the connection alive; 0: none."""
+    alive_count: int = 3
+    """How many of them may stay without an answer."""
+    family: int = socket.AF_UNSPEC
+    bind_address: str | None = None
+    jump: Route | None = None
+    """The host that the connection goes through."""
+    proxy_command: str | None = None
+    """The command whose stdin and stdout are the connection, for the user's shell."""
+    is_jump: bool = False
+    """Whether it is only passed through."""
 
 
-def find_route(connection: Connection) -> Route:
-    """Give the way to a server. Raises HostError if ssh_config cannot be used for it."""
-    return resolve(connection, _ask_ssh(connection))
+def find_route(connection: Connection, *, allow_exec: bool = False) -> Route:
+    """Give the way to a server. Raises HostError if ssh_config cannot be used for it.
 
-
-def _ask_ssh(connection: Connection) -> dict[str, list[str]]:
-    ssh = shutil.which("ssh")
-    if ssh is None:
-        return {}
-    argv = [ssh, "-G"]
-    if connection.port is not None:
-        argv += ["-p", str(connection.port)]
-    if connection.user is not None:
-        argv += ["-l", connection.user]
-    try:
-        done = subprocess.run(
-            [*argv, "--", connection.host],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SSH_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise HostError(
-            "connect",
-            f"`ssh -G {connection.host}` was not done after {_SSH_TIMEOUT:.0f} s",
-            "does a `Match exec` in your ssh_config wait for something?",
-        ) from error
-    if done.returncode != 0:
-        raise HostError(
-            "connect",
-            f"ssh cannot read its configuration for {connection.host}: {one_line(done.stderr)}",
-            f"try: ssh -G {connection.host}",
-        )
-    return parse(done.stdout.decode("utf-8", "replace"))
-
-
-def parse(text: str) -> dict[str, list[str]]:
-    """Read the output of `ssh -G`: a keyword in lower case, a blank, its value; some repeat."""
-    settings: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        keyword, _, value = line.partition(" ")
-        settings.setdefault(keyword.lower(), []).append(value.strip())
-    return settings
-
-
-def resolve(connection: Connection, settings: dict[str, list[str]]) -> Route:
-    """Put the inventory's words over those of ssh_config (`parse`). Pure but for the home folder.
-
-    Raises HostError for a ProxyJump or ProxyCommand.
+    `allow_exec` lets the inventory name programs (its own ProxyCommand or ssh_config).
     """
-    settings = {**_DEFAULTS, **settings}
+    return resolve(connection, ssh_config.ask, allow_exec=allow_exec)
 
-    def one(keyword: str) -> str | None:
-        value = settings.get(keyword, [""])[0]
-        return None if value.lower() in ("", "none") else value
 
-    proxy = one("proxyjump") or one("proxycommand")
-    if proxy:
+def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Route:
+    """Put the inventory's words over those of ssh_config, which `ask` tells."""
+    try:
+        given = arguments.parse(connection.ssh_arguments)
+    except arguments.ArgumentsError as error:
+        raise HostError("connect", f"ansible_ssh_common_args (or the like): {error}") from error
+    if given.programs and not allow_exec:
         raise HostError(
             "connect",
-            f"ssh_config sends {connection.host} through another host or program ({proxy}), "
-            "which scimconf cannot do yet",
-            "run scimconf where it reaches the server directly",
+            f"ansible_ssh_common_args (or the like) has {' '.join(given.programs)!r}, which can "
+            "run programs on this machine",
+            "if you trust the inventory with that: --allow-exec; or put it into your ssh_config, "
+            "or use ProxyJump",
         )
-    host = one("hostname") or connection.host
-    port = connection.port or int(one("port") or 22)
-    user = connection.user or one("user") or getpass.getuser()
+    question = Question(
+        connection.host, connection.port, connection.user, (*given.options, *given.programs)
+    )
+    route = _Resolver(ask).route(question, given, connection.timeout)
+    if connection.private_key is None:
+        return route
+    tokens = Tokens(route.host, connection.host, route.port, route.user, route.principal)
+    return replace(route, identity_file=tokens.path(connection.private_key))
 
-    def path(value: str) -> str:
-        tokens = {"%": "%", "h": host, "r": user, "d": str(Path.home()), "u": getpass.getuser()}
-        value = re.sub(r"%([%hrdu])", lambda found: tokens[found[1]], value)
-        return os.path.expanduser(value)
 
-    name = one("hostkeyalias") or (host if port == 22 else f"[{host}]:{port}")
-    files = [
-        word
-        for key in ("userknownhostsfile", "globalknownhostsfile")
-        for value in settings[key]
-        for word in value.split()
-    ]
-    return Route(
-        host=host,
-        port=port,
-        user=user,
-        name=name.lower(),
-        known_hosts=tuple(path(word) for word in files if word != "none"),
-        identity_file=path(connection.private_key) if connection.private_key else None,
-        identity_files=tuple(path(word) for word in settings["identityfile"]),
-        identities_only=one("identitiesonly") == "yes",
-        ssh_agent=_ssh_agent(settings.get("identityagent", ["SSH_AUTH_SOCK"])[0], path),
-        timeout=max(connection.timeout, float(one("connecttimeout") or 0)),
+class _Resolver:
+    """Follows the way from host to host, and notices a circle."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._passed: list[str] = []
+
+    def route(self, question: Question, given: Arguments, timeout: float) -> Route:
+        settings = self._ask(question)
+        one = settings.one
+        host = one("hostname") or question.host
+        port = question.port or int(one("port") or 22)
+        user = question.user or one("user") or getpass.getuser()
+        alias = (one("hostkeyalias") or host).lower()
+        tokens = Tokens(host, question.host, port, user, alias)
+        files = [
+            word
+            for key in ("userknownhostsfile", "globalknownhostsfile")
+            for value in settings.all(key)
+            for word in value.split()
+        ]
+        here = Route(
+            host=host,
+            port=port,
+            user=user,
+            name=alias if port == 22 or one("hostkeyalias") else f"[{alias}]:{port}",
+            principal=alias,
+            known_hosts=tuple(tokens.path(word) for word in files if word != "none"),
+            identity_file=None,
+            identity_files=tuple(map(tokens.path, settings.all("identityfile"))),
+            certificate_files=tuple(map(tokens.path, settings.all("certificatefile"))),
+            identities_only=one("identitiesonly") == "yes",
+            ssh_agent=_ssh_agent(next(iter(settings.all("identityagent")), ""), tokens),
+            methods=_methods(settings),
+            timeout=max(timeout, settings.seconds("connecttimeout")),
+            alive_interval=settings.seconds("serveraliveinterval"),
+            alive_count=int(one("serveralivecountmax") or 3),
+            family=_FAMILIES.get(one("addressfamily") or "", socket.AF_UNSPEC),
+            bind_address=one("bindaddress"),
+        )
+        return self._around(here, tokens, settings, given)
+
+    def _around(self, here: Route, tokens: Tokens, settings: Settings, given: Arguments) -> Route:
+        """Add the jump host or the command that the connection goes through, if there is one."""
+        if given.jump:
+            user, _, host = tokens.expand(given.jump.host).rpartition("@")
+            return self._through(here, host, user, given.jump.arguments)
+        if hops := settings.one("proxyjump"):
+            before, _, last = hops.rpartition(",")
+            user, host, port = _spec(last)
+            # As ssh does it: the last is asked for by the name that is given here, with the
+            # others before it; the options of the connection itself are not its own.
+            words = ("-o", f"ProxyJump={before}") if before else ()
+            return self._through(here, host, user, Arguments(words, _file(given.programs)), port)
+        if command := settings.one("proxycommand"):
+            if settings.one("proxyusefdpass") == "yes":
+                raise HostError(
+                    "connect",
+                    f"ssh_config has ProxyUseFdpass for {tokens.asked}, which scimconf cannot do",
+                    "use a ProxyCommand that passes the data through",
+                )
+            return replace(here, proxy_command=tokens.command(command))
+        return here
+
+    def _through(
+        self, here: Route, host: str, user: str, given: Arguments, port: int | None = None
+    ) -> Route:
+        self._passed.append(host)
+        if len(self._passed) > _MOST_JUMPS:
+            raise HostError(
+                "connect",
+                f"the way to the server goes through over {_MOST_JUMPS} jump hosts: "
+                + ", ".join(self._passed[-3:]),
+                "does a jump host of your ssh_config lead to itself (Host *)? Give it "
+                "`ProxyJump none`",
+            )
+        question = Question(host, port, user or None, (*given.options, *given.programs))
+        jump = self.route(question, given, here.timeout)
+        return replace(here, jump=replace(jump, is_jump=True))
+
+
+def _file(programs: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the -F of a command line: ssh hands it on to its jump hosts."""
+    where = programs.index("-F") if "-F" in programs else len(programs)
+    return programs[where : where + 2]
+
+
+def _spec(text: str) -> tuple[str, str, int | None]:
+    """Give user, host and port of a jump host: `[user@]host[:port]` or `ssh://...`."""
+    user, _, place = text.removeprefix("ssh://").removesuffix("/").rpartition("@")
+    found = re.fullmatch(r"(?:\[(.+)\]|([^:\[\]]+))(?::(\d+))?", place)
+    if not found:
+        raise HostError("connect", f"{text!r} is no jump host (ProxyJump)")
+    return user, found[1] or found[2], int(found[3]) if found[3] else None
+
+
+def _methods(settings: Settings) -> frozenset[str]:
+    preferred = settings.one("preferredauthentications")
+    among = preferred.split(",") if preferred else _METHODS
+    return frozenset(
+        method
+        for method, keyword in _METHODS.items()
+        if method in among and settings.one(keyword) != "no"
     )
 
 
-def _ssh_agent(value: str, path: Callable[[str], str]) -> str | None:
+def _ssh_agent(value: str, tokens: Tokens) -> str | None:
     if value == "none":
         return None
-    if value == "SSH_AUTH_SOCK":
+    if value in ("", "SSH_AUTH_SOCK"):
         return os.environ.get("SSH_AUTH_SOCK")
     if value.startswith("$"):
-        return os.environ.get(value[1:])
-    return path(value)
+        return os.environ.get(value[1:].strip("{}"))
+    return tokens.path(value)

@@ -1,14 +1,14 @@
-"""An SSH connection up to the point where the server is known: TCP, handshake, host key.
+"""An SSH connection up to the point where the server is known: handshake, host key.
 
 paramiko's quirks of this stage are dealt with here. It waits for ever in some places and bounds
-what it takes from a server in none: `watch` and `Socket` see to both. Its Transport is a thread,
-closing it does not wait for that thread's end, and a handshake that fails leaves a timer thread
-behind for 15 s: `hang_up` ends both. Its log has no handler, so that Python would print it.
+what it takes from a server in none: `watch` and the Stream's allowance see to both. Its Transport
+is a thread, closing it does not wait for that thread's end, and a handshake that fails leaves a
+timer thread behind for 15 s: `hang_up` ends both. Its log has no handler, so that Python would
+print it.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import threading
@@ -24,18 +24,9 @@ from scimconf.foreign import one_line
 from scimconf.ssh import host_key, known_hosts
 from scimconf.ssh.options import Options
 from scimconf.ssh.route import Route
+from scimconf.ssh.stream import Stream
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-_MOST_HANDSHAKE = 1 << 20
-_SOCKET_OPTIONS = (
-    ("TCP_NODELAY", 1),
-    # A server that is gone without a word is noticed after a minute.
-    ("TCP_KEEPIDLE", 15),
-    ("TCP_KEEPINTVL", 15),
-    ("TCP_KEEPCNT", 3),
-    ("TCP_USER_TIMEOUT", 60_000),
-)
 
 # A word of paramiko's complaint, what it is about, and what SecurityOptions calls it.
 _KINDS = {
@@ -52,29 +43,6 @@ _OFFERED = {
 }
 
 
-class Socket(socket.socket):
-    """A socket that acknowledges at once, and takes no more than it is allowed to.
-
-    Delayed acknowledgements cost 40 ms where both ends send small packets in turn; Linux falls
-    back to them after a while, so the option is set again after every read (tcp(7)).
-    """
-
-    allowance = _MOST_HANDSHAKE
-    """Bytes that may still come."""
-
-    def recv(self, *arguments: int) -> bytes:
-        """As socket.recv. Raises OSError beyond the allowance."""
-        data = super().recv(*arguments)
-        self.allowance -= len(data)
-        if self.allowance < 0:
-            # paramiko looks at the second argument of every socket error.
-            raise OSError(errno.EMSGSIZE, "it sends too much")
-        if hasattr(socket, "TCP_QUICKACK"):
-            with suppress(OSError):
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return data
-
-
 class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
     """paramiko's, with curve25519 under its standard name, and a memory for what was offered."""
 
@@ -82,7 +50,7 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
     _kex_info: ClassVar = {**paramiko.Transport._kex_info, "curve25519-sha256": KexCurve25519}
     _preferred_kex: ClassVar = ("curve25519-sha256", *paramiko.Transport._preferred_kex)
 
-    def __init__(self, connection: Socket) -> None:
+    def __init__(self, connection: Stream) -> None:
         super().__init__(connection)
         self.offered: dict[str, list[str]] = {}
         """The server's algorithms by kind, named as in SecurityOptions."""
@@ -94,7 +62,7 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
 
 
 @contextmanager
-def watch(connection: socket.socket, seconds: float) -> Iterator[threading.Event]:
+def watch(connection: Stream, seconds: float) -> Iterator[threading.Event]:
     """Cut the connection if what is done inside takes longer; the event tells that it was."""
     late = threading.Event()
 
@@ -113,12 +81,11 @@ def watch(connection: socket.socket, seconds: float) -> Iterator[threading.Event
         timer.join()
 
 
-def shake_hands(route: Route, options: Options) -> Transport:
-    """Connect and make sure that it is the server that we mean.
+def shake_hands(connection: Stream, route: Route, options: Options) -> Transport:
+    """Make sure that at the other end of a connection is the server that we mean.
 
     Raises Unreachable, with the reason and what to do.
     """
-    connection = _connect(route)
     transport = Transport(connection)
     try:
         lines = known_hosts.search(route.known_hosts, route.name)
@@ -147,39 +114,6 @@ def hang_up(transport: Transport) -> None:
         transport.join(5)
     transport.close()
     transport.sock.close()
-
-
-def _connect(route: Route) -> Socket:
-    where = f"{route.host} port {route.port}"
-    try:
-        plain = socket.create_connection((route.host, route.port), route.timeout)
-    except socket.gaierror as error:
-        raise Unreachable(
-            "connect",
-            f"the name {route.host} is not known ({error.strerror})",
-            "set ansible_host, or check the name servers of this machine",
-        ) from error
-    except TimeoutError as error:
-        raise Unreachable(
-            "connect",
-            f"{where} did not answer within {route.timeout:g} s",
-            "is it up, and does a firewall stand between?",
-        ) from error
-    except ConnectionRefusedError as error:
-        raise Unreachable(
-            "connect",
-            f"{where} refuses connections",
-            "does sshd run there, on this port (ansible_port)?",
-        ) from error
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Unreachable("connect", f"cannot connect to {where}: {reason}") from error
-    connection = Socket(fileno=plain.detach())
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _SOCKET_OPTIONS:
-        if hasattr(socket, name):  # not every system has all of them
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return connection
 
 
 def _failed(route: Route, transport: Transport, error: Exception, *, late: bool) -> Unreachable:

@@ -15,7 +15,7 @@ from scimconf.errors import HostError, Unreachable
 from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh.link import run
 from scimconf.ssh.route import find_route
-from scimconf.ssh.transport import Socket
+from scimconf.ssh.stream import Socket
 from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
 

@@ -1,0 +1,158 @@
+"""The user's ssh_config, read by the ssh program itself (`ssh -G`).
+
+It knows Include, Match and all the rest; where there is no ssh program, there is no ssh_config
+either.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scimconf.errors import HostError
+from scimconf.foreign import one_line
+
+_TIMEOUT = 30.0
+"""Seconds; a `Match exec` in ssh_config can take a while."""
+_DEFAULTS: Mapping[str, Sequence[str]] = {
+    "identityfile": ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"],
+    "userknownhostsfile": ["~/.ssh/known_hosts"],
+    "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts"],
+}
+_SAFE = re.compile(r"[\w\[][\w.:%\[\]@+-]*")
+"""What may reach the shell of a `Match exec` or a ProxyCommand as %h or %r."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What ssh would be called with."""
+
+    host: str
+    port: int | None = None
+    user: str | None = None
+    words: tuple[str, ...] = ()
+    """More options."""
+
+    @property
+    def argv(self) -> list[str]:
+        """The words behind `ssh -G`."""
+        argv = ["-p", str(self.port)] if self.port is not None else []
+        argv += ["-l", self.user] if self.user is not None else []
+        return [*argv, *self.words, "--", self.host]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ssh_config says of one connection: keywords in lower case, each with its values."""
+
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def all(self, keyword: str) -> Sequence[str]:
+        """Give the values of a keyword that may stand several times."""
+        return self.values.get(keyword, _DEFAULTS.get(keyword, ()))
+
+    def one(self, keyword: str) -> str | None:
+        """Give the one value of a keyword; None for no value, and for `none`."""
+        value = next(iter(self.all(keyword)), "")
+        return None if value.lower() in ("", "none") else value
+
+    def seconds(self, keyword: str) -> float:
+        """Give a number of seconds; 0 for none."""
+        return float(self.one(keyword) or 0)
+
+
+def ask(question: Question) -> Settings:
+    """Ask the ssh program. Raises HostError if ssh_config cannot be used for this host."""
+    ssh = shutil.which("ssh")
+    if ssh is None:
+        if question.words:
+            raise HostError(
+                "connect",
+                "the inventory has options for ssh, and there is no ssh here to read them",
+                "install OpenSSH's client, or leave out ansible_ssh_common_args",
+            )
+        return Settings()
+    for word in (question.host, question.user or "_"):
+        if not _SAFE.fullmatch(word):
+            raise HostError("connect", f"{word!r} is no name of a host or user that ssh would take")
+    return Settings(parse(_run([ssh, "-G", *question.argv], question.host)))
+
+
+def _run(argv: Sequence[str], host: str) -> str:
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise HostError(
+            "connect",
+            f"`ssh -G {host}` was not done after {_TIMEOUT:g} s",
+            "does a `Match exec` in your ssh_config wait for something?",
+        ) from error
+    if done.returncode != 0:
+        raise HostError(
+            "connect",
+            f"ssh cannot read its configuration for {host}: {one_line(done.stderr)}",
+            f"try: ssh -G {host}",
+        )
+    return done.stdout.decode("utf-8", "replace")
+
+
+def parse(text: str) -> dict[str, list[str]]:
+    """Read the output of `ssh -G`: a keyword in lower case, a blank, its value; some repeat."""
+    settings: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        keyword, _, value = line.partition(" ")
+        settings.setdefault(keyword.lower(), []).append(value.strip())
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the %-letters of ssh_config(5), TOKENS, stand for in one connection."""
+
+    host: str
+    """As it is connected to."""
+    asked: str
+    """As it was given."""
+    port: int
+    user: str
+    alias: str
+    """HostKeyAlias, else the host."""
+
+    def expand(self, text: str) -> str:
+        """Put in the values of %-letters; an unknown one stays as it is."""
+        here = socket.gethostname()
+        letters = {
+            "%": "%",
+            "d": str(Path.home()),
+            "h": self.host,
+            "i": str(os.getuid()),
+            "k": self.alias,
+            "L": here.partition(".")[0],
+            "l": here,
+            "n": self.asked,
+            "p": str(self.port),
+            "r": self.user,
+            "u": getpass.getuser(),
+        }
+        return re.sub(r"%([%dhikLlnpru])", lambda found: letters[found[1]], text)
+
+    def path(self, text: str) -> str:
+        """Expand a file's name: `~`, %-letters and `${NAME}` of the environment."""
+        named = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)
+        return os.path.expanduser(self.expand(named))
+
+    def command(self, text: str) -> str:
+        """Expand a command for the shell. Raises HostError for what a shell would obey."""
+        for value in (self.host, self.asked, self.user, self.alias):
+            if not _SAFE.fullmatch(value):
+                raise HostError("connect", f"{value!r} cannot be put into a ProxyCommand")
+        return self.expand(text)
