@@ -11,6 +11,8 @@ BIN := .venv/bin
 # Python 2.7 too (it says "too old"), so it has no annotations.
 MYPY38 := .cache/mypy-3.8/.stamp
 ATHERIS := .cache/atheris/.stamp
+# ansible-core as a program of its own, to hold our reading of inventories against (tests/oracle).
+ANSIBLE := .cache/ansible/.stamp
 FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
@@ -20,7 +22,7 @@ AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
-test: $(STAMP) sshd lint ## lint, types and the whole test suite
+test: $(STAMP) $(ANSIBLE) sshd lint ## lint, types and the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
@@ -67,6 +69,12 @@ $(ATHERIS): $(STAMP)
 	@$(BIN)/python -m venv .cache/atheris
 	@.cache/atheris/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
 		atheris 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+$(ANSIBLE): $(STAMP)
+	@$(BIN)/python -m venv .cache/ansible
+	@.cache/ansible/bin/python -m pip install --quiet --disable-pip-version-check \
+		"ansible-core==2.19.*; python_version >= '3.11'" 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@touch $@
 
 $(MYPY38): $(STAMP)

@@ -1,7 +1,7 @@
 """The lab as fixtures, and what happens to a test whose parts this machine lacks.
 
-`@pytest.mark.needs_sshd`, `needs_sudo` and `needs_root` (root, and the right to make namespaces)
-skip a test by that name where the part is missing. The last line of the run counts such skips, and
+`@pytest.mark.needs_ansible`, `needs_sshd`, `needs_sudo` and `needs_root` (root, and the right to
+make namespaces) skip a test by that name where the part is missing. The last line of the run counts such skips, and
 with SCIMCONF_NO_SKIPS=1 they fail it, all but `needs root` for an ordinary user.
 """
 
@@ -17,8 +17,10 @@ import pytest
 
 from tests.lab import Lab, Server, openssh
 from tests.lab.lab import can_isolate
+from tests.oracle.client import COMMAND as ANSIBLE
 
 PARTS = {
+    "needs_ansible": "ansible-core in .cache/ansible (make ansible; Python 3.11 or later)",
     "needs_root": "root, and the right to make mount namespaces",
     "needs_sshd": "OpenSSH's sshd",
     "needs_sudo": "sudo, and root to set it up",
@@ -78,6 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _missing_parts() -> dict[str, str]:
     """Give mark -> reason. Who is not root lacks root, and not the sudo that only root needs."""
     missing = {}
+    if not ANSIBLE.exists():
+        missing["needs_ansible"] = "needs ansible"
     root = os.geteuid() == 0 and can_isolate()
     if not root:
         missing["needs_root"] = "needs root"
@@ -100,7 +104,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for report in reporter.stats.get("skipped", []):
         if isinstance(report.longrepr, tuple):
             reason = str(report.longrepr[2]).removeprefix("Skipped: ")
-            if reason in ("needs root", "needs sshd", "needs sudo"):
+            if reason in ("needs ansible", "needs root", "needs sshd", "needs sudo"):
                 absent[reason] += 1
     refused = set(absent) - ({"needs root"} if os.geteuid() else set())
     if refused and os.environ.get("SCIMCONF_NO_SKIPS") == "1":

@@ -116,6 +116,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 """Ansible's names of each; where a host has several, the last one here wins, as it does there."""
 
+_OF_SUDO, _OF_SU = "ansible_sudo_", "ansible_su_"
+"""Only the method that is used reads its own spellings (plugins/become/sudo.py and su.py)."""
 _SECRETS = ("password", "become_password")
 _KINDS = {
     **dict.fromkeys(("ssh", "smart", "paramiko", "paramiko_ssh"), "ssh"),
@@ -137,9 +139,11 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
             if options.get(name) is not None:
                 values[field] = options[name]
     for field, spellings in SPELLINGS.items():
+        method = str(values.get("become_method")).removeprefix("ansible.builtin.")
+        unused = _OF_SUDO if method == "su" else _OF_SU
         # The last spelling wins, as in Ansible's _loop_entries (config/manager.py).
         for name, value in reader.expanded(spellings).items():
-            if value is not None:
+            if value is not None and not name.startswith(unused):
                 values[field], names[field] = value, name
     _tidy(values)
     given = reader.checked(ConnectionVariables, values, names)

@@ -189,15 +189,14 @@ class Tree:
         if len(self.hosts) + len(names) > MAX_HOSTS:
             self._problems.error(place.problem(f"more than {MAX_HOSTS} hosts"))
             return
-        layers = [Layer(place, {"ansible_port": port})] if port else []
-        if content:
-            layers.append(Layer(place, content))
         for each in names:
-            host = self.hosts.get(each)
-            if host is None:
-                host = self.hosts[each] = Host(each, place)
-            host.layers += layers
-            self._put(host, group)
+            if each not in self.hosts:
+                # The port behind a name counts where the host is named first.
+                said = [Layer(place, {"ansible_port": port})] if port else []
+                self.hosts[each] = Host(each, place, layers=said)
+            if content:
+                self.hosts[each].layers.append(Layer(place, content))
+            self._put(self.hosts[each], group)
 
     def _put(self, host: Host, group: Group) -> None:
         if host.name not in group.hosts:

@@ -173,15 +173,20 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def concat(values: Iterable[object]) -> Any:
-        """Join what a template puts out: one value keeps its type, several become text."""
+        """Join what a template puts out: one value keeps its type, several become text.
+
+        As in ansible: nothing at all is null, and a null among others is no text.
+        """
         pieces: list[object] = []
         length = 0
         for value in values:
-            pieces.append(value)
+            pieces.append(list(value) if isinstance(value, GeneratorType) else value)
             length += len(value) if isinstance(value, str) else 1
             if length > MAX_LENGTH:
                 raise LimitError(_TOO_LONG)
-        return pieces[0] if len(pieces) == 1 else "".join(str(piece) for piece in pieces)
+        if len(pieces) < 2:
+            return pieces[0] if pieces else None
+        return "".join(str(piece) for piece in pieces if piece is not None)
 
 
 @pass_context
@@ -225,7 +230,7 @@ class _Budget:
             return value
         if isinstance(value, dict):
             return {self.data(key): self.data(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple, range, GeneratorType)):
+        if isinstance(value, (list, tuple, GeneratorType)):
             return [self.data(item) for item in islice(value, MAX_RESULT)]
         if isinstance(value, Undefined):
             str(value)

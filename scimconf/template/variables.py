@@ -80,11 +80,13 @@ class Variables:
         return value
 
     def _text(self, source: str) -> object:
-        if lone := _NAME.fullmatch(source.strip()):
+        # YAML's `|` and `>` leave a line end behind a lone expression.
+        body = source.removesuffix("\n")
+        if lone := _NAME.fullmatch(body):
             found = self._look_up(lone[1].split("."))
             if found is not None:
-                return found
-        return _compiled(source)(self)
+                return _with_line_ends(found, source)
+        return _with_line_ends(_compiled(body)(self), source)
 
     def _look_up(self, steps: list[str]) -> object:
         """Give a variable (or a key in one) by its name alone, with whatever type it has.
@@ -97,6 +99,18 @@ class Variables:
         for step in steps[1:]:
             value = value.get(step) if isinstance(value, dict) else None
         return value
+
+
+def _with_line_ends(found: object, source: str) -> object:
+    """Give a text as many line ends as its template has, as ansible's template() does."""
+    if not isinstance(found, str):
+        return found
+    missing = _line_ends(source) - _line_ends(found)
+    return found + "\n" * missing if missing > 0 else found
+
+
+def _line_ends(text: str) -> int:
+    return len(text) - len(text.rstrip("\n"))
 
 
 def _compiled(source: str) -> Template:

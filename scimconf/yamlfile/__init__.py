@@ -1,4 +1,4 @@
-"""Reads YAML as Ansible does, with the place of everything, and never more than it can bear.
+"""Reads YAML and JSON as Ansible does, with the place of everything, and never more than it can bear.
 
 The only room that knows ruamel.yaml, and all it takes from there is the stream of events. Files
 are never written through a YAML library: whoever changes one inserts text into `Document.text`
@@ -14,10 +14,10 @@ from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.yamlfile.composer import Composer
 from scimconf.yamlfile.document import Document, Way
+from scimconf.yamlfile.json_text import JsonReader, NotJson
+from scimconf.yamlfile.limits import MAX_BYTES
 
-__all__ = ["MAX_BYTES", "Document", "Way", "load", "parse", "read_text"]
-
-MAX_BYTES = 8 * 1024 * 1024
+__all__ = ["MAX_BYTES", "Document", "Way", "load", "parse", "parse_json", "read_text"]
 
 
 def load(path: Path) -> Document:
@@ -55,10 +55,31 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, file: str) -> Document:
-    """Read YAML out of `text`; `file` is the name that positions carry. Raises as `load` does."""
+    """Read YAML or JSON out of `text`; `file` is the name that positions carry.
+
+    Raises as `load` does.
+    """
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        try:
+            return _json(text, file)
+        except NotJson:
+            pass  # `{hosts: {a: }}` is YAML
     composer = Composer(file, text)
     data = composer.compose()
     return Document(file, text, data, composer.spans)
+
+
+def parse_json(text: str, file: str) -> Document:
+    """Read JSON and nothing else; like `parse`."""
+    try:
+        return _json(text, file)
+    except NotJson as error:
+        raise InventoryError([error.problem]) from None
+
+
+def _json(text: str, file: str) -> Document:
+    reader = JsonReader(file, text)
+    return Document(file, text, reader.read(), reader.spans, is_json=True)
 
 
 def _refuse(message: str) -> NoReturn:

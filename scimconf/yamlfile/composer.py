@@ -25,10 +25,7 @@ from scimconf.errors import InventoryError
 from scimconf.model import Problem, Unsafe, VaultValue
 from scimconf.yamlfile import scalars, wording
 from scimconf.yamlfile.document import Document, Span
-
-MAX_NODES = 500_000
-"""Keys and values of one file, what its aliases stand for counted each time."""
-MAX_DEPTH = 64
+from scimconf.yamlfile.limits import MAX_DEPTH, MAX_NODES
 
 _CORE = "tag:yaml.org,2002:"
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
@@ -122,7 +119,8 @@ class Composer:
         tag: str | None = event.tag
         at = event.start_mark.index
         if tag is None or tag == "!":
-            if event.style is None and tag is None:
+            # libyaml takes `! "12"` for a plain 12.
+            if event.style is None or tag == "!":
                 value = self.plain(text, at)
                 return Unsafe(value) if unsafe and isinstance(value, str) else value
             return Unsafe(text) if unsafe else text

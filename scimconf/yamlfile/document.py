@@ -35,6 +35,7 @@ class Document:
     text: str = field(repr=False)
     data: object = field(repr=False)
     _spans: Mapping[int, Mapping[Hashable, Span]] = field(repr=False)
+    is_json: bool = False
 
     def position(self, way: Way) -> Position:
         """Give the place of the key (or list item) at the end of `way`.

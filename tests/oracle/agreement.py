@@ -1,0 +1,63 @@
+"""Whether the two say the same of an inventory; where they need not, differences.py says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.oracle.client import Answer, Oracle
+from tests.oracle.ours import Ours
+
+Patterns = Sequence[tuple[Sequence[str], Sequence[str]]]
+
+
+def check(oracle: Oracle, sources: Sequence[Path], patterns: Patterns = ()) -> Ours:
+    """Assert that hosts, groups, variables, connections and patterns are the same."""
+    ours = Ours.read(sources, allow_exec=True)
+    assert not ours.errors
+    asked = oracle.inventory(sources, ours.names(), patterns)
+    assert "answer" in asked, asked
+    theirs = asked["answer"]
+    _same_groups(ours, theirs["groups"])
+    assert set(ours.layout.tree.hosts) == set(theirs["hosts"]), asked["said"]
+    for name, host in theirs["hosts"].items():
+        _same_variables(ours.variables(name, ours.names()), host["variables"], name)
+        _same_connection(ours.connection(name), host["connection"], name)
+    same_order = ours.layout.groups == theirs["groups"]
+    for (pattern, limit), answer in zip(patterns, theirs["patterns"], strict=True):
+        _same_hosts(ours.hosts(pattern, limit), answer, (pattern, limit), ordered=same_order)
+    return ours
+
+
+def _same_groups(ours: Ours, theirs: dict[str, list[str]]) -> None:
+    assert {name: sorted(hosts) for name, hosts in ours.layout.groups.items()} == {
+        name: sorted(hosts) for name, hosts in theirs.items()
+    }
+    for name, group in ours.layout.tree.groups.items():
+        # Ansible walks a set from the second level on: the order there is by chance.
+        if not any(child.children for child in group.children):
+            assert ours.layout.groups[name] == theirs[name], name
+
+
+def _same_variables(ours: Answer, theirs: Answer, host: str) -> None:
+    assert list(ours) == list(theirs)
+    for name, result in theirs.items():
+        if "error" in result:
+            assert "error" in ours[name], (host, name, result, ours[name])
+        else:
+            assert repr(ours[name]) == repr(result), (host, name)
+
+
+def _same_connection(ours: Answer, theirs: Answer, host: str) -> None:
+    if "error" in ours:
+        return  # what we check and Ansible does not: tests/inventory/test_problems.py
+    assert "error" not in theirs, (host, theirs, ours)
+    assert ours == theirs, host
+
+
+def _same_hosts(ours: Answer, theirs: Answer, asked: object, *, ordered: bool) -> None:
+    assert ("error" in ours) == ("error" in theirs), (asked, ours, theirs)
+    if "hosts" in theirs:
+        assert sorted(ours["hosts"]) == sorted(theirs["hosts"]), asked
+        if ordered:
+            assert ours["hosts"] == theirs["hosts"], asked

@@ -1,0 +1,98 @@
+"""The same questions, answered by scimconf, in the shape of ansible_side.py's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from scimconf import vault
+from scimconf.errors import UsageError
+from scimconf.inventory import layout
+from scimconf.inventory.connection import connection
+from scimconf.inventory.layout import Layout
+from scimconf.inventory.patterns import matching
+from scimconf.inventory.place import Problems
+from scimconf.inventory.reader import Reader
+from scimconf.model import VaultValue
+from scimconf.secret import Secret
+from tests.oracle.client import PASSWORD
+
+Result = dict[str, object]
+
+
+def encoded(value: object) -> object:
+    """Give a value in JSON that tells apart what plain JSON does not."""
+    if isinstance(value, VaultValue):
+        plain = vault.decrypt(value.ciphertext, {"default": Secret(PASSWORD)})
+        return {"vault": value.ciphertext, "plain": plain.reveal()}
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, dict):
+        return {"map": [[encoded(key), encoded(item)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [encoded(item) for item in value]
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    return str(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Ours:
+    """One inventory, read by scimconf."""
+
+    layout: Layout
+    problems: Problems
+
+    @classmethod
+    def read(cls, sources: Sequence[Path], *, allow_exec: bool = False) -> Ours:
+        problems = Problems()
+        return cls(layout.read(sources, problems), problems)
+
+    @property
+    def errors(self) -> list[str]:
+        return [str(problem) for problem in self.problems.errors]
+
+    def names(self) -> list[str]:
+        """Give every variable that somebody sets, but the one that Ansible keeps for itself."""
+        named = {str(name) for layer in self.layout.layers() for name in layer.values}
+        return sorted(named - {"ansible_group_priority"})
+
+    def variables(self, host: str, names: Sequence[str]) -> dict[str, Result]:
+        known = self.layout.variables(host)
+        found: dict[str, Result] = {}
+        for name in names:
+            if name in self.layout.written[host].values:
+                try:
+                    found[name] = {"value": encoded(known[name])}
+                except UsageError as error:
+                    found[name] = {"error": str(error)}
+        return found
+
+    def connection(self, host: str) -> Result:
+        """Give how we get to a host; `become` and what it needs only where it is said."""
+        problems = Problems()
+        written = self.layout.written[host]
+        reader = Reader(host, written, self.layout.variables(host), problems)
+        how = connection(reader, {}, "root")
+        if how is None:
+            return {"error": "; ".join(map(str, problems.errors))}
+        return {
+            "host": how.host,
+            "port": how.port,
+            "user": how.user,
+            "password": how.password and encoded(how.password),
+            "private_key": how.private_key,
+            "timeout": how.timeout,
+            "become": how.become if "ansible_become" in written.values else None,
+            "become_user": how.become_user,
+            "become_password": how.become_password and encoded(how.become_password),
+        }
+
+    def hosts(self, patterns: Sequence[str], limit: Sequence[str]) -> Result:
+        try:
+            groups = self.layout.groups
+            return {"hosts": matching(patterns, limit, groups, self.layout.tree.hosts)}
+        except UsageError as error:
+            return {"error": str(error)}
