@@ -1,14 +1,15 @@
 """The lab as fixtures, and what happens to a test whose parts this machine lacks.
 
 `@pytest.mark.needs_ansible`, `needs_sshd`, `needs_sudo` and `needs_root` (root, and the right to
-make namespaces) skip a test by that name where the part is missing. The last line of the run counts such skips, and
-with SCIMCONF_NO_SKIPS=1 they fail it, all but `needs root` for an ordinary user.
+make namespaces) skip a test by that name where the part is missing. The last line of the run counts
+such skips, and with SCIMCONF_NO_SKIPS=1 they fail it, all but `needs root` for an ordinary user.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,9 @@ PARTS = {
     "needs_sudo": "sudo, and root to set it up",
 }
 ABSENT = pytest.StashKey[Counter[str]]()
+
+# A run that a shell has put into the background ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
