@@ -32,8 +32,8 @@ def test_a_canary_that_fails_then_the_hosts_that_failed(
     operator.write_inventory({canary.name: {**realms, **BROKEN}, other.name: realms})
     before = canary.settings.read_bytes(), other.settings.read_bytes()
     noted = operator.folder / "failed"
-    options = ("--canary", "1", "--failed-hosts", "failed", "--format", "json")
-    done = operator.apply(*options)
+    options = ("--canary", "1", "--serial", "25%", "--failed-hosts", "failed")
+    done = operator.apply(*options, "--format", "json")
     assert done.returncode == 4, done
     said = json.loads(done.stdout)
     assert said["summary"] == {"rolled back": 1, "skipped": 1}
@@ -43,7 +43,7 @@ def test_a_canary_that_fails_then_the_hosts_that_failed(
     assert stat.S_IMODE(noted.stat().st_mode) == 0o600
 
     operator.write_inventory({canary.name: realms, other.name: realms})
-    again = operator.apply("--limit", "@failed", *options)
+    again = operator.apply("--limit", "@failed", *options, "--format", "json")
     assert again.returncode == 0, again
     assert json.loads(again.stdout)["summary"] == {"changed": 2}
     assert {
