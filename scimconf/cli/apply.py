@@ -112,7 +112,7 @@ def command(
     keyring = fleet.keyring(source, passwords)
     keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
-    open_agent = fleet.opener(connection, passwords)
+    open_agent = fleet.opener(source, connection, passwords)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
         surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)

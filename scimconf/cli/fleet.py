@@ -47,7 +47,7 @@ def load(
     from scimconf import inventory
     from scimconf.tokens.references import withhold
 
-    loaded = inventory.load(sources(source), _defaults(connection))
+    loaded = inventory.load(sources(source), _defaults(connection), allow_exec=source.allow_exec)
     withhold(loaded.servers.values())
     if not quiet:
         for warning in loaded.warnings:
@@ -138,7 +138,7 @@ def ask(what: str, instead: str, *, twice: bool = False) -> Secret:
     return Secret(click.prompt(question, hide_input=True, err=True, confirmation_prompt=again))
 
 
-def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
+def opener(source: SourceOptions, connection: ConnectionOptions, passwords: Passwords) -> Opener:
     """Give what opens the conversation with a server; asks for -k and -K now, once."""
     from scimconf import ssh, vault
     from scimconf.time_limit import limited
@@ -166,7 +166,7 @@ def opener(connection: ConnectionOptions, passwords: Passwords) -> Opener:
             password=opened(server.connection.password) or asked,
             become_password=opened(server.connection.become_password) or asked_become or asked,
         )
-        trusted = connection.allow_exec or not _came_along(server)
+        trusted = source.allow_exec or not _came_along(server)
         how = replace(options, allow_exec=trusted)
         way = server.connection
         if limit is not None:

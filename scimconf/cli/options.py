@@ -28,6 +28,7 @@ class SourceOptions:
     inventory: tuple[Path, ...]
     limit: tuple[str, ...]
     tokens: Path | None
+    allow_exec: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,6 @@ class ConnectionOptions:
     private_key: Path | None
     known_hosts: Path | None
     accept_new_host_keys: bool
-    allow_exec: bool
     retries: int = 0
     time_limit: float | None = None
 
@@ -83,7 +83,8 @@ _SOURCE = (
         variable="INVENTORY",
         type=_FILE,
         multiple=True,
-        help="Inventory file or folder; may be given several times.  [default: inventory.yaml]",
+        help="Inventory file, folder, or - for stdin; may be given several times.  "
+        "[default: inventory.yaml]",
     ),
     option(
         "-l",
@@ -97,6 +98,13 @@ _SOURCE = (
         variable="TOKENS",
         type=_FILE,
         help="The token file.  [default: tokens.yaml beside the first inventory file]",
+    ),
+    option(
+        "--allow-exec",
+        variable="ALLOW_EXEC",
+        is_flag=True,
+        help="Run what the inventory brings along: sources that are programs, proxy commands and, "
+        "with ansible_connection: local, programs that stand beside it.",
     ),
 )
 _VAULT = (
@@ -156,12 +164,6 @@ _CONNECTION = (
         is_flag=True,
         help="Trust and remember the key of a server that known_hosts does not have; "
         "a changed key is refused all the same.",
-    ),
-    option(
-        "--allow-exec",
-        variable="ALLOW_EXEC",
-        is_flag=True,
-        help="With ansible_connection: local, run programs that stand beside the inventory, too.",
     ),
     option(
         "--retries",

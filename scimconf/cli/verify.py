@@ -43,7 +43,7 @@ def command(
     desired = [keyring.desired(server) for server in servers]
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
-        surveyed = run.survey(desired, fleet.opener(connection, passwords), keep=False)
+        surveyed = run.survey(desired, fleet.opener(source, connection, passwords), keep=False)
         standing = [_standing(each.outcome) for each in surveyed]
         outcomes = run.confirm(surveyed, standing, tokens, standing=Status.OK)
     return results("verify", run, outcomes, output)

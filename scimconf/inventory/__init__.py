@@ -31,15 +31,22 @@ class Inventory:
     warnings: tuple[Problem, ...]
 
 
-def load(paths: Sequence[Path], options: Mapping[str, object] | None = None) -> Inventory:
+def load(
+    paths: Sequence[Path],
+    options: Mapping[str, object] | None = None,
+    *,
+    allow_exec: bool = False,
+) -> Inventory:
     """Read the inventory that these sources (files or folders, in order) make together.
+
+    `-` is stdin; a source that is a program runs if `allow_exec` says so.
 
     `options` are connection options of the command line by the names of Ansible's variables
     (`ansible_user`, ...); the inventory's own are stronger. Nothing is asked of any server, no
     vault is opened and no reference resolved. Raises InventoryError with every problem at once.
     """
     problems = Problems()
-    found = layout.read(paths, problems)
+    found = layout.read(paths, problems, allow_exec=allow_exec)
     _check_names(found, problems)
     servers = _servers(found, options or {}, problems)
     for warning in ansible_cfg.warnings([Path(), *found.folders]):

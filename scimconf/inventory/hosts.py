@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scimconf.inventory import ranges
 from scimconf.inventory.place import Layer, Place, Problems, kind_of, nearest
@@ -61,12 +62,17 @@ class Host:
 
     name: str
     place: Place
+    file: Path
+    """The source that `place` belongs to: a program, where `place` is in its answer."""
     groups: list[Group] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
 
 
 class Tree:
-    """All groups and hosts; `add` the documents in order, then `finish` once."""
+    """All groups and hosts; `add` the documents in order, then `finish` once.
+
+    What stands in no YAML document comes by `group`, `host`, `child` and `vars`.
+    """
 
     def __init__(self, problems: Problems) -> None:
         self.all = Group("all")
@@ -74,9 +80,11 @@ class Tree:
         self.groups = {"all": self.all, "ungrouped": self.ungrouped}
         self.hosts: dict[str, Host] = {}
         self._problems = problems
+        self._file = Path()
 
-    def add(self, document: Document) -> None:
+    def add(self, document: Document, file: Path) -> None:
         """Take in what one inventory file says."""
+        self._file = file
         top = Place(document, ())
         if document.data is None:
             self._problems.error(top.problem("the file is empty"))
@@ -110,6 +118,40 @@ class Tree:
                 self._problems.warn(host.place.problem(message))
         _measure(self.all)
 
+    # --- one at a time ------------------------------------------------------------------------
+
+    def group(self, name: str) -> Group:
+        """Give a group, and make it where there is none."""
+        return self.groups.setdefault(name, Group(name))
+
+    def vars(self, group: Group, values: dict[str, object], place: Place) -> None:
+        """Set variables of a group."""
+        group.layers.append(Layer(place, values))
+        self._priority(group, values, place)
+
+    def child(self, group: Group, child: Group, place: Place) -> None:
+        """Put a group below another."""
+        if child is self.all or child is group or child in group.ancestors():
+            message = f"{child.name} cannot be a child of {group.name}: it is above it"
+            self._problems.error(place.problem(message))
+        elif child not in group.children:
+            _join(group, child)
+
+    def host(self, group: Group, name: object, place: Place, file: Path) -> Host | None:
+        """Put a host into a group; None for what cannot be the name of one."""
+        if not isinstance(name, str):
+            message = f"the name of a host must be text, YAML reads {kind_of(name)} here"
+            self._problems.error(place.problem(message, "put it in quotes"))
+        elif not name or _BAD_NAME.search(name):
+            self._problems.error(place.problem("this cannot be the name of a host"))
+        elif name not in self.hosts and len(self.hosts) >= MAX_HOSTS:
+            self._problems.error(place.problem(f"more than {MAX_HOSTS} hosts"))
+        else:
+            host = self.hosts.setdefault(name, Host(name, place, file))
+            self._put(host, group)
+            return host
+        return None
+
     # --- reading ------------------------------------------------------------------------------
 
     def _group(self, name: object, content: object, place: Place) -> Group | None:
@@ -117,7 +159,7 @@ class Tree:
             message = f"the name of a group must be text, YAML reads {kind_of(name)} here"
             self._problems.error(place.problem(message, "put it in quotes"))
             return None
-        group = self.groups.setdefault(name, Group(name))
+        group = self.group(name)
         if content is None:
             return group
         if not isinstance(content, dict):
@@ -141,18 +183,17 @@ class Tree:
         if not isinstance(values, dict):
             self._problems.error(place.problem(f"expected a mapping, found {kind_of(values)}"))
         elif section == "vars":
-            group.layers.append(Layer(place, values))
-            self._priority(group, values, place)
+            self.vars(group, values, place)
         elif section == "children":
             for name, content in values.items():
                 child = self._group(name, content, place.inside(name))
                 if child is not None:
-                    self._child(group, child, place.inside(name))
+                    self.child(group, child, place.inside(name))
         else:
             for name, content in values.items():
                 self._hosts(group, name, content, place.inside(name))
 
-    def _priority(self, group: Group, values: dict[object, object], place: Place) -> None:
+    def _priority(self, group: Group, values: dict[str, object], place: Place) -> None:
         if "ansible_group_priority" not in values:
             return
         try:
@@ -161,42 +202,27 @@ class Tree:
             at = place.inside("ansible_group_priority")
             self._problems.error(at.problem("expected a number"))
 
-    def _child(self, group: Group, child: Group, place: Place) -> None:
-        if child is self.all or child is group or child in group.ancestors():
-            message = f"{child.name} cannot be a child of {group.name}: it is above it"
-            self._problems.error(place.problem(message))
-        elif child not in group.children:
-            _join(group, child)
-
     def _hosts(self, group: Group, name: object, content: object, place: Place) -> None:
-        if not isinstance(name, str):
-            message = f"the name of a host must be text, YAML reads {kind_of(name)} here"
-            self._problems.error(place.problem(message, "put it in quotes"))
-            return
         if content is not None and not isinstance(content, dict):
             message = f"expected a mapping of variables, found {kind_of(content)}"
             self._problems.error(place.problem(message))
             content = None
-        pattern, port = ranges.split_port(name)
+        pattern, port = ranges.split_port(name) if isinstance(name, str) else (name, None)
         try:
-            names = ranges.expand(pattern) if "[" in pattern else [pattern]
+            names = ranges.expand(pattern) if isinstance(pattern, str) else [pattern]
         except ValueError as error:
             self._problems.error(place.problem(str(error)))
             return
-        if any(not each or _BAD_NAME.search(each) for each in (names[0], names[-1])):
-            self._problems.error(place.problem("this cannot be the name of a host"))
-            return
-        if len(self.hosts) + len(names) > MAX_HOSTS:
-            self._problems.error(place.problem(f"more than {MAX_HOSTS} hosts"))
-            return
         for each in names:
-            if each not in self.hosts:
+            known = each in self.hosts
+            host = self.host(group, each, place, self._file)
+            if host is None:
+                return
+            if port and not known:
                 # The port behind a name counts where the host is named first.
-                said = [Layer(place, {"ansible_port": port})] if port else []
-                self.hosts[each] = Host(each, place, layers=said)
+                host.layers.append(Layer(place, {"ansible_port": port}))
             if content:
-                self.hosts[each].layers.append(Layer(place, content))
-            self._put(self.hosts[each], group)
+                host.layers.append(Layer(place, content))
 
     def _put(self, host: Host, group: Group) -> None:
         if host.name not in group.hosts:

@@ -28,6 +28,8 @@ def expand(name: str) -> list[str]:
 
     Raises ValueError, with words, for a range that is not well formed or far too large.
     """
+    if "[" not in name:
+        return [name]
     ranges = [list(_numbers(match[1])) for match in _RANGE.finditer(name)]
     between = _RANGE.sub("\0", name).split("\0")
     if any("[" in part or "]" in part for part in between):

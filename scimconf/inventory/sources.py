@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.errors import InventoryError
 from scimconf.inventory.place import nearest
-from scimconf.model import Position, Problem
-from scimconf.yamlfile import Document, parse, read_text
+from scimconf.model import Problem
+from scimconf.yamlfile import Document, parse, read_stream, read_text
 
+STDIN = Path("-")
 _NEVER_A_SOURCE = re.compile(
     r"^\.|^(?:host_vars|group_vars|vars_plugins)$"
     r"|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
@@ -35,7 +38,9 @@ class Source:
 
 
 def find(path: Path) -> Source:
-    """Give what an `-i PATH` means: a file, or a folder of them. Raises InventoryError."""
+    """Give what an `-i PATH` means: a file, a folder of them, or stdin. Raises InventoryError."""
+    if path == STDIN:
+        return Source((path,), Path())
     if path.is_dir():
         files = tuple(_files(path, _MAX_FOLDERS))
         if not files:
@@ -60,12 +65,10 @@ def _files(folder: Path, levels: int) -> Iterator[Path]:
 
 
 def read(path: Path) -> Document:
-    """Read one inventory file. Raises InventoryError; a program is refused, never started."""
+    """Read one inventory file, or stdin where it is `-`. Raises InventoryError."""
+    if path == STDIN:
+        return parse(read_stream(sys.stdin.buffer, "stdin"), "stdin")
     text = read_text(path)
-    if text.startswith("#!") and os.access(path, os.X_OK):
-        message = "this inventory is a program, and scimconf does not start it"
-        hint = f"write its answer to a file: ansible-inventory -i {path} --list --yaml > hosts.yaml"
-        raise InventoryError([Problem(message, Position(str(path), 1, 1), hint=hint)])
     try:
         return parse(text, str(path))
     except InventoryError as error:
@@ -74,6 +77,16 @@ def read(path: Path) -> Document:
             problem = Problem("this looks like an INI inventory, only YAML is read", hint=hint)
             raise InventoryError([*error.problems, problem]) from None
         raise
+
+
+def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
+    """Give the texts of all files with variables beside the sources, as far as they can be read."""
+    for folder in dict.fromkeys(folders):
+        for path in (folder / "group_vars", folder / "host_vars"):
+            for file in sorted(path.rglob("*")):
+                if file.is_file():
+                    with suppress(InventoryError):
+                        yield read_text(file)
 
 
 class VarsFolder:

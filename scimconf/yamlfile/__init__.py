@@ -1,4 +1,4 @@
-"""Reads YAML and JSON as Ansible does, with the place of everything, and never more than it can bear.
+"""Reads YAML and JSON as Ansible does, with the place of everything, within limits.
 
 The only room that knows ruamel.yaml, and all it takes from there is the stream of events. Files
 are never written through a YAML library: whoever changes one inserts text into `Document.text`
@@ -8,7 +8,7 @@ at `Document.line_span(way)`, so that no other line changes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
@@ -17,7 +17,16 @@ from scimconf.yamlfile.document import Document, Way
 from scimconf.yamlfile.json_text import JsonReader, NotJson
 from scimconf.yamlfile.limits import MAX_BYTES
 
-__all__ = ["MAX_BYTES", "Document", "Way", "load", "parse", "parse_json", "read_text"]
+__all__ = [
+    "MAX_BYTES",
+    "Document",
+    "Way",
+    "load",
+    "parse",
+    "parse_json",
+    "read_stream",
+    "read_text",
+]
 
 
 def load(path: Path) -> Document:
@@ -36,21 +45,26 @@ def read_text(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return read_stream(file, str(path))
     except IsADirectoryError:
         _refuse(f"{path} is a folder, a file was expected")
     except OSError as error:
         _refuse(f"cannot read {path}: {error.strerror}")
     except ValueError:
         _refuse(f"{str(path)!r} is not a file name")
+
+
+def read_stream(file: BinaryIO, name: str) -> str:
+    """Read UTF-8 text of at most 8 MiB; raises InventoryError as `read_text` does."""
+    content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        _refuse(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read")
+        _refuse(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         before = content[: error.start]
         column = error.start - (before.rfind(b"\n") + 1) + 1
-        where = Position(str(path), before.count(b"\n") + 1, column)
+        where = Position(name, before.count(b"\n") + 1, column)
         raise InventoryError([Problem("the file is not UTF-8 text", where)]) from None
 
 

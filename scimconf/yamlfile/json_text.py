@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from json import JSONDecodeError
-from json.decoder import scanstring
+from json import JSONDecodeError, JSONDecoder
 from typing import NoReturn
 
 from scimconf.errors import InventoryError
@@ -17,6 +16,7 @@ from scimconf.model import Problem, Unsafe, VaultValue
 from scimconf.yamlfile.document import Document, Span
 from scimconf.yamlfile.limits import MAX_DEPTH, MAX_NODES
 
+_DECODER = JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
@@ -69,19 +69,20 @@ class JsonReader:
         if match := _NUMBER.match(self._text, self._at):
             self._go_on(match.end())
             return float(match[0]) if match[1] or match[2] else int(match[0])
-        if match := _WORD.match(self._text, self._at):
-            self._go_on(match.end())
-            return _WORDS[match[0]]
-        self._not_json("a value is missing here" if first else "the text ends too early")
+        match = _WORD.match(self._text, self._at)
+        if not match:
+            self._not_json("a value is missing here" if first else "the text ends too early")
+        self._go_on(match.end())
+        return _WORDS[match[0]]
 
     def _string(self) -> str:
         try:
-            text, end = scanstring(self._text, self._at + 1, True)
+            text, end = _DECODER.raw_decode(self._text, self._at)
         except JSONDecodeError as error:
             self._at = error.pos
             self._not_json("this text is not closed, or has a character that needs an escape")
         self._go_on(end)
-        return text
+        return str(text)
 
     def _array(self, depth: int) -> list[object]:
         items: list[object] = []

@@ -31,7 +31,6 @@ PLAIN = ConnectionOptions(
     private_key=None,
     known_hosts=None,
     accept_new_host_keys=False,
-    allow_exec=False,
 )
 
 
@@ -169,7 +168,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def _open(given: ConnectionOptions, **own: Any) -> None:
-    with fleet.opener(given, lambda: PASSWORDS)(server(connection=connection(**own))):
+    open_agent = fleet.opener(SourceOptions((), (), None), given, lambda: PASSWORDS)
+    with open_agent(server(connection=connection(**own))):
         pass
 
 

@@ -127,7 +127,9 @@ def test_an_ini_inventory(refused: Refused) -> None:
 def test_a_program_is_refused_and_not_started(write: Write, tmp_path: Path) -> None:
     source = write("#!/bin/sh\ntouch started\n", "dynamic.sh")
     (tmp_path / source).chmod(0o700)
-    with pytest.raises(InventoryError, match="this inventory is a program, and scimconf does not"):
+    with pytest.raises(
+        InventoryError, match="this inventory is a program, and it runs only with --allow-exec"
+    ):
         inventory.load([source])
     assert not (tmp_path / "started").exists()
 

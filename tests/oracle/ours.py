@@ -48,7 +48,7 @@ class Ours:
     @classmethod
     def read(cls, sources: Sequence[Path], *, allow_exec: bool = False) -> Ours:
         problems = Problems()
-        return cls(layout.read(sources, problems), problems)
+        return cls(layout.read(sources, problems, allow_exec=allow_exec), problems)
 
     @property
     def errors(self) -> list[str]:
