@@ -35,7 +35,7 @@ ROOM_OF = {
     "ruamel": {"yamlfile"},
     "jinja2": {"template"},
     "markupsafe": {"template"},
-    "cryptography": {"vault"},
+    "cryptography": {"vault", "ssh"},  # ssh reads the private keys that paramiko cannot
     "pydantic": {"inventory"},
     "pydantic_core": {"inventory"},
     "passlib": {"tokens"},

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from scimconf.ssh import jump, proxy, stream
-from scimconf.ssh.login import Login
+from scimconf.ssh.login import CutOffError, Login
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.route import Route
 from scimconf.ssh.stream import Stream
 from scimconf.ssh.transport import Transport, hang_up, shake_hands, watch
+
+_SECONDS_OF_A_PERSON = 180.0
 
 
 @contextmanager
@@ -19,17 +21,31 @@ def enter(route: Route, credentials: Credentials, options: Options) -> Iterator[
     """Connect, check the server's key and log in; hang up at the end. Raises Unreachable."""
     if options.known_hosts is not None:
         route = replace(route, known_hosts=options.known_hosts)
-    with _way(route, credentials, options) as connection:
-        transport = shake_hands(connection, route, options)
-        try:
-            # From here on the server is known, and may see secrets.
-            with watch(connection, 2 * route.timeout):
-                Login(transport, route).run(credentials)
-            if route.alive_interval:
-                transport.set_keepalive(route.alive_interval)
-            yield transport
-        finally:
-            hang_up(transport)
+    login = Login(route, credentials)
+    seconds = _SECONDS_OF_A_PERSON if credentials.ask else 2 * route.timeout
+    while True:
+        with _way(route, credentials, options) as connection:
+            transport = shake_hands(connection, route, options)
+            try:
+                # From here on the server is known, and may see secrets.
+                if _logged_in(login, transport, seconds):
+                    if route.alive_interval:
+                        transport.set_keepalive(route.alive_interval)
+                    yield transport
+                    return
+            finally:
+                hang_up(transport)
+
+
+def _logged_in(login: Login, transport: Transport, seconds: float) -> bool:
+    """Log in; False where it takes another connection to go on."""
+    transport.auth_timeout = seconds
+    try:
+        with watch(transport.sock, seconds):
+            login.run(transport)
+    except CutOffError:
+        return False
+    return True
 
 
 @contextmanager
@@ -37,10 +53,10 @@ def _way(route: Route, credentials: Credentials, options: Options) -> Iterator[S
     """Give the bytes to and from a server, straight or around."""
     if route.jump:
         # What is known of the server (its passwords) is no business of the hosts on the way.
-        keys_only = Credentials(passphrase=credentials.passphrase)
+        its_own = Credentials(passphrase=credentials.passphrase, ask=credentials.ask)
         hop = route.jump
         with (
-            jump.shared(hop, options, lambda: enter(hop, keys_only, options)) as transport,
+            jump.shared(hop, options, lambda: enter(hop, its_own, options)) as transport,
             jump.tunnel(transport, hop, route) as tunnel,
         ):
             yield tunnel

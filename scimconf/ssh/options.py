@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,8 @@ class Credentials:
     become_password: Secret | None = None
     passphrase: Secret | None = None
     """For the private key file."""
+    ask: Callable[[str], Secret] | None = None
+    """Asks a person on the terminal, where there is one who wants to be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped
 from scimconf.errors import Unreachable
 from scimconf.foreign import one_line
 from scimconf.ssh import host_key, known_hosts
+from scimconf.ssh.host_key import ShownKey
 from scimconf.ssh.options import Options
 from scimconf.ssh.route import Route
 from scimconf.ssh.stream import Stream
@@ -54,6 +55,13 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
         super().__init__(connection)
         self.offered: dict[str, list[str]] = {}
         """The server's algorithms by kind, named as in SecurityOptions."""
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """As they were set: paramiko adds the certificates itself, but last, so that it never
+        gets one.
+        """
+        return tuple(self._preferred_keys)
 
     def _really_parse_kex_init(self, *arguments: Any, **options: Any) -> dict[str, list[str]]:
         parsed: dict[str, list[str]] = super()._really_parse_kex_init(*arguments, **options)
@@ -89,8 +97,10 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
     transport = Transport(connection)
     try:
         lines = known_hosts.search(route.known_hosts, route.name)
+        # As for OpenSSH, a key that is known without the port is good on another port too.
+        others = [] if lines else known_hosts.search(route.known_hosts, route.principal)
         security = transport.get_security_options()
-        security.key_types = host_key.preferred(lines, security.key_types)
+        security.key_types = host_key.preferred([*lines, *others], security.key_types)
         transport.banner_timeout = transport.auth_timeout = route.timeout
         with watch(connection, route.timeout) as late:
             try:
@@ -98,7 +108,10 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
             except (paramiko.SSHException, EOFError, OSError) as error:
                 raise _failed(route, transport, error, late=late.is_set()) from error
         key = transport.get_remote_server_key()
-        host_key.check(route, options, lines, key.get_name(), key.asbytes())
+        blob = key.asbytes()
+        certificate = key.public_blob.key_blob if key.public_blob else None
+        lines += [line for line in others if line.marker or line.blob == blob]
+        host_key.check(route, options, lines, ShownKey(key.get_name(), blob, certificate))
     except BaseException:
         hang_up(transport)
         raise

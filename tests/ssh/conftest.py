@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,27 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def ssh_config(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A function that writes the user's ssh_config.
+
+    ssh looks for it in the home folder that the system knows, not in HOME, so a program stands
+    before the real ssh and names the file.
+    """
+    real = shutil.which("ssh")
+    assert real is not None
+    file = home / "ssh_config"
+    file.touch()
+    program = home / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {real} -F "{file}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    def write(text: str) -> Path:
+        file.write_text(text)
+        return file
+
+    return write

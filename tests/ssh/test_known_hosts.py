@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from scimconf.errors import Unreachable
 from scimconf.ssh import Options, known_hosts
-from scimconf.ssh.host_key import check, preferred
+from scimconf.ssh.host_key import ShownKey, check, preferred
 from scimconf.ssh.known_hosts import KnownKey, Verdict, judge, search_text
 from tests.ssh.test_route import ROUTE
 
 BLOB = b"\0\0\0\x0bssh-ed25519" + b"k" * 36
 KEY = base64.b64encode(BLOB).decode()
+SHOWN = ShownKey("ssh-ed25519", b"k")
 
 
 def places(text: str, name: str) -> list[str]:
@@ -114,9 +115,16 @@ def test_the_server_is_asked_for_a_key_that_is_known() -> None:
     assert set(preferred(known, offered)) == set(offered)
 
 
+def test_with_an_authority_the_server_is_asked_for_a_certificate() -> None:
+    offered = ("ssh-ed25519", "rsa-sha2-512")
+    names = preferred([key(b"a", "@cert-authority", kind="ssh-rsa")], offered)
+    assert names[0] == "ssh-ed25519-cert-v01@openssh.com"
+    assert names[2:] == offered
+
+
 def test_a_certificate_authority_alone_is_named() -> None:
-    with pytest.raises(Unreachable, match=r"f:7 names a host certificate authority"):
-        check(ROUTE, Options(), [key(b"a", "@cert-authority", place="f:7")], "ssh-ed25519", b"k")
+    with pytest.raises(Unreachable, match=r"no certificate of the authority in f:7"):
+        check(ROUTE, Options(), [key(b"a", "@cert-authority", place="f:7")], SHOWN)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_a_new_key_that_cannot_be_remembered_is_not_accepted(
 ) -> None:
     route = replace(ROUTE, known_hosts=files)
     with pytest.raises(Unreachable, match=message):
-        check(route, Options(host_key="accept-new"), [], "ssh-ed25519", b"k")
+        check(route, Options(host_key="accept-new"), [], SHOWN)
 
 
 def test_remembering_keeps_what_was_there(tmp_path: Path) -> None:
