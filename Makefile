@@ -13,11 +13,12 @@ MYPY38 := .cache/mypy-3.8/.stamp
 ATHERIS := .cache/atheris/.stamp
 # ansible-core as a program of its own, to hold our reading of inventories against (tests/oracle).
 ANSIBLE := .cache/ansible/.stamp
+PEERS := .cache/bench/.stamp
 FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint faults fuzz fuzz-guided demo lab sshd docs clean
+.PHONY: help test lint faults fuzz fuzz-guided bench demo lab sshd docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -44,6 +45,9 @@ fuzz: $(STAMP) ## the two editors against 100,000 generated files each (fuzz-gui
 fuzz-guided: $(ATHERIS)
 	@.cache/atheris/bin/python -m tests.fuzz.guided .cache/atheris/corpus -artifact_prefix=.cache/atheris/ \
 		-timeout=60 -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
+
+bench: $(PEERS) sshd ## speed beside Ansible, mitogen and pyinfra, into docs/performance.md; exit 1 on a miss
+	@$(BIN)/python -m bench --write $(BENCH_ARGS)
 
 demo: $(STAMP) sshd ## three Zulip servers from nothing to "the identity provider can get in"
 	@$(BIN)/python -m tests.lab.demo
@@ -75,6 +79,12 @@ $(ANSIBLE): $(STAMP)
 	@$(BIN)/python -m venv .cache/ansible
 	@.cache/ansible/bin/python -m pip install --quiet --disable-pip-version-check \
 		"ansible-core==2.19.*; python_version >= '3.11'" 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+$(PEERS): $(STAMP) bench/requirements.txt
+	@$(BIN)/python -m venv .cache/bench/venv
+	@.cache/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r bench/requirements.txt 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@touch $@
 
 $(MYPY38): $(STAMP)

@@ -1,0 +1,1 @@
+"""Speed, measured beside scimconf's peers: `make bench`."""

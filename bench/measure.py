@@ -1,0 +1,74 @@
+"""One program from start to end: wall time, processor time and memory; and medians of several."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run took, its own children (but not what it left behind) included."""
+
+    wall: float
+    cpu: float
+    memory: float
+    """MiB, of the largest of its processes."""
+    out: str
+
+
+class Failed(Exception):
+    """A side did not do what it is measured for."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command as it is measured."""
+
+    argv: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    codes: Collection[int] = (0,)
+
+    def run(self) -> Measured:
+        """Run it to its end. Raises Failed with the end of its output where it fails."""
+        with tempfile.TemporaryFile() as output:
+            begun = time.monotonic()
+            process = subprocess.Popen(
+                self.argv,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+            _, status, used = os.wait4(process.pid, 0)
+            wall = time.monotonic() - begun
+            process.returncode = os.waitstatus_to_exitcode(status)
+            output.seek(0)
+            out = output.read().decode(errors="replace")
+        if process.returncode not in self.codes:
+            raise Failed(f"exit {process.returncode} of {self.argv[0]}: {out[-1500:]}")
+        return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out)
+
+
+def median(runs: Sequence[Measured], what: Callable[[Measured], float]) -> float:
+    """Give the median of one figure."""
+    return statistics.median(map(what, runs))
+
+
+def alternating(
+    sides: Mapping[str, Callable[[], Measured]], runs: int
+) -> dict[str, list[Measured]]:
+    """Run all sides in turn, `runs` times; the order turns round, so that none is always first."""
+    found: dict[str, list[Measured]] = {name: [] for name in sides}
+    for number in range(runs):
+        for name in list(sides)[:: -1 if number % 2 else 1]:
+            found[name].append(sides[name]())
+    return found

@@ -1,0 +1,148 @@
+"""Somebody who keeps the targets with scimconf: an inventory, a token file, and the programs.
+
+There are two inventories, `WANTED`: they differ in one value of each server's SCIM block, so that
+going from one to the other is a change of every server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.measure import Program
+from bench.targets import Target, Targets
+from scimconf import inventory, observe
+from scimconf.ssh import command
+from scimconf.ssh.program import payload
+from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.store import TokenFile
+
+PROJECT = Path(__file__).resolve().parents[1]
+WANTED = ("false", "true")
+"""name_formatted_included of all servers, by state."""
+
+
+class Operator:
+    """`targets` are kept in a folder of their own, `name`."""
+
+    def __init__(self, targets: Targets, name: str, fleet: Sequence[Target]) -> None:
+        self.targets = targets
+        self.fleet = fleet
+        self.folder = targets.controller / name
+        self.folder.mkdir()
+        self.vault = self.folder / ".vault-password"
+        self.vault.write_text("a password that nobody guesses\n")
+        for state in range(len(WANTED)):
+            self.inventory(state).write_text(self._inventory(WANTED[state]))
+
+    def inventory(self, state: int) -> Path:
+        """Give the inventory that wants this state."""
+        return self.folder / f"inventory{state}.yaml"
+
+    @property
+    def tokens(self) -> Path:
+        """The token file."""
+        return self.folder / "tokens.yaml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give what a side's process is started with."""
+        return environment(self.targets)
+
+    def scimconf(
+        self, verb: str, state: int, *arguments: str, codes: tuple[int, ...] = (0,)
+    ) -> Program:
+        """Give a run of scimconf."""
+        argv = [sys.executable, "-m", "scimconf", verb, *arguments, "--tokens", str(self.tokens)]
+        argv += ["-i", str(self.inventory(state))]
+        return Program(argv, self.folder, self.environment, codes)
+
+    def apply(self, state: int, *arguments: str) -> Program:
+        """Give a run of `scimconf apply`."""
+        vault = ("--vault-password-file", str(self.vault))
+        return self.scimconf("apply", state, "--yes", *vault, *arguments)
+
+    def floor(self, state: int, forks: int) -> Program:
+        """Write down what scimconf's plan would ask, for floor.py; gives that side."""
+        requests = self.folder / f"floor{state}.json"
+        loaded = inventory.load([self.inventory(state)], {})
+        keyring = Keyring(TokenFile.load(self.tokens), dict)
+        work = {
+            "common": {
+                "host_key": self.targets.host_key.split()[1],
+                "user": self.targets.user,
+                "key": str(self.targets.client_key),
+                "program": base64.b64encode(payload()).decode(),
+            },
+            "targets": [
+                {
+                    "address": server.connection.host,
+                    "port": server.connection.port,
+                    "line": command.line(
+                        command.words(server.connection, server.paths, "0" * 32, None)
+                    ),
+                    "request": json.dumps(observe.request(keyring.desired(server))),
+                }
+                for server in loaded.servers.values()
+            ],
+        }
+        requests.write_text(json.dumps(work))
+        argv = [sys.executable, "-m", "bench.floor", str(requests), str(forks)]
+        return Program(argv, self.folder, self.environment)
+
+    def ssh(self, target: Target, port: int, *words: str) -> Program:
+        """Give a run of OpenSSH's client, with no more than the way in."""
+        options = {
+            "UserKnownHostsFile": str(self.targets.known_hosts),
+            "IdentityFile": str(self.targets.client_key),
+            "IdentitiesOnly": "yes",
+            "BatchMode": "yes",
+        }
+        given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        to = f"{self.targets.user}@{target.address}"
+        argv = ["ssh", "-F", "none", *given, "-p", str(port), to, *words]
+        return Program(argv, self.folder, self.environment)
+
+    def _inventory(self, wanted: str) -> str:
+        targets = self.targets
+        lines = [
+            "all:",
+            "  vars:",
+            f"    ansible_port: {targets.port}",
+            f"    ansible_user: {targets.user}",
+            f"    ansible_ssh_private_key_file: {targets.client_key}",
+            f"    zulip_user: {targets.user}",
+            "    scim_idp: okta",
+            "    scim_verify: false",
+            '    scim_restart: ["true"]',
+            "  hosts:",
+        ]
+        for target in self.fleet:
+            zulip = target.zulip
+            lines += [
+                f"    {target.name}:",
+                f"      ansible_host: {target.address}",
+                f"      zulip_external_host: {zulip.root.name.replace('zulip', 'h')}.test",
+                f"      zulip_settings: {zulip.settings}",
+                f"      zulip_secrets: {zulip.secrets}",
+                f"      zulip_deployment: {zulip.deployment}",
+                f"      scim_deployment: {target.deployment}",
+                "      scim_realms:",
+                f'        "": {{name_formatted_included: {wanted}}}',
+            ]
+        return "\n".join(lines) + "\n"
+
+
+def environment(targets: Targets) -> dict[str, str]:
+    """Give what every side's process is started with."""
+    kept = ("PATH", "LANG", "USER", "LOGNAME")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "HOME": str(targets.controller),
+        "PYTHONPATH": str(PROJECT),
+        "SCIMCONF_KNOWN_HOSTS": str(targets.known_hosts),
+    }

@@ -1,0 +1,217 @@
+"""The peers, each given the same edit of the same file and the same restart command.
+
+They are programs in an environment of their own (`make bench` installs them) and find the SCIM
+block ready made, as scimconf wrote it: their part is to put it between its two marker lines, and to
+run `true` where that changed the file. Tokens stand in clear in what they are given, which spares
+them opening a vault.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.measure import Program
+from bench.operator import Operator
+
+_ANSIBLE_CFG = """\
+[defaults]
+inventory = inventory.json
+forks = {forks}
+gather_facts = false
+host_key_checking = true
+retry_files_enabled = false
+{mitogen}
+[ssh_connection]
+pipelining = true
+control_path_dir = {folder}/cp
+ssh_args = -o ControlMaster=auto -o ControlPersist={persist} -o IdentitiesOnly=yes \
+-o UserKnownHostsFile={known_hosts}
+"""
+_PLAYBOOK = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: the SCIM block
+      ansible.builtin.blockinfile:
+        path: "{{ settings }}"
+        marker: "# {mark} SCIM"
+        block: "{{ blocks[state | int] }}"
+      notify: restart
+  handlers:
+    - name: restart
+      ansible.builtin.command: "true"
+"""
+_PYINFRA_INVENTORY = """\
+import json
+from pathlib import Path
+
+known = json.loads(Path("hosts.json").read_text())
+hosts = [(name, values) for name, values in known.items()]
+"""
+_PYINFRA_DEPLOY = """\
+from pyinfra import host
+from pyinfra.operations import files, server
+
+block = files.block(
+    name="the SCIM block",
+    path=host.data.settings,
+    content=host.data.blocks[int(host.data.state)],
+    marker="# {mark} SCIM",
+)
+server.shell(name="restart", commands=["true"], _if=block.did_change)
+"""
+
+
+class Peers:
+    """Writes what each peer needs. `environments` is the folder with theirs."""
+
+    def __init__(self, operator: Operator, environments: Path, forks: int) -> None:
+        self._operator = operator
+        self._bin = environments / "bin"
+        self._forks = forks
+        self.blocks: list[list[str]] = []
+        """By state, then target."""
+
+    def mark(self) -> None:
+        """Put the marker lines around every server's SCIM block."""
+        for target in self._operator.fleet:
+            text = target.zulip.settings.read_text()
+            block = _block(text)
+            target.zulip.settings.write_text(
+                text.replace(block, f"# BEGIN SCIM\n{block}\n# END SCIM")
+            )
+
+    def learn(self) -> None:
+        """Take the servers' SCIM blocks, as they stand, as those of the next state."""
+        found = [_block(target.zulip.settings.read_text()) for target in self._operator.fleet]
+        self.blocks.append(found)
+
+    def stand_at(self, state: int) -> bool:
+        """Say whether the block of every server is that of `state`, to the byte."""
+        fleet = self._operator.fleet
+        found = [_block(target.zulip.settings.read_text()) for target in fleet]
+        return found == self.blocks[state]
+
+    def ansible(self, *, mitogen: bool) -> _Ansible:
+        """Give Ansible, over SSH connections that stay, or over mitogen's."""
+        name = "mitogen" if mitogen else "ansible"
+        folder = self._folder(name)
+        strategy = ""
+        if mitogen:
+            where = "import ansible_mitogen; print(ansible_mitogen.__path__[0])"
+            package = subprocess.check_output([self._bin / "python", "-c", where], text=True)
+            plugins = f"{package.strip()}/plugins/strategy"
+            strategy = f"strategy = mitogen_linear\nstrategy_plugins = {plugins}\n"
+        targets = self._operator.targets
+        settings = {
+            "forks": self._forks,
+            "mitogen": strategy,
+            "folder": targets.controller,
+            "persist": "no" if mitogen else "900s",
+            "known_hosts": targets.known_hosts,
+        }
+        (folder / "ansible.cfg").write_text(_ANSIBLE_CFG.format(**settings))
+        (folder / "playbook.yaml").write_text(_PLAYBOOK)
+        hosts = {
+            target.name: {
+                "ansible_host": target.address,
+                "ansible_python_interpreter": target.python,
+                **self._data(number),
+            }
+            for number, target in enumerate(self._operator.fleet)
+        }
+        common = {
+            "ansible_port": targets.port,
+            "ansible_user": targets.user,
+            "ansible_ssh_private_key_file": str(targets.client_key),
+        }
+        (folder / "inventory.json").write_text(
+            json.dumps({"all": {"vars": common, "hosts": hosts}})
+        )
+        return _Ansible(self._bin, folder, self._environment(), self._operator)
+
+    def pyinfra(self) -> _Pyinfra:
+        """Give pyinfra."""
+        folder = self._folder("pyinfra")
+        targets = self._operator.targets
+        hosts = {
+            target.name: {
+                "ssh_hostname": target.address,
+                "ssh_port": targets.port,
+                "ssh_user": targets.user,
+                "ssh_key": str(targets.client_key),
+                "ssh_known_hosts_file": str(targets.known_hosts),
+                **self._data(number),
+            }
+            for number, target in enumerate(self._operator.fleet)
+        }
+        (folder / "hosts.json").write_text(json.dumps(hosts))
+        (folder / "inventory.py").write_text(_PYINFRA_INVENTORY)
+        (folder / "deploy.py").write_text(_PYINFRA_DEPLOY)
+        return _Pyinfra(self._bin, folder, self._environment(), self._forks)
+
+    def _folder(self, name: str) -> Path:
+        folder = self._operator.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _data(self, number: int) -> dict[str, object]:
+        settings = self._operator.fleet[number].zulip.settings
+        return {"settings": str(settings), "blocks": [blocks[number] for blocks in self.blocks]}
+
+    def _environment(self) -> dict[str, str]:
+        inherited = self._operator.environment
+        del inherited["PYTHONPATH"]
+        path = f"{self._bin}:{inherited['PATH']}"
+        return {**inherited, "PATH": path, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+
+
+class _Ansible:
+    def __init__(
+        self, programs: Path, folder: Path, environment: dict[str, str], operator: Operator
+    ) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._environment = environment
+        self._operator = operator
+
+    def play(self, state: int) -> Program:
+        """Give a run of the playbook."""
+        argv = [str(self._programs / "ansible-playbook"), "playbook.yaml", "-e", f"state={state}"]
+        return Program(argv, self._folder, self._environment)
+
+    def hang_up(self) -> None:
+        """End the connections that stay."""
+        for path in (self._operator.targets.controller / "cp").glob("*"):
+            argv = ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-O", "exit", "-q", "any"]
+            subprocess.run(argv, capture_output=True, check=False)
+
+
+class _Pyinfra:
+    def __init__(
+        self, programs: Path, folder: Path, environment: dict[str, str], forks: int
+    ) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._environment = environment
+        self._forks = forks
+
+    def play(self, state: int) -> Program:
+        """Give a run of the deploy."""
+        argv: Sequence[str] = [
+            *(str(self._programs / "pyinfra"), "-y", "--parallel", str(self._forks)),
+            *("--data", f"state={state}", "inventory.py", "deploy.py"),
+        ]
+        return Program(argv, self._folder, self._environment)
+
+
+def _block(text: str) -> str:
+    """Give the source of the assignment to SCIM_CONFIG."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SCIM_CONFIG":
+            return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+    raise ValueError("no SCIM_CONFIG")

@@ -1,0 +1,98 @@
+"""scimconf in a process that looks at itself: `python -m bench.resources KIND ARGUMENTS...`.
+
+`real`: descriptors before and after a run with its arguments. `simulated`: as many servers as the
+inventory has behind a transport that answers at once; times of the load and of the whole.
+Prints one line of JSON, the last of its output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from scimconf import cli, inventory, ssh
+
+
+class SimulatedAgent:
+    """Answers an observe as a server on which there is nothing to do."""
+
+    def ask(
+        self, request: Mapping[str, Any], seconds: float = 900.0
+    ) -> Iterator[Mapping[str, object]]:
+        realm = {
+            "values": {"scim_client_name": "okta", "name_formatted_included": False},
+            "token": {"length": 43, "short": "abcd", "matches": True},
+            "secret_name": None,
+            "line": 1,
+            "column": 1,
+            "unreadable": "",
+        }
+        answer = {
+            "final": True,
+            "result": "observed",
+            "version": "9.0",
+            "has_client_command": False,
+            "external_host": None,
+            "realm_hosts": {},
+            "settings_sha256": "0" * 64,
+            "secrets_sha256": "0" * 64,
+            "unknown_secrets": "",
+            "block": "SCIM_CONFIG = {}",
+            "has_get_secret": True,
+            "realms": dict.fromkeys(request["realms"], realm),
+            "secret_names": [],
+            "clients": None,
+            "running": {},
+            "blocked": "",
+            "interrupted": "",
+            "at_work": "",
+            "finished_alone": None,
+        }
+        # Through JSON, as what comes from a server does.
+        yield json.loads(json.dumps(answer))
+
+
+@contextmanager
+def _simulated(*_: object) -> Iterator[SimulatedAgent]:
+    yield SimulatedAgent()
+
+
+def real(arguments: Sequence[str]) -> dict[str, object]:
+    """Run once for one host, so that what is opened once is open; then count."""
+    first = cli.run([*arguments, "--limit", "h0"])
+    before = _descriptors()
+    code = cli.run(arguments)
+    return {"first": first, "code": code, "before": before, "after": _descriptors()}
+
+
+def simulated(arguments: Sequence[str]) -> dict[str, object]:
+    """Plan with a transport that costs nothing."""
+    ssh.open_agent = _simulated  # type: ignore[assignment]
+    load, took = inventory.load, 0.0
+
+    def timed(*given: Any, **named: Any) -> inventory.Inventory:
+        nonlocal took
+        begun = time.monotonic()
+        loaded = load(*given, **named)
+        took = time.monotonic() - begun
+        return loaded
+
+    inventory.load = timed
+    begun = time.monotonic()
+    code = cli.run(arguments)
+    return {"code": code, "load": took, "whole": time.monotonic() - begun}
+
+
+def _descriptors() -> dict[str, int]:
+    return {"files": len(os.listdir("/proc/self/fd")), "threads": threading.active_count()}
+
+
+if __name__ == "__main__":
+    found = {"real": real, "simulated": simulated}[sys.argv[1]](sys.argv[2:])
+    print("\n" + json.dumps(found))

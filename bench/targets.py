@@ -1,0 +1,200 @@
+"""The servers that all sides are measured on: small Zulips behind one sshd on loopback.
+
+Each target has an address of its own (127.x.y.z), so that no side shares a connection between two
+of them, and a settings.py, a zulip-secrets.conf and a deployment of its own. The settings.py is as
+long as Zulip's. There is no web server: gates are off, and restarting is `true`, for all sides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.agent.fake import Zulip
+from tests.lab import accounts, interpreter, openssh
+from tests.lab.certificates import ssh_key
+
+LAB = Path(interpreter.__file__).parent
+FIRST_ADDRESS = ipaddress.IPv4Address("127.1.0.1")
+MOST = 1000
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One server: an address, and the Zulip that it has."""
+
+    name: str
+    address: str
+    zulip: Zulip
+    deployment: str
+    """The name under which its tokens are kept."""
+
+    @property
+    def python(self) -> str:
+        """The Python of its deployment, which runs the agent and Ansible's modules alike."""
+        return str(self.zulip.deployment / ".venv/bin/python3")
+
+
+class Targets:
+    """`count` Zulips, and sshd in front of them; a context manager that leaves nothing behind."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._python = interpreter.current()
+        self._ending = contextlib.ExitStack()
+
+    def __enter__(self) -> Targets:
+        """Lay them out and start sshd. Raises RuntimeError where there is none or it fails."""
+        with contextlib.ExitStack() as stack:
+            self.folder = Path(tempfile.mkdtemp(prefix="scimconf-bench-"))
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.folder.chmod(0o755)  # Zulip's user has to pass
+            self._lay_out()
+            self._start_sshd(stack)
+            self._ending = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    def at(self, count: int) -> Sequence[Target]:
+        """Give `count` targets, each with its own address; Zulips are shared once they run out."""
+        found = []
+        for n in range(count):
+            zulip = self._zulips[n % self._count]
+            found.append(Target(f"h{n}", str(FIRST_ADDRESS + n), zulip, zulip.root.name))
+        return found
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, int]]:
+        """Give the address and port of as many targets as are ever asked for."""
+        return [(str(FIRST_ADDRESS + n), self.port) for n in range(MOST)]
+
+    def trust(self, addresses: Sequence[tuple[str, int]]) -> None:
+        """Write known_hosts for these addresses and ports, which are all sshd's."""
+        self.known_hosts.write_text(
+            "".join(f"[{address}]:{port} {self.host_key}\n" for address, port in addresses)
+        )
+
+    def _lay_out(self) -> None:
+        template = (LAB / "settings.py.template").read_text()
+        self._zulips = [
+            Zulip(
+                self.folder / f"zulip{n}",
+                settings=template.replace("@EXTERNAL_HOST@", f"h{n}.test"),
+            )
+            for n in range(self._count)
+        ]
+        for zulip in self._zulips:  # a virtual environment, as Zulip's, that has what it imports
+            shutil.rmtree(zulip.deployment / ".venv")
+            interpreter.make_virtualenv(zulip.deployment / ".venv", self._python)
+        self.controller = self.folder / "controller"
+        (self.controller / ".ssh").mkdir(mode=0o700, parents=True)
+        self.known_hosts = self.controller / ".ssh/known_hosts"
+        self.client_key = self.controller / ".ssh/id_ed25519"
+        public = ssh_key(self.client_key, "scimconf-bench")
+        (self.folder / "authorized_keys").write_text(f"{public}\n")
+        self.host_key = ssh_key(self.folder / "host_key", "").strip()
+        if os.geteuid() == 0:
+            for zulip in self._zulips:
+                _give(zulip.root, accounts.ZULIP.number)
+
+    @property
+    def user(self) -> str:
+        """Who logs in: Zulip's user."""
+        return accounts.ZULIP.name if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+    def _start_sshd(self, stack: contextlib.ExitStack) -> None:
+        found = openssh.find()
+        if found is None:
+            raise RuntimeError("there is no sshd: make sshd")
+        self.port = _free_port()
+        lines = [
+            # Loopback only, and all of it: sshd takes no more than 16 addresses of its own.
+            f"ListenAddress 0.0.0.0:{self.port} rdomain lo",
+            f'HostKey "{self.folder}/host_key"',
+            f'AuthorizedKeysFile "{self.folder}/authorized_keys"',
+            "StrictModes no",
+            "UsePAM no",
+            "UseDNS no",
+            "PasswordAuthentication no",
+            "PidFile none",
+            "LogLevel ERROR",
+            "MaxStartups 1000",
+            "Subsystem sftp internal-sftp",
+            *([] if os.geteuid() == 0 else [f'SetEnv "HOME={self.folder}"']),
+            *found.config,
+        ]
+        config = self.folder / "sshd_config"
+        config.write_text("\n".join(lines) + "\n")
+        people = (accounts.ZULIP, accounts.OPS)
+        plan = {
+            "isolated": {
+                "hostname": "bench.test",
+                # pyinfra runs awk, which is a link into it on Debian.
+                "bind": {each: each for each in ("/etc/alternatives",) if os.path.isdir(each)},
+                "etc": accounts.etc("bench.test", None, "", PATH),
+                "keep": list(self._python.needs),
+            }
+            if os.geteuid() == 0
+            else None,
+            "isolation": str(LAB / "inside"),
+            "homes": {each.home: each.number for each in people},
+            "argv": [str(found.sshd), "-D", "-e", "-f", str(config)],
+            "environment": dict(found.environment),
+            "log": str(self.folder / "sshd.log"),
+        }
+        plan_file = self.folder / "plan.json"
+        plan_file.write_text(json.dumps(plan))
+        unshare = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        process = subprocess.Popen(
+            [
+                *(unshare if os.geteuid() == 0 else []),
+                *(sys.executable, "-I", str(Path(__file__).with_name("inside.py")), str(plan_file)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        stack.callback(process.communicate)
+        assert process.stdout is not None
+        if process.stdout.readline() != b"ready\n" or not _answers(self.port):
+            log = self.folder / "sshd.log"
+            raise RuntimeError(f"sshd did not start: {log.read_text() if log.exists() else ''}")
+        self.trust(self.addresses)
+
+
+def _give(root: Path, number: int) -> None:
+    for folder, _, files in os.walk(root):
+        os.chown(folder, number, number)
+        for name in files:
+            os.chown(Path(folder, name), number, number, follow_symlinks=False)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as to:
+            return to.recv(4) == b"SSH-"
+        time.sleep(0.02)
+    return False
