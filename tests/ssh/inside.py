@@ -29,7 +29,7 @@ def cover(config: dict) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder], check=True)
     Path("/run/sshd").mkdir(mode=0o755)
     for name, (text, mode) in config["etc"].items():
-        source = Path("/run", name)
+        source = Path("/run", name.replace("/", "-"))
         source.touch(mode)
         source.write_text(text)
         if Path("/etc", name).exists():

@@ -99,7 +99,7 @@ class Server:
 class RunningServer:
     """Starts and ends a Server: nothing of it stays, however the tests end."""
 
-    def __init__(self, folder: Path, lines: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, lines: Sequence[str] = (), pam: str | None = None) -> None:
         found = openssh.find()
         if found is None:
             pytest.skip("needs OpenSSH's sshd")
@@ -130,7 +130,7 @@ class RunningServer:
         ]
         (folder / "sshd_config").write_text("\n".join(config) + "\n")
         plan = {
-            "root": _root(public) if as_root else None,
+            "root": _root(public, pam) if as_root else None,
             "sshd": {
                 "argv": [str(found.sshd), "-i", "-e", "-f", str(folder / "sshd_config")],
                 "environment": dict(found.environment),
@@ -159,7 +159,7 @@ class RunningServer:
         self._process.communicate()
 
 
-def _root(public_key: str) -> dict[str, object]:
+def _root(public_key: str, pam: str | None) -> dict[str, object]:
     hashed = sha512_crypt.using(rounds=5000).hash(PASSWORD)
     passwd = ["root:x:0:0::/root:/bin/sh", "sshd:x:102:65534::/run/sshd:/usr/sbin/nologin"]
     group = ["root:x:0:", "nogroup:x:65534:", "shadow:x:42:", "tty:x:5:"]
@@ -183,7 +183,8 @@ def _root(public_key: str) -> dict[str, object]:
             "sudoers": (text(sudoers), 0o440),
             "hosts": ("127.0.0.1 localhost server.test\n", 0o644),
             "test_keys": (public_key, 0o644),
-        },
+        }
+        | ({"pam.d/sshd": (pam, 0o644)} if pam else {}),
         "homes": {
             name: (uid, {".bashrc": _BASHRC} if name == "chatty" else {})
             for uid, name in enumerate(ACCOUNTS, 2001)
@@ -199,16 +200,46 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
+    """A key as ssh-keygen makes it; `kind` may have its size: rsa-3072."""
+    name, _, bits = kind.partition("-")
+    size = ["-b", bits] if bits else []
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "me@here", "-f", path], check=True
+        ["ssh-keygen", "-q", "-t", name, *size, "-N", passphrase, "-C", "me@here", "-f", path],
+        check=True,
     )
     return path
 
 
+def sign(authority: Path, key: Path, *options: str, names: str = "") -> Path:
+    """A certificate for a key, beside it."""
+    principals = ["-n", names] if names else []
+    subprocess.run(
+        ["ssh-keygen", "-q", "-s", authority, "-I", "test", *principals, *options, f"{key}.pub"],
+        check=True,
+    )
+    return Path(f"{key}-cert.pub")
+
+
 @contextmanager
-def special_server(folder: Path, line: str) -> Iterator[Server]:
-    """An sshd with one line more in its configuration."""
-    running = RunningServer(folder, [line])
+def ssh_agent(folder: Path, *keys: Path) -> Iterator[Path]:
+    """A real ssh-agent that holds keys; gives its socket."""
+    address = folder / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(address.exists)
+        for key in keys:
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(address)}
+            subprocess.run(["ssh-add", "-q", key], check=True, env=environment)
+        yield address
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+@contextmanager
+def special_server(folder: Path, *lines: str, pam: str | None = None) -> Iterator[Server]:
+    """An sshd with more lines in its configuration, or PAM rules of its own."""
+    running = RunningServer(folder, lines, pam)
     try:
         yield running.server
     finally:

@@ -28,6 +28,7 @@ from tests.ssh.server import (
     Server,
     make_key,
     special_server,
+    ssh_agent,
     wait_for,
 )
 
@@ -325,7 +326,9 @@ class TestLogin:
 
     def test_key_files_that_are_none(self, server: Server, tmp_path: Path) -> None:
         (tmp_path / "junk").write_text("no key at all")
-        for name, words in ("junk", "it is not a private key"), ("none", "No such file"):
+        (tmp_path / "torn").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n")
+        cases = {"junk": "it is not a private key", "torn": "damaged", "none": "No such file"}
+        for name, words in cases.items():
             error = failing(server.connection(private_key=str(tmp_path / name)), server.options)
             assert words in error.message
 
@@ -336,14 +339,8 @@ class TestLogin:
     def test_the_ssh_agent(
         self, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        address = tmp_path / "agent"
-        agent = subprocess.Popen(
-            ["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL, text=True
-        )
-        try:
-            wait_for(address.exists)
+        with ssh_agent(tmp_path, server.key) as address:
             monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
-            subprocess.run(["ssh-add", "-q", server.key], check=True)
             assert ask(server.connection(private_key=None), server.options)["final"] is True
             # A file that needs a passphrase, but the agent holds the key: as ssh does it.
             locked = tmp_path / "locked"
@@ -352,9 +349,6 @@ class TestLogin:
             (tmp_path / "locked.pub").write_bytes(server.key.with_suffix(".pub").read_bytes())
             subprocess.run(["ssh-keygen", "-q", "-p", "-N", "sesame", "-f", locked], check=True)
             assert ask(server.connection(private_key=str(locked)), server.options)["final"] is True
-        finally:
-            agent.terminate()
-            agent.wait()
 
     def test_a_password(self, accounts: Server) -> None:
         connection = accounts.connection("zulip", private_key=None)

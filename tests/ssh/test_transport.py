@@ -13,10 +13,8 @@ import pytest
 
 from scimconf.errors import HostError, Unreachable
 from scimconf.ssh import Credentials, Options, open_agent
-from scimconf.ssh.link import run
-from scimconf.ssh.route import find_route
 from scimconf.ssh.stream import Socket
-from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
+from tests.ssh.server import PATHS_HERE, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -132,17 +130,6 @@ def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) 
     ):
         pass
     assert message in caught.value.message
-
-
-def test_more_keys_than_the_server_wants_to_see(tmp_path: Path) -> None:
-    keys = [make_key(tmp_path / f"key{number}") for number in range(4)]
-    (tmp_path / "sshd").mkdir()
-    with special_server(tmp_path / "sshd", "MaxAuthTries 3") as server:
-        route = replace(find_route(server.connection()), identity_file=None)
-        route = replace(route, identity_files=tuple(map(str, keys)))
-        with pytest.raises(Unreachable, match="closed the connection while") as caught:
-            run("true", route, Credentials(), server.options)
-    assert "MaxAuthTries" in caught.value.hint
 
 
 def test_a_socket_takes_no_more_than_it_is_allowed_to() -> None:

@@ -1,0 +1,209 @@
+"""OpenSSH's certificates, as ssh-keygen makes them and a real sshd takes and shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scimconf.ssh import Options, certificate, keys
+from scimconf.ssh.certificate import CertificateError
+from tests.ssh.server import Server, make_key, sign, special_server, ssh_agent
+from tests.ssh.test_sshd import ask, failing, fingerprint
+
+pytestmark = pytest.mark.usefixtures("home")
+Write = Callable[[str], Path]
+KINDS = ("ed25519", "ecdsa-256", "rsa-2048")
+
+
+class TestUsers:
+    """Certificates to log in with."""
+
+    @pytest.fixture
+    def trusting(self, tmp_path: Path) -> Iterator[Server]:
+        """A server that knows no key, but the authority `ca` in its folder."""
+        folder = tmp_path / "trusting"
+        folder.mkdir()
+        authority = make_key(folder / "ca")
+        with special_server(folder, f"TrustedUserCAKeys {authority}.pub") as server:
+            yield server
+
+    @staticmethod
+    def certified(server: Server, key: Path, *options: str) -> Path:
+        name = server.connection().user
+        assert name is not None
+        return sign(server.folder / "ca", key, *options, names=name)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_beside_the_key(self, trusting: Server, tmp_path: Path, kind: str) -> None:
+        key = make_key(tmp_path / "key", kind)
+        connection = trusting.connection(private_key=str(key))
+        failing(connection, trusting.options)
+        self.certified(trusting, key)
+        assert ask(connection, trusting.options)["final"] is True
+
+    def test_of_ssh_config(self, trusting: Server, tmp_path: Path, ssh_config: Write) -> None:
+        key = make_key(tmp_path / "key")
+        elsewhere = self.certified(trusting, key).rename(tmp_path / "elsewhere.pub")
+        ssh_config(f"IdentityFile {key}\nCertificateFile {elsewhere}\n")
+        assert ask(trusting.connection(private_key=None), trusting.options)["final"] is True
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_in_the_ssh_agent(
+        self, trusting: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        key = make_key(tmp_path / "key", kind)
+        self.certified(trusting, key)  # ssh-add takes it along
+        with ssh_agent(tmp_path, key) as address:
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
+            key.unlink()
+            assert ask(trusting.connection(private_key=None), trusting.options)["final"] is True
+
+    def test_for_a_key_in_the_ssh_agent(
+        self, trusting: Server, tmp_path: Path, ssh_config: Write
+    ) -> None:
+        key = make_key(tmp_path / "key", "rsa-2048")
+        with ssh_agent(tmp_path, key) as address:
+            file = self.certified(trusting, key)
+            ssh_config(f"IdentityAgent {address}\nIdentitiesOnly yes\nCertificateFile {file}\n")
+            assert ask(trusting.connection(private_key=None), trusting.options)["final"] is True
+
+    def test_one_that_has_expired_leaves_the_key(self, trusting: Server, tmp_path: Path) -> None:
+        self.certified(trusting, trusting.key, "-V", "20200101:20200102")
+        assert ask(trusting.connection(), trusting.options)["final"] is True
+        other = make_key(tmp_path / "other")
+        file = self.certified(trusting, other, "-V", "20200101:20200102")
+        error = failing(trusting.connection(private_key=str(other)), trusting.options)
+        assert f"tried: certificate {file}, key {other}" in error.message
+
+
+class TestHosts:
+    """Certificates that servers show."""
+
+    @pytest.fixture
+    def vouched(self, tmp_path: Path) -> Iterator[Server]:
+        """A server that shows a certificate as soon as it has one, and its authority `ca`."""
+        folder = tmp_path / "vouched"
+        folder.mkdir()
+        with special_server(folder, f"HostCertificate {folder}/host_key-cert.pub") as server:
+            yield server
+
+    @staticmethod
+    def known(tmp_path: Path, line: str) -> Options:
+        file = tmp_path / "known_by_authority"
+        file.write_text(line)
+        return Options(known_hosts=(str(file),))
+
+    @pytest.mark.parametrize("kind", [*KINDS, "ecdsa-521"])
+    def test_an_authority_vouches_for_the_key(
+        self, vouched: Server, tmp_path: Path, kind: str
+    ) -> None:
+        authority = make_key(tmp_path / "ca", kind)
+        sign(authority, vouched.folder / "host_key", "-h", names="127.0.0.1,chat1")
+        line = f"@cert-authority * {authority.with_suffix('.pub').read_text()}"
+        assert ask(vouched.connection(), self.known(tmp_path, line))["final"] is True
+
+    @pytest.mark.parametrize(
+        ("options", "names", "words"),
+        [
+            (["-h"], "chat1,chat2", "it is for chat1, chat2"),
+            (["-h"], "", "it is for no host at all"),
+            ([], "127.0.0.1", "it is a user's certificate"),
+            (["-h", "-V", "20200101:20200102"], "127.0.0.1", "it has expired"),
+            (["-h", "-V", "20990101:21000101"], "127.0.0.1", "it is not valid yet"),
+            (["-h", "-O", "critical:x@test=1"], "127.0.0.1", "conditions"),
+        ],
+    )
+    def test_one_that_does_not_speak_for_the_server(
+        self, vouched: Server, tmp_path: Path, options: list[str], names: str, words: str
+    ) -> None:
+        authority = make_key(tmp_path / "ca")
+        sign(authority, vouched.folder / "host_key", *options, names=names)
+        line = f"@cert-authority * {authority.with_suffix('.pub').read_text()}"
+        message = failing(vouched.connection(), self.known(tmp_path, line)).message
+        assert f"the certificate of [127.0.0.1]:{vouched.port} is not good: " in message
+        assert words in message
+
+    def test_a_key_that_is_known_needs_no_certificate(
+        self, vouched: Server, tmp_path: Path
+    ) -> None:
+        authority = make_key(tmp_path / "ca")
+        sign(authority, vouched.folder / "host_key", "-h", names="elsewhere")
+        line = f"@cert-authority * {authority.with_suffix('.pub').read_text()}"
+        options = self.known(tmp_path, line + vouched.known_hosts.read_text())
+        assert ask(vouched.connection(), options)["final"] is True
+
+    def test_of_another_authority_it_is_a_plain_key(self, vouched: Server, tmp_path: Path) -> None:
+        sign(make_key(tmp_path / "ca"), vouched.folder / "host_key", "-h", names="127.0.0.1")
+        other = make_key(tmp_path / "other")
+        line = f"@cert-authority * {other.with_suffix('.pub').read_text()}"
+        error = failing(vouched.connection(), self.known(tmp_path, line))
+        assert "is not in known_hosts" in error.message
+        assert "no certificate of the authority in" in error.message
+
+    def test_what_is_revoked_stays_out(self, vouched: Server, tmp_path: Path) -> None:
+        authority = make_key(tmp_path / "ca")
+        sign(authority, vouched.folder / "host_key", "-h", names="127.0.0.1")
+        public = authority.with_suffix(".pub")
+        line = f"@cert-authority * {public.read_text()}"
+        for revoked in public, vouched.folder / "host_key.pub":
+            options = self.known(tmp_path, f"{line}@revoked * {revoked.read_text()}")
+            error = failing(vouched.connection(), options)
+            assert f"{fingerprint(revoked)}) is marked @revoked in" in error.message
+
+    def test_an_alias_is_the_name_that_counts(
+        self, vouched: Server, tmp_path: Path, ssh_config: Write
+    ) -> None:
+        authority = make_key(tmp_path / "ca")
+        sign(authority, vouched.folder / "host_key", "-h", names="chat1.example.com")
+        line = f"@cert-authority *.example.com {authority.with_suffix('.pub').read_text()}"
+        ssh_config("HostKeyAlias chat1.example.com\n")
+        assert ask(vouched.connection(), self.known(tmp_path, line))["final"] is True
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A host certificate for chat1."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key = make_key(folder / "key")
+    blob = keys.public_blob(str(sign(make_key(folder / "ca"), key, "-h", names="chat1")))
+    assert blob is not None
+    return blob
+
+
+def test_the_key_inside_is_the_key(tmp_path: Path) -> None:
+    for kind in KINDS:
+        key = make_key(tmp_path / kind, kind)
+        blob = keys.public_blob(str(sign(key, key)))
+        assert blob is not None
+        assert certificate.parse(blob).key == keys.public_blob(f"{key}.pub")
+
+
+def test_a_bit_that_is_turned_is_noticed(signed: bytes) -> None:
+    @given(st.integers(0, 8 * len(signed) - 1))
+    def turn(bit: int) -> None:
+        damaged = bytearray(signed)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CertificateError):
+            certificate.check_host(certificate.parse(bytes(damaged)), "chat1", time.time())
+
+    certificate.check_host(certificate.parse(signed), "chat1", time.time())
+    turn()
+
+
+@given(st.binary(max_size=200))
+def test_junk_is_no_certificate(blob: bytes) -> None:
+    with pytest.raises(CertificateError):
+        certificate.parse(blob)
+
+
+def test_the_signature_is_that_of_the_authority_named(signed: bytes) -> None:
+    found = certificate.parse(signed)
+    forged = replace(found, authority=found.key)
+    with pytest.raises(CertificateError, match="signature"):
+        certificate.check_host(forged, "chat1", time.time())
