@@ -470,4 +470,61 @@ CASES: dict[str, str] = {
             scim_realms: {acme: {client: '{{ scim_idp }}-x'}, '': {state: absent}}
         web: {hosts: {a: {scim_purge: yes, zulip_user: zulip}}}
         """,
+    # --- programs
+    "a program": """
+        # -i inv
+        # file inv
+        #!/bin/sh
+        cat <<'END'
+        {"_meta": {"hostvars": {"a": {"v": "{{ w }}", "x": 1e3, "y": "no"}, "z": {"v": 1}}},
+         "web": {"hosts": ["a", "b"], "vars": {"w": "group", "ansible_group_priority": 5}},
+         "db": {"children": ["web"], "vars": {"w": "db", "u": [1, {"k": null}]}},
+         "all": {"children": ["db"], "vars": {"t": "all"}, "hosts": ["loose"]}}
+        END
+        # file group_vars/web.yml
+        s: file {{ w }}
+        # file host_vars/a.yml
+        r: file
+        """,
+    "a program without _meta": """
+        # -i inv
+        # file inv
+        #!/bin/sh
+        case "$1 $2" in
+        '--list ') echo '{"web": {"hosts": ["a", "b"]}, "db": ["c"]}' ;;
+        '--host a') echo '{"v": "{{ inventory_hostname }}", "w": {"__ansible_unsafe": "{{ x }}"}}' ;;
+        '--host b') ;;
+        *) echo '{"v": 3}' ;;
+        esac
+        """,
+    "old forms of JSON": """
+        # -i inv
+        # file inv
+        #!/bin/sh
+        [ "$1" = --host ] && exec echo '{"w": 1}'
+        echo '{"web": ["a", "b"], "db": {"v": 1}, "none": {"hosts": []}}'
+        """,
+    "a program, a file and a folder": """
+        # -i inv hosts.yml more
+        # file inv
+        #!/bin/sh
+        echo '{"_meta": {"hostvars": {"a": {"v": "program"}}}, "web": {"hosts": ["a", "[b:c]"]}}'
+        # file hosts.yml
+        web: {hosts: {a: {v: file, ansible_ssh_host: x}}, vars: {w: "{{ inventory_file }}"}}
+        # file more/two.py
+        #!/bin/sh
+        echo '{"_meta": {"hostvars": {}}, "low": {"hosts": ["d"]}, "web": {"children": ["low"]}}'
+        # file more/group_vars/low.yml
+        u: low
+        """,
+    "vault values of a program": f"""
+        # -i inv
+        # file inv
+        #!/bin/sh
+        cat <<'END'
+        {{"web": {{"hosts": ["a"]}}, "_meta": {{"hostvars": {{"a": {{
+          "ansible_password": {{"__ansible_vault": "{_vault_json("secret")}"}},
+          "v": {{"__ansible_unsafe": "{{{{ nosuch }}}}"}}}}}}}}}}
+        END
+        """,
 }
