@@ -248,6 +248,10 @@ class Observed:
     """Who is changing this server just now, from where and since when; "" if nobody is."""
     finished_alone: FinishedAlone | None
     """The last run, if its controller never took note of how it ended."""
+    lost: str
+    """Why an edit of settings.py would be lost at the next start (docker-zulip); "" if not."""
+    given_secrets: frozenset[str]
+    """The names in [secrets] that docker-zulip writes anew at every start."""
 
 
 @dataclass(frozen=True, slots=True)

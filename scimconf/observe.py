@@ -120,6 +120,8 @@ def parse(answer: Message) -> Observed:
         interrupted=facts.get("interrupted", str),
         at_work=facts.get("at_work", str),
         finished_alone=_finished_alone(facts),
+        lost=facts.get("lost", str),
+        given_secrets=frozenset(_text(name, facts) for name in facts.get("given_secrets", list)),
     )
 
 

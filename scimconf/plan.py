@@ -45,6 +45,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if blocked:
         return Plan(server.name, observed.version, warnings=warnings, blocked=blocked)
     actions = [action for verdict in verdicts for action in verdict.actions]
+    if lost := _lost(actions, desired, observed):
+        return Plan(server.name, observed.version, warnings=warnings, blocked=lost)
     return Plan(
         server.name,
         observed.version,
@@ -294,6 +296,34 @@ def _wrong_server(desired: Desired, observed: Observed) -> str:
         f"settings.py says EXTERNAL_HOST = {found!r}, the inventory expects {wanted!r}: is this "
         "the right server? If so, set zulip_external_host"
     )
+
+
+_OF_SETTINGS = (ActionKind.SET_REALM, ActionKind.REMOVE_REALM)
+_OF_SECRETS = (ActionKind.SET_SECRET, ActionKind.REMOVE_SECRET)
+
+
+def _lost(actions: Iterable[Action], desired: Desired, observed: Observed) -> str:
+    """Say why what is to be done would be gone after the next start of a container; "" if not."""
+    for action in actions:
+        if observed.lost and action.kind in _OF_SETTINGS:
+            return (
+                f"{observed.lost}: start it with what `scimconf render {desired.server.name} --for "
+                "docker-env` prints (docs/docker.md)"
+            )
+        if action.kind in _OF_SECRETS and _secret(action, observed) in observed.given_secrets:
+            return (
+                f"docker-zulip writes {_secret(action, observed)} into zulip-secrets.conf anew at "
+                "every start: change it where the container gets it from (docs/docker.md)"
+            )
+    return ""
+
+
+def _secret(action: Action, observed: Observed) -> str | None:
+    """Give the name in zulip-secrets.conf that an action is about."""
+    realm = action.realm or ""
+    if action.kind is ActionKind.SET_SECRET:
+        return secret_name(realm)
+    return observed.realms[realm].secret_name
 
 
 def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:

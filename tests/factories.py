@@ -124,6 +124,8 @@ def observed(*entries: ObservedRealm, **changes: Any) -> Observed:
         "interrupted": "",
         "at_work": "",
         "finished_alone": None,
+        "lost": "",
+        "given_secrets": frozenset(),
     }
     return Observed(**values | changes)
 

@@ -43,6 +43,8 @@ ANSWER: dict[str, Any] = {
     "interrupted": "",
     "at_work": "",
     "finished_alone": None,
+    "lost": "",
+    "given_secrets": [],
 }
 
 

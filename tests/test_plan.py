@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scimconf.agent import settings_file
-from scimconf.model import ActionKind, FinishedAlone, ObservedToken, Plan, Realm, Reference
+from scimconf.model import (
+    ActionKind,
+    Desired,
+    FinishedAlone,
+    Observed,
+    ObservedToken,
+    Plan,
+    Realm,
+    Reference,
+)
 from scimconf.plan import plan
 from tests.factories import FINGERPRINT, block, desired, found, observed, realm
 
@@ -288,3 +298,59 @@ def test_other_runs_are_told() -> None:
     made = plan(desired(realm()), observed(found(), at_work="ops, since 7", finished_alone=alone))
     assert not made.pending
     assert made.warnings == ("another run is at work here: ops, since 7", alone.text)
+
+
+class TestDocker:
+    """docker-zulip: what would not outlive the next start of the container is not begun."""
+
+    LOST = "docker-zulip writes settings.py anew at every start of the container"
+
+    def test_an_edit_that_would_be_lost_blocks_and_says_what_to_do_instead(self) -> None:
+        made = plan(desired(realm(), name="chat1"), observed(lost=self.LOST))
+        assert made.blocked.startswith(f"{self.LOST}: start it with what `scimconf render chat1 ")
+        assert made.actions == ()
+
+    def test_a_realm_that_goes_is_such_an_edit(self) -> None:
+        made = plan(desired(realm(present=False)), observed(found(), lost=self.LOST))
+        assert made.blocked.startswith(self.LOST)
+
+    def test_what_is_right_is_not_blocked(self) -> None:
+        assert plan(desired(realm()), observed(found(), lost=self.LOST)).blocked == ""
+
+    def test_nor_is_what_touches_no_file(self) -> None:
+        """A restart, and on 5.x the registration: the database outlives the container."""
+        seen = observed(
+            found(),
+            version="5.6",
+            has_client_command=True,
+            clients=frozenset(),
+            running={"acme": 401},
+            lost=self.LOST,
+        )
+        made = plan(desired(realm()), seen)
+        assert (made.blocked, made.pending) == ("", True)
+
+    def test_nor_is_a_token_that_the_container_is_not_given(self) -> None:
+        """zulip-secrets.conf is on the container's volume, whatever becomes of settings.py."""
+        made = plan(self._in_secrets(), self._other_token())
+        assert [action.kind for action in made.actions] == [
+            ActionKind.SET_SECRET,
+            ActionKind.RESTART,
+        ]
+
+    def test_a_token_that_is_given_at_every_start_is_changed_there(self) -> None:
+        given = frozenset({"scim_bearer_token_acme"})
+        made = plan(self._in_secrets(), self._other_token(given_secrets=given))
+        assert made.blocked.startswith("docker-zulip writes scim_bearer_token_acme into ")
+        gone = plan(
+            desired(realm(present=False)),
+            replace(self._other_token(given_secrets=given), lost=""),
+        )
+        assert gone.blocked == made.blocked
+
+    def _in_secrets(self) -> Desired:
+        return desired(realm(), token_store="secrets")
+
+    def _other_token(self, **changes: Any) -> Observed:
+        entry = found(token=ObservedToken(43, "0000", False), secret_name="scim_bearer_token_acme")
+        return observed(entry, lost=self.LOST, **changes)

@@ -28,6 +28,7 @@ MODULES = (
     "journal",
     "steps",
     "way_back",
+    "docker",
     "request",
     "prepare",
     "difference",

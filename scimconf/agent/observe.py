@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from scimconf.agent import (
     clients,
+    docker,
     files,
     fingerprint,
     gate,
@@ -44,6 +45,7 @@ def observe(plain: Mapping[str, Any]) -> Facts:
     except Trouble as trouble:
         facts["blocked"] = _sentence(trouble)
     facts["blocked"] = _look_at_zulip(where, facts) or facts["blocked"]
+    _look_at_container(where, facts)
     if settings:
         _look_at_block(settings, secrets, realms, facts)
     if not facts["blocked"]:
@@ -53,6 +55,14 @@ def observe(plain: Mapping[str, Any]) -> Facts:
         facts["clients"] = _registered(where, realms, settings, facts)
     _look_at_runs(where, facts)
     return facts
+
+
+def tokens(plain: Mapping[str, Any]) -> Facts:
+    """Answer the request of `import`: the tokens in clear, by realm. Raises Trouble."""
+    where = request.paths(plain)
+    settings = _look_at_settings(where, {})
+    found = prepare.tokens(settings, _look_at_secrets(where, {}))
+    return {"final": True, "result": "tokens", "tokens": found}
 
 
 def _nothing() -> Facts:
@@ -76,6 +86,8 @@ def _nothing() -> Facts:
         "interrupted": "",
         "at_work": "",
         "finished_alone": None,
+        "lost": "",
+        "given_secrets": [],
     }
 
 
@@ -118,6 +130,13 @@ def _look_at_zulip(where: Paths, facts: Facts) -> str:
         return _sentence(trouble)
     facts["has_client_command"] = zulip.has_client_command(where.deployment)
     return zulip.unsupported(facts["version"])
+
+
+def _look_at_container(where: Paths, facts: Facts) -> None:
+    container = docker.Container()
+    facts["lost"] = container.lost(where.settings)
+    given = container.given_secrets()
+    facts["given_secrets"] = [name for name in given if name.startswith(SECRET_PREFIX)]
 
 
 def _look_at_block(

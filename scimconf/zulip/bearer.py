@@ -29,8 +29,9 @@ def unfit(token: str) -> str:
 def secret_name(string_id: str) -> str:
     """Give the name of a realm's token in zulip-secrets.conf.
 
-    `scim_bearer_token_acme`; the root domain's is `scim_bearer_token`. Zulip reads the file with
-    RawConfigParser, which lower-cases names and takes hyphens as they are; a string_id has
-    nothing else.
+    `scim_bearer_token_acme`; the root domain's is `scim_bearer_token`. A hyphen becomes `_`, which
+    no string_id has: docker-zulip takes the name from an environment variable's, where bash passes
+    over one with a hyphen. Zulip reads the file with RawConfigParser, which lower-cases names.
     """
-    return f"scim_bearer_token_{string_id}" if string_id else "scim_bearer_token"
+    suffix = string_id.replace("-", "_")
+    return f"scim_bearer_token_{suffix}" if string_id else "scim_bearer_token"

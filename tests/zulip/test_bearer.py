@@ -44,3 +44,4 @@ def test_a_secrets_name_is_read_back_by_zulips_parser(string_id: str) -> None:
 def test_names() -> None:
     assert secret_name("acme") == "scim_bearer_token_acme"
     assert secret_name("") == "scim_bearer_token"
+    assert secret_name("a-b") == "scim_bearer_token_a_b"
