@@ -13,6 +13,7 @@ from rich.text import Text
 
 from scimconf.foreign import harmless
 from scimconf.model import Check, Outcome, Status
+from scimconf.report.words import ATTENTION, words
 
 # Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
 _STYLE = {
@@ -25,33 +26,6 @@ _STYLE = {
     Status.ROLL_BACK_FAILED: "bold white on red",
     Status.SKIPPED: "dim",
 }
-_ATTENTION = (
-    Status.ROLL_BACK_FAILED,
-    Status.FAILED,
-    Status.ROLLED_BACK,
-    Status.UNREACHABLE,
-    Status.SKIPPED,
-    Status.PENDING,
-    Status.CHANGED,
-    Status.OK,
-)
-_WORDS = {
-    ("plan", Status.OK): "nothing to do",
-    ("plan", Status.PENDING): "to change",
-    ("apply", Status.OK): "nothing to do",
-    ("verify", Status.OK): "verified",
-    ("undo", Status.OK): "nothing to undo",
-    ("undo", Status.PENDING): "to put back",
-    ("undo", Status.CHANGED): "put back",
-    ("recover", Status.OK): "nothing to recover",
-    ("recover", Status.PENDING): "to put back",
-    ("recover", Status.CHANGED): "put back",
-}
-
-
-def words(verb: str, status: Status) -> str:
-    """Give the status in the words of the verb: an `ok` plan is "nothing to do"."""
-    return _WORDS.get((verb, status), status.value)
 
 
 def show(
@@ -67,7 +41,7 @@ def show(
     Servers that say the very same stand together above what they say: in a pipe one a line, for
     grep. On a terminal, those that have nothing to say are left to the table.
     """
-    by_attention = sorted(outcomes, key=lambda each: _ATTENTION.index(each.status), reverse=True)
+    by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status), reverse=True)
     tabled = console.is_terminal and len(outcomes) > 1
     alike: dict[tuple[Status, tuple[_Line, ...]], list[Outcome]] = {}
     for outcome in by_attention:
@@ -185,5 +159,5 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
 
 def _totals(verb: str, outcomes: Sequence[Outcome]) -> str:
     counts = Counter(outcome.status for outcome in outcomes)
-    parts = [f"{counts[status]} {words(verb, status)}" for status in _ATTENTION if counts[status]]
+    parts = [f"{counts[status]} {words(verb, status)}" for status in ATTENTION if counts[status]]
     return f"{len(outcomes)} servers: {', '.join(parts)}"

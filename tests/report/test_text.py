@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
-from scimconf.report.text import show, words
+from scimconf.report.text import show
+from scimconf.report.words import words
 
 PLAN = Plan(
     "chat1",

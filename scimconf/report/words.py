@@ -1,0 +1,35 @@
+"""What each status is called, and which needs attention first: the same in every report."""
+
+from __future__ import annotations
+
+from scimconf.model import Status
+
+ATTENTION = (
+    Status.ROLL_BACK_FAILED,
+    Status.FAILED,
+    Status.ROLLED_BACK,
+    Status.UNREACHABLE,
+    Status.SKIPPED,
+    Status.PENDING,
+    Status.CHANGED,
+    Status.OK,
+)
+"""Every status; what somebody has to look at first stands first."""
+
+_WORDS = {
+    ("plan", Status.OK): "nothing to do",
+    ("plan", Status.PENDING): "to change",
+    ("apply", Status.OK): "nothing to do",
+    ("verify", Status.OK): "verified",
+    ("undo", Status.OK): "nothing to undo",
+    ("undo", Status.PENDING): "to put back",
+    ("undo", Status.CHANGED): "put back",
+    ("recover", Status.OK): "nothing to recover",
+    ("recover", Status.PENDING): "to put back",
+    ("recover", Status.CHANGED): "put back",
+}
+
+
+def words(verb: str, status: Status) -> str:
+    """Give the status in the words of the verb: an `ok` plan is "nothing to do"."""
+    return _WORDS.get((verb, status), status.value)

@@ -1,0 +1,55 @@
+"""The HTML pages that we render ourselves, from `templates/`: one file each, and nothing outside.
+
+Hosts, realms and servers take part in their wording, so three things hold for every page. Values
+are escaped (jinja2's autoescape). What a terminal would obey is made harmless: a mark that turns
+the direction of writing turns it in a browser, too. And the page's own Content-Security-Policy
+(https://www.w3.org/TR/CSP3/) permits the one style and the one script that we wrote, by their
+hashes, and no request to anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+
+from jinja2 import FunctionLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from scimconf.foreign import harmless
+from scimconf.template.files import template_text
+
+
+def render_page(name: str, *, styles: tuple[str, ...], script: str = "", **values: object) -> str:
+    """Render one of our HTML templates with these style sheets and this script inside of it.
+
+    Raises what `render` raises.
+    """
+    style = "".join(template_text(sheet) for sheet in styles)
+    program = template_text(script) if script else ""
+    allowed = _hash(program) if program else "'none'"
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"style-src {_hash(style)}; script-src {allowed}"
+    )
+    page = _environment().get_template(name)
+    text = page.render(policy=policy, style=Markup(style), script=Markup(program), **values)  # noqa: S704
+    return harmless(text, len(text))
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(template_text),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
