@@ -27,6 +27,8 @@ _WORDS = {
     ("recover", Status.OK): "nothing to recover",
     ("recover", Status.PENDING): "to put back",
     ("recover", Status.CHANGED): "put back",
+    ("import", Status.OK): "imported",
+    ("import", Status.PENDING): "imported, to change",
 }
 
 
