@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
 from scimconf.ssh import command
-from scimconf.ssh.become import needs_sudo
+from scimconf.ssh.become import find_become
 from scimconf.ssh.conversation import Conversation as Agent
 from scimconf.ssh.opening import Opening
 from scimconf.ssh.options import Credentials, Options
@@ -46,12 +46,12 @@ def open_agent(
         find_route(connection, allow_exec=options.allow_exec) if connection.kind == "ssh" else None
     )
     login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
-    marker = f"[{secrets.token_hex(16)}]" if needs_sudo(connection, paths, login) else None
+    become = find_become(connection, paths, login, f"[{secrets.token_hex(16)}]")
     nonce = secrets.token_hex(16)
-    argv = command.words(connection, paths, nonce, marker)
+    argv = command.words(connection, paths, nonce, become)
     opening = Opening(
         nonce,
-        marker,
+        become,
         has_password=bool(credentials.become_password),
         login=login,
         user=connection.become_user,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
+from scimconf.ssh.become import Become
 from scimconf.ssh.program import bootstrap
 
 _DROP = (
-    'if [ "$(id -u)" = 0 ]; then exec runuser -u "$3" -- /bin/sh -c "$6" sh "$@"; fi; '
+    'if [ "$(id -u)" = 0 ]; then '
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; "
+    'exec runuser -u "$3" -- /bin/sh -c "$6" sh "$@"; fi; '
     'exec /bin/sh -c "$6" sh "$@"'
 )
 """Root becomes zulip before anything of zulip's is run: its Python and whatever that imports at
-its start belong to zulip, who could put anything there."""
+its start belong to zulip, who could put anything there. After su the PATH is still the login
+user's, and root runs nothing of theirs either."""
 
 _SCRIPT = (
     'cd /; for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
@@ -24,23 +28,18 @@ settings.py (where each Zulip keeps it: ZULIP.md), else the inventory's, else an
 
 
 def words(
-    connection: Connection, paths: Paths, nonce: str, sudo_marker: str | None
+    connection: Connection, paths: Paths, nonce: str, become: Become | None
 ) -> tuple[str, ...]:
-    """Give the argv that starts the agent; `sudo_marker` is the prompt for sudo, if it is needed.
+    """Give the argv that starts the agent, by way of sudo or su if need be.
 
-    Nothing in it is secret: everybody on the server can read it. sudo is asked for English, so
-    that its refusals can be told apart, and `-k` makes it forget what it remembered, so that it
-    always asks or never does.
+    Nothing in it is secret: everybody on the server can read it.
     """
     python = connection.python or ""
     if python.startswith("auto"):  # Ansible's word for "find one"
         python = ""
-    start = ("/bin/sh", "-c", _DROP, "sh")
     arguments = (bootstrap(), nonce, paths.user, paths.deployment, python, _SCRIPT)
-    if sudo_marker is None:
-        return start + arguments
-    sudo = ("env", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", sudo_marker)
-    return (*sudo, "-u", connection.become_user, "--", *start, *arguments)
+    start = ("/bin/sh", "-c", _DROP, "sh", *arguments)
+    return start if become is None else (*become.words(), *start)
 
 
 def line(argv: tuple[str, ...]) -> str:

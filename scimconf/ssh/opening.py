@@ -7,7 +7,7 @@ from enum import Enum
 
 from scimconf.errors import HostError
 from scimconf.foreign import one_line
-from scimconf.ssh import become
+from scimconf.ssh.become import Become
 
 OLDEST_PYTHON = (3, 8)
 _MOST_CHATTER = 1 << 20
@@ -25,16 +25,16 @@ class Move(Enum):
 class Opening:
     """Listens to a command that is starting, and decides (DESIGN.md, "sudo").
 
-    Nothing may be sent before stderr shows sudo's prompt (then the password, once) or stdout
-    shows the ready line (then the program): otherwise a wrong password makes sudo take the
+    Nothing may be sent before stderr shows the prompt of sudo or su (then the password, once) or
+    stdout shows the ready line (then the program): otherwise a wrong password makes sudo take the
     program for the next two attempts, and without a prompt the agent would read the password.
     """
 
     def __init__(
-        self, nonce: str, sudo_marker: str | None, *, has_password: bool, login: str, user: str
+        self, nonce: str, become: Become | None, *, has_password: bool, login: str, user: str
     ) -> None:
         self._ready = re.compile(rb"%s (?:ready (\d+)\.(\d+)\.(\d+)|none)\r?\n" % nonce.encode())
-        self._marker = sudo_marker.encode() if sudo_marker else None
+        self._become = become
         self._has_password = has_password
         self._password_sent = False
         self._login = login
@@ -60,16 +60,17 @@ class Opening:
                 f"{one_line(self._out, 120)}",
                 f"does the shell profile of {self._login} print without end?",
             )
-        return self._answer_sudo()
+        return self._answer()
 
-    def _answer_sudo(self) -> Move:
-        prompts = self._err.count(self._marker) if self._marker else 0
-        if prompts == 0 or (prompts == 1 and self._password_sent):
+    def _answer(self) -> Move:
+        become = self._become
+        prompts = become.prompts(self._err) if become else 0
+        if become is None or prompts == 0 or (prompts == 1 and self._password_sent):
             return Move.WAIT
         if prompts > 1:
-            raise become.wrong_password(self._login)
+            raise become.wrong_password()
         if not self._has_password:
-            raise become.no_password(self._login, self._user)
+            raise become.no_password()
         self._password_sent = True
         return Move.SEND_PASSWORD
 
@@ -89,10 +90,8 @@ class Opening:
         complaint = self._complaint()
         if "Unknown option: -I" in complaint:  # Python 2 ends here, before it runs anything
             return _too_old("2")
-        if self._marker:
-            known = become.refusal(complaint, self._login, self._user)
-            if known:
-                return known
+        if self._become and (known := self._become.refusal(complaint)):
+            return known
         said = one_line(complaint or self._out)
         return HostError(
             "start",
@@ -108,13 +107,15 @@ class Opening:
             "start",
             f"the agent was not there after {seconds:g} s"
             + (f"; the last the server said: {said}" if said else ""),
-            "does the shell profile, or a password prompt that sudo words itself, wait there?"
-            if self._marker
+            "does the shell profile, or a password prompt in words of its own, wait there?"
+            if self._become
             else "does the shell profile wait for something?",
         )
 
     def _complaint(self) -> str:
-        err = self._err.replace(self._marker, b"") if self._marker else self._err
+        err = self._err
+        if self._become:
+            err = err.replace(self._become.marker.encode(), b"")
         return err.decode("utf-8", "replace")
 
 

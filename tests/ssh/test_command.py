@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from scimconf import agent
 from scimconf.errors import HostError
 from scimconf.ssh import command, program
-from scimconf.ssh.become import needs_sudo
+from scimconf.ssh.become import find_become
+from scimconf.ssh.su import Su
+from scimconf.ssh.sudo import Sudo
 from tests.ssh.server import PATHS
 from tests.ssh.test_local import LOCAL
 
@@ -29,7 +31,9 @@ NONCE = "aa11"
 
 
 def words(marker: str | None = None, **changes: object) -> tuple[str, ...]:
-    return command.words(replace(LOCAL, **changes), PATHS, NONCE, marker)
+    connection = replace(LOCAL, become=marker is not None, **changes)
+    become = find_become(connection, PATHS, "deploy", marker or "")
+    return command.words(connection, PATHS, NONCE, become)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -61,8 +65,9 @@ def test_what_no_quote_would_protect_is_refused(word: str) -> None:
 
 
 def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
-    assert words("[bb22]", become_user="zu")[:13] == (
-        "env", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", "[bb22]", "-u", "zu", "--",
+    assert words("[bb22]", become_user="zu")[:14] == (
+        "env", "LC_ALL=", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", "[bb22]",
+        "-u", "zu", "--",
         "/bin/sh", "-c",
     )  # fmt: skip
     assert words()[:2] == ("/bin/sh", "-c")
@@ -76,18 +81,21 @@ def test_automatic_python_is_no_path(python: str | None) -> None:
 @pytest.mark.parametrize(
     ("login", "changes", "expected"),
     [
-        ("deploy", {}, True),
-        ("deploy", {"become": False}, False),
-        ("zulip", {}, False),
-        ("zulip", {"become_user": "root"}, False),
-        ("root", {}, False),
-        ("root", {"become_method": "su"}, False),
-        ("other", {"become_user": "other"}, False),
+        ("deploy", {}, Sudo("[m]", "deploy", "zulip")),
+        ("deploy", {"become_method": "su"}, Su("[m]", "deploy", "zulip")),
+        ("deploy", {"become": False}, None),
+        ("zulip", {}, None),
+        ("zulip", {"become_user": "root"}, None),
+        ("root", {}, None),
+        ("root", {"become_method": "su"}, None),
+        ("other", {"become_user": "other"}, None),
     ],
 )
-def test_when_sudo_is_needed(login: str, changes: dict[str, object], expected: bool) -> None:
+def test_what_stands_before_the_agent(
+    login: str, changes: dict[str, object], expected: object
+) -> None:
     connection = replace(LOCAL, **{"become": True, **changes})
-    assert needs_sudo(connection, PATHS, login) is expected
+    assert find_become(connection, PATHS, login, "[m]") == expected
 
 
 class TestBootstrap:

@@ -7,15 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.errors import HostError
+from scimconf.ssh.become import Become
 from scimconf.ssh.opening import Move, Opening
+from scimconf.ssh.su import Su
+from scimconf.ssh.sudo import Sudo
 
 NONCE = "aa11"
 MARKER = "[bb22]"
 READY = b"aa11 ready 3.11.2\n"
 
 
-def opening(marker: str | None = MARKER, *, has_password: bool = True) -> Opening:
-    return Opening(NONCE, marker, has_password=has_password, login="deploy", user="zulip")
+SUDO = Sudo(MARKER, "deploy", "zulip")
+SU = Su(MARKER, "deploy", "zulip")
+
+
+def opening(become: Become | None = SUDO, *, has_password: bool = True) -> Opening:
+    return Opening(NONCE, become, has_password=has_password, login="deploy", user="zulip")
 
 
 def test_the_password_is_sent_once_and_then_the_program() -> None:
@@ -45,6 +52,17 @@ def test_a_prompt_and_no_password() -> None:
 
 def test_the_marker_means_nothing_where_no_sudo_was_asked_for() -> None:
     assert opening(None).feed(b"", MARKER.encode()) is Move.WAIT
+
+
+def test_the_prompt_of_su_counts_behind_the_marker_only() -> None:
+    talk = opening(SU)
+    assert talk.feed(b"", b"Password: printed by a profile\n") is Move.WAIT
+    assert talk.feed(b"", MARKER.encode()) is Move.WAIT
+    assert talk.feed(b"", b"Pass") is Move.WAIT
+    assert talk.feed(b"", b"word: ") is Move.SEND_PASSWORD
+    assert talk.feed(b"", b"\n") is Move.WAIT
+    with pytest.raises(HostError, match="did not accept the password of zulip; it was sent once"):
+        talk.feed(b"", b"Password: ")
 
 
 @given(
@@ -100,6 +118,28 @@ def test_too_old(version: str) -> None:
 )
 def test_sudo_in_words(stderr: str, words: str) -> None:
     talk = opening()
+    talk.feed(b"", stderr.encode())
+    error = talk.ended(1)
+    assert error.step == "become"
+    assert words in error.message
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        ("su: must be run from a terminal", "su there wants a terminal"),
+        ("su: Authentication failure", "did not accept"),
+        ("su: incorrect password", "did not accept"),
+        ("su: Permission denied", "does not let deploy become zulip"),
+        ("su: user zulip does not exist or the user entry does not contain", "cannot become"),
+        ("su: unknown user zulip", "cannot become zulip"),
+        ("Your account has expired; please contact\nsu: Authentication failure", "not the account"),
+        ("env: 'su': No such file or directory", "there is no su"),
+    ],
+)
+def test_su_in_words(stderr: str, words: str) -> None:
+    talk = opening(SU)
     talk.feed(b"", stderr.encode())
     error = talk.ended(1)
     assert error.step == "become"

@@ -138,9 +138,34 @@ def test_what_sudo_says_only_after_the_right_password(
     assert f"{user} ALL=(zulip) NOPASSWD: ALL" in error.hint
 
 
-def test_su_would_need_a_terminal(server: Server) -> None:
-    connection = server.connection("free", become=True, become_method="su")
-    assert "su asks for its password on a terminal" in failing(connection, server.options).message
+def test_su_with_the_password_of_who_is_become(accounts: Server) -> None:
+    connection = accounts.connection("stranger", become=True, become_method="su")
+    answer = ask(connection, accounts.options, RIGHT)
+    assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
+
+
+def test_su_to_root_drops_to_zulip(accounts: Server) -> None:
+    connection = accounts.connection(
+        "stranger", become=True, become_method="su", become_user="root"
+    )
+    assert ask(connection, accounts.options, RIGHT)["user"] == "zulip"
+
+
+def test_a_wrong_su_password_is_sent_once(accounts: Server) -> None:
+    connection = accounts.connection("chatty", become=True, become_method="su")
+    wrong = Credentials(become_password=Secret("wrong"))
+    error = failing(connection, accounts.options, wrong)
+    assert error.step == "become"
+    assert "su did not accept the password of zulip; it was sent once" in error.message
+    error = failing(connection, accounts.options)
+    assert "su wants the password of zulip, and none was given" in error.message
+
+
+def test_su_to_nobody_who_exists(accounts: Server) -> None:
+    connection = accounts.connection(
+        "stranger", become=True, become_method="su", become_user="nobody-here"
+    )
+    assert "cannot become nobody-here" in failing(connection, accounts.options, RIGHT).message
 
 
 def test_no_such_user_to_become(accounts: Server) -> None:

@@ -1,0 +1,102 @@
+"""su, which wants the password of the user that we become."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from scimconf.errors import HostError
+
+_PROMPT = re.compile(rb"pass(?:word|phrase|code)[^\r\n:]{0,80}: ?", re.IGNORECASE)
+_MARK = 'printf %s "$1" >&2; shift; exec "$@"'
+
+# The sentences of util-linux, shadow and busybox; the command asks for English.
+_REFUSALS: tuple[tuple[str, str], ...] = (
+    (r"must be (run|used) from a (terminal|tty)|not a tty", "terminal"),
+    (r"su.*(no such file|not found)", "no su"),
+    (r"does not exist|unknown (user|id)|no passwd entry", "unknown user"),
+    (r"permission denied|not authori[sz]ed", "not allowed"),
+    (r"account.*expired|password.*expired|have to change", "account"),
+    (r"authentication (failure|token)|incorrect password|su: sorry", "wrong password"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Su:
+    """How su is called, asks and refuses.
+
+    Its prompt is its own, "Password:", which anybody's profile could print too. So a marker goes
+    before it: what stands behind the marker is said by su.
+    """
+
+    marker: str
+    login: str
+    user: str
+
+    def words(self) -> tuple[str, ...]:
+        """See Become. Without a terminal su reads the password from stdin, a line of it."""
+        english = ("env", "LC_ALL=", "LC_MESSAGES=C")
+        su = ("su", "-s", "/bin/sh", "-c", 'exec "$0" "$@"', "--", self.user)
+        return ("/bin/sh", "-c", _MARK, "sh", self.marker, *english, *su)
+
+    def prompts(self, stderr: bytes) -> int:
+        """See Become."""
+        _, marker, behind = stderr.partition(self.marker.encode())
+        return len(_PROMPT.findall(behind)) if marker else 0
+
+    def refusal(self, stderr: str) -> HostError | None:
+        """See Become."""
+        found = (k for pattern, k in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE))
+        match next(found, None):
+            case "terminal":
+                return HostError(
+                    "become",
+                    "su there wants a terminal, which would echo the password",
+                    self._instead,
+                )
+            case "no su":
+                return HostError("become", "there is no su on the server", self._instead)
+            case "unknown user":
+                return HostError(
+                    "become",
+                    f"su on the server cannot become {self.user}: is there such a user?",
+                    "set ansible_become_user to root, or to the user that owns Zulip",
+                )
+            case "not allowed":
+                return HostError(
+                    "become",
+                    f"su does not let {self.login} become {self.user} there",
+                    f"does pam_wheel keep it for a group? {self._instead}",
+                )
+            case "account":
+                return HostError(
+                    "become",
+                    f"su accepts the password, but not the account {self.user} (expired?)",
+                    f"log in as {self.login} by hand and run: su {self.user} -c true",
+                )
+            case "wrong password":
+                return self.wrong_password()
+        return None
+
+    @property
+    def _instead(self) -> str:
+        return (
+            f"use ansible_become_method: sudo, or log in as {self.user} (ansible_user: {self.user})"
+        )
+
+    def no_password(self) -> HostError:
+        """See Become."""
+        return HostError(
+            "become",
+            f"su wants the password of {self.user}, and none was given",
+            "use -K or ansible_become_password, or ansible_become_method: sudo",
+        )
+
+    def wrong_password(self) -> HostError:
+        """See Become."""
+        return HostError(
+            "become",
+            f"su did not accept the password of {self.user}; it was sent once",
+            "check -K or ansible_become_password (for su it is the password of the user that is "
+            "become, not of the login)",
+        )

@@ -1,0 +1,106 @@
+"""sudo, which wants the password of the login user."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from scimconf.errors import HostError
+
+
+def sudoers_line(login: str, user: str) -> str:
+    """Give the line for /etc/sudoers.d that lets `login` become `user` without a password."""
+    return f"{login} ALL=({user}) NOPASSWD: ALL"
+
+
+# sudo's sentences as its English sources have them; the command asks for English.
+_REFUSALS: tuple[tuple[str, str], ...] = (
+    (r"you must have a tty to run sudo|sorry, you must have a tty", "requiretty"),
+    (r"is not in the sudoers file", "not in sudoers"),
+    (r"is not allowed to (execute|run sudo)|may not run sudo", "not allowed"),
+    (r"a password is required|no password was provided", "password needed"),
+    (r"incorrect password attempt|sorry, try again|authentication failure", "wrong password"),
+    (r"account validation failure|password expired|account.*expired", "account"),
+    (r"unknown user|unable to initialize policy plugin", "unknown user"),
+    (r"sudo.*(no such file|not found|unknown command)", "no sudo"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sudo:
+    """How sudo is called, asks and refuses."""
+
+    marker: str
+    """Its prompt."""
+    login: str
+    user: str
+
+    def words(self) -> tuple[str, ...]:
+        """See Become. `-k` makes it forget what it remembered: it always asks, or never does."""
+        english = ("env", "LC_ALL=", "LC_MESSAGES=C")
+        return (*english, "sudo", "-H", "-S", "-k", "-p", self.marker, "-u", self.user, "--")
+
+    def prompts(self, stderr: bytes) -> int:
+        """See Become."""
+        return stderr.count(self.marker.encode())
+
+    def refusal(self, stderr: str) -> HostError | None:
+        """See Become."""
+        login, user = self.login, self.user
+        kind = next(
+            (k for pattern, k in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE)), None
+        )
+        add = f'add a file to /etc/sudoers.d (with visudo -f): "{sudoers_line(login, user)}"'
+        match kind:
+            case "requiretty":
+                return HostError(
+                    "become",
+                    "sudo there wants a terminal (requiretty), which would echo the password",
+                    f'add to sudoers (with visudo): "Defaults:{login} !requiretty"',
+                )
+            case "not in sudoers":
+                return HostError("become", f"{login} is not in the sudoers file", add)
+            case "not allowed":
+                return HostError(
+                    "become", f"sudo does not let {login} run /bin/sh as {user} there", add
+                )
+            case "password needed":
+                return self.no_password()
+            case "wrong password":
+                return self.wrong_password()
+            case "account":
+                return HostError(
+                    "become",
+                    f"sudo accepts the password of {login}, but not the account (expired?)",
+                    f"log in as {login} by hand and run: sudo -u {user} true",
+                )
+            case "unknown user":
+                return HostError(
+                    "become",
+                    f"sudo on the server cannot become {user}: is there such a user?",
+                    "set ansible_become_user, or zulip_user, to the user that owns Zulip",
+                )
+            case "no sudo":
+                return HostError(
+                    "become",
+                    "there is no sudo on the server",
+                    f"log in as {user} (ansible_user: {user}), as root, or install sudo",
+                )
+        return None
+
+    def no_password(self) -> HostError:
+        """See Become."""
+        return HostError(
+            "become",
+            f"sudo wants the password of {self.login}, and none was given",
+            "use -K or ansible_become_password, or let it go without one: "
+            f'"{sudoers_line(self.login, self.user)}"',
+        )
+
+    def wrong_password(self) -> HostError:
+        """See Become."""
+        return HostError(
+            "become",
+            f"sudo did not accept the password of {self.login}; it was sent once",
+            "check -K or ansible_become_password (it is the password of the login user)",
+        )
