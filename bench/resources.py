@@ -53,6 +53,8 @@ class SimulatedAgent:
             "interrupted": "",
             "at_work": "",
             "finished_alone": None,
+            "lost": "",
+            "given_secrets": [],
         }
         # Through JSON, as what comes from a server does.
         yield json.loads(json.dumps(answer))
