@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scimconf.agent import files, secrets_file, settings_file
@@ -13,8 +14,9 @@ from scimconf.errors import UsageError
 from scimconf.model import Desired, Server
 from scimconf.secret import Secret
 from scimconf.tokens.fingerprint import short
-from scimconf.zulip import block
+from scimconf.zulip import block, docker
 from scimconf.zulip.bearer import secret_name
+from scimconf.zulip.versions import Feature, available
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,6 +37,38 @@ class Rendered:
         if lines:
             text += "\n# In zulip-secrets.conf, below [secrets]:\n" + "".join(lines)
         return text
+
+    def environment(self, *, masked: bool) -> str:
+        """Give the same as the environment of docker-zulip; all tokens have to be secrets."""
+        written = {name: entry for name, entry in self.entries.items() if entry is not None}
+        line = docker.variable if masked else docker.secret
+        secrets = (line(name, value) for name, value in self.secrets.items() if value)
+        return "".join((docker.environment(written), *secrets))
+
+
+def in_container(server: Server) -> Server:
+    """Give the server as its container is to be configured: every token a secret."""
+    return replace(server, token_store="secrets")  # noqa: S106
+
+
+def container_warnings(server: Server, version: str | None) -> Iterator[str]:
+    """Say what the environment alone does not do."""
+    if server.token_store != "secrets":  # noqa: S105
+        yield (
+            f"set scim_token_store: secrets for {server.name}: the environment gives the tokens as "
+            "secrets, and a plan would want them back in settings.py"
+        )
+    if version is None or not available(Feature.ADD_SCIM_CLIENT, version):
+        return
+    for realm in server.realms:
+        if realm.present:
+            # Digits are taken for an id, and never looked up as a name.
+            name = "ID" if realm.string_id.isdigit() else shlex.quote(realm.string_id)
+            yield (
+                f"Zulip {version} also wants the client registered: docker compose exec -u zulip "
+                "zulip /home/zulip/deployments/current/manage.py add_scim_client "
+                f"{shlex.quote(realm.client)} -r {name}"
+            )
 
 
 def masked(desired: Desired, version: str | None) -> Rendered:

@@ -22,6 +22,13 @@ from scimconf.model import Server
     variable="ZULIP_VERSION",
     help="Leave out what this version does not know.  [default: leave out nothing]",
 )
+@options.option(
+    "--for",
+    "form",
+    variable="FOR",
+    type=click.Choice(["docker-env"]),
+    help="Print it as the environment of docker-zulip, an env file (docs/docker.md).",
+)
 @click.option("--show-tokens", is_flag=True, help="Print the tokens; needs the vault password.")
 @options.option(
     "--settings",
@@ -46,6 +53,7 @@ def command(
     host: str,
     source: SourceOptions,
     zulip_version: str | None,
+    form: str | None,
     show_tokens: bool,
     settings: Path | None,
     secrets: Path | None,
@@ -62,9 +70,15 @@ def command(
 
     if secrets and not settings:
         raise click.UsageError("--secrets goes with --settings")
+    docker = form == "docker-env"
+    if docker and settings:
+        raise click.UsageError("--for docker-env prints; it goes without --settings")
     if zulip_version is not None:
         _check_version(zulip_version)
     server = _one(fleet.select(fleet.load(source), (host,), source.limit), host)
+    warnings = [*render.container_warnings(server, zulip_version)] if docker else []
+    if docker:
+        server = render.in_container(server)
     keyring = fleet.keyring(source, fleet.VaultPassword(vault))
     if not (show_tokens or settings):
         rendered = render.masked(keyring.desired(server), zulip_version)
@@ -74,11 +88,13 @@ def command(
             keyring.make([server])
         tokens = keyring.tokens([server]).get(server.name, {})
         rendered = render.clear(server, tokens, zulip_version)
-    for warning in rendered.warnings:
+    for warning in (*rendered.warnings, *warnings):
         err(f"warning: {warning}")
     if settings:
         for changed in render.edit(rendered, settings, secrets):
             out(f"changed {changed}")
+    elif docker:
+        out(rendered.environment(masked=not show_tokens), end="")
     else:
         out(rendered.text(), end="")
 
