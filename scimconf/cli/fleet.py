@@ -165,8 +165,11 @@ def opener(source: SourceOptions, connection: ConnectionOptions, passwords: Pass
         credentials = ssh.Credentials(
             password=opened(server.connection.password) or asked,
             become_password=opened(server.connection.become_password) or asked_become or asked,
+            passphrase=opened(server.connection.passphrase),
+            ask=_person if connection.ask_pass else None,
         )
-        trusted = source.allow_exec or not _came_along(server)
+        is_local = server.connection.kind == "local"
+        trusted = source.allow_exec or (is_local and not _came_along(server))
         how = replace(options, allow_exec=trusted)
         way = server.connection
         if limit is not None:
@@ -174,6 +177,11 @@ def opener(source: SourceOptions, connection: ConnectionOptions, passwords: Pass
         return ssh.open_agent(way, server.paths, credentials, how)
 
     return open_agent if limit is None else limited(open_agent, limit)
+
+
+def _person(question: str) -> Secret:
+    """Ask on the terminal what a server asks, or a jump host: -k says that somebody is there."""
+    return Secret(click.prompt(question, hide_input=True, err=True))
 
 
 def _came_along(server: Server) -> bool:
