@@ -17,7 +17,7 @@ from scimconf.agent.trouble import Trouble
 LONGEST = 16 * 1024 * 1024
 """Bytes of one request."""
 
-_LOOKS = {"observe": observe.observe, "heard": transaction.heard}
+_LOOKS = {"observe": observe.observe, "tokens": observe.tokens, "heard": transaction.heard}
 _CHANGES = {
     "apply": transaction.apply,
     "undo": transaction.undo,

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -19,7 +20,7 @@ from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, ScimconfError, bug
 
 VERBS = (
-    *("init", "token", "inventory", "render"),
+    *("init", "import", "token", "inventory", "render"),
     *("plan", "apply", "verify", "undo", "recover", "handoff"),
 )
 
@@ -33,7 +34,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"scimconf.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"scimconf.cli.{module}").command
         return command
 
     def resolve_command(

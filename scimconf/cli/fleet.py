@@ -41,13 +41,22 @@ def sources(source: SourceOptions) -> tuple[Path, ...]:
 
 
 def load(
-    source: SourceOptions, connection: ConnectionOptions | None = None, *, quiet: bool = False
+    source: SourceOptions,
+    connection: ConnectionOptions | None = None,
+    *,
+    quiet: bool = False,
+    bare: bool = False,
 ) -> Inventory:
-    """Load the inventory and print its warnings on stderr. Raises InventoryError."""
+    """Load the inventory and print its warnings on stderr. Raises InventoryError.
+
+    `bare`: hosts without scim_realms are servers, too.
+    """
     from scimconf import inventory
     from scimconf.tokens.references import withhold
 
-    loaded = inventory.load(sources(source), _defaults(connection), allow_exec=source.allow_exec)
+    loaded = inventory.load(
+        sources(source), _defaults(connection), allow_exec=source.allow_exec, bare=bare
+    )
     withhold(loaded.servers.values())
     if not quiet:
         for warning in loaded.warnings:

@@ -36,10 +36,12 @@ def load(
     options: Mapping[str, object] | None = None,
     *,
     allow_exec: bool = False,
+    bare: bool = False,
 ) -> Inventory:
     """Read the inventory that these sources (files or folders, in order) make together.
 
-    `-` is stdin; a source that is a program runs if `allow_exec` says so.
+    `-` is stdin; a source that is a program runs if `allow_exec` says so. With `bare`, a host
+    without `scim_realms` is a server too, without realms.
 
     `options` are connection options of the command line by the names of Ansible's variables
     (`ansible_user`, ...); the inventory's own are stronger. Nothing is asked of any server, no
@@ -48,7 +50,7 @@ def load(
     problems = Problems()
     found = layout.read(paths, problems, allow_exec=allow_exec)
     _check_names(found, problems)
-    servers = _servers(found, options or {}, problems)
+    servers = _servers(found, options or {}, problems, bare=bare)
     for warning in ansible_cfg.warnings([Path(), *found.folders]):
         problems.warn(warning)
     if problems.errors:
@@ -108,14 +110,16 @@ def _check_names(found: Layout, problems: Problems) -> None:
                 problems.error(place.problem("unknown variable", nearest(name, OURS)))
 
 
-def _servers(found: Layout, options: Mapping[str, object], problems: Problems) -> dict[str, Server]:
+def _servers(
+    found: Layout, options: Mapping[str, object], problems: Problems, *, bare: bool
+) -> dict[str, Server]:
     from scimconf.inventory.reader import Reader
     from scimconf.inventory.realms import find_shared_urls
     from scimconf.inventory.servers import server
 
     built = {}
     for name, written in found.written.items():
-        if "scim_realms" not in written.values:
+        if "scim_realms" not in written.values and not bare:
             continue
         reader = Reader(name, written, found.variables(name), problems)
         one = server(reader, options)

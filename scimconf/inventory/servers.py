@@ -11,13 +11,13 @@ from scimconf.inventory.connection import connection
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.realms import realms
 from scimconf.inventory.schema import ServerVariables
-from scimconf.model import Paths, Server
+from scimconf.model import Paths, Realm, Server
 
 _COMMON = tuple(ServerVariables.model_fields)
 
 
 def server(reader: Reader, options: Mapping[str, object]) -> Server | None:
-    """Give the server that a host with `scim_realms` is, or None where something is wrong.
+    """Give the server that a host is, or None where something is wrong.
 
     `options` are connection options of the command line, by the names of the variables.
     """
@@ -27,7 +27,7 @@ def server(reader: Reader, options: Mapping[str, object]) -> Server | None:
     known = common or ServerVariables.model_validate({})
     host = known.zulip_external_host or _default_host(reader, wrong=common is None)
     how = connection(reader, options, known.zulip_user)
-    built = None
+    built: tuple[Realm, ...] | None = None if "scim_realms" in reader.written.values else ()
     if wanted:
         place = reader.written.origin("scim_realms")
         built = realms(wanted["scim_realms"], place, known, host, reader.problems)

@@ -108,6 +108,19 @@ class Keyring:
             self._opened[key] = token
         return self._passwords()
 
+    def adopt(self, tokens: Mapping[Key, Secret]) -> None:
+        """Keep tokens that are in use somewhere already, weak ones too, in the token file.
+
+        What the file has of the same token stays. Raises UsageError as `make` does.
+        """
+        new = {}
+        for key, token in tokens.items():
+            entry = self.file.entry(*key)
+            if not (entry and entry.ciphertext and matches(token, entry.fingerprint)):
+                new[key] = new_entry(token, *_first(self._proved()), weak=True)
+        if new:
+            self.file = self.file.save(new)
+
     def stage(self, keys: Iterable[Key]) -> None:
         """Make the next token of each of these; durable in the file after this, not in force yet.
 

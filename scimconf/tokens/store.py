@@ -47,12 +47,19 @@ def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
     return path
 
 
-def new_entry(token: Secret, password: Secret | None = None, vault_id: str | None = None) -> Entry:
+def new_entry(
+    token: Secret,
+    password: Secret | None = None,
+    vault_id: str | None = None,
+    *,
+    weak: bool = False,
+) -> Entry:
     """Give the entry of a token as of now; without a password only its fingerprint is kept.
 
-    Raises UsageError for a token that could be guessed from its fingerprint.
+    Raises UsageError for a token that could be guessed from its fingerprint, unless a `weak` one
+    is in use already.
     """
-    if reason := weakness(token.reveal()):
+    if not weak and (reason := weakness(token.reveal())):
         raise UsageError(f"a token cannot be used: {reason}", "`scimconf token` prints good ones")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,136 @@
+"""`scimconf import`: take servers as they are into an inventory and the token file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scimconf.cli import options
+from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.streams import err
+from scimconf.errors import UsageError
+from scimconf.model import Desired, Observed, Outcome, Server, Status
+
+if TYPE_CHECKING:
+    from scimconf.importing import Found
+    from scimconf.observe import Agent
+    from scimconf.secret import Secret
+    from scimconf.tokens.store import Key
+
+
+@click.command("import")
+@options.pattern
+@options.source
+@options.connection
+@options.vault
+@options.output
+def command(
+    pattern: tuple[str, ...],
+    source: SourceOptions,
+    connection: ConnectionOptions,
+    vault: VaultOptions,
+    output: OutputOptions,
+) -> int:
+    """Take the hosts of PATTERN that have no scim_realms yet over as they are.
+
+    Changes nothing on the servers. Their realms are written into host_vars beside the inventory,
+    their tokens, encrypted, into the token file; then a plan shows whether there is anything left
+    to do, and the exit code is that plan's.
+    """
+    from scimconf import importing
+    from scimconf.cli import fleet
+    from scimconf.cli.output import progress, results
+    from scimconf.inventory import host_vars
+    from scimconf.rollout import Rollout
+
+    fleet.start_log(output)
+    inventory = fleet.load(source, connection, quiet=output.quiet, bare=True)
+    servers = _new(fleet.select(inventory, pattern, source.limit))
+    passwords = fleet.VaultPassword(vault)
+    keyring = fleet.keyring(source, passwords)
+    passwords()  # before any server is asked for its tokens
+    open_agent = fleet.opener(source, connection, passwords)
+    found: dict[str, Found] = {}
+
+    def look(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
+        observed, found[desired.server.name] = importing.look(agent, desired.server)
+        return Outcome(desired.server.name, Status.OK), observed
+
+    with progress(output, steps=False) as watcher:
+        run = Rollout(connection.forks, watcher, connection.retries)
+        looked = run.survey(
+            [Desired(each, {}) for each in servers], open_agent, keep=False, look=look
+        )
+        good = [each for each in servers if each.name in found]
+        texts = {each.name: _text(source, each, found[each.name]) for each in good}
+        keyring.adopt(_tokens(good, found))
+        for path, text in texts.values():
+            host_vars.write(path, text)
+        again = fleet.load(source, connection, quiet=True)
+        desired = [keyring.desired(again.servers[each.name]) for each in good]
+        planned = {
+            each.outcome.server: each for each in run.survey(desired, open_agent, keep=False)
+        }
+    outcomes = [
+        _outcome(planned[name].outcome, found[name], texts[name][0])
+        if (name := each.outcome.server) in planned
+        else each.outcome
+        for each in looked
+    ]
+    return results("import", run, outcomes, output)
+
+
+def _new(servers: Sequence[Server]) -> list[Server]:
+    """Give those that the inventory says nothing of yet. Raises UsageError where there is none."""
+    for each in servers:
+        if each.realms:
+            err(f"{each.name} has scim_realms already: left as it is")
+    new = [each for each in servers if not each.realms]
+    if not new:
+        raise UsageError("no server to import: all of them have scim_realms already")
+    return new
+
+
+def _text(source: SourceOptions, server: Server, found: Found) -> tuple[Path, str]:
+    """Give the file of host_vars that the server's variables go into, and its text."""
+    from scimconf.cli import fleet
+    from scimconf.inventory import host_vars
+
+    file = Path(server.position.file if server.position else "-")
+    near = [each for each in fleet.sources(source) if file == each or each in file.parents]
+    if not near:
+        raise UsageError(
+            f"{server.name} comes from {file}, and nothing can be written beside that",
+            "import with an inventory file that names it",
+        )
+    path = host_vars.place(near[-1], server.name)
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    comment = f"As scimconf import found it on {today}."
+    return path, host_vars.added(path, found.variables, comment)
+
+
+def _tokens(servers: Sequence[Server], found: Mapping[str, Found]) -> dict[Key, Secret]:
+    """Give the tokens by deployment and realm; servers of one deployment have to agree."""
+    tokens: dict[Key, Secret] = {}
+    for server in servers:
+        for realm, token in found[server.name].tokens.items():
+            if tokens.setdefault((server.deployment, realm), token) != token:
+                raise UsageError(
+                    f"{server.name} has another token for realm {realm or '(root)'} than another "
+                    f"server of {server.deployment}",
+                    "servers of one Zulip share tokens: which of them is right?",
+                )
+    return tokens
+
+
+def _outcome(planned: Outcome, found: Found, path: Path) -> Outcome:
+    realms = ", ".join(realm or "(root)" for realm in found.tokens)
+    message = f"realm {realms} -> {path}"
+    if planned.message:
+        message += f"; {planned.message}"
+    return replace(planned, message=message, warnings=(*found.warnings, *planned.warnings))

@@ -1,0 +1,123 @@
+"""A server as it is, in the words of the inventory: what `plan` then finds nothing to do about.
+
+The one place for which a token leaves a server in clear, and it is a Secret as soon as it is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from scimconf.errors import HostError
+from scimconf.inventory import rules
+from scimconf.model import Desired, Observed, ObservedRealm, Server
+from scimconf.observe import Agent, final, observe, paths
+from scimconf.secret import Secret
+from scimconf.tokens.strength import weakness
+from scimconf.zulip.bearer import secret_name
+from scimconf.zulip.presets import PRESETS
+
+_OPTIONAL = ("create_guests_without_streams", "custom_profile_field_map")
+
+Variables = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a host's variables have to say of it, and its tokens by realm."""
+
+    variables: Mapping[str, object]
+    tokens: Mapping[str, Secret] = field(repr=False)
+    warnings: tuple[str, ...]
+
+
+class _LeftOutError(Exception):
+    """Why a realm cannot be taken over as it is."""
+
+
+def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
+    """Give what a server has. Raises HostError where it has nothing that can be taken over."""
+    observed = observe(agent, Desired(server, {}))
+    if observed.blocked:
+        raise HostError("observe", observed.blocked)
+    answer = final(agent.ask({"do": "tokens", "paths": paths(server.paths)}), "import")
+    tokens = answer.get("tokens")
+    if not isinstance(tokens, dict) or not all(isinstance(each, str) for each in tokens.values()):
+        raise HostError("import", "the agent's answer is not understood")
+    secrets = {realm: Secret(text) for realm, text in tokens.items()}
+    found = describe(server, observed, secrets)
+    if not found.tokens:
+        said = "; ".join(found.warnings) or "SCIM_CONFIG is not there, or empty"
+        raise HostError("import", f"there is nothing to take over: {said}")
+    return observed, found
+
+
+def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -> Found:
+    """Say the server's entries in the inventory's words; what has none is left out, with why."""
+    in_secrets = any(found.secret_name for found in observed.realms.values())
+    realms: dict[str, Variables] = {}
+    warnings = [observed.unknown_secrets] if observed.unknown_secrets else []
+    for name, found in observed.realms.items():
+        try:
+            _check(found, tokens, in_secrets)
+        except _LeftOutError as reason:
+            warnings.append(f"realm {found.label} is left out, and stays as it is: {reason}")
+            continue
+        realms[name] = _realm(found, observed)
+        warnings += (f"realm {found.label}: {said}" for said in _remarks(found, tokens[name]))
+    variables: Variables = {}
+    if observed.external_host and observed.external_host.lower() != server.external_host.lower():
+        variables["zulip_external_host"] = observed.external_host
+    variables["scim_token_store"] = "secrets" if in_secrets else "settings"
+    variables["scim_realms"] = realms
+    return Found(variables, {name: tokens[name] for name in realms}, tuple(warnings))
+
+
+def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool) -> None:
+    """Raise _LeftOutError for an entry that a plan would have to change to make it ours."""
+    if found.unreadable:
+        raise _LeftOutError(found.unreadable)
+    if found.string_id not in tokens:
+        raise _LeftOutError("it has no token")
+    try:
+        rules.string_id(found.string_id)
+        if "scim_client_name" in found.values:
+            rules.client(str(found.values["scim_client_name"]))
+    except rules.Invalid as error:
+        raise _LeftOutError(error.message) from None
+    wanted = secret_name(found.string_id) if in_secrets else None
+    if found.secret_name != wanted:
+        where = found.secret_name or "settings.py"
+        raise _LeftOutError(
+            f"its token stands in {where}, not in {wanted}; name it in the inventory by hand, and "
+            "apply moves it"
+        )
+
+
+def _realm(found: ObservedRealm, observed: Observed) -> Variables:
+    """Give an entry as the inventory has it; what its preset says anyway is not repeated."""
+    client = found.values.get("scim_client_name")
+    preset = PRESETS.get(str(client), PRESETS["other"])
+    variables: Variables = {"idp": preset.name}
+    if isinstance(client, str) and client != preset.client:
+        variables["client"] = client
+    formatted = found.values.get("name_formatted_included")
+    if isinstance(formatted, bool) and formatted is not preset.name_formatted_included:
+        variables["name_formatted_included"] = formatted
+    variables.update((key, found.values[key]) for key in _OPTIONAL if key in found.values)
+    if found.string_id in observed.realm_hosts:
+        variables["url"] = f"https://{observed.realm_hosts[found.string_id]}"
+    return variables
+
+
+def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
+    if reason := weakness(token.reveal()):
+        yield (
+            f"its token is weak ({reason}), and its fingerprint stands in the token file: give it "
+            f"a new one with scimconf rotate --realm {found.string_id!r}"
+        )
+    known = ("scim_client_name", "name_formatted_included", *_OPTIONAL)
+    if missing := [key for key in known[:2] if key not in found.values]:
+        yield f"it has no {' and no '.join(missing)}: plan will add it"
+    if extra := [key for key in found.values if key not in known]:
+        yield f"Zulip does not read its {', '.join(extra)}: plan will remove it"

@@ -1,0 +1,104 @@
+"""Variables put beside an inventory, into host_vars/, so that no line that is there changes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from scimconf.errors import InventoryError, UsageError
+from scimconf.yamlfile import parse, read_text
+
+_EXTENSIONS = ("", ".yml", ".yaml", ".json")
+"""As ansible's parsing/dataloader.py (find_vars_files) looks for them: the first that is there."""
+
+
+def place(source: Path, host: str) -> Path:
+    """Give the file for a host's variables that Ansible and scimconf will read: one that is there
+    already, else a new one. `source` is the inventory file or folder.
+
+    Raises UsageError where there is none that could be added to.
+    """
+    folder = (source if source.is_dir() else source.parent) / "host_vars"
+    for extension in _EXTENSIONS:
+        path = folder / (host + extension)
+        if path.is_dir():
+            return path / "scimconf.yaml"
+        if path.exists():
+            if extension == ".json":
+                raise UsageError(f"{path} is JSON: make it YAML, so that lines can be added")
+            return path
+    return folder / f"{host}.yaml"
+
+
+def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
+    """Give the text of the file with these variables at its end; what is there stays as it is.
+
+    Raises UsageError where they cannot be added so that they are read back as they are.
+    """
+    before = read_text(path) if path.exists() else ""
+    gap = "" if not before or before.endswith("\n") else "\n"
+    text = f"{before}{gap}# {comment}\n" + "".join(_lines(variables))
+    if _adds(before, text, variables, path):
+        return text
+    raise UsageError(
+        f"{path} cannot be added to: it is no plain YAML mapping, or says some of it already",
+        "take its scim_ variables out, or put it into a folder of this name",
+    )
+
+
+def _adds(before: str, text: str, variables: Mapping[str, object], path: Path) -> bool:
+    try:
+        known = parse(before, str(path)).data or {}
+        now = parse(text, str(path)).data
+    except InventoryError:
+        return False
+    if not isinstance(known, dict) or known.keys() & variables.keys():
+        return False
+    return bool(now == {**known, **variables})
+
+
+def write(path: Path, text: str) -> None:
+    """Write it as a whole: whoever looks meanwhile finds the old text or the new. UsageError."""
+    beside = path.with_name(f".{path.name}.new~")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8", newline="")
+        if path.exists():
+            beside.chmod(path.stat().st_mode & 0o777)
+        os.replace(beside, path.resolve())
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _lines(variables: Mapping[str, object]) -> Iterator[str]:
+    for name, value in variables.items():
+        yield f"{name}:{_value(value, 1)}"
+
+
+def _value(value: object, level: int) -> str:
+    """Give a value with the line end: mappings as YAML has them, all else as JSON, which is YAML.
+
+    Keys are quoted: `no` and `010` are names of realms, too.
+    """
+    if isinstance(value, str):
+        return f" {_quoted(value)}\n"
+    if not isinstance(value, Mapping) or not value:
+        return f" {json.dumps(value)}\n"
+    inner = (f"{'  ' * level}{_quoted(key)}:{_value(value[key], level + 1)}" for key in value)
+    return "\n" + "".join(inner)
+
+
+def _quoted(text: str) -> str:
+    """Give text as a double-quoted scalar (YAML 1.1, 5.7): JSON's escapes, but no surrogates."""
+    escaped = (
+        f"\\U{ord(each):08x}"
+        if each > "\uffff" and not each.isprintable()
+        else json.dumps(each, ensure_ascii=not each.isprintable())[1:-1]
+        for each in text
+    )
+    return f'"{"".join(escaped)}"'

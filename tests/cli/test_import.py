@@ -1,0 +1,113 @@
+"""Servers as they are, taken over from another operator's hands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import Lab, Server
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def successor(lab: Lab, tmp_path: Path) -> Operator:
+    """Another operator, with an empty folder."""
+    return Operator(lab, tmp_path / "successor")
+
+
+def _bare(operator: Operator, *servers: Server) -> str:
+    """Give an inventory that names hosts and how to reach them, and says nothing of SCIM."""
+    known = ("ansible_", "zulip_", "scim_probe", "scim_ca")
+    hosts = {
+        server.name: {k: v for k, v in server.inventory_vars().items() if k.startswith(known)}
+        for server in servers
+    }
+    text = "# ours\n" + json.dumps({"all": {"hosts": hosts}}, indent=1) + "\n# the end\n"
+    operator.inventory.write_text(text)
+    return text
+
+
+def test_two_servers_and_then_there_is_nothing_to_do(
+    operator: Operator, successor: Operator, lab_server: Callable[..., Server]
+) -> None:
+    old = lab_server(version="5.6", realms=["acme"])
+    new = lab_server(version="12.1", realms=["", "wiki"])
+    operator.write_inventory(
+        {
+            old.name: {"scim_realms": {"acme": {}}},
+            new.name: {
+                "scim_realms": {"": {"idp": "entra"}, "wiki": {"client": "okta-emea"}},
+                "scim_token_store": "secrets",
+            },
+        }
+    )
+    assert operator.apply().returncode == 0
+    files = [
+        each.read_bytes() for server in (old, new) for each in (server.settings, server.secrets)
+    ]
+    text = _bare(successor, old, new)
+
+    refused = successor.run("import")
+    assert refused.returncode == 64
+    assert "a vault password is needed" in refused.stderr
+    done = successor.run("import", *VAULT)
+    assert done.returncode == 0, done
+    assert "2 servers: 2 imported" in done.stdout
+    for server, realm in ((old, "acme"), (new, ""), (new, "wiki")):
+        token = operator.token(server.name, realm)
+        assert successor.token(server.name, realm) == token
+        assert token not in done.stdout + done.stderr + successor.tokens.read_text()
+    assert successor.inventory.read_text() == text
+    host_vars = (successor.folder / f"host_vars/{new.name}.yaml").read_text()
+    assert '"wiki":\n    "idp": "other"\n    "client": "okta-emea"\n' in host_vars
+    assert successor.run("plan").returncode == 0
+    assert successor.run("verify", *VAULT).returncode == 0
+    assert files == [
+        each.read_bytes() for server in (old, new) for each in (server.settings, server.secrets)
+    ]
+
+    again = successor.run("import", *VAULT)
+    assert again.returncode == 64
+    assert f"{old.name} has scim_realms already: left as it is" in again.stderr
+
+
+def test_a_weak_token_and_an_entry_that_is_left_out(
+    successor: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="9.0", realms=["acme", "wiki"])
+    with server.settings.open("a") as file:
+        file.write(
+            "import os\nSCIM_CONFIG = {\n"
+            '    "acme": {"bearer_token": "hunter2hunter2", "scim_client_name": "okta", '
+            '"name_formatted_included": False},\n'
+            '    "wiki": {"bearer_token": os.environ["X"]},\n}\n'
+        )
+    _bare(successor, server)
+    done = successor.run("import", *VAULT)
+    assert "realm acme: its token is weak" in done.stdout, done
+    assert "realm wiki is left out, and stays as it is: a value is computed" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr + successor.tokens.read_text()
+    assert "hunter2hunter2" in successor.run("handoff", "--show-tokens", *VAULT).stdout
+
+
+def test_one_that_has_nothing_and_one_that_is_not_there(
+    successor: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="9.0", realms=["acme"])
+    hosts = {server.name: server.inventory_vars(), "gone": {"ansible_host": "127.0.0.1"}}
+    hosts["gone"]["ansible_port"] = 9
+    successor.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    done = successor.run("import", *VAULT)
+    assert done.returncode == 1, done
+    assert "there is nothing to take over: SCIM_CONFIG is not there, or empty" in done.stdout
+    assert "127.0.0.1 port 9 refuses connections" in done.stdout
+    assert not (successor.folder / "host_vars").exists()
+    assert not successor.tokens.exists()

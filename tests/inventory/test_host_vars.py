@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimconf.errors import UsageError
+from scimconf.inventory import host_vars, load
+from scimconf.yamlfile import parse
+
+VARIABLES: dict[str, Any] = {
+    "scim_token_store": "secrets",
+    "scim_realms": {"": {"idp": "other"}, "acme": {"client": "a: b # c", "idp": "okta"}, "no": {}},
+}
+
+
+def test_a_file_of_its_own_is_read_with_the_inventory(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text("all: {hosts: {chat1: }}\n")
+    path = host_vars.place(inventory, "chat1")
+    assert path == tmp_path / "host_vars/chat1.yaml"
+    text = host_vars.added(path, {"scim_realms": {"acme": {}, "": {}}}, "Found.")
+    assert text == '# Found.\nscim_realms:\n  "acme": {}\n  "": {}\n'
+    host_vars.write(path, text)
+    assert [each.string_id for each in load([inventory]).servers["chat1"].realms] == ["acme", ""]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        (("chat1.yml", "chat1.yaml"), "chat1.yml"),
+        (("chat1", "chat1.yml"), "chat1"),
+        (("chat1/own.yml",), "chat1/scimconf.yaml"),
+        (("chat2.yml",), "chat1.yaml"),
+    ],
+)
+def test_it_is_the_file_that_ansible_reads(
+    tmp_path: Path, there: tuple[str, ...], expected: str
+) -> None:
+    for name in there:
+        path = tmp_path / "host_vars" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("own: 1\n")
+    assert host_vars.place(tmp_path, "chat1") == tmp_path / "host_vars" / expected
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "own: 1\n", "own: 1", "---\n# ours\nown: {a: [1, 2]}\n\n# the end\n", "own: |\n  text\n"],
+)
+def test_what_is_there_stays(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "chat1.yml"
+    path.write_text(before)
+    path.chmod(0o640)
+    text = host_vars.added(path, VARIABLES, "Found.")
+    assert text.startswith(before)
+    host_vars.write(path, text)
+    assert parse(text, "t").data == {**(parse(before, "t").data or {}), **VARIABLES}
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [each.name for each in tmp_path.iterdir()] == ["chat1.yml"]
+
+
+@pytest.mark.parametrize(
+    "before", ["[1]\n", "{own: 1}\n", "own: 1\n...\n", "scim_realms: {}\n", "a: [\n", "text\n"]
+)
+def test_what_cannot_be_added_to_is_said(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "chat1.yml"
+    path.write_text(before)
+    with pytest.raises(UsageError, match="cannot be added to"):
+        host_vars.added(path, VARIABLES, "Found.")
+
+
+def test_json_and_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/chat1.json").write_text("{}")
+    with pytest.raises(UsageError, match="is JSON"):
+        host_vars.place(tmp_path, "chat1")
+    with pytest.raises(UsageError, match="cannot write"):
+        host_vars.write(tmp_path / "host_vars/chat1.json/x.yaml", "")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    variables=st.dictionaries(st.sampled_from(["scim_realms", "scim_purge"]), VALUES, min_size=1)
+)
+def test_whatever_is_found_is_read_back_as_it_is(variables: dict[str, Any]) -> None:
+    path = Path("/nonexistent/chat1.yaml")
+    text = host_vars.added(path, variables, "Found.")
+    assert (parse(text, "t").data or {}) == variables
