@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from scimconf.inventory import ssh_words
 from scimconf.inventory.reader import Reader
-from scimconf.inventory.schema import CONFIG, Address, User, Word, default_words
+from scimconf.inventory.schema import CONFIG, Address, User, Word, default_words, rule
 from scimconf.model import Connection, VaultValue
 from scimconf.secret import Secret
 
@@ -30,6 +32,9 @@ def _ansible_bool(value: object) -> object:
     words = {"yes": True, "on": True, "1": True, "true": True, "y": True, "t": True}
     words |= {"no": False, "off": False, "0": False, "false": False, "n": False, "f": False}
     return words.get(str(value).lower(), value)
+
+
+_SshWords = Annotated[str, rule(ssh_words.check)]
 
 
 class ConnectionVariables(BaseModel):
@@ -67,6 +72,17 @@ class ConnectionVariables(BaseModel):
         description="The private key to log in with.",
         json_schema_extra=default_words("`--private-key`, else the SSH configuration's"),
     )
+    passphrase: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = Field(
+        None, description="The passphrase of the private key; better an ssh-agent."
+    )
+    ssh_args: _SshWords | None = Field(
+        None,
+        description="Options for ssh. Those that say where a connection goes and who logs in are "
+        "followed, others are named in a warning (docs/ssh.md); a `ProxyCommand` or `-F` needs "
+        "`--allow-exec`.",
+    )
+    ssh_common_args: _SshWords | None = Field(None, description="More of them.")
+    ssh_extra_args: _SshWords | None = Field(None, description="More of them.")
     become: Annotated[bool, BeforeValidator(_ansible_bool)] = Field(
         False,
         description="Whether to become another user after the login.",
@@ -102,6 +118,10 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "user": ("ansible_user", "ansible_ssh_user"),
     "password": ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"),
     "private_key": ("ansible_private_key_file", "ansible_ssh_private_key_file"),
+    "passphrase": ("ansible_private_key_passphrase", "ansible_ssh_private_key_passphrase"),
+    "ssh_args": ("ansible_ssh_args",),
+    "ssh_common_args": ("ansible_ssh_common_args",),
+    "ssh_extra_args": ("ansible_ssh_extra_args",),
     "become": ("ansible_become",),
     "become_method": ("ansible_become_method",),
     "become_user": ("ansible_become_user", "ansible_sudo_user", "ansible_su_user"),
@@ -118,7 +138,9 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 
 _OF_SUDO, _OF_SU = "ansible_sudo_", "ansible_su_"
 """Only the method that is used reads its own spellings (plugins/become/sudo.py and su.py)."""
-_SECRETS = ("password", "become_password")
+_SECRETS = ("password", "become_password", "passphrase")
+_SSH_WORDS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
+"""In the order in which Ansible puts them on the command line."""
 _KINDS = {
     **dict.fromkeys(("ssh", "smart", "paramiko", "paramiko_ssh"), "ssh"),
     "local": "local",
@@ -162,7 +184,22 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         become_password=given.become_password,
         python=given.python,
         timeout=given.timeout,
+        passphrase=given.passphrase,
+        ssh_arguments=_ssh_arguments(reader, given, names),
     )
+
+
+def _ssh_arguments(
+    reader: Reader, given: ConnectionVariables, names: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Give the words for ssh, and warn of those that are not followed."""
+    words: list[str] = []
+    for field in _SSH_WORDS:
+        text = getattr(given, field) or ""
+        words += shlex.split(text)
+        for message, hint in ssh_words.ignored(text):
+            reader.problems.warn(reader.written.origin(names[field]).problem(message, hint))
+    return tuple(words)
 
 
 def _tidy(values: dict[str, object]) -> None:

@@ -122,12 +122,12 @@ def _sort(pairs: Iterable[tuple[str, str]]) -> tuple[Arguments, list[str]]:
             continue
         _check(name, value)
         if keyword == "proxycommand" and value.lower() != "none":
-            if jump is None and not programs:  # ssh takes the first
+            if jump is None and not programs:  # ssh takes the first, too
                 jump = _jump(value)
                 programs += [] if jump else ["-o", f"ProxyCommand={value}"]
         elif name == "-F":
             programs += ["-F", value]
-        elif keyword in _FOLLOWED:
+        elif keyword in _FOLLOWED or keyword == "proxycommand":
             options += ["-o", f"{name}={value}"]
         elif not _no_matter(keyword, value.lower()):
             ignored.append(name)

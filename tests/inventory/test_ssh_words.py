@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Load, One, Refused, of_one_host
+
+
+def test_the_words_stand_in_ansibles_order(one: One) -> None:
+    server = one("""
+        ansible_ssh_extra_args: '-4'
+        ansible_ssh_common_args: "-o ProxyCommand='ssh -W %h:%p bastion'"
+        ansible_ssh_args: -C -J one
+        """)
+    assert server.connection.ssh_arguments == (
+        *("-C", "-J", "one"),
+        *("-o", "ProxyCommand=ssh -W %h:%p bastion"),
+        "-4",
+    )
+
+
+def test_none_are_no_words(one: One) -> None:
+    assert one("ansible_ssh_common_args: ''").connection.ssh_arguments == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-o 'ProxyJump", "with their quotes in pairs"),
+        ("-o ProxyJump", "is no Option=value"),
+        ("bastion", "'bastion' is no option of ssh"),
+        ("-p", "-p has no value"),
+        ("-l $(id)", "which ssh would refuse"),
+    ],
+)
+def test_what_ssh_would_not_take(refused: Refused, text: str, message: str) -> None:
+    (problem,) = refused(of_one_host(f"ansible_ssh_common_args: {text!r}"))
+    assert "ansible_ssh_common_args" in problem
+    assert message in problem
+
+
+def test_what_is_not_followed_is_named_once(load: Load) -> None:
+    warnings = load("""
+        all:
+          vars:
+            scim_realms: {acme: }
+            ansible_ssh_common_args: >-
+              -C -o ControlPersist=60s -A -o StrictHostKeyChecking=no -o Ciphers=aes128-ctr
+              -o UserKnownHostsFile=/dev/null -o ForwardX11=no -o ProxyJump=bastion
+          hosts: {a: , b: }
+        """).warnings
+    assert [str(each).partition(" (")[0] for each in warnings] == [
+        "hosts.yaml:5:5: all.vars.ansible_ssh_common_args: StrictHostKeyChecking, "
+        "UserKnownHostsFile: an inventory does not decide which host keys are believed; they are "
+        "always checked",
+        "hosts.yaml:5:5: all.vars.ansible_ssh_common_args: -A, Ciphers: not followed, there is "
+        "nothing here that does the same",
+    ]
