@@ -18,6 +18,7 @@ _MANUAL = b"MANUAL_CONFIGURATION"
 _OF_THE_IMAGE = b"DATA_DIR"
 """Set by the image, and so in the environment of what the container itself started."""
 _GIVEN = b"SECRETS_"
+_IN_FILE = "_FILE"
 _MOUNTED = "zulip__"
 _REBUILT = "docker-zulip writes settings.py anew at every start of the container"
 
@@ -45,10 +46,11 @@ class Container:
         """Give the names of the secrets that are written anew at every start."""
         if self._variables is None:
             return []
+        given = (name.decode(errors="replace") for name in self._variables)
         names = {
-            name[len(_GIVEN) :].decode(errors="replace")
-            for name in self._variables
-            if name.startswith(_GIVEN)
+            (each[: -len(_IN_FILE)] if each.endswith(_IN_FILE) else each)[len(_GIVEN) :]
+            for each in given
+            if each.startswith(_GIVEN.decode())
         }
         with contextlib.suppress(OSError):
             names.update(

@@ -107,9 +107,14 @@ def test_where_nothing_of_zulips_runs_nothing_is_proved(root: _Root) -> None:
 
 
 def test_secrets_that_are_given_by_name(root: _Root) -> None:
-    root.process(20, DATA_DIR="/data", SECRETS_scim_bearer_token="t", SETTING_SECRETS_x="y")
+    given = {"SECRETS_scim_bearer_token": "t", "SECRETS_scim_bearer_token_a_FILE": "/token"}
+    root.process(20, DATA_DIR="/data", SETTING_SECRETS_x="y", **given)
     (root.folder / "run/secrets").mkdir()
     (root.folder / "run/secrets/zulip__scim_bearer_token_acme").touch()
     (root.folder / "run/secrets/other").touch()
-    assert root.given() == ["scim_bearer_token", "scim_bearer_token_acme"]
+    assert root.given() == [
+        "scim_bearer_token",
+        "scim_bearer_token_a",
+        "scim_bearer_token_acme",
+    ]
     assert "t" not in Container(str(root.folder))._variables.values()

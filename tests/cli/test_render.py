@@ -127,3 +127,37 @@ def test_a_file_whose_owner_could_not_be_kept_is_left_alone(
     assert done.returncode == 64
     assert "secrets.conf cannot be replaced by root: it belongs to 12345" in done.stderr
     assert [path.read_text() for path in files] == [SETTINGS, SECRETS]
+
+
+class TestDockerEnv:
+    def test_masked(self, scimconf: Run) -> None:
+        done = scimconf("render", "chat2.example.com", "--for", "docker-env")
+        assert (done.returncode, done.stderr) == (0, "")
+        first, second = done.stdout.splitlines()
+        assert first.startswith(
+            'SETTING_SCIM_CONFIG=({"": {"bearer_token": get_secret("scim_bearer_token"), '
+        )
+        assert second == "SECRETS_scim_bearer_token=<token (root)>"
+
+    def test_with_the_token(self, scimconf: Run) -> None:
+        arguments = ("chat2*", "--for", "docker-env", "--show-tokens", *PASSWORD)
+        made = scimconf("render", *arguments, "--create-tokens")
+        token = re.search(r"^SECRETS_scim_bearer_token=([A-Za-z0-9]{43})$", made.stdout, re.M)
+        assert token
+        assert scimconf("render", *arguments).stdout == made.stdout
+
+    def test_tokens_are_secrets_whatever_the_inventory_says(self, scimconf: Run) -> None:
+        done = scimconf("render", "chat1*", "--for", "docker-env")
+        assert "SECRETS_scim_bearer_token_acme=<token acme>" in done.stdout
+        assert "warning: set scim_token_store: secrets for chat1.example.com" in done.stderr
+
+    def test_on_5x_it_says_how_the_client_is_registered(self, scimconf: Run) -> None:
+        done = scimconf("render", "chat2*", "--for", "docker-env", "--zulip-version", "5.6")
+        assert "manage.py add_scim_client entra -r ''" in done.stderr
+        done = scimconf("render", "chat2*", "--for", "docker-env", "--zulip-version", "9.0")
+        assert "add_scim_client" not in done.stderr
+
+    def test_it_edits_nothing(self, scimconf: Run, files: tuple[Path, Path]) -> None:
+        done = scimconf("render", "chat1*", "--for", "docker-env", "--settings", str(files[0]))
+        assert (done.returncode, done.stdout) == (64, "")
+        assert files[0].read_text() == SETTINGS
