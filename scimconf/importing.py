@@ -13,7 +13,7 @@ from scimconf.inventory import rules
 from scimconf.model import Desired, Observed, ObservedRealm, Server
 from scimconf.observe import Agent, final, observe, paths
 from scimconf.secret import Secret
-from scimconf.tokens.strength import weakness
+from scimconf.tokens.strength import weakness_of
 from scimconf.zulip.bearer import secret_name
 from scimconf.zulip.presets import PRESETS
 
@@ -111,7 +111,7 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
 
 
 def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
-    if reason := weakness(token.reveal()):
+    if reason := weakness_of(token):
         yield (
             f"its token is weak ({reason}), and its fingerprint stands in the token file: give it "
             f"a new one with scimconf rotate --realm {found.string_id!r}"

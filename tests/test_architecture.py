@@ -22,7 +22,7 @@ LAYERS = (
     ("tokens", "ssh"),
     ("inventory", "report"),
     ("batches", "diff", "observe", "verify", "render"),
-    ("plan", "confirm", "transact", "time_limit"),
+    ("plan", "confirm", "transact", "time_limit", "importing"),
     ("apply", "put_back"),
     ("survey", "pool"),
     ("unit", "saved_plan"),

@@ -17,7 +17,7 @@ from scimconf.tokens import durable
 from scimconf.tokens.entries import TOP, Entry, Key, Record, entries_of
 from scimconf.tokens.fingerprint import fingerprint, matches
 from scimconf.tokens.layout import edit
-from scimconf.tokens.strength import weakness
+from scimconf.tokens.strength import weakness_of
 from scimconf.yamlfile import Document, load, parse
 
 __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
@@ -59,7 +59,7 @@ def new_entry(
     Raises UsageError for a token that could be guessed from its fingerprint, unless a `weak` one
     is in use already.
     """
-    if not weak and (reason := weakness(token.reveal())):
+    if not weak and (reason := weakness_of(token)):
         raise UsageError(f"a token cannot be used: {reason}", "`scimconf token` prints good ones")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,6 +10,7 @@ import math
 import string
 from itertools import pairwise
 
+from scimconf.secret import Secret
 from scimconf.zulip.bearer import unfit
 
 MINIMUM_BITS = 119
@@ -30,6 +31,11 @@ _ALPHABETS = (
 
 _FEWEST_DIFFERENT = 8
 _LONGEST_RUN = 4
+
+
+def weakness_of(token: Secret) -> str:
+    """Say why this token must not be used, "" if it may, as `weakness`."""
+    return weakness(token.reveal())
 
 
 def weakness(token: str) -> str:
