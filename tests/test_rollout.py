@@ -319,6 +319,19 @@ class TestBatches:
         assert [outcome.status for outcome in outcomes] == [Status.FAILED, Status.SKIPPED]
         assert self._applied(fleet) == "a"
 
+    def test_after_ctrl_c_no_batch_begins(self) -> None:
+        class _Interrupting(_Fleet._Agent):
+            def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+                if request["do"] == "apply":
+                    os.kill(os.getpid(), signal.SIGINT)
+                return super().ask(request, seconds)
+
+        fleet = _Fleet(**dict.fromkeys("abc", HEALTHY))
+        fleet._Agent = _Interrupting
+        outcomes = self._run(fleet, "abc", "1", None, None)
+        assert self._marks(outcomes) == "css"
+        assert {outcome.message for outcome in outcomes[1:]} == {"not begun: interrupted"}
+
     def test_later_batches_do_not_keep_an_idle_connection(self) -> None:
         fleet = _Fleet(**dict.fromkeys("abc", HEALTHY))
         seen: list[set[str]] = []

@@ -15,6 +15,8 @@ from scimconf.agent.trouble import Trouble
 
 _ENTRYPOINT = "sbin/entrypoint.sh"
 _MANUAL = b"MANUAL_CONFIGURATION"
+_TRUE = (b"true", b"enable", b"enabled", b"yes", b"y", b"1", b"on")
+"""What entrypoint.sh takes for True, in any case."""
 _OF_THE_IMAGE = b"DATA_DIR"
 """Set by the image, and so in the environment of what the container itself started."""
 _GIVEN = b"SECRETS_"
@@ -36,7 +38,7 @@ class Container:
             return ""
         if not self._variables:
             return f"{_REBUILT}, unless {_MANUAL.decode()}=True, which cannot be seen from here"
-        if self._variables.get(_MANUAL, b"").lower() != b"true":
+        if self._variables.get(_MANUAL, b"").lower() not in _TRUE:
             return _REBUILT
         if self._outlives(settings):
             return ""
@@ -73,7 +75,10 @@ class Container:
         are zulip's as we are. Empty where there is none.
         """
         proc = os.path.join(self._root, "proc")
-        for number in sorted(int(each) for each in os.listdir(proc) if each.isdigit()):
+        names: List[str] = []
+        with contextlib.suppress(OSError):
+            names = os.listdir(proc)
+        for number in sorted(int(each) for each in names if each.isdigit()):
             found = _environment(os.path.join(proc, str(number), "environ"))
             if found and _OF_THE_IMAGE in found:
                 return {name: b"" if name.startswith(_GIVEN) else found[name] for name in found}

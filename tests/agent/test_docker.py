@@ -91,7 +91,7 @@ def test_what_is_in_the_containers_own_layer_goes_with_it(root: _Root) -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["True", "true"])
+@pytest.mark.parametrize("value", ["True", "true", "1", "YES"])
 def test_manual_configuration_on_a_volume_stays(root: _Root, value: str, volume: Path) -> None:
     """As LINK_SETTINGS_TO_DATA makes it: the folder is a link into the volume."""
     root.process(20, DATA_DIR="/data", MANUAL_CONFIGURATION=value)
