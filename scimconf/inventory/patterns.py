@@ -89,17 +89,18 @@ def _one(pattern: str, groups: Groups, hosts: Mapping[str, None]) -> dict[str, N
         expression, subscript = match[1], match
     matches = _matcher(expression)
     in_groups = [name for name in groups if matches.match(name)]
-    named = {host: None for name in in_groups for host in groups[name]}
+    # A host counts as often as it is matched when a subscript counts, as with Ansible.
+    named = [host for name in in_groups for host in groups[name]]
     if not in_groups or expression.startswith("~") or set(expression) & set(".?*["):
-        named |= {host: None for host in hosts if matches.match(host)}
+        named += [host for host in hosts if matches.match(host)]
     if subscript:
-        named = dict.fromkeys(_subscripted(list(named), subscript))
+        named = _subscripted(named, subscript)
     # A group that is empty was named all right; a place in it that is not there was not.
     if not named and (subscript or not in_groups):
         raise UsageError(
             f"no host or group matches {pattern!r}", nearest(expression, [*groups, *hosts])
         )
-    return named
+    return dict.fromkeys(named)
 
 
 def _matcher(expression: str) -> re.Pattern[str]:

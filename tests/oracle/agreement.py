@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.oracle.client import Answer, Oracle
 from tests.oracle.ours import Ours
+
+_BEYOND = re.compile(r"matches '.*\[[0-9:-]+\]'")
+"""A subscript where there is no host is an error with us, always (differences.py)."""
 
 Patterns = Sequence[tuple[Sequence[str], Sequence[str]]]
 
@@ -56,6 +60,8 @@ def _same_connection(ours: Answer, theirs: Answer, host: str) -> None:
 
 
 def _same_hosts(ours: Answer, theirs: Answer, asked: object, *, ordered: bool) -> None:
+    if "error" in ours and _BEYOND.search(ours["error"]):
+        return
     assert ("error" in ours) == ("error" in theirs), (asked, ours, theirs)
     if "hosts" in theirs:
         assert sorted(ours["hosts"]) == sorted(theirs["hosts"]), asked
