@@ -165,7 +165,7 @@ def test_a_secret_that_is_gone_is_forgotten() -> None:
 MAY_REVEAL = {
     "cli/token.py": "prints the tokens it was asked for",
     "render.py": "writes them into the files it was asked to edit",
-    "report/handoff.py": "shows them where --show-tokens asks for it",
+    "report/sheet.py": "shows them where --show-tokens asks for it",
     "secret.py": "redacts them",
     "ssh": "logs in, answers sudo, and hands tokens to the agent, through the encrypted channel",
     "tokens": "judges, fingerprints and encrypts them",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from scimconf.cli import options
 from scimconf.cli.options import SourceOptions, VaultOptions
-from scimconf.cli.streams import out
+from scimconf.cli.streams import err, out
+
+if TYPE_CHECKING:
+    from scimconf.report.handoff import Form
 
 
 @click.command("handoff")
@@ -18,12 +24,28 @@ from scimconf.cli.streams import out
 @click.option(
     "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html"]),
+    default="text",
+    show_default=True,
+    help="markdown: a check list; html: one file to print, a page for each realm.",
+)
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write into this file (0600) in place of printing.",
+)
 @options.vault
 def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
     realms: tuple[str, ...],
     show_tokens: bool,
+    form: Form,
+    file: Path | None,
     vault: VaultOptions,
 ) -> None:
     """Print, per realm, what its identity provider's administrator has to enter.
@@ -33,6 +55,8 @@ def command(
     from scimconf.cli import fleet
     from scimconf.foreign import harmless
     from scimconf.report.handoff import handoff
+    from scimconf.report.sheet import sheet
+    from scimconf.tokens import durable
 
     servers = fleet.select(fleet.load(source), pattern, source.limit)
     keyring = fleet.keyring(source, fleet.VaultPassword(vault))
@@ -40,12 +64,17 @@ def command(
         keyring.fetch(servers)
     tokens = keyring.tokens(servers) if show_tokens else {}
     sheets = [
-        handoff(server, realm, tokens.get(server.name, {}).get(realm.string_id))
+        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id))
         for server in servers
         for realm in server.realms
         if realm.present and (not realms or realm.string_id in realms)
     ]
     if not sheets:
         raise click.UsageError("no realm to hand off: none of the servers has one of that name")
-    sheet = "\n".join(sheets)
-    out(harmless(sheet, len(sheet)))
+    text = handoff(sheets, form)
+    text = harmless(text, len(text))
+    if file:
+        durable.replace(file, text)
+        err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")
+    else:
+        out(text, end="\n" if form == "text" else "")

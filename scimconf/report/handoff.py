@@ -1,39 +1,36 @@
-"""The hand-off sheet: what somebody types into the identity provider, realm by realm.
+"""The hand-off: sheets for identity providers' administrators, as text, Markdown or HTML.
 
-The steps are those of Zulip's help centre (zulip.com/help/scim) for Okta and Microsoft Entra ID;
-templates/handoff/ holds the wording.
+What they say is `scimconf.report.sheet`'s; templates/handoff/ holds the looks.
 """
 
 from __future__ import annotations
 
-from scimconf.model import Realm, Server
-from scimconf.secret import Secret
-from scimconf.template import render
-from scimconf.zulip.block import mask
-from scimconf.zulip.presets import PRESETS
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from scimconf.report.sheet import Sheet
+from scimconf.template import render, render_page
+
+Form = Literal["text", "markdown", "html"]
 
 
-def handoff(server: Server, realm: Realm, token: Secret | None) -> str:
-    """Give the sheet of one realm as plain text; with no token, what stands for it is shown.
+def handoff(sheets: Sequence[Sheet], form: Form = "text") -> str:
+    """Give all of the sheets in one text, which ends with a line break.
 
-    It ends with a line break. It holds the token in clear if one is given.
+    HTML is one self-contained file, made to be printed: a page for each sheet.
     """
-    preset = PRESETS[realm.idp]
-    shown = token.reveal() if token is not None else mask(realm).text
-    other_name = realm.name_formatted_included != preset.name_formatted_included
-    template = realm.idp if realm.idp in ("okta", "entra") else "generic"
-    sheet = render(
-        f"handoff/{template}.txt.j2",
-        heading=f"{preset.title} -> {realm.url} (realm {realm.label} of {server.name})",
-        title=preset.title,
-        your="your identity provider" if preset.name == "other" else preset.title,
-        base_url=f"{realm.url}/scim/v2{preset.base_url_suffix}",
-        token_field=preset.token_field(shown),
-        name_formatted_included=realm.name_formatted_included,
-        unusual=other_name and not preset.assumption,
-        assumption="" if other_name else preset.assumption,
-        fields=tuple((realm.custom_profile_field_map or {}).items()),
-        masked=token is None,
-        server=server.name,
-    )
-    return sheet.rstrip() + "\n"
+    if form == "html":
+        return render_page(
+            "handoff/sheets.html.j2", styles=("page/base.css", "handoff/sheets.css"), sheets=sheets
+        )
+    template = {"text": "handoff/sheet.txt.j2", "markdown": "handoff/sheet.md.j2"}[form]
+    return "\n".join(render(template, sheet=each, code=_code).rstrip() + "\n" for each in sheets)
+
+
+def _code(text: str) -> str:
+    """Give a code span of Markdown, which takes nothing in it for markup (CommonMark 6.1)."""
+    ticks = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (ticks + 1)
+    pad = " " if ticks or text != text.strip() else ""
+    return f"{fence}{pad}{' '.join(text.splitlines())}{pad}{fence}"

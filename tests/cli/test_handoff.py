@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Run
 
@@ -31,3 +34,36 @@ def test_the_tokens_are_shown_where_there_are_any(scimconf: Run) -> None:
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "--vault-password-file FILE or --ask-vault-pass" in refused.stderr
     assert f"Bearer {token}\n" in scimconf("handoff", "chat1*", "--show-tokens", *PASSWORD).stdout
+
+
+def test_the_forms(scimconf: Run) -> None:
+    markdown = scimconf("handoff", "--format", "markdown").stdout
+    assert markdown.startswith("# Okta for `https://acme.chat1.example.com`\n")
+    page = scimconf("handoff", "--format", "html").stdout
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count("<article") == markdown.count("## In ") == 2
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_a_file_only_for_its_owner(form: str, scimconf: Run, tmp_path: Path) -> None:
+    printed = scimconf("handoff", "--format", form).stdout
+    file = tmp_path / "sheets"
+    file.touch(0o644)
+    done = scimconf("handoff", "--format", form, "--out", "sheets")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "wrote sheets: 2 sheets\n"
+    assert file.read_text().rstrip() == printed.rstrip()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_cannot_be_written(scimconf: Run) -> None:
+    done = scimconf("handoff", "--out", "nowhere/sheets")
+    assert done.returncode == 64
+    assert "cannot write nowhere/sheets" in done.stderr
+
+
+def test_the_format_of_a_pipeline_is_not_that_of_a_sheet(
+    scimconf: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCIMCONF_FORMAT", "json")
+    assert "When it is done" in scimconf("handoff").stdout

@@ -1,66 +1,82 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scimconf.report.handoff import handoff
+from scimconf.report.handoff import Form, handoff
+from scimconf.report.sheet import sheet
 from scimconf.secret import Secret
 from scimconf.zulip.presets import PRESETS
 from tests.factories import realm, server
 
 TOKEN = Secret("gR7bQ2mXv9LkPz4TnW8s")
+FORMS: tuple[Form, ...] = ("text", "markdown", "html")
 
 
-def _sheet(idp: str, token: Secret | None = TOKEN, **changes: object) -> str:
+def _sheet(
+    idp: str, token: Secret | None = TOKEN, form: Form = "text", starts: str = "", **changes: object
+) -> str:
     formatted = PRESETS[idp].name_formatted_included
-    given = realm("acme", **{"idp": idp, "name_formatted_included": formatted} | changes)
-    return handoff(server(given), given, token)
+    wanted = realm("acme", **{"idp": idp, "name_formatted_included": formatted} | changes)
+    return handoff([sheet(server(wanted), wanted, token, starts)], form)
 
 
-def _field(sheet: str, name: str) -> str:
-    found = re.search(rf"^ +{re.escape(name)} {{2,}}(.+)$", sheet, re.MULTILINE)
-    assert found, f"no {name} in:\n{sheet}"
+def _field(said: str, name: str) -> str:
+    found = re.search(rf"^ +{re.escape(name)} {{2,}}(.+)$", said, re.MULTILINE)
+    assert found, f"no {name} in:\n{said}"
     return found[1]
 
 
+def _words(said: str, form: Form) -> str:
+    """Give what a reader sees, without markup and layout."""
+    if form == "html":
+        seen: list[str] = []
+        parser = HTMLParser()
+        parser.handle_data = seen.append  # type: ignore[method-assign]
+        parser.feed(said.partition("<main>")[2])
+        said = " ".join(seen)
+    return " ".join(re.sub(r"[`#]|\[ \]", " ", said).split())
+
+
 def test_okta_gets_the_word_bearer() -> None:
-    sheet = _sheet("okta")
-    assert _field(sheet, "Base URL") == "https://acme.chat.example.com/scim/v2"
-    assert _field(sheet, "API token") == f"Bearer {TOKEN.reveal()}"
+    said = _sheet("okta")
+    assert _field(said, "Base URL") == "https://acme.chat.example.com/scim/v2"
+    assert _field(said, "API token") == f"Bearer {TOKEN.reveal()}"
     for fact in (
         "SCIM 2.0 Test App (Header Auth)",
         "Email",
         "Create and update",
         "Deactivate Users",
     ):
-        assert fact in sheet
-    assert "userName, givenName and familyName" in sheet
+        assert fact in said
+    assert "userName, givenName and familyName" in said
 
 
 def test_entra_gets_the_bare_token_and_its_flag() -> None:
-    sheet = _sheet("entra")
-    assert _field(sheet, "Tenant URL") == (
-        "https://acme.chat.example.com/scim/v2/?aadOptscim062020"
-    )
-    assert _field(sheet, "Secret Token") == TOKEN.reveal()
-    assert _field(sheet, "userName").startswith("mail")
-    assert _field(sheet, "name.formatted") == "keep"
+    said = _sheet("entra")
+    assert _field(said, "Tenant URL") == "https://acme.chat.example.com/scim/v2/?aadOptscim062020"
+    assert _field(said, "Secret Token") == TOKEN.reveal()
+    assert _field(said, "userName").startswith("mail")
+    assert _field(said, "name.formatted") == "keep"
 
 
 @pytest.mark.parametrize("idp", [name for name in PRESETS if name not in ("okta", "entra")])
 def test_of_others_it_is_said_what_is_assumed(idp: str) -> None:
-    sheet = _sheet(idp)
-    assert _field(sheet, "Bearer token") == TOKEN.reveal()
-    assert "userName must be the user's email address" in sheet
-    assert ("Send name.formatted" in sheet) is PRESETS[idp].name_formatted_included
-    assert PRESETS[idp].assumption in " ".join(sheet.split())
+    said = _sheet(idp)
+    assert _field(said, "Bearer token") == TOKEN.reveal()
+    assert "userName must be the user's email address" in said
+    assert ("Send name.formatted" in said) is PRESETS[idp].name_formatted_included
+    assert PRESETS[idp].assumption in " ".join(said.split())
 
 
 def test_an_assumption_that_was_answered_is_not_repeated() -> None:
-    sheet = _sheet("keycloak", name_formatted_included=True)
-    assert "Send name.formatted" in sheet
-    assert "To check" not in sheet
+    said = _sheet("keycloak", name_formatted_included=True)
+    assert "Send name.formatted" in said
+    assert "To check" not in said
 
 
 def test_a_realm_that_differs_from_its_preset_is_pointed_out() -> None:
@@ -68,19 +84,86 @@ def test_a_realm_that_differs_from_its_preset_is_pointed_out() -> None:
     assert "unlike" not in _sheet("okta")
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("idp", PRESETS)
-def test_masked_unless_the_token_is_given(idp: str) -> None:
-    sheet = _sheet(idp, None)
-    assert "<token acme>" in sheet
-    assert "scimconf handoff --show-tokens chat1" in sheet
-    assert "--show-tokens" not in _sheet(idp)
+def test_masked_unless_the_token_is_given(idp: str, form: Form) -> None:
+    masked, clear = _sheet(idp, None, form), _sheet(idp, form=form)
+    assert ("&lt;token acme&gt;" if form == "html" else "<token acme>") in masked
+    assert "scimconf handoff --show-tokens chat1" in masked
+    assert "--show-tokens" not in clear
+    assert TOKEN.reveal() in clear
+    assert ("holds the token" in clear, "holds the token" in masked) == (True, False)
 
 
 @pytest.mark.parametrize("idp", PRESETS)
-def test_every_sheet_is_plain_text_that_ends_with_the_proof(idp: str) -> None:
-    sheet = _sheet(idp, custom_profile_field_map={"phoneNumber": "phone"})
-    assert sheet.endswith("\nWhen it is done: scimconf verify chat1\n")
-    assert "phoneNumber -> phone" in sheet
-    assert all(len(line) <= 100 and line == line.rstrip() for line in sheet.splitlines())
-    assert "\n\n\n" not in sheet
-    assert sheet.startswith(f"{PRESETS[idp].title} -> https://acme.chat.example.com (realm acme")
+def test_text_fits_and_ends_with_the_proof(idp: str) -> None:
+    said = _sheet(idp, custom_profile_field_map={"phoneNumber": "phone"})
+    assert said.endswith("\nWhen it is done: scimconf verify chat1\n")
+    assert _field(said, "phoneNumber") == "phone"
+    assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
+    assert "\n\n\n" not in said
+    assert said.startswith(f"{PRESETS[idp].title} -> https://acme.chat.example.com (realm acme")
+
+
+@pytest.mark.parametrize("idp", PRESETS)
+def test_each_form_says_the_same_in_the_same_order(idp: str) -> None:
+    wanted = realm("acme", idp=idp, custom_profile_field_map={"phoneNumber": "phone"})
+    this = sheet(server(wanted), wanted, TOKEN)
+    parts = [this.place]
+    for step in this.steps:
+        parts += [step.text, *(part for field in step.fields for part in field), step.after]
+    parts += [*this.remarks, "scimconf verify chat1"]
+    for form in FORMS:
+        said, at = _words(handoff([this], form), form), 0
+        for part in parts:
+            at = said.find(" ".join(part.split()), at)
+            assert at >= 0, f"{form} lacks, or has too early: {part}"
+
+
+def test_a_box_to_tick_for_each_step_and_the_proof() -> None:
+    wanted = realm("acme")
+    this = sheet(server(wanted), wanted, None)
+    assert handoff([this], "markdown").count("[ ]") == len(this.steps) + 1
+    assert handoff([this], "html").count('<input type="checkbox">') == len(this.steps) + 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_token_that_is_not_in_force_yet(form: Form) -> None:
+    assert "from the cut-over on" in _sheet("okta", form=form, starts="from the cut-over on")
+
+
+def test_several_sheets_in_one() -> None:
+    realms = realm("acme"), realm("", idp="entra")
+    sheets = [sheet(server(*realms), each, None) for each in realms]
+    assert handoff(sheets).count("When it is done") == 2
+    assert handoff(sheets, "markdown").count("\n# ") == 1
+    page = handoff(sheets, "html")
+    assert page.count("<article") == 2
+    assert page.count("<html") == 1
+
+
+@given(st.text())
+def test_no_value_ends_its_code_span(value: str) -> None:
+    """CommonMark 6.1: a run of backticks ends a span only if it is as long as the one before it."""
+    said = _sheet("okta", None, "markdown", url=f"https://{value}")
+    (line,) = (each for each in said.split("\n") if "- `Base URL`: " in each)
+    span = line.partition("- `Base URL`: ")[2]
+    fence = re.match("`+", span)
+    assert fence
+    inside = span[len(fence[0]) : -len(fence[0])]
+    assert fence[0] not in re.findall("`+", inside)
+    assert " ".join(inside.split()) == " ".join(f"https://{value}/scim/v2".split())
+
+
+@given(st.text())
+def test_no_value_becomes_markup_of_the_page(value: str) -> None:
+    plain = _tags(_sheet("okta", None, "html"))
+    assert _tags(_sheet("okta", None, "html", url=f"{value}<script><img onerror='x'>")) == plain
+
+
+def _tags(page: str) -> list[object]:
+    seen: list[object] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: seen.append((tag, attributes))  # type: ignore[method-assign]
+    parser.feed(page)
+    return seen
