@@ -200,7 +200,7 @@ def _methods(settings: Settings) -> frozenset[str]:
     return frozenset(
         method
         for method, keyword in _METHODS.items()
-        if method in among and settings.one(keyword) != "no"
+        if method in among and settings.one(keyword) not in ("no", "false")
     )
 
 

@@ -26,7 +26,7 @@ _DEFAULTS: Mapping[str, Sequence[str]] = {
     "userknownhostsfile": ["~/.ssh/known_hosts"],
     "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts"],
 }
-_SAFE = re.compile(r"[\w\[][\w.:%\[\]@+-]*")
+_SAFE = re.compile(r"[\w:\[][\w.:%\[\]@+-]*")
 """What may reach the shell of a `Match exec` or a ProxyCommand as %h or %r."""
 
 

@@ -39,6 +39,7 @@ def cover(config: dict) -> None:
         home.mkdir(mode=0o755)
         for file, text in files.items():
             (home / file).write_text(text)
+            (home / file).chmod(0o755 if text.startswith("#!") else 0o644)
         os.chown(home, uid, uid)
     socket.sethostname("server.test")
 

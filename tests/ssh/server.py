@@ -44,11 +44,29 @@ ACCOUNTS = {
     "stranger": "",
     "chatty": "",
     "mute": "",
+    "false": "",
+    "odd": "",
 }
 """Login name -> its lines in sudoers."""
 _BASHRC = r"""
 echo "Welcome to the machine"; echo "mind the gap" >&2
 printf 'no newline here: '
+"""
+
+
+_SHELLS = {
+    "mute": "/usr/sbin/nologin",
+    "false": "/bin/false",
+    "chatty": "/bin/bash",
+    "odd": "/home/odd/shell",
+}
+_SHELL = r"""#!/usr/bin/python3 -I
+# A login shell that is none of the known: it takes blanks and single quotes, and nothing else.
+import os, re, sys
+assert sys.argv[1] == "-c" and len(sys.argv) == 3
+assert re.fullmatch(r"(?:'[^'\\!\n]*' ?)+", sys.argv[2])
+words = re.findall(r"'([^']*)'", sys.argv[2])
+os.execvp(words[0], words)
 """
 
 
@@ -58,6 +76,7 @@ class Server:
 
     port: int
     folder: Path
+    address: str
     accounts: bool
     """Whether it has ACCOUNTS (as root), or only the user that runs the tests."""
 
@@ -81,7 +100,7 @@ class Server:
         """Give the way in, with the key that fits; without a user as whoever runs the tests."""
         plain = Connection(
             kind="ssh",
-            host="127.0.0.1",
+            host=self.address,
             port=self.port,
             user=user or pwd.getpwuid(os.geteuid()).pw_name,
             password=None,
@@ -99,7 +118,13 @@ class Server:
 class RunningServer:
     """Starts and ends a Server: nothing of it stays, however the tests end."""
 
-    def __init__(self, folder: Path, lines: Sequence[str] = (), pam: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lines: Sequence[str] = (),
+        pam: str | None = None,
+        address: str = "127.0.0.1",
+    ) -> None:
         found = openssh.find()
         if found is None:
             pytest.skip("needs OpenSSH's sshd")
@@ -109,16 +134,18 @@ class RunningServer:
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder / name],
                 check=True,
             )
-        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.server = Server(listener.getsockname()[1], folder, as_root)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, 0), family=family, backlog=128)
+        self.server = Server(listener.getsockname()[1], folder, address, as_root)
         self.server.known_hosts.write_text(
-            f"[127.0.0.1]:{self.server.port} {self.server.host_key}\n"
+            f"[{address}]:{self.server.port} {self.server.host_key}\n"
         )
         keys = "/run/test_keys" if as_root else str(folder / "authorized_keys")
         public = (folder / "user_key.pub").read_text()
         if not as_root:
             Path(keys).write_text(public)
         config = [
+            *lines,  # first, since sshd takes the first value of each option
             f'HostKey "{folder}/host_key"',
             f'AuthorizedKeysFile "{keys}"',
             "StrictModes no",
@@ -126,7 +153,6 @@ class RunningServer:
             f"UsePAM {'yes' if as_root else 'no'}",
             "PermitRootLogin yes",
             *found.config,
-            *lines,
         ]
         (folder / "sshd_config").write_text("\n".join(config) + "\n")
         plan = {
@@ -165,7 +191,7 @@ def _root(public_key: str, pam: str | None) -> dict[str, object]:
     group = ["root:x:0:", "nogroup:x:65534:", "shadow:x:42:", "tty:x:5:"]
     shadow = [f"root:{hashed}:19000::::::", "sshd:*:19000::::::"]
     for uid, name in enumerate(ACCOUNTS, 2001):
-        shell = {"mute": "/usr/sbin/nologin", "chatty": "/bin/bash"}.get(name, "/bin/sh")
+        shell = _SHELLS.get(name, "/bin/sh")
         passwd.append(f"{name}:x:{uid}:{uid}::/home/{name}:{shell}")
         group.append(f"{name}:x:{uid}:")
         shadow.append(f"{name}:{hashed}:19000::::::")
@@ -186,7 +212,7 @@ def _root(public_key: str, pam: str | None) -> dict[str, object]:
         }
         | ({"pam.d/sshd": (pam, 0o644)} if pam else {}),
         "homes": {
-            name: (uid, {".bashrc": _BASHRC} if name == "chatty" else {})
+            name: (uid, {"chatty": {".bashrc": _BASHRC}, "odd": {"shell": _SHELL}}.get(name, {}))
             for uid, name in enumerate(ACCOUNTS, 2001)
         },
     }
@@ -237,9 +263,9 @@ def ssh_agent(folder: Path, *keys: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def special_server(folder: Path, *lines: str, pam: str | None = None) -> Iterator[Server]:
-    """An sshd with more lines in its configuration, or PAM rules of its own."""
-    running = RunningServer(folder, lines, pam)
+def special_server(folder: Path, *lines: str, **options: str) -> Iterator[Server]:
+    """An sshd with more lines in its configuration, PAM rules or an address of its own."""
+    running = RunningServer(folder, lines, **options)
     try:
         yield running.server
     finally:

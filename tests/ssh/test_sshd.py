@@ -186,6 +186,52 @@ def test_a_chatty_profile_is_passed_over(accounts: Server) -> None:
     assert ask(accounts.connection("chatty"), accounts.options)["user"] == "chatty"
 
 
+def test_a_login_shell_that_is_none(accounts: Server) -> None:
+    error = failing(accounts.connection("false"), accounts.options)
+    assert error.step == "start"
+    assert error.message == "the command ended before the agent was there (exit 1) and said nothing"
+    assert "ssh false@SERVER true" in error.hint
+
+
+@pytest.mark.parametrize("become", [False, True])
+def test_a_login_shell_that_is_not_sh(accounts: Server, become: bool) -> None:
+    connection = accounts.connection("odd", become=become, become_method="su")
+    answer = ask(connection, accounts.options, RIGHT)
+    assert answer["user"] == ("zulip" if become else "odd")
+
+
+def test_a_banner_is_passed_over(tmp_path: Path) -> None:
+    banner = tmp_path / "banner"
+    banner.write_text("Authorised use only.\n" * 50)
+    with special_server(tmp_path, f"Banner {banner}") as server:
+        assert ask(server.connection(), server.options)["final"] is True
+
+
+def test_no_python_at_all(tmp_path: Path) -> None:
+    with special_server(tmp_path, "SetEnv PATH=/nowhere") as server:
+        connection = server.connection("zulip" if server.accounts else None)
+        error = failing(connection, server.options)
+    assert "there is no python3 on the server" in error.message
+    assert "ansible_python_interpreter" in error.hint
+
+
+def test_a_python_that_is_too_old(server: Server, tmp_path: Path) -> None:
+    old = tmp_path / "python3.6"
+    old.write_text('#!/bin/sh\necho "$6 ready 3.6.9"\ncat\n')
+    old.chmod(0o755)
+    error = failing(server.connection(python=str(old)), server.options)
+    assert error.message == (
+        "the Python on the server is 3.6.9; scimconf's agent needs 3.8 or newer"
+    )
+
+
+def test_ipv6(tmp_path: Path) -> None:
+    with special_server(tmp_path, address="::1") as server:
+        assert ask(server.connection(), server.options)["final"] is True
+        error = failing(server.connection(), Options(known_hosts=(str(tmp_path / "none"),)))
+    assert f"[::1]:{server.port} is not in known_hosts" in error.message
+
+
 def test_the_environment_is_as_the_server_makes_it(server: Server) -> None:
     answer = ask(server.connection(), server.options)
     assert not [name for name in answer["environment"] if "SCIMCONF" in name.upper()]

@@ -14,7 +14,7 @@ import pytest
 from scimconf.errors import HostError, Unreachable
 from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh.stream import Socket
-from tests.ssh.server import PATHS_HERE, special_server, wait_for
+from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -99,10 +99,13 @@ def test_a_server_that_never_says_a_word() -> None:
         ("KexAlgorithms sntrup761x25519-sha512@openssh.com", "key exchange method"),
         ("Ciphers chacha20-poly1305@openssh.com", "cipher"),
         ("MACs umac-64@openssh.com", "MAC"),
+        ("KexAlgorithms diffie-hellman-group1-sha1", "key exchange method"),
+        ("HostKeyAlgorithms ssh-rsa", "host key type"),
     ],
 )
 def test_nothing_in_common(tmp_path: Path, line: str, kind: str) -> None:
-    with special_server(tmp_path, line) as server:
+    rsa = make_key(tmp_path / "rsa", "rsa-2048")
+    with special_server(tmp_path, line, f"HostKey {rsa}") as server:
         error = unreachable(server.port)
     assert f"have no {kind} in common; the server has: {line.split()[1]}" in error.message
     assert "aes128-ctr" in error.hint or kind != "cipher"

@@ -1,0 +1,64 @@
+"""Private keys as ssh-keygen writes them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scimconf.secret import Secret
+from scimconf.ssh import keys
+from scimconf.ssh.keys import UnusableKeyError
+from tests.ssh.server import make_key
+
+KINDS = ("ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048")
+
+
+@pytest.mark.parametrize("passphrase", ["", "open sesame"])
+@pytest.mark.parametrize("form", ["RFC4716", "PEM", "PKCS8"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_and_format(tmp_path: Path, kind: str, form: str, passphrase: str) -> None:
+    key = make_key(tmp_path / "key", kind, passphrase)
+    change = ["ssh-keygen", "-q", "-p", "-P", passphrase, "-N", passphrase, "-m", form, "-f", key]
+    subprocess.run(change, check=True, stdout=subprocess.DEVNULL)
+    loaded = keys.load(str(key), Secret(passphrase) if passphrase else None)
+    assert loaded.asbytes() == keys.public_blob(f"{key}.pub")
+    assert loaded.can_sign()
+
+
+@pytest.mark.parametrize("comment", ["", "größé", *("x" * length for length in range(1, 9))])
+@pytest.mark.parametrize("kind", ["ecdsa-256", "ed25519"])
+def test_whatever_the_comment(tmp_path: Path, kind: str, comment: str) -> None:
+    # paramiko takes the end of a file without padding (an empty comment of the right length) for
+    # padding, and finds no key.
+    key = make_key(tmp_path / "key", kind)
+    subprocess.run(["ssh-keygen", "-q", "-c", "-C", comment, "-f", key], check=True)
+    assert keys.load(str(key), None).asbytes() == keys.public_blob(f"{key}.pub")
+
+
+def test_a_security_key_is_for_the_agent(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    # The beginning of what ssh-keygen -t ed25519-sk writes.
+    key.write_text(
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n"
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAASgAAABpzay1zc2gtZW\n"
+        "QyNTUxOUBvcGVuc3NoLmNvbQAAACC\n"
+        "-----END OPENSSH PRIVATE KEY-----\n"
+    )
+    with pytest.raises(UnusableKeyError, match="load it into ssh-agent"):
+        keys.load(str(key), None)
+
+
+def test_a_key_of_yesterday(tmp_path: Path) -> None:
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "ed448", "-out", tmp_path / "key"], check=True
+    )
+    with pytest.raises(UnusableKeyError, match="of a kind that cannot be used"):
+        keys.load(str(tmp_path / "key"), None)
+
+
+def test_the_second_time_costs_nothing(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key", passphrase="open sesame")
+    one = keys.load(str(key), Secret("open sesame"))
+    assert keys.load(str(key), Secret("open sesame")) is one
