@@ -13,21 +13,27 @@ size = int(stdin.readline() or 0)
 data = stdin.read(size)
 if not data or len(data) < size:
     sys.exit(1)
-import json, types, zlib
+import importlib.machinery, json, zlib
 
-
-def module(name):
-    parent, _, child = name.rpartition(".")
-    made = sys.modules[name] = types.ModuleType(name)
-    made.__package__ = parent
-    if parent:
-        setattr(sys.modules[parent], child, made)
-    return made
-
-
-for name in "scimconf", "scimconf.agent":
-    module(name).__path__ = []
+text = {"scimconf": "", "scimconf.agent": ""}
 for name, source in json.loads(zlib.decompress(data).decode("utf-8")):
-    made = module("scimconf.agent." + name)
-    exec(compile(source, name + ".py", "exec", 0, True), made.__dict__)
-sys.exit(sys.modules["scimconf.agent.main"].main(sys.argv[2]))
+    text["scimconf.agent." + name] = source
+
+
+class Program:
+    def find_spec(self, name, path, target=None):
+        made = importlib.machinery.ModuleSpec
+        return made(name, self, is_package=not text[name]) if name in text else None
+
+    def create_module(self, spec):
+        pass
+
+    def exec_module(self, made):
+        name = made.__name__
+        exec(compile(text[name], name[15:] + ".py", "exec", 0, True), made.__dict__)
+
+
+sys.meta_path.insert(0, Program())
+from scimconf.agent import main
+
+sys.exit(main.main(sys.argv[2]))

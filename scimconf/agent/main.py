@@ -10,19 +10,15 @@ import signal
 import sys
 from typing import Any, BinaryIO, Mapping
 
-from scimconf.agent import child, files, observe, transaction
+from scimconf.agent import child, files, observe
 from scimconf.agent.progress import as_trouble
 from scimconf.agent.trouble import Trouble
 
 LONGEST = 16 * 1024 * 1024
 """Bytes of one request."""
 
-_LOOKS = {"observe": observe.observe, "tokens": observe.tokens, "heard": transaction.heard}
-_CHANGES = {
-    "apply": transaction.apply,
-    "undo": transaction.undo,
-    "recover": transaction.recover,
-}
+_LOOKS = {"observe": observe.observe, "tokens": observe.tokens}
+_CHANGES = ("heard", "apply", "undo", "recover")
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 
@@ -57,10 +53,24 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
         if step in _LOOKS:
             return _LOOKS[step](asked)
         if step in _CHANGES:
-            return _CHANGES[step](asked, lambda message: _send(sys.stdout.buffer, message), who)
+            return _change(step, asked, who)
         raise Trouble("this agent does not know what it is asked to do")
     except Exception as error:
         return _error(step, as_trouble(error))
+
+
+def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
+    # Imported only here: a plan is spared a third of the program, which is not even compiled.
+    from scimconf.agent import transaction
+
+    if step == "heard":
+        return transaction.heard(asked)
+    changes = {
+        "apply": transaction.apply,
+        "undo": transaction.undo,
+        "recover": transaction.recover,
+    }
+    return changes[step](asked, lambda message: _send(sys.stdout.buffer, message), who)
 
 
 def _error(step: str, trouble: Trouble) -> Mapping[str, Any]:
