@@ -278,9 +278,9 @@ def thousand(bench: Bench) -> Report:
             Check("answered", f"{answered} of 1000", "all", answered == 1000 and not said["code"]),
             _at_most("memory (MB)", done.memory * 1.048576, 200),
             Check(
-                "descriptors, threads",
-                "{files}, {threads}".format(**said["after"]),
-                "as before: {files}, {threads}".format(**said["before"]),
+                "descriptors at the end",
+                str(said["after"]),
+                f"{said['before']}, as at the start",
                 said["after"] == said["before"],
             ),
         ],

@@ -126,7 +126,7 @@ class Operator:
             lines += [
                 f"    {target.name}:",
                 f"      ansible_host: {target.address}",
-                f"      zulip_external_host: {zulip.root.name.replace('zulip', 'h')}.test",
+                f"      zulip_external_host: {target.deployment.replace('zulip', 'h')}.test",
                 f"      zulip_settings: {zulip.settings}",
                 f"      zulip_secrets: {zulip.secrets}",
                 f"      zulip_deployment: {zulip.deployment}",

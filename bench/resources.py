@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,8 +90,8 @@ def simulated(arguments: Sequence[str]) -> dict[str, object]:
     return {"code": code, "load": took, "whole": time.monotonic() - begun}
 
 
-def _descriptors() -> dict[str, int]:
-    return {"files": len(os.listdir("/proc/self/fd")), "threads": threading.active_count()}
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 if __name__ == "__main__":
