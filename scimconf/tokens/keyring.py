@@ -121,20 +121,18 @@ class Keyring:
         if new:
             self.file = self.file.save(new)
 
-    def stage(self, keys: Iterable[Key]) -> None:
-        """Make the next token of each of these; durable in the file after this, not in force yet.
+    def staged(self, keys: Iterable[Key]) -> Keyring:
+        """Give a keyring that has the next token of each of these, not in force; writes nothing.
 
         Raises UsageError as `make` does, and for one whose token is kept elsewhere.
         """
-        passwords = self._proved()
-        new = {
-            key: rotation.staged(self._ours(key), new_entry(generate(), *_first(passwords)))
-            for key in keys
-        }
-        self.file = self.file.save(new)
+        password = _first(self._proved())
+        return self.turned(
+            keys, lambda entry, now: rotation.staged(entry, new_entry(generate(), *password))
+        )
 
     def turned(self, keys: Iterable[Key], turn: Turn) -> Keyring:
-        """Give a keyring to which another token of each of these is in force; writes nothing.
+        """Give a keyring in which each of these is what `turn` makes of it; writes nothing.
 
         Raises UsageError, with the realm, where there is no such token.
         """
@@ -148,7 +146,7 @@ class Keyring:
         return Keyring(replace(self.file, records=records), self._passwords)
 
     def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
-        """Write into the file that for these the tokens of `turned` are in force."""
+        """Write into the file what `turned` has of these; durable after this."""
         self.file = self.file.save({key: turned.file.records[key] for key in keys})
 
     def sharing(self, keys: Iterable[Key]) -> Mapping[Key, tuple[Key, ...]]:

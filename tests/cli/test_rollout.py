@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scimconf.batches import strategy
-from scimconf.cli.apply import _in_batches
+from scimconf.cli.change import _in_batches
 from scimconf.model import Outcome, Plan, Status
 from scimconf.survey import Surveyed
 from tests.cli.conftest import Run

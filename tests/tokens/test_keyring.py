@@ -165,8 +165,11 @@ def test_a_staged_token_comes_into_force_when_it_is_kept(path: Path, plain: Serv
     first = _keyring(path)
     first.make([plain])
     old = first.tokens([plain])["chat1"]
-    first.stage([ACME])
-    assert _keyring(path).tokens([plain])["chat1"] == old, "not yet"
+    before = path.read_bytes()
+    staged = first.staged([ACME])
+    assert path.read_bytes() == before, "not yet"
+    first.keep(staged, [ACME])
+    assert _keyring(path).tokens([plain])["chat1"] == old, "not in force"
 
     turned = first.turned([ACME], activated)
     new = turned.tokens([plain])["chat1"]
@@ -188,13 +191,13 @@ def test_staging_asks_for_the_password_and_writes_nothing_without(
     _keyring(path).make([plain])
     before = path.read_bytes()
     with pytest.raises(UsageError, match="vault password"):
-        _keyring(path, locked=True).stage([ACME])
+        _keyring(path, locked=True).staged([ACME])
     assert path.read_bytes() == before
 
 
 def test_only_what_the_file_holds_can_be_rotated(path: Path, plain: Server) -> None:
     with pytest.raises(UsageError, match=r"holds no token of realm acme of chat1") as error:
-        _keyring(path).stage([ACME])
+        _keyring(path).staged([ACME])
     assert "apply" in error.value.hint
     _keyring(path).make([plain])
     with pytest.raises(UsageError, match=r"realm \(root\) of chat1: no token is staged"):

@@ -1,0 +1,141 @@
+"""From the look to the change, as a person is asked on the way: what `apply` and `rotate` share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from scimconf.cli.options import ConnectionOptions, OutputOptions
+from scimconf.cli.put_back import AT_ONCE
+from scimconf.errors import UsageError
+from scimconf.model import Outcome, Server, Status
+
+if TYPE_CHECKING:
+    from scimconf.batches import Strategy
+    from scimconf.rollout import Rollout
+    from scimconf.saved_plan import SavedPlan
+    from scimconf.survey import Opener, Surveyed
+    from scimconf.tokens.keyring import Keyring
+
+_GOOD_ANSWERS = 3
+"""In a row, from the public side after a restart: workers may change one by one."""
+
+_SIZES_SHOWN = 8
+"""Batches whose size the question names."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the options say of the way from the look to the change."""
+
+    connection: ConnectionOptions
+    output: OutputOptions
+    strategy: Strategy
+    lock_timeout: int
+    yes: bool
+    diff: bool
+    create_tokens: bool = False
+    approved: SavedPlan | None = None
+    at_go: Callable[[], None] = lambda: None
+    """Called once it is agreed, before the first server is touched."""
+
+
+def change(
+    servers: Sequence[Server], keyring: Keyring, open_agent: Opener, how: How
+) -> tuple[Rollout, Sequence[Outcome]]:
+    """Look at the servers, ask, and make them as they should be; gives the run and its outcomes."""
+    from scimconf.cli.output import progress
+    from scimconf.rollout import Rollout
+    from scimconf.survey import planned_aloud
+
+    desired = [keyring.desired(server) for server in servers]
+    with progress(how.output, steps=False) as watcher:
+        run = Rollout(how.connection.forks, watcher, how.connection.retries)
+        surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
+    try:
+        return run, _carry_out(run, surveyed, keyring, how)
+    except KeyboardInterrupt:
+        raise click.Abort(AT_ONCE) from None
+    finally:
+        for each in surveyed:
+            each.closing.close()
+
+
+def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
+    """Give the servers that are as they should be, and all of their deployment with them."""
+    good = (Status.OK, Status.CHANGED)
+    status = {outcome.server: outcome.status for outcome in outcomes}
+    open_ends = {each.deployment for each in servers if status[each.name] not in good}
+    return [each for each in servers if each.deployment not in open_ends]
+
+
+def _carry_out(
+    run: Rollout, surveyed: Sequence[Surveyed], keyring: Keyring, how: How
+) -> Sequence[Outcome]:
+    """Recover, compare with the approved plan, ask, change and ask the public side."""
+    from scimconf.cli.output import progress
+
+    if how.approved and (refused := how.approved.refusal(surveyed)):
+        return refused
+    if any(each.interrupted for each in surveyed) and not run.interrupted:
+        surveyed = _recover(run, surveyed, how)
+        if how.approved and (refused := how.approved.refusal(surveyed)):
+            return refused
+    outcomes = [each.outcome for each in surveyed]
+    changing = [each for each in surveyed if each.pending]
+    if not changing or run.interrupted:
+        return outcomes
+    _may_make_tokens(changing, how.create_tokens)
+    _ask("plan", "Change", changing, how, _in_batches(surveyed, how.strategy))
+    how.at_go()
+    servers = [each.desired.server for each in changing]
+    keyring.make(servers)
+    tokens = keyring.tokens(servers)
+    with progress(how.output, steps=True) as run.watcher:
+        return run.carry_out(surveyed, tokens, how.lock_timeout, how.strategy, _GOOD_ANSWERS)
+
+
+def _recover(run: Rollout, surveyed: Sequence[Surveyed], how: How) -> Sequence[Surveyed]:
+    """Put back what interrupted runs left; gives the servers as they stand then."""
+    from scimconf.cli.output import progress
+
+    _ask("recover", "Put back", [each for each in surveyed if each.interrupted], how)
+    with progress(how.output, steps=True) as run.watcher:
+        return run.recover(surveyed, how.lock_timeout)
+
+
+def _in_batches(surveyed: Sequence[Surveyed], strategy: Strategy) -> str:
+    """Say in what batches the servers would be changed, "" if in one."""
+    from scimconf.unit import to_change
+
+    batches = strategy.batches(to_change(surveyed), len(surveyed))
+    if len(batches) < 2:
+        return ""
+    sizes = [sum(each.pending for unit in batch for each in unit) for batch in batches]
+    more = ", ..." if len(sizes) > _SIZES_SHOWN else ""
+    return f" in {len(sizes)} batches of {', '.join(map(str, sizes[:_SIZES_SHOWN]))}{more}"
+
+
+def _ask(verb: str, what: str, servers: Sequence[Surveyed], how: How, in_batches: str = "") -> None:
+    from scimconf.cli import question
+
+    if not how.yes:
+        outcomes = [each.outcome for each in servers]
+        question.ask(verb, what, outcomes, diff=how.diff, in_batches=in_batches)
+
+
+def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:
+    """Refuse to make a token where it may be lost: a CI checkout goes, and the token with it."""
+    if create_tokens or sys.stdin.isatty():
+        return
+    for each in changing:
+        if each.plan and each.plan.makes_tokens:
+            raise UsageError(
+                f"{each.desired.server.name} needs a new token, and none is made without a "
+                "terminal: where the token file vanishes with this checkout, the token would too",
+                "make it where the token file is kept, or give --create-tokens",
+            )
