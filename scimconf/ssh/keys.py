@@ -8,9 +8,9 @@ import io
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from scimconf.secret import Secret
 _AGENT_TIMEOUT = 30.0
 """Seconds for one answer of the ssh agent, which may ask its user to confirm."""
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
+_kept: deque[tuple[tuple[str, int, Secret | None], paramiko.PKey]] = deque(maxlen=64)
+"""Opened keys. Opening one with a passphrase takes a quarter of a second of CPU, on purpose, and a
+fleet is entered with one key."""
 _opening = threading.Lock()
 
 
@@ -45,14 +48,17 @@ def load(path: str, passphrase: Secret | None) -> paramiko.PKey:
         changed = os.stat(path).st_mtime_ns
     except OSError as error:
         raise UnusableKeyError(error.strerror) from error
+    wanted = (path, changed, passphrase)
     with _opening:
-        return _load(path, changed, passphrase)
+        for known, key in _kept:
+            if known == wanted:
+                return key
+        key = _load(path, passphrase)
+        _kept.append((wanted, key))
+    return key
 
 
-@lru_cache(maxsize=64)
-def _load(path: str, _changed: int, passphrase: Secret | None) -> paramiko.PKey:
-    # Kept, since opening a key with a passphrase takes a quarter of a second of CPU, on purpose,
-    # and a fleet is entered with one key.
+def _load(path: str, passphrase: Secret | None) -> paramiko.PKey:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -105,8 +111,9 @@ def _for_paramiko(key: object) -> paramiko.PKey:
 
 def _kind(data: bytes) -> bytes:
     """Give the beginning of a key in OpenSSH's own format, where its type can be read."""
+    text = b"".join(data.removeprefix(_OPENSSH).split(b"\n")[:3])
     try:
-        return base64.b64decode(b"".join(data.removeprefix(_OPENSSH).split())[:240])
+        return base64.b64decode(text[: len(text) // 4 * 4])
     except binascii.Error:
         return b""
 
