@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from scimconf.errors import HostError
 from scimconf.model import Connection
 from scimconf.ssh import arguments, ssh_config
 from scimconf.ssh.arguments import Arguments
+from scimconf.ssh.inference import Inference
 from scimconf.ssh.ssh_config import Question, Settings, Tokens
 
 _MOST_JUMPS = 8
@@ -24,6 +26,7 @@ _METHODS = {
 }
 
 Ask = Callable[[Question], Settings]
+_inference = Inference(ssh_config.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,21 @@ def find_route(connection: Connection, *, allow_exec: bool = False) -> Route:
 
     `allow_exec` lets the inventory name programs (its own ProxyCommand or ssh_config).
     """
-    return resolve(connection, ssh_config.ask, allow_exec=allow_exec)
+    return resolve(connection, _ask, allow_exec=allow_exec)
+
+
+def _ask(question: Question) -> Settings:
+    ssh_config.check(question)
+    ssh = shutil.which("ssh")
+    if ssh is not None:
+        return _inference.ask(ssh, question)
+    if question.words:
+        raise HostError(
+            "connect",
+            "the inventory has options for ssh, and there is no ssh here to read them",
+            "install OpenSSH's client, or leave out ansible_ssh_common_args",
+        )
+    return Settings()
 
 
 def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Route:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,15 @@ _DEFAULTS: Mapping[str, Sequence[str]] = {
     "userknownhostsfile": ["~/.ssh/known_hosts"],
     "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts"],
 }
+_CHATTER = re.compile(r"debug\d: |OpenSSH_|Pseudo-terminal ")
+_USED = frozenset({
+    "addressfamily", "bindaddress", "canonicalizehostname", "certificatefile", "connecttimeout",
+    "globalknownhostsfile", "host", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
+    "identityfile", "kbdinteractiveauthentication", "passwordauthentication", "port",
+    "preferredauthentications", "proxycommand", "proxyjump", "proxyusefdpass",
+    "pubkeyauthentication", "serveralivecountmax", "serveraliveinterval", "user",
+    "userknownhostsfile",
+})  # fmt: skip
 _SAFE = re.compile(r"[\w:\[][\w.:%\[\]@+-]*")
 """What may reach the shell of a `Match exec` or a ProxyCommand as %h or %r."""
 
@@ -68,24 +76,15 @@ class Settings:
         return float(self.one(keyword) or 0)
 
 
-def ask(question: Question) -> Settings:
-    """Ask the ssh program. Raises HostError if ssh_config cannot be used for this host."""
-    ssh = shutil.which("ssh")
-    if ssh is None:
-        if question.words:
-            raise HostError(
-                "connect",
-                "the inventory has options for ssh, and there is no ssh here to read them",
-                "install OpenSSH's client, or leave out ansible_ssh_common_args",
-            )
-        return Settings()
+def check(question: Question) -> None:
+    """Refuse what a shell would obey (a `Match exec` or ProxyCommand may hold it)."""
     for word in (question.host, question.user or "_"):
         if not _SAFE.fullmatch(word):
             raise HostError("connect", f"{word!r} is no name of a host or user that ssh would take")
-    return Settings(parse(_run([ssh, "-G", *question.argv], question.host)))
 
 
-def _run(argv: Sequence[str], host: str) -> str:
+def run(argv: Sequence[str], host: str) -> tuple[Settings, str]:
+    """Run `ssh -G`; give its answer, and what it said on stderr. Raises HostError."""
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False
@@ -96,21 +95,27 @@ def _run(argv: Sequence[str], host: str) -> str:
             f"`ssh -G {host}` was not done after {_TIMEOUT:g} s",
             "does a `Match exec` in your ssh_config wait for something?",
         ) from error
+    said = done.stderr.decode("utf-8", "replace")
     if done.returncode != 0:
+        complaint = "\n".join(line for line in said.splitlines() if not _CHATTER.match(line))
         raise HostError(
             "connect",
-            f"ssh cannot read its configuration for {host}: {one_line(done.stderr)}",
+            f"ssh cannot read its configuration for {host}: {one_line(complaint)}",
             f"try: ssh -G {host}",
         )
-    return done.stdout.decode("utf-8", "replace")
+    return Settings(parse(done.stdout.decode("utf-8", "replace"))), said
 
 
 def parse(text: str) -> dict[str, list[str]]:
-    """Read the output of `ssh -G`: a keyword in lower case, a blank, its value; some repeat."""
+    """Read the output of `ssh -G`: a keyword in lower case, a blank, its value; some repeat.
+
+    What we have no use for is left out.
+    """
     settings: dict[str, list[str]] = {}
     for line in text.splitlines():
         keyword, _, value = line.partition(" ")
-        settings.setdefault(keyword.lower(), []).append(value.strip())
+        if keyword.lower() in _USED:
+            settings.setdefault(keyword.lower(), []).append(value.strip())
     return settings
 
 
