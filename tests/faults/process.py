@@ -147,7 +147,12 @@ def _program(machine: Machine, stops: Sequence[Stop]) -> bytes:
     config = {"root": str(machine.zulip.root), "stops": [list(stop) for stop in stops]}
     folder = resources.files(agent)
     pairs = [(name, folder.joinpath(f"{name}.py").read_text()) for name in agent.MODULES]
-    pairs.insert(-1, ("hooks", f"CONFIG = {config!r}\n{_HOOKS}"))
+    pairs.append(("hooks", f"CONFIG = {config!r}\n{_HOOKS}"))
+    # A module is loaded when it is first asked for: these hooks as soon as main is.
+    pairs = [
+        (name, source + ("\nfrom scimconf.agent import hooks\n" if name == "main" else ""))
+        for name, source in pairs
+    ]
     return framed(pairs)
 
 
