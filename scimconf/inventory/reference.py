@@ -19,8 +19,10 @@ _HEAD = """\
 
 <!-- Made by `python -m scimconf.inventory.reference`; change the models, not this page. -->
 
-One YAML file, a folder of them, or several (`-i`, in order), in the shape that Ansible's YAML
-inventories have, so that one inventory serves both tools. `inventory.example.yaml` is one to
+One YAML file, a folder of them, or several (`-i`, in order; `-` is stdin), in the shape that
+Ansible's YAML inventories have, so that one inventory serves both tools; or the JSON of
+`ansible-inventory --list` and of dynamic inventories, which run with `--allow-exec` only
+([from-ansible.md](from-ansible.md)). `inventory.example.yaml` is one to
 start from; `scimconf inventory check` says everything that is wrong with yours, each with
 `file:line:column`, and asks no server. A host with `scim_realms` is a server of scimconf; the
 others are only there for groups and patterns.
@@ -37,7 +39,8 @@ defaults.
 """
 
 _CONNECTION = """\
-As Ansible's; where a host has several spellings of one, the last in the table wins. `-u`, `-b`,
+As Ansible's; where a host has several spellings of one, the last in the table wins (those with
+`sudo` or `su` in their names count for that method only). `-u`, `-b`,
 `--become-user` and `--private-key` are weaker than these variables. Values can be `!vault`
 values for the passwords.
 """
@@ -58,21 +61,14 @@ _TAIL = """\
 - **Templates**: `{{ ... }}`, `{% if %}` and `{% for %}` in a value, expanded where the variable is
   used, from the host's own variables and `inventory_hostname`, `inventory_hostname_short`,
   `inventory_dir`, `inventory_file`, `groups`, `group_names`. A lone `{{ expression }}` keeps its
-  type. No lookups, no `hostvars`. Filters: %FILTERS%.
+  type. No lookups, no `hostvars`. Filters: %FILTERS%. Tests: Jinja's, and
+  `match`, `search`, `regex`, `contains`, `subset`, `superset`, `all`, `any`, `truthy`, `falsy`.
 - **Patterns**: `web*`, `~regex`, `a:b`, `a,b`, `a:&b`, `a:!b`, `group[0]`, `group[1:3]`, `@file`;
   also for `--limit`.
 - Variables that begin with `scim_` or `zulip_` and are not on this page are errors, with the
   nearest name; all others are none of our business.
 
-## Where it differs from Ansible on purpose
-
-- A pattern that matches nothing is an error, not a warning: a typo in `!db` would let servers in.
-- Keys that stand twice, and groups that are no mapping, are errors, not warnings.
-- Files that are encrypted as a whole are not read, and a warning says so: a plan needs no vault.
-- `become_user` defaults to `zulip_user`, not to root.
-- Programs (dynamic inventories), inventory plugins and INI files are refused, with the command
-  that turns them into YAML. Nothing of `ansible.cfg` is read; a warning names the settings that
-  you may be counting on.
+Where all this differs from Ansible on purpose: [from-ansible.md](from-ansible.md).
 """
 
 _KINDS = {

@@ -1,39 +1,32 @@
-"""The filters of Ansible and Jinja that inventory variables may use, each with bounded effort.
+"""The filters and tests of Ansible and Jinja that inventory variables may use.
 
-Named and behaving as in Ansible's filter reference and Jinja's; the list is short on purpose, and
-what is not in it is refused by name.
+Named and behaving as in Ansible's filter reference and Jinja's, but with bounded effort; the list
+is short on purpose, and what is not in it is refused by name.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import posixpath
 import shlex
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
+from jinja2 import Environment, pass_environment
 from jinja2.filters import FILTERS as JINJA
+from jinja2.filters import make_attrgetter
+from jinja2.tests import TESTS as JINJA_TESTS
 
-MAX_LENGTH = 64 * 1024
-"""Characters that one expansion may give."""
+from scimconf.template import gathering, regex
+from scimconf.template.limits import MAX_LENGTH, LimitError
 
-_TRUE = ("yes", "on", "1", "true", "y", "t", "1.0")
-
-_MAX_REGEX = 200
-_MAX_SUBJECT = 200
-_MAX_CHOICES = 4
-"""Repeats and alternatives of a regular expression: each multiplies what re may have to try."""
-_CHOICE = re.compile(r"(?<![\\(])(?:[*+?|]|\{[0-9,]+\})[?+]?")
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-
-
-class LimitError(Exception):
-    """A template asks for more characters, numbers or time than any inventory needs."""
+_TRUE = ("yes", "on", "1", "true")
 
 
 def to_bool(value: object) -> bool:
-    """Tell whether Ansible's `bool` filter takes it as true: True, 1, "yes", "on", "true", ..."""
-    return value is True or str(value).lower() in _TRUE
+    """Tell whether Ansible's `bool` filter takes it as true: True, 1, "yes", "on", "true"."""
+    return value.lower() in _TRUE if isinstance(value, str) else value == 1
 
 
 def ternary(value: object, yes: object, no: object, none: object = None) -> object:
@@ -51,42 +44,20 @@ def replace(text: object, old: str, new: str, count: int = -1) -> str:
     return subject.replace(str(old), str(new), count)
 
 
-def join(items: Iterable[object], between: str = "") -> str:
-    """Make one text of the items."""
+@pass_environment
+def join(
+    environment: Environment,
+    items: Iterable[object],
+    between: str = "",
+    attribute: str | int | None = None,
+) -> str:
+    """Make one text of the items, or of one attribute of each."""
+    if attribute is not None:
+        items = map(make_attrgetter(environment, attribute), items)
     texts = [str(item) for item in items]
     if sum(map(len, texts)) + len(texts) * len(between) > MAX_LENGTH:
         raise LimitError("join would make the text far too long")
     return between.join(texts)
-
-
-def regex_replace(text: object, pattern: str = "", replacement: str = "") -> str:
-    """Replace each match of a regular expression, `\\1` being its first group (Python's re)."""
-    return _regex(pattern, text, replacement).sub(str(replacement), str(text))
-
-
-def regex_search(text: object, pattern: str, *groups: str) -> object:
-    """Give the first match as text, or the named groups (`\\\\1`) as a list; "" for none."""
-    found = _regex(pattern, text).search(str(text))
-    if found is None:
-        return ""
-    if not groups:
-        return found[0]
-    names = (group.removeprefix("\\").removeprefix("g").strip("<>") for group in groups)
-    return [found[int(name) if name.isdigit() else name] for name in names]
-
-
-def _regex(pattern: str, subject: object, replacement: str = "") -> re.Pattern[str]:
-    # Python's re can be kept busy for ever, and nobody needs that for a host's name.
-    if len(str(subject)) > _MAX_SUBJECT or len(pattern) + len(replacement) > _MAX_REGEX:
-        raise LimitError("the text or the regular expression is too long")
-    if _REPEATED_GROUP.search(pattern) or len(_CHOICE.findall(pattern)) > _MAX_CHOICES:
-        raise LimitError(
-            f"the regular expression has a repeated (...), or more than {_MAX_CHOICES} of * + ? |"
-        )
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise LimitError(f"the regular expression is not valid: {error}") from None
 
 
 def split(text: str, separator: str | None = None, limit: int = -1) -> list[str]:
@@ -99,14 +70,35 @@ def to_json(value: object) -> str:
     return json.dumps(value, default=str)
 
 
+def from_json(text: str) -> object:
+    """Give the value that a JSON text stands for."""
+    return json.loads(text)
+
+
 def quote(text: object) -> str:
     """Quote for a POSIX shell."""
-    return shlex.quote(str(text))
+    return shlex.quote("" if text is None else str(text))
 
 
-def mapping_items(value: Mapping[str, object]) -> list[dict[str, object]]:
-    """Give Ansible's dict2items: a list of `key` and `value`."""
-    return [{"key": key, "value": item} for key, item in value.items()]
+def to_base64(text: object) -> str:
+    """Give Base64 of the text's UTF-8."""
+    return b64encode(str(text).encode()).decode()
+
+
+def from_base64(text: str) -> str:
+    """Give the text whose UTF-8 this Base64 stands for."""
+    return b64decode(text).decode()
+
+
+def path_join(parts: str | list[str]) -> str:
+    """Give the path that the parts make together."""
+    return posixpath.join(*([parts] if isinstance(parts, str) else parts))
+
+
+def mandatory(value: object) -> object:
+    """Give the value: using what is not defined fails anyway."""
+    str(value)
+    return value
 
 
 _FROM_JINJA = (
@@ -115,14 +107,44 @@ _FROM_JINJA = (
 )
 FILTERS: Mapping[str, Callable[..., Any]] = {
     **{name: JINJA[name] for name in _FROM_JINJA.split()},
+    "b64decode": from_base64,
+    "b64encode": to_base64,
+    "basename": posixpath.basename,
     "bool": to_bool,
-    "dict2items": mapping_items,
+    "combine": gathering.combine,
+    "dict2items": gathering.dict2items,
+    "difference": gathering.difference,
+    "dirname": posixpath.dirname,
+    "flatten": gathering.flatten,
+    "from_json": from_json,
+    "intersect": gathering.intersect,
+    "items2dict": gathering.items2dict,
     "join": join,
+    "mandatory": mandatory,
+    "path_join": path_join,
     "quote": quote,
-    "regex_replace": regex_replace,
-    "regex_search": regex_search,
+    "regex_escape": regex.regex_escape,
+    "regex_findall": regex.regex_findall,
+    "regex_replace": regex.regex_replace,
+    "regex_search": regex.regex_search,
     "replace": replace,
     "split": split,
+    "splitext": posixpath.splitext,
     "ternary": ternary,
     "to_json": to_json,
+    "union": gathering.union,
+    "zip": zip,
+}
+TESTS: Mapping[str, Callable[..., Any]] = {
+    **{name: cast(Callable[..., Any], test) for name, test in JINJA_TESTS.items()},
+    "all": all,
+    "any": any,
+    "contains": gathering.contains,
+    "falsy": lambda value: not value,
+    "match": regex.match,
+    "regex": regex.search,
+    "search": regex.search,
+    "subset": gathering.subset,
+    "superset": gathering.superset,
+    "truthy": bool,
 }

@@ -23,7 +23,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from scimconf.errors import UsageError
 from scimconf.model import VaultValue
 from scimconf.secret import Secret
-from scimconf.template.filters import FILTERS, MAX_LENGTH, LimitError
+from scimconf.template.filters import FILTERS, TESTS
+from scimconf.template.limits import MAX_LENGTH, LimitError
 
 if TYPE_CHECKING:
     from scimconf.template.variables import Variables
@@ -41,6 +42,17 @@ _HOST = " host"
 """Where a context keeps the host's Variables: no template can write this name."""
 
 _TOO_LONG = f"the template makes more than {MAX_LENGTH} characters"
+
+_SEQUENCES: tuple[type[Iterable[object]], ...] = (
+    list,
+    tuple,
+    zip,
+    GeneratorType,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
+"""What becomes a list, in data as in text."""
 
 _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Const,
@@ -156,7 +168,7 @@ def _sealed(value: object, name: str) -> object:
 class _Sandbox(ImmutableSandboxedEnvironment):
     code_generator_class = NativeCodeGenerator
     context_class = _Context
-    intercepted_binops = frozenset(["*", "%"])
+    intercepted_binops = frozenset(["*", "%", "+"])
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS)
@@ -165,6 +177,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         """Leave str.format to is_safe_attribute: a width in it could ask for any length."""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+":
+            sides = (len(side) for side in (left, right) if isinstance(side, (str, list, tuple)))
+            if sum(sides) > MAX_RESULT:
+                raise LimitError("the template gives far too much")
+            return super().call_binop(context, operator, left, right)
         if not all(isinstance(side, (int, float)) for side in (left, right)):
             raise SecurityError(f"{operator} is for numbers only")
         if max(abs(left), abs(right)) > 2**63:
@@ -180,13 +197,17 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         pieces: list[object] = []
         length = 0
         for value in values:
-            pieces.append(list(value) if isinstance(value, GeneratorType) else value)
+            pieces.append(value)
             length += len(value) if isinstance(value, str) else 1
             if length > MAX_LENGTH:
                 raise LimitError(_TOO_LONG)
         if len(pieces) < 2:
             return pieces[0] if pieces else None
-        return "".join(str(piece) for piece in pieces if piece is not None)
+        return "".join(_text(piece) for piece in pieces if piece is not None)
+
+
+def _text(piece: object) -> str:
+    return str(piece if isinstance(piece, (str, Undefined)) else _Budget().data(piece))
 
 
 @pass_context
@@ -211,6 +232,7 @@ def _sandbox() -> _Sandbox:
     )
     sandbox.globals = {"range": _short_range}
     sandbox.filters = dict(FILTERS)
+    sandbox.tests = dict(TESTS)
     return sandbox
 
 
@@ -230,7 +252,7 @@ class _Budget:
             return value
         if isinstance(value, dict):
             return {self.data(key): self.data(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple, GeneratorType)):
+        if isinstance(value, _SEQUENCES):
             return [self.data(item) for item in islice(value, MAX_RESULT)]
         if isinstance(value, Undefined):
             str(value)

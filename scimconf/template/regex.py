@@ -1,0 +1,81 @@
+"""Ansible's filters and tests with regular expressions, each with bounded effort."""
+
+from __future__ import annotations
+
+import re
+
+from scimconf.template.limits import MAX_LENGTH, LimitError
+
+_MAX_REGEX = 200
+_MAX_SUBJECT = 200
+_MAX_CHOICES = 4
+"""Repeats and alternatives of a regular expression: each multiplies what re may have to try."""
+_CHOICE = re.compile(r"(?<![\\(])(?:[*+?|]|\{[0-9,]+\})[?+]?")
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+
+
+def regex_replace(
+    text: object,
+    pattern: str = "",
+    replacement: str = "",
+    ignorecase: bool = False,
+    multiline: bool = False,
+    count: int = 0,
+) -> str:
+    """Replace each match of a regular expression, `\\1` being its first group (Python's re)."""
+    expression = _compiled(pattern, text, replacement, ignorecase, multiline)
+    return expression.sub(str(replacement), str(text), count=count)
+
+
+def regex_search(
+    text: object, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False
+) -> object:
+    """Give the first match as text, or the named groups (`\\\\1`) as a list; None for no match."""
+    found = _compiled(pattern, text, "", ignorecase, multiline).search(str(text))
+    if found is None:
+        return None
+    if not groups:
+        return found[0]
+    names = (group.removeprefix("\\").removeprefix("g").strip("<>") for group in groups)
+    return [found[int(name) if name.isdigit() else name] for name in names]
+
+
+def regex_findall(
+    text: object, pattern: str, multiline: bool = False, ignorecase: bool = False
+) -> list[object]:
+    """Give all matches: as re.findall, lists of groups where there are several."""
+    return _compiled(pattern, text, "", ignorecase, multiline).findall(str(text))
+
+
+def regex_escape(text: object) -> str:
+    """Give a regular expression that matches this text and no other."""
+    if len(str(text)) > MAX_LENGTH // 2:
+        raise LimitError("the text is too long")
+    return re.escape(str(text))
+
+
+def match(text: object, pattern: str, ignorecase: bool = False, multiline: bool = False) -> bool:
+    """Tell whether the text begins with a match."""
+    return bool(_compiled(pattern, text, "", ignorecase, multiline).match(str(text)))
+
+
+def search(text: object, pattern: str, ignorecase: bool = False, multiline: bool = False) -> bool:
+    """Tell whether there is a match in the text."""
+    return bool(_compiled(pattern, text, "", ignorecase, multiline).search(str(text)))
+
+
+def _compiled(
+    pattern: str, subject: object, replacement: str, ignorecase: bool, multiline: bool
+) -> re.Pattern[str]:
+    # Python's re can be kept busy for ever, and nobody needs that for a host's name.
+    if len(str(subject)) > _MAX_SUBJECT or len(pattern) + len(replacement) > _MAX_REGEX:
+        raise LimitError("the text or the regular expression is too long")
+    if _REPEATED_GROUP.search(pattern) or len(_CHOICE.findall(pattern)) > _MAX_CHOICES:
+        raise LimitError(
+            f"the regular expression has a repeated (...), or more than {_MAX_CHOICES} of * + ? |"
+        )
+    flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
+    try:
+        return re.compile(pattern, flags)
+    except re.error as error:
+        raise LimitError(f"the regular expression is not valid: {error}") from None

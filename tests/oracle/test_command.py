@@ -1,0 +1,58 @@
+"""The real `ansible-inventory`: the oracle says what it says, and we read what it writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.oracle import by_hand
+from tests.oracle.client import COMMAND, PASSWORD, Oracle, environment
+from tests.oracle.ours import Ours
+
+pytestmark = pytest.mark.needs_ansible
+
+NAMES = ("diamond", "vars files", "a folder and a file", "words", "a program", "vault values")
+
+
+def _listed(sources: list[Path], home: Path) -> str:
+    password = home / "password"
+    password.write_text(PASSWORD)
+    given = [word for source in sources for word in ("-i", str(source))]
+    return subprocess.run(
+        [COMMAND, *given, "--list", "--vault-password-file", password],
+        env=environment(home),
+        cwd=home,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("name", [name for name in by_hand.CASES if name.endswith(NAMES)])
+def test_the_oracle_and_the_command_agree_and_we_read_it(
+    name: str, oracle: Oracle, tmp_path: Path
+) -> None:
+    (tmp_path / "inv").mkdir()
+    (tmp_path / "home").mkdir()
+    sources = by_hand.lay_out(by_hand.CASES[name], tmp_path / "inv")
+    text = _listed(sources, tmp_path / "home")
+    listed = json.loads(text)
+
+    ours = Ours.read(sources, allow_exec=True)
+    answer = oracle.inventory(sources)["answer"]
+    assert set(listed["_meta"]["hostvars"]) <= set(answer["hosts"])
+    for group, content in listed.items():
+        assert set(content.get("hosts", ())) <= set(answer["groups"].get(group, ()))
+
+    saved = tmp_path / "hosts.json"
+    saved.write_text(text)
+    again = Ours.read([saved])
+    assert not again.errors
+    assert again.layout.groups.keys() >= {g for g, hosts in ours.layout.groups.items() if hosts}
+    for host in ours.layout.tree.hosts:
+        ours_here = ours.variables(host, ours.names())
+        there = again.variables(host, [n for n in ours.names() if n != "ansible_group_priority"])
+        assert {n: str(v) for n, v in there.items()} == {n: str(v) for n, v in ours_here.items()}
