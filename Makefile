@@ -14,11 +14,13 @@ ATHERIS := .cache/atheris/.stamp
 # ansible-core as a program of its own, to hold our reading of inventories against (tests/oracle).
 ANSIBLE := .cache/ansible/.stamp
 PEERS := .cache/bench/.stamp
+# Chromium's driver and axe-core, for the tests of our HTML pages (tests/browser).
+BROWSER := .venv/.browser
 FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint faults fuzz fuzz-guided bench demo lab sshd docs clean
+.PHONY: help test lint faults fuzz fuzz-guided bench demo lab sshd chromium docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -58,6 +60,9 @@ lab: $(STAMP) sshd ## three Zulip servers to try by hand; Ctrl-C ends them
 sshd: $(STAMP)
 	@$(BIN)/python -m tests.lab.openssh
 
+chromium: $(BROWSER) ## what tests/browser needs: Chromium, playwright, axe-core (some 600 MB)
+	@$(BIN)/python -m tests.browser.chromium
+
 docs: $(STAMP) ## the generated pages of docs/
 	@$(BIN)/python -m scimconf.inventory.reference > docs/inventory.md
 
@@ -85,6 +90,11 @@ $(PEERS): $(STAMP) bench/requirements.txt
 	@$(BIN)/python -m venv .cache/bench/venv
 	@.cache/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r bench/requirements.txt 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+$(BROWSER): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]' 2> .venv/pip.log \
+		|| { cat .venv/pip.log; exit 1; }
 	@touch $@
 
 $(MYPY38): $(STAMP)

@@ -1,8 +1,9 @@
 """The lab as fixtures, and what happens to a test whose parts this machine lacks.
 
-`@pytest.mark.needs_ansible`, `needs_sshd`, `needs_sudo` and `needs_root` (root, and the right to
-make namespaces) skip a test by that name where the part is missing. The last line of the run counts
-such skips, and with SCIMCONF_NO_SKIPS=1 they fail it, all but `needs root` for an ordinary user.
+`@pytest.mark.needs_ansible`, `needs_chromium`, `needs_sshd`, `needs_sudo` and `needs_root` (root,
+and the right to make namespaces) skip a test by that name where the part is missing. The last line
+of the run counts such skips, and with SCIMCONF_NO_SKIPS=1 they fail it, all but `needs root` for an
+ordinary user.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any
 
 import pytest
 
+from tests.browser import chromium
 from tests.lab import Lab, Server, openssh
 from tests.lab.lab import can_isolate
 from tests.oracle.client import COMMAND as ANSIBLE
 
 PARTS = {
+    "needs_chromium": "Chromium, and what drives it (make chromium)",
     "needs_ansible": "ansible-core in .cache/ansible (make ansible; Python 3.11 or later)",
     "needs_root": "root, and the right to make mount namespaces",
     "needs_sshd": "OpenSSH's sshd",
@@ -86,6 +89,8 @@ def _missing_parts() -> dict[str, str]:
     missing = {}
     if not ANSIBLE.exists():
         missing["needs_ansible"] = "needs ansible"
+    if not chromium.can_be_driven() or chromium.find() is None:
+        missing["needs_chromium"] = "needs chromium"
     root = os.geteuid() == 0 and can_isolate()
     if not root:
         missing["needs_root"] = "needs root"
@@ -108,7 +113,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for report in reporter.stats.get("skipped", []):
         if isinstance(report.longrepr, tuple):
             reason = str(report.longrepr[2]).removeprefix("Skipped: ")
-            if reason in ("needs ansible", "needs root", "needs sshd", "needs sudo"):
+            if reason in {part.replace("_", " ") for part in PARTS}:
                 absent[reason] += 1
     refused = set(absent) - ({"needs root"} if os.geteuid() else set())
     if refused and os.environ.get("SCIMCONF_NO_SKIPS") == "1":

@@ -19,11 +19,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.lab.apt import QUIET, apt_get
+
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "openssh"
 PLACES = ("/usr/sbin", "/usr/local/sbin")
 """Where it is on machines that keep them out of an ordinary user's PATH."""
 POLICY = Path("/usr/sbin/policy-rc.d")
-APT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True)
@@ -108,23 +109,12 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _apt(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", *words],
-        env={**os.environ, **APT},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def _install() -> None:
     install = ("install", "--yes", "--no-install-recommends", "openssh-server", "sudo")
     with _services_denied():
-        if _apt(*install).returncode != 0:
-            _apt("update")
-            _apt(*install)
+        if apt_get(*install).returncode != 0:
+            apt_get("update")
+            apt_get(*install)
 
 
 @contextlib.contextmanager
@@ -154,7 +144,7 @@ def _unpack() -> None:
             (lists / "lists/partial").mkdir(parents=True)
             (lists / "archives/partial").mkdir(parents=True)
             own = ("-o", f"Dir::State::Lists={lists}/lists", "-o", f"Dir::Cache={lists}")
-            _apt(*own, "update")
+            apt_get(*own, "update")
             if not _download(packages, own):
                 return
         tree = Path(folder, "tree")
@@ -167,7 +157,7 @@ def _unpack() -> None:
 def _download(folder: Path, options: tuple[str, ...]) -> bool:
     simulated = subprocess.run(
         ["apt-get", *options, "install", "--simulate", "--no-install-recommends", "openssh-server"],
-        env={**os.environ, **APT},
+        env={**os.environ, **QUIET},
         capture_output=True,
         text=True,
         check=False,
@@ -175,7 +165,7 @@ def _download(folder: Path, options: tuple[str, ...]) -> bool:
     missing = re.findall(r"^Inst (openssh-server|lib[^ ]+) ", simulated.stdout, re.MULTILINE)
     if "openssh-server" not in missing:
         return False
-    return _apt(*options, "download", *missing, cwd=folder).returncode == 0
+    return apt_get(*options, "download", *missing, cwd=folder).returncode == 0
 
 
 def main() -> int:
