@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.oracle import by_hand
-from tests.oracle.client import COMMAND, PASSWORD, Oracle, environment
+from tests.oracle.client import COMMAND, PASSWORD, PYTHON, Oracle, environment
 from tests.oracle.ours import Ours
 
 pytestmark = pytest.mark.needs_ansible
@@ -22,7 +22,7 @@ def _listed(sources: list[Path], home: Path) -> str:
     password.write_text(PASSWORD)
     given = [word for source in sources for word in ("-i", str(source))]
     return subprocess.run(
-        [COMMAND, *given, "--list", "--vault-password-file", password],
+        [PYTHON, COMMAND, *given, "--list", "--vault-password-file", password],
         env=environment(home),
         cwd=home,
         capture_output=True,

@@ -22,7 +22,7 @@ from tests.oracle.ours import Ours
 pytestmark = pytest.mark.needs_ansible
 
 MATRIX = os.environ.get("SCIMCONF_MATRIX") == "all"
-INVENTORIES = 400 if MATRIX else 60
+INVENTORIES = 250 if MATRIX else 60
 PATTERNS_EACH = 10
 
 _count = {"inventories": 0, "patterns": 0}
