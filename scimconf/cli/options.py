@@ -74,6 +74,7 @@ class OutputOptions:
     verbose: int
     quiet: bool
     failed_hosts: Path | None = None
+    report: Path | None = None
 
 
 _SOURCE = (
@@ -235,6 +236,13 @@ _OUTPUT = (
         variable="FAILED_HOSTS",
         type=_FILE,
         help="Write the servers that failed, or were not begun, into this file, for --limit @FILE.",
+    ),
+    option(
+        "--report",
+        variable="REPORT",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE.html",
+        help="Write what came of it as a page for a browser, too (0600, no token in it).",
     ),
 )
 

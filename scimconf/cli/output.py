@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -68,10 +69,12 @@ def results(
     *,
     diff: bool = False,
 ) -> ExitCode:
-    """Print what came of a run and give its exit code; note who failed, where that is wanted."""
+    """Print what came of a run and give its exit code; write the files that are wanted of it."""
     code = run.exit_code(outcomes)
     if output.failed_hosts:
         code = worst([code, _note_failed(output.failed_hosts, outcomes)])
+    if output.report:
+        code = worst([code, _report(output.report, verb, outcomes, code)])
     if output.format == "json":
         out(json.dumps(document(verb, outcomes, code), indent=2))
     else:
@@ -80,6 +83,18 @@ def results(
             show(console, verb, outcomes, diff=diff, steps=output.verbose > 0)
         out(said.get(), end="")
     return code
+
+
+def _report(file: Path, verb: str, outcomes: Sequence[Outcome], code: ExitCode) -> ExitCode:
+    """Write the page for a browser."""
+    from scimconf.report.html import page
+
+    try:
+        durable.replace(file, page(verb, outcomes, code, datetime.now(timezone.utc)))
+    except UsageError as error:
+        err(f"error: {error.message}")
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
 def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
