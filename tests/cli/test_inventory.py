@@ -69,3 +69,15 @@ def test_without_an_inventory_it_says_how_to_begin(scimconf: Run, tmp_path: Path
     done = scimconf("inventory", "check")
     assert done.returncode == 64
     assert "scimconf init" in done.stderr
+
+
+def test_a_program_runs_only_if_it_may(scimconf: Run, tmp_path: Path) -> None:
+    """As docs/from-ansible.md has it."""
+    source = tmp_path / "inv"
+    source.write_text('#!/bin/sh\necho \'{"web": {"hosts": ["a"]}, "_meta": {"hostvars": {}}}\'\n')
+    source.chmod(0o755)
+    refused = scimconf("inventory", "check", "-i", "inv")
+    assert refused.returncode == 64
+    assert "it runs only with --allow-exec" in refused.stderr
+    done = scimconf("inventory", "list", "-i", "inv", "--allow-exec")
+    assert json.loads(done.stdout)["web"] == {"hosts": ["a"]}
