@@ -39,7 +39,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """A terminal on which somebody types "typed"; gives the questions, and whether twice."""
     asked: list[tuple[str, bool]] = []
 
-    def prompt(text: str, *, confirmation_prompt: str | bool, **_: object) -> str:
+    def prompt(text: str, *, confirmation_prompt: str | bool = False, **_: object) -> str:
         asked.append((text, bool(confirmation_prompt)))
         return "typed"
 
@@ -189,6 +189,29 @@ def test_the_inventorys_passwords_are_stronger_than_typed_ones(
     found = [(each[2].password.reveal(), each[2].become_password.reveal()) for each in opened]
     assert found == [("typed", "typed"), ("ssh", "sudo")]
     assert typed == [("SSH password", False), ("Sudo password", False)] * 2
+
+
+def test_a_person_is_asked_only_where_k_says_that_there_is_one(
+    opened: list[Any], typed: list[tuple[str, bool]]
+) -> None:
+    _open(PLAIN)
+    _open(replace(PLAIN, ask_pass=True), passphrase=Secret("sesame"))
+    (_, _, nobody, _), (_, _, somebody, _) = opened
+    assert nobody.ask is None
+    assert somebody.ask("zulip at chat1: Code").reveal() == "typed"
+    assert somebody.passphrase.reveal() == "sesame"
+    assert typed[-1] == ("zulip at chat1: Code", False)
+
+
+def test_what_ssh_would_run_here_needs_leave(opened: list[Any]) -> None:
+    _open(PLAIN)
+    assert opened[0][3].allow_exec is False
+    open_agent = fleet.opener(
+        SourceOptions((), (), None, allow_exec=True), PLAIN, lambda: PASSWORDS
+    )
+    with open_agent(server()):
+        pass
+    assert opened[1][3].allow_exec is True
 
 
 def test_one_typed_password_is_both_as_ansibles_is(
