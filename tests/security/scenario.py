@@ -84,7 +84,9 @@ class Scenario:
         made = self.operator.folder / "made/.vault-password"
         self.canaries["the vault password of init"] = made.read_text().strip()
         self.scimconf("plan", "plan", "--diff", "-vvv", *VAULT, code=2)
-        self.scimconf("apply", "apply", "--yes", "--create-tokens", "-vvv", *VAULT, deep=True)
+        page = ("--report", str(self.said / "apply.html"))
+        applying = ("apply", "--yes", "--create-tokens", "-vvv", *VAULT, *page)
+        self.scimconf("apply", *applying, deep=True)
         for server, pattern in (
             (self.old, r'"bearer_token": "(\w{43})"'),
             (self.new, r"(?m)^scim_bearer_token = (\w{43})$"),
@@ -95,13 +97,15 @@ class Scenario:
             self.canaries[f"the token of {server.name}"] = token
         self.scimconf("verify", "verify", "--format", "json", "-vvv", *VAULT, deep=True)
         self.scimconf("handoff", "handoff")
+        self.scimconf("handoff as a page", "handoff", "--format", "html")
         self.scimconf("render", "render", self.new.name)
         self._edit_files()
         self._on_a_terminal()
         self._write_inventory(
             wiki={"token": "file:next-token"}, scim_restart=["/bin/false"], scim_gate_timeout=1
         )
-        failing = ("apply", "--yes", "-vvv", "--diff", "--limit", "new.test", *VAULT)
+        page = ("--report", str(self.said / "rolled back.html"))
+        failing = ("apply", "--yes", "-vvv", "--diff", "--limit", "new.test", *VAULT, *page)
         self.scimconf("apply that is rolled back", *failing, "--format", "json", code=4, deep=True)
         self.scimconf("undo", "undo", "--yes", "-vvv", *VAULT, self.old.name)
         wrong = ("--vault-password-file", "wrong-password")
