@@ -52,6 +52,11 @@ class Sheet:
         starts = f", {self.starts}" if self.starts else ""
         return f"{self.provider} -> {self.url} (realm {self.realm} of {self.server}){starts}"
 
+    @property
+    def show_tokens(self) -> str:
+        """Give the command that shows the sheet with its token."""
+        return f"scimconf handoff {'--next ' if self.starts else ''}--show-tokens {self.server}"
+
 
 def sheet(server: Server, realm: Realm, token: Secret | None, starts: str = "") -> Sheet:
     """Give the sheet of one realm; with no token, what stands for it is shown.

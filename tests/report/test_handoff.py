@@ -129,7 +129,9 @@ def test_a_box_to_tick_for_each_step_and_the_proof() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_token_that_is_not_in_force_yet(form: Form) -> None:
-    assert "from the cut-over on" in _sheet("okta", form=form, starts="from the cut-over on")
+    said = _sheet("okta", None, form, starts="from the cut-over on")
+    assert "from the cut-over on" in said
+    assert "scimconf handoff --next --show-tokens chat1" in said
 
 
 def test_several_sheets_in_one() -> None:
