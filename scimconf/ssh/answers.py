@@ -25,16 +25,28 @@ class Answers:
         self._who = who
         self._password = password
         self._ask = ask
+        self._is_asked_first = password is None and ask is not None
 
     def password(self) -> Secret | None:
-        """Give the password for the method of that name, and not again."""
+        """Give the password for the method of that name, and not again.
+
+        A person is asked for it where none was given, but not where it was wrong: a fleet would
+        ask as often as it has servers.
+        """
+        if self._is_asked_first:
+            return self._ask_for("password")
         given, self._password = self._password, None
-        return given or (self._ask_for("password") if self._ask else None)
+        return given
 
     @property
     def has_any(self) -> bool:
-        """Whether there is a point in being asked."""
-        return self._password is not None or self._ask is not None
+        """Whether there is a point in being asked for a password."""
+        return self._password is not None or self._is_asked_first
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a point in being asked for more, once a password was right."""
+        return self._ask is not None
 
     def reply(
         self, _title: str, instructions: str, prompts: Sequence[tuple[str, bool]]

@@ -145,8 +145,11 @@ def check_host(certificate: Certificate, name: str, now: float) -> None:
 
 
 def _is_signed(certificate: Certificate) -> bool:
-    kind = _Reader(certificate.authority).string().decode("ascii", "replace")
     try:
+        kind = _Reader(certificate.authority).string().decode("ascii")
+        form = _Reader(certificate.signature)
+        for _ in ("kind", "signature"):  # paramiko is content with less than they say they are
+            form.string()
         authority = paramiko.PKey.from_type_string(kind, certificate.authority)
         signature = paramiko.Message(certificate.signature)
         return bool(authority.verify_ssh_sig(certificate.signed, signature))

@@ -1,9 +1,9 @@
 """Asks the ssh program for a host's settings only where they cannot be known from other hosts.
 
 `ssh -G` costs some 9 ms of CPU, nearly as much as all the rest of a server, and most hosts of a
-fleet fall under the same lines of ssh_config. Which lines these are is told by the `Host` patterns alone,
-as long as there is no `Match` that looks at more. So where two hosts under the same lines have been
-answered alike, but for their own names, the third is not asked for.
+fleet fall under the same lines of ssh_config. Which lines these are is told by the `Host` patterns
+alone, as long as there is no `Match` that looks at more. So where two hosts under the same lines
+have been answered alike, but for their own names, the third is not asked for.
 """
 
 from __future__ import annotations

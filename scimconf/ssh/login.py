@@ -94,7 +94,7 @@ class Login:
         for method in self._ways_to_be_asked():
             if self._try(transport, method, partial(self._be_asked, transport, method)):
                 return True
-            if not self._answers.has_any:
+            if not (self._answers.has_any or (self._half_in and self._answers.has_more)):
                 return False
         return False
 

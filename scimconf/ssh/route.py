@@ -142,10 +142,10 @@ class _Resolver:
             user=user,
             name=alias if port == 22 or one("hostkeyalias") else f"[{alias}]:{port}",
             principal=alias,
-            known_hosts=tuple(tokens.path(word) for word in files if word != "none"),
+            known_hosts=tuple(tokens.own_path(word) for word in files if word != "none"),
             identity_file=None,
-            identity_files=tuple(map(tokens.path, settings.all("identityfile"))),
-            certificate_files=tuple(map(tokens.path, settings.all("certificatefile"))),
+            identity_files=tuple(map(tokens.own_path, settings.all("identityfile"))),
+            certificate_files=tuple(map(tokens.own_path, settings.all("certificatefile"))),
             identities_only=one("identitiesonly") == "yes",
             ssh_agent=_ssh_agent(next(iter(settings.all("identityagent")), ""), tokens),
             methods=_methods(settings),
@@ -228,4 +228,4 @@ def _ssh_agent(value: str, tokens: Tokens) -> str | None:
         return os.environ.get("SSH_AUTH_SOCK")
     if value.startswith("$"):
         return os.environ.get(value[1:].strip("{}"))
-    return tokens.path(value)
+    return tokens.own_path(value)

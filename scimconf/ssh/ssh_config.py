@@ -151,9 +151,15 @@ class Tokens:
         return re.sub(r"%([%dhikLlnpru])", lambda found: letters[found[1]], text)
 
     def path(self, text: str) -> str:
-        """Expand a file's name: `~`, %-letters and `${NAME}` of the environment."""
-        named = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)
-        return os.path.expanduser(self.expand(named))
+        """Expand a file's name of the inventory: `~` and %-letters."""
+        return os.path.expanduser(self.expand(text))
+
+    def own_path(self, text: str) -> str:
+        """Expand a file's name of ssh_config: also `${NAME}` of the environment.
+
+        Not for an inventory: its author could have a secret of ours shown in a message.
+        """
+        return self.path(re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text))
 
     def command(self, text: str) -> str:
         """Expand a command for the shell. Raises HostError for what a shell would obey."""

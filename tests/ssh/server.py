@@ -246,13 +246,18 @@ def sign(authority: Path, key: Path, *options: str, names: str = "") -> Path:
     return Path(f"{key}-cert.pub")
 
 
+def _answers(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(address)) == 0
+
+
 @contextmanager
 def ssh_agent(folder: Path, *keys: Path) -> Iterator[Path]:
     """A real ssh-agent that holds keys; gives its socket."""
     address = folder / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL)
     try:
-        wait_for(address.exists)
+        wait_for(lambda: _answers(address))
         for key in keys:
             environment = {**os.environ, "SSH_AUTH_SOCK": str(address)}
             subprocess.run(["ssh-add", "-q", key], check=True, env=environment)

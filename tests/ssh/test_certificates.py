@@ -185,15 +185,12 @@ def test_the_key_inside_is_the_key(tmp_path: Path) -> None:
 
 
 def test_a_bit_that_is_turned_is_noticed(signed: bytes) -> None:
-    @given(st.integers(0, 8 * len(signed) - 1))
-    def turn(bit: int) -> None:
+    certificate.check_host(certificate.parse(signed), "chat1", time.time())
+    for bit in range(8 * len(signed)):
         damaged = bytearray(signed)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CertificateError):
             certificate.check_host(certificate.parse(bytes(damaged)), "chat1", time.time())
-
-    certificate.check_host(certificate.parse(signed), "chat1", time.time())
-    turn()
 
 
 @given(st.binary(max_size=200))

@@ -153,6 +153,19 @@ class TestQuestions:
         assert ask(connection, asking.options, credentials)["user"] == "zulip"
         assert asked == [f"zulip at [127.0.0.1]:{asking.port}: Password required for zulip."]
 
+    def test_for_a_wrong_password_nobody_is_asked_again(self, accounts: Server) -> None:
+        asked: list[str] = []
+
+        def person(question: str) -> Secret:
+            asked.append(question)
+            return Secret(PASSWORD)
+
+        connection = accounts.connection("zulip", private_key=None)
+        credentials = Credentials(password=Secret("wrong"), ask=person)
+        error = failing(connection, accounts.options, credentials)
+        assert "tried: keyboard-interactive" in error.message
+        assert asked == []
+
     def test_where_nobody_is_there_it_is_said(self, asking: Server) -> None:
         connection = asking.connection("zulip", private_key=None)
         credentials = Credentials(password=Secret(PASSWORD))

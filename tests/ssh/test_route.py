@@ -86,6 +86,13 @@ def test_the_inventory_wins() -> None:
     assert found.name == "10.0.0.7"
 
 
+def test_the_environment_is_for_ssh_config_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "s3cret")
+    found = route("identityfile ${A_SECRET}/%r@%n\n" + OUTPUT, private_key="${A_SECRET}/%r")
+    assert found.identity_files[0] == "s3cret/deploy@chat1"
+    assert found.identity_file == "${A_SECRET}/deploy"
+
+
 def test_without_an_ssh_program() -> None:
     found = route("", user="me")
     assert (found.host, found.port, found.name) == ("chat1", 22, "chat1")
