@@ -128,7 +128,7 @@ def test_all_that_is_known_of_a_server_is_there() -> None:
     )
     seen = _Seen(_page(outcome, code=ExitCode.FAILED))
     said = " ".join(seen.text.split())
-    assert "chat1.example.com Zulip 9.0 ✗ failed 8.2 s the message the hint" in said
+    assert "chat1.example.com Zulip 9.0 ✗ failed ! 1 warning 8.2 s the message the hint" in said
     assert "Begun restart Zulip" in said
     assert "+new" in said
     assert "restart 2.0 gate 6.0 failed: HTTP 500" in said
