@@ -134,6 +134,8 @@ class Tokens:
 
     def expand(self, text: str) -> str:
         """Put in the values of %-letters; an unknown one stays as it is."""
+        if "%" not in text:
+            return text
         here = socket.gethostname()
         letters = {
             "%": "%",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -24,18 +24,14 @@ Write = Callable[[str], Path]
 
 
 @pytest.fixture
-def bastion(server: Server, ssh_config: Write) -> Server:
+def bastion(server: Server, ssh_config: Write) -> Iterator[Server]:
     """The server as its own jump host, `bastion`, under a name of its own in known_hosts."""
     ssh_config(hop(server))
-    with server.known_hosts.open("a") as known:
-        for name in (
-            "bastion",
-            "second",
-            f"[server.test]:{server.port}",
-            f"[localhost]:{server.port}",
-        ):
-            known.write(f"{name} {server.host_key}\n")
-    return server
+    before = server.known_hosts.read_text()
+    names = ("bastion", "second", f"[server.test]:{server.port}", f"[localhost]:{server.port}")
+    server.known_hosts.write_text(before + "".join(f"{name} {server.host_key}\n" for name in names))
+    yield server
+    server.known_hosts.write_text(before)
 
 
 def hop(server: Server, name: str = "bastion", more: str = "") -> str:
