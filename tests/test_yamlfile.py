@@ -18,6 +18,7 @@ from scimconf import yamlfile
 from scimconf.errors import ExitCode, InventoryError
 from scimconf.model import Position, Problem, Unsafe, VaultValue
 from scimconf.yamlfile import composer
+from scimconf.yamlfile.composer import Composer
 
 
 def data(text: str) -> object:
@@ -383,3 +384,9 @@ tree = st.recursive(
 @settings(max_examples=100)
 def test_json_is_read_as_it_is(value: object) -> None:
     assert data(json.dumps(value)) == value
+
+
+def test_libyaml_and_ruamels_own_parser_build_the_same() -> None:
+    fast, pure = Composer("f", TEXT), Composer("f", TEXT, pure=True)
+    assert fast.compose() == pure.compose()
+    assert list(fast.spans.values()) == list(pure.spans.values())

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from ruamel.yaml.error import YAMLError
+
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.yamlfile.composer import Composer
@@ -79,7 +81,12 @@ def parse(text: str, file: str) -> Document:
         except NotJson:
             pass  # `{hosts: {a: }}` is YAML
     composer = Composer(file, text)
-    data = composer.compose()
+    try:
+        data = composer.compose()
+    except YAMLError:
+        # libyaml is forty times as fast; ruamel.yaml's own parser says better what is wrong.
+        composer = Composer(file, text, pure=True)
+        data = composer.compose()
     return Document(file, text, data, composer.spans)
 
 

@@ -37,9 +37,10 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 
 
 class Composer:
-    """Builds plain data out of the events of one text."""
+    """Builds plain data out of the events of one text: libyaml's, or with `pure` ruamel.yaml's."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, *, pure: bool = False) -> None:
+        self.pure = pure or text.startswith("\ufeff")  # libyaml's places leave the mark out
         self.spans: dict[int, dict[Hashable, Span]] = {}
         self.places = Document(file, text, None, {})
         self.nodes = 0
@@ -48,17 +49,22 @@ class Composer:
         self.anchors: dict[str, tuple[object, int] | None] = {}
 
     def compose(self) -> object:
-        """Read the whole text. Raises InventoryError with every problem found."""
+        """Read the whole text. Raises InventoryError with every problem found.
+
+        Unless it is `pure`, raises YAMLError for what is not YAML.
+        """
         try:
             data = self.document()
         except YAMLError as error:
+            if not self.pure:
+                raise
             self.problems.append(wording.problem(error, self.places))
         if self.problems:
             raise InventoryError(self.problems) from None
         return data
 
     def document(self) -> object:
-        yaml = YAML(typ="safe", pure=True)
+        yaml = YAML(typ="safe", pure=self.pure)
         yaml.version = (1, 1)
         events: Iterator[Any] = yaml.parse(self.places.text)
         data: object = None
@@ -120,7 +126,7 @@ class Composer:
         at = event.start_mark.index
         if tag is None or tag == "!":
             # libyaml takes `! "12"` for a plain 12.
-            if event.style is None or tag == "!":
+            if not event.style or tag == "!":
                 value = self.plain(text, at)
                 return Unsafe(value) if unsafe and isinstance(value, str) else value
             return Unsafe(text) if unsafe else text
@@ -185,7 +191,7 @@ class Composer:
                 self.closed(event)
                 break
             at = event.start_mark.index
-            merges = type(event) is ScalarEvent and event.value == "<<" and event.style is None
+            merges = type(event) is ScalarEvent and event.value == "<<" and not event.style
             key = self.node(event, events, depth, unsafe=False)
             if not isinstance(key, Hashable):
                 self.bad_key(at)
