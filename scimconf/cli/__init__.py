@@ -21,7 +21,7 @@ from scimconf.errors import ExitCode, ScimconfError, bug
 
 VERBS = (
     *("init", "import", "token", "inventory", "render"),
-    *("plan", "apply", "verify", "undo", "recover", "handoff"),
+    *("plan", "apply", "verify", "rotate", "undo", "recover", "handoff"),
 )
 
 

@@ -36,14 +36,7 @@ from scimconf.cli.options import (
     is_flag=True,
     help="Make new tokens even without a terminal. Only where the token file is kept.",
 )
-@options.option(
-    "--lock-timeout",
-    variable="LOCK_TIMEOUT",
-    type=click.IntRange(0, 86400),
-    default=0,
-    show_default=True,
-    help="Seconds to wait for another run on a server; 0: refuse at once.",
-)
+@options.lock_timeout
 @options.rollout
 @options.connection
 @options.vault

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,11 @@ import click
 from scimconf.cli import options
 from scimconf.cli.options import SourceOptions, VaultOptions
 from scimconf.cli.streams import err, out
+from scimconf.model import Server
 
 if TYPE_CHECKING:
     from scimconf.report.handoff import Form
+    from scimconf.tokens.keyring import Keyring
 
 
 @click.command("handoff")
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
 )
+@click.option("--next", "staged", is_flag=True, help="Of the tokens that rotate --stage has made.")
 @click.option(
     "--format",
     "form",
@@ -44,6 +49,7 @@ def command(
     source: SourceOptions,
     realms: tuple[str, ...],
     show_tokens: bool,
+    staged: bool,
     form: Form,
     file: Path | None,
     vault: VaultOptions,
@@ -60,17 +66,20 @@ def command(
 
     servers = fleet.select(fleet.load(source), pattern, source.limit)
     keyring = fleet.keyring(source, fleet.VaultPassword(vault))
-    if show_tokens:
+    if staged:
+        keyring, servers = _staged(keyring, servers)
+    elif show_tokens:
         keyring.fetch(servers)
     tokens = keyring.tokens(servers) if show_tokens else {}
+    starts = "from the cut-over on" if staged else ""
     sheets = [
-        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id))
+        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id), starts)
         for server in servers
         for realm in server.realms
         if realm.present and (not realms or realm.string_id in realms)
     ]
     if not sheets:
-        raise click.UsageError("no realm to hand off: none of the servers has one of that name")
+        raise click.UsageError("no realm to hand off: none of the servers has such a one")
     text = handoff(sheets, form)
     text = harmless(text, len(text))
     if file:
@@ -78,3 +87,20 @@ def command(
         err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")
     else:
         out(text, end="\n" if form == "text" else "")
+
+
+def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[Server]]:
+    """Give the realms that have a staged token, and a keyring in which it is in force."""
+    from scimconf.tokens.rotation import activated
+
+    narrowed, keys = [], set()
+    for server in servers:
+        entries = {
+            realm: keyring.file.entry(server.deployment, realm.string_id)
+            for realm in server.realms
+            if realm.present and realm.token is None
+        }
+        ours = tuple(realm for realm, entry in entries.items() if entry and entry.next)
+        narrowed.append(replace(server, realms=ours))
+        keys |= {(server.deployment, realm.string_id) for realm in ours}
+    return keyring.turned(keys, activated), narrowed

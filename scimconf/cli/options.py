@@ -270,3 +270,11 @@ rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
 pattern: Decorator = click.argument("pattern", nargs=-1)
 """Hosts and groups as Ansible's; all where there is none."""
+lock_timeout: Decorator = option(
+    "--lock-timeout",
+    variable="LOCK_TIMEOUT",
+    type=click.IntRange(0, 86400),
+    default=0,
+    show_default=True,
+    help="Seconds to wait for another run on a server; 0: refuse at once.",
+)

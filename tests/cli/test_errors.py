@@ -24,7 +24,7 @@ from tests.cli.conftest import Run
     ("arguments", "said", "help_of"),
     [
         (("paln",), "no such command 'paln'. Did you mean 'plan'?", "scimconf"),
-        (("xyzzy",), "no such command 'xyzzy'. There are: init, token", "scimconf"),
+        (("xyzzy",), "no such command 'xyzzy'. There are: init, import, token", "scimconf"),
         (("--versoin",), "no such option '--versoin'", "scimconf"),
         (("plan", "--dif"), "no such option '--dif'. Did you mean '--diff'?", "scimconf plan"),
         (("plan", "-i"), "option '-i' requires an argument", "scimconf"),

@@ -24,7 +24,8 @@ PAGES = (
 )
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")
 WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
-"""A variable that is set somewhere must not agree to a change, or print tokens."""
+WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next"}
+"""A variable that is set somewhere must not agree to a change, print tokens, or choose which."""
 OF_ITS_OWN = {"handoff --format", "handoff --out"}
 """These mean something else than SCIMCONF_FORMAT and SCIMCONF_OUT mean to a pipeline's verbs."""
 
