@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.usefixtures("quiet")]
 
+PICTURE = Path(__file__).parents[2] / "docs/report.png"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 """320 pixels: the narrowest of WCAG 2.2's reflow (1.4.10)."""
 
@@ -159,3 +163,11 @@ def test_on_paper(show: Show) -> None:
     page.emulate_media(media="print")
     assert not page.get_by_role("search").is_visible()
     assert _visible(page) == 40
+
+
+def test_the_picture_of_the_documentation(tmp_path: Path) -> None:
+    picture = tmp_path / "report.png"
+    subprocess.run([sys.executable, "-m", "tests.browser.picture", picture], check=True)
+    begins = PICTURE.read_bytes()[:20]
+    assert begins.startswith(b"\x89PNG")
+    assert picture.read_bytes()[:20] == begins, "python -m tests.browser.picture makes it anew"
