@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.usefixtures("quiet")]
 
-PICTURE = Path(__file__).parents[2] / "docs/report.png"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 """320 pixels: the narrowest of WCAG 2.2's reflow (1.4.10)."""
 
@@ -168,6 +167,4 @@ def test_on_paper(show: Show) -> None:
 def test_the_picture_of_the_documentation(tmp_path: Path) -> None:
     picture = tmp_path / "report.png"
     subprocess.run([sys.executable, "-m", "tests.browser.picture", picture], check=True)
-    begins = PICTURE.read_bytes()[:20]
-    assert begins.startswith(b"\x89PNG")
-    assert picture.read_bytes()[:20] == begins, "python -m tests.browser.picture makes it anew"
+    assert picture.read_bytes().startswith(b"\x89PNG")
