@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.measure import Program
+from bench.measure import Failed, Program
 from bench.operator import Operator
 
 _ANSIBLE_CFG = """\
@@ -72,6 +72,8 @@ class Peers:
     def __init__(self, operator: Operator, environments: Path, forks: int) -> None:
         self._operator = operator
         self._bin = environments / "bin"
+        if not self._bin.exists():
+            raise Failed("the peers are not there: make .cache/bench/.stamp installs them")
         self._forks = forks
         self.blocks: list[list[str]] = []
         """By state, then target."""
