@@ -20,7 +20,7 @@ FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint faults fuzz fuzz-guided bench demo lab sshd chromium docs clean
+.PHONY: help test lint matrix faults fuzz fuzz-guided bench demo lab sshd chromium docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,10 @@ lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=.cache/mypy-3.8 $(BIN)/python -m mypy --config-file= --cache-dir=.cache/mypy-3.8/cache \
 		--strict --python-version 3.8 $(AGENT)
+
+matrix: $(STAMP) $(ANSIBLE) sshd ## all of what make test has a sample of: 250 inventories against ansible-core, ...
+	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
+		$(PYTEST_ARGS)
 
 faults: $(STAMP) sshd ## every fault at every step of a change, and power cuts; prints the tables
 	@mkdir -p .cache && rm -f .cache/faults
