@@ -23,14 +23,19 @@ all:
   vars:
     ansible_user: zulip
     scim_idp: okta
-  hosts:
-    chat1.test:
-      scim_realms:
-        acme: {}
-    chat2.test:
-      scim_token_store: secrets
-      scim_realms:
-        "": {idp: entra}
+  children:
+    europe:
+      hosts:
+        chat1.test:
+          scim_realms:
+            acme: {}
+    america:
+      vars:
+        scim_token_store: secrets
+      hosts:
+        chat2.test:
+          scim_realms:
+            "": {idp: entra}
 """
 
 
@@ -43,7 +48,8 @@ def take(lab: Lab, folder: Path) -> str:
     for server in (old, new):
         _reach(operator, server)
     said = [
-        "An inventory is Ansible's. Two servers, one on Zulip 5.6, one on 12.1:\n",
+        "An inventory is Ansible's, with its groups, `group_vars/` and `host_vars/`. Two servers, one "
+        "on Zulip 5.6, one\non 12.1:\n",
         f"```yaml\n{INVENTORY}```\n",
         "What would be done, and why? No secret is needed to ask:\n",
         _run(operator, "plan", code=2),
@@ -56,7 +62,7 @@ def take(lab: Lab, folder: Path) -> str:
     edited = text.replace('"name_formatted_included": True', '"name_formatted_included": False')
     new.settings.write_text(edited)
     said += [
-        _run(operator, "plan", "--diff", code=2),
+        _run(operator, "plan", "--diff", "america", code=2),
         "And this is what the identity provider's administrator gets (with `--show-tokens`, the "
         "token too):\n",
         _run(operator, "handoff", "chat2.test", code=0),
