@@ -48,8 +48,8 @@ def take(lab: Lab, folder: Path) -> str:
     for server in (old, new):
         _reach(operator, server)
     said = [
-        "An inventory is Ansible's, with its groups, `group_vars/` and `host_vars/`. Two servers, one "
-        "on Zulip 5.6, one\non 12.1:\n",
+        "An inventory is Ansible's, with its groups, `group_vars/` and `host_vars/`. Two servers, "
+        "one on\nZulip 5.6, one on 12.1:\n",
         f"```yaml\n{INVENTORY}```\n",
         "What would be done, and why? No secret is needed to ask:\n",
         _run(operator, "plan", code=2),
