@@ -66,6 +66,18 @@ def entries_of(document: Document) -> dict[Key, Record]:
 
     Raises InventoryError with everything that is wrong.
     """
+    if document.text.lstrip().startswith("$ANSIBLE_VAULT;"):
+        raise InventoryError(
+            [
+                Problem(
+                    "this token file is encrypted as a whole",
+                    document.position(()),
+                    "",
+                    f"ansible-vault decrypt {document.file}: each token in it is a vault value of "
+                    "its own, and a plan reads the rest without a password",
+                )
+            ]
+        )
     reader = _Reader(document)
     found = reader.read()
     if reader.problems:

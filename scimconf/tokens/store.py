@@ -17,6 +17,7 @@ from scimconf.tokens import durable
 from scimconf.tokens.entries import TOP, Entry, Key, Record, entries_of
 from scimconf.tokens.fingerprint import fingerprint, matches
 from scimconf.tokens.layout import edit
+from scimconf.tokens.rotation import pruned, stamp
 from scimconf.tokens.strength import weakness_of
 from scimconf.yamlfile import Document, load, parse
 
@@ -62,8 +63,7 @@ def new_entry(
     if not weak and (reason := weakness_of(token)):
         raise UsageError(f"a token cannot be used: {reason}", "`scimconf token` prints good ones")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
-    created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Entry(fingerprint(token), created, ciphertext)
+    return Entry(fingerprint(token), stamp(datetime.now(timezone.utc)), ciphertext)
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,9 @@ class TokenFile:
     def save(self, entries: Mapping[Key, Record]) -> TokenFile:
         """Put these records into the file, durably, and give the file as it is then.
 
-        What other runs have added since this one was read is kept. Raises UsageError, and leaves
-        the file as it was, if one of these very entries has changed meanwhile.
+        What other runs have added since this one was read is kept, and previous tokens whose time
+        is over are forgotten. Raises UsageError, and leaves the file as it was, if one of these
+        very entries has changed meanwhile.
         """
         real = self.path.resolve()  # a link stays a link
         with durable.locked(real):
@@ -144,7 +145,7 @@ class TokenFile:
             }
             if not changed:
                 return now
-            after = _proved(now, changed)
+            after = _proved(now, _without_expired({**now.records, **changed}))
             durable.replace(real, after._document.text)
             return after
 
@@ -160,15 +161,23 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _proved(file: TokenFile, entries: Mapping[Key, Record]) -> TokenFile:
-    """Give the file with the entries in it, read back from the text that will be written."""
-    text = edit(file._document, entries)
+def _without_expired(records: Mapping[Key, Record]) -> dict[Key, Record]:
+    now = datetime.now(timezone.utc)
+    return {
+        key: pruned(each, now) if isinstance(each, Entry) else each for key, each in records.items()
+    }
+
+
+def _proved(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
+    """Give the file with these records and no others, read back from the text to be written."""
+    changed = {key: each for key, each in records.items() if file.records.get(key) != each}
+    text = edit(file._document, changed)
     try:
         document = parse(text, str(file.path))
         after = TokenFile(file.path, entries_of(document), document)
     except InventoryError:
         after = file
-    if after.records != {**file.records, **entries}:
+    if after.records != records:
         raise UsageError(
             f"{file.path} is not laid out in a way that scimconf can add to",
             "each deployment, realm and field has to stand on a line of its own, without {} and *",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from scimconf.secret import Secret
 from scimconf.tokens import durable
 from scimconf.tokens.entries import Record, Tombstone, entries_of
 from scimconf.tokens.layout import edit
+from scimconf.tokens.rotation import stamp
 from scimconf.tokens.store import Entry, TokenFile, new_entry, place
 from scimconf.yamlfile import parse
 from tests.factories import FINGERPRINT
@@ -207,7 +209,14 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         (f"{ONE}created: '', retired: ''}}\n", ":3:", "does not know"),
         (f"{ONE}created: '', next: 3}}\n", ":3:", "mapping"),
         (f"{ONE}created: '', next: {{created: ''}}}}\n", ":3:", "fingerprint is missing"),
+        (f"{ONE}created: '', next: {{fingerprint: x, created: ''}}}}\n", ":3:", "expected"),
+        (f"{ONE}created: '', next: {{removed: ''}}}}\n", ":3:", "does not know"),
+        (f"{ONE}created: '', next: {{token: in clear}}}}\n", ":3:", "not a !vault value"),
+        (f"{ONE}created: '', previous: {{token: t}}}}\n", ":3:", "not a !vault value"),
+        (f"{ONE}created: '', previous: {{retired: 3}}}}\n", ":3:", "retired is not text"),
+        (f"{ONE}created: '', previous: {{previous: {{}}}}}}\n", ":3:", "does not know"),
         (f"{ONE}removed: ''}}\n", ":3:", "does not know"),
+        ("scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n", ":3:", "twice"),
         ("scimconf_tokens:\n  c:\n    a: {removed: 2026-01-01}\n", ":3:", "removed is not text"),
         (
             f"{ONE}created: '', token: t}}\n",
@@ -217,6 +226,7 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n", ":4:5", "twice"),
         ("scimconf_tokens: {\n", ":", "bracket"),
         ("\x00", ":1:1", "not allowed"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", ":1:1", "ansible-vault decrypt"),
     ],
 )
 def test_a_file_with_a_mistake_is_named_and_never_written(
@@ -340,6 +350,29 @@ def test_a_realm_that_is_gone_leaves_a_date_and_may_come_again(path: Path) -> No
     assert '    "a":\n      removed: "2026-07-01T10:00:00Z"\n    "b":' in path.read_text()
     file.save({("c", "a"): _entry(1)})
     assert path.read_text() == before
+
+
+def _aged(days: float) -> Entry:
+    retired = stamp(datetime.now(timezone.utc) - timedelta(days=days))
+    return replace(_entry(1), previous=replace(_entry(2), retired=retired))
+
+
+def test_a_previous_token_is_forgotten_a_week_later_with_the_next_write(path: Path) -> None:
+    aged = {("c", "a"): _aged(7.01), ("c", "b"): _aged(6.99)}
+    path.write_text(edit(parse("", "tokens.yaml"), aged))
+    file = TokenFile.load(path)
+    assert file.save({("c", "b"): aged["c", "b"]}).entries == aged, "nothing is written for it"
+    other = path.read_text().replace("# Keep", "# We keep")
+    path.write_text(other)
+
+    after = file.save({("c", "new"): _entry(3)})
+    assert after.entries == {
+        ("c", "a"): _entry(1),
+        ("c", "b"): aged["c", "b"],
+        ("c", "new"): _entry(3),
+    }
+    assert TokenFile.load(path).entries == after.entries
+    assert "# We keep" in path.read_text()
 
 
 def test_line_ends_of_windows_stay() -> None:
