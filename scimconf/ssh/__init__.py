@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,10 @@ from scimconf.ssh.program import payload
 from scimconf.ssh.route import Route, find_route
 
 __all__ = ["Agent", "Credentials", "Options", "open_agent"]
+
+# paramiko does without it, but for its own reader of ssh_config, which we do not use: importing
+# it takes as long as all the rest of paramiko.
+sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]
 
 
 @contextmanager
