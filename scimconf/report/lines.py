@@ -1,0 +1,91 @@
+"""What is said of a server, line by line: what the terminal, Markdown and CI reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from scimconf.model import Check, Outcome, Status
+
+# Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
+STYLE = {
+    Status.OK: "blue",
+    Status.CHANGED: "bold blue",
+    Status.PENDING: "yellow",
+    Status.UNREACHABLE: "bold magenta",
+    Status.FAILED: "bold red",
+    Status.ROLLED_BACK: "bold yellow",
+    Status.ROLL_BACK_FAILED: "bold white on red",
+    Status.SKIPPED: "dim",
+}
+
+
+class Line(NamedTuple):
+    """A line about a server, behind a mark that says what kind of line it is."""
+
+    mark: str
+    text: str
+    style: str = ""
+    verbatim: bool = False
+    """Never wrapped: a line of a diff."""
+
+
+def alike(
+    outcomes: Iterable[Outcome], *, diff: bool = False, steps: bool = False
+) -> list[tuple[list[Outcome], tuple[Line, ...]]]:
+    """Put servers together of which the very same is to be said; each with what that is."""
+    groups: dict[tuple[Status, tuple[Line, ...]], list[Outcome]] = {}
+    for outcome in outcomes:
+        said = tuple(lines(outcome, diff=diff, steps=steps))
+        groups.setdefault((outcome.status, said), []).append(outcome)
+    return [(servers, said) for (_, said), servers in groups.items()]
+
+
+def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Iterator[Line]:
+    """Give what there is to say: the message, what is done about it, steps, answers, warnings."""
+    if outcome.message:
+        yield Line("", outcome.message, STYLE[outcome.status])
+    if outcome.hint:
+        yield Line("-> ", outcome.hint)
+    for action in outcome.plan.actions if outcome.plan else ():
+        yield Line("* ", action.text)
+    for step in outcome.steps:
+        if not step.ok:
+            yield Line("failed: ", f"{step.name} {step.detail}".rstrip(), "red")
+        elif steps:
+            yield Line("ok: ", f"{step.name} {step.seconds:.1f} s {step.detail}".rstrip(), "dim")
+    yield from _checks(outcome.checks)
+    for warning in outcome.warnings:
+        yield Line("! ", warning, "yellow")
+    if diff and outcome.plan:
+        yield from map(_diff_line, outcome.plan.diff.splitlines())
+
+
+def _checks(checks: Sequence[Check]) -> Iterator[Line]:
+    """Give a line for what is well with a realm, and one for each thing that is not."""
+    for realm, all_of_it in groupby(checks, key=lambda check: check.realm):
+        own = list(all_of_it)
+        good = [f"{check.message} (HTTP {check.status})" for check in own if check.result == "ok"]
+        label = f"realm {realm or '(root)'}"
+        if good:
+            yield Line("ok: ", f"{label}: {'; '.join(good)}", "blue")
+        for check in own:
+            if check.result != "ok":
+                yield from _trouble(label, check)
+
+
+def _trouble(label: str, check: Check) -> Iterator[Line]:
+    mark, style = ("! ", "yellow") if check.result == "warning" else ("failed: ", "red")
+    status = f" (HTTP {check.status})" if check.status is not None else ""
+    yield Line(mark, f"{label}: {check.name}: {check.message}{status}", style)
+    if check.hint:
+        yield Line("-> ", check.hint)
+
+
+def _diff_line(line: str) -> Line:
+    if line.startswith(("--- ", "+++ ")):
+        style = "bold"
+    else:
+        style = {"+": "blue", "-": "red", "@": "dim"}.get(line[:1], "")
+    return Line("  ", line, style, verbatim=True)
