@@ -16,7 +16,7 @@ from scimconf.apply import apply
 from scimconf.batches import Strategy
 from scimconf.confirm import ask, with_checks
 from scimconf.errors import ExitCode, worst
-from scimconf.model import Desired, Outcome, Server, Status
+from scimconf.model import Desired, Outcome, Position, Server, Status
 from scimconf.pool import Pool
 from scimconf.put_back import Verb, put_back
 from scimconf.survey import (
@@ -78,6 +78,8 @@ class Rollout:
         self._pool = Pool(forks)
         self._retries = retries
         self._room = Semaphore(_MOST_KEPT)
+        self.positions: dict[str, Position] = {}
+        """Where the inventory names the servers that were looked at."""
 
     @property
     def interrupted(self) -> bool:
@@ -100,6 +102,9 @@ class Rollout:
         that `carry_out` needs no second connection; whoever asks for that calls `closing.close()`
         of each.
         """
+
+        servers = [desired.server for desired in fleet]
+        self.positions |= {each.name: each.position for each in servers if each.position}
 
         def one(desired: Desired) -> Surveyed:
             kept = keep and self._room.acquire(blocking=False)
