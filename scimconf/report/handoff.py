@@ -5,10 +5,10 @@ What they say is `scimconf.report.sheet`'s; templates/handoff/ holds the looks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Literal
 
+from scimconf.report.commonmark import code_span
 from scimconf.report.sheet import Sheet
 from scimconf.template import render, render_page
 
@@ -25,12 +25,6 @@ def handoff(sheets: Sequence[Sheet], form: Form = "text") -> str:
             "handoff/sheets.html.j2", styles=("page/base.css", "handoff/sheets.css"), sheets=sheets
         )
     template = {"text": "handoff/sheet.txt.j2", "markdown": "handoff/sheet.md.j2"}[form]
-    return "\n".join(render(template, sheet=each, code=_code).rstrip() + "\n" for each in sheets)
-
-
-def _code(text: str) -> str:
-    """Give a code span of Markdown, which takes nothing in it for markup (CommonMark 6.1)."""
-    ticks = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * (ticks + 1)
-    pad = " " if ticks or text != text.strip() else ""
-    return f"{fence}{pad}{' '.join(text.splitlines())}{pad}{fence}"
+    return "\n".join(
+        render(template, sheet=each, code=code_span).rstrip() + "\n" for each in sheets
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -10,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scimconf.foreign import harmless
-from scimconf.model import Outcome, Status
+from scimconf.model import Outcome
 from scimconf.report.lines import STYLE, Line, alike
-from scimconf.report.words import ATTENTION, words
+from scimconf.report.words import ATTENTION, totals, words
 
 
 def show(
@@ -44,7 +43,7 @@ def show(
         console.print()
         if tabled:
             console.print(_table(verb, by_attention))
-        console.print(Text(_totals(verb, outcomes)), soft_wrap=True)
+        console.print(Text(totals(verb, outcomes)), soft_wrap=True)
 
 
 def _print(line: Line, console: Console) -> None:
@@ -81,9 +80,3 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
             f"{outcome.seconds:.1f}",
         )
     return table
-
-
-def _totals(verb: str, outcomes: Sequence[Outcome]) -> str:
-    counts = Counter(outcome.status for outcome in outcomes)
-    parts = [f"{counts[status]} {words(verb, status)}" for status in ATTENTION if counts[status]]
-    return f"{len(outcomes)} servers: {', '.join(parts)}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from scimconf.model import Status
+from collections import Counter
+from collections.abc import Sequence
+
+from scimconf.model import Outcome, Status
 
 ATTENTION = (
     Status.ROLL_BACK_FAILED,
@@ -35,3 +38,11 @@ _WORDS = {
 def words(verb: str, status: Status) -> str:
     """Give the status in the words of the verb: an `ok` plan is "nothing to do"."""
     return _WORDS.get((verb, status), status.value)
+
+
+def totals(verb: str, outcomes: Sequence[Outcome]) -> str:
+    """Give how many servers there are and how they stand: "3 servers: 1 failed, 2 changed"."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    parts = [f"{counts[status]} {words(verb, status)}" for status in ATTENTION if counts[status]]
+    servers = "1 server" if len(outcomes) == 1 else f"{len(outcomes)} servers"
+    return f"{servers}: {', '.join(parts)}" if parts else "no server"

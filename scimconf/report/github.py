@@ -1,0 +1,84 @@
+"""Outcomes for a job of GitHub Actions: its log, with annotations at the inventory's lines.
+
+Workflow commands are lines of output that the runner obeys ("Workflow commands for GitHub
+Actions" in GitHub's manual; the runner's ActionCommand.cs). It also looks behind leading blanks,
+and for the older `##[command]` anywhere in a line. So all that others have worded is printed while
+the runner is told not to listen, or stands escaped in a command of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from scimconf.foreign import harmless
+from scimconf.model import Outcome, Position, Status
+from scimconf.report.lines import Line, alike
+from scimconf.report.words import ATTENTION, words
+
+_LEVEL = {
+    Status.PENDING: "notice",
+    Status.UNREACHABLE: "error",
+    Status.FAILED: "error",
+    Status.ROLLED_BACK: "error",
+    Status.ROLL_BACK_FAILED: "error",
+    Status.SKIPPED: "warning",
+}
+_MOST_NAMES = 20
+
+
+def unheard(text: str, token: str) -> str:
+    """Give the text so that the runner obeys no line of it; `token` is random, new every time."""
+    return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n"
+
+
+def annotated(
+    verb: str,
+    outcomes: Sequence[Outcome],
+    positions: Mapping[str, Position],
+    root: Path | None = None,
+) -> Iterator[str]:
+    """Give an annotation, a line each, for servers that say the same; what is worst stands first.
+
+    GitHub shows ten of each level of a step. It stands where the first of the servers stands in
+    the inventory, relative to `root` (GITHUB_WORKSPACE), as GitHub wants it.
+    """
+    by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
+    for servers, about in alike(by_attention):
+        first = servers[0]
+        level = _LEVEL.get(first.status) or _level_of(about)
+        if level is None:
+            continue
+        names = [outcome.server for outcome in servers[:_MOST_NAMES]]
+        if len(servers) > len(names):
+            names.append(f"and {len(servers) - len(names)} more")
+        title = f"{', '.join(names)}: {words(verb, first.status)}"
+        said = "\n".join(f"{line.mark}{line.text}" for line in about) or title
+        where = _where(positions.get(first.server), root)
+        properties = {**where, "title": title}
+        written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+        yield f"::{level} {written}::{_data(said)}"
+
+
+def _level_of(about: Sequence[Line]) -> str | None:
+    """Give the level of a server with which all is well but this."""
+    return "warning" if any(line.mark == "! " for line in about) else None
+
+
+def _where(position: Position | None, root: Path | None) -> dict[str, str]:
+    if position is None:
+        return {}
+    file = Path(position.file)
+    if root is not None and file.resolve().is_relative_to(root.resolve()):
+        file = file.resolve().relative_to(root.resolve())
+    return {"file": str(file), "line": str(position.line), "col": str(position.column)}
+
+
+def _data(text: str) -> str:
+    """Escape the message of a command (actions/toolkit, core/src/command.ts: escapeData)."""
+    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """Escape a property of a command (the same place: escapeProperty)."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,54 @@
+"""Outcomes as Markdown: for a comment on a merge request, and for GitHub's step summary.
+
+All that an inventory or a server has worded stands in code, so that it makes no markup, mentions
+nobody and links nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from scimconf.errors import ExitCode
+from scimconf.foreign import harmless
+from scimconf.model import Outcome
+from scimconf.report.commonmark import code_block, code_span
+from scimconf.report.lines import Line, alike
+from scimconf.report.words import ATTENTION, totals, words
+
+LARGEST = 60_000
+"""Characters. GitHub takes comments of 65,536, GitLab of a million."""
+_MOST_NAMES = 40
+_LONGEST_DIFF = 20_000
+_SIGN = {"-> ": "→ ", "* ": "", "! ": "⚠ "}
+
+
+def markdown(verb: str, outcomes: Sequence[Outcome], code: ExitCode, *, diff: bool = False) -> str:
+    """Give the whole run; what needs attention stands first, and what is too long is cut off."""
+    parts = [f"## scimconf {verb}\n\n{totals(verb, outcomes)} (exit code {int(code)})\n"]
+    room = LARGEST - len(parts[0]) - 200
+    by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
+    groups = alike(by_attention, diff=diff)
+    for number, (servers, about) in enumerate(groups):
+        part = "\n".join(_group(verb, servers, about)) + "\n"
+        room -= len(part) + 1
+        if room < 0:
+            left = sum(len(servers) for servers, _ in groups[number:])
+            parts.append(f"Too long for a comment: {left} more servers are in the log.\n")
+            break
+        parts.append(part)
+    return "\n".join(parts)
+
+
+def _group(verb: str, servers: Sequence[Outcome], about: Sequence[Line]) -> Iterator[str]:
+    names = [code_span(harmless(outcome.server)) for outcome in servers]
+    if len(names) > _MOST_NAMES:
+        names[_MOST_NAMES:] = [f"and {len(names) - _MOST_NAMES} more"]
+    yield f"### {words(verb, servers[0].status)}: {', '.join(names)}"
+    said = [line for line in about if not line.verbatim]
+    if said:
+        yield ""
+    for line in said:
+        yield f"- {_SIGN.get(line.mark, line.mark)}{code_span(harmless(line.text))}"
+    if change := "\n".join(line.text for line in about if line.verbatim):
+        block = code_block(harmless(change, _LONGEST_DIFF), "diff")
+        yield f"\n<details><summary>the change</summary>\n\n{block}\n\n</details>"
