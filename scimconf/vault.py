@@ -34,6 +34,8 @@ _SALT_BYTES = 32
 _LINE = 80
 _VAULT_ID = re.compile(r"[^;\s]+")
 _MAX_PASSWORD_BYTES = 64 * 1024
+_CLIENT_KNOWS_NO_SUCH_ID = 2
+"""Ansible's ClientScriptVaultSecret.VAULT_ID_UNKNOWN_RC."""
 
 
 def encrypt(plaintext: Secret, password: Secret, vault_id: str | None = None) -> str:
@@ -88,15 +90,22 @@ def decrypt(ciphertext: str, passwords: Mapping[str, Secret]) -> Secret:
     )
 
 
-def read_password_file(path: Path) -> Secret:
+def id_of(ciphertext: str) -> str:
+    """Give the vault id that a vault text carries, whether or not the rest of it is well formed."""
+    found = re.match(r"\s*\$ANSIBLE_VAULT;1\.2;[^;\s]*;([^;\s]+)", ciphertext)
+    return found[1] if found else DEFAULT_ID
+
+
+def read_password_file(path: Path, vault_id: str = DEFAULT_ID) -> Secret:
     """Give the password that the file holds, or that it prints where it is executable.
 
-    As Ansible's --vault-password-file: a program is started without arguments and without a
-    shell, blanks and line ends around the password are cut off. Raises UsageError.
+    As Ansible's --vault-id and --vault-password-file: a program is started without a shell and
+    without arguments, or with `--vault-id ID` where its name ends in -client; blanks and line ends
+    around the password are cut off. Raises UsageError.
     """
     try:
         if path.is_file() and os.access(path, os.X_OK):
-            output = _run(path)
+            output = _run(path, vault_id)
         else:
             with path.open("rb") as file:
                 output = file.read(_MAX_PASSWORD_BYTES + 1)
@@ -111,12 +120,18 @@ def read_password_file(path: Path) -> Secret:
         raise UsageError(f"the vault password file {path} is not UTF-8 text") from None
     if not password:
         raise UsageError(f"the vault password file {path} gives no password")
+    if password.startswith("$ANSIBLE_VAULT;"):
+        raise UsageError(f"the vault password file {path} is encrypted itself")
     return Secret(password)
 
 
-def _run(path: Path) -> bytes:
+def _run(path: Path, vault_id: str) -> bytes:
+    is_client = path.stem.endswith("-client")
+    words = [str(path.absolute()), *(("--vault-id", vault_id) if is_client else ())]
     # What it says on stderr is for the operator ("touch your key"); stdin is theirs as well.
-    done = subprocess.run([str(path.absolute())], stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+    if is_client and done.returncode == _CLIENT_KNOWS_NO_SUCH_ID:
+        raise UsageError(f"the vault password program {path} knows no vault id {vault_id}")
     if done.returncode:
         raise UsageError(f"the vault password program {path} ended with {done.returncode}")
     return done.stdout

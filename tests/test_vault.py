@@ -146,9 +146,36 @@ def test_a_program_prints_the_password(tmp_path: Path) -> None:
     assert vault.read_password_file(path).reveal() == "pw 0"
 
 
+def test_a_client_is_told_the_id(tmp_path: Path) -> None:
+    """As Ansible's "third-party vault password client scripts" are."""
+    for name, says in (("my-client.py", "--vault-id prod"), ("a-client", "--vault-id prod")):
+        path = script(tmp_path / name, '#!/bin/sh\necho "got $*"\n')
+        assert vault.read_password_file(path, "prod").reveal() == f"got {says}"
+        path.chmod(0o600)
+        assert "echo" in vault.read_password_file(path, "prod").reveal(), "not a program"
+    knows_none = script(tmp_path / "no-client", "#!/bin/sh\nexit 2\n")
+    with pytest.raises(UsageError, match="no-client knows no vault id prod"):
+        vault.read_password_file(knows_none, "prod")
+
+
+@pytest.mark.parametrize(
+    ("text", "vault_id"),
+    [
+        (FROM_ANSIBLE_11, "default"),
+        (FROM_ANSIBLE_12, "prod"),
+        ("$ANSIBLE_VAULT;1.1;AES256;odd\n", "default"),
+        ("", "default"),
+        ("text", "default"),
+    ],
+)
+def test_the_id_is_read_without_a_password(text: str, vault_id: str) -> None:
+    assert vault.id_of(text) == vault_id
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "says"),
     [
+        (FROM_ANSIBLE_11, 0o600, "the vault password file {} is encrypted itself"),
         ("#!/bin/sh\nexit 3\n", 0o700, "the vault password program {} ended with 3"),
         ("#!/nosuch/interpreter\n", 0o700, "cannot read the vault password file {}"),
         ("\n", 0o600, "the vault password file {} gives no password"),

@@ -17,6 +17,7 @@ import click
 
 from scimconf import __version__
 from scimconf.cli.streams import err
+from scimconf.cli.vault_password import withhold
 from scimconf.errors import ExitCode, ScimconfError, bug
 
 VERBS = (
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program; give its exit code."""
+    withhold()
     try:
         code = scimconf.main(arguments, prog_name="scimconf", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -92,7 +92,7 @@ def command(
         create_tokens=create_tokens,
         approved=approved,
     )
-    open_agent = fleet.opener(source, connection, passwords)
+    open_agent = fleet.opener(source, connection, passwords, servers)
     run, outcomes = change(servers, keyring, open_agent, how)
     keyring.bury(
         (server.deployment, realm.string_id)

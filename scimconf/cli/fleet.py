@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
 from scimconf.cli.streams import err
+from scimconf.cli.vault_password import VaultPassword, ask
 from scimconf.errors import UsageError
 from scimconf.model import Server, VaultValue
 from scimconf.secret import Secret
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from scimconf.ssh import Agent
     from scimconf.survey import Opener
     from scimconf.tokens.keyring import Keyring, Passwords
+
+__all__ = ["VaultPassword", "keyring", "load", "opener", "select", "sources", "start_log"]
 
 _DEFAULT = Path("inventory.yaml")
 
@@ -96,59 +97,27 @@ def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -
 
 def keyring(source: SourceOptions, passwords: VaultPassword) -> Keyring:
     """Give the tokens of the fleet: the token file stands beside the first inventory file."""
+    from scimconf import vault
     from scimconf.tokens.keyring import Keyring
     from scimconf.tokens.store import TokenFile, place
 
     file = TokenFile.load(place(source.tokens, sources(source)))
-    passwords.is_new = not any(entry.ciphertext for entry in file.entries.values())
+    closed = [entry.ciphertext for entry in file.entries.values() if entry.ciphertext]
+    passwords.known_ids = {vault.id_of(each) for each in closed}
     return Keyring(file, passwords)
 
 
-class VaultPassword:
-    """The vault password, fetched once, when the first vault value needs it."""
+def opener(
+    source: SourceOptions,
+    connection: ConnectionOptions,
+    passwords: Passwords,
+    servers: Iterable[Server],
+) -> Opener:
+    """Give what opens the conversation with one of these servers.
 
-    def __init__(self, options: VaultOptions) -> None:
-        self._options = options
-        self._found: Mapping[str, Secret] | None = None
-        self.is_new = False
-        """Whether no token is encrypted yet: then nothing would notice that it was mistyped."""
-
-    def __call__(self) -> Mapping[str, Secret]:
-        if self._found is None:
-            self._found = {"default": self._fetch()}
-        return self._found
-
-    def _fetch(self) -> Secret:
-        from scimconf import vault
-
-        if file := self._options.vault_password_file:
-            return vault.read_password_file(file)
-        if self._options.ask_vault_pass:
-            return ask("vault password", "give --vault-password-file FILE", twice=self.is_new)
-        if file := _from_environment():
-            return vault.read_password_file(file)
-        raise UsageError(
-            "a vault password is needed: the tokens are kept encrypted",
-            "give --vault-password-file FILE or --ask-vault-pass",
-        )
-
-
-def _from_environment() -> Path | None:
-    name = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE")
-    return Path(name).expanduser() if name else None
-
-
-def ask(what: str, instead: str, *, twice: bool = False) -> Secret:
-    """Ask for a secret on the terminal; raises UsageError, hinting at `instead`, without one."""
-    if not sys.stdin.isatty():
-        raise UsageError(f"no terminal to ask for the {what} on", instead)
-    question = what[0].upper() + what[1:]
-    again = f"{question} again" if twice else False
-    return Secret(click.prompt(question, hide_input=True, err=True, confirmation_prompt=again))
-
-
-def opener(source: SourceOptions, connection: ConnectionOptions, passwords: Passwords) -> Opener:
-    """Give what opens the conversation with a server; asks for -k and -K now, once."""
+    Asks now, once, for -k and -K, and for the vault passwords where a server's own password is a
+    vault value: the threads that talk to servers must not ask.
+    """
     from scimconf import ssh, vault
     from scimconf.time_limit import limited
 
@@ -164,6 +133,9 @@ def opener(source: SourceOptions, connection: ConnectionOptions, passwords: Pass
     limit = connection.time_limit
     if limit is not None:
         options = replace(options, start_timeout=min(limit, options.start_timeout))
+
+    if any(isinstance(each, VaultValue) for server in servers for each in _secrets(server)):
+        passwords()
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
         if isinstance(value, VaultValue):
@@ -186,6 +158,11 @@ def opener(source: SourceOptions, connection: ConnectionOptions, passwords: Pass
         return ssh.open_agent(way, server.paths, credentials, how)
 
     return open_agent if limit is None else limited(open_agent, limit)
+
+
+def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:
+    way = server.connection
+    return way.password, way.become_password, way.passphrase
 
 
 def _person(question: str) -> Secret:

@@ -54,7 +54,7 @@ def command(
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
     passwords()  # before any server is asked for its tokens
-    open_agent = fleet.opener(source, connection, passwords)
+    open_agent = fleet.opener(source, connection, passwords, servers)
     found: dict[str, Found] = {}
 
     def look(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:

@@ -33,10 +33,11 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class VaultOptions:
-    """Where the vault password comes from."""
+    """Where the vault passwords come from."""
 
     vault_password_file: Path | None
     ask_vault_pass: bool
+    vault_id: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,14 @@ _SOURCE = (
     ),
 )
 _VAULT = (
+    option(
+        "--vault-id",
+        variable="VAULT_ID",
+        multiple=True,
+        metavar="LABEL@SOURCE",
+        help="The vault password of an id: from a file, a program, or prompt; may be given several "
+        "times, and new values are encrypted under the first.",
+    ),
     option(
         "--vault-password-file",
         variable="VAULT_PASSWORD_FILE",

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
+from scimconf.cli import report_files
 from scimconf.cli.options import OutputOptions
-from scimconf.cli.streams import err, out
-from scimconf.errors import ExitCode, UsageError, worst
-from scimconf.model import Outcome, Status
+from scimconf.cli.streams import out
+from scimconf.errors import ExitCode, worst
+from scimconf.model import Outcome
+from scimconf.report import github
 from scimconf.report.document import document
+from scimconf.report.junit import junit
 from scimconf.report.progress import LineProgress, LiveProgress, NoProgress
 from scimconf.report.text import show
-from scimconf.tokens import durable
 
 if TYPE_CHECKING:
     from scimconf.rollout import Rollout
-
-
-_FAILED = (
-    Status.UNREACHABLE,
-    Status.FAILED,
-    Status.ROLLED_BACK,
-    Status.ROLL_BACK_FAILED,
-    Status.SKIPPED,
-)
 
 
 class _Console(Console):
@@ -70,49 +65,26 @@ def results(
     diff: bool = False,
 ) -> ExitCode:
     """Print what came of a run and give its exit code; write the files that are wanted of it."""
+    now = datetime.now(timezone.utc)
     code = run.exit_code(outcomes)
-    if output.failed_hosts:
-        code = worst([code, _note_failed(output.failed_hosts, outcomes)])
-    if output.report:
-        code = worst([code, _report(output.report, verb, outcomes, code)])
+    code = worst([code, report_files.write(verb, outcomes, code, now, output, diff=diff)])
+    text = partial(_text, verb, outcomes, diff=diff, steps=output.verbose > 0)
     if output.format == "json":
         out(json.dumps(document(verb, outcomes, code), indent=2))
+    elif output.format == "junit":
+        out(junit(verb, outcomes, now), end="")
+    elif output.format == "github":
+        out(github.unheard(text(), secrets.token_hex(16)))
+        root = os.environ.get("GITHUB_WORKSPACE")
+        for line in github.annotated(verb, outcomes, run.positions, Path(root) if root else None):
+            out(line)
     else:
-        console = terminal()
-        with console.capture() as said:
-            show(console, verb, outcomes, diff=diff, steps=output.verbose > 0)
-        out(said.get(), end="")
+        out(text(), end="")
     return code
 
 
-def _report(file: Path, verb: str, outcomes: Sequence[Outcome], code: ExitCode) -> ExitCode:
-    """Write the page for a browser."""
-    from scimconf.report.html import page
-
-    try:
-        durable.replace(file, page(verb, outcomes, code, datetime.now(timezone.utc)))
-    except UsageError as error:
-        err(f"error: {error.message}")
-        return ExitCode.FAILED
-    return ExitCode.OK
-
-
-def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
-    """Write the servers that a next run has to deal with, one a line; no file where there are none.
-
-    An empty one would be no limit at all to a `--limit @FILE`.
-    """
-    names = [outcome.server for outcome in outcomes if outcome.status in _FAILED]
-    try:
-        if names:
-            durable.replace(file, "".join(f"{name}\n" for name in names))
-        else:
-            file.unlink(missing_ok=True)
-    except UsageError as error:
-        problem = error.message
-    except OSError as error:
-        problem = f"cannot remove {file}: {error.strerror}"
-    else:
-        return ExitCode.OK
-    err(f"error: {problem}")
-    return ExitCode.FAILED
+def _text(verb: str, outcomes: Sequence[Outcome], *, diff: bool, steps: bool) -> str:
+    console = terminal()
+    with console.capture() as said:
+        show(console, verb, outcomes, diff=diff, steps=steps)
+    return said.get()

@@ -74,9 +74,10 @@ def run(
     if resolve:
         keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
+    open_agent = fleet.opener(source, connection, passwords, servers)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
-        surveyed = run.survey(desired, fleet.opener(source, connection, passwords), keep=False)
+        surveyed = run.survey(desired, open_agent, keep=False)
     if out and not run.interrupted:
         saved_plan.save(out, surveyed)
     return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)

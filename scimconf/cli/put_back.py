@@ -39,7 +39,7 @@ def run(
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
     servers = fleet.select(inventory, pattern, source.limit)
-    open_agent = fleet.opener(source, connection, fleet.VaultPassword(vault))
+    open_agent = fleet.opener(source, connection, fleet.VaultPassword(vault), servers)
     look = putting_back(verb)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)

@@ -120,7 +120,7 @@ def command(
     run, outcomes = change(
         batches.ordered(servers, rollout.order, lambda server: server.name),
         turned,
-        fleet.opener(source, connection, passwords),
+        fleet.opener(source, connection, passwords, servers),
         How(
             *(connection, output, strategy, lock_timeout),
             yes=yes,

@@ -41,9 +41,10 @@ def command(
     keyring.fetch(servers)
     tokens = keyring.tokens(servers)
     desired = [keyring.desired(server) for server in servers]
+    open_agent = fleet.opener(source, connection, passwords, servers)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
-        surveyed = run.survey(desired, fleet.opener(source, connection, passwords), keep=False)
+        surveyed = run.survey(desired, open_agent, keep=False)
         standing = [_standing(each.outcome) for each in surveyed]
         outcomes = run.confirm(surveyed, standing, tokens, standing=Status.OK)
     return results("verify", run, outcomes, output)

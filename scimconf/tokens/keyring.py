@@ -102,11 +102,22 @@ class Keyring:
             self.file = self.file.save(new)
 
     def _proved(self) -> Mapping[str, Secret]:
-        """Give the passwords once one of them opens a token that is there: a typo would be kept."""
-        key = next((key for key, entry in self.file.entries.items() if entry.ciphertext), None)
-        if key and key not in self._opened and (token := self.file.token(*key, self._passwords())):
+        """Give the passwords once one has opened a token that is there: a typo would be kept.
+
+        New values are encrypted under the first, so it is the first where a token carries its id.
+        """
+        passwords = self._passwords()
+        first = next(iter(passwords))
+        closed = {key: each.ciphertext for key, each in self.file.entries.items()}
+        known = {key: vault.id_of(text) for key, text in closed.items() if text}
+        key, tried = next((key for key, its in known.items() if its == first), None), passwords
+        if key:
+            tried = {first: passwords[first]}
+        else:
+            key = next(iter(known), None)
+        if key and key not in self._opened and (token := self.file.token(*key, tried)):
             self._opened[key] = token
-        return self._passwords()
+        return passwords
 
     def adopt(self, tokens: Mapping[Key, Secret]) -> None:
         """Keep tokens that are in use somewhere already, weak ones too, in the token file.

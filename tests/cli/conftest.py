@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,3 +92,17 @@ def one(lab_server: Callable[..., Server], operator: Operator) -> Callable[..., 
         return server
 
     return start
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """A terminal on which somebody types "typed"; gives the questions, and whether twice."""
+    asked: list[tuple[str, bool]] = []
+
+    def prompt(text: str, *, confirmation_prompt: str | bool = False, **_: object) -> str:
+        asked.append((text, bool(confirmation_prompt)))
+        return "typed"
+
+    monkeypatch.setattr("click.prompt", prompt)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    return asked

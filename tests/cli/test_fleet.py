@@ -3,15 +3,13 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from scimconf import ssh, vault
 from scimconf.cli import fleet
-from scimconf.cli.options import ConnectionOptions, SourceOptions, VaultOptions
-from scimconf.errors import UsageError
+from scimconf.cli.options import ConnectionOptions, SourceOptions
 from scimconf.model import Paths, Position, VaultValue
 from scimconf.secret import Secret
 from tests.cli.conftest import Run
@@ -20,7 +18,6 @@ from tests.factories import connection, server
 
 PASSWORDS = {"default": Secret("correct horse")}
 PASSWORD_FILE = ("--vault-password-file", "password")
-NONE_GIVEN = VaultOptions(None, False)
 PLAIN = ConnectionOptions(
     forks=20,
     user=None,
@@ -34,73 +31,7 @@ PLAIN = ConnectionOptions(
 )
 
 
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
-    """A terminal on which somebody types "typed"; gives the questions, and whether twice."""
-    asked: list[tuple[str, bool]] = []
-
-    def prompt(text: str, *, confirmation_prompt: str | bool = False, **_: object) -> str:
-        asked.append((text, bool(confirmation_prompt)))
-        return "typed"
-
-    monkeypatch.setattr("click.prompt", prompt)
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
-    return asked
-
-
-# --- the vault password -----------------------------------------------------------------------
-
-
-def _password(options: VaultOptions) -> str:
-    return fleet.VaultPassword(options)()["default"].reveal()
-
-
-def test_the_file_that_was_named_comes_first(
-    scimconf: Run, typed: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "elsewhere")
-    assert _password(VaultOptions(Path("password"), True)) == "correct horse"
-    assert typed == []
-
-
-def test_then_asking_and_only_once(
-    typed: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "elsewhere")
-    password = fleet.VaultPassword(VaultOptions(None, True))
-    assert password() is password()
-    assert password()["default"].reveal() == "typed"
-    assert typed == [("Vault password", False)]
-
-
-def test_then_ansibles_variable(
-    scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "~/password")
-    assert _password(NONE_GIVEN) == "correct horse"
-
-
-def test_without_any_it_says_which_options_there_are(scimconf: Run) -> None:
-    with pytest.raises(UsageError, match="a vault password is needed") as error:
-        _password(NONE_GIVEN)
-    assert "--vault-password-file FILE or --ask-vault-pass" in error.value.hint
-
-
-def test_a_new_password_is_typed_twice(
-    scimconf: Run, typed: list[tuple[str, bool]], tmp_path: Path
-) -> None:
-    source = SourceOptions((), (), None)
-    passwords = fleet.VaultPassword(VaultOptions(None, True))
-    keyring = fleet.keyring(source, passwords)
-    keyring.make(fleet.load(source).servers.values())
-    assert typed == [("Vault password", True)]
-    assert (tmp_path / "tokens.yaml").exists()
-
-    again = fleet.VaultPassword(VaultOptions(None, True))
-    fleet.keyring(source, again)
-    again()
-    assert typed[1:] == [("Vault password", False)]
+# --- passwords that are typed -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -168,7 +99,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def _open(given: ConnectionOptions, **own: Any) -> None:
-    open_agent = fleet.opener(SourceOptions((), (), None), given, lambda: PASSWORDS)
+    open_agent = fleet.opener(SourceOptions((), (), None), given, lambda: PASSWORDS, [])
     with open_agent(server(connection=connection(**own))):
         pass
 
@@ -207,7 +138,7 @@ def test_what_ssh_would_run_here_needs_leave(opened: list[Any]) -> None:
     _open(PLAIN)
     assert opened[0][3].allow_exec is False
     open_agent = fleet.opener(
-        SourceOptions((), (), None, allow_exec=True), PLAIN, lambda: PASSWORDS
+        SourceOptions((), (), None, allow_exec=True), PLAIN, lambda: PASSWORDS, []
     )
     with open_agent(server()):
         pass
@@ -219,6 +150,20 @@ def test_one_typed_password_is_both_as_ansibles_is(
 ) -> None:
     _open(replace(PLAIN, ask_pass=True))
     assert opened[0][2].become_password.reveal() == "typed"
+
+
+def test_a_vault_password_is_fetched_before_any_thread_needs_it() -> None:
+    asked: list[str] = []
+
+    def passwords() -> dict[str, Secret]:
+        asked.append("vault")
+        return PASSWORDS
+
+    sealed = VaultValue(vault.encrypt(Secret("sesame"), PASSWORDS["default"]))
+    for closed in ({}, {"password": sealed}, {"become_password": sealed}, {"passphrase": sealed}):
+        servers = [server(connection=connection(**closed))]
+        fleet.opener(SourceOptions((), (), None), PLAIN, passwords, servers)
+    assert len(asked) == 3
 
 
 def test_vault_values_are_opened(opened: list[Any]) -> None:
