@@ -1,0 +1,156 @@
+"""The token file and the real `ansible-vault`: each opens what the other has written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scimconf import vault
+from scimconf.errors import InventoryError, UsageError
+from scimconf.secret import Secret
+from scimconf.tokens.generate import generate
+from scimconf.tokens.store import TokenFile, new_entry
+from tests.oracle.client import PYTHON, environment
+
+pytestmark = pytest.mark.needs_ansible
+
+PASSWORDS = {"default": Secret("correct horse"), "prod": Secret("battery staple")}
+FILES = ("--vault-id", "default@default.txt", "--vault-id", "prod@prod.txt")
+Ansible = Callable[..., str]
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    """A function that runs one of Ansible's programs beside the token file; gives its stdout."""
+    for name, password in PASSWORDS.items():
+        (tmp_path / f"{name}.txt").write_text(f"{password.reveal()}\n")
+
+    def run(program: str, *arguments: str, say: str = "", **variables: str) -> str:
+        done = subprocess.run(
+            [PYTHON, PYTHON.with_name(program), *arguments],
+            cwd=tmp_path,
+            env={**environment(tmp_path), "ANSIBLE_LOCALHOST_WARNING": "0", **variables},
+            input=say,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tokens.yaml"
+
+
+def _ciphertext(file: TokenFile, realm: str) -> str:
+    entry = file.entry("chat1", realm)
+    assert entry
+    assert entry.ciphertext
+    return entry.ciphertext
+
+
+def test_ansible_opens_every_value_of_the_file(path: Path, ansible: Ansible) -> None:
+    tokens = {vault_id: generate() for vault_id in PASSWORDS}
+    TokenFile.load(path).save(
+        {
+            ("chat1", vault_id): new_entry(token, PASSWORDS[vault_id], vault_id)
+            for vault_id, token in tokens.items()
+        }
+    )
+    assert path.read_text().count("$ANSIBLE_VAULT;1.2;AES256;prod\n") == 1
+    shown = ansible(
+        *("ansible", "localhost", "-m", "debug", "-a", "var=scimconf_tokens"),
+        *("-e", "@tokens.yaml", *FILES),
+    )
+    realms = json.loads(shown[shown.index("{") :])["scimconf_tokens"]["chat1"]
+    assert {name: each["token"] for name, each in realms.items()} == {
+        vault_id: token.reveal() for vault_id, token in tokens.items()
+    }
+
+
+def test_a_single_value_is_viewed_edited_and_rekeyed(
+    path: Path, tmp_path: Path, ansible: Ansible
+) -> None:
+    token, entry = generate(), ("chat1", "acme")
+    file = TokenFile.load(path).save({entry: new_entry(token, PASSWORDS["prod"], "prod")})
+    value = tmp_path / "value"
+    value.write_text(_ciphertext(file, "acme"))
+    assert ansible("ansible-vault", "view", *FILES, "value").rstrip("\n") == token.reveal()
+
+    def put_back() -> TokenFile:
+        """Paste it into the file in the place of what is there, as a person would."""
+        lines = "".join(f"        {line}\n" for line in value.read_text().splitlines())
+        text, count = re.subn(
+            r"(token: !vault \|\n)(?: {8}.*\n)+", rf"\g<1>{lines}", path.read_text()
+        )
+        assert count == 1
+        path.write_text(text)
+        return TokenFile.load(path)
+
+    new = ("--new-vault-id", "default@default.txt")
+    ansible("ansible-vault", "rekey", "--vault-id", "prod@prod.txt", *new, "value")
+    assert value.read_text().startswith("$ANSIBLE_VAULT;1.1;AES256\n")
+    default = {"default": PASSWORDS["default"]}
+    assert put_back().token(*entry, default) == token
+
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "%s" 6yJk3sXwq0VbTz9LmN4c >"$1"\n')
+    editor.chmod(0o755)
+    ansible("ansible-vault", "edit", *FILES[:2], "value", EDITOR=str(editor))
+    with pytest.raises(UsageError, match="the token and its fingerprint do not belong together"):
+        put_back().token(*entry, default)
+
+
+@pytest.mark.parametrize("vault_id", PASSWORDS)
+def test_what_ansible_encrypts_is_opened(vault_id: str, path: Path, ansible: Ansible) -> None:
+    token = generate()
+    value = ansible(
+        *("ansible-vault", "encrypt_string", "--vault-id", f"{vault_id}@{vault_id}.txt"),
+        *("--stdin-name", "token"),
+        say=token.reveal(),
+    )
+    kept = new_entry(token)
+    fields = f'fingerprint: "{kept.fingerprint}"\ncreated: "{kept.created}"\n{value}'
+    indented = "".join(f"      {line}\n" for line in fields.splitlines())
+    path.write_text(f"scimconf_tokens:\n  chat1:\n    acme:\n{indented}")
+    file = TokenFile.load(path)
+    assert file.token("chat1", "acme", {"any": PASSWORDS[vault_id]}) == token
+    assert vault.id_of(_ciphertext(file, "acme")) == vault_id
+
+
+def test_a_file_that_was_encrypted_as_a_whole_comes_back(path: Path, ansible: Ansible) -> None:
+    TokenFile.load(path).save({("chat1", "acme"): new_entry(generate(), PASSWORDS["default"])})
+    before = path.read_bytes()
+    ansible("ansible-vault", "encrypt", *FILES[:2], "tokens.yaml")
+    with pytest.raises(InventoryError, match="encrypted as a whole") as error:
+        TokenFile.load(path)
+    hint = re.search(r"\(ansible-vault (decrypt) \S+:", str(error.value))
+    assert hint
+    ansible("ansible-vault", hint[1], *FILES[:2], os.path.basename(path))
+    assert path.read_bytes() == before
+
+
+def test_a_client_is_called_as_ansible_calls_it(tmp_path: Path, ansible: Ansible) -> None:
+    client = tmp_path / "keys-client.py"
+    client.write_text(
+        f"#!{PYTHON}\nimport sys\n"
+        f"open({str(tmp_path / 'seen')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        "print('of', sys.argv[-1])\n"
+    )
+    client.chmod(0o755)
+    (tmp_path / "value").write_text(vault.encrypt(Secret("x"), Secret("of prod"), "prod"))
+    shown = ansible("ansible-vault", "view", "--vault-id", "prod@keys-client.py", "value")
+    assert shown == "x\n"
+    assert vault.read_password_file(client, "prod").reveal() == "of prod"
+    theirs, ours = (tmp_path / "seen").read_text().splitlines()
+    assert theirs == ours == "--vault-id prod"
