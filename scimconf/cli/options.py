@@ -75,7 +75,18 @@ class OutputOptions:
     verbose: int
     quiet: bool
     failed_hosts: Path | None = None
-    report: Path | None = None
+    report: tuple[Path, ...] = ()
+
+
+def _kinds_known(
+    context: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """Refuse a report whose name does not say what it is to be."""
+    for file in files:
+        if file.suffix not in (".html", ".md", ".xml"):
+            problem = f"{str(file)!r} ends neither in .html nor in .md or .xml"
+            raise click.BadParameter(problem, context, parameter)
+    return files
 
 
 _SOURCE = (
@@ -227,10 +238,10 @@ _OUTPUT = (
     option(
         "--format",
         variable="FORMAT",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(["text", "json", "junit", "github"]),
         default="text",
         show_default=True,
-        help="json: docs/json.md.",
+        help="json: docs/json.md; junit, and github for its Actions: docs/ci/.",
     ),
     option(
         "-v",
@@ -250,8 +261,11 @@ _OUTPUT = (
         "--report",
         variable="REPORT",
         type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE.html",
-        help="Write what came of it as a page for a browser, too (0600, no token in it).",
+        multiple=True,
+        callback=_kinds_known,
+        metavar="FILE",
+        help="Write what came of it into a file, too (0600, no token in it): .html, a page for a "
+        "browser; .md, for a comment; .xml, JUnit's. May be given several times.",
     ),
 )
 
