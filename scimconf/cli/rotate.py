@@ -20,7 +20,7 @@ from scimconf.cli.options import (
     VaultOptions,
 )
 from scimconf.cli.streams import err
-from scimconf.errors import ExitCode, UsageError
+from scimconf.errors import UsageError
 from scimconf.model import Outcome, Server, Status
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def command(
     wanted = _Wanted(mode or "at once", realms, older_than)
     servers = wanted.narrowed(chosen, keyring)
     if not servers:
-        return _nothing(wanted)
+        _nothing(wanted)
+        return _no_server(output)
     _whole(servers, inventory)
     keys = sorted({key for server in servers for key in _keys(server)})
     if realms:
@@ -114,7 +115,7 @@ def command(
         keyring.keep(keyring.staged(keys), keys)
         err(f"made the next token of {_listed(keys)}; the one in force stays in force")
         err("next: scimconf handoff --next, and in the window: scimconf rotate --activate")
-        return ExitCode.OK
+        return _no_server(output)
     staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
     turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
     run, outcomes = change(
@@ -188,7 +189,7 @@ class _Wanted:
         return True
 
 
-def _nothing(wanted: _Wanted) -> int:
+def _nothing(wanted: _Wanted) -> None:
     """Say that there is nothing to do: all right where an age was asked about, else a mistake."""
     what = {
         "activate": ("no token is staged there", "make one first: scimconf rotate --stage"),
@@ -203,7 +204,15 @@ def _nothing(wanted: _Wanted) -> int:
     if wanted.older_than is None:
         raise UsageError(message, hint)
     err(f"nothing to rotate: {message}, or none is older than {wanted.older_than.days} days")
-    return ExitCode.OK
+
+
+def _no_server(output: OutputOptions) -> int:
+    """Give the result of a run that has touched no server, for whoever reads results."""
+    from scimconf.cli.output import results
+    from scimconf.report.progress import NoProgress
+    from scimconf.rollout import Rollout
+
+    return results("rotate", Rollout(1, NoProgress()), [], output)
 
 
 def _keys(server: Server) -> Iterator[Key]:
