@@ -8,17 +8,18 @@ is not as it should be ends the demo with exit 1.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
-import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.lab import Lab, Server
+from tests.lab import Lab
 from tests.lab.crossing import Crossing, until
 from tests.lab.operator import VAULT, Operator
+from tests.lab.provider import entra, okta, scim
 
 FLEET: Mapping[str, Mapping[str, Any]] = {
     "chat56.test": {"version": "5.6", "realms": ["acme"]},
@@ -54,11 +55,11 @@ class Demo:
         self.operator.write_inventory(INVENTORY)
 
     def scimconf(
-        self, *arguments: str, env: Mapping[str, str] | None = None
+        self, *arguments: str, env: Mapping[str, str] | None = None, by: Operator | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run scimconf, and show it as a terminal would."""
         print(f"\n  $ scimconf {shlex.join(arguments)}")
-        done = self.operator.run(*arguments, env=env)
+        done = (by or self.operator).run(*arguments, env=env)
         for line in (done.stderr + done.stdout).splitlines():
             print(f"  {line}".rstrip())
         return done
@@ -96,89 +97,16 @@ def provision(demo: Demo) -> None:
     """Users come and go, by requests in the shape that Okta and Entra ID send them."""
     tokens = demo.tokens()
     print("\n  Users by the hands of the providers (not by scimconf):")
-    okta(demo.servers["chat56.test"], "acme", tokens["chat56.test", "acme"])
-    okta(demo.servers["chat90.test"], "acme", tokens["chat90.test", "acme"])
-    entra(demo.servers["chat90.test"], "", tokens["chat90.test", ""])
-    entra(demo.servers["chat90.test"], "wiki", tokens["chat90.test", "wiki"])
-    okta(demo.servers["chat121.test"], "", tokens["chat121.test", ""])
+    okta(check, demo.servers["chat56.test"], "acme", tokens["chat56.test", "acme"])
+    okta(check, demo.servers["chat90.test"], "acme", tokens["chat90.test", "acme"])
+    entra(check, demo.servers["chat90.test"], "", tokens["chat90.test", ""])
+    entra(check, demo.servers["chat90.test"], "wiki", tokens["chat90.test", "wiki"])
+    okta(check, demo.servers["chat121.test"], "", tokens["chat121.test", ""])
     elsewhere = scim(
         *(demo.servers["chat90.test"], "wiki", tokens["chat90.test", "acme"]),
         *("GET", "/scim/v2/Users"),
     )
     check(elsewhere[0] == 401, "one realm's token opens no other realm")
-
-
-def scim(
-    server: Server, realm: str, token: str, method: str, path: str, body: Any = None
-) -> tuple[int, Any]:
-    """Send one SCIM request over HTTPS; gives the status and the JSON that came back."""
-    sent = None if body is None else json.dumps(body)
-    headers = {"Content-Type": "application/scim+json"}
-    status, _, answer = server.request(method, path, realm, token, headers, sent)
-    return status, json.loads(answer) if answer else None
-
-
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-
-
-def okta(server: Server, realm: str, token: str) -> None:
-    """Create, change and deactivate a user as Okta does: PUT for changes, given and family name."""
-    email = f"okta-{uuid.uuid4().hex[:8]}@example.com"
-    user = {
-        "schemas": [USER],
-        "userName": email,
-        "name": {"givenName": "Ada", "familyName": "Lovelace"},
-        "emails": [{"primary": True, "value": email, "type": "work"}],
-        "displayName": "Ada Lovelace",
-        "locale": "en-US",
-        "externalId": "00ujl29u0le5T6Aj10h7",
-        "groups": [],
-        "password": "1mz050nq",
-        "active": True,
-    }
-    status, made = scim(server, realm, token, "POST", "/scim/v2/Users", user)
-    where = f"{server.name} {realm or '(root)'}: Okta"
-    check(status == 201, f"{where} creates a user")
-    path = f"/scim/v2/Users/{made['id']}"
-    changed = {**user, "id": made["id"], "name": {"givenName": "Ada", "familyName": "Byron"}}
-    status, after = scim(server, realm, token, "PUT", path, changed)
-    name = after["name"]["familyName"] if status == 200 else None
-    check((status, name) == (200, "Byron"), f"{where} renames the user")
-    off = {
-        "schemas": [PATCH],
-        "Operations": [{"op": "replace", "value": {"active": False}}],
-    }
-    status, _ = scim(server, realm, token, "PATCH", path, off)
-    _, after = scim(server, realm, token, "GET", path)
-    check(status in (200, 204) and after["active"] is False, f"{where} deactivates the user")
-
-
-def entra(server: Server, realm: str, token: str) -> None:
-    """The same as Microsoft Entra ID does it: a filter first, then PATCH with paths."""
-    email = f"entra-{uuid.uuid4().hex[:8]}@example.com"
-    query = f"/scim/v2/Users?filter=userName+eq+%22{email}%22"
-    status, found = scim(server, realm, token, "GET", query)
-    where = f"{server.name} {realm or '(root)'}: Entra ID"
-    check((status, found["totalResults"]) == (200, 0), f"{where} finds no such user yet")
-    user = {
-        "schemas": [USER],
-        "userName": email,
-        "active": True,
-        "emails": [{"primary": True, "type": "work", "value": email}],
-        "name": {"formatted": "Grace Hopper"},
-    }
-    status, made = scim(server, realm, token, "POST", "/scim/v2/Users", user)
-    check(status == 201, f"{where} creates a user")
-    path = f"/scim/v2/Users/{made['id']}"
-    rename = {"op": "Replace", "path": "name.formatted", "value": "Grace B. Hopper"}
-    off = {"op": "Replace", "path": "active", "value": False}
-    for operation, what in ((rename, "renames"), (off, "deactivates")):
-        patch = {"schemas": [PATCH], "Operations": [operation]}
-        status, _ = scim(server, realm, token, "PATCH", path, patch)
-        check(status in (200, 204), f"{where} {what} the user")
-    _, after = scim(server, realm, token, "GET", path)
-    check(after["active"] is False, f"{where} sees the user deactivated")
 
 
 def converged(demo: Demo) -> None:
@@ -261,6 +189,46 @@ def put_back(demo: Demo) -> None:
     check(done.returncode == 0, "plan exits 0: every server is as the inventory says")
 
 
+def rotated(demo: Demo) -> None:
+    """A new token, handed over in advance; and back, when the provider is not ready after all."""
+    server = demo.servers["chat90.test"]
+    old = demo.operator.token(server.name, "acme")
+    done = demo.scimconf("rotate", "--stage", "--realm", "acme", *VAULT, server.name)
+    check(done.returncode == 0, "the next token is made")
+    sheet = demo.operator.run("handoff", "--next", "--show-tokens", *VAULT, server.name).stdout
+    (new,) = set(re.findall(r"\b[A-Za-z0-9]{43}\b", sheet))
+    print("\n  The provider's administrator has it (scimconf handoff --next --show-tokens).")
+
+    def let_in(token: str) -> bool:
+        return scim(server, "acme", token, "GET", "/scim/v2/Users")[0] == 200
+
+    check(let_in(old) and not let_in(new), "until then the old one stays in force")
+    done = demo.scimconf("rotate", "--activate", "--yes", *VAULT, server.name)
+    check(done.returncode == 0, "the cut-over, proved by its gate")
+    check(let_in(new) and not let_in(old), "the new one is let in, the old one is not")
+    done = demo.scimconf("rotate", "--back", "--yes", *VAULT, server.name)
+    check(done.returncode == 0, "and back")
+    check(let_in(old) and not let_in(new), "the old one is let in again")
+
+
+def imported(demo: Demo) -> None:
+    """Another operator takes the servers over as they are."""
+    successor = Operator(demo.operator.lab, demo.operator.folder / "successor")
+    successor.write_inventory({name: {} for name in demo.servers})
+    done = demo.scimconf("import", *VAULT, by=successor)
+    check(done.returncode == 0, "import exits 0: a plan finds nothing to do")
+    mine = {successor.token(*key) for key in demo.tokens()}
+    check(mine == set(demo.tokens().values()), "with the same tokens, encrypted anew")
+
+
+def reported(demo: Demo) -> None:
+    """A page for those who do not read terminals."""
+    done = demo.scimconf("verify", "--report", "report.html", *VAULT)
+    page = (demo.operator.folder / "report.html").read_text()
+    check(done.returncode == 0, "verify exits 0")
+    check(all(name in page for name in demo.servers), "the page names every server")
+
+
 def clean(demo: Demo) -> None:
     """No token where none belongs."""
     tokens = set(demo.tokens().values())
@@ -274,7 +242,7 @@ def clean(demo: Demo) -> None:
 
 ACTS = (
     *(nothing_yet, apply_all, verify_all, provision, converged, drift, repair),
-    *(killed, put_back, clean),
+    *(killed, put_back, rotated, imported, reported, clean),
 )
 
 
