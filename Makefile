@@ -20,12 +20,12 @@ FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint matrix faults fuzz fuzz-guided bench demo lab sshd chromium docs clean
+.PHONY: help test lint matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
-test: $(STAMP) $(ANSIBLE) sshd lint ## lint, types and the whole test suite
+test: $(STAMP) $(ANSIBLE) sshd shells lint ## lint, types and the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
@@ -63,6 +63,9 @@ lab: $(STAMP) sshd ## three Zulip servers to try by hand; Ctrl-C ends them
 
 sshd: $(STAMP)
 	@$(BIN)/python -m tests.lab.openssh
+
+shells: $(STAMP)
+	@$(BIN)/python -m tests.shells
 
 chromium: $(BROWSER) ## what tests/browser needs: Chromium, playwright, axe-core (some 600 MB)
 	@$(BIN)/python -m tests.browser.chromium

@@ -1,9 +1,9 @@
 """The lab as fixtures, and what happens to a test whose parts this machine lacks.
 
-`@pytest.mark.needs_ansible`, `needs_chromium`, `needs_sshd`, `needs_sudo` and `needs_root` (root,
-and the right to make namespaces) skip a test by that name where the part is missing. The last line
-of the run counts such skips, and with SCIMCONF_NO_SKIPS=1 they fail it, all but `needs root` for an
-ordinary user.
+`@pytest.mark.needs_ansible`, `needs_chromium`, `needs_fish`, `needs_zsh`, `needs_sshd`,
+`needs_sudo` and `needs_root` (root, and the right to make namespaces) skip a test by that name
+where the part is missing. The last line of the run counts such skips, and with SCIMCONF_NO_SKIPS=1
+they fail it, all but `needs root` for an ordinary user.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests import shells
 from tests.browser import chromium
 from tests.lab import Lab, Server, openssh
 from tests.lab.lab import can_isolate
@@ -25,6 +26,8 @@ from tests.oracle.client import COMMAND as ANSIBLE
 PARTS = {
     "needs_chromium": "Chromium, and what drives it (make chromium)",
     "needs_ansible": "ansible-core in .cache/ansible (make ansible; Python 3.11 or later)",
+    "needs_fish": "fish",
+    "needs_zsh": "zsh",
     "needs_root": "root, and the right to make mount namespaces",
     "needs_sshd": "OpenSSH's sshd",
     "needs_sudo": "sudo, and root to set it up",
@@ -91,6 +94,7 @@ def _missing_parts() -> dict[str, str]:
         missing["needs_ansible"] = "needs ansible"
     if not chromium.can_be_driven() or chromium.find() is None:
         missing["needs_chromium"] = "needs chromium"
+    missing |= {f"needs_{shell}": f"needs {shell}" for shell in shells.missing()}
     root = os.geteuid() == 0 and can_isolate()
     if not root:
         missing["needs_root"] = "needs root"

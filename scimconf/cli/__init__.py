@@ -43,7 +43,8 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Add the nearest verb to click's "No such command"."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
+        unknown = args and args[0] not in VERBS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:  # a shell that completes a line is told nothing
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], VERBS, 1)

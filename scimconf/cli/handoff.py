@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @click.command("handoff")
 @options.pattern
 @options.source
-@options.option(
-    "--realm", "realms", variable="REALM", multiple=True, help='Only these realms; "" is the root.'
-)
+@options.realm
 @click.option(
     "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
 )

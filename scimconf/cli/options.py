@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from scimconf.cli import completion
+
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
@@ -104,6 +106,7 @@ _SOURCE = (
         "--limit",
         variable="LIMIT",
         multiple=True,
+        shell_complete=completion.patterns,
         help="Only these of the hosts: a pattern as Ansible's.",
     ),
     option(
@@ -291,8 +294,16 @@ vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
-pattern: Decorator = click.argument("pattern", nargs=-1)
+pattern: Decorator = click.argument("pattern", nargs=-1, shell_complete=completion.patterns)
 """Hosts and groups as Ansible's; all where there is none."""
+realm: Decorator = option(
+    "--realm",
+    "realms",
+    variable="REALM",
+    multiple=True,
+    shell_complete=completion.realms,
+    help='Only these realms; "" is the root.',
+)
 lock_timeout: Decorator = option(
     "--lock-timeout",
     variable="LOCK_TIMEOUT",

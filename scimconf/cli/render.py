@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scimconf.cli import options
+from scimconf.cli import completion, options
 from scimconf.cli.options import SourceOptions, VaultOptions
 from scimconf.cli.streams import err, out
 from scimconf.errors import ScimconfError, UsageError
@@ -15,7 +15,7 @@ from scimconf.model import Server
 
 
 @click.command("render")
-@click.argument("host")
+@click.argument("host", shell_complete=completion.hosts)
 @options.source
 @options.option(
     "--zulip-version",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,15 +20,21 @@ from scimconf.cli.options import (
     VaultOptions,
 )
 from scimconf.cli.streams import err
-from scimconf.errors import UsageError
+from scimconf.cli.which_tokens import (
+    Mode,
+    Wanted,
+    check_whole,
+    keys_of,
+    listed,
+    tell_what_is_replaced,
+    who_shares,
+)
+from scimconf.errors import ExitCode, UsageError, worst
 from scimconf.model import Outcome, Server, Status
 
 if TYPE_CHECKING:
-    from scimconf.inventory import Inventory
     from scimconf.tokens.keyring import Keyring
-    from scimconf.tokens.store import Entry, Key
-
-Mode = Literal["at once", "stage", "activate", "back"]
+    from scimconf.tokens.store import Key
 
 
 def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -43,9 +49,7 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
 @click.command("rotate")
 @options.pattern
 @options.source
-@options.option(
-    "--realm", "realms", variable="REALM", multiple=True, help='Only these realms; "" is the root.'
-)
+@options.realm
 @options.option(
     "--older-than",
     variable="OLDER_THAN",
@@ -102,18 +106,21 @@ def command(
     chosen = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
-    wanted = _Wanted(mode or "at once", realms, older_than)
+    wanted = Wanted(mode or "at once", realms, older_than)
     servers = wanted.narrowed(chosen, keyring)
     if not servers:
         _nothing(wanted)
         return _no_server(output)
-    _whole(servers, inventory)
-    keys = sorted({key for server in servers for key in _keys(server)})
-    if realms:
-        _tell_who_shares(keyring, keys)
+    check_whole(servers, inventory)
+    keys = sorted({key for server in servers for key in keys_of(server)})
+    shared = who_shares(keyring, keys, inventory) if realms else {}
+    for warning in shared.values():
+        err(f"warning: {warning}")
+    if wanted.mode in ("stage", "at once"):
+        tell_what_is_replaced(keyring, keys)
     if wanted.mode == "stage":
         keyring.keep(keyring.staged(keys), keys)
-        err(f"made the next token of {_listed(keys)}; the one in force stays in force")
+        err(f"made the next token of {listed(keys)}; the one in force stays in force")
         err("next: scimconf handoff --next, and in the window: scimconf rotate --activate")
         return _no_server(output)
     staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
@@ -129,67 +136,35 @@ def command(
             at_go=partial(keyring.keep, staged, keys),
         ),
     )
-    done = {key for server in settled(servers, outcomes) for key in _keys(server)}
-    keyring.keep(turned, done)
-    left = [key for key in keys if key not in done]
-    if left:
-        err(f"the token that was in force stays in force: {_listed(left)}")
-    return results("rotate", run, [_told(each) for each in outcomes], output, diff=diff)
+    done = {key for server in settled(servers, outcomes) for key in keys_of(server)}
+    failed = _kept(keyring, turned, done)
+    if left := [key for key in keys if key not in done]:
+        err(f"the token that was in force stays in force: {listed(left)}")
+        if any((entry := keyring.file.entry(*key)) and entry.next for key in left):
+            err("  -> the new one is staged: scimconf rotate --activate tries it again")
+    told = [_told(each, servers, shared) for each in outcomes]
+    return worst([failed, results("rotate", run, told, output, diff=diff)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which tokens are meant."""
+def _kept(keyring: Keyring, turned: Keyring, done: Iterable[Key]) -> ExitCode:
+    """Put into the token file what is in force on the servers now; gives an exit code.
 
-    mode: Mode
-    realms: tuple[str, ...]
-    older_than: timedelta | None
-
-    def narrowed(self, servers: Sequence[Server], keyring: Keyring) -> list[Server]:
-        """Give the servers with the realms that are meant, and no others: nothing else changes.
-
-        Raises UsageError for a realm that none of them has.
-        """
-        known = {realm.string_id for server in servers for realm in server.realms if realm.present}
-        if unknown := set(self.realms) - known:
-            names = ", ".join(sorted(each or "(root)" for each in unknown))
-            raise UsageError(f"none of these servers has a realm {names}")
-        narrowed = []
-        for server in servers:
-            meant = tuple(
-                realm
-                for realm in server.realms
-                if realm.present and (not self.realms or realm.string_id in self.realms)
-            )
-            for realm in meant:
-                if realm.token is not None:
-                    err(f"left out: realm {realm.label} of {server.name} has its token elsewhere")
-            ours = tuple(
-                realm
-                for realm in meant
-                if realm.token is None
-                and self._means(keyring.file.entry(server.deployment, realm.string_id))
-            )
-            if ours:
-                narrowed.append(replace(server, realms=ours, purge=False))
-        return narrowed
-
-    def _means(self, entry: Entry | None) -> bool:
-        from scimconf.tokens.rotation import older_than, pruned
-
-        now = datetime.now(timezone.utc)
-        if entry is None or entry.ciphertext is None:
-            return False
-        if self.older_than is not None and not older_than(entry, self.older_than, now):
-            return False
-        if self.mode == "activate":
-            return entry.next is not None
-        if self.mode == "back":
-            return pruned(entry, now).previous is not None
-        return True
+    The servers have been changed: whatever happens to the file, what came of them is still told.
+    """
+    try:
+        keyring.keep(turned, done)
+    except UsageError as error:
+        err(f"error: {error.message}")
+        hint = (
+            "the servers have their new tokens, which are staged in the file: once it can be "
+            "written, scimconf rotate --activate puts them in force there, too"
+        )
+        err(f"  -> {hint}")
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
-def _nothing(wanted: _Wanted) -> None:
+def _nothing(wanted: Wanted) -> None:
     """Say that there is nothing to do: all right where an age was asked about, else a mistake."""
     what = {
         "activate": ("no token is staged there", "make one first: scimconf rotate --stage"),
@@ -215,38 +190,13 @@ def _no_server(output: OutputOptions) -> int:
     return results("rotate", Rollout(1, NoProgress()), [], output)
 
 
-def _keys(server: Server) -> Iterator[Key]:
-    return ((server.deployment, realm.string_id) for realm in server.realms)
-
-
-def _whole(servers: Sequence[Server], inventory: Inventory) -> None:
-    """Raise UsageError where part of a deployment would be left with the old token."""
-    chosen = {server.name for server in servers}
-    deployments = {server.deployment for server in servers}
-    for server in inventory.servers.values():
-        if server.deployment in deployments and server.name not in chosen:
-            raise UsageError(
-                f"{server.name} belongs to deployment {server.deployment} too, and would keep the "
-                "old token",
-                "name it as well: the servers of a deployment are rotated together",
-            )
-
-
-def _tell_who_shares(keyring: Keyring, keys: Iterable[Key]) -> None:
-    """Name everybody else who has one of these tokens: a leaked one leaked for them, too."""
-    for key, others in keyring.sharing(keys).items():
-        if others:
-            err(f"warning: the token of {_listed([key])} is also that of {_listed(others)}")
-
-
-def _listed(keys: Iterable[Key]) -> str:
-    return ", ".join(f"realm {realm or '(root)'} of {deployment}" for deployment, realm in keys)
-
-
-def _told(outcome: Outcome) -> Outcome:
-    """Say how long nobody was let in: from the restart on the old token fails, and until the gate
-    has seen the new one let in it may fail as well.
+def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]) -> Outcome:
+    """Say who shared its tokens, and how long nobody was let in: from the restart on the old token
+    fails, and until the gate has seen the new one let in it may fail as well.
     """
+    keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
+    warnings = [text for key, text in shared.items() if key in keys]
+    outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
     if outcome.status is not Status.CHANGED:
         return outcome
     seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))

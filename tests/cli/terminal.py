@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -21,8 +21,9 @@ _DEADLINE = 60.0
 _TAKE_THE_TERMINAL = (
     "import fcntl, os, sys, termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    "os.execv(sys.executable, [sys.executable, '-m', 'scimconf', *sys.argv[1:]])\n"
+    "os.execvp(sys.argv[1], sys.argv[1:])\n"
 )
+_SCIMCONF = (sys.executable, "-m", "scimconf")
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
 
 
@@ -34,16 +35,24 @@ def own_environment() -> dict[str, str]:
 
 
 class Terminal:
-    """One run of scimconf; `shown` is all that has been on the screen, escapes and all."""
+    """One run of scimconf, or of another program.
+
+    `shown` is all that has been on the screen, escapes and all.
+    """
 
     def __init__(
-        self, *arguments: str, cwd: Path, env: Mapping[str, str], columns: int = 100
+        self,
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str],
+        columns: int = 100,
+        program: Sequence[str] = _SCIMCONF,
     ) -> None:
         self._screen, far = pty.openpty()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         own = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _TAKE_THE_TERMINAL, *arguments],
+            [sys.executable, "-c", _TAKE_THE_TERMINAL, *program, *arguments],
             cwd=cwd,
             env={**own, "TERM": "xterm-256color"},
             stdin=far,

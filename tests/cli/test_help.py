@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     ROOT / "README.md",
     ROOT / "inventory.example.yaml",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "templates").rglob("*.j2")),
 )
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")

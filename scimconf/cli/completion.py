@@ -1,0 +1,99 @@
+"""What a shell offers at the Tab key: hosts, groups and realms of the inventory.
+
+click's own completion calls these (docs/how-to/completion.md). Somebody is in the middle of typing:
+nothing is printed, no program of the inventory is run, and what cannot be read offers nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from scimconf.errors import ScimconfError
+
+if TYPE_CHECKING:
+    from scimconf.inventory.layout import Layout
+
+_PATIENCE = 1.0
+"""Seconds of processor time for the inventory; then the key does nothing."""
+_SEPARATORS = ",:&!"
+"""Behind one of these a pattern's next part begins."""
+
+
+def patterns(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer groups and hosts, also for the last part of `web,db` or `web:!db`."""
+    layout = _layout(context)
+    if layout is None:
+        return []
+    kinds = dict.fromkeys(layout.tree.hosts, "host")
+    kinds |= {name: "group" for name, members in layout.groups.items() if members}
+    before = ""
+    if not any(name.startswith(incomplete) for name in kinds):  # IPv6 has colons of its own
+        before = incomplete[: 1 + max(map(incomplete.rfind, _SEPARATORS))]
+    return [
+        CompletionItem(before + name, help=kind)
+        for name, kind in kinds.items()
+        if (before + name).startswith(incomplete)
+    ]
+
+
+def hosts(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer hosts."""
+    layout = _layout(context)
+    names = layout.tree.hosts if layout else ()
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def realms(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the names of realms; the root's is empty, and typed faster than chosen."""
+    layout = _layout(context)
+    names: set[object] = set()
+    for written in layout.written.values() if layout else ():
+        own = written.values.get("scim_realms")
+        names.update(own if isinstance(own, Mapping) else ())
+    known = sorted(name for name in names if isinstance(name, str) and name)
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+def _layout(context: click.Context) -> Layout | None:
+    """Read the inventory as far as names go, errors in it and all; None where there is none."""
+    from scimconf.cli import fleet
+    from scimconf.cli.options import SourceOptions
+    from scimconf.inventory import layout
+    from scimconf.inventory.place import Problems
+
+    # The shell has not expanded what stands on the line.
+    given = tuple(path.expanduser() for path in context.params.get("inventory") or ())
+    with suppress(ScimconfError, OSError, RuntimeError), _limited():
+        sources = fleet.sources(SourceOptions(given, (), None))
+        # Neither stdin nor a pipe: reading it would wait, or take it from somebody.
+        ready = [path for path in sources if path.is_file() or path.is_dir()]
+        return layout.read(ready, Problems(), allow_exec=False)
+    return None
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Raise TimeoutError in what takes too long."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, _PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -1,0 +1,206 @@
+"""What the Tab key offers: asked of click, and typed into real shells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+
+from scimconf.cli import completion, scimconf
+from tests.cli.conftest import Run
+from tests.cli.terminal import Terminal, own_environment
+
+INVENTORY = """\
+all:
+  children:
+    europe:
+      vars: {scim_realms: {acme: {}, "": {}}}
+      hosts: {chat1.example.com: , chat2.example.com: , "fe80::1": }
+    empty:
+  hosts:
+    db.example.com: {scim_realms: {wiki: , old: {state: absent}}}
+"""
+
+
+@pytest.fixture
+def folder(empty: Run, tmp_path: Path) -> Path:
+    (tmp_path / "inventory.yaml").write_text(INVENTORY)
+    return tmp_path
+
+
+def _offered(*words: str) -> list[str]:
+    """Give what is offered for the last of the words."""
+    complete = ShellComplete(scimconf, {}, "scimconf", "_SCIMCONF_COMPLETE")
+    return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
+
+
+HOSTS = ["chat1.example.com", "chat2.example.com", "fe80::1", "db.example.com"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["plan", ""], ["all", "ungrouped", "europe", *sorted(HOSTS, key="dcfe".find)]),
+        (["apply", "eu"], ["europe"]),
+        (["plan", "ch"], HOSTS[:2]),
+        (["plan", "db.example.com", "europe,d"], ["europe,db.example.com"]),
+        (["plan", "europe:!chat2"], ["europe:!chat2.example.com"]),
+        (["plan", "&e"], ["&europe"]),
+        (["plan", "fe80:"], ["fe80::1"]),
+        (["plan", "x"], []),
+        (["verify", "--limit", "d"], ["db.example.com"]),
+        (["inventory", "list", "eu"], ["europe"]),
+        (["render", "ch"], HOSTS[:2]),
+        (["handoff", "--realm", ""], ["acme", "old", "wiki"]),
+        (["rotate", "europe", "--realm", "a"], ["acme"]),
+        (["apply", "--order", "s"], ["sorted", "shuffle"]),
+        (["ro"], ["rotate"]),
+        (["frobnicate", "x"], []),
+        (["plan", "--di"], ["--diff"]),
+    ],
+    ids=" ".join,
+)
+def test_what_is_offered(words: list[str], offered: list[str]) -> None:
+    found = _offered(*words)
+    assert sorted(found) == sorted(offered)
+
+
+def test_the_inventory_is_the_one_on_the_line_or_in_the_variable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "inventory.yaml").rename(folder / "hosts.yml")
+    assert _offered("plan", "ch") == []
+    assert _offered("plan", "-i", "hosts.yml", "ch") == HOSTS[:2]
+    monkeypatch.setenv("HOME", str(folder))
+    assert _offered("plan", "-i", "~/hosts.yml", "ch") == HOSTS[:2]
+    monkeypatch.setenv("SCIMCONF_INVENTORY", "hosts.yml")
+    assert _offered("plan", "ch") == HOSTS[:2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["all: [", "all:\n  hostss: {}\n  hosts: {chat1: {scim_realm: x}}\n", "\0", "[web]\nchat1\n"],
+)
+def test_a_broken_inventory_says_nothing(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "inventory.yaml").write_text(text)
+    assert set(_offered("plan", "ch")) <= {"chat1"}
+    assert capsys.readouterr() == ("", "")
+
+
+def test_no_program_is_run_and_nothing_is_waited_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = folder / "program"
+    program.write_text(f"#!/bin/sh\ntouch {folder}/ran\necho '{{}}'\n")
+    program.chmod(0o755)
+    os.mkfifo(folder / "pipe")
+    line = ("plan", "--allow-exec", "-i", "program", "-i", "pipe", "-i", "-", "-i")
+    assert _offered(*line, "inventory.yaml", "ch") == HOSTS[:2]
+    assert not (folder / "ran").exists()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_takes_too_long_offers_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forever(*_: object, **__: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("scimconf.inventory.layout.read", forever)
+    monkeypatch.setattr(completion, "_PATIENCE", 0.01)
+    before = signal.getsignal(signal.SIGPROF)
+    assert _offered("plan", "ch") == []
+    assert signal.getsignal(signal.SIGPROF) is before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+def test_hosts_groups_and_realms_are_offered_wherever_they_are_taken() -> None:
+    context = click.Context(scimconf, info_name="scimconf")
+    for verb in scimconf.list_commands(context):
+        command = scimconf.get_command(context, verb)
+        assert command
+        for parameter in command.params:
+            if parameter.name in ("pattern", "limit", "host") or (
+                parameter.name == "realms" and verb != "init"
+            ):
+                assert parameter._custom_shell_complete, f"{verb}: {parameter.name}"
+
+
+# --- real shells --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(folder: Path) -> dict[str, str]:
+    """A program `scimconf` in PATH, and nobody's own settings of the shell."""
+    (folder / "bin").mkdir()
+    program = folder / "bin/scimconf"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m scimconf "$@"\n')
+    program.chmod(0o755)
+    own = own_environment()
+    return {**own, "PATH": f"{folder}/bin:{own['PATH']}", "HOME": str(folder), "PS1": "$ "}
+
+
+def _installed(shell: str, into: str, folder: Path, environment: dict[str, str]) -> Path:
+    """Do what docs/how-to/completion.md tells to do; give the file."""
+    page = Path(__file__).parents[2] / "docs/how-to/completion.md"
+    line = f"_SCIMCONF_COMPLETE={shell}_source scimconf > ~/{into}"
+    assert f"$ {line}\n" in page.read_text()
+    path = folder / into
+    path.parent.mkdir(parents=True)
+    subprocess.run(["bash", "-c", line], env=environment, check=True)
+    return path
+
+
+def _tab(program: Sequence[str], folder: Path, environment: dict[str, str], setup: str) -> str:
+    """Type into an interactive shell, with the Tab key; give what has been on the screen."""
+    with Terminal(cwd=folder, env=environment, columns=200, program=program) as terminal:
+        terminal.type(f"{setup}; echo rea''dy\n")
+        terminal.wait_for("ready")
+        for typed, completed in (("scimconf handoff --realm wi", "ki"), ("db", ".example.com")):
+            terminal.type(typed)
+            terminal.wait_for(typed[-2:])  # zsh completes nothing where more keys are waiting
+            terminal.type("\t")
+            terminal.wait_for(completed)
+        terminal.type("\x15exit\n")
+        terminal.end()
+        return terminal.text
+
+
+def test_bash(folder: Path, environment: dict[str, str]) -> None:
+    into = ".local/share/bash-completion/completions/scimconf"
+    script = _installed("bash", into, folder, environment)
+    said = _tab(("bash", "--norc", "-i"), folder, environment, f". {script}")
+    assert "Traceback" not in said
+
+
+@pytest.mark.needs_zsh
+def test_zsh(folder: Path, environment: dict[str, str]) -> None:
+    script = _installed("zsh", ".zfunc/_scimconf_completion", folder, environment)
+    setup = f"fpath=({script.parent} $fpath); autoload -Uz compinit && compinit -u"
+    said = _tab(("zsh", "-f", "-i"), folder, environment, setup)
+    assert "Traceback" not in said
+
+
+@pytest.mark.needs_fish
+def test_fish(folder: Path, environment: dict[str, str]) -> None:
+    into = ".config/fish/completions/scimconf.fish"
+    _installed("fish", into, folder, environment)
+    asked = "complete -C 'scimconf plan europe:d'; complete -C 'scimconf handoff --realm '"
+    done = subprocess.run(
+        ["fish", "-c", asked],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "europe:db.example.com\thost\nacme\nold\nwiki\n"
