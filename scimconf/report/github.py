@@ -29,7 +29,7 @@ _MOST_NAMES = 20
 
 def unheard(text: str, token: str) -> str:
     """Give the text so that the runner obeys no line of it; `token` is random, new every time."""
-    return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n"
+    return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::"
 
 
 def annotated(

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from jsonschema import ValidationError
+
 from scimconf import __version__
 from scimconf.errors import ExitCode
 from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
-from scimconf.report.document import document
+from scimconf.report.document import SCHEMA, document
+from tests.report import published
+from tests.report.fleet import fleet
 
 
 def test_a_whole_run() -> None:
@@ -71,3 +76,29 @@ def test_a_whole_run() -> None:
 
 def test_no_servers() -> None:
     assert document("plan", [], ExitCode.OK)["servers"] == []
+
+
+def test_it_is_as_published() -> None:
+    for verb in published.SCHEMA["properties"]["verb"]["enum"]:
+        published.check(json.loads(json.dumps(document(verb, fleet(40), ExitCode.ROLLED_BACK))))
+
+
+def test_the_schema_names_every_word_that_there_is() -> None:
+    parts = published.SCHEMA["$defs"]
+    assert parts["server"]["properties"]["status"]["enum"] == [each.value for each in Status]
+    assert parts["action"]["properties"]["kind"]["enum"] == [each.value for each in ActionKind]
+    codes = {int(each) for each in ExitCode} - {ExitCode.USAGE}
+    assert set(published.SCHEMA["properties"]["exit_code"]["enum"]) == codes
+    assert published.SCHEMA["properties"]["schema"]["const"] == SCHEMA
+    assert published.FILE.name == f"report-{SCHEMA}.json"
+
+
+@pytest.mark.parametrize("field", ["seconds", "status", "checks"])
+def test_what_is_not_as_published_is_found(field: str) -> None:
+    said = json.loads(json.dumps(document("plan", fleet(40), ExitCode.OK)))
+    said["servers"][3][field] = None
+    with pytest.raises(ValidationError):
+        published.check(said)
+    said["servers"][3].pop(field)
+    with pytest.raises(ValidationError):
+        published.check(said)

@@ -107,5 +107,5 @@ def test_nothing_that_a_server_says_is_obeyed(name: str, text: str, status: Stat
     outcome = Outcome(name, status, text, text, warnings=(text,))
     lines = list(annotated("plan", [outcome], {name: Position(name, 1, 1)}))
     assert all(re.match("::(error|warning|notice) ", line) for line in lines)
-    printed = unheard(f"{name}\n{text}", "not guessed") + "\n".join(lines)
+    printed = "\n".join([unheard(f"{name}\n{text}", "not guessed"), *lines])
     assert _obeyed(printed) == lines

@@ -1,0 +1,91 @@
+"""A run without a terminal asks nothing: it says which option it lacks, before any server is asked.
+
+The tests' own stdin is no terminal; a real one is in test_terminal.py.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.terminal import own_environment
+
+PASSWORD = ("--vault-password-file", "password")
+
+
+def _refused(done: subprocess.CompletedProcess[str], option: str) -> None:
+    assert (done.returncode, done.stdout) == (64, ""), done
+    assert re.search("no terminal|vault password is needed", done.stderr), done.stderr
+    assert option in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["apply", "rotate", "undo", "recover"])
+def test_what_changes_wants_yes(verb: str, scimconf: Run) -> None:
+    _refused(scimconf(verb), f"give --yes to {verb}")
+
+
+@pytest.mark.parametrize("asking", ["-k", "-K"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan",),
+        ("apply", "--check"),
+        ("undo", "--yes"),
+        ("recover", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_passwords_come_from_the_inventory(
+    words: tuple[str, ...], asking: str, scimconf: Run
+) -> None:
+    said = {"-k": "put ansible_password into", "-K": "put ansible_become_password into"}
+    _refused(scimconf(*words, asking), said[asking])
+
+
+@pytest.mark.parametrize("asking", [(), ("--ask-vault-pass",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify",),
+        ("rotate", "--yes"),
+        ("handoff", "--show-tokens"),
+        ("render", "chat1.example.com", "--show-tokens"),
+    ],
+    ids=" ".join,
+)
+def test_vault_passwords_come_from_a_file(
+    words: tuple[str, ...], asking: tuple[str, ...], scimconf: Run
+) -> None:
+    made = scimconf("render", "chat1.example.com", "--create-tokens", "--show-tokens", *PASSWORD)
+    assert made.returncode == 0, made.stderr
+    hosts = () if words[0] == "render" else ("chat1*",)
+    _refused(scimconf(*words, *hosts, *asking), "--vault-password-file FILE")
+
+
+def test_import_wants_a_vault_password_first(scimconf: Run, tmp_path: Path) -> None:
+    bare = "all: {hosts: {chat1.example.com: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n"
+    (tmp_path / "bare.yaml").write_text(bare)
+    _refused(scimconf("import", "-i", "bare.yaml"), "--vault-password-file FILE")
+
+
+def test_init_wants_a_host(empty: Run) -> None:
+    _refused(empty("init"), "--host")
+
+
+def test_an_answer_on_stdin_is_no_answer(scimconf: Run, tmp_path: Path) -> None:
+    """A pipe is no person: nothing is read from it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scimconf", "undo"],
+        cwd=tmp_path,
+        env=own_environment(),
+        input="y\ny\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    _refused(done, "--yes")

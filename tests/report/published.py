@@ -1,0 +1,31 @@
+"""The published JSON Schema, and the same one taken at its word: no field that it does not name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+FILE = Path(__file__).parents[2] / "docs/schema/report-1.json"
+SCHEMA: dict[str, Any] = json.loads(FILE.read_text())
+
+
+def _strict(schema: Any) -> Any:
+    """Readers have to ignore what they do not know; a test must not."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {"additionalProperties": False} if "properties" in schema else {}
+    return {**closed, **{name: _strict(each) for name, each in schema.items()}}
+
+
+Draft202012Validator.check_schema(SCHEMA)
+_VALIDATOR = Draft202012Validator(_strict(SCHEMA))
+
+
+def check(document: object) -> None:
+    """Raise where the document is not as published."""
+    _VALIDATOR.validate(document)
