@@ -167,6 +167,8 @@ class Server:
     ca: str | None
     """A file of CA certificates for the public side; None: the system's."""
     position: Position | None = None
+    left_alone: frozenset[str] = frozenset()
+    """Realms that the inventory names, and this run is not about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         text = f"put back what an interrupted run left ({observed.interrupted}), then look again"
         recover = Action(ActionKind.RECOVER, None, text)
         return Plan(server.name, observed.version, actions=(recover,))
-    named = {realm.string_id for realm in server.realms}
+    named = server.left_alone | {realm.string_id for realm in server.realms}
     verdicts = [_verdict(realm, desired, observed) for realm in server.realms]
     if server.purge:
         unnamed = (found for name, found in observed.realms.items() if name not in named)
@@ -339,7 +339,7 @@ def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
         yield observed.unknown_secrets
     if observed.external_host is None:
         yield "EXTERNAL_HOST in settings.py is not a plain value: not compared with the inventory"
-    named = {realm.string_id for realm in server.realms}
+    named = server.left_alone | {realm.string_id for realm in server.realms}
     kept = sorted(found.label for name, found in observed.realms.items() if name not in named)
     if kept and not server.purge:
         yield f"not in the inventory, kept as it is: realm {', '.join(kept)}"

@@ -135,7 +135,7 @@ def _inventory(desired: Desired) -> Facts:
     """Give what the inventory says of a server, but how we get in and where it says it."""
     server, way = desired.server, desired.server.connection
     return {
-        **_fields(server, "position", "connection", "ca", "realms"),
+        **_fields(server, "position", "connection", "ca", "realms", "left_alone"),
         "address": [way.kind, way.host, way.port],
         "realms": {realm.string_id: _realm(realm) for realm in server.realms},
         # Which token it is, not even its salted fingerprint.

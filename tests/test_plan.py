@@ -221,6 +221,12 @@ class TestRealmsThatAreNotWanted:
         assert not made.pending
         assert made.warnings == ("not in the inventory, kept as it is: realm other",)
 
+    def test_one_that_this_run_is_not_about_is_neither_told_of_nor_removed(self) -> None:
+        there = observed(found(), found("other"))
+        for purge in (False, True):
+            made = plan(desired(realm(), left_alone=frozenset({"other"}), purge=purge), there)
+            assert (made.actions, made.warnings) == ((), ())
+
     def test_purge_removes_it(self) -> None:
         made = plan(desired(realm(), purge=True), observed(found(), found("other")))
         assert [a.text for a in made.actions] == [
