@@ -137,7 +137,7 @@ def command(
         ),
     )
     done = {key for server in settled(servers, outcomes) for key in keys_of(server)}
-    failed = _kept(keyring, turned, done)
+    failed = _kept(keyring, turned, done, wanted.mode)
     if left := [key for key in keys if key not in done]:
         err(f"the token that was in force stays in force: {listed(left)}")
         if any((entry := keyring.file.entry(*key)) and entry.next for key in left):
@@ -146,7 +146,7 @@ def command(
     return worst([failed, results("rotate", run, told, output, diff=diff)])
 
 
-def _kept(keyring: Keyring, turned: Keyring, done: Iterable[Key]) -> ExitCode:
+def _kept(keyring: Keyring, turned: Keyring, done: Iterable[Key], mode: Mode) -> ExitCode:
     """Put into the token file what is in force on the servers now; gives an exit code.
 
     The servers have been changed: whatever happens to the file, what came of them is still told.
@@ -155,11 +155,8 @@ def _kept(keyring: Keyring, turned: Keyring, done: Iterable[Key]) -> ExitCode:
         keyring.keep(turned, done)
     except UsageError as error:
         err(f"error: {error.message}")
-        hint = (
-            "the servers have their new tokens, which are staged in the file: once it can be "
-            "written, scimconf rotate --activate puts them in force there, too"
-        )
-        err(f"  -> {hint}")
+        again = "--back" if mode == "back" else "--activate"
+        err(f"  -> once it can be written, scimconf rotate {again} notes what the servers have now")
         return ExitCode.FAILED
     return ExitCode.OK
 

@@ -7,6 +7,7 @@ asked for the tokens themselves: a plan asks for fingerprints, and needs no secr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -161,8 +162,14 @@ class Keyring:
         self.file = self.file.save({key: turned.file.records[key] for key in keys})
 
     def sharing(self, keys: Iterable[Key]) -> Mapping[Key, tuple[Key, ...]]:
-        """Give for each which others of the file have the very same token in force."""
-        opened = {key: self._kept(*key) for key in self.file.entries}
+        """Give for each which others of the file have the very same token in force.
+
+        One that none of the passwords opens, such as another team's, is not compared.
+        """
+        opened: dict[Key, Secret | None] = {}
+        for key in self.file.entries:
+            with suppress(UsageError):
+                opened[key] = self._kept(*key)
         return {
             key: tuple(
                 other

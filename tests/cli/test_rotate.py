@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Run
 from tests.lab import Lab, Server
+from tests.lab.crossing import Crossing, until
 from tests.lab.operator import VAULT, Operator
 
 pytestmark = pytest.mark.needs_sshd
@@ -93,6 +97,9 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_force(
     server.restart()
     assert _lets_in(server, "acme", old)
     assert operator.run("plan").returncode == 0
+    assert "-> the new one is staged: scimconf rotate --activate tries it again" in done.stderr
+    _rotate(operator, "--activate")
+    assert not _lets_in(server, "acme", old)
 
 
 def test_by_age(operator: Operator, server: Server) -> None:
@@ -149,10 +156,11 @@ def test_who_shares_a_leaked_token_is_named(operator: Operator, server: Server) 
     head, acme, rest = re.split(r'^    "acme":\n|^    "wiki":\n', text, flags=re.M)
     operator.tokens.write_text(f'{head}    "acme":\n{acme}    "wiki":\n{acme}')
     assert operator.apply().returncode == 0
-    done = operator.run("rotate", "--yes", "--realm", "acme", *VAULT)
-    assert (
-        f"the token of realm acme of {server.name} is also that of realm wiki of {server.name}"
-    ) in done.stderr
+    done = operator.run("rotate", "--yes", "--realm", "acme", "--format", "json", *VAULT)
+    says = f"the token of realm acme of {server.name} is also that of realm wiki of {server.name}"
+    assert f"warning: {says}" in done.stderr
+    (told,) = json.loads(done.stdout)["servers"]
+    assert says in told["warnings"]
     assert rest
 
 
@@ -168,3 +176,149 @@ def test_a_realm_that_goes_leaves_its_date_and_no_token(operator: Operator, serv
     operator.write_inventory({server.name: {**known, "scim_realms": {"acme": {}, "wiki": {}}}})
     assert operator.apply().returncode == 0
     assert operator.token(server.name, "acme") != old
+
+
+# --- a rotation that is cut off -------------------------------------------------------------------
+
+
+def _begun(operator: Operator, server: Server) -> tuple[Crossing, subprocess.Popen[str]]:
+    """Start a rotation; returns when the server restarts, and waits there for its sign."""
+    crossing = Crossing(server)
+    variables = {"scim_token_store": "secrets", "scim_realms": {"acme": {}, "wiki": {}}}
+    operator.write_inventory({server.name: {**variables, "scim_restart": crossing.restart}})
+    process = operator.start("rotate", "--yes", "--realm", "acme", *VAULT)
+    crossing.wait()
+    return crossing, process
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_the_controller_dies_and_the_rotation_is_finished_or_taken_back(
+    operator: Operator, server: Server, forward: bool
+) -> None:
+    old = operator.token(server.name, "acme")
+    crossing, process = _begun(operator, server)
+    process.kill()
+    process.communicate()
+    crossing.go()
+    journal = server.layout.outside("home", ".scimconf", "journal.json")
+    until(lambda: json.loads(journal.read_text())["state"] != "open", "it does not end")
+    assert operator.token(server.name, "acme") == old, "not yet: nobody saw it come into force"
+    assert not _lets_in(server, "acme", old)
+    plan = operator.run("plan")
+    assert plan.returncode == 2, plan
+    assert "finished by itself after its controller was gone: committed" in plan.stdout
+    if forward:
+        _rotate(operator, "--activate")
+        assert operator.token(server.name, "acme") != old
+    else:
+        assert operator.run("apply", "--yes", *VAULT).returncode == 0
+        assert operator.token(server.name, "acme") == old
+    assert _lets_in(server, "acme", operator.token(server.name, "acme"))
+    assert operator.run("plan").returncode == 0
+
+
+def test_a_token_file_that_breaks_meanwhile_is_left_alone_and_caught_up_with(
+    operator: Operator, server: Server
+) -> None:
+    old = operator.token(server.name, "acme")
+    crossing, process = _begun(operator, server)
+    good = operator.tokens.read_text()
+    broken = f"<<<<<<< HEAD\n{good}"
+    operator.tokens.write_text(broken)
+    crossing.go()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "merge conflict" in said
+    assert "scimconf rotate --activate notes what the servers have now" in said
+    assert "nobody was let in for" in said, "what came of the servers is told all the same"
+    assert operator.tokens.read_text() == broken
+
+    operator.tokens.write_text(good)
+    _rotate(operator, "--activate")
+    assert _lets_in(server, "acme", operator.token(server.name, "acme"))
+    assert not _lets_in(server, "acme", old)
+
+
+def test_the_servers_of_a_deployment_get_the_new_token_together_or_keep_the_old(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    first, second = lab_server(version="9.0"), lab_server(version="9.0")
+    both = {"scim_deployment": "zulip", "scim_realms": {"": {}}, "scim_gate_timeout": 1}
+    operator.write_inventory({first.name: both, second.name: both})
+    assert operator.apply().returncode == 0
+    old = operator.token(first.name, "")
+    said = _rotate(operator, "--serial", "1")
+    new = operator.token(second.name, "")
+    for server in (first, second):
+        assert (_lets_in(server, "", new), _lets_in(server, "", old)) == (True, False), said
+
+    broken = {first.name: both, second.name: {**both, "scim_restart": ["/bin/true"]}}
+    operator.write_inventory(broken)
+    failed = operator.run("rotate", "--yes", "--serial", "1", *VAULT)
+    assert failed.returncode == 4, failed
+    assert "stays in force: realm (root) of zulip\n" in failed.stderr
+    assert operator.token(first.name, "") == new
+    for server in (first, second):
+        assert _lets_in(server, "", new)
+
+
+# --- without a server -----------------------------------------------------------------------------
+
+PASSWORD = ("--vault-password-file", "password")
+
+
+@pytest.fixture
+def made(scimconf: Run, tmp_path: Path) -> Path:
+    """A token file with a token of chat1's only realm."""
+    done = scimconf("render", "chat1*", "--create-tokens", "--show-tokens", *PASSWORD)
+    assert done.returncode == 0, done
+    return tmp_path / "tokens.yaml"
+
+
+def test_a_nightly_stage_leaves_what_it_staged(scimconf: Run, made: Path) -> None:
+    """The sheet of a staged token may be with the provider's administrator already."""
+    made.write_text(
+        re.sub(r'created: "[^"]*"', 'created: "2020-01-01T00:00:00Z"', made.read_text())
+    )
+    stage = ("rotate", "--stage", *PASSWORD, "chat1*")
+    assert scimconf(*stage, "--older-than", "90d").returncode == 0
+    staged = made.read_bytes()
+    assert b"next:" in staged
+    again = scimconf(*stage, "--older-than", "90d")
+    assert (again.returncode, "nothing to rotate" in again.stderr) == (0, True)
+    assert made.read_bytes() == staged
+
+    asked_for = scimconf(*stage)
+    assert asked_for.returncode == 0
+    assert "warning: the token staged for realm acme of chat1.example.com, made 20" in (
+        asked_for.stderr
+    )
+    assert "a hand-off sheet of it is void" in asked_for.stderr
+    assert made.read_bytes() != staged
+
+
+def test_another_teams_token_does_not_stand_in_the_way(scimconf: Run, made: Path) -> None:
+    (made.parent / "other").write_text("battery staple")
+    assert scimconf(
+        *("render", "chat2*", "--create-tokens", "--show-tokens"),
+        *("--vault-id", "other@other", *PASSWORD),
+    ).returncode == 0  # fmt: skip
+    assert ";other\n" in made.read_text()
+    done = scimconf("rotate", "--stage", "--realm", "acme", *PASSWORD, "chat1*")
+    assert done.returncode == 0, done
+
+
+def test_whoever_shares_is_named_with_all_servers(scimconf: Run, made: Path) -> None:
+    inventory = made.parent / "inventory.yaml"
+    inventory.write_text(
+        inventory.read_text()
+        + "    a.test: &a {scim_deployment: two, scim_realms: {wiki: {}}}\n    b.test: *a\n"
+    )
+    entry = made.read_text().partition('    "acme":\n')[2]
+    made.write_text(f'{made.read_text()}  "two":\n    "wiki":\n{entry}')
+    done = scimconf("rotate", "--stage", "--realm", "acme", *PASSWORD, "chat1*")
+    assert done.returncode == 0, done
+    assert (
+        "warning: the token of realm acme of chat1.example.com is also that of realm wiki of two "
+        "(a.test, b.test)"
+    ) in done.stderr
