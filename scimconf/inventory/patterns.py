@@ -46,12 +46,19 @@ def _split(patterns: Iterable[str]) -> list[str]:
                 "is a variable of your script empty? For all hosts say `all`",
             )
         if pattern.startswith("@"):
-            lines = read_text(Path(pattern[1:])).splitlines()
-            for line in lines:
-                found += [] if line.startswith("#") else _parts(line.strip())
+            found += _in_file(Path(pattern[1:]))
         else:
             found += _parts(pattern)
     return [pattern for pattern in found if pattern.lstrip("&!")]
+
+
+def _in_file(path: Path) -> list[str]:
+    """Give the patterns of a file, one a line. Raises UsageError where there is none: not all."""
+    lines = (line.strip() for line in read_text(path).splitlines())
+    found = [part for line in lines if not line.startswith("#") for part in _parts(line)]
+    if not any(part.lstrip("&!") for part in found):
+        raise UsageError(f"the file {path} names no host", "for all hosts say `all`")
+    return found
 
 
 def _parts(pattern: str) -> list[str]:

@@ -113,3 +113,12 @@ def test_an_empty_pattern_is_not_the_whole_fleet(empty: str) -> None:
         matching([empty], [], groups, ["a", "b"])
     with pytest.raises(UsageError, match="empty host pattern"):
         matching([], [empty], groups, ["a", "b"])
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# web1.x\n", "&\n", ",\n"])
+def test_a_file_that_names_no_host_does_not_mean_all(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "failed"
+    file.write_text(text)
+    for pattern, limit in (([f"@{file}"], []), ([], [f"@{file}"])):
+        with pytest.raises(UsageError, match="failed names no host"):
+            matching(pattern, limit, GROUPS, HOSTS)
