@@ -1,0 +1,234 @@
+"""The pipelines of docs/ci: parsed, and each of their scripts run on a server of the lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.lab import Lab, Server
+from tests.lab.operator import VAULT, Operator
+
+DOCS = Path(__file__).parents[1] / "docs/ci"
+FILES = sorted(DOCS.glob("*.yml"))
+REALMS: dict[str, Any] = {"scim_realms": {"": {}}}
+CHANGED: dict[str, Any] = {"scim_realms": {"": {"name_formatted_included": True}}}
+SECRET = re.compile(r"\$\{\{ secrets\.(\w+) \}\}")
+
+
+def _read(name: str) -> Any:
+    """Read it by YAML 1.2, as GitHub and GitLab do: `on` is a word."""
+    return YAML(typ="safe", pure=True).load(DOCS / name)
+
+
+def _scripts(name: str) -> Iterator[tuple[str, str]]:
+    """Give each script of a pipeline, with the job it is in."""
+    pipeline = _read(name)
+    for job, said in pipeline.get("jobs", pipeline).items():
+        if isinstance(said, dict):
+            yield from ((job, step["run"]) for step in said.get("steps", ()) if "run" in step)
+            yield from ((job, line) for line in said.get("script", ()))
+
+
+class Runner:
+    """A machine that runs jobs: a checkout, the secrets, and stand-ins for what is not ours."""
+
+    def __init__(self, operator: Operator, secrets: Mapping[str, str]) -> None:
+        self._operator = operator
+        self.folder = operator.folder
+        self.secrets = secrets
+        self._bin = self.folder / "bin"
+        self._bin.mkdir()
+        self._program("scimconf", f'exec {sys.executable} -m scimconf "$@"')
+        self._program("pip", 'test "$*" = "install scimconf"')
+        self._program("gh", 'echo "$@" > gh-said; cat plan.md >> gh-said')
+
+    def _program(self, name: str, text: str) -> None:
+        (self._bin / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self._bin / name).chmod(0o755)
+
+    def github(self, name: str, job: str) -> list[subprocess.CompletedProcess[str]]:
+        """Run the steps of a job up to one that fails."""
+        workflow = _read(name)
+        said = workflow["jobs"][job]
+        done = []
+        for step in said["steps"]:
+            if "run" in step:
+                given = [each.get("env", {}) for each in (workflow, said, step)]
+                env = {key: value for each in given for key, value in each.items()}
+                done.append(self._bash(step["run"], env))
+                if done[-1].returncode != 0:
+                    break
+        return done
+
+    def gitlab(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the script of a job."""
+        pipeline = _read("gitlab-ci.yml")
+        env = {**pipeline["variables"], **variables}
+        return self._bash("\n".join(pipeline[job]["script"]), env)
+
+    def _bash(self, script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        known = {"github.token": "t", "github.event.pull_request.number": "7"}
+        filled = {
+            name: re.sub(
+                r"\$\{\{ (.*?) \}\}", lambda each: known[each[1]], SECRET.sub(self._secret, value)
+            )
+            for name, value in env.items()
+        }
+        own = self._operator.bare_environment()
+        del own["SCIMCONF_KNOWN_HOSTS"]
+        own["PATH"] = f"{self._bin}{os.pathsep}{own['PATH']}"
+        files = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=self.folder,
+            env={**own, **filled, **{name: str(self.folder / name) for name in files}},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _secret(self, found: re.Match[str]) -> str:
+        return self.secrets[found[1]]
+
+
+@pytest.fixture
+def server(operator: Operator, lab_server: Any) -> Server:
+    """A server as it is after its first apply, at somebody's desk."""
+    server: Server = lab_server(version="9.0")
+    operator.write_inventory({server.name: REALMS})
+    assert operator.apply().returncode == 0
+    return server
+
+
+@pytest.fixture
+def operator(lab: Lab, tmp_path: Path) -> Operator:
+    return Operator(lab, tmp_path / "operator")
+
+
+@pytest.fixture
+def runner(operator: Operator, lab: Lab, server: Server) -> Runner:
+    """The repository after a change of the inventory, as CI checks it out."""
+    password = operator.folder / VAULT[1]
+    key = lab.client_key.read_text()
+    secrets = {
+        "SCIM_PLAN_KEY": key,
+        "SCIM_APPLY_KEY": key,
+        "SCIM_VAULT_PASSWORD": password.read_text().strip(),
+    }
+    password.unlink()
+    (operator.folder / "known_hosts").write_text(lab.known_hosts.read_text())
+    _write(operator, server, CHANGED)
+    return Runner(operator, secrets)
+
+
+def _write(operator: Operator, server: Server, realms: Mapping[str, Any]) -> None:
+    """Write an inventory that says nothing of keys."""
+    operator.write_inventory({server.name: realms})
+    tree = json.loads(operator.inventory.read_text())
+    tree["all"]["hosts"][server.name].pop("ansible_ssh_private_key_file", None)
+    operator.inventory.write_text(json.dumps(tree, indent=2))
+
+
+def _drift(server: Server) -> None:
+    text = server.settings.read_text()
+    assert '"name_formatted_included": True' in text
+    server.settings.write_text(
+        text.replace('"name_formatted_included": True', '"name_formatted_included": False')
+    )
+
+
+@pytest.mark.needs_sshd
+def test_github(runner: Runner, server: Server) -> None:
+    before = server.settings.read_bytes()
+    *_, planned, commented = runner.github("github-plan.yml", "plan")
+    assert (planned.returncode, commented.returncode) == (0, 0), planned
+    assert planned.stdout.rstrip().rpartition("\n")[2].startswith("::notice file=inventory.yaml,")
+    argv, markdown = (runner.folder / "gh-said").read_text().split("\n", 1)
+    assert argv == "pr comment 7 --edit-last --create-if-none --body-file plan.md"
+    assert f"### to change: `{server.name}`" in markdown
+    assert '+        "name_formatted_included": True' in markdown
+    assert (runner.folder / "GITHUB_STEP_SUMMARY").read_text().strip() == markdown.strip()
+    assert server.settings.read_bytes() == before
+
+    saved = runner.github("github-apply.yml", "plan")[-1]
+    assert saved.returncode == 0, saved
+    assert (runner.folder / "GITHUB_OUTPUT").read_text() == "code=2\n"
+    applied = runner.github("github-apply.yml", "apply")[-1]
+    assert applied.returncode == 0, applied
+    assert '"name_formatted_included": True' in server.settings.read_text()
+    assert "scimconf apply" in (runner.folder / "applied.html").read_text()
+    again = runner.github("github-apply.yml", "apply")[-1]
+    assert again.returncode == 1, "what was approved is done: that plan holds no more"
+
+    assert runner.github("github-drift.yml", "drift")[-1].returncode == 0
+    _drift(server)
+    assert runner.github("github-drift.yml", "drift")[-1].returncode == 2
+
+
+@pytest.mark.needs_sshd
+def test_gitlab(runner: Runner, server: Server) -> None:
+    key = runner.folder / "file-variable"
+    key.write_text(runner.secrets["SCIM_PLAN_KEY"])
+    way = {"SCIMCONF_PRIVATE_KEY": str(key)}
+    planned = runner.gitlab("plan", **way)
+    assert planned.returncode == 2, planned
+    assert f"### to change: `{server.name}`" in (runner.folder / "plan.md").read_text()
+    assert 'failures="1"' in (runner.folder / "plan.xml").read_text()
+
+    assert runner.gitlab("plan-main", **way).returncode == 2
+    secret = {"SCIMCONF_VAULT_PASSWORD": runner.secrets["SCIM_VAULT_PASSWORD"]}
+    refused = runner.gitlab("apply", **way)
+    assert (refused.returncode, "vault password" in refused.stderr) == (64, True)
+    applied = runner.gitlab("apply", **way, **secret)
+    assert applied.returncode == 0, applied
+    assert '"name_formatted_included": True' in server.settings.read_text()
+    assert 'failures="0"' in (runner.folder / "applied.xml").read_text()
+
+    assert runner.gitlab("drift", **way).returncode == 0
+    _drift(server)
+    assert runner.gitlab("drift", **way).returncode == 2
+
+
+def test_no_job_is_forgotten() -> None:
+    found = {
+        (file.name, job)
+        for file in FILES
+        for job, script in _scripts(file.name)
+        if re.search(r"^\s*scimconf ", script, re.M)
+    }
+    assert found == {
+        ("github-plan.yml", "plan"),
+        ("github-apply.yml", "plan"),
+        ("github-apply.yml", "apply"),
+        ("github-drift.yml", "drift"),
+        *(("gitlab-ci.yml", job) for job in ("plan", "plan-main", "apply", "drift")),
+    }
+
+
+def test_what_plans_has_no_secret_but_its_key() -> None:
+    for name in ("github-plan.yml", "github-drift.yml"):
+        assert set(SECRET.findall((DOCS / name).read_text())) == {"SCIM_PLAN_KEY"}
+    jobs = _read("github-apply.yml")["jobs"]
+    assert set(SECRET.findall(json.dumps(jobs["plan"]))) == {"SCIM_PLAN_KEY"}
+    assert set(SECRET.findall(json.dumps(jobs["apply"]))) == {
+        *("SCIM_APPLY_KEY", "SCIM_VAULT_PASSWORD")
+    }
+    assert jobs["apply"]["environment"] == "production"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_nothing_of_a_pull_request_is_put_into_a_script(file: Path) -> None:
+    """An expression in a script is text of a stranger that the shell reads; env holds it safely."""
+    scripts = list(_scripts(file.name))
+    assert scripts
+    assert not [script for _, script in scripts if "${{" in script]
