@@ -1,7 +1,8 @@
-"""`scimconf init`: write a first inventory, and what belongs beside it."""
+"""`scimconf init`: a first inventory, or what an Ansible inventory lacks, and what goes with it."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shlex
@@ -13,12 +14,15 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from scimconf.cli import options
+from scimconf.cli import existing, options
+from scimconf.cli.existing import Existing
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
 from scimconf.zulip.presets import PRESETS
 
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
+_SCHEMA = ".scimconf-schema.json"
+"""Beside the inventory: editors look from the file that names it. Ansible skips such a name."""
 _IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock")
 """The password, and the lock that scimconf holds while it writes tokens.yaml."""
 
@@ -26,9 +30,18 @@ _IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock")
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @options.option(
-    "--host", "hosts", variable="HOST", multiple=True, help="A server's host name; repeat for more."
+    "--host",
+    "hosts",
+    variable="HOST",
+    multiple=True,
+    help="A server's host name; in an inventory that is there, a host or group of it. "
+    "Repeat for more.",
 )
-@options.option("--user", variable="USER", help="Log in as this user.  [default: zulip]")
+@options.option(
+    "--user",
+    variable="USER",
+    help="Log in as this user.  [default: zulip; what an inventory says that is there]",
+)
 @options.option(
     "--idp",
     variable="IDP",
@@ -56,18 +69,23 @@ def command(
     realms: tuple[str, ...],
     make_vault_password: bool | None,
 ) -> None:
-    """Write inventory.yaml and .gitignore into FOLDER, and a vault password if wanted.
+    """Write a first inventory into FOLDER; a vault password too, if wanted.
+
+    Where an Ansible inventory is there (inventory.yaml, inventory/, hosts.yml, ...), that one is
+    used: what is missing in it is put into its group_vars or host_vars.
 
     Without --host it asks, on a terminal, for all that no option says.
     """
-    target = folder / "inventory.yaml"
-    if os.path.lexists(target):
-        raise UsageError(f"{target} is already there", "edit it, or choose another folder")
-    if not hosts:
-        if not sys.stdin.isatty():
-            raise UsageError("no terminal to ask on", "say which servers: --host chat.example.com")
+    there = existing.find(folder)
+    asks = not hosts
+    if asks and not sys.stdin.isatty():
+        raise UsageError("no terminal to ask on", "say which servers: --host chat.example.com")
+    if there:
+        hosts = hosts or _ask_which(there)
+    elif asks:
         hosts = _words(click.prompt("Zulip servers (host names, blanks between)"))
         user = user or click.prompt("Log in as", default="zulip")
+    if asks:
         idp = idp or click.prompt(
             "Identity provider", type=click.Choice(sorted(PRESETS)), default="okta"
         )
@@ -75,15 +93,45 @@ def command(
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
             make_vault_password = click.confirm(f"Make a vault password ({_PASSWORD_FILE})?", True)
-    text = _inventory(hosts, user or "zulip", idp or "okta", realms or ("",))
-    _check(text)
-    _make(folder)
-    _write(target, text, 0o644)
+    if there:
+        _add(there, hosts, user, idp or "okta", realms or ("",))
+    else:
+        _begin(folder, _inventory(hosts, user or "zulip", idp or "okta", realms or ("",)))
     _ignore(folder / ".gitignore")
     password_file = folder / _PASSWORD_FILE
     if make_vault_password and not os.path.lexists(password_file):
         _write(password_file, f"{secrets.token_urlsafe(32)}\n", 0o600)
-    _next_steps(folder, with_password=password_file.exists())
+    _next_steps(folder, there, with_password=password_file.exists())
+
+
+def _ask_which(there: Existing) -> tuple[str, ...]:
+    out(f"Using the inventory {there.source}. A server that has SCIM already is not for init:")
+    out(f"  scimconf import -i {there.source.name} HOST    takes it over as it is")
+    question = "Zulip servers (its hosts or groups, blanks between)"
+    return _words(click.prompt(question, default=there.likely))
+
+
+def _add(
+    there: Existing, hosts: Sequence[str], user: str | None, idp: str, realms: Sequence[str]
+) -> None:
+    """Put what is missing beside the inventory that is there."""
+    variables: dict[str, object] = {"ansible_user": user} if user else {}
+    variables |= {"scim_idp": idp, "scim_token_store": "secrets"}
+    additions = there.additions(hosts, {**variables, "scim_realms": {name: {} for name in realms}})
+    there.write(additions)
+    for path in additions:
+        out(f"wrote {path}")
+
+
+def _begin(folder: Path, text: str) -> None:
+    """Write a first inventory, and the schema that its first line names to editors."""
+    from scimconf.inventory import json_schema
+
+    _check(text)
+    _make(folder)
+    _write(folder / "inventory.yaml", text, 0o644)
+    if not os.path.lexists(folder / _SCHEMA):
+        _write(folder / _SCHEMA, f"{json.dumps(json_schema(), indent=2)}\n", 0o644)
 
 
 def _words(answer: str) -> tuple[str, ...]:
@@ -95,6 +143,8 @@ def _inventory(hosts: Sequence[str], user: str, idp: str, realms: Sequence[str])
     entries = "".join(f"          {_scalar(realm)}: {{}}\n" for realm in dict.fromkeys(realms))
     servers = "".join(f"        {_scalar(host)}:\n" for host in dict.fromkeys(hosts))
     return f"""\
+# yaml-language-server: $schema={_SCHEMA}
+#
 # What scimconf makes of the SCIM configuration of these Zulip servers. It is an Ansible inventory:
 # groups, host_vars and the rest work as they do there. All variables: docs/inventory.md
 all:
@@ -173,16 +223,20 @@ def _ignore(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _next_steps(folder: Path, *, with_password: bool) -> None:
+def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
     """Print commands to copy, without comments: not every shell takes them on a command line."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
+    name = there.source.name if there else "inventory.yaml"
+    source = "" if name == "inventory.yaml" else f" -i {name}"
     vault = f"--vault-password-file {_PASSWORD_FILE}" if with_password else "--ask-vault-pass"
     out(
         f"""
 Next:{cd}
-  scimconf plan
-  scimconf apply {vault}
-  scimconf handoff {vault} --show-tokens
+  scimconf plan{source}
+  scimconf apply{source} {vault}
+  scimconf handoff{source} {vault} --show-tokens
 
 plan changes nothing; handoff says what to type into the identity provider."""
     )
+    if there:
+        out(f"Servers that have SCIM already: scimconf import{source} {vault} HOST")

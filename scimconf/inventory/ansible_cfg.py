@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from configparser import Error as ConfigError
 from configparser import RawConfigParser
+from contextlib import suppress
 from pathlib import Path
 
 from scimconf.errors import InventoryError
@@ -38,10 +39,20 @@ def warnings(folders: Iterable[Path]) -> list[Problem]:
     return found
 
 
+def inventory(folder: Path) -> str | None:
+    """Give what the folder's ansible.cfg says is the inventory, as it is written there."""
+    path = folder / "ansible.cfg"
+    return _parsed(path).get("defaults", "inventory", fallback=None) if path.is_file() else None
+
+
 def _settings(path: Path) -> list[str]:
-    parser = RawConfigParser(strict=False, allow_no_value=True)
-    try:
-        parser.read_string(read_text(path))
-    except (ConfigError, InventoryError):
-        return []  # nothing of it is ours to judge
+    parser = _parsed(path)
     return [name for section, name in _INSTEAD if parser.has_option(section, name)]
+
+
+def _parsed(path: Path) -> RawConfigParser:
+    """Read the file; where it cannot be read, nothing of it is ours to judge."""
+    parser = RawConfigParser(strict=False, allow_no_value=True)
+    with suppress(ConfigError, InventoryError):
+        parser.read_string(read_text(path))
+    return parser

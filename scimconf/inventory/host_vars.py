@@ -1,4 +1,4 @@
-"""Variables put beside an inventory, into host_vars/, so that no line that is there changes."""
+"""Variables put beside an inventory, into host_vars/ or group_vars/: no line there changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from scimconf.errors import InventoryError, UsageError
 from scimconf.yamlfile import parse, read_text
@@ -15,22 +16,22 @@ _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 """As ansible's parsing/dataloader.py (find_vars_files) looks for them: the first that is there."""
 
 
-def place(source: Path, host: str) -> Path:
-    """Give the file for a host's variables that Ansible and scimconf will read: one that is there
-    already, else a new one. `source` is the inventory file or folder.
+def place(source: Path, name: str, kind: Literal["host_vars", "group_vars"] = "host_vars") -> Path:
+    """Give the file for a host's or group's variables that Ansible and scimconf will read: one that
+    is there already, else a new one. `source` is the inventory file or folder.
 
     Raises UsageError where there is none that could be added to.
     """
-    folder = (source if source.is_dir() else source.parent) / "host_vars"
+    folder = (source if source.is_dir() else source.parent) / kind
     for extension in _EXTENSIONS:
-        path = folder / (host + extension)
+        path = folder / (name + extension)
         if path.is_dir():
             return path / "scimconf.yaml"
         if path.exists():
             if extension == ".json":
                 raise UsageError(f"{path} is JSON: make it YAML, so that lines can be added")
             return path
-    return folder / f"{host}.yaml"
+    return folder / f"{name}.yaml"
 
 
 def added(path: Path, variables: Mapping[str, object], comment: str) -> str:

@@ -28,7 +28,8 @@ def test_with_options_alone(empty: Run, tmp_path: Path) -> None:
         *("--idp", "entra", "--realm", "acme", "--realm", "", "--make-vault-password"),
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("wrote inventory.yaml\nwrote .gitignore\nwrote .vault-password\n")
+    written = ("inventory.yaml", ".scimconf-schema.json", ".gitignore", ".vault-password")
+    assert done.stdout.startswith("".join(f"wrote {name}\n" for name in written))
     assert empty("inventory", "check").stdout == "ok: 2 servers, 4 realms\n"
     variables = _hostvars(empty, ".")["10.0.0.7"]
     assert variables["ansible_user"] == "ops"
@@ -66,7 +67,7 @@ def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
     assert made.returncode == 0
     ignored = set((tmp_path / ".gitignore").read_text().splitlines())
     assert {path.name for path in tmp_path.iterdir()} - ignored == {
-        *("inventory.yaml", "tokens.yaml", ".gitignore"),
+        *("inventory.yaml", "tokens.yaml", ".gitignore", ".scimconf-schema.json"),
     }
 
 
@@ -216,6 +217,128 @@ def test_any_text_is_quoted_so_that_yaml_gives_it_back(text: str) -> None:
     from scimconf.yamlfile import parse
 
     assert parse(f"a: {init._scalar(text)}\n", "x").data == {"a": text}
+
+
+def test_an_editor_finds_the_schema_where_the_first_line_says(empty: Run, tmp_path: Path) -> None:
+    """As yaml-language-server has it: a relative path counts from the file that names it."""
+    assert empty("init", "new", "--host", "chat.example.com").returncode == 0
+    line = (tmp_path / "new/inventory.yaml").read_text().splitlines()[0]
+    named = line.removeprefix("# yaml-language-server: $schema=")
+    assert named != line
+    schema = (tmp_path / "new" / named).read_text()
+    assert schema == empty("inventory", "schema").stdout
+
+
+# --- an inventory that is there -----------------------------------------------------------------
+
+ANSIBLE = """\
+all:
+  vars: {ansible_user: ops}   # ours
+  children:
+    web: {hosts: {web1.example.com: , web2.example.com: }}
+    db: {hosts: {"fe80::1": }}
+"""
+
+
+def _files(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "beside"),
+    [
+        ("hosts.yml", "hosts.yml", "group_vars"),
+        ("hosts", "hosts", "group_vars"),
+        ("inventory.yml", "inventory.yml", "group_vars"),
+        ("inventory.yaml", "inventory.yaml", "group_vars"),
+        ("inventory/hosts.yml", "inventory", "inventory/group_vars"),
+        ("inventory/production/hosts.yml", "inventory", "inventory/group_vars"),
+    ],
+)
+def test_an_ansible_inventory_is_used(
+    name: str, source: str, beside: str, empty: Run, tmp_path: Path
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(ANSIBLE)
+    done = empty("init", "--host", "web", "--realm", "acme", "--realm", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _files(tmp_path) == {
+        name: ANSIBLE,
+        f"{beside}/web.yaml": (
+            "# From scimconf init; all variables: docs/inventory.md of scimconf.\n"
+            'scim_idp: "okta"\nscim_token_store: "secrets"\n'
+            'scim_realms:\n  "acme": {}\n  "": {}\n'
+        ),
+        ".gitignore": ".vault-password\n.tokens.yaml.lock\n",
+    }
+    option = "" if source == "inventory.yaml" else f" -i {source}"
+    assert f"\n  scimconf plan{option}\n  scimconf apply{option} --ask-vault-pass\n" in done.stdout
+    assert done.stdout.endswith(
+        f"Servers that have SCIM already: scimconf import{option} --ask-vault-pass HOST\n"
+    )
+    assert empty("inventory", "check", "-i", source).stdout == "ok: 2 servers, 4 realms\n"
+
+
+def test_of_single_hosts_it_is_their_own_files(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(ANSIBLE)
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/web2.example.com.yml").write_text("a: 1  # mine")
+    done = empty("init", "--host", "web2.example.com", "--host", "web1*", "--user", "zulip")
+    assert done.returncode == 0
+    written = _files(tmp_path)
+    assert written["host_vars/web2.example.com.yml"].startswith("a: 1  # mine\n# From scimconf")
+    assert 'ansible_user: "zulip"\n' in written["host_vars/web1.example.com.yaml"]
+    assert empty("inventory", "check", "-i", "hosts.yml").stdout == "ok: 2 servers, 2 realms\n"
+    again = empty("init", "--host", "web")
+    assert (again.returncode, again.stdout) == (64, "")
+    assert "all hosts of web have scim_realms already" in again.stderr
+    assert _files(tmp_path) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [
+        (ANSIBLE, ["--host", "wbe"], "no host or group matches 'wbe'"),
+        (ANSIBLE, ["--host", "all"], "set zulip_external_host"),
+        (ANSIBLE, ["--host", "web", "--realm", "ACME"], "ACME"),
+        (ANSIBLE, [], "say which servers: --host chat.example.com"),
+        ("[web]\nweb1\n", ["--host", "web"], "this looks like an INI inventory"),
+        ("all: {hosts: {a: {scim_realms: {}}}}\n", ["--host", "a"], "is already there"),
+    ],
+)
+def test_what_cannot_be_added_leaves_all_as_it_was(
+    text: str, arguments: list[str], said: str, empty: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "hosts").write_text(text)
+    done = empty("init", *arguments)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert said in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["hosts"]
+
+
+def test_what_ansible_cfg_names_is_only_named(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = production/hosts.yml\n")
+    done = empty("init", "--host", "chat.example.com")
+    assert done.returncode == 0
+    assert "ansible.cfg names the inventory production/hosts.yml, which is not" in done.stderr
+    (tmp_path / "inventory.yaml").rename(tmp_path / "hosts.yml")
+    (tmp_path / "hosts.yml").write_text(ANSIBLE)
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = ./hosts.yml\n")
+    assert empty("init", "--host", "web").stderr == ""
+
+
+def test_it_asks_which_of_the_hosts(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(ANSIBLE.replace("web:", "zulip:"))
+    with Terminal("init", cwd=tmp_path, env=own_environment(), columns=60) as terminal:
+        terminal.wait_for("Using the inventory hosts.yml.")
+        terminal.wait_for("scimconf import -i hosts.yml HOST")
+        terminal.answer("blanks between) [zulip]: ", "")
+        terminal.answer("[okta]: ", "")
+        terminal.answer('[""]: ', "")
+        terminal.answer("Make a vault password (.vault-password)? [Y/n]: ", "")
+        assert terminal.end() == 0
+    assert empty("inventory", "check", "-i", "hosts.yml").stdout == "ok: 2 servers, 2 realms\n"
 
 
 # --- on a terminal ----------------------------------------------------------------------------
