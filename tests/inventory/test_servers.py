@@ -10,6 +10,7 @@ import pytest
 from scimconf import inventory
 from scimconf.model import Connection, Paths, Position, Realm, Reference, Server, VaultValue
 from scimconf.secret import Secret
+from tests.factories import connection
 
 from .conftest import Load, One, Write
 
@@ -19,20 +20,7 @@ TOKEN = "GoodTokenOf43LettersAndDigits0123456789abcXY"
 def test_defaults(one: One) -> None:
     assert one() == Server(
         name="chat.example.com",
-        connection=Connection(
-            kind="ssh",
-            host="chat.example.com",
-            port=None,
-            user=None,
-            password=None,
-            private_key=None,
-            become=False,
-            become_method="sudo",
-            become_user="zulip",
-            become_password=None,
-            python=None,
-            timeout=10.0,
-        ),
+        connection=connection(user=None),
         paths=Paths(
             settings="/etc/zulip/settings.py",
             secrets="/etc/zulip/zulip-secrets.conf",

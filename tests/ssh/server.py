@@ -23,6 +23,7 @@ from passlib.hash import sha512_crypt
 
 from scimconf.model import Connection, Paths
 from scimconf.ssh import Options
+from tests.factories import connection
 from tests.lab import openssh
 
 PASSWORD = "correct horse battery staple"
@@ -98,21 +99,9 @@ class Server:
 
     def connection(self, user: str | None = None, **changes: object) -> Connection:
         """Give the way in, with the key that fits; without a user as whoever runs the tests."""
-        plain = Connection(
-            kind="ssh",
-            host=self.address,
-            port=self.port,
-            user=user or pwd.getpwuid(os.geteuid()).pw_name,
-            password=None,
-            private_key=str(self.key),
-            become=False,
-            become_method="sudo",
-            become_user="zulip",
-            become_password=None,
-            python=None,
-            timeout=15.0,
-        )
-        return replace(plain, **changes)
+        who = user or pwd.getpwuid(os.geteuid()).pw_name
+        known = {"host": self.address, "port": self.port, "private_key": str(self.key)}
+        return connection(**{**known, "user": who, "timeout": 15.0, **changes})
 
 
 class RunningServer:

@@ -13,27 +13,14 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError
-from scimconf.model import Connection
 from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh import process as process_module
 from scimconf.ssh.process import LocalProcess
+from tests.factories import connection
 from tests.ssh.server import PATHS_HERE as PATHS
 from tests.ssh.server import wait_for
 
-LOCAL = Connection(
-    kind="local",
-    host="localhost",
-    port=None,
-    user=None,
-    password=None,
-    private_key=None,
-    become=False,
-    become_method="sudo",
-    become_user="zulip",
-    become_password=None,
-    python=None,
-    timeout=10.0,
-)
+LOCAL = connection(kind="local", host="localhost", user=None)
 NOTHING = Credentials()
 OPTIONS = Options(start_timeout=20)
 

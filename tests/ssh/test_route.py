@@ -8,25 +8,12 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError
-from scimconf.model import Connection
 from scimconf.secret import Secret
 from scimconf.ssh.route import Route, find_route, resolve
 from scimconf.ssh.ssh_config import Settings, parse
+from tests.factories import connection
 
-CONNECTION = Connection(
-    kind="ssh",
-    host="chat1",
-    port=None,
-    user=None,
-    password=Secret("never"),
-    private_key=None,
-    become=False,
-    become_method="sudo",
-    become_user="zulip",
-    become_password=None,
-    python=None,
-    timeout=10.0,
-)
+CONNECTION = connection(host="chat1", user=None, password=Secret("never"))
 ROUTE = Route(
     host="chat1",
     port=22,
