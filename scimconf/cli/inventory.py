@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -28,6 +29,24 @@ def check(source: SourceOptions) -> None:
         return
     realms = sum(len(server.realms) for server in loaded.servers.values())
     out(f"ok: {_count(len(loaded.servers), 'server')}, {_count(realms, 'realm')}")
+
+
+@command.command("leaks")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+def leaks(files: tuple[Path, ...]) -> None:
+    """Refuse FILES in which a token stands in clear, before they are committed.
+
+    Looks into inventories and token files, and for bearer tokens in copies of settings.py,
+    zulip-secrets.conf and the environment of docker-zulip.
+    """
+    from scimconf.errors import InventoryError
+    from scimconf.inventory.leaks import leaks as found
+    from scimconf.yamlfile import read_text
+
+    problems = [each for file in files for each in found(read_text(file), str(file))]
+    if problems:
+        raise InventoryError(problems)
+    out(f"ok: no token in clear in {_count(len(files), 'file')}")
 
 
 def _count(number: int, noun: str) -> str:

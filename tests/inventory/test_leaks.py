@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from scimconf.errors import InventoryError
+from scimconf.inventory.leaks import leaks
+
+TOKEN = "q7ZkW2mB9xTfR4vYc1LsD8hNpJ3gKaEu5oQiXwMtVbr"
+INVENTORY = "all:\n  hosts:\n    chat1:\n      scim_realms:\n        acme:\n"
+
+
+def _places(text: str, file: str = "f.yaml") -> list[tuple[int, int]]:
+    found = leaks(text, file)
+    assert TOKEN not in str(found)
+    return [(each.position.line, each.position.column) for each in found if each.position]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"{INVENTORY}          token: {TOKEN}\n", (6, 18)),
+        (f"{INVENTORY}          token: '{TOKEN}'\n", (6, 18)),
+        (f"{INVENTORY}          token: 12345678901234567890123456789012345678901\n", (6, 18)),
+        (f"x: {{scim_realms: {{acme: {{idp: okta, token: {TOKEN}}}}}}}\n", (1, 44)),
+        (f'{{"scim_realms": {{"": {{"token": "{TOKEN}"}}}}}}\n', (1, 32)),
+        (f"scimconf_tokens:\n  chat1:\n    acme:\n      token: {TOKEN}\n", (4, 14)),
+        (
+            f"scimconf_tokens:\n  chat1:\n    acme:\n      previous:\n        token: {TOKEN}\n",
+            (5, 16),
+        ),
+        (f'SCIM_CONFIG = {{\n    "acme": {{\n        "bearer_token": "{TOKEN}",\n', (3, 26)),
+        (f"[secrets]\nscim_bearer_token_acme = {TOKEN}\n", (2, 26)),
+        (f"environment:\n  SECRETS_scim_bearer_token: {TOKEN}\n", (2, 30)),
+        (f"SECRETS_scim_bearer_token_acme={TOKEN}", (1, 32)),
+        (f"bearer_token={TOKEN}", (1, 14)),
+    ],
+)
+def test_a_token_in_clear_and_its_place(text: str, place: tuple[int, int]) -> None:
+    assert _places(text) == [place]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not: [an, inventory\n",
+        f"{INVENTORY}          token: env:SCIM_TOKEN_OF_ACME_IN_PRODUCTION\n",
+        f"{INVENTORY}          token: file:/run/secrets/token\n",
+        f"{INVENTORY}          token: 'command: op read op://ops/zulip/wiki'\n",
+        f"{INVENTORY}          token: {{command: [op, read, op://ops/zulip/wiki]}}\n",
+        f"{INVENTORY}          token: '{{{{ the_token_of_acme_from_elsewhere }}}}'\n",
+        f"{INVENTORY}          token: !vault |\n            $ANSIBLE_VAULT;1.1;AES256\n",
+        f"{INVENTORY}          idp: okta\n      token: {TOKEN}\n",
+        f"github:\n  token: {TOKEN}\n",
+        '"bearer_token": get_secret("scim_bearer_token_acme"),\n',
+        '"bearer_token": os.environ["SCIM_BEARER_TOKEN_ACME"],\n',
+        '"bearer_token": "<token acme>",\n',
+        '"bearer_token": "<token ab12..., 43 characters>",\n',
+        "scim_bearer_token: ${{ secrets.SCIM_BEARER_TOKEN }}\n",
+        "scim_bearer_token: '{{ lookup_of_a_bearer_token }}'\n",
+        "name_of_the_bearer_token: short\n",
+    ],
+)
+def test_what_is_none(text: str) -> None:
+    assert _places(text) == []
+
+
+def test_an_inventory_that_cannot_be_read_is_not_let_through() -> None:
+    with pytest.raises(InventoryError, match=r"f\.yaml:1:"):
+        leaks(f"scim_realms: [acme: {{token: {TOKEN}\n", "f.yaml")
+
+
+def test_several_stand_in_the_order_of_the_file() -> None:
+    text = (
+        f"a_bearer_token: {TOKEN}\nscim_realms: {{b: {{token: {TOKEN}}}}}\nbearer_token: {TOKEN}\n"
+    )
+    assert _places(text) == [(1, 17), (2, 26), (3, 15)]

@@ -1,0 +1,148 @@
+"""The hooks of .pre-commit-hooks.yaml, by the real pre-commit, in a repository of their user.
+
+pre-commit clones this project and installs it into an environment of its own, as it does anywhere.
+What the project depends on comes from this environment: nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+PACKAGED = (
+    *("pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"),
+    *("scimconf", "templates"),
+)
+TOKEN = "q7ZkW2mB9xTfR4vYc1LsD8hNpJ3gKaEu5oQiXwMtVbr"
+INVENTORY = (
+    "all: {{hosts: {{chat1.example.com: {{scim_idp: {idp}, scim_realms: {{acme: {{}}}}}}}}}}\n"
+)
+
+
+class Repository:
+    """A git repository in which one commits."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PRE_COMMIT_HOME": str(cache),
+            "PYTHONPATH": str(Path(jinja2.__file__).parents[1]),
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that it is off
+            **{
+                f"GIT_{who}_{what}": "x@example.com"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
+        }
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv,
+            cwd=self.folder,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def git(self, *words: str) -> str:
+        done = self.run("git", *words)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            path = self.folder / name.replace("__", ".")
+            path.write_text(text)
+        self.git("add", ".")
+
+    def commit(self) -> subprocess.CompletedProcess[str]:
+        return self.run("git", "commit", "-m", "x")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Give a repository whose commits go through both hooks."""
+    folder = tmp_path_factory.mktemp("pre-commit")
+    cache = folder / "cache"
+    project = Repository(folder / "project", cache)
+    for name in PACKAGED:
+        source, target = PROJECT / name, project.folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    project.git("add", ".")
+    project.git("commit", "--quiet", "-m", "x")
+    rev = project.git("rev-parse", "HEAD").strip()
+    user = Repository(folder / "user", cache)
+    user.write(
+        **{
+            "__pre-commit-config__yaml": f"repos:\n- repo: {project.folder}\n  rev: {rev}\n"
+            "  hooks: [{id: scimconf-inventory}, {id: scimconf-leaks}]\n"
+        }
+    )
+    installed = user.run(sys.executable, "-m", "pre_commit", "install", "--install-hooks")
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    return user
+
+
+def test_what_is_right_is_committed(repository: Repository) -> None:
+    repository.write(inventory__yaml=INVENTORY.format(idp="okta"))
+    done = repository.commit()
+    assert done.returncode == 0, done
+    said = done.stdout + done.stderr
+    assert said.count("Passed") == 2
+
+
+def test_an_inventory_that_cannot_be_used_is_not(repository: Repository) -> None:
+    repository.write(inventory__yaml=INVENTORY.format(idp="okto"))
+    done = repository.commit()
+    assert done.returncode != 0
+    assert re.search(r"inventory\.yaml:1:\d+: .* \(did you mean okta\?\)", done.stderr), done
+    repository.write(inventory__yaml=INVENTORY.format(idp="okta"))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place"),
+    [
+        (
+            "inventory.yaml",
+            INVENTORY.format(idp="okta").replace("acme: {}", f"acme: {{token: {TOKEN}}}"),
+            "1:79",
+        ),
+        (
+            "tokens.yaml",
+            f"scimconf_tokens:\n  chat1.example.com:\n    acme:\n      token: {TOKEN}\n",
+            "4:14",
+        ),
+        ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
+    ],
+)
+def test_a_token_in_clear_is_not(repository: Repository, file: str, text: str, place: str) -> None:
+    before = (repository.folder / file).read_text() if file == "inventory.yaml" else None
+    repository.write(**{file.replace(".", "__"): text})
+    done = repository.commit()
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert f"{file}:{place}: " in said
+    assert "stands in clear" in said
+    assert TOKEN not in said
+    if before is None:
+        repository.git("rm", "--quiet", "--force", file)
+    else:
+        repository.write(inventory__yaml=before)
