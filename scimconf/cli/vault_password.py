@@ -55,7 +55,7 @@ class VaultPassword:
         if not sources and _taken:
             return {_DEFAULT: _taken[VARIABLE]}
         found: dict[str, Secret] = {}
-        for label, source in sources or _of_ansibles_environment():
+        for label, source in dict.fromkeys(sources or _of_ansibles_environment()):
             if label in found:
                 raise UsageError(
                     f"there are two vault passwords for the vault id {label!r}",

@@ -19,6 +19,7 @@ _INSTEAD = {
     ("defaults", "ask_pass"): "-k",
     ("defaults", "host_key_checking"): "--accept-new-host-keys",
     ("defaults", "vault_password_file"): "--vault-password-file",
+    ("defaults", "vault_identity_list"): "--vault-id",
     ("privilege_escalation", "become"): "-b",
     ("privilege_escalation", "become_user"): "--become-user",
     ("privilege_escalation", "become_ask_pass"): "-K",

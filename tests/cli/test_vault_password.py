@@ -88,6 +88,10 @@ def test_without_any_it_says_which_options_there_are(scimconf: Run) -> None:
     assert "--vault-password-file FILE or --ask-vault-pass" in error.value.hint
 
 
+def test_the_same_one_twice_is_one(scimconf: Run) -> None:
+    assert len(_given(VaultOptions(Path("password"), False, ("default@password",)))) == 1
+
+
 @pytest.mark.parametrize(
     ("identity", "words"),
     [

@@ -1,0 +1,99 @@
+"""docs/tokens.md: what it tells to type is run on the lab, its recipes against a stand-in."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scimconf.inventory import load
+from scimconf.model import Reference
+from scimconf.tokens.references import resolve
+from tests.lab import Server
+from tests.lab.operator import Operator
+
+PAGE = Path(__file__).parents[2] / "docs/tokens.md"
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+LINES = [
+    line.partition("  #")[0].strip()
+    for language, block in BLOCKS
+    if not language
+    for line in block.splitlines()
+    if line.startswith("scimconf ")
+]
+(RECIPES,) = (block for language, block in BLOCKS if language == "yaml" and "command:" in block)
+PROGRAMS = ("op", "pass", "vault", "sops", "gopass", "bw")
+TOKEN = "gR7bQ2mXv9LkPz4TnW8s"
+
+
+@pytest.mark.needs_sshd
+def test_the_life_of_a_token(operator: Operator, one: Callable[..., Server]) -> None:
+    server = one(
+        {"scim_realms": {"acme": {}}, "scim_token_store": "secrets"},
+        version="9.0",
+        realms=["acme"],
+    )
+    known = ("ansible_", "zulip_", "scim_probe", "scim_ca")
+    bare = {k: v for k, v in server.inventory_vars().items() if k.startswith(known)}
+    environment = {
+        **operator.lab.environment(),
+        "SCIMCONF_VAULT_PASSWORD_FILE": ".vault-password",
+    }
+    for line in LINES:
+        words = shlex.split(line)[1:]
+        if words == ["import"]:
+            operator.inventory.write_text(json.dumps({"all": {"hosts": {server.name: bare}}}))
+            operator.tokens.unlink()
+        done = operator.run(*words, env=environment)
+        assert done.returncode == 0, (line, done)
+    assert (operator.folder / "host_vars" / f"{server.name}.yaml").exists()
+    assert {line.split()[1] for line in LINES} >= {"apply", "rotate", "handoff", "import"}
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Programs of these names, which print a token and note where and how they were called."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in PROGRAMS:
+        program = folder / name
+        program.write_text(
+            f"#!{sys.executable}\n"
+            "import os, sys\n"
+            f"with open({str(tmp_path / 'called')!r}, 'a') as file:\n"
+            "    print(os.getcwd(), os.path.basename(sys.argv[0]), *sys.argv[1:], file=file)\n"
+            "assert not sys.stdin.read()\n"
+            "print('secret on stderr', file=sys.stderr)\n"
+            f"print({TOKEN!r})\n"
+        )
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return tmp_path / "called"
+
+
+def test_the_recipes(stand_ins: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(RECIPES)
+    server = load([inventory]).servers["chat1.example.com"]
+    for realm in server.realms:
+        assert isinstance(realm.token, Reference)
+        assert realm.string_id == f"by-{realm.token.words[0]}"
+        assert resolve(realm.token).reveal() == TOKEN
+    assert stand_ins.read_text().splitlines() == [
+        f"{tmp_path} {call}"
+        for call in (
+            "op read op://ops/zulip-acme/credential",
+            "pass show zulip/acme",
+            "vault kv get -mount=secret -field=token zulip/acme",
+            'sops --decrypt --extract ["acme"] zulip.sops.yaml',
+            "gopass show --password zulip/acme",
+            "bw get password zulip-acme --nointeraction",
+        )
+    ]
+    assert tuple(realm.string_id.removeprefix("by-") for realm in server.realms) == PROGRAMS
+    assert "secret" not in "".join(capfd.readouterr())
