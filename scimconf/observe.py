@@ -33,12 +33,14 @@ class Agent(Protocol):
         ...
 
 
-def observe(agent: Agent, desired: Desired) -> Observed:
+def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Observed:
     """Give the facts of the server behind `agent`.
 
-    Raises HostError where the agent could not look or answered nonsense.
+    `read_only`: it is no obstacle that this user could not change anything. Raises HostError where
+    the agent could not look or answered nonsense.
     """
-    return parse(final(agent.ask(request(desired)), "observe"))
+    asked = request(desired)
+    return parse(final(agent.ask({**asked, "read_only": True} if read_only else asked), "observe"))
 
 
 def final(messages: Iterable[Message], step: str) -> Message:

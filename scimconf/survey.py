@@ -99,9 +99,9 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, Unreachable) and error.step in _MAY_PASS
 
 
-def planned(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
-    """Look for a plan. Raises ScimconfError."""
-    observed = observe(agent, desired)
+def planned(agent: Agent, desired: Desired, *, read_only: bool = False) -> tuple[Outcome, Observed]:
+    """Look for a plan, `read_only` as a user who could not carry it out. Raises ScimconfError."""
+    observed = observe(agent, desired, read_only=read_only)
     made = plan(desired, observed)
     outcome = Outcome(
         desired.server.name, _status(made), made.blocked, plan=made, warnings=made.warnings

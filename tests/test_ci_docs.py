@@ -19,8 +19,8 @@ from tests.lab.operator import VAULT, Operator
 
 DOCS = Path(__file__).parents[1] / "docs/ci"
 FILES = sorted(DOCS.glob("*.yml"))
-REALMS: dict[str, Any] = {"scim_realms": {"": {}}}
-CHANGED: dict[str, Any] = {"scim_realms": {"": {"name_formatted_included": True}}}
+REALMS: dict[str, Any] = {"scim_realms": {"": {}}, "scim_token_store": "secrets"}
+CHANGED: dict[str, Any] = {**REALMS, "scim_realms": {"": {"name_formatted_included": True}}}
 SECRET = re.compile(r"\$\{\{ secrets\.(\w+) \}\}")
 
 
@@ -41,10 +41,14 @@ def _scripts(name: str) -> Iterator[tuple[str, str]]:
 class Runner:
     """A machine that runs jobs: a checkout, the secrets, and stand-ins for what is not ours."""
 
-    def __init__(self, operator: Operator, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self, operator: Operator, secrets: Mapping[str, str], users: Mapping[str, str]
+    ) -> None:
+        """`users`: who stands in for whom the pipelines log in as."""
         self._operator = operator
         self.folder = operator.folder
         self.secrets = secrets
+        self._users = users
         self._bin = self.folder / "bin"
         self._bin.mkdir()
         self._program("scimconf", f'exec {sys.executable} -m scimconf "$@"')
@@ -72,7 +76,7 @@ class Runner:
     def gitlab(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the script of a job."""
         pipeline = _read("gitlab-ci.yml")
-        env = {**pipeline["variables"], **variables}
+        env = {**pipeline["variables"], **pipeline[job].get("variables", {}), **variables}
         return self._bash("\n".join(pipeline[job]["script"]), env)
 
     def _bash(self, script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -83,6 +87,7 @@ class Runner:
             )
             for name, value in env.items()
         }
+        filled["SCIMCONF_USER"] = self._users[filled["SCIMCONF_USER"]]
         own = self._operator.bare_environment()
         del own["SCIMCONF_KNOWN_HOSTS"]
         own["PATH"] = f"{self._bin}{os.pathsep}{own['PATH']}"
@@ -128,14 +133,25 @@ def runner(operator: Operator, lab: Lab, server: Server) -> Runner:
     password.unlink()
     (operator.folder / "known_hosts").write_text(lab.known_hosts.read_text())
     _write(operator, server, CHANGED)
-    return Runner(operator, secrets)
+    return Runner(operator, secrets, {"zulip": server.user, "scim-reader": _reader(server)})
+
+
+def _reader(server: Server) -> str:
+    """Let somebody read what belongs to zulip, where there is somebody else on this server."""
+    if not server.layout.isolated:
+        return server.user
+    members = "all=$(sed 's/^zulip:.*/&ops/' /etc/group); printf '%s\\n' \"$all\" > /etc/group"
+    done = server.run(["sh", "-c", members], user="root")
+    assert done.returncode == 0, done
+    return "ops"
 
 
 def _write(operator: Operator, server: Server, realms: Mapping[str, Any]) -> None:
-    """Write an inventory that says nothing of keys."""
+    """Write an inventory that leaves to the pipeline who logs in, and with which key."""
     operator.write_inventory({server.name: realms})
     tree = json.loads(operator.inventory.read_text())
-    tree["all"]["hosts"][server.name].pop("ansible_ssh_private_key_file", None)
+    for name in ("ansible_ssh_private_key_file", "ansible_user"):
+        tree["all"]["hosts"][server.name].pop(name)
     operator.inventory.write_text(json.dumps(tree, indent=2))
 
 

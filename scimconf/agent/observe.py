@@ -41,7 +41,8 @@ def observe(plain: Mapping[str, Any]) -> Facts:
     settings = None
     try:
         settings = _look_at_settings(where, facts)
-        facts["blocked"] = files.obstacle(where.settings)
+        if not plain.get("read_only"):
+            facts["blocked"] = files.obstacle(where.settings)
     except Trouble as trouble:
         facts["blocked"] = _sentence(trouble)
     facts["blocked"] = _look_at_zulip(where, facts) or facts["blocked"]

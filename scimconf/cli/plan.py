@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,6 +24,12 @@ from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
     help="Resolve references to tokens too; runs what the inventory names.",
 )
 @options.option(
+    "--read-only",
+    variable="READ_ONLY",
+    is_flag=True,
+    help="Log in as somebody who may only read, and could not apply: docs/ci/README.md.",
+)
+@options.option(
     "--out",
     variable="OUT",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -36,6 +43,7 @@ def command(
     source: SourceOptions,
     diff: bool,
     resolve: bool,
+    read_only: bool,
     out: Path | None,
     connection: ConnectionOptions,
     vault: VaultOptions,
@@ -46,7 +54,13 @@ def command(
     Needs no token and no vault password: tokens are compared by fingerprint. Exits 0 if there is
     nothing to do and 2 if there is.
     """
-    return run(pattern, source, connection, vault, output, diff=diff, resolve=resolve, out=out)
+    return run(
+        *(pattern, source, connection, vault, output),
+        diff=diff,
+        resolve=resolve,
+        read_only=read_only,
+        out=out,
+    )
 
 
 def run(
@@ -58,6 +72,7 @@ def run(
     *,
     diff: bool,
     resolve: bool = False,
+    read_only: bool = False,
     out: Path | None = None,
 ) -> int:
     """Plan, print, and give the exit code; `apply --check` is the same."""
@@ -65,6 +80,7 @@ def run(
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results
     from scimconf.rollout import Rollout
+    from scimconf.survey import planned
 
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet)
@@ -77,7 +93,8 @@ def run(
     open_agent = fleet.opener(source, connection, passwords, servers)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
-        surveyed = run.survey(desired, open_agent, keep=False)
+        look = partial(planned, read_only=read_only)
+        surveyed = run.survey(desired, open_agent, keep=False, look=look)
     if out and not run.interrupted:
         saved_plan.save(out, surveyed)
     return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)

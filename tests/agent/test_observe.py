@@ -177,6 +177,7 @@ def test_a_file_that_cannot_be_replaced_blocks(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     assert "cannot be replaced by 4711: it belongs to" in _blocked(zulip)
+    assert look({**zulip.observe(), "read_only": True})["blocked"] == ""
 
 
 @pytest.mark.parametrize(
