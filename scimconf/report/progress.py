@@ -8,7 +8,17 @@ from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from scimconf.foreign import one_line
 
@@ -20,17 +30,39 @@ WAITING = ": waiting for "
 _LONGEST_WAIT = 200
 
 
+_BESIDE_THE_NAME = 30
+"""Columns of a narrow window that are not for a server's name: its clock, and its step."""
+
+
+class _Step(ProgressColumn):
+    """The step that a server is in, and for how many seconds it has been."""
+
+    def render(self, task: Task) -> Text:
+        """Give the text; the seconds once there are any."""
+        seconds = int(task.get_time() - task.fields["begun"])
+        return Text(f"{task.description} {seconds} s" if seconds else task.description, "dim")
+
+
 class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """A line with a clock for each server that is being worked on; for a terminal."""
+    """A line for each server that is being worked on, with its clock and its step; for a terminal.
+
+    In a narrow window the clock stays whole, a long name is cut, and the step has what is left.
+    """
 
     def __init__(self, console: Console) -> None:
+        names = max(20, console.width - _BESIDE_THE_NAME)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.fields[server]}", markup=False),
-            TextColumn("{task.description}", style="dim", markup=False),
-            TimeElapsedColumn(),
+            TimeElapsedColumn(Column(no_wrap=True)),
+            TextColumn(
+                "{task.fields[server]}",
+                markup=False,
+                table_column=Column(no_wrap=True, max_width=names),
+            ),
+            _Step(Column(no_wrap=True, ratio=1)),
             console=console,
             transient=True,
+            expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
@@ -48,14 +80,20 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         self._progress.stop()
 
     def step(self, server: str, name: str, doing: bool) -> None:
-        """Show the step that has begun."""
+        """Show the step that has begun; for whom it waits is said above, where there is room."""
         if not doing:
             return
-        name = one_line(name, _LONGEST_WAIT if WAITING in name else _LONGEST_NAME)
+        if WAITING in name:
+            line = f"{server}: {one_line(name, _LONGEST_WAIT)}"
+            self._progress.console.print(line, markup=False, highlight=False)
+        name = one_line(name.partition(" for ")[0], _LONGEST_NAME)
+        begun = self._progress.get_time()
         with self._lock:
             if server not in self._tasks:
-                self._tasks[server] = self._progress.add_task(name, total=None, server=server)
-            self._progress.update(self._tasks[server], description=name)
+                self._tasks[server] = self._progress.add_task(
+                    name, total=None, server=server, begun=begun
+                )
+            self._progress.update(self._tasks[server], description=name, begun=begun)
 
     def done(self, server: str) -> None:
         """Take the server's line away."""

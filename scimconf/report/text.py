@@ -70,7 +70,14 @@ def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
 def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("server", "zulip", "result", "seconds"):
-        table.add_column(heading, justify="right" if heading == "seconds" else "left")
+        # A name is folded rather than cut: it is what one copies.
+        fold = "fold" if heading == "server" else "ellipsis"
+        table.add_column(
+            heading,
+            justify="right" if heading == "seconds" else "left",
+            overflow=fold,
+            no_wrap=heading != "server",
+        )
     for outcome in outcomes:
         version = outcome.plan.version if outcome.plan else ""
         table.add_row(

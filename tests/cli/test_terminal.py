@@ -88,7 +88,7 @@ def test_yes_changes_them_with_live_progress_and_a_password_that_is_not_echoed(
         assert terminal.end() == 0
         assert "horse" not in terminal.shown
         for server in seat.servers:
-            assert re.search(rf"{server.name} +restart +0:00:0", terminal.text)
+            assert re.search(rf"0:00:0\d {server.name} +restart", terminal.text)
         assert "\x1b[34m" in terminal.shown  # blue
         table = terminal.text.rpartition("server ")[2]
         assert len(re.findall(r"^terminal\d\.test +9\.0 +changed +\d+\.\d$", table, re.M)) == 2

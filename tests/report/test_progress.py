@@ -59,9 +59,16 @@ def test_a_full_disk_stops_no_change() -> None:
     progress.step("chat1", "restart", False)
 
 
-def _terminal() -> tuple[Console, io.StringIO]:
+def _terminal(width: int = 80) -> tuple[Console, io.StringIO]:
     said = io.StringIO()
-    return Console(file=said, force_terminal=True, width=80), said
+    return Console(file=said, force_terminal=True, width=width), said
+
+
+def _frame(progress: LiveProgress, width: int = 80) -> list[str]:
+    """Give the lines of the picture as it is now."""
+    said = io.StringIO()
+    Console(file=said, width=width).print(progress._progress.get_renderable())
+    return said.getvalue().splitlines()
 
 
 def test_a_live_line_for_each_busy_server() -> None:
@@ -71,18 +78,48 @@ def test_a_live_line_for_each_busy_server() -> None:
         progress.step("chat1", "look again", False)
         progress.step("chat1", "restart", True)
         progress.step("chat2", EVIL, True)
-        here = len(said.getvalue())
         progress._progress.refresh()
-        frame = said.getvalue()[here:]
-        assert re.search(r"chat1\b.*restart", frame)
-        assert "look again" not in frame
+        lines = _frame(progress)
+        assert re.fullmatch(r". 0:00:00 chat1 +restart *", lines[0])
+        assert len(lines) == 2
         progress.done("chat1")
         progress.done("chat1")
-        here = len(said.getvalue())
-        progress._progress.refresh()
-        assert "chat1" not in said.getvalue()[here:]
+        assert "chat1" not in "".join(_frame(progress))
     assert "[/bold]x" in said.getvalue()
     assert "\x1b[2J" not in said.getvalue()
+
+
+def test_a_step_and_its_server_have_a_clock_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    console, _ = _terminal()
+    progress = LiveProgress(console)
+    now = 1000.0
+    monkeypatch.setattr(progress._progress, "get_time", lambda: now)
+    progress.step("chat1", "write settings", True)
+    now += 12
+    progress.step("chat1", "restart", True)
+    now += 61
+    (line,) = _frame(progress)
+    assert line.split() == [line[0], "0:01:13", "chat1", "restart", "61", "s"]
+
+
+def test_a_narrow_window_cuts_a_long_name_and_neither_clock_nor_step() -> None:
+    console, _ = _terminal(60)
+    progress = LiveProgress(console)
+    progress.step("chat-production-eu-west-17.corp.example.com", "register client", True)
+    progress.step("chat1", "restart", True)
+    for line, step in zip(_frame(progress, 60), ("register client", "restart"), strict=True):
+        assert re.match(rf". 0:00:00 chat(-production-eu-west-17\.co…|1) +{step} *$", line)
+        assert len(line) <= 60
+
+
+def test_live_it_is_said_above_for_whom_a_server_waits() -> None:
+    console, said = _terminal(60)
+    progress = LiveProgress(console)
+    progress.step("chat1", "lock: waiting for ops from 192.0.2.1 (process 7), since noon", True)
+    text = " ".join(said.getvalue().split())
+    assert "chat1: lock: waiting for ops from 192.0.2.1 (process 7), since noon" in text
+    (line,) = _frame(progress)
+    assert re.fullmatch(r". 0:00:00 chat1 lock: waiting *", line)
 
 
 def test_live_from_many_threads() -> None:

@@ -165,6 +165,18 @@ def test_on_a_terminal_the_table_is_enough_for_those_with_nothing_to_say() -> No
     assert "chat1" in _terminal(fine[0])
 
 
+def test_a_narrow_table_folds_names_and_cuts_none() -> None:
+    names = [f"chat-production-eu-west-{n}.corp.europe.example.com" for n in (1, 2)]
+    said = _terminal(*(_outcome(name, Status.UNREACHABLE, plan=None) for name in names))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    assert all(len(line) <= 60 for line in plain.splitlines())
+    table = plain.partition("seconds\n")[2]
+    assert "…" not in table
+    assert table.count("unreachable") == 3  # and the totals
+    rows = [line.split()[0] for line in table.splitlines()[:4]]
+    assert ["".join(rows[:2]), "".join(rows[2:])] == names
+
+
 def test_nothing_that_a_server_says_is_obeyed_or_taken_for_markup() -> None:
     evil = "\x1b[2J[/bold][red]x\u202e"
     plan = Plan("a", evil, (Action(ActionKind.RESTART, None, evil),), diff=f"+{evil}")
