@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from scimconf.errors import HostError
 from scimconf.inventory import rules
+from scimconf.inventory.schema import RealmVariables
 from scimconf.model import Desired, Observed, ObservedRealm, Server
 from scimconf.observe import Agent, final, observe, paths
 from scimconf.secret import Secret
@@ -53,21 +54,27 @@ def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
 
 
 def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -> Found:
-    """Say the server's entries in the inventory's words; what has none is left out, with why."""
+    """Say the server's entries in the inventory's words; what has none is left out, with why.
+
+    Raises HostError for an EXTERNAL_HOST that is none.
+    """
     in_secrets = any(found.secret_name for found in observed.realms.values())
     realms: dict[str, Variables] = {}
     warnings = [observed.unknown_secrets] if observed.unknown_secrets else []
     for name, found in observed.realms.items():
         try:
             _check(found, tokens, in_secrets)
+            realms[name] = _realm(found, observed)
         except _LeftOutError as reason:
             warnings.append(f"realm {found.label} is left out, and stays as it is: {reason}")
             continue
-        realms[name] = _realm(found, observed)
         warnings += (f"realm {found.label}: {said}" for said in _remarks(found, tokens[name]))
     variables: Variables = {}
     if observed.external_host and observed.external_host.lower() != server.external_host.lower():
-        variables["zulip_external_host"] = observed.external_host
+        try:
+            variables["zulip_external_host"] = rules.external_host(observed.external_host)
+        except rules.Invalid as error:
+            raise HostError("import", f"EXTERNAL_HOST: {error.message}") from None
     variables["scim_token_store"] = "secrets" if in_secrets else "settings"
     variables["scim_realms"] = realms
     return Found(variables, {name: tokens[name] for name in realms}, tuple(warnings))
@@ -107,6 +114,10 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
     variables.update((key, found.values[key]) for key in _OPTIONAL if key in found.values)
     if found.string_id in observed.realm_hosts:
         variables["url"] = f"https://{observed.realm_hosts[found.string_id]}"
+    try:
+        RealmVariables.model_validate(variables)
+    except ValueError:  # pydantic's, which is not said: it is about words that are not there yet
+        raise _LeftOutError("it holds a value that the inventory cannot say") from None
     return variables
 
 

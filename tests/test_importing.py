@@ -57,6 +57,9 @@ def test_where_it_is() -> None:
         ({"unreadable": "bearer_token is computed"}, "bearer_token is computed"),
         ({"secret_name": "my_own"}, "its token stands in my_own, not in scim_bearer_token_wiki"),
         ({"string_id": "Wiki"}, "no capitals"),
+        ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot say"),
+        ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot say"),
+        ({"values": {"create_guests_without_streams": "no"}}, "the inventory cannot say"),
         ({"values": {"scim_client_name": "-x"}}, "begins with a letter or digit"),
     ],
 )
@@ -75,6 +78,14 @@ def test_a_realm_without_a_token_is_left_out() -> None:
     made = _described(found(), found("wiki", token=None), tokens={"acme": TOKEN})
     assert set(made.tokens) == {"acme"}
     assert made.warnings == ("realm wiki is left out, and stays as it is: it has no token",)
+
+
+def test_hosts_that_are_none_are_not_believed() -> None:
+    made = _described(found(), realm_hosts={"acme": "chat.example/{{ lookup('pipe', 'id') }}"})
+    assert made.tokens == {}
+    assert "the inventory cannot say" in made.warnings[0]
+    with pytest.raises(HostError, match="EXTERNAL_HOST: expected a host name"):
+        _described(found(), external_host="{{ lookup('pipe', 'id') }}")
 
 
 def test_remarks() -> None:

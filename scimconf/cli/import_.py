@@ -13,7 +13,7 @@ import click
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
 from scimconf.cli.streams import err
-from scimconf.errors import UsageError
+from scimconf.errors import InventoryError, UsageError
 from scimconf.model import Desired, Observed, Outcome, Server, Status
 
 if TYPE_CHECKING:
@@ -69,9 +69,12 @@ def command(
         good = [each for each in servers if each.name in found]
         texts = {each.name: _text(source, each, found[each.name]) for each in good}
         keyring.adopt(_tokens(good, found))
-        for path, text in texts.values():
-            host_vars.write(path, text)
-        again = fleet.load(source, connection, quiet=True)
+        try:
+            with host_vars.written(dict(texts.values())):
+                again = fleet.load(source, connection, quiet=True)
+        except InventoryError:
+            err("with what was found, the inventory would be wrong; host_vars are as they were")
+            raise
         desired = [keyring.desired(again.servers[each.name]) for each in good]
         planned = {
             each.outcome.server: each for each in run.survey(desired, open_agent, keep=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,8 @@ def place(source: Path, name: str, kind: Literal["host_vars", "group_vars"] = "h
 
     Raises UsageError where there is none that could be added to.
     """
+    if Path(name).name != name or name == ".." or "\0" in name:
+        raise UsageError(f"{name!a} cannot be the name of a file: there are no {kind} for it")
     folder = (source if source.is_dir() else source.parent) / kind
     for extension in _EXTENSIONS:
         path = folder / (name + extension)
@@ -76,6 +78,23 @@ def write(path: Path, text: str) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
+@contextmanager
+def written(texts: Mapping[Path, str]) -> Iterator[None]:
+    """Write these files; if what is done with them then fails, they are as they were before."""
+    before = {path: read_text(path) if path.exists() else None for path in texts}
+    try:
+        for path, text in texts.items():
+            write(path, text)
+        yield
+    except BaseException:
+        for path, there in before.items():
+            if there is not None:
+                write(path, there)
+            else:
+                path.unlink(missing_ok=True)
+        raise
+
+
 def _lines(variables: Mapping[str, object]) -> Iterator[str]:
     for name, value in variables.items():
         yield f"{name}:{_value(value, 1)}"
@@ -84,12 +103,14 @@ def _lines(variables: Mapping[str, object]) -> Iterator[str]:
 def _value(value: object, level: int) -> str:
     """Give a value with the line end: mappings as YAML has them, all else as JSON, which is YAML.
 
-    Keys are quoted: `no` and `010` are names of realms, too.
+    Keys are quoted: `no` and `010` are names of realms, too. What could be a template is `!unsafe`:
+    these are a server's words, and Ansible would run the lookups in them here.
     """
     if isinstance(value, str):
-        return f" {_quoted(value)}\n"
+        return f" {'!unsafe ' * ('{' in value)}{_quoted(value)}\n"
     if not isinstance(value, Mapping) or not value:
-        return f" {json.dumps(value)}\n"
+        text = json.dumps(value)
+        return f" {'!unsafe ' * ('{' in text and text != '{}')}{text}\n"
     inner = (f"{'  ' * level}{_quoted(key)}:{_value(value[key], level + 1)}" for key in value)
     return "\n" + "".join(inner)
 

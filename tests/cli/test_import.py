@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,27 @@ def test_one_that_has_nothing_and_one_that_is_not_there(
     assert "127.0.0.1 port 9 refuses connections" in done.stdout
     assert not (successor.folder / "host_vars").exists()
     assert not successor.tokens.exists()
+
+
+def test_a_server_that_takes_anothers_name_breaks_no_inventory(
+    successor: Operator, lab_server: Callable[..., Server]
+) -> None:
+    """Two realms with one URL are an error of the whole inventory; nothing of it is kept."""
+    server = lab_server(version="9.0", realms=["acme"])
+    text = server.settings.read_text()
+    text = re.sub(r"(?m)^EXTERNAL_HOST = .*$", 'EXTERNAL_HOST = "chat.test"', text)
+    server.settings.write_text(
+        text + 'SCIM_CONFIG = {"acme": {"bearer_token": "gR7bQ2mXv9LkPz4TnW8s", '
+        '"scim_client_name": "okta", "name_formatted_included": False}}\n'
+    )
+    known = {"scim_realms": {"acme": {}}, "zulip_external_host": "chat.test"}
+    hosts = {server.name: server.inventory_vars(), "chat.test": known}
+    hosts[server.name].pop("scim_realms", None)
+    hosts[server.name].pop("zulip_external_host", None)
+    successor.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    done = successor.run("import", *VAULT, server.name)
+    assert done.returncode == 64, done
+    assert "https://acme.chat.test is already the URL of realm acme of " in done.stderr
+    assert "host_vars are as they were" in done.stderr
+    assert list((successor.folder / "host_vars").iterdir()) == []
+    assert successor.run("inventory", "check").returncode == 0

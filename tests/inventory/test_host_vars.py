@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from scimconf.errors import UsageError
 from scimconf.inventory import host_vars, load
 from scimconf.yamlfile import parse
+from tests.oracle.client import PYTHON, environment
 
 VARIABLES: dict[str, Any] = {
     "scim_token_store": "secrets",
@@ -80,6 +83,50 @@ def test_json_and_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         host_vars.place(tmp_path, "chat1")
     with pytest.raises(UsageError, match="cannot write"):
         host_vars.write(tmp_path / "host_vars/chat1.json/x.yaml", "")
+
+
+@pytest.mark.parametrize("host", ["../chat1", "/etc/chat1", "..", "a/b", "a\0b"])
+def test_a_host_whose_name_leads_elsewhere_has_no_file(tmp_path: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="cannot be the name of a file"):
+        host_vars.place(tmp_path, host)
+
+
+def test_files_are_as_they_were_where_what_follows_fails(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text("a: 1\n")
+
+    def fail() -> None:
+        with host_vars.written({old: "a: 2\n", new: "b: 1\n"}):
+            assert (old.read_text(), new.read_text()) == ("a: 2\n", "b: 1\n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert old.read_text() == "a: 1\n"
+    assert os.listdir(tmp_path) == ["old.yaml"]
+
+
+@pytest.mark.needs_ansible
+def test_a_servers_words_are_no_template_to_ansible(tmp_path: Path) -> None:
+    """A lookup in them would run here, as the operator."""
+    evil = f"{{{{ lookup('pipe', 'touch {tmp_path}/ran') }}}}"
+    variables = {"scim_realms": {"acme": {"map": {"phone": evil, evil: "x"}, "list": [evil]}}}
+    path = host_vars.place(tmp_path / "inventory.yaml", "localhost")
+    host_vars.write(path, host_vars.added(path, variables, "Found."))
+    (tmp_path / "inventory.yaml").write_text(
+        "all: {hosts: {localhost: {ansible_connection: local}}}\n"
+    )
+    show = ("localhost", "-m", "debug", "-a", "var=scim_realms")
+    done = subprocess.run(
+        [PYTHON, PYTHON.with_name("ansible"), "-i", "inventory.yaml", *show],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "lookup('pipe'" in done.stdout, done
+    assert not (tmp_path / "ran").exists()
 
 
 VALUES = st.recursive(
