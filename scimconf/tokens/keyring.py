@@ -82,7 +82,7 @@ class Keyring:
             token, key = self._at_hand(realm), (server.deployment, realm.string_id)
             entry = self.file.entry(*key)
             if token and not (entry and matches(token, entry.fingerprint)):
-                new[key] = new_entry(token)
+                new[key] = self._in_place(key, new_entry(token))
         if new:
             self.file = self.file.save(new)
 
@@ -98,7 +98,8 @@ class Keyring:
             entry = self.file.entry(*key)
             if realm.token is None and key not in new and not (entry and entry.ciphertext):
                 self._opened[key] = generate()
-                new[key] = new_entry(self._opened[key], *_first(self._proved()))
+                made = new_entry(self._opened[key], *_first(self._proved()))
+                new[key] = self._in_place(key, made)
         if new:
             self.file = self.file.save(new)
 
@@ -129,7 +130,8 @@ class Keyring:
         for key, token in tokens.items():
             entry = self.file.entry(*key)
             if not (entry and entry.ciphertext and matches(token, entry.fingerprint)):
-                new[key] = new_entry(token, *_first(self._proved()), weak=True)
+                adopted = new_entry(token, *_first(self._proved()), weak=True)
+                new[key] = self._in_place(key, adopted)
         if new:
             self.file = self.file.save(new)
 
@@ -187,6 +189,9 @@ class Keyring:
         }
         if buried:
             self.file = self.file.save(buried)
+
+    def _in_place(self, key: Key, new: Entry) -> Entry:
+        return rotation.succeeded(self.file.entry(*key), new, datetime.now(timezone.utc))
 
     def _ours(self, key: Key) -> Entry:
         entry = self.file.entry(*key)

@@ -36,6 +36,18 @@ def activated(entry: Entry, now: datetime) -> Entry:
     return replace(entry.next, previous=before)
 
 
+def succeeded(entry: Entry | None, new: Entry, now: datetime) -> Entry:
+    """Give a token that is in force by itself, in the place of `entry`: imported, or referred to.
+
+    A token that only the token file holds is kept as the previous one.
+    """
+    if entry is None:
+        return new
+    if entry.ciphertext is None:
+        return replace(new, previous=entry.previous)
+    return activated(staged(entry, new), now)
+
+
 def gone_back(entry: Entry, now: datetime) -> Entry:
     """Give the entry with its previous token in force again; the one it takes over from is staged.
 

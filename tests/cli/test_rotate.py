@@ -102,25 +102,6 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_force(
     assert not _lets_in(server, "acme", old)
 
 
-def test_by_age(operator: Operator, server: Server) -> None:
-    before = operator.tokens.read_bytes()
-    said = _rotate(operator, "--older-than", "90d")
-    assert "none is older than 90 days" in said
-    assert operator.tokens.read_bytes() == before
-    long_ago = datetime.now(timezone.utc) - timedelta(days=91)
-    text, count = re.subn(
-        r'("acme":\n.*\n +created: ")[^"]*', rf"\g<1>{long_ago:%Y-%m-%dT%H:%M:%SZ}",
-        before.decode(), count=1,
-    )  # fmt: skip
-    assert count == 1
-    operator.tokens.write_text(text)
-    wiki = operator.token(server.name, "wiki")
-    acme = operator.token(server.name, "acme")
-    _rotate(operator, "--older-than", "90d")
-    assert operator.token(server.name, "wiki") == wiki
-    assert operator.token(server.name, "acme") != acme
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -295,6 +276,25 @@ def test_a_nightly_stage_leaves_what_it_staged(scimconf: Run, made: Path) -> Non
     )
     assert "a hand-off sheet of it is void" in asked_for.stderr
     assert made.read_bytes() != staged
+
+
+def test_only_tokens_of_that_age_are_meant(scimconf: Run, made: Path) -> None:
+    arguments = ("--create-tokens", "--show-tokens", *PASSWORD)
+    assert scimconf("render", "chat2*", *arguments).returncode == 0
+    before = made.read_bytes()
+    nothing = scimconf("rotate", "--yes", "--older-than", "90d", *PASSWORD)
+    assert (nothing.returncode, "none is older than 90 days" in nothing.stderr) == (0, True)
+    assert made.read_bytes() == before
+    long_ago = datetime.now(timezone.utc) - timedelta(days=91)
+    text, count = re.subn(
+        r'("acme":\n.*\n +created: ")[^"]*', rf"\g<1>{long_ago:%Y-%m-%dT%H:%M:%SZ}",
+        before.decode(),
+    )  # fmt: skip
+    assert count == 1
+    made.write_text(text)
+    done = scimconf("rotate", "--stage", "--older-than", "12w", *PASSWORD)
+    assert "made the next token of realm acme of chat1.example.com;" in done.stderr
+    assert made.read_text().count("next:") == 1
 
 
 def test_another_teams_token_does_not_stand_in_the_way(scimconf: Run, made: Path) -> None:

@@ -18,6 +18,7 @@ from scimconf.tokens.store import TokenFile
 from tests.factories import realm, server
 
 PASSWORD = {"default": Secret("correct horse")}
+ACME = ("chat1", "acme")
 
 
 def _no_password() -> Mapping[str, Secret]:
@@ -156,9 +157,34 @@ def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -
     assert keys.desired(plain).fingerprints
 
 
-# --- through their life -----------------------------------------------------------------------
+def test_a_token_that_only_the_file_held_is_kept_for_a_week(path: Path) -> None:
+    """A server may have it still: the inventory says another, and nothing has been applied."""
+    first = _keyring(path)
+    first.make([server(realm())])
+    old = first.file.entry(*ACME)
+    assert old
+    for number in range(2):
+        keys = _keyring(path, locked=True)
+        keys.fetch([server(realm(token=generate()))])
+        entry = TokenFile.load(path).entry(*ACME)
+        assert entry
+        assert entry.previous, number
+        assert (entry.ciphertext, entry.previous.ciphertext) == (None, old.ciphertext)
 
-ACME = ("chat1", "acme")
+    again = _keyring(path)
+    again.make([server(realm())])
+    own = again.file.entry(*ACME)
+    assert own
+    assert own.previous
+    assert own.previous.ciphertext == old.ciphertext
+    again.adopt({ACME: generate()})
+    imported = TokenFile.load(path).entry(*ACME)
+    assert imported
+    assert imported.previous
+    assert imported.previous.ciphertext == own.ciphertext
+
+
+# --- through their life -----------------------------------------------------------------------
 
 
 def test_a_staged_token_comes_into_force_when_it_is_kept(path: Path, plain: Server) -> None:

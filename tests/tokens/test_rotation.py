@@ -7,7 +7,7 @@ import pytest
 
 from scimconf.errors import UsageError
 from scimconf.tokens.entries import Entry
-from scimconf.tokens.rotation import activated, gone_back, older_than, pruned, staged
+from scimconf.tokens.rotation import activated, gone_back, older_than, pruned, staged, succeeded
 from tests.factories import FINGERPRINT
 
 NOW = datetime(2026, 6, 1, 10, tzinfo=timezone.utc)
@@ -27,6 +27,16 @@ def test_activation_keeps_the_one_before() -> None:
     assert entry.previous == replace(OLD, retired="2026-06-01T10:00:00Z")
     again = activated(staged(entry, OLD), NOW)
     assert again.previous == replace(NEW, retired="2026-06-01T10:00:00Z"), "only one is kept"
+
+
+def test_one_that_comes_into_force_by_itself_leaves_the_one_that_was_kept_here() -> None:
+    elsewhere = replace(NEW, ciphertext=None)
+    before = replace(OLD, retired="2026-06-01T10:00:00Z")
+    assert succeeded(None, NEW, NOW) == NEW
+    assert succeeded(staged(OLD, NEW), elsewhere, NOW) == replace(elsewhere, previous=before)
+    moved = replace(elsewhere, previous=before)
+    assert succeeded(moved, elsewhere, NOW) == moved
+    assert succeeded(elsewhere, NEW, NOW) == NEW
 
 
 def test_the_way_back_and_forward_again() -> None:
