@@ -142,7 +142,9 @@ def test_a_signal_is_told() -> None:
 
 
 def test_a_command_that_cannot_be_started_is_named() -> None:
-    with pytest.raises(UsageError, match=r"cannot start no-such-program: (No such file|Permission)"):
+    with pytest.raises(
+        UsageError, match=r"cannot start no-such-program: (No such file|Permission)"
+    ):
         resolve(_command("no-such-program"))
     with pytest.raises(UsageError, match="cannot start"):
         resolve(_command("a\0b"))
