@@ -45,3 +45,12 @@ def harmless(text: str, limit: int = 2000) -> str:
         else character.encode("unicode_escape", "backslashreplace").decode("ascii")
         for character in cut
     )
+
+
+# Where the runner of GitHub Actions finds a command: `::name` first on a line, `##[name]` anywhere.
+_COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)#(?=\[)", re.MULTILINE)
+
+
+def unheard(text: str) -> str:
+    """Give the text so that a CI job whose log it is in takes nothing of it for a command."""
+    return _COMMAND.sub(lambda found: "\\x23" if found[1] is None else f"{found[1]}\\x3a", text)

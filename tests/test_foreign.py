@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scimconf.foreign import harmless, one_line
+from scimconf.foreign import harmless, one_line, unheard
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,17 @@ def test_what_was_there_can_still_be_seen() -> None:
 
 def test_the_length_is_bounded() -> None:
     assert harmless("x" * 50, limit=10) == "x" * 10 + " [...]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("chat1: lock a::b # c [d] ## e", "chat1: lock a::b # c [d] ## e"),
+        ("::error::x", "\\x3a:error::x"),
+        ("said\n \t::add-mask::x", "said\n \t\\x3a:add-mask::x"),
+        ("lock ##[add-matcher]/x", "lock #\\x23[add-matcher]/x"),
+        ("###[x]", "##\\x23[x]"),
+    ],
+)
+def test_a_ci_job_hears_no_command(text: str, expected: str) -> None:
+    assert unheard(text) == expected
