@@ -36,7 +36,8 @@ def err(text: str) -> None:
     Made harmless for the terminal: servers and inventories take part in its wording.
     """
     try:
-        click.echo(harmless(text, 20_000), err=True)
+        # Named, or click would write past live progress, which then overwrites the line.
+        click.echo(harmless(text, 20_000), file=sys.stderr)
     except OSError:
         _mute(sys.stderr)
 

@@ -29,9 +29,12 @@ WAITING = ": waiting for "
 """In the name of a step that waits: "lock: waiting for ops from 10.0.0.5 (process 7), since"."""
 _LONGEST_WAIT = 200
 
-
-_BESIDE_THE_NAME = 30
-"""Columns of a narrow window that are not for a server's name: its clock, and its step."""
+_STEP = 20
+"""Columns for a step: "register client 12 s"."""
+_BESIDE_THE_NAME = 14 + _STEP
+"""Columns that are not for a server's name. Three of them stay empty: where `^C` fits in, no line
+is broken by it, and the picture is drawn anew in its place.
+"""
 
 
 class _Step(ProgressColumn):
@@ -46,7 +49,7 @@ class _Step(ProgressColumn):
 class LiveProgress(AbstractContextManager["LiveProgress"]):
     """A line for each server that is being worked on, with its clock and its step; for a terminal.
 
-    In a narrow window the clock stays whole, a long name is cut, and the step has what is left.
+    In a narrow window a long name is cut, and neither clock nor step.
     """
 
     def __init__(self, console: Console) -> None:
@@ -59,10 +62,9 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
                 markup=False,
                 table_column=Column(no_wrap=True, max_width=names),
             ),
-            _Step(Column(no_wrap=True, ratio=1)),
+            _Step(Column(no_wrap=True, max_width=_STEP)),
             console=console,
             transient=True,
-            expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()

@@ -123,6 +123,9 @@ def test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other(settled: Se
         terminal.wait_for("restart")
         terminal.type(CTRL_C)
         terminal.wait_for("warning: interrupted: no new server is begun")
+        # Live progress is drawn anew below it: it stays on the screen.
+        said = terminal.shown.rpartition("warning: interrupted")[0]
+        assert said.endswith(("\x1b[2K", "\r"))
         go.touch()
         assert terminal.end() == 130
         assert "terminal1.test  Zulip 9.0  changed\n" in terminal.text
