@@ -10,7 +10,7 @@ from typing import TextIO
 import click
 
 from scimconf.errors import ScimconfError
-from scimconf.foreign import harmless
+from scimconf.foreign import harmless, unheard
 
 
 def out(text: str, *, end: str = "\n") -> None:
@@ -35,6 +35,7 @@ def err(text: str) -> None:
 
     Made harmless for the terminal: servers and inventories take part in its wording.
     """
+    text = unheard(text)
     try:
         # Named, or click would write past live progress, which then overwrites the line.
         click.echo(harmless(text, 20_000), file=sys.stderr)
