@@ -205,6 +205,13 @@ def test_gitlab(runner: Runner, server: Server) -> None:
     secret = {"SCIMCONF_VAULT_PASSWORD": runner.secrets["SCIM_VAULT_PASSWORD"]}
     refused = runner.gitlab("apply", **way)
     assert (refused.returncode, "vault password" in refused.stderr) == (64, True)
+    if server.layout.isolated:
+        before = server.settings.read_bytes()
+        reader = runner.gitlab("apply", **way, **secret, SCIMCONF_USER="scim-reader")
+        assert (reader.returncode, "cannot be replaced by ops" in reader.stdout) == (1, True), (
+            reader
+        )
+        assert server.settings.read_bytes() == before
     applied = runner.gitlab("apply", **way, **secret)
     assert applied.returncode == 0, applied
     assert '"name_formatted_included": True' in server.settings.read_text()
