@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
-from scimconf.report import text
+from scimconf.report.lines import STYLE
 from scimconf.report.text import show
 from scimconf.report.words import words
 
@@ -73,8 +73,8 @@ def test_what_needs_attention_stands_last() -> None:
 
 def test_no_two_kinds_differ_by_red_and_green_alone() -> None:
     """The pair that most colour-blind eyes confuse; and each status has words of its own."""
-    assert set(text._STYLE) == set(Status)
-    assert not [style for style in text._STYLE.values() if "green" in style]
+    assert set(STYLE) == set(Status)
+    assert not [style for style in STYLE.values() if "green" in style]
     for verb in ("plan", "apply", "verify", "undo"):
         assert len({words(verb, status) for status in Status}) == len(Status)
 
