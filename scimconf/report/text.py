@@ -71,11 +71,10 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("server", "zulip", "result", "seconds"):
         # A name is folded rather than cut: it is what one copies.
-        fold = "fold" if heading == "server" else "ellipsis"
         table.add_column(
             heading,
             justify="right" if heading == "seconds" else "left",
-            overflow=fold,
+            overflow="fold" if heading == "server" else "ellipsis",
             no_wrap=heading != "server",
         )
     for outcome in outcomes:
