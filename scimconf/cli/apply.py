@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from scimconf.cli.options import (
     SourceOptions,
     VaultOptions,
 )
+from scimconf.errors import worst
 
 
 @click.command("apply")
@@ -63,7 +65,7 @@ def command(
     """
     from scimconf import batches
     from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, settled
+    from scimconf.cli.change import How, change, noted, settled
     from scimconf.cli.output import results
     from scimconf.saved_plan import load
 
@@ -94,10 +96,11 @@ def command(
     )
     open_agent = fleet.opener(source, connection, passwords, servers)
     run, outcomes = change(servers, keyring, open_agent, how)
-    keyring.bury(
+    gone = [
         (server.deployment, realm.string_id)
         for server in settled(servers, outcomes)
         for realm in server.realms
         if not realm.present
-    )
-    return results("apply", run, outcomes, output, diff=diff)
+    ]
+    failed = noted(partial(keyring.bury, gone), "scimconf apply")
+    return worst([failed, results("apply", run, outcomes, output, diff=diff)])

@@ -11,7 +11,8 @@ import click
 
 from scimconf.cli.options import ConnectionOptions, OutputOptions
 from scimconf.cli.put_back import AT_ONCE
-from scimconf.errors import UsageError
+from scimconf.cli.streams import err
+from scimconf.errors import ExitCode, UsageError
 from scimconf.model import Outcome, Server, Status
 
 if TYPE_CHECKING:
@@ -71,6 +72,20 @@ def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Serv
     status = {outcome.server: outcome.status for outcome in outcomes}
     open_ends = {each.deployment for each in servers if status[each.name] not in good}
     return [each for each in servers if each.deployment not in open_ends]
+
+
+def noted(note: Callable[[], None], hint: str) -> ExitCode:
+    """Note in the token file what the servers have now; gives an exit code.
+
+    They have been changed: whatever happens to the file, what came of them is still told.
+    """
+    try:
+        note()
+    except UsageError as error:
+        err(f"error: {error.message}")
+        err(f"  -> once it can be written, {hint} notes what the servers have now")
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
 def _carry_out(

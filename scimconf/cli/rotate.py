@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -29,11 +29,10 @@ from scimconf.cli.which_tokens import (
     tell_what_is_replaced,
     who_shares,
 )
-from scimconf.errors import ExitCode, UsageError, worst
+from scimconf.errors import UsageError, worst
 from scimconf.model import Outcome, Server, Status
 
 if TYPE_CHECKING:
-    from scimconf.tokens.keyring import Keyring
     from scimconf.tokens.store import Key
 
 
@@ -94,7 +93,7 @@ def command(
     """
     from scimconf import batches
     from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, settled
+    from scimconf.cli.change import How, change, noted, settled
     from scimconf.cli.output import results
     from scimconf.tokens.rotation import activated, gone_back
 
@@ -137,28 +136,14 @@ def command(
         ),
     )
     done = {key for server in settled(servers, outcomes) for key in keys_of(server)}
-    failed = _kept(keyring, turned, done, wanted.mode)
+    again = "--back" if wanted.mode == "back" else "--activate"
+    failed = noted(partial(keyring.keep, turned, done), f"scimconf rotate {again}")
     if left := [key for key in keys if key not in done]:
         err(f"the token that was in force stays in force: {listed(left)}")
         if any((entry := keyring.file.entry(*key)) and entry.next for key in left):
             err("  -> the new one is staged: scimconf rotate --activate tries it again")
     told = [_told(each, servers, shared) for each in outcomes]
     return worst([failed, results("rotate", run, told, output, diff=diff)])
-
-
-def _kept(keyring: Keyring, turned: Keyring, done: Iterable[Key], mode: Mode) -> ExitCode:
-    """Put into the token file what is in force on the servers now; gives an exit code.
-
-    The servers have been changed: whatever happens to the file, what came of them is still told.
-    """
-    try:
-        keyring.keep(turned, done)
-    except UsageError as error:
-        err(f"error: {error.message}")
-        again = "--back" if mode == "back" else "--activate"
-        err(f"  -> once it can be written, scimconf rotate {again} notes what the servers have now")
-        return ExitCode.FAILED
-    return ExitCode.OK
 
 
 def _nothing(wanted: Wanted) -> None:

@@ -162,12 +162,15 @@ def test_a_realm_that_goes_leaves_its_date_and_no_token(operator: Operator, serv
 # --- a rotation that is cut off -------------------------------------------------------------------
 
 
-def _begun(operator: Operator, server: Server) -> tuple[Crossing, subprocess.Popen[str]]:
-    """Start a rotation; returns when the server restarts, and waits there for its sign."""
+def _begun(
+    operator: Operator, server: Server, verb: str = "rotate", **acme: str
+) -> tuple[Crossing, subprocess.Popen[str]]:
+    """Start a change of realm acme; returns when the server restarts, and waits for its sign."""
     crossing = Crossing(server)
-    variables = {"scim_token_store": "secrets", "scim_realms": {"acme": {}, "wiki": {}}}
+    variables = {"scim_token_store": "secrets", "scim_realms": {"acme": acme, "wiki": {}}}
     operator.write_inventory({server.name: {**variables, "scim_restart": crossing.restart}})
-    process = operator.start("rotate", "--yes", "--realm", "acme", *VAULT)
+    only = ("--realm", "acme") if verb == "rotate" else ()
+    process = operator.start(verb, "--yes", *only, *VAULT)
     crossing.wait()
     return crossing, process
 
@@ -211,13 +214,29 @@ def test_a_token_file_that_breaks_meanwhile_is_left_alone_and_caught_up_with(
     assert process.returncode == 1, said
     assert "merge conflict" in said
     assert "scimconf rotate --activate notes what the servers have now" in said
-    assert "nobody was let in for" in said, "what came of the servers is told all the same"
+    assert "nobody was let in for" in said, "told all the same"
     assert operator.tokens.read_text() == broken
 
     operator.tokens.write_text(good)
     _rotate(operator, "--activate")
     assert _lets_in(server, "acme", operator.token(server.name, "acme"))
     assert not _lets_in(server, "acme", old)
+
+
+def test_a_realm_that_went_is_noted_later_where_the_file_broke_meanwhile(
+    operator: Operator, server: Server
+) -> None:
+    crossing, process = _begun(operator, server, "apply", state="absent")
+    good = operator.tokens.read_text()
+    operator.tokens.write_text(f"<<<<<<< HEAD\n{good}")
+    crossing.go()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "scimconf apply notes what the servers have now" in said
+    assert "realm wiki: a wrong token is refused" in said, "told all the same"
+    operator.tokens.write_text(good)
+    assert operator.apply().returncode == 0
+    assert '"acme":\n      removed: ' in operator.tokens.read_text()
 
 
 def test_the_servers_of_a_deployment_get_the_new_token_together_or_keep_the_old(
