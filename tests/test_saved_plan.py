@@ -23,7 +23,7 @@ class _Silent:
 
 
 def _surveyed(wanted: Desired, seen: Observed, monkeypatch: pytest.MonkeyPatch) -> Surveyed:
-    monkeypatch.setattr("scimconf.survey.observe", lambda agent, desired: seen)
+    monkeypatch.setattr("scimconf.survey.observe", lambda agent, desired, read_only: seen)
     outcome, _ = planned(_Silent(), wanted)
     agent = _Silent() if outcome.status is Status.PENDING else None
     return Surveyed(wanted, outcome, seen, agent)

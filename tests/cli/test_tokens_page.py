@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in PROGRAMS:
         program = folder / name
         program.write_text(
-            f"#!{sys.executable}\n"
+            "#!/usr/bin/env python3\n"
             "import os, sys\n"
             f"with open({str(tmp_path / 'called')!r}, 'a') as file:\n"
             "    print(os.getcwd(), os.path.basename(sys.argv[0]), *sys.argv[1:], file=file)\n"
@@ -72,7 +72,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f"print({TOKEN!r})\n"
         )
         program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return tmp_path / "called"
 
 

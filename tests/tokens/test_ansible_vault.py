@@ -144,7 +144,7 @@ def test_a_file_that_was_encrypted_as_a_whole_comes_back(path: Path, ansible: An
 def test_a_client_is_called_as_ansible_calls_it(tmp_path: Path, ansible: Ansible) -> None:
     client = tmp_path / "keys-client.py"
     client.write_text(
-        f"#!{PYTHON}\nimport sys\n"
+        "#!/usr/bin/env python3\nimport sys\n"
         f"open({str(tmp_path / 'seen')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
         "print('of', sys.argv[-1])\n"
     )
