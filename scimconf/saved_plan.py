@@ -37,7 +37,7 @@ def save(path: Path, surveyed: Sequence[Surveyed]) -> None:
         "saved": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "servers": [_facts(each) for each in surveyed],
     }
-    durable.replace(path, json.dumps(document, indent=2) + "\n")
+    durable.put(path, json.dumps(document, indent=2) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def command(
         question.may_ask("apply")
     strategy = batches.strategy(rollout.serial, rollout.canary, rollout.max_fail)
     fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet)
+    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     chosen = fleet.select(inventory, pattern, source.limit)
     servers = batches.ordered(chosen, rollout.order, lambda server: server.name)
     approved = load(plan_file) if plan_file else None

@@ -46,12 +46,15 @@ def load(
     connection: ConnectionOptions | None = None,
     *,
     quiet: bool = False,
+    writes: Iterable[Path] = (),
     bare: bool = False,
 ) -> Inventory:
     """Load the inventory and print its warnings on stderr. Raises InventoryError.
 
-    `bare`: hosts without scim_realms are servers, too.
+    `writes`: files that this run is going to write; UsageError for one that it reads. `bare`: hosts
+    without scim_realms are servers, too.
     """
+    _spare(source, writes)
     from scimconf import inventory
     from scimconf.tokens.references import withhold
 
@@ -63,6 +66,24 @@ def load(
         for warning in loaded.warnings:
             err(f"warning: {warning}")
     return loaded
+
+
+def _spare(source: SourceOptions, writes: Iterable[Path]) -> None:
+    """Raise UsageError for a file to write that is the inventory (or in it) or the token file."""
+    from scimconf.tokens.store import place
+
+    writes = tuple(writes)
+    if not writes:
+        return
+    tokens = place(source.tokens, sources(source))
+    reads = [each.resolve() for each in (*sources(source), tokens)]
+    for file in writes:
+        for each in reads:
+            if file.resolve().is_relative_to(each):
+                raise UsageError(
+                    f"{file} is not written: this run reads {each}",
+                    "give the result a name of its own",
+                )
 
 
 def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:

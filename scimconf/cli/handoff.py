@@ -62,7 +62,9 @@ def command(
     from scimconf.report.sheet import sheet
     from scimconf.tokens import durable
 
-    servers = fleet.select(fleet.load(source), pattern, source.limit)
+    servers = fleet.select(
+        fleet.load(source, writes=(file,) if file else ()), pattern, source.limit
+    )
     keyring = fleet.keyring(source, fleet.VaultPassword(vault))
     if staged:
         keyring, servers = _staged(keyring, servers)
@@ -81,7 +83,7 @@ def command(
     text = handoff(sheets, form)
     text = harmless(text, len(text))
     if file:
-        durable.replace(file, text)
+        durable.put(file, text)
         err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")
     else:
         out(text, end="\n" if form == "text" else "")

@@ -49,7 +49,7 @@ def command(
     from scimconf.rollout import Rollout
 
     fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet, bare=True)
+    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files, bare=True)
     servers = _new(fleet.select(inventory, pattern, source.limit))
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)

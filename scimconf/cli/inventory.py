@@ -32,7 +32,7 @@ def check(source: SourceOptions) -> None:
 
 
 @command.command("leaks")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def leaks(files: tuple[Path, ...]) -> None:
     """Refuse FILES in which a token stands in clear, before they are committed.
 

@@ -79,6 +79,11 @@ class OutputOptions:
     failed_hosts: Path | None = None
     report: tuple[Path, ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that will be written."""
+        return (*self.report, self.failed_hosts) if self.failed_hosts else self.report
+
 
 def _kinds_known(
     context: click.Context, parameter: click.Parameter, files: tuple[Path, ...]

@@ -83,7 +83,8 @@ def run(
     from scimconf.survey import planned
 
     fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet)
+    writes = (*output.files, out) if out else output.files
+    inventory = fleet.load(source, connection, quiet=output.quiet, writes=writes)
     servers = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)

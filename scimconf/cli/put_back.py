@@ -37,7 +37,7 @@ def run(
     if not yes:
         question.may_ask(verb)
     fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet)
+    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     servers = fleet.select(inventory, pattern, source.limit)
     open_agent = fleet.opener(source, connection, fleet.VaultPassword(vault), servers)
     look = putting_back(verb)

@@ -24,6 +24,9 @@ _FAILED = (
 )
 
 
+_HEAD = "# Written by scimconf --failed-hosts; for --limit @FILE."
+
+
 def write(
     verb: str,
     outcomes: Sequence[Outcome],
@@ -64,7 +67,7 @@ def _report(
 
         text = page(verb, outcomes, code, now)
     try:
-        durable.replace(file, text)
+        durable.put(file, text)
     except UsageError as error:
         err(f"error: {error.message}")
         return ExitCode.FAILED
@@ -85,14 +88,16 @@ def _append(file: Path, text: str) -> ExitCode:
 def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
     """Write the servers that a next run has to deal with, one a line; no file where there are none.
 
-    An empty one would be no limit at all to a `--limit @FILE`.
+    An empty one would be no limit at all to a `--limit @FILE`. One that is somebody else's stays.
     """
     names = [outcome.server for outcome in outcomes if outcome.status in _FAILED]
     try:
+        if file.is_file() and not _is_ours(file):
+            raise UsageError(f"{file} was not written by --failed-hosts: it stays as it is")
         if names:
-            durable.replace(file, "".join(f"{name}\n" for name in names))
-        else:
-            file.unlink(missing_ok=True)
+            durable.put(file, "".join(f"{line}\n" for line in (_HEAD, *names)))
+        elif file.is_file():
+            file.unlink()
     except UsageError as error:
         problem = error.message
     except OSError as error:
@@ -101,3 +106,8 @@ def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
         return ExitCode.OK
     err(f"error: {problem}")
     return ExitCode.FAILED
+
+
+def _is_ours(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(_HEAD)) in (b"", _HEAD.encode())

@@ -56,13 +56,9 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     metavar="AGE",
     help="Only tokens that were made longer ago: 90d, 12w.",
 )
-@click.option(
-    "--stage", "mode", flag_value="stage", help="Make the next token; touch no server yet."
-)
-@click.option("--activate", "mode", flag_value="activate", help="Put staged tokens in force.")
-@click.option(
-    "--back", "mode", flag_value="back", help="Put the previous tokens in force again (7 days)."
-)
+@click.option("--stage", is_flag=True, help="Make the next token; touch no server yet.")
+@click.option("--activate", is_flag=True, help="Put staged tokens in force.")
+@click.option("--back", is_flag=True, help="Put the previous tokens in force again (7 days).")
 @options.option("--diff", variable="DIFF", is_flag=True, help="Show the change, masked.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
 @options.lock_timeout
@@ -75,7 +71,9 @@ def command(
     source: SourceOptions,
     realms: tuple[str, ...],
     older_than: timedelta | None,
-    mode: Mode | None,
+    stage: bool,
+    activate: bool,
+    back: bool,
     diff: bool,
     yes: bool,
     lock_timeout: int,
@@ -97,15 +95,16 @@ def command(
     from scimconf.cli.output import results
     from scimconf.tokens.rotation import activated, gone_back
 
+    mode = _mode(stage=stage, activate=activate, back=back)
     if not yes and mode != "stage":
         question.may_ask("rotate")
     strategy = batches.strategy(rollout.serial, rollout.canary, rollout.max_fail)
     fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet)
+    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     chosen = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
-    wanted = Wanted(mode or "at once", realms, older_than)
+    wanted = Wanted(mode, realms, older_than)
     servers = wanted.narrowed(chosen, keyring)
     if not servers:
         _nothing(wanted)
@@ -115,7 +114,7 @@ def command(
     shared = who_shares(keyring, keys, inventory) if realms else {}
     for warning in shared.values():
         err(f"warning: {warning}")
-    if wanted.mode in ("stage", "at once"):
+    if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys)
     if wanted.mode == "stage":
         keyring.keep(keyring.staged(keys), keys)
@@ -140,10 +139,18 @@ def command(
     failed = noted(partial(keyring.keep, turned, done), f"scimconf rotate {again}")
     if left := [key for key in keys if key not in done]:
         err(f"the token that was in force stays in force: {listed(left)}")
-        if any((entry := keyring.file.entry(*key)) and entry.next for key in left):
-            err("  -> the new one is staged: scimconf rotate --activate tries it again")
+        err(f"  -> once that is put right: scimconf rotate {again}")
     told = [_told(each, servers, shared) for each in outcomes]
     return worst([failed, results("rotate", run, told, output, diff=diff)])
+
+
+def _mode(**flags: bool) -> Mode:
+    """Give what the options say. Raises UsageError for two at once: which of them was meant?"""
+    modes: dict[str, Mode] = {"stage": "stage", "activate": "activate", "back": "back"}
+    given = [name for name, is_given in flags.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"--{' and --'.join(given)} exclude each other", "give one of them")
+    return modes[given[0]] if given else "at once"
 
 
 def _nothing(wanted: Wanted) -> None:
@@ -156,7 +163,11 @@ def _nothing(wanted: Wanted) -> None:
         ),
     }
     message, hint = what.get(
-        wanted.mode, ("the token file holds no such token", "scimconf apply makes the first one")
+        wanted.mode,
+        (
+            "the token file holds no such token",
+            "scimconf apply makes the first one; one that is kept elsewhere is changed there",
+        ),
     )
     if wanted.older_than is None:
         raise UsageError(message, hint)
@@ -179,6 +190,9 @@ def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
     warnings = [text for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
+    hint = f"enter it at the identity provider: scimconf handoff --show-tokens {outcome.server}"
+    if outcome.status is Status.OK:
+        return replace(outcome, message="the token is in force there already", hint=hint)
     if outcome.status is not Status.CHANGED:
         return outcome
     seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
@@ -187,5 +201,4 @@ def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]
         "token that has come into force is"
     )
     said = f"{message}; {outcome.message}" if outcome.message else message
-    hint = f"enter it at the identity provider: scimconf handoff --show-tokens {outcome.server}"
     return replace(outcome, message=said, hint=outcome.hint or hint)

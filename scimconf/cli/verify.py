@@ -34,7 +34,7 @@ def command(
     from scimconf.rollout import Rollout
 
     fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet)
+    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     servers = fleet.select(inventory, pattern, source.limit)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)

@@ -113,13 +113,13 @@ def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> M
 
 
 def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key]) -> None:
-    """Warn of staged tokens that give way to a new one: their sheets may have been handed over."""
+    """Warn of staged tokens that will give way: their sheets may have been handed over."""
     for key in keys:
         entry = keyring.file.entry(*key)
         if entry and entry.next:
             err(
-                f"warning: the token staged for {listed([key])}, made {entry.next.created}, is "
-                "replaced: a hand-off sheet of it is void"
+                f"warning: the token staged for {listed([key])}, made {entry.next.created}, gives "
+                "way: a hand-off sheet of it will be void"
             )
 
 

@@ -48,6 +48,21 @@ def _take(descriptor: int, path: Path) -> None:
             return
 
 
+def put(path: Path, text: str) -> None:
+    """Write a result to where a person wants it: a file is replaced where its link leads, what is
+    no file (a device, a pipe) is written into. Raises UsageError.
+    """
+    try:
+        is_file = not path.exists() or path.is_file()
+        if not is_file:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            return
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    replace(path.resolve() if path.is_symlink() else path, text)
+
+
 def replace(path: Path, text: str) -> None:
     """Write `text` as the whole of `path`, mode 0600; when this returns it is on the disk.
 

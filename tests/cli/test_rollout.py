@@ -19,6 +19,7 @@ from tests.lab import Server
 from tests.lab.crossing import Crossing, until
 from tests.lab.operator import Operator
 
+HEAD = "# Written by scimconf --failed-hosts; for --limit @FILE.\n"
 BROKEN = {"scim_restart": ["/bin/true"], "scim_gate_timeout": 1}
 """A restart that restarts nothing does not pass the gate."""
 
@@ -39,7 +40,7 @@ def test_a_canary_that_fails_then_the_hosts_that_failed(
     assert said["summary"] == {"rolled back": 1, "skipped": 1}
     assert said["servers"][1]["message"] == f"not begun: {canary.name} is rolled back"
     assert (canary.settings.read_bytes(), other.settings.read_bytes()) == before
-    assert noted.read_text() == f"{canary.name}\n{other.name}\n"
+    assert noted.read_text() == f"{HEAD}{canary.name}\n{other.name}\n"
     assert stat.S_IMODE(noted.stat().st_mode) == 0o600
 
     operator.write_inventory({canary.name: realms, other.name: realms})
@@ -76,10 +77,43 @@ def test_hosts_that_are_not_reached_are_tried_again_and_noted(
     done = scimconf("plan", "chat1*", "--retries", "1", "--failed-hosts", "failed", "-q")
     assert done.returncode == 3
     assert "refuses connections (tried 2 times)" in done.stdout
-    assert (tmp_path / "failed").read_text() == "chat1.example.com\n"
+    assert (tmp_path / "failed").read_text() == f"{HEAD}chat1.example.com\n"
     assert scimconf("inventory", "list").returncode == 0
     again = scimconf("plan", "--limit", "@failed", "--format", "json")
     assert [each["server"] for each in json.loads(again.stdout)["servers"]] == ["chat1.example.com"]
+
+
+def test_what_is_no_list_of_failed_hosts_stays(scimconf: Run, tmp_path: Path) -> None:
+    for text in ("mine\n", f"{HEAD}gone\n"):
+        (tmp_path / "failed").write_text(text)
+        done = scimconf("plan", "chat1*", "--failed-hosts", "failed", "-q")
+        ours = text.startswith(HEAD)
+        assert done.returncode == (3 if ours else 1)
+        assert ("was not written by --failed-hosts" in done.stderr) is not ours
+        expected = f"{HEAD}chat1.example.com\n" if ours else text
+        assert (tmp_path / "failed").read_text() == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "--out", "tokens.yaml"),
+        ("plan", "--report", "link.html"),
+        ("apply", "--yes", "--failed-hosts", "inventory.yaml"),
+        ("handoff", "--out", "./inventory.yaml"),
+    ],
+)
+def test_what_a_run_reads_it_does_not_write(
+    scimconf: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "tokens.yaml").touch()
+    (tmp_path / "link.html").symlink_to("inventory.yaml")
+    before = (tmp_path / "inventory.yaml").read_bytes()
+    done = scimconf(*arguments)
+    assert done.returncode == 64
+    assert "is not written: this run reads" in done.stderr
+    assert (tmp_path / "inventory.yaml").read_bytes() == before
+    assert (tmp_path / "tokens.yaml").read_bytes() == b""
 
 
 def test_a_file_that_cannot_be_written_fails_a_run_that_was_well(

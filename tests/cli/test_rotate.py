@@ -97,7 +97,7 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_force(
     server.restart()
     assert _lets_in(server, "acme", old)
     assert operator.run("plan").returncode == 0
-    assert "-> the new one is staged: scimconf rotate --activate tries it again" in done.stderr
+    assert "-> once that is put right: scimconf rotate --activate" in done.stderr
     _rotate(operator, "--activate")
     assert not _lets_in(server, "acme", old)
 
@@ -108,6 +108,7 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_force(
         (("--realm", "nope"), "none of these servers has a realm nope"),
         (("--older-than", "90"), "no age, such as 90d or 12w"),
         (("--back",), "no previous token is kept there"),
+        (("--stage", "--back"), "--stage and --back exclude each other"),
     ],
 )
 def test_what_cannot_be_meant(
@@ -293,7 +294,7 @@ def test_a_nightly_stage_leaves_what_it_staged(scimconf: Run, made: Path) -> Non
     assert "warning: the token staged for realm acme of chat1.example.com, made 20" in (
         asked_for.stderr
     )
-    assert "a hand-off sheet of it is void" in asked_for.stderr
+    assert "a hand-off sheet of it will be void" in asked_for.stderr
     assert made.read_bytes() != staged
 
 

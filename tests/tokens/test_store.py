@@ -448,3 +448,27 @@ def test_it_never_stands_where_ansible_would_read_it(tmp_path: Path) -> None:
     for variables in ("group_vars", "host_vars/chat1"):
         with pytest.raises(UsageError, match="as variables"):
             place(tmp_path / variables / "tokens.yaml", [tmp_path / "inventory.yaml"])
+
+
+# --- results that a person wants in a file ----------------------------------------------------
+
+
+def test_a_result_goes_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    for text in ("one", "two"):
+        durable.put(tmp_path / "link", text)
+        assert (tmp_path / "file").read_text() == text
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    durable.put(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo()
+    with pytest.raises(UsageError, match="cannot write"):
+        durable.put(tmp_path, "text")
