@@ -12,6 +12,7 @@ BIN := .venv/bin
 MYPY38 := .cache/mypy-3.8/.stamp
 ATHERIS := .cache/atheris/.stamp
 # ansible-core as a program of its own, to hold our reading of inventories against (tests/oracle).
+# PyYAML 6.0.4 puts the keys of `<<` in another order, which means nothing and would be compared.
 ANSIBLE := .cache/ansible/.stamp
 PEERS := .cache/bench/.stamp
 # Chromium's driver and axe-core, for the tests of our HTML pages (tests/browser).
@@ -91,7 +92,7 @@ $(ATHERIS): $(STAMP)
 $(ANSIBLE): $(STAMP)
 	@$(BIN)/python -m venv .cache/ansible
 	@.cache/ansible/bin/python -m pip install --quiet --disable-pip-version-check \
-		"ansible-core==2.19.*; python_version >= '3.11'" 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+		"ansible-core==2.19.*; python_version >= '3.11'" PyYAML==6.0.3 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@touch $@
 
 $(PEERS): $(STAMP) bench/requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -51,7 +52,7 @@ class Runner:
         self._users = users
         self._bin = self.folder / "bin"
         self._bin.mkdir()
-        self._program("scimconf", f'exec {sys.executable} -m scimconf "$@"')
+        self._program("scimconf", f'exec {shlex.quote(sys.executable)} -m scimconf "$@"')
         self._program("pip", 'test "$*" = "install scimconf"')
         self._program("gh", 'echo "$@" > gh-said; cat plan.md >> gh-said')
 

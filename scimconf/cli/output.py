@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -40,8 +41,11 @@ class _Console(Console):
 
 def terminal(*, stderr: bool = False) -> Console:
     """Give the console of stdout or stderr. NO_COLOR also means: no bold, nothing but text."""
-    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return _Console(stderr=stderr, highlight=False, color_system=colours)
+    return _Console(stderr=stderr, highlight=False, color_system=_colours())
+
+
+def _colours() -> Literal["auto"] | None:
+    return None if os.environ.get("NO_COLOR") else "auto"
 
 
 def progress(
@@ -84,7 +88,13 @@ def results(
 
 
 def _text(verb: str, outcomes: Sequence[Outcome], *, diff: bool, steps: bool) -> str:
-    console = terminal()
-    with console.capture() as said:
-        show(console, verb, outcomes, diff=diff, steps=steps)
-    return said.get()
+    real, page = terminal(), io.StringIO()
+    console = _Console(
+        file=page,
+        force_terminal=real.is_terminal,
+        width=real.width,
+        highlight=False,
+        color_system=_colours(),
+    )
+    show(console, verb, outcomes, diff=diff, steps=steps)
+    return page.getvalue()

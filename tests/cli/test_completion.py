@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def environment(folder: Path) -> dict[str, str]:
     """A program `scimconf` in PATH, and nobody's own settings of the shell."""
     (folder / "bin").mkdir()
     program = folder / "bin/scimconf"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m scimconf "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m scimconf "$@"\n')
     program.chmod(0o755)
     own = own_environment()
     return {**own, "PATH": f"{folder}/bin:{own['PATH']}", "HOME": str(folder), "PS1": "$ "}

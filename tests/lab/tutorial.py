@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,7 @@ def _environment(lab: Lab, folder: Path) -> dict[str, str]:
     programs = folder.with_name(f"{folder.name}-bin")
     programs.mkdir()
     program = programs / "scimconf"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m scimconf "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m scimconf "$@"\n')
     program.chmod(0o755)
     own = lab.environment()
     return {**own, "PATH": f"{programs}:{own['PATH']}", "GIT_CONFIG_GLOBAL": "/dev/null"}
