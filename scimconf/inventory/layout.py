@@ -67,7 +67,7 @@ def read(paths: Sequence[Path], problems: Problems, *, allow_exec: bool = False)
     folders = [source.folder for source in found]
     files = [file for source in found for file in source.files]
     tree = _tree(files, folders, problems, allow_exec)
-    precedence = Precedence(folders, problems)
+    precedence = Precedence(folders, problems, trusted=allow_exec)
     return Layout(
         tree=tree,
         written={host.name: precedence.of(host) for host in tree.hosts.values()},
@@ -81,7 +81,8 @@ def _tree(
     files: Sequence[Path], folders: Sequence[Path], problems: Problems, allow_exec: bool
 ) -> Tree:
     asked = {file for file in files if programs.is_program(file)}
-    documents = {file: _document(file) for file in dict.fromkeys(files) if file not in asked}
+    written = (file for file in dict.fromkeys(files) if file not in asked)
+    documents = {file: _document(file, trusted=allow_exec) for file in written}
     hidden: frozenset[str] = frozenset()
     if asked and allow_exec:
         # All other files are read before the first program starts, for this.
@@ -101,8 +102,9 @@ def _tree(
     return tree
 
 
-def _document(file: Path) -> Document | InventoryError:
+def _document(file: Path, *, trusted: bool) -> Document | InventoryError:
     try:
+        sources.check_link(file, trusted=trusted)
         return sources.read(file)
     except InventoryError as error:
         return error

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scimconf.errors import InventoryError
+from scimconf.inventory import sources
 from scimconf.inventory.hosts import Group, Host
 from scimconf.inventory.place import Layer, Place, Problems, kind_of
-from scimconf.inventory.sources import VarsFolder
 from scimconf.model import Problem
 from scimconf.yamlfile import parse, read_text
 
@@ -40,11 +41,14 @@ class HostVariables:
 class Precedence:
     """Merges variables; what hosts of the same groups share is merged once."""
 
-    def __init__(self, folders: Iterable[Path], problems: Problems) -> None:
+    def __init__(
+        self, folders: Iterable[Path], problems: Problems, *, trusted: bool = False
+    ) -> None:
         # Of a folder that comes twice the last one counts, as if it had been merged again.
         last = reversed(list(dict.fromkeys(reversed(list(folders)))))
-        self._folders = [VarsFolder(folder) for folder in last]
+        self._folders = [sources.VarsFolder(folder) for folder in last]
         self._problems = problems
+        self._trusted = trusted
         self._files: dict[Path, Layer | None] = {}
         self._shared: dict[
             frozenset[Group], tuple[tuple[Group, ...], list[Layer], dict[str, object]]
@@ -94,6 +98,9 @@ class Precedence:
 
     def _read(self, path: Path) -> Layer | None:
         with self._problems.gathered():
+            sources.check_link(path, trusted=self._trusted)
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                raise InventoryError([Problem(f"{path} is no file")])
             text = read_text(path)
             if text.startswith("$ANSIBLE_VAULT;"):
                 message = f"{path} is encrypted as a whole and was not read"

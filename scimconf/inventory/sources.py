@@ -79,6 +79,24 @@ def read(path: Path) -> Document:
         raise
 
 
+def check_link(path: Path, *, trusted: bool) -> None:
+    """Refuse, unless the inventory is `trusted`, a link in its git tree that leads out of it.
+
+    Whoever can have a plan made of a merge request could show any YAML of this machine in it.
+    Raises InventoryError.
+    """
+    here = Path(os.path.abspath(path))
+    there = here.resolve()
+    if trusted or there == here:
+        return
+    # The outermost tree: an inventory may be in a submodule of what it came with.
+    trees = [each for each in here.parents if (each / ".git").exists()]
+    if trees and not there.is_relative_to(trees[-1].resolve()):
+        message = f"{path} is a link to {there}, outside of {trees[-1]}, which it came with"
+        hint = "copy it there; or --allow-exec, if you trust the inventory as you do a program"
+        raise InventoryError([Problem(message, hint=hint)])
+
+
 def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
     """Give the texts of all files with variables beside the sources, as far as they can be read."""
     for folder in dict.fromkeys(folders):
