@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import shells
@@ -34,6 +35,10 @@ PARTS = {
     "needs_sudo": "sudo, and root to set it up",
 }
 ABSENT = pytest.StashKey[Counter[str]]()
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # A run that a shell has put into the background ignores Ctrl-C, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
