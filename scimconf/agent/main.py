@@ -60,7 +60,11 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
 
 
 def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
-    # Imported only here: a plan is spared a third of the program, which is not even compiled.
+    # Imported only here: a plan is spared a third of the program, which is not even compiled. What
+    # the gate asks with is loaded now, too: after the first write nothing may be left to load.
+    import http.client  # noqa: F401
+    import ssl  # noqa: F401
+
     from scimconf.agent import transaction
 
     if step == "heard":

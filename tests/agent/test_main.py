@@ -218,3 +218,17 @@ def test_children_get_a_clean_environment_and_default_signals(
     ignored = int(text.partition("SigIgn:")[2].split()[0], 16)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         assert not ignored & 1 << (number - 1)
+
+
+def test_a_change_has_all_that_it_needs_before_it_begins() -> None:
+    """A way back must not depend on a module that has still to be found on the disk."""
+    program = """
+import json, sys
+from scimconf.agent import main
+assert not {"http.client", "ssl"} & set(sys.modules)
+main._answer(b'{"do": "apply"}', "somebody")
+print(json.dumps(sorted({"http.client", "ssl"} & set(sys.modules))))
+"""
+    root = Path(__file__).parents[2]
+    said = subprocess.check_output([sys.executable, "-c", program], cwd=root, timeout=60)
+    assert json.loads(said) == ["http.client", "ssl"]
