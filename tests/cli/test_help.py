@@ -59,7 +59,12 @@ def _typed(page: Path) -> Iterator[str]:
 
 
 LINES = sorted(
-    {(page.name, line) for page in PAGES for line in _typed(page) if line.split()[1] in VERBS}
+    {
+        (page.name, line)
+        for page in PAGES
+        for line in _typed(page)
+        if set(line.split()[1:2]) & set(VERBS)  # a row of figures may begin with the bare name
+    }
 )
 
 
