@@ -70,6 +70,8 @@ _lock = Lock()
 
 def redact(text: str) -> str:
     """Give a text with every secret that is alive, and every bearer token, replaced by the mask."""
+    if not text:
+        return text
     with _lock:
         texts = {secret.reveal() for secret in _alive}
     for secret in sorted(texts, key=len, reverse=True):

@@ -45,7 +45,7 @@ def _unified(path: str, before: List[str], after: List[str]) -> Iterator[str]:
 
 
 def _block(settings: Settings) -> List[str]:
-    masks = {realm: _mask(realm, token) for realm, token in masking.tokens(settings).items()}
+    masks = {realm: _mask(realm, token) for realm, token in settings.tokens({}).items()}
     return (masking.block(settings, masks) or "").splitlines(keepends=True)
 
 

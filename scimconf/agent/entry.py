@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
-from typing import Iterator, Mapping, Optional, Tuple
+from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent.layout import Item
 from scimconf.agent.source import Source
+from scimconf.agent.trouble import unseen
 
 TOKEN_KEY = "bearer_token"  # noqa: S105
 KNOWN_KEYS = frozenset(
@@ -22,18 +22,18 @@ KNOWN_KEYS = frozenset(
 """What Zulip reads of an entry (zerver/lib/scim.py and zproject/default_settings.py)."""
 
 
-@dataclass(frozen=True)
-class Entry:
+@unseen
+class Entry(NamedTuple):
     """One realm. `unreadable` says why it is not data, and then line and column say where."""
 
     realm: str
-    text: str = field(repr=False)
+    text: str
     item: Item
     line: int
     column: int
-    values: Mapping[str, object] = field(repr=False)
+    values: Mapping[str, object]
     """All but the token."""
-    token: Optional[str] = field(default=None, repr=False)
+    token: Optional[str] = None
     secret_name: Optional[str] = None
     unreadable: str = ""
     computed: Optional[Tuple[int, int]] = None

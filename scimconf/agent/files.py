@@ -7,7 +7,6 @@ import errno
 import grp
 import os
 import pwd
-import secrets
 import stat
 import time
 from typing import Callable, List
@@ -117,7 +116,7 @@ def _sweep(folder: str, unwanted: Callable[[str], bool]) -> None:
 
 def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
     folder, name = os.path.split(real)
-    beside = os.path.join(folder, f".{name}{_MARK}{secrets.token_hex(8)}")
+    beside = os.path.join(folder, f".{name}{_MARK}{os.urandom(8).hex()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -194,7 +193,7 @@ def make_private(folder: str) -> None:
 
 def write_private(path: str, data: bytes) -> None:
     """Write a file in the private folder (0600), durably and as a whole. Raises Trouble."""
-    beside = f"{path}{_MARK}{secrets.token_hex(8)}"
+    beside = f"{path}{_MARK}{os.urandom(8).hex()}"
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

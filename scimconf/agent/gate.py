@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Sequence
 
-from scimconf.agent.probe import USERS, WebServer
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.trouble import Trouble, unseen
+
+if TYPE_CHECKING:
+    from scimconf.agent.probe import WebServer
 
 IN_A_ROW = 5
 """Good answers: a rolling restart returns before every worker is new, so one proves nothing."""
@@ -23,6 +25,7 @@ _MEANING = {
 }
 
 
+@unseen
 class Question(NamedTuple):
     """What is asked for one realm. A token of None: one that nobody has."""
 
@@ -33,6 +36,7 @@ class Question(NamedTuple):
     """Whether the token has to be let in, or has to be out."""
 
 
+@unseen
 class Before(NamedTuple):
     """How a realm answered to the token it had before anything was changed."""
 
@@ -50,7 +54,7 @@ def pass_new(server: WebServer, questions: Sequence[Question], seconds: float) -
 
     def wrong() -> str:
         for each in questions:
-            status = server.status(each.host, USERS, each.token or wrong_token())
+            status = server.users(each.host, each.token or wrong_token())
             if each.wanted and status != 200:
                 return f"{_label(each.realm)}: {meaning(status)}"
             if not each.wanted and (status == 200 or status is None):
@@ -60,7 +64,7 @@ def pass_new(server: WebServer, questions: Sequence[Question], seconds: float) -
 
     def open_to_all() -> str:
         for each in questions:
-            status = server.status(each.host, USERS, wrong_token()) if each.wanted else 401
+            status = server.users(each.host, wrong_token()) if each.wanted else 401
             if status != 401:
                 return f"{_label(each.realm)}: a wrong token was answered with {status}, not 401"
         return ""
@@ -78,7 +82,7 @@ def pass_old(server: WebServer, before: Sequence[Before], host: str, seconds: fl
         if not server.alive(host):
             return "the site does not answer"
         for each in before:
-            status = server.status(each.host, USERS, each.token)
+            status = server.users(each.host, each.token)
             if status not in (200, each.status):
                 return f"{_label(each.realm)}: {meaning(status)}"
         return ""
@@ -97,7 +101,7 @@ def meaning(status: Optional[int]) -> str:
 
 def wrong_token() -> str:
     """Give a token that nobody has."""
-    return secrets.token_urlsafe(32)
+    return os.urandom(32).hex()
 
 
 def _steadily(wrong: Callable[[], str], at_last: Callable[[], str], seconds: float) -> None:

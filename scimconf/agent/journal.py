@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from scimconf.agent import files, undo
 from scimconf.agent.trouble import Trouble
@@ -35,8 +33,7 @@ class Kind(Enum):
     UNDO = "undo"
 
 
-@dataclass(frozen=True)
-class Journal:
+class Journal(NamedTuple):
     """One transaction. It stays after the commit, so that it can be undone later."""
 
     path: str
@@ -57,11 +54,11 @@ class Journal:
 
     def reach(self, step: str) -> "Journal":
         """Write down, before it begins, that a step has begun. Raises Trouble."""
-        return self._written(replace(self, reached=step))
+        return self._written(self._replace(reached=step))
 
     def close(self, state: State, message: str = "") -> "Journal":
         """Write down how it ended. Raises Trouble."""
-        return self._written(replace(self, state=state, message=message))
+        return self._written(self._replace(state=state, message=message))
 
     @staticmethod
     def _written(journal: "Journal") -> "Journal":
@@ -87,7 +84,7 @@ def path(folder: str) -> str:
 
 def begin(folder: str, kind: Kind, what: Undo, step: str) -> Journal:
     """Write a new journal, durably. Raises Trouble."""
-    return Journal(path(folder), secrets.token_hex(8), kind, State.OPEN, step, what).reach(step)
+    return Journal(path(folder), os.urandom(8).hex(), kind, State.OPEN, step, what).reach(step)
 
 
 def read(folder: str) -> Optional[Journal]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, NamedTuple, Optional, Tuple
 
 from scimconf.agent.source import Source
 from scimconf.agent.trouble import Refusal
@@ -24,8 +23,7 @@ _BLANKS_BEFORE = re.compile(r"(\r\n|\r|\n)?[ \t\f]*\Z")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One `key: value`, brackets around them included."""
 
     start: int
@@ -34,8 +32,7 @@ class Item:
     """Where the comma after it stands."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """A dict display: `opening` is the offset behind its "{", `closing` that of its "}"."""
 
     opening: int

@@ -60,15 +60,17 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
 
 
 def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
-    # Imported only here: a plan is spared a third of the program, which is not even compiled. What
-    # the gate asks with is loaded now, too: after the first write nothing may be left to load.
-    import http.client  # noqa: F401
-    import ssl  # noqa: F401
-
+    # Imported only here: a plan is spared a third of the program, which is not even compiled.
     from scimconf.agent import transaction
 
     if step == "heard":
         return transaction.heard(asked)
+    # What its steps need is loaded now, too: after the first write nothing may be left to load.
+    import subprocess  # noqa: F401
+
+    if asked.get("gate", True):  # null: no web server is asked
+        import http.client  # noqa: F401
+        import ssl  # noqa: F401
     changes = {
         "apply": transaction.apply,
         "undo": transaction.undo,

@@ -11,7 +11,7 @@ import ast
 import io
 import re
 import tokenize
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from scimconf.agent import names
 from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
@@ -48,7 +48,7 @@ def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
     if settings.block is None:
         return None
     # A token that stands twice, as a client's name for one; not a word that stands everywhere.
-    known = [token for token in tokens(settings).values() if len(token) >= 8]
+    known = [token for token in settings.tokens({}).values() if len(token) >= 8]
     pieces: List[Piece] = [*_values(settings, masks, known), *_comments(settings, known)]
     text, start, end = settings.source.text, settings.block.start, settings.block.end
     shown = []
@@ -139,8 +139,3 @@ def comment(text: str) -> str:
         lambda word: MASK if len(word.group()) >= 6 and word.group() != MASK else word.group(),
         _QUOTED.sub(_MASKED, words),
     )
-
-
-def tokens(settings: Settings) -> Dict[str, str]:
-    """Give every token that stands in clear, by realm."""
-    return {realm: found.token for realm, found in settings.entries.items() if found.token}

@@ -14,7 +14,6 @@ from scimconf.agent import (
     journal,
     lock,
     masking,
-    prepare,
     request,
     secrets_file,
     settings_file,
@@ -22,7 +21,6 @@ from scimconf.agent import (
 )
 from scimconf.agent.entry import Entry
 from scimconf.agent.journal import Journal, State
-from scimconf.agent.probe import USERS, WebServer
 from scimconf.agent.request import Paths
 from scimconf.agent.settings_file import Settings
 from scimconf.agent.trouble import Refusal, Trouble
@@ -50,9 +48,9 @@ def observe(plain: Mapping[str, Any]) -> Facts:
     if settings:
         _look_at_block(settings, secrets, realms, facts)
     if not facts["blocked"]:
-        tokens = prepare.tokens(settings, secrets) if settings else {}
+        tokens = settings.tokens(secrets) if settings else {}
         if plain["ask"]:
-            facts["running"] = _running(WebServer(plain["probe"]), realms, tokens)
+            facts["running"] = _running(plain["probe"], realms, tokens)
         facts["clients"] = _registered(where, realms, settings, facts)
     _look_at_runs(where, facts)
     return facts
@@ -62,7 +60,7 @@ def tokens(plain: Mapping[str, Any]) -> Facts:
     """Answer the request of `import`: the tokens in clear, by realm. Raises Trouble."""
     where = request.paths(plain)
     settings = _look_at_settings(where, {})
-    found = prepare.tokens(settings, _look_at_secrets(where, {}))
+    found = settings.tokens(_look_at_secrets(where, {}))
     return {"final": True, "result": "tokens", "tokens": found}
 
 
@@ -174,14 +172,18 @@ def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
 
 
 def _running(
-    server: WebServer, realms: Mapping[str, Any], tokens: Mapping[str, str]
+    probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, str]
 ) -> Dict[str, Optional[int]]:
+    # Imported only here: a plan that asks no web server is spared the network's modules.
+    from scimconf.agent.probe import WebServer
+
+    server = WebServer(probe)
     found: Dict[str, Optional[int]] = {}
     for realm, asked in realms.items():
         # Nobody there once is nobody there for all of them: no waiting for each.
         silent = None in found.values()
         token = tokens.get(realm) or gate.wrong_token()
-        found[realm] = None if silent else server.status(asked["host"], USERS, token)
+        found[realm] = None if silent else server.users(asked["host"], token)
     return found
 
 

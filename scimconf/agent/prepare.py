@@ -9,9 +9,8 @@ from typing import Dict, Iterable, Optional, Tuple
 from scimconf.agent import clients, files, secrets_file, settings_file, zulip
 from scimconf.agent.clients import Client
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.probe import WebServer
 from scimconf.agent.request import Request
-from scimconf.agent.settings_file import Settings
 from scimconf.agent.steps import Change
 from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.agent.undo import FileChange, Undo
@@ -34,7 +33,7 @@ def prepare(request: Request, who: str) -> Change:
     change = _files(request, settings, secrets)
     clear_the_way(change)
     server = WebServer(request.probe)
-    tokens = in_force(settings, secrets)
+    tokens = in_force(settings, secrets) if request.gate else {}
     host = next((host for host, _ in (request.gate or {}).values()), None)
     alive = host is not None and server.alive(host)
     added, removed = _clients(request)
@@ -136,22 +135,12 @@ def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
         known = secrets_file.read(secrets) if secrets is not None else {}
     except Refusal:
         known = {}
-    return tokens(settings_file.read(settings), known)
-
-
-def tokens(settings: Settings, secrets: Dict[str, str]) -> Dict[str, str]:
-    """Give every realm's token, wherever it stands."""
-    found = {}
-    for realm, entry in settings.entries.items():
-        token = entry.token or secrets.get(entry.secret_name or "")
-        if token:
-            found[realm] = token
-    return found
+    return settings_file.read(settings).tokens(known)
 
 
 def _before(request: Request, server: WebServer, tokens: Dict[str, str]) -> Tuple[Before, ...]:
     return tuple(
-        Before(realm, host, tokens[realm], server.status(host, USERS, tokens[realm]))
+        Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
         for realm, (host, _) in (request.gate or {}).items()
         if realm in tokens
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ssl
 
 ALIVE = "/api/v1/server_settings"
-USERS = "/scim/v2/Users?count=1"
+_USERS = "/scim/v2/Users?count=1"
 SECONDS = 15.0
 """For one request, from connect to the last byte."""
 
@@ -49,6 +49,10 @@ class WebServer:
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 return _get(place, host, path, token)
         return None
+
+    def users(self, host: str, token: str) -> Optional[int]:
+        """Give the HTTP status that a SCIM client with this token gets; None: no answer."""
+        return self.status(host, _USERS, token)
 
     def alive(self, host: str) -> bool:
         """Say whether Zulip answers at all: anything but an error of the server."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent.clients import Client
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.trouble import Trouble, unseen
 
 
-@dataclass(frozen=True)
-class Paths:
+class Paths(NamedTuple):
     """Where Zulip lives."""
 
     settings: str
@@ -19,23 +17,23 @@ class Paths:
     user: str
 
 
-@dataclass(frozen=True)
-class Request:
+@unseen
+class Request(NamedTuple):
     """What docs/agent.md calls "apply"."""
 
     paths: Paths
     probe: Optional[str]
     settings_sha256: str
     secrets_sha256: Optional[str]
-    entries: Mapping[str, Optional[str]] = field(repr=False)
-    wanted: Mapping[str, Optional[Mapping[str, Any]]] = field(repr=False)
-    new_secrets: Mapping[str, str] = field(repr=False)
+    entries: Mapping[str, Optional[str]]
+    wanted: Mapping[str, Optional[Mapping[str, Any]]]
+    new_secrets: Mapping[str, str]
     old_secrets: Tuple[str, ...]
     clients_added: Tuple[Client, ...]
     clients_removed: Tuple[Client, ...]
     restart: Optional[Tuple[str, ...]]
     restart_seconds: float
-    gate: Optional[Mapping[str, Tuple[str, Optional[str]]]] = field(repr=False)
+    gate: Optional[Mapping[str, Tuple[str, Optional[str]]]]
     """By realm: host and token."""
     gate_seconds: float
 

@@ -9,7 +9,7 @@ from scimconf.agent.clients import Client
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale
-from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.probe import WebServer
 from scimconf.agent.steps import Change
 from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.agent.undo import FileChange, Undo
@@ -139,7 +139,7 @@ def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
 
 def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
     return tuple(
-        Before(each.realm, each.host, each.token, server.status(each.host, USERS, each.token))
+        Before(each.realm, each.host, each.token, server.users(each.host, each.token))
         for each in undo.after
         if each.wanted and each.token
     )

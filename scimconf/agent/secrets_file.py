@@ -10,18 +10,17 @@ import configparser
 import io
 import re
 from configparser import RawConfigParser
-from dataclasses import dataclass
-from typing import Dict, Iterable, List, Mapping
+from typing import Dict, Iterable, List, Mapping, NamedTuple
 
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.trouble import Refusal, unseen
 
 SECTION = "secrets"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
-@dataclass(frozen=True)
-class _Line:
+@unseen
+class _Line(NamedTuple):
     text: str
     """With its line end."""
     section: str

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, NoReturn, Optional, Tuple
+from itertools import chain
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
 from scimconf.agent import entry as entries_of
 from scimconf.agent import get_secret, layout, names, source
 from scimconf.agent.entry import Entry
 from scimconf.agent.layout import INDENT, Layout
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.trouble import Refusal, unseen
 
 NAME = "SCIM_CONFIG"
 BEGIN = "# SCIM_CONFIG is managed by scimconf: change its inventory, not these lines."
@@ -35,8 +35,7 @@ _SEPARATOR = re.compile(rf"(?<=[\r\n]){_NEWLINE}\Z")
 _SEPARATORS = re.compile(rf"{_NEWLINE}{_NEWLINE}\Z")
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """The assignment. `start` to `end` takes in the comment lines that mark it as ours."""
 
     statement: ast.stmt
@@ -47,11 +46,11 @@ class Block:
     ours: bool
 
 
-@dataclass(frozen=True)
-class Settings:
+@unseen
+class Settings(NamedTuple):
     """What a settings.py says, as far as it can be proved from its text."""
 
-    source: Source = field(repr=False)
+    source: Source
     block: Optional[Block]
     entries: Mapping[str, Entry]
     """By realm, in the order of the file."""
@@ -80,6 +79,14 @@ class Settings:
         sure = get_secret.sure(self.source.tree, self.block.statement if self.block else None)
         above = [self.source.span(each)[0] for each in sure]
         return any(offset < start for offset in above)
+
+    def tokens(self, secrets: Mapping[str, str]) -> Dict[str, str]:
+        """Give every realm's token, wherever it stands; `secrets` are zulip-secrets.conf's."""
+        found = {
+            realm: entry.token or secrets.get(entry.secret_name or "")
+            for realm, entry in self.entries.items()
+        }
+        return {realm: token for realm, token in found.items() if token}
 
     @property
     def block_text(self) -> Optional[str]:
@@ -114,7 +121,8 @@ def _statement(src: Source) -> Optional[ast.stmt]:
     assignments = [node for node in src.tree.body if names.assigned(node, NAME)]
     if len(assignments) > 1:
         _refuse(src, assignments[1], f"{NAME} is assigned more than once")
-    own = {id(node) for node in _targets(assignments)}
+    values = (names.assigned(each, NAME) for each in assignments)
+    own = {id(node) for node in (*_targets(assignments), *_data(values))}
     for mention in names.mentions(src.tree, NAME):
         if id(mention.node) not in own:
             what = "assigned or changed" if mention.binds else "used"
@@ -142,6 +150,15 @@ def _targets(assignments: List[ast.stmt]) -> List[ast.expr]:
             else []
         )
     ]
+
+
+def _data(values: Iterable[Optional[ast.expr]]) -> Iterator[ast.expr]:
+    """Give what stands in a dict, or in a dict in it: a string there names nothing."""
+    for value in values:
+        if isinstance(value, ast.Dict):
+            yield from _data(chain(value.keys, value.values))
+        elif isinstance(value, ast.Constant):
+            yield value
 
 
 def _display(src: Source, statement: ast.stmt) -> ast.Dict:

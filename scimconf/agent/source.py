@@ -12,10 +12,9 @@ import codecs
 import re
 import tokenize
 import warnings
-from dataclasses import dataclass
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.trouble import Refusal, unseen
 
 LIMIT = 4 * 1024 * 1024
 """Bytes; Zulip's own settings.py has some 40,000."""
@@ -26,8 +25,8 @@ _BYTE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
-@dataclass(frozen=True)
-class Source:
+@unseen
+class Source(NamedTuple):
     """A Python file, taken apart. `text` is without the byte order mark."""
 
     data: bytes

@@ -7,21 +7,20 @@ it is also how the next run finishes the way back of one that died.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
 from scimconf.agent import candidate, child, clients, files, gate
 from scimconf.agent.probe import WebServer
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.trouble import Trouble, unseen
 from scimconf.agent.undo import FileChange, Undo
 
 
-@dataclass(frozen=True)
-class Change:
+@unseen
+class Change(NamedTuple):
     """All that a transaction will do, fixed before its first step."""
 
     undo: Undo
-    wanted: Optional[Mapping[str, Optional[object]]] = field(repr=False)
+    wanted: Optional[Mapping[str, Optional[object]]]
     """By realm what Zulip has to see afterwards, None: nothing. None for all of it: these bytes
     were in force once, and what they say is what is wanted.
     """

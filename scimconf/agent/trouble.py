@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Type, TypeVar
+
+Kind = TypeVar("Kind")
+
 
 class Trouble(Exception):
     """Something an operator can act on: what happened, and what to do next."""
@@ -27,3 +31,9 @@ class Refusal(Trouble):
         """Give the sentence with the place: `file:line:column: what`."""
         place = f"{path}:{self.line}:{self.column}" if self.line else path
         return f"{place}: {self.message}"
+
+
+def unseen(kind: Type[Kind]) -> Type[Kind]:
+    """Give the class with a `repr` that shows no field: for what holds a token, or a file."""
+    setattr(kind, "__repr__", lambda self: f"<{kind.__name__}>")  # noqa: B010
+    return kind

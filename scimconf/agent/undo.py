@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import itertools
-from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import files
 from scimconf.agent.clients import Client
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.trouble import Trouble, unseen
 
 
 class Untouched(Trouble):
     """A step must not begin; it has changed nothing, so nothing of it has to be undone."""
 
 
-@dataclass(frozen=True)
-class FileChange:
+@unseen
+class FileChange(NamedTuple):
     """A file's bytes before and after one step."""
 
     path: str
-    before: bytes = field(default=b"", repr=False)
-    after: bytes = field(default=b"", repr=False)
+    before: bytes = b""
+    after: bytes = b""
 
     @property
     def changes(self) -> bool:
@@ -62,8 +60,8 @@ class FileChange:
         return shorter <= len(now) <= longer and all(each in pair for each, pair in both)
 
 
-@dataclass(frozen=True)
-class Undo:
+@unseen
+class Undo(NamedTuple):
     """One transaction, from its way back's point of view. `new_secrets` is written before
     settings.py, `old_secrets` go after it.
     """
@@ -84,8 +82,8 @@ class Undo:
     """A realm's host name to ask for whether the site is alive; None: it is not asked."""
     alive: bool
     """Whether it was, before."""
-    before: Tuple[Before, ...] = field(repr=False)
-    after: Tuple[Question, ...] = field(repr=False)
+    before: Tuple[Before, ...]
+    after: Tuple[Question, ...]
     """What the gate asks before the commit."""
     gate_seconds: float
 
@@ -114,10 +112,14 @@ class Undo:
 
 def to_json(undo: Undo) -> Dict[str, Any]:
     """Give it as the journal keeps it."""
-    plain = dataclasses.asdict(undo)
+    plain = undo._asdict()
     for name in _FILES:
-        for moment in ("before", "after"):
-            plain[name][moment] = base64.b64encode(plain[name][moment]).decode()
+        change: FileChange = plain[name]
+        plain[name] = {
+            "path": change.path,
+            "before": base64.b64encode(change.before).decode(),
+            "after": base64.b64encode(change.after).decode(),
+        }
     return plain
 
 

@@ -20,7 +20,7 @@ user's, and root runs nothing of theirs either."""
 _SCRIPT = (
     'cd /; for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
     '"$(command -v "$5")" "$(command -v python3)"; '
-    'do [ -x "$p" ] && exec "$p" -I -B -u -c "$1" "$2" "$3"; done; '
+    'do [ -x "$p" ] && exec "$p" -I -S -B -u -c "$1" "$2" "$3"; done; '
     'echo "$2 none"; exit 127'
 )
 """Chooses the Python: the deployment's own, whose grammar is that of the Python that will run

@@ -16,7 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import translate
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 _append = threading.Lock()
 
@@ -32,6 +34,14 @@ class KnownKey:
     blob: bytes
     place: str
     """`file:line`"""
+
+
+class _Line(NamedTuple):
+    number: int
+    marker: str
+    names: str
+    kind: str
+    key: str
 
 
 class Verdict(Enum):
@@ -57,25 +67,39 @@ def search(files: Iterable[str], name: str) -> list[KnownKey]:
 
 def search_text(text: str, name: str, file: str) -> Iterator[KnownKey]:
     """Give the lines about `name` in the text of one file."""
-    for number, line in enumerate(text.split("\n"), 1):
-        fields = line.split()
+    plain, others = _lines(text)
+    fitting = [line for line in others if _names(line.names, name)]
+    for line in sorted([*plain.get(name, ()), *fitting]):
+        try:
+            blob = base64.b64decode(line.key, validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        yield KnownKey(line.marker, line.kind, blob, f"{file}:{line.number}")
+
+
+@lru_cache(maxsize=8)  # a fleet's file has a line for every server, and each server asks
+def _lines(text: str) -> tuple[dict[str, list[_Line]], list[_Line]]:
+    """Give the lines that say one plain name, by name, and those that have to be compared."""
+    plain: dict[str, list[_Line]] = {}
+    others: list[_Line] = []
+    for number, text_line in enumerate(text.split("\n"), 1):
+        fields = text_line.split()
         if not fields or fields[0].startswith("#"):
             continue
         marker = fields.pop(0) if fields[0].startswith("@") else ""
-        if len(fields) < 3 or not _names(fields[0], name):
+        if len(fields) < 3:
             continue
-        try:
-            blob = base64.b64decode(fields[2], validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        yield KnownKey(marker, fields[1], blob, f"{file}:{number}")
+        line = _Line(number, marker, *fields[:3])
+        if any(character in line.names for character in "*?!,|"):
+            others.append(line)
+        else:
+            plain.setdefault(line.names.lower(), []).append(line)
+    return plain, others
 
 
 def _names(patterns: str, name: str) -> bool:
     if patterns.startswith("|1|"):
         return _hashes(patterns, name)
-    if not any(character in patterns for character in "*?!,"):
-        return patterns.lower() == name
     words = [word.lower() for word in patterns.split(",") if word]
     if any(word.startswith("!") and _fits(word[1:], name) for word in words):
         return False

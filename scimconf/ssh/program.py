@@ -6,10 +6,12 @@ import json
 import zlib
 from functools import cache
 from importlib import resources
+from threading import Lock
 
 from scimconf import agent
 
 _FOLDER = resources.files(agent)
+_packing = Lock()
 
 
 @cache
@@ -23,9 +25,14 @@ def bootstrap() -> str:
     return 'exec("""' + "|".join(lines) + '""".replace("|",chr(10)))'
 
 
-@cache
 def payload() -> bytes:
     """Give the program as docs/agent.md says: a line with the length, then compressed JSON."""
+    with _packing:  # the first servers ask all at once
+        return _payload()
+
+
+@cache
+def _payload() -> bytes:
     return framed(
         [
             (name, _FOLDER.joinpath(f"{name}.py").read_text(encoding="utf-8"))

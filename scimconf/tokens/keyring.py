@@ -7,6 +7,7 @@ asked for the tokens themselves: a plan asks for fingerprints, and needs no secr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -207,6 +208,12 @@ class Keyring:
 
         Raises UsageError where the vault does not open.
         """
+        servers = list(servers)
+        self._open(
+            (server.deployment, realm.string_id)
+            for server, realm in _present(servers)
+            if not self._at_hand(realm)
+        )
         found: dict[str, dict[str, Secret]] = {}
         for server in servers:
             found[server.name] = {}
@@ -214,6 +221,21 @@ class Keyring:
                 if token := self._at_hand(realm) or self._kept(server.deployment, realm.string_id):
                     found[server.name][realm.string_id] = token
         return found
+
+    def _open(self, keys: Iterable[Key]) -> None:
+        """Open what is still closed of these: each is slow work that needs no lock of Python's."""
+        entries = {key: self.file.entry(*key) for key in keys if key not in self._opened}
+        closed = [key for key, entry in entries.items() if entry and entry.ciphertext]
+        if not closed:
+            return
+        passwords = self._passwords()  # here, not in a thread: it may ask
+
+        def token(key: Key) -> Secret | None:
+            return self.file.token(*key, passwords)
+
+        with ThreadPoolExecutor() as pool:
+            opened = pool.map(token, closed)
+            self._opened |= {key: each for key, each in zip(closed, opened, strict=True) if each}
 
     def _at_hand(self, realm: Realm) -> Secret | None:
         return realm.token if isinstance(realm.token, Secret) else self._fetched.get(realm.token)

@@ -11,7 +11,7 @@ from scimconf.ssh.program import bootstrap, payload
 
 
 def argv(user: str, python: str = sys.executable) -> list[str]:
-    return [python, "-I", "-B", "-u", "-c", bootstrap(), "NONCE", user]
+    return [python, "-I", "-S", "-B", "-u", "-c", bootstrap(), "NONCE", user]
 
 
 def stdin(requests: Sequence[dict[str, Any]]) -> bytes:

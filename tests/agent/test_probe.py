@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from scimconf.agent import gate, probe
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.probe import WebServer
 from scimconf.agent.trouble import Trouble
 from tests.agent.fake import web_server
 
@@ -50,7 +50,7 @@ def test_host_header_server_name_and_token(tls: ssl.SSLContext) -> None:
     names: list[str | None] = []
     tls.sni_callback = lambda _socket, name, _context: names.append(name)
     with web_server(None, tls, script=[200]) as (base, seen):
-        assert WebServer(base).status("acme.chat.test:8443", USERS, "t0ken") == 200
+        assert WebServer(base).users("acme.chat.test:8443", "t0ken") == 200
     assert names == ["acme.chat.test"]
     assert seen[0]["path"] == "/scim/v2/Users?count=1"
     assert seen[0]["host"] == "acme.chat.test:8443"
@@ -132,7 +132,7 @@ def test_no_token_goes_to_another_machine(
             web_server(None, context, script=[200]) as (base, seen),
             pytest.raises(Trouble, match="not this machine"),
         ):
-            WebServer(base).status("acme.chat.test", USERS, "t0ken")
+            WebServer(base).users("acme.chat.test", "t0ken")
         assert seen == []
 
 

@@ -22,7 +22,7 @@ from unittest import mock
 
 from scimconf.agent import probe, secrets_file, settings_file
 from scimconf.agent.gate import wrong_token
-from scimconf.agent.probe import USERS, WebServer
+from scimconf.agent.probe import WebServer
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 
 OLD, NEW = "old-token-of-acme-0123456789", "new-token-of-beta-0123456789"
@@ -122,11 +122,11 @@ class Machine:
         asked = (("old", "acme", OLD), ("new", "beta", NEW))
         found = [
             name for name, realm, token in asked
-            if server.status(f"{realm}.chat.test", USERS, token) == 200
+            if server.users(f"{realm}.chat.test", token) == 200
         ]  # fmt: skip
         for _, realm, _ in asked:
             for token in ("None", wrong_token()):
-                assert server.status(f"{realm}.chat.test", USERS, token) != 200
+                assert server.users(f"{realm}.chat.test", token) != 200
         return "both" if len(found) == 2 else "".join(found)
 
     def dangling(self) -> list[str]:

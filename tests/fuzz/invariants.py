@@ -169,7 +169,7 @@ def shown(found: Settings, file: File) -> None:
     assert not (file.plain and "of-an-admin" in text), "a token is shown"
     display = names.assigned(settings_file.read(text.encode()).source.tree.body[-1], NAME)
     assert isinstance(display, ast.Dict)
-    tokens = [token for token in masking.tokens(found).values() if len(token) >= 8]
+    tokens = [token for token in found.tokens({}).values() if len(token) >= 8]
     for entry in display.values:
         values = [entry] if not isinstance(entry, ast.Dict) else entry.values
         for node in (node for value in values for node in ast.walk(value)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scimconf.agent import settings_file
@@ -27,6 +27,7 @@ TEXTS = st.lists(st.sampled_from(NASTY), max_size=5).map("".join) | st.text(max_
 
 @settings(max_examples=100, deadline=None)
 @given(TEXTS, TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=3), st.integers(0, 10_000))
+@example("SCIM_CONFIG", "SCIM_CONFIG", {"SCIM_CONFIG": "SCIM_CONFIG"}, 3248)
 def test_what_is_rendered_is_what_python_sees(
     token: str, client: str, fields: dict[str, str] | None, seed: int
 ) -> None:

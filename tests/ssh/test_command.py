@@ -141,7 +141,7 @@ class TestBootstrap:
 
 def run_bootstrap(sent: bytes) -> tuple[int, bytes]:
     done = subprocess.run(
-        [sys.executable, "-I", "-B", "-u", "-c", program.bootstrap(), "aa11", "zulip"],
+        [sys.executable, "-I", "-S", "-B", "-u", "-c", program.bootstrap(), "aa11", "zulip"],
         input=sent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     first, _, rest = done.stdout.strip().partition(b"\n")

@@ -100,9 +100,9 @@ def pretend(tmp_path: Path, script: str, seconds: float = 20) -> HostError:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ('echo "$6 ready 3.6.15"; cat', "the Python on the server is 3.6.15"),
+        ('echo "$7 ready 3.6.15"; cat', "the Python on the server is 3.6.15"),
         ('echo "Unknown option: -I" >&2; exit 2', "the Python on the server is 2;"),
-        ('echo "$6 none"; exit 127', "there is no python3 on the server for"),
+        ('echo "$7 none"; exit 127', "there is no python3 on the server for"),
         ("echo out; echo oops >&2; exit 4", "before the agent was there (exit 4): oops"),
         ("exit 4", "(exit 4) and said nothing"),
         ("yes", "sent over 1 MiB before the agent's first line"),

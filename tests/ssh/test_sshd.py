@@ -217,7 +217,7 @@ def test_no_python_at_all(tmp_path: Path) -> None:
 
 def test_a_python_that_is_too_old(server: Server, tmp_path: Path) -> None:
     old = tmp_path / "python3.6"
-    old.write_text('#!/bin/sh\necho "$6 ready 3.6.9"\ncat\n')
+    old.write_text('#!/bin/sh\necho "$7 ready 3.6.9"\ncat\n')
     old.chmod(0o755)
     error = failing(server.connection(python=str(old)), server.options)
     assert error.message == (
