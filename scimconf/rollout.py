@@ -12,9 +12,7 @@ from threading import Semaphore
 from typing import Protocol
 
 from scimconf import unit
-from scimconf.apply import apply
 from scimconf.batches import Strategy
-from scimconf.confirm import ask, with_checks
 from scimconf.errors import ExitCode, worst
 from scimconf.model import Desired, Outcome, Position, Server, Status
 from scimconf.pool import Pool
@@ -172,6 +170,8 @@ class Rollout:
         wanted from the public side after a change; 0: it is not asked.
         """
 
+        from scimconf.apply import apply
+
         def change(each: Surveyed) -> Outcome:
             server = each.desired.server
             assert each.agent  # _open sees to it
@@ -301,6 +301,8 @@ class Rollout:
         server = looked.desired.server
         if outcome.status is not standing or not server.verify or looked.observed is None:
             return outcome
+        from scimconf.confirm import ask, with_checks
+
         self.watcher.step(server.name, "verify", True)
         try:
             checks = tuple(ask(server, looked.observed, tokens[server.name], answers))

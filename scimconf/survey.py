@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from scimconf.errors import HostError, ScimconfError, Unreachable, bug
 from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status
 from scimconf.observe import Agent, observe
-from scimconf.plan import plan
 from scimconf.put_back import Verb, look
 from scimconf.transact import heard
 
@@ -102,6 +101,8 @@ def _may_pass(error: Exception) -> bool:
 def planned(agent: Agent, desired: Desired, *, read_only: bool = False) -> tuple[Outcome, Observed]:
     """Look for a plan, `read_only` as a user who could not carry it out. Raises ScimconfError."""
     observed = observe(agent, desired, read_only=read_only)
+    from scimconf.plan import plan  # not before the server is asked: see `fleet.opener`
+
     made = plan(desired, observed)
     outcome = Outcome(
         desired.server.name, _status(made), made.blocked, plan=made, warnings=made.warnings

@@ -76,7 +76,6 @@ def run(
     out: Path | None = None,
 ) -> int:
     """Plan, print, and give the exit code; `apply --check` is the same."""
-    from scimconf import saved_plan
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results
     from scimconf.rollout import Rollout
@@ -97,5 +96,7 @@ def run(
         look = partial(planned, read_only=read_only)
         surveyed = run.survey(desired, open_agent, keep=False, look=look)
     if out and not run.interrupted:
+        from scimconf import saved_plan
+
         saved_plan.save(out, surveyed)
     return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)

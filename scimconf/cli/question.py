@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import click
 
-from scimconf.cli.output import terminal
 from scimconf.cli.streams import err
+from scimconf.cli.terminal import terminal
 from scimconf.errors import UsageError
 from scimconf.model import Outcome
 from scimconf.report.text import show

@@ -177,7 +177,7 @@ def _nothing(wanted: Wanted) -> None:
 def _no_server(output: OutputOptions) -> int:
     """Give the result of a run that has touched no server, for whoever reads results."""
     from scimconf.cli.output import results
-    from scimconf.report.progress import NoProgress
+    from scimconf.report.no_progress import NoProgress
     from scimconf.rollout import Rollout
 
     return results("rotate", Rollout(1, NoProgress()), [], output)

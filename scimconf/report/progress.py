@@ -135,16 +135,3 @@ class LineProgress(AbstractContextManager["LineProgress"]):
         for of, name in list(self._begun):
             if of == server:
                 self.step(server, name, False)
-
-
-class NoProgress(AbstractContextManager["NoProgress"]):
-    """Silence."""
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def step(self, server: str, name: str, doing: bool) -> None:
-        """Say nothing."""
-
-    def done(self, server: str) -> None:
-        """Say nothing."""

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scimconf.cli import output
+from scimconf.cli import output, terminal
 from scimconf.cli.options import OutputOptions
-from scimconf.report.progress import LineProgress, LiveProgress, NoProgress
+from scimconf.report.no_progress import NoProgress
+from scimconf.report.progress import LineProgress, LiveProgress
 
 
 class Stream(io.StringIO):
@@ -62,7 +63,7 @@ def test_no_color_means_nothing_but_text(
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("COLORTERM", raising=False)
     monkeypatch.setenv("NO_COLOR", no_color)
-    assert output.terminal().color_system == system
+    assert terminal.terminal().color_system == system
 
 
 def test_a_reader_that_leaves_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def test_a_reader_that_leaves_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPat
 
     gone = SimpleNamespace(write=broken, flush=lambda: None, isatty=lambda: False, encoding="utf-8")
     monkeypatch.setattr("sys.stderr", gone)
-    console = output.terminal(stderr=True)
+    console = terminal.terminal(stderr=True)
     progress = LineProgress(console)
     progress.step("chat1", "restart", False)
     progress.step("chat2", "restart", False)

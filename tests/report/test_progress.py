@@ -7,7 +7,8 @@ import threading
 import pytest
 from rich.console import Console
 
-from scimconf.report.progress import LineProgress, LiveProgress, NoProgress
+from scimconf.report.no_progress import NoProgress
+from scimconf.report.progress import LineProgress, LiveProgress
 
 EVIL = "\x1b[2J[/bold]x"
 
