@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
 	&& { echo "$$p"; break; }; done)
+# The tests start scimconf hundreds of times: without bytecode each would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 3
 STAMP := .venv/.stamp
 BIN := .venv/bin

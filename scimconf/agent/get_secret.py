@@ -48,8 +48,10 @@ def sure(tree: ast.Module, until: Optional[ast.stmt]) -> List[ast.stmt]:
 
 def is_zulips(tree: ast.Module, statement: ast.stmt) -> bool:
     """Say whether `get_secret` is Zulip's own in a statement, if it is anything there."""
-    starred = any(imports_all(node) for node in ast.walk(tree)) and not sure(tree, statement)
-    return bool(imports(tree)) and foreign(tree) is None and not starred
+    if not imports(tree) or foreign(tree):
+        return False
+    starred = any(imports_all(node) for node in ast.walk(tree))
+    return not starred or bool(sure(tree, statement))
 
 
 def is_read(entry: str) -> bool:

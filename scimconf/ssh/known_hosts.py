@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _append = threading.Lock()
+_reading = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def search(files: Iterable[str], name: str) -> list[KnownKey]:
 
 def search_text(text: str, name: str, file: str) -> Iterator[KnownKey]:
     """Give the lines about `name` in the text of one file."""
-    plain, others = _lines(text)
+    with _reading:  # the first servers ask all at once
+        plain, others = _lines(text)
     fitting = [line for line in others if _names(line.names, name)]
     for line in sorted([*plain.get(name, ()), *fitting]):
         try:

@@ -53,7 +53,7 @@ def test_what_others_say_is_code_and_nothing_else() -> None:
 
 
 def test_it_fits_into_a_comment() -> None:
-    long = Plan("x", "9.0", diff="+ y\n" * 30_000)
+    long = Plan("x", "9.0", diff="+ y\n" * 6_000)
     outcomes = [Outcome(f"h{n}", Status.PENDING, f"m{n}", plan=long) for n in range(50)]
     said = markdown("plan", outcomes, ExitCode.PENDING, diff=True)
     assert len(said) <= LARGEST
