@@ -7,6 +7,7 @@ instant.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -97,6 +98,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ScimconfError as error:
         _complain(error)
         return error.exit_code
+    except OSError as error:
+        full = error.errno == errno.ENOSPC and not error.filename  # click's own text: a help page
+        said = ScimconfError(f"cannot write the output: {error.strerror}")
+        _complain(said if full else bug(error))
+        return ExitCode.FAILED
     except (click.Abort, KeyboardInterrupt) as stop:
         err(str(stop) or "\ninterrupted")  # a question may stand on this line
         return ExitCode.INTERRUPTED

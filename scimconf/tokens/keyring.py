@@ -75,17 +75,27 @@ class Keyring:
         withhold(servers)
         new: dict[Key, Entry] = {}
         for server, realm in _present(servers):
-            if isinstance(realm.token, Reference) and realm.token not in self._fetched:
-                self._fetched[realm.token] = resolve(realm.token)
-            elif isinstance(realm.token, VaultValue) and realm.token not in self._fetched:
-                opened = vault.decrypt(realm.token.ciphertext, self._passwords())
-                self._fetched[realm.token] = opened
-            token, key = self._at_hand(realm), (server.deployment, realm.string_id)
+            key = (server.deployment, realm.string_id)
+            if isinstance(realm.token, Reference | VaultValue):
+                try:
+                    self._fetch(realm.token)
+                except UsageError as error:
+                    raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
+            token = self._at_hand(realm)
             entry = self.file.entry(*key)
             if token and not (entry and matches(token, entry.fingerprint)):
                 new[key] = self._in_place(key, new_entry(token))
         if new:
             self.file = self.file.save(new)
+
+    def _fetch(self, source: Reference | VaultValue) -> None:
+        if source in self._fetched:
+            return
+        self._fetched[source] = (
+            resolve(source)
+            if isinstance(source, Reference)
+            else vault.decrypt(source.ciphertext, self._passwords())
+        )
 
     def make(self, servers: Iterable[Server]) -> None:
         """Make the tokens that are missing; they are durable in the token file after this.

@@ -145,6 +145,9 @@ def test_a_full_disk_is_an_error_that_says_so(scimconf: Run, tmp_path: Path) -> 
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot write the output: No space left on device\n  -> ")
     assert done.stderr.count("\n") == 2
+    done = _pipe("scimconf plan --help > /dev/full", tmp_path)
+    said = "error: cannot write the output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])

@@ -141,6 +141,20 @@ def test_a_vault_value_of_the_inventory_is_opened(path: Path) -> None:
     assert keys.tokens([closed])["chat1"]["acme"] == token
 
 
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (Reference("env", ("NOWHERE",), "/"), "the environment variable NOWHERE is not set"),
+        (VaultValue("$ANSIBLE_VAULT;1.1;AES256\n61\n"), ""),
+    ],
+)
+def test_one_that_cannot_be_had_is_said_with_its_realm(
+    path: Path, source: Reference | VaultValue, why: str
+) -> None:
+    with pytest.raises(UsageError, match=f"^realm acme of chat1: .*{why}"):
+        _keyring(path).fetch([server(realm(token=source))])
+
+
 def test_a_kept_token_says_nothing_of_one_that_is_kept_elsewhere_now(path: Path) -> None:
     keys = _keyring(path)
     keys.make([server(realm())])
