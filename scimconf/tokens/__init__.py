@@ -6,30 +6,28 @@ import name: passlib 1.7.4 does not work on current Pythons.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from scimconf.errors import UsageError
 
 
 def _need_libpass() -> None:
-    """Raise UsageError unless libpass is what `import passlib` gives."""
+    """Raise UsageError unless libpass is what `import passlib` gives.
+
+    Its own word for its version: importlib.metadata would take a seventh of a start.
+    """
     try:
-        found = tuple(int(part) for part in version("libpass").split(".")[:3])
-    except (PackageNotFoundError, ValueError):
-        found = ()
-    if found < (1, 9, 4):
+        from passlib import __version__ as found  # type: ignore[import-untyped]
+    except ImportError:
+        found = ""
+    try:
+        fits = tuple(int(part) for part in found.split(".")[:3]) >= (1, 9, 4)
+    except ValueError:
+        fits = False
+    if not fits:
         raise UsageError(
-            "scimconf needs libpass 1.9.4 or later, the kept-up passlib",
+            "scimconf needs libpass 1.9.4 or later, the kept-up passlib under the same name; "
+            f"here is {f'passlib {found}' if found else 'none'}",
             "pip uninstall passlib libpass; pip install 'libpass>=1.9.4'",
         )
-    try:
-        version("passlib")
-    except PackageNotFoundError:
-        return
-    raise UsageError(
-        "passlib and libpass are both installed here, and both are imported as passlib",
-        "pip uninstall passlib libpass; pip install 'libpass>=1.9.4'",
-    )
 
 
 _need_libpass()
