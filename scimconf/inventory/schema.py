@@ -7,6 +7,7 @@ a number is.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -26,6 +27,10 @@ from scimconf.inventory.rules import Invalid
 from scimconf.model import Reference, VaultValue
 from scimconf.secret import Secret
 from scimconf.zulip.presets import PRESETS
+
+# A plugin of pydantic's sees all that is checked, tokens in clear among it; and only looking for
+# some takes as long as a model.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 T = TypeVar("T")
 
