@@ -29,7 +29,7 @@ help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
 test: $(STAMP) $(ANSIBLE) sshd shells lint ## lint, types and the whole test suite
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
 	@$(BIN)/python -m ruff check
