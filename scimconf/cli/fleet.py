@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,9 +185,10 @@ def opener(
 
 def _load_the_rest() -> None:
     """Import what their answers need while the servers are being reached: a fifth of a second."""
-    import scimconf.cli.terminal
-    import scimconf.plan
-    import scimconf.report.text  # noqa: F401
+    with suppress(ImportError):  # whoever needs it says so, and not with a traceback of a thread
+        import scimconf.cli.terminal
+        import scimconf.plan
+        import scimconf.report.text  # noqa: F401
 
 
 def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:
