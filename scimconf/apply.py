@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scimconf.model import ActionKind, Observed, Outcome, Plan, Realm, Server
+from scimconf.model import ActionKind, Desired, Observed, Outcome, Plan, Realm, Server, Status
 from scimconf.observe import Agent, Message, host_of, paths
 from scimconf.secret import Secret
 from scimconf.transact import OnStep, transact
@@ -15,7 +15,7 @@ from scimconf.zulip.bearer import secret_name
 
 def apply(
     agent: Agent,
-    server: Server,
+    desired: Desired,
     plan: Plan,
     observed: Observed,
     tokens: Mapping[str, Secret],
@@ -24,21 +24,25 @@ def apply(
 ) -> Outcome:
     """Do what `plan` says on the server behind `agent`; never raises for what a server can cause.
 
-    `tokens` holds the token of every realm that is to be present; `lock_timeout` is how many
-    seconds it waits for another run there.
+    `tokens` holds the token of every realm that is to be present, and `desired` its fingerprint;
+    `lock_timeout` is how many seconds it waits for another run there. A plan that changes the token
+    file alone asks nothing of the server.
     """
-    wanted = request(server, plan, observed, tokens)
-    outcome = transact(agent, server, wanted, on_step, lock_timeout)
+    if not plan.touches_server:
+        return Outcome(plan.server, Status.CHANGED, plan=plan, warnings=plan.warnings)
+    wanted = request(desired, plan, observed, tokens)
+    outcome = transact(agent, desired.server, wanted, on_step, lock_timeout)
     return replace(outcome, plan=plan, warnings=plan.warnings)
 
 
 def request(
-    server: Server, plan: Plan, observed: Observed, tokens: Mapping[str, Secret]
+    desired: Desired, plan: Plan, observed: Observed, tokens: Mapping[str, Secret]
 ) -> Message:
-    """Give the request that carries out `plan` (docs/agent.md, "apply").
+    """Return the request that carries out `plan` (docs/agent.md, "apply").
 
     Every text in it that holds a token is a Secret: it can be shown whole.
     """
+    server = desired.server
     by_kind: dict[ActionKind, list[str]] = {kind: [] for kind in ActionKind}
     for action in plan.actions:
         by_kind[action.kind].append(action.realm or "")
@@ -83,6 +87,11 @@ def request(
         "restart_timeout": server.restart_timeout,
         "gate_timeout": server.gate_timeout,
         "gate": _gate(server, removed, tokens),
+        "fingerprints": {
+            name: {"hash": known.hash, "place": known.place, "created": known.created}
+            for name in sorted(touched)
+            if (known := desired.fingerprints.get(name))
+        },
     }
 
 

@@ -5,8 +5,8 @@ The one place for which a token leaves a server in clear, and it is a Secret as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from scimconf.errors import HostError
 from scimconf.inventory import rules
@@ -31,6 +31,17 @@ class Found:
     tokens: Mapping[str, Secret] = field(repr=False)
     warnings: tuple[str, ...]
 
+    def only(self, realms: Collection[str]) -> Found:
+        """Return what is found of these realms; of all of them where none is named."""
+        if not realms:
+            return self
+        tokens = {name: token for name, token in self.tokens.items() if name in realms}
+        described = self.variables.get("scim_realms")
+        if not isinstance(described, dict):
+            return replace(self, tokens=tokens)
+        kept = {name: each for name, each in described.items() if name in realms}
+        return replace(self, tokens=tokens, variables={**self.variables, "scim_realms": kept})
+
 
 class _LeftOutError(Exception):
     """Why a realm cannot be taken over as it is."""
@@ -41,16 +52,63 @@ def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
     observed = observe(agent, Desired(server, {}))
     if observed.blocked:
         raise HostError("observe", observed.blocked)
-    answer = final(agent.ask({"do": "tokens", "paths": paths(server.paths)}), "import")
-    tokens = answer.get("tokens")
-    if not isinstance(tokens, dict) or not all(isinstance(each, str) for each in tokens.values()):
-        raise HostError("import", "the agent's answer is not understood")
-    secrets = {realm: Secret(text) for realm, text in tokens.items()}
-    found = describe(server, observed, secrets)
+    found = describe(server, observed, _tokens(agent, server)[0])
     if not found.tokens:
         said = "; ".join(found.warnings) or "SCIM_CONFIG is not there, or empty"
         raise HostError("import", f"there is nothing to take over: {said}")
     return observed, found
+
+
+def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
+    """Return the tokens that a server has for the realms of `server`, which the inventory names.
+
+    Raises HostError where one is not the token that scimconf has put there: somebody else has
+    changed it, and whoever did knows it.
+    """
+    observed = observe(agent, Desired(server, {}))
+    if observed.blocked:
+        raise HostError("observe", observed.blocked)
+    tokens, ours = _tokens(agent, server)
+    warnings: list[str] = []
+    adopted = {}
+    for realm in server.realms:
+        token = tokens.get(realm.string_id)
+        if token is None:
+            warnings.append(f"realm {realm.label}: the server has no token of it")
+            continue
+        if not ours.get(realm.string_id, True):
+            raise HostError(
+                "import",
+                f"the token of realm {realm.label} is not the one that scimconf has put there last",
+                "do not trust it, and give the realm a new one: "
+                f"scimconf apply --create-tokens {server.name}",
+            )
+        adopted[realm.string_id] = token
+        if reason := weakness_of(token):
+            warnings.append(f"realm {realm.label}: {_weak(realm.string_id, reason)}")
+    if not adopted:
+        raise HostError("import", f"there is nothing to take over: {'; '.join(warnings)}")
+    return observed, Found({}, adopted, tuple(warnings))
+
+
+def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, bool]]:
+    """Ask for the tokens of all realms, and which of them scimconf has put there, as far as known.
+
+    Raises HostError.
+    """
+    answer = final(agent.ask({"do": "tokens", "paths": paths(server.paths)}), "import")
+    tokens, ours = answer.get("tokens"), answer.get("applied")
+    if (
+        not isinstance(tokens, dict)
+        or not isinstance(ours, dict)
+        or not all(isinstance(each, str) for each in tokens.values())
+    ):
+        raise HostError("import", "the agent's answer is not understood")
+    # Whatever is not plainly true counts as a stranger's.
+    return (
+        {realm: Secret(text) for realm, text in tokens.items()},
+        {str(realm): each is True for realm, each in ours.items()},
+    )
 
 
 def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -> Found:
@@ -121,12 +179,16 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
     return variables
 
 
+def _weak(realm: str, reason: str) -> str:
+    return (
+        f"its token is weak ({reason}), and its fingerprint stands in the token file: give it a "
+        f"new one with scimconf rotate --realm {realm!r}"
+    )
+
+
 def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
     if reason := weakness_of(token):
-        yield (
-            f"its token is weak ({reason}), and its fingerprint stands in the token file: give it "
-            f"a new one with scimconf rotate --realm {found.string_id!r}"
-        )
+        yield _weak(found.string_id, reason)
     known = ("scim_client_name", "name_formatted_included", *_OPTIONAL)
     if missing := [key for key in known[:2] if key not in found.values]:
         yield f"it has no {' and no '.join(missing)}: plan will add it"

@@ -172,13 +172,30 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The salted hash of a token and of the place that the token belongs to: no secret."""
+
+    hash: str
+    """passlib's pbkdf2_sha256 text `$pbkdf2-sha256$rounds$salt$checksum`."""
+    place: str
+    """Hashed behind the token: its deployment, realm and date of creation, as a JSON list."""
+    created: str
+    """When the token was made or first seen, UTC: `2026-06-01T10:00:00Z`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """A server as it should be, as far as a plan needs to know: no secret in it."""
 
     server: Server
-    fingerprints: Mapping[str, str]
-    """By realm, what the token file says of its token in clear: passlib's pbkdf2_sha256 text
-    `$pbkdf2-sha256$rounds$salt$checksum`. A realm that is missing here has no token yet."""
+    fingerprints: Mapping[str, Fingerprint]
+    """By realm, of the token that it should have. A realm that is missing here has no token yet, or
+    one that is kept elsewhere and was not fetched."""
+    unrecorded: Mapping[str, str] = field(default_factory=dict)
+    """Realms whose fingerprint has yet to be written into the token file, and why."""
+    others: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
+    """By realm, of the staged and the previous token, to recognize them on the server. A realm is
+    missing here where another token than the server's is no surprise."""
 
 
 # --- what the server says ---------------------------------------------------------------------
@@ -193,6 +210,9 @@ class ObservedToken:
     """The first four hex digits of its fingerprint, to tell two tokens apart by eye."""
     matches: bool | None
     """Whether it is the one whose fingerprint was asked about; None: none was."""
+    created: str = ""
+    """When it was made, as far as the server or the token file knows a token that does not match;
+    "" if neither does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +315,8 @@ class Action:
     """The sentence that people read: "change realm acme: scim_client_name"."""
     client: str = ""
     """The SCIM client that is registered or removed."""
+    locks_out: bool = False
+    """Whether it replaces the token in force by one that the identity provider cannot have."""
 
 
 class Status(Enum):
@@ -339,6 +361,17 @@ class Plan:
     def makes_tokens(self) -> bool:
         """Whether a new token has to be made for it."""
         return any(action.kind is ActionKind.MAKE_TOKEN for action in self.actions)
+
+    @property
+    def locks_out(self) -> tuple[str, ...]:
+        """The realms whose identity provider is locked out until it has the new token."""
+        return tuple(action.realm or "" for action in self.actions if action.locks_out)
+
+    @property
+    def touches_server(self) -> bool:
+        """Whether the server is changed at all, and not the token file alone."""
+        here = (ActionKind.MAKE_TOKEN, ActionKind.RECORD_TOKEN)
+        return any(action.kind not in here for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)

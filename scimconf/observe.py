@@ -6,17 +6,29 @@ checked for its type here, once; what is behind `Observed` can be used without a
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Protocol, TypeVar, overload
 from urllib.parse import urlsplit
 
 from scimconf.errors import HostError
-from scimconf.model import Desired, FinishedAlone, Observed, ObservedRealm, ObservedToken, Paths
+from scimconf.model import (
+    Desired,
+    Fingerprint,
+    FinishedAlone,
+    Observed,
+    ObservedRealm,
+    ObservedToken,
+    Paths,
+)
 
 LARGEST_BLOCK = 256 * 1024
 """Characters of a server's SCIM_CONFIG that are taken to Python's parser, which makes some 800
 bytes of each: more than a thousand realms."""
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 T = TypeVar("T")
 Message = Mapping[str, object]
@@ -40,7 +52,8 @@ def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Obser
     the agent could not look or answered nonsense.
     """
     asked = request(desired)
-    return parse(final(agent.ask({**asked, "read_only": True} if read_only else asked), "observe"))
+    answer = final(agent.ask({**asked, "read_only": True} if read_only else asked), "observe")
+    return parse(answer, desired.others)
 
 
 def final(messages: Iterable[Message], step: str) -> Message:
@@ -66,11 +79,16 @@ def request(desired: Desired) -> Message:
             realm.string_id: {
                 "host": host_of(realm.url),
                 "client": realm.client,
-                "fingerprint": desired.fingerprints.get(realm.string_id),
+                "fingerprint": _asked(desired.fingerprints.get(realm.string_id)),
+                "others": [_asked(each) for each in desired.others.get(realm.string_id, ())],
             }
             for realm in server.realms
         },
     }
+
+
+def _asked(known: Fingerprint | None) -> Message | None:
+    return {"hash": known.hash, "place": known.place} if known else None
 
 
 def host_of(url: str) -> str:
@@ -88,8 +106,13 @@ def paths(where: Paths) -> Message:
     }
 
 
-def parse(answer: Message) -> Observed:
-    """Make an Observed of the agent's final message; raises HostError where the shape is wrong."""
+def parse(
+    answer: Message, others: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
+) -> Observed:
+    """Make an Observed of the agent's final message; raises HostError where the shape is wrong.
+
+    `others`: the fingerprints that the request named beside the wanted ones, by realm.
+    """
     facts = _Facts(answer, "observe")
     clients = facts.get("clients", list, None)
     block = facts.get("block", str, None)
@@ -110,7 +133,7 @@ def parse(answer: Message) -> Observed:
         block=block,
         has_get_secret=facts.get("has_get_secret", bool),
         realms={
-            name: _realm(name, _Facts(entry, f"observe realms.{name}"))
+            name: _realm(name, _Facts(entry, f"observe realms.{name}"), others.get(name, ()))
             for name, entry in facts.map("realms", dict).items()
         },
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
@@ -135,12 +158,12 @@ def _finished_alone(facts: _Facts) -> FinishedAlone | None:
     return FinishedAlone(run.get("run", str), run.get("text", str))
 
 
-def _realm(name: str, facts: _Facts) -> ObservedRealm:
+def _realm(name: str, facts: _Facts, others: tuple[Fingerprint, ...]) -> ObservedRealm:
     token = facts.get("token", dict, None)
     return ObservedRealm(
         string_id=name,
         values=facts.map("values", object),
-        token=None if token is None else _token(_Facts(token, facts.where)),
+        token=None if token is None else _token(_Facts(token, facts.where), others),
         secret_name=facts.get("secret_name", str, None),
         line=facts.get("line", int),
         column=facts.get("column", int),
@@ -148,11 +171,15 @@ def _realm(name: str, facts: _Facts) -> ObservedRealm:
     )
 
 
-def _token(facts: _Facts) -> ObservedToken:
+def _token(facts: _Facts, others: tuple[Fingerprint, ...]) -> ObservedToken:
+    other, created = facts.get("other", int, None), facts.get("created", str)
+    if other is not None and 0 <= other < len(others):
+        created = others[other].created
     return ObservedToken(
         length=facts.get("length", int),
         short=facts.get("short", str),
         matches=facts.get("matches", bool, None),
+        created=created if _DATE.fullmatch(created) else "",
     )
 
 

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scimconf.diff import Change, unified
-from scimconf.model import Action, ActionKind, Desired, Observed, ObservedRealm, Plan, Realm
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Desired,
+    Fingerprint,
+    Observed,
+    ObservedRealm,
+    ObservedToken,
+    Plan,
+    Realm,
+)
 from scimconf.tokens.fingerprint import short
 from scimconf.zulip import block
 from scimconf.zulip.bearer import secret_name
@@ -145,11 +155,13 @@ def _presence(
     name = realm.string_id
     fingerprint = desired.fingerprints.get(name)
     known = bool(fingerprint and found and found.token and found.token.matches)
+    removed_on = desired.unrecorded.get(name)
     in_secrets = desired.server.token_store == "secrets"  # noqa: S105
     secret = secret_name(name) if in_secrets else None
 
     before = _mask_found(realm, found)
-    after = before if known else _mask_wanted(realm, fingerprint)
+    # The salt of a fingerprint that is not in the token file yet is another in the next plan.
+    after = before if known else _mask_wanted(realm, None if removed_on == "" else fingerprint)
     place = block.SecretName(secret) if secret else after
     entry, warnings = block.entry(realm, place, observed.version)
     moved = found is None or found.secret_name != secret
@@ -158,8 +170,8 @@ def _presence(
         keys.insert(0, "bearer_token")
 
     actions: list[Action] = []
-    if fingerprint is None:
-        actions.append(_new_token(realm, found))
+    if fingerprint is None or removed_on is not None:
+        actions.append(_new_token(realm, found, removed_on or ""))
     if secret and (moved or not known):
         verb = "change" if secret in observed.secret_names else "add"
         actions.append(
@@ -186,7 +198,10 @@ def _presence(
         else None,
         secret_after=(secret, after.text) if secret else None,
     )
-    stale = "" if actions else _stale(realm, observed)
+    if found and found.token and not known:
+        warnings += tuple(_other_token(realm, found.token, desired))
+    to_server = any(action.kind is not ActionKind.RECORD_TOKEN for action in actions)
+    stale = "" if to_server else _stale(realm, observed)
     return _Verdict(change, tuple(actions), warnings, stale=stale)
 
 
@@ -196,7 +211,7 @@ def _mask_found(realm: Realm, found: ObservedRealm | None) -> block.Mask:
     return block.mask(realm, found.token.length, found.token.short)
 
 
-def _mask_wanted(realm: Realm, fingerprint: str | None) -> block.Mask:
+def _mask_wanted(realm: Realm, fingerprint: Fingerprint | None) -> block.Mask:
     if fingerprint is None:
         return block.mask(realm, new=True)
     return block.mask(realm, short=short(fingerprint))
@@ -216,14 +231,44 @@ def _set_realm(realm: Realm, verb: str, what: str) -> Action:
     return Action(ActionKind.SET_REALM, realm.string_id, text)
 
 
-def _new_token(realm: Realm, found: ObservedRealm | None) -> Action:
+def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Action:
+    if removed_on:
+        text = f"keep the token of realm {realm.label} that was removed on {removed_on[:10]}"
+        return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
     if realm.token is not None:
         text = f"record the fingerprint of the token of realm {realm.label}"
         return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
     text = f"make a token for realm {realm.label}"
-    if found and found.token:
-        text += ", replacing one that is on the server but not in the token file"
-    return Action(ActionKind.MAKE_TOKEN, realm.string_id, text)
+    if not (found and found.token):
+        return Action(ActionKind.MAKE_TOKEN, realm.string_id, text)
+    text += (
+        " in the place of the one in force, which the token file does not have: the identity "
+        "provider is locked out until it has the new token"
+    )
+    return Action(ActionKind.MAKE_TOKEN, realm.string_id, text, locks_out=True)
+
+
+def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterator[str]:
+    """Say what is known of a token on the server that is not the wanted one."""
+    wanted = desired.fingerprints.get(realm.string_id)
+    if wanted is None or realm.string_id not in desired.others:
+        return
+    others = {each.created for each in desired.others[realm.string_id]}
+    text = f"realm {realm.label}: the server has another token than the token file"
+    if there.created and there.created in others:
+        which = "later" if there.created > wanted.created else "before"
+        yield (
+            f"{text}: the one made {which}, on {there.created}; `scimconf rotate "
+            f"{'--activate' if which == 'later' else '--back'}` keeps it"
+        )
+    elif there.created > wanted.created:
+        yield (
+            f"{text}, and a newer one: made on {there.created}, that of the token file on "
+            f"{wanted.created}. Was an older token file put back? apply would put the older token "
+            "in force, and lock out an identity provider that has the newer one"
+        )
+    else:
+        yield f"{text}: an identity provider that has it is locked out by apply"
 
 
 def _remove_secret(realm: str, name: str) -> Action:

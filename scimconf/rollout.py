@@ -179,7 +179,7 @@ class Rollout:
             assert each.observed
             return apply(
                 each.agent,
-                server,
+                each.desired,
                 each.plan,
                 each.observed,
                 tokens[server.name],

@@ -59,14 +59,17 @@ class SavedPlan:
 
     def refusal(self, surveyed: Sequence[Surveyed]) -> list[Outcome]:
         """Give the outcomes of a run that the plan does not cover; empty where it covers all."""
-        moved = {each.outcome.server: self._moved_on(each) for each in surveyed}
-        names = ", ".join(name for name, why in moved.items() if why)
-        if not names:
-            return []
+        found = ((each.outcome.server, self._moved_on(each)) for each in surveyed)
+        moved = {name: why for name, why in found if why}
+        return self.refused(surveyed, moved) if moved else []
+
+    def refused(self, surveyed: Sequence[Surveyed], moved: Mapping[str, str]) -> list[Outcome]:
+        """Return the outcomes where the plan does not hold any more: by server, why not."""
+        names = ", ".join(moved)
         hint = "plan again: scimconf plan --out FILE"
         outcomes = []
         for each in surveyed:
-            outcome, why = each.outcome, moved[each.outcome.server]
+            outcome, why = each.outcome, moved.get(each.outcome.server)
             if outcome.status in (Status.OK, Status.PENDING) and why:
                 message = f"moved on since the plan was saved: {why}"
                 outcome = replace(outcome, status=Status.FAILED, message=message, hint=hint)
@@ -140,8 +143,9 @@ def _inventory(desired: Desired) -> Facts:
         "realms": {realm.string_id: _realm(realm) for realm in server.realms},
         # Which token it is, not even its salted fingerprint.
         "tokens": {
-            name: hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+            name: hashlib.sha256(fingerprint.hash.encode()).hexdigest()[:16]
             for name, fingerprint in desired.fingerprints.items()
+            if name not in desired.unrecorded
         },
     }
 

@@ -90,6 +90,19 @@ def decrypt(ciphertext: str, passwords: Mapping[str, Secret]) -> Secret:
     )
 
 
+def identity(ciphertext: str) -> bytes | None:
+    """Return what makes two vault texts the same value: the salt and the hidden bytes.
+
+    The header, the case of the digits and the line breaks can be changed without the password, so
+    they do not count. None for a text that is not well formed.
+    """
+    try:
+        salt, _, hidden = _parts(_split(ciphertext)[1])
+    except UsageError:
+        return None
+    return salt + hidden
+
+
 def id_of(ciphertext: str) -> str:
     """Give the vault id that a vault text carries, whether or not the rest of it is well formed."""
     found = re.match(r"\s*\$ANSIBLE_VAULT;1\.2;[^;\s]*;([^;\s]+)", ciphertext)

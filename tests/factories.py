@@ -7,6 +7,7 @@ from typing import Any
 from scimconf.model import (
     Connection,
     Desired,
+    Fingerprint,
     Observed,
     ObservedRealm,
     ObservedToken,
@@ -18,7 +19,14 @@ from scimconf.model import (
 FINGERPRINT = (
     "$pbkdf2-sha256$29000$nHOulRICwFgrhVAqBSAkRA$RanPXBfRt9fhqFhXyP15mtJ7xdVuT.MnzCfEQ7iqd4o"
 )
-"""Of the token "x"; its short form is 45a9."""
+"""Its short form is 45a9."""
+
+CREATED = "2026-06-01T10:00:00Z"
+
+
+def known(realm: str = "acme", created: str = CREATED) -> Fingerprint:
+    """Return FINGERPRINT as that of a realm of chat1."""
+    return Fingerprint(FINGERPRINT, f'["chat1", "{realm}", "{created}"]', created)
 
 
 def realm(string_id: str = "acme", **changes: Any) -> Realm:
@@ -83,11 +91,14 @@ def connection(**changes: Any) -> Connection:
     return Connection(**values | changes)
 
 
-def desired(*realms: Realm, known: dict[str, str] | None = None, **changes: Any) -> Desired:
-    """Give a server whose present realms all have a token, unless `known` says which."""
-    if known is None:
-        known = {each.string_id: FINGERPRINT for each in realms if each.present}
-    return Desired(server(*realms, **changes), known)
+def desired(
+    *realms: Realm, fingerprints: dict[str, Fingerprint] | None = None, **changes: Any
+) -> Desired:
+    """Return a server whose present realms all have a token, unless `fingerprints` says which."""
+    if fingerprints is None:
+        fingerprints = {each.string_id: known(each.string_id) for each in realms if each.present}
+    others: dict[str, tuple[Fingerprint, ...]] = dict.fromkeys(fingerprints, ())
+    return Desired(server(*realms, **changes), fingerprints, others=others)
 
 
 def found(string_id: str = "acme", **changes: Any) -> ObservedRealm:

@@ -17,7 +17,7 @@ from scimconf.model import (
     Reference,
 )
 from scimconf.plan import plan
-from tests.factories import FINGERPRINT, block, desired, found, observed, realm
+from tests.factories import block, desired, found, known, observed, realm
 
 OTHER = ObservedToken(20, "ffff", False)
 SECRET = "scim_bearer_token_acme"
@@ -35,7 +35,7 @@ def test_nothing_to_do() -> None:
 
 
 def test_a_new_server_gets_token_realm_and_restart_in_that_order() -> None:
-    made = plan(desired(realm(), known={}), observed(running={"acme": 500}))
+    made = plan(desired(realm(), fingerprints={}), observed(running={"acme": 500}))
     assert _kinds(made) == [ActionKind.MAKE_TOKEN, ActionKind.SET_REALM, ActionKind.RESTART]
     assert made.makes_tokens
     assert '+        "bearer_token": "<token acme, new>",\n' in made.diff
@@ -43,7 +43,7 @@ def test_a_new_server_gets_token_realm_and_restart_in_that_order() -> None:
 
 def test_a_token_that_is_kept_elsewhere_is_not_made() -> None:
     elsewhere = Reference("env", ("TOKEN",), "/")
-    made = plan(desired(realm(token=elsewhere), known={}), observed(running={"acme": 401}))
+    made = plan(desired(realm(token=elsewhere), fingerprints={}), observed(running={"acme": 401}))
     assert _kinds(made)[0] is ActionKind.RECORD_TOKEN
     assert not made.makes_tokens
 
@@ -280,7 +280,7 @@ def test_a_silent_web_server_is_a_warning() -> None:
 
 def test_a_fingerprint_that_was_not_asked_about_proves_nothing() -> None:
     made = plan(
-        desired(realm(), known={"acme": FINGERPRINT}),
+        desired(realm(), fingerprints={"acme": known()}),
         observed(found(token=ObservedToken(43, "45a9", None))),
     )
     assert ActionKind.SET_REALM in _kinds(made)

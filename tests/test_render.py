@@ -13,7 +13,7 @@ from scimconf.agent import files
 from scimconf.agent.trouble import Trouble
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
-from tests.factories import FINGERPRINT, desired, realm, server
+from tests.factories import desired, known, realm, server
 
 TOKEN, OTHER = Secret("gR7bQ2mXv9LkPz4TnW8s"), Secret("hS8cR3nYw0MlQa5UoX9t")
 SECRETS = "# Generated\n[secrets]\nsecret_key = x\n"
@@ -36,7 +36,7 @@ def _clear(*realms: str, store: str = "settings") -> render.Rendered:
 
 
 def test_masked_shows_what_is_known_of_each_token() -> None:
-    text = render.masked(desired(realm(), realm(""), known={"acme": FINGERPRINT}), None).text()
+    text = render.masked(desired(realm(), realm(""), fingerprints={"acme": known()}), None).text()
     block = ast.literal_eval(text.partition("SCIM_CONFIG = ")[2].rpartition("#")[0])
     assert block["acme"]["bearer_token"] == "<token acme, fingerprint 45a9...>"
     assert block[""]["bearer_token"] == "<token (root)>"

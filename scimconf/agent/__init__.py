@@ -17,6 +17,7 @@ MODULES = (
     "fingerprint",
     "child",
     "files",
+    "applied",
     "zulip",
     "clients",
     "probe",

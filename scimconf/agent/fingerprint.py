@@ -1,5 +1,8 @@
 """Fingerprints of tokens: passlib's `pbkdf2_sha256`, computed with hashlib alone.
 
+What is hashed is the token, a line feed and the place that the token belongs to: a fingerprint is
+a mapping of `hash` and `place` (scimconf/tokens/fingerprint.py).
+
 The text form is `$pbkdf2-sha256$rounds$salt$checksum`, in base64 with "." for "+" and without
 padding (passlib.utils.binascii.ab64_encode).
 """
@@ -11,7 +14,7 @@ import functools
 import hashlib
 import hmac
 import re
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from scimconf.agent.trouble import Trouble
 
@@ -19,28 +22,31 @@ _FORM = re.compile(r"\$pbkdf2-sha256\$([1-9][0-9]{0,6})\$([A-Za-z0-9./]*)\$([A-Z
 _ROUNDS = 29_000
 
 
-def matches(token: str, fingerprint: str) -> bool:
-    """Say whether a fingerprint is that of the token. Raises Trouble if it is not one at all."""
-    rounds, salt, checksum = _parts(fingerprint)
-    return hmac.compare_digest(_hash(token, salt, rounds), checksum)
+def matches(token: str, known: Mapping[str, str]) -> bool:
+    """Return whether a fingerprint is that of the token. Raises Trouble if it is not one at all."""
+    rounds, salt, checksum = _parts(known["hash"])
+    return hmac.compare_digest(_hash(_bound(token, known), salt, rounds), checksum)
 
 
-def short(token: str, fingerprint: Optional[str], realm: str) -> str:
-    """Give the first four hex digits of the token's hash, to tell two tokens apart by eye.
+def short(token: str, known: Optional[Mapping[str, str]], realm: str) -> str:
+    """Return the first four hex digits of the token's hash, to tell two tokens apart by eye.
 
     Salted as the fingerprint asked about, so that both sides can be compared; where there is
     none, with the realm.
     """
-    if fingerprint is None:
-        rounds, salt = _ROUNDS, f"scimconf:{realm}".encode()
-    else:
-        rounds, salt, _ = _parts(fingerprint)
-    return _hash(token, salt, rounds).hex()[:4]
+    if known is None:
+        return _hash(token, f"scimconf:{realm}".encode(), _ROUNDS).hex()[:4]
+    rounds, salt, _ = _parts(known["hash"])
+    return _hash(_bound(token, known), salt, rounds).hex()[:4]
+
+
+def _bound(token: str, known: Mapping[str, str]) -> str:
+    return f"{token}\n{known['place']}"
 
 
 @functools.lru_cache(maxsize=64)  # `matches` and `short` ask for the same one: 10 ms each
-def _hash(token: str, salt: bytes, rounds: int) -> bytes:
-    return hashlib.pbkdf2_hmac("sha256", token.encode(), salt, rounds)
+def _hash(text: str, salt: bytes, rounds: int) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", text.encode(), salt, rounds)
 
 
 def _parts(fingerprint: str) -> Tuple[int, bytes, bytes]:

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any, Dict, List, Mapping, Optional
 
 from scimconf.agent import (
+    applied,
     clients,
     docker,
     files,
@@ -46,7 +47,8 @@ def observe(plain: Mapping[str, Any]) -> Facts:
     facts["blocked"] = _look_at_zulip(where, facts) or facts["blocked"]
     _look_at_container(where, facts)
     if settings:
-        _look_at_block(settings, secrets, realms, facts)
+        records = applied.read(files.state_folder(where.deployment))
+        _look_at_block(settings, secrets, realms, records, facts)
     if not facts["blocked"]:
         tokens = settings.tokens(secrets) if settings else {}
         if plain["ask"]:
@@ -57,11 +59,20 @@ def observe(plain: Mapping[str, Any]) -> Facts:
 
 
 def tokens(plain: Mapping[str, Any]) -> Facts:
-    """Answer the request of `import`: the tokens in clear, by realm. Raises Trouble."""
+    """Answer the request of `import`: the tokens in clear, by realm. Raises Trouble.
+
+    `applied` says of realms that scimconf has changed whether the token is one that it put there.
+    """
     where = request.paths(plain)
     settings = _look_at_settings(where, {})
     found = settings.tokens(_look_at_secrets(where, {}))
-    return {"final": True, "result": "tokens", "tokens": found}
+    records = applied.read(files.state_folder(where.deployment))
+    ours = {
+        realm: applied.find(records[realm], token) is not None
+        for realm, token in found.items()
+        if realm in records
+    }
+    return {"final": True, "result": "tokens", "tokens": found, "applied": ours}
 
 
 def _nothing() -> Facts:
@@ -139,24 +150,38 @@ def _look_at_container(where: Paths, facts: Facts) -> None:
 
 
 def _look_at_block(
-    settings: Settings, secrets: Dict[str, str], realms: Mapping[str, Any], facts: Facts
+    settings: Settings,
+    secrets: Dict[str, str],
+    realms: Mapping[str, Any],
+    records: Mapping[str, List[Dict[str, str]]],
+    facts: Facts,
 ) -> None:
     masks = {}
     for realm, entry in settings.entries.items():
-        asked = (realms.get(realm) or {}).get("fingerprint")
+        asked = realms.get(realm) or {}
         token = entry.token or secrets.get(entry.secret_name or "")
-        known = _token(realm, token, asked) if token else None
+        known = _token(realm, token, asked, records.get(realm, [])) if token else None
         if known:
             masks[realm] = masking.token_mask(realm, known["length"], known["short"])
         facts["realms"][realm] = _realm(entry, known)
     facts["block"] = masking.block(settings, masks)
 
 
-def _token(realm: str, token: str, asked: Optional[str]) -> Facts:
+def _token(
+    realm: str, token: str, asked: Mapping[str, Any], records: List[Dict[str, str]]
+) -> Facts:
+    wanted = asked.get("fingerprint")
+    matches = None if wanted is None else fingerprint.matches(token, wanted)
+    others = asked.get("others", [])
+    known = None if matches else applied.find(records, token)
     return {
         "length": len(token),
-        "short": fingerprint.short(token, asked, realm),
-        "matches": None if asked is None else fingerprint.matches(token, asked),
+        "short": fingerprint.short(token, wanted, realm),
+        "matches": matches,
+        "other": None
+        if matches
+        else next((n for n, each in enumerate(others) if fingerprint.matches(token, each)), None),
+        "created": known["created"] if known else "",
     }
 
 

@@ -57,6 +57,7 @@ def prepare(request: Request, who: str) -> Change:
             gate_seconds=request.gate_seconds,
         ),
         wanted=request.wanted,
+        applied=request.applied,
     )
 
 

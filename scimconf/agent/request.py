@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
+from scimconf.agent import applied
 from scimconf.agent.clients import Client
 from scimconf.agent.trouble import Trouble, unseen
 
@@ -36,6 +37,8 @@ class Request(NamedTuple):
     gate: Optional[Mapping[str, Tuple[str, Optional[str]]]]
     """By realm: host and token."""
     gate_seconds: float
+    applied: Mapping[str, applied.Record]
+    """By realm, the fingerprint of each token that will be put in force."""
 
     @property
     def tokens(self) -> Tuple[str, ...]:
@@ -87,6 +90,7 @@ def _parse(plain: Mapping[str, Any]) -> Request:
         restart_seconds=float(plain["restart_timeout"]),
         gate=None if gate is None else {_text(realm): _asked(each) for realm, each in gate.items()},
         gate_seconds=float(plain["gate_timeout"]),
+        applied=applied.request(plain.get("fingerprints", {})),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
-from scimconf.agent import candidate, child, clients, files, gate
+from scimconf.agent import applied, candidate, child, clients, files, gate
 from scimconf.agent.probe import WebServer
 from scimconf.agent.trouble import Trouble, unseen
 from scimconf.agent.undo import FileChange, Undo
@@ -24,6 +24,8 @@ class Change(NamedTuple):
     """By realm what Zulip has to see afterwards, None: nothing. None for all of it: these bytes
     were in force once, and what they say is what is wanted.
     """
+    applied: Mapping[str, applied.Record] = {}
+    """By realm, the fingerprint of each token that will be put in force."""
 
 
 class Step(NamedTuple):

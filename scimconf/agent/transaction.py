@@ -10,7 +10,7 @@ import contextlib
 import functools
 from typing import Any, Callable, Dict, Mapping, Optional
 
-from scimconf.agent import files, journal, lock, request, reversal
+from scimconf.agent import applied, files, journal, lock, request, reversal
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale, prepare
 from scimconf.agent.progress import Emit, Message, Steps, as_trouble
@@ -164,7 +164,7 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message
     name, opened, previous = "journal", None, None
     details: Dict[str, str] = {}
     try:
-        opened = steps.run(name, lambda: journal.begin(folder, kind, undo, STEPS[0].name))
+        opened = steps.run(name, lambda: _begin(kind, change, folder))
         for step in (step for step in STEPS if step.needed(undo)):
             name, previous = step.name, opened
             opened = opened.reach(name)
@@ -177,6 +177,11 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message
         return _go_back(f"{name}: {trouble.message}", trouble.hint, opened, steps)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
     return _final("committed", message, changed=changed, run=opened.run)
+
+
+def _begin(kind: Kind, change: Change, folder: str) -> Journal:
+    applied.note(folder, change.applied)
+    return journal.begin(folder, kind, change.undo, STEPS[0].name)
 
 
 def _unproved(undo: Undo, details: Mapping[str, str]) -> str:

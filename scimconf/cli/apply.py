@@ -16,7 +16,7 @@ from scimconf.cli.options import (
     SourceOptions,
     VaultOptions,
 )
-from scimconf.errors import worst
+from scimconf.errors import ExitCode, worst
 
 
 @click.command("apply")
@@ -36,7 +36,7 @@ from scimconf.errors import worst
     "--create-tokens",
     variable="CREATE_TOKENS",
     is_flag=True,
-    help="Make new tokens even without a terminal. Only where the token file is kept.",
+    help="Make new tokens without a question, also in the place of tokens in force.",
 )
 @options.lock_timeout
 @options.rollout
@@ -83,7 +83,6 @@ def command(
         approved.check_selection(servers)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
-    keyring.fetch(servers)
     how = How(
         connection,
         output,
@@ -95,12 +94,9 @@ def command(
         approved=approved,
     )
     open_agent = fleet.opener(source, connection, passwords, servers)
-    run, outcomes = change(servers, keyring, open_agent, how)
-    gone = [
-        (server.deployment, realm.string_id)
-        for server in settled(servers, outcomes)
-        for realm in server.realms
-        if not realm.present
-    ]
-    failed = noted(partial(keyring.bury, gone), "scimconf apply")
-    return worst([failed, results("apply", run, outcomes, output, diff=diff)])
+    done = change(servers, keyring, open_agent, how)
+    failed = ExitCode.OK
+    if done.agreed:
+        good = settled(servers, done.outcomes)
+        failed = noted(partial(keyring.settle, good), "scimconf apply")
+    return worst([failed, results("apply", done.run, done.outcomes, output, diff=diff)])

@@ -1,10 +1,14 @@
-"""From the look to the change, as a person is asked on the way: what `apply` and `rotate` share."""
+"""From the look to the change, as a person is asked on the way: what `apply` and `rotate` share.
+
+The order matters: compare with the approved plan, ask, and only then run what the inventory names,
+read tokens that are kept elsewhere, write the token file and change servers.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +17,7 @@ from scimconf.cli.options import ConnectionOptions, OutputOptions
 from scimconf.cli.put_back import AT_ONCE
 from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, UsageError
-from scimconf.model import Outcome, Server, Status
+from scimconf.model import Outcome, Plan, Reference, Server, Status
 
 if TYPE_CHECKING:
     from scimconf.batches import Strategy
@@ -45,10 +49,18 @@ class How:
     """Called once it is agreed, before the first server is touched."""
 
 
-def change(
-    servers: Sequence[Server], keyring: Keyring, open_agent: Opener, how: How
-) -> tuple[Rollout, Sequence[Outcome]]:
-    """Look at the servers, ask, and make them as they should be; gives the run and its outcomes."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a run."""
+
+    run: Rollout
+    outcomes: Sequence[Outcome]
+    agreed: bool
+    """Whether somebody has agreed to it: only then may the token file be written."""
+
+
+def change(servers: Sequence[Server], keyring: Keyring, open_agent: Opener, how: How) -> Done:
+    """Look at the servers, ask, and make them as they should be."""
     from scimconf.cli.output import progress
     from scimconf.rollout import Rollout
     from scimconf.survey import planned_aloud
@@ -57,17 +69,18 @@ def change(
     with progress(how.output, steps=False) as watcher:
         run = Rollout(how.connection.forks, watcher, how.connection.retries)
         surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
+    opened = [*surveyed]
     try:
-        return run, _carry_out(run, surveyed, keyring, how)
+        return _carry_out(run, surveyed, keyring, open_agent, how, opened)
     except KeyboardInterrupt:
         raise click.Abort(AT_ONCE) from None
     finally:
-        for each in surveyed:
+        for each in opened:
             each.closing.close()
 
 
 def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
-    """Give the servers that are as they should be, and all of their deployment with them."""
+    """Return the servers that are as they should be, and all of their deployment with them."""
     good = (Status.OK, Status.CHANGED)
     status = {outcome.server: outcome.status for outcome in outcomes}
     open_ends = {each.deployment for each in servers if status[each.name] not in good}
@@ -75,7 +88,7 @@ def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Serv
 
 
 def noted(note: Callable[[], None], hint: str) -> ExitCode:
-    """Note in the token file what the servers have now; gives an exit code.
+    """Write into the token file what the servers have now; returns an exit code.
 
     They have been changed: whatever happens to the file, what came of them is still told.
     """
@@ -89,33 +102,56 @@ def noted(note: Callable[[], None], hint: str) -> ExitCode:
 
 
 def _carry_out(
-    run: Rollout, surveyed: Sequence[Surveyed], keyring: Keyring, how: How
-) -> Sequence[Outcome]:
-    """Recover, compare with the approved plan, ask, change and ask the public side."""
+    run: Rollout,
+    surveyed: Sequence[Surveyed],
+    keyring: Keyring,
+    open_agent: Opener,
+    how: How,
+    opened: list[Surveyed],
+) -> Done:
+    """Compare with the approved plan, recover, ask, get the tokens, change, ask the public side.
+
+    `opened` gets every server that was looked at, for whoever closes the conversations.
+    """
     from scimconf.cli.output import progress
 
     if how.approved and (refused := how.approved.refusal(surveyed)):
-        return refused
+        return Done(run, refused, agreed=False)
     if any(each.interrupted for each in surveyed) and not run.interrupted:
         surveyed = _recover(run, surveyed, how)
         if how.approved and (refused := how.approved.refusal(surveyed)):
-            return refused
+            return Done(run, refused, agreed=False)
     outcomes = [each.outcome for each in surveyed]
     changing = [each for each in surveyed if each.pending]
-    if not changing or run.interrupted:
-        return outcomes
-    _may_make_tokens(changing, how.create_tokens)
-    _ask("plan", "Change", changing, how, _in_batches(surveyed, how.strategy))
+    references = _references(surveyed)
+    if run.interrupted or not (changing or references):
+        return Done(run, outcomes, agreed=how.yes)
+    _refuse_new_tokens(changing, how)
+    _ask("plan", "Change", changing, how, _in_batches(surveyed, how.strategy), references)
+    _ask_about_lock_outs(changing, how)
     how.at_go()
+    keyring.fetch([each.desired.server for each in surveyed if _was_seen(each)])
+    surveyed, moved = _look_again(run, surveyed, keyring, open_agent, opened, how)
+    if moved and how.approved:
+        return Done(run, how.approved.refused(surveyed, moved), agreed=False)
+    changing = [each for each in surveyed if each.pending]
+    if moved:
+        _refuse_new_tokens(changing, how)
+        _ask(
+            "plan", "The tokens that were fetched change more than was shown. Change", changing, how
+        )
+        _ask_about_lock_outs(changing, how)
     servers = [each.desired.server for each in changing]
     keyring.make(servers)
     tokens = keyring.tokens(servers)
+    surveyed = [replace(each, desired=keyring.desired(each.desired.server)) for each in surveyed]
     with progress(how.output, steps=True) as run.watcher:
-        return run.carry_out(surveyed, tokens, how.lock_timeout, how.strategy, _GOOD_ANSWERS)
+        outcomes = run.carry_out(surveyed, tokens, how.lock_timeout, how.strategy, _GOOD_ANSWERS)
+    return Done(run, outcomes, agreed=True)
 
 
 def _recover(run: Rollout, surveyed: Sequence[Surveyed], how: How) -> Sequence[Surveyed]:
-    """Put back what interrupted runs left; gives the servers as they stand then."""
+    """Put back what interrupted runs left; returns the servers as they stand then."""
     from scimconf.cli.output import progress
 
     _ask("recover", "Put back", [each for each in surveyed if each.interrupted], how)
@@ -123,8 +159,74 @@ def _recover(run: Rollout, surveyed: Sequence[Surveyed], how: How) -> Sequence[S
         return run.recover(surveyed, how.lock_timeout)
 
 
+def _was_seen(each: Surveyed) -> bool:
+    return each.outcome.status in (Status.OK, Status.PENDING)
+
+
+def _references(surveyed: Sequence[Surveyed]) -> dict[Reference, str]:
+    """Return what has to be run or read for tokens that are kept elsewhere, and for which realm."""
+    found: dict[Reference, str] = {}
+    for each in filter(_was_seen, surveyed):
+        server = each.desired.server
+        for realm in server.realms:
+            if realm.present and isinstance(realm.token, Reference):
+                found.setdefault(realm.token, f"realm {realm.label} of {server.name}")
+    return found
+
+
+def _look_again(
+    run: Rollout,
+    surveyed: Sequence[Surveyed],
+    keyring: Keyring,
+    open_agent: Opener,
+    opened: list[Surveyed],
+    how: How,
+) -> tuple[Sequence[Surveyed], dict[str, str]]:
+    """Look again at servers whose tokens are known now and were not, or not so, at the first look.
+
+    Returns all servers as they stand then, and where more is to be done than was shown, what.
+    """
+    from scimconf.cli.output import progress
+    from scimconf.survey import planned_aloud
+
+    other = {}
+    for each in surveyed:
+        desired = keyring.desired(each.desired.server)
+        if _was_seen(each) and desired != each.desired:
+            other[each.outcome.server] = desired
+            each.closing.close()
+    if not other:
+        return surveyed, {}
+    with progress(how.output, steps=False) as run.watcher:
+        again = run.survey([*other.values()], open_agent, keep=True, look=planned_aloud)
+    opened += again
+    by_name = {each.outcome.server: each for each in again}
+    moved = {
+        each.outcome.server: why
+        for each in surveyed
+        if (found := by_name.get(each.outcome.server)) and (why := _more(each.plan, found.plan))
+    }
+    return [by_name.get(each.outcome.server, each) for each in surveyed], moved
+
+
+def _more(before: Plan | None, after: Plan | None) -> str:
+    """Return what a second plan does that the first did not show, "" if nothing."""
+    if before is None or after is None:
+        return ""
+    shown = {(action.kind, action.realm) for action in before.actions}
+    new = [each.text for each in after.actions if (each.kind, each.realm) not in shown]
+    if before.settings_sha256 != after.settings_sha256:
+        new.append("settings.py was changed since")
+    if before.secrets_sha256 != after.secrets_sha256:
+        new.append("zulip-secrets.conf was changed since")
+    return "; ".join(new)
+
+
+# --- questions --------------------------------------------------------------------------------
+
+
 def _in_batches(surveyed: Sequence[Surveyed], strategy: Strategy) -> str:
-    """Say in what batches the servers would be changed, "" if in one."""
+    """Return in what batches the servers would be changed, "" if in one."""
     from scimconf.unit import to_change
 
     batches = strategy.batches(to_change(surveyed), len(surveyed))
@@ -135,18 +237,43 @@ def _in_batches(surveyed: Sequence[Surveyed], strategy: Strategy) -> str:
     return f" in {len(sizes)} batches of {', '.join(map(str, sizes[:_SIZES_SHOWN]))}{more}"
 
 
-def _ask(verb: str, what: str, servers: Sequence[Surveyed], how: How, in_batches: str = "") -> None:
+def _ask(
+    verb: str,
+    what: str,
+    servers: Sequence[Surveyed],
+    how: How,
+    in_batches: str = "",
+    references: dict[Reference, str] | None = None,
+) -> None:
     from scimconf.cli import question
 
-    if not how.yes:
-        outcomes = [each.outcome for each in servers]
-        question.ask(verb, what, outcomes, diff=how.diff, in_batches=in_batches)
-
-
-def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:
-    """Refuse to make a token where it may be lost: a CI checkout goes, and the token with it."""
-    if create_tokens or sys.stdin.isatty():
+    if how.yes:
         return
+    question.ask(
+        verb,
+        what,
+        [each.outcome for each in servers],
+        diff=how.diff,
+        in_batches=in_batches,
+        references=references or {},
+    )
+
+
+def _refuse_new_tokens(changing: Sequence[Surveyed], how: How) -> None:
+    """Raise UsageError where a new token needs more than --yes.
+
+    Without a terminal this may be a CI job: its checkout goes, and the token with it. And a token
+    that replaces the one in force locks the identity provider out.
+    """
+    if how.create_tokens or sys.stdin.isatty():
+        return
+    if locked_out := _locked_out(changing):
+        raise UsageError(
+            f"this replaces the token in force of {locked_out}, and locks the identity provider "
+            "out until it has the new one: --yes is not enough for that",
+            "to keep the tokens that the servers have: scimconf import; to replace them: "
+            "--create-tokens",
+        )
     for each in changing:
         if each.plan and each.plan.makes_tokens:
             raise UsageError(
@@ -154,3 +281,25 @@ def _may_make_tokens(changing: Sequence[Surveyed], create_tokens: bool) -> None:
                 "terminal: where the token file vanishes with this checkout, the token would too",
                 "make it where the token file is kept, or give --create-tokens",
             )
+
+
+def _ask_about_lock_outs(changing: Sequence[Surveyed], how: How) -> None:
+    """Ask this one thing by itself, with --yes too; raises click.Abort for a no."""
+    from scimconf.cli import question
+
+    locked_out = _locked_out(changing)
+    if locked_out and not how.create_tokens:
+        question.confirm(
+            f"The identity provider is locked out of {locked_out} until it has the new token. "
+            "Replace the token in force?"
+        )
+
+
+def _locked_out(changing: Sequence[Surveyed]) -> str:
+    """Return the realms whose token in force gives way to one that nobody has yet."""
+    named = [
+        f"realm {realm or '(root)'} of {each.outcome.server}"
+        for each in changing
+        for realm in (each.plan.locks_out if each.plan else ())
+    ]
+    return ", ".join(named)

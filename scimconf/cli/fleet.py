@@ -24,8 +24,18 @@ if TYPE_CHECKING:
     from scimconf.ssh import Agent
     from scimconf.survey import Opener
     from scimconf.tokens.keyring import Keyring, Passwords
+    from scimconf.tokens.store import TokenFile
 
-__all__ = ["VaultPassword", "keyring", "load", "opener", "select", "sources", "start_log"]
+__all__ = [
+    "VaultPassword",
+    "keyring",
+    "load",
+    "opener",
+    "select",
+    "sources",
+    "start_log",
+    "token_file",
+]
 
 _DEFAULT = Path("inventory.yaml")
 
@@ -117,13 +127,19 @@ def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -
     return servers
 
 
-def keyring(source: SourceOptions, passwords: VaultPassword) -> Keyring:
-    """Give the tokens of the fleet: the token file stands beside the first inventory file."""
-    from scimconf import vault
-    from scimconf.tokens.keyring import Keyring
+def token_file(source: SourceOptions) -> TokenFile:
+    """Read the token file, which stands beside the first inventory file."""
     from scimconf.tokens.store import TokenFile, place
 
-    file = TokenFile.load(place(source.tokens, sources(source)))
+    return TokenFile.load(place(source.tokens, sources(source)))
+
+
+def keyring(source: SourceOptions, passwords: VaultPassword) -> Keyring:
+    """Return the tokens of the fleet."""
+    from scimconf import vault
+    from scimconf.tokens.keyring import Keyring
+
+    file = token_file(source)
     closed = [entry.ciphertext for entry in file.entries.values() if entry.ciphertext]
     passwords.known_ids = {vault.id_of(each) for each in closed}
     return Keyring(file, passwords)
@@ -156,7 +172,13 @@ def opener(
     if limit is not None:
         options = replace(options, start_timeout=min(limit, options.start_timeout))
 
-    if any(isinstance(each, VaultValue) for server in servers for each in _secrets(server)):
+    closed = [
+        each for server in servers for each in _secrets(server) if isinstance(each, VaultValue)
+    ]
+    if closed:
+        file = token_file(source)
+        for each in closed:
+            file.refuse(each)
         passwords()
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:

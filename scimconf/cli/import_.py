@@ -20,27 +20,30 @@ if TYPE_CHECKING:
     from scimconf.importing import Found
     from scimconf.observe import Agent
     from scimconf.secret import Secret
+    from scimconf.tokens.keyring import Keyring
     from scimconf.tokens.store import Key
 
 
 @click.command("import")
 @options.pattern
 @options.source
+@options.realm
 @options.connection
 @options.vault
 @options.output
 def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
+    realms: tuple[str, ...],
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Take the hosts of PATTERN that have no scim_realms yet over as they are.
+    """Import the existing SCIM configuration and tokens of servers; changes nothing on them.
 
-    Changes nothing on the servers. Their realms are written into host_vars beside the inventory,
-    their tokens, encrypted, into the token file; then a plan shows whether there is anything left
-    to do, and the exit code is that plan's.
+    Of hosts without scim_realms, the realms are written into host_vars beside the inventory, and
+    their tokens, encrypted, into the token file. Of hosts with scim_realms, only tokens that the
+    token file does not have are. A plan then shows what is left to do, and gives the exit code.
     """
     from scimconf import importing
     from scimconf.cli import fleet
@@ -50,16 +53,19 @@ def command(
 
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files, bare=True)
-    servers = _new(fleet.select(inventory, pattern, source.limit))
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
+    servers = _to_import(fleet.select(inventory, pattern, source.limit), keyring, realms)
     passwords()  # before any server is asked for its tokens
     open_agent = fleet.opener(source, connection, passwords, servers)
     found: dict[str, Found] = {}
 
     def look(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
-        observed, found[desired.server.name] = importing.look(agent, desired.server)
-        return Outcome(desired.server.name, Status.OK), observed
+        server = desired.server
+        take = importing.adopt if server.realms else importing.look
+        observed, taken = take(agent, server)
+        found[server.name] = taken.only(realms)
+        return Outcome(server.name, Status.OK), observed
 
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
@@ -67,7 +73,8 @@ def command(
             [Desired(each, {}) for each in servers], open_agent, keep=False, look=look
         )
         good = [each for each in servers if each.name in found]
-        texts = {each.name: _text(source, each, found[each.name]) for each in good}
+        new = [each for each in good if not each.realms]
+        texts = {each.name: _text(source, each, found[each.name]) for each in new}
         keyring.adopt(_tokens(good, found))
         try:
             with host_vars.written(dict(texts.values())):
@@ -80,7 +87,11 @@ def command(
             each.outcome.server: each for each in run.survey(desired, open_agent, keep=False)
         }
     outcomes = [
-        _outcome(planned[name].outcome, found[name], texts[name][0])
+        _outcome(
+            planned[name].outcome,
+            found[name],
+            texts[name][0] if name in texts else keyring.file.path,
+        )
         if (name := each.outcome.server) in planned
         else each.outcome
         for each in looked
@@ -88,15 +99,33 @@ def command(
     return results("import", run, outcomes, output)
 
 
-def _new(servers: Sequence[Server]) -> list[Server]:
-    """Give those that the inventory says nothing of yet. Raises UsageError where there is none."""
+def _to_import(
+    servers: Sequence[Server], keyring: Keyring, realms: tuple[str, ...]
+) -> list[Server]:
+    """Return the servers to import: those without realms, and those whose tokens are not in the
+    token file, with these realms alone. Raises UsageError where there is none.
+    """
+    chosen = []
     for each in servers:
-        if each.realms:
-            err(f"{each.name} has scim_realms already: left as it is")
-    new = [each for each in servers if not each.realms]
-    if not new:
-        raise UsageError("no server to import: all of them have scim_realms already")
-    return new
+        known = keyring.desired(each).fingerprints
+        missing = tuple(
+            realm
+            for realm in each.realms
+            if realm.present
+            and realm.token is None
+            and (not realms or realm.string_id in realms)
+            and realm.string_id not in known
+        )
+        if missing or not each.realms:
+            chosen.append(replace(each, realms=missing))
+        else:
+            err(f"{each.name} has scim_realms, and the token file has their tokens: left as it is")
+    if not chosen:
+        raise UsageError(
+            "no server to import: all of them have scim_realms, and the token file has the tokens",
+            "scimconf plan shows how they stand",
+        )
+    return chosen
 
 
 def _text(source: SourceOptions, server: Server, found: Found) -> tuple[Path, str]:

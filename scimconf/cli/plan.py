@@ -9,6 +9,7 @@ import click
 
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.errors import UsageError
 
 
 @click.command("plan")
@@ -21,7 +22,7 @@ from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
     "--resolve",
     variable="RESOLVE",
     is_flag=True,
-    help="Resolve references to tokens too; runs what the inventory names.",
+    help="Fetch tokens that are kept elsewhere, too: runs what the inventory names.",
 )
 @options.option(
     "--read-only",
@@ -81,6 +82,12 @@ def run(
     from scimconf.rollout import Rollout
     from scimconf.survey import planned
 
+    if resolve and out:
+        raise UsageError(
+            "--resolve and --out exclude each other: a saved plan is compared by the words of a "
+            "reference, never by the token that it gives",
+            "save the plan without --resolve",
+        )
     fleet.start_log(output)
     writes = (*output.files, out) if out else output.files
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=writes)

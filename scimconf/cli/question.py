@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
 from scimconf.errors import UsageError
-from scimconf.model import Outcome
+from scimconf.model import Outcome, Reference
 from scimconf.report.text import show
 
 
@@ -20,18 +22,46 @@ def may_ask(verb: str) -> None:
         raise UsageError("no terminal to ask on", f"give --yes to {verb} without being asked")
 
 
+_NO_REFERENCES: Mapping[Reference, str] = {}
+
+
 def ask(
-    verb: str, what: str, outcomes: Sequence[Outcome], *, diff: bool, in_batches: str = ""
+    verb: str,
+    what: str,
+    outcomes: Sequence[Outcome],
+    *,
+    diff: bool,
+    in_batches: str = "",
+    references: Mapping[Reference, str] = _NO_REFERENCES,
 ) -> None:
     """Show what is to be done on stderr (results go to stdout) and ask.
 
-    `what` is done to the servers: "Change", and perhaps " in batches of 1, 5". Raises click.Abort
-    for a no.
+    `what` is done to the servers: "Change", and perhaps " in batches of 1, 5". `references`: what
+    is run or read on this machine for it, and for which realm. Raises click.Abort for a no.
     """
     show(terminal(stderr=True), verb, outcomes, diff=diff)
+    if references:
+        err("\nTokens that are kept elsewhere are fetched on this machine first:")
+    for reference, realm in references.items():
+        err(f"  {_fetched(reference)}  ({realm})")
     servers = "this server" if len(outcomes) == 1 else f"these {len(outcomes)} servers"
+    if outcomes:
+        confirm(f"{what} {servers}{in_batches}?")
+    else:
+        confirm("Fetch them, and compare them with what the servers have?")
+
+
+def _fetched(reference: Reference) -> str:
+    if reference.kind == "command":
+        return f"run, in {os.path.abspath(reference.folder)}: {shlex.join(reference.words)}"
+    what = {"env": "the environment variable", "file": "the file"}[reference.kind]
+    return f"read {what} {reference.words[0]}"
+
+
+def confirm(question: str) -> None:
+    """Ask a question; raises click.Abort for a no."""
     try:
-        agreed = click.confirm(f"\n{what} {servers}{in_batches}?", err=True)
+        agreed = click.confirm(f"\n{question}", err=True)
     except click.Abort:
         err("")  # the line of the question is not ended
         agreed = False

@@ -33,6 +33,7 @@ from scimconf.errors import UsageError, worst
 from scimconf.model import Outcome, Server, Status
 
 if TYPE_CHECKING:
+    from scimconf.cli.change import Done
     from scimconf.tokens.store import Key
 
 
@@ -123,7 +124,7 @@ def command(
         return _no_server(output)
     staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
     turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
-    run, outcomes = change(
+    changed = change(
         batches.ordered(servers, rollout.order, lambda server: server.name),
         turned,
         fleet.opener(source, connection, passwords, servers),
@@ -134,14 +135,28 @@ def command(
             at_go=partial(keyring.keep, staged, keys),
         ),
     )
-    done = {key for server in settled(servers, outcomes) for key in keys_of(server)}
+    good = settled(servers, changed.outcomes) if _agreed(changed) else []
+    done = {key for server in good for key in keys_of(server)}
     again = "--back" if wanted.mode == "back" else "--activate"
     failed = noted(partial(keyring.keep, turned, done), f"scimconf rotate {again}")
     if left := [key for key in keys if key not in done]:
         err(f"the token that was in force stays in force: {listed(left)}")
         err(f"  -> once that is put right: scimconf rotate {again}")
-    told = [_told(each, servers, shared) for each in outcomes]
-    return worst([failed, results("rotate", run, told, output, diff=diff)])
+    told = [_told(each, servers, shared) for each in changed.outcomes]
+    return worst([failed, results("rotate", changed.run, told, output, diff=diff)])
+
+
+def _agreed(done: Done) -> bool:
+    """Return whether the token file may be written; asks where nobody was asked yet.
+
+    That is where the servers have the tokens already: an earlier run ended before it wrote them.
+    """
+    from scimconf.cli import question
+
+    if done.agreed or any(each.status is not Status.OK for each in done.outcomes):
+        return done.agreed
+    question.confirm("The servers have these tokens already. Write that into the token file?")
+    return True
 
 
 def _mode(**flags: bool) -> Mode:

@@ -1,16 +1,23 @@
-"""`scimconf token`: print good tokens."""
+"""`scimconf token`: print good tokens; `token migrate`: rewrite an old token file."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
 from scimconf.cli import options
-from scimconf.cli.streams import out
+from scimconf.cli.options import VaultOptions
+from scimconf.cli.streams import err, out
 
 CHARSETS = ("ascii_62", "ascii_50", "hex")
 
 
-@click.command("token", short_help="Print good tokens: 43 letters and digits each, 256 bits.")
+@click.group(
+    "token",
+    invoke_without_command=True,
+    short_help="Print good tokens: 43 letters and digits each, 256 bits.",
+)
 @options.option(
     "--entropy",
     variable="ENTROPY",
@@ -43,13 +50,21 @@ CHARSETS = ("ascii_62", "ascii_50", "hex")
     show_default=True,
     help="How many.",
 )
+@click.pass_context
 def command(
-    entropy: int | None, length: int | None, charset: str | None, phrase: bool, count: int
+    context: click.Context,
+    entropy: int | None,
+    length: int | None,
+    charset: str | None,
+    phrase: bool,
+    count: int,
 ) -> None:
     """Print tokens, one a line: 43 letters and digits (256 bits) if nothing else is asked for.
 
     Refuses what is weaker than 20 letters and digits (119 bits).
     """
+    if context.invoked_subcommand:
+        return
     from scimconf.tokens import generate
 
     if phrase and (length is not None or charset is not None):
@@ -62,3 +77,24 @@ def command(
         else:
             token = generate.generate(entropy or 256, length, charset or "ascii_62")
         out(token.reveal())
+
+
+@command.command("migrate")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@options.vault
+def migrate(file: Path, vault: VaultOptions) -> None:
+    """Rewrite a token file of format 1 in format 2, which binds each token to its place.
+
+    Needs every vault password of the file. Run it once, on a file that is as you left it: tokens
+    that somebody has moved to other places are bound to those.
+    """
+    from scimconf.cli.vault_password import VaultPassword
+    from scimconf.tokens.migration import migrate as rewrite
+
+    elsewhere = rewrite(file, VaultPassword(vault)())
+    out(f"{file} has format 2 now")
+    for deployment, realm in elsewhere:
+        err(
+            f"left out: realm {realm or '(root)'} of {deployment}, whose token is kept elsewhere: "
+            "scimconf apply records it anew"
+        )

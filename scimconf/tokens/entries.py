@@ -1,9 +1,10 @@
 """What a token file says, read strictly: a mistake in it is found before anything is made of it.
 
+version: 2
 scimconf_tokens:
   "chat1.example.com":
     "acme":
-      fingerprint: "$pbkdf2-sha256$29000$..."
+      fingerprint: "$pbkdf2-sha256$100$..."
       created: "2026-06-01T10:00:00Z"
       token: !vault |
         $ANSIBLE_VAULT;1.1;AES256
@@ -15,6 +16,10 @@ scimconf_tokens:
         token: ...
     "gone":
       removed: "2026-07-01T09:00:00Z"
+      fingerprint: ...      # of the token that was in force until then; both are kept for 7 days
+      created: ...
+      token: ...
+...
 """
 
 from __future__ import annotations
@@ -22,12 +27,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
-from scimconf.model import Problem, VaultValue
-from scimconf.tokens.fingerprint import check
+from scimconf.model import Fingerprint, Position, Problem, VaultValue
+from scimconf.tokens.fingerprint import check, place_of
 from scimconf.yamlfile import Document, Way
 
 TOP = "scimconf_tokens"
+VERSION = "version"
+FORMAT = 2
+END = "..."
+"""The last line: YAML's own mark for the end of a document. A file that was cut short lacks it."""
 
 Key = tuple[str, str]
 """Deployment and realm."""
@@ -38,6 +48,7 @@ class Entry:
     """What the token file knows of one realm's token."""
 
     fingerprint: str
+    """passlib's text; it holds for this token at its place only: see `bound`."""
     created: str
     """When it was made or first seen, UTC: `2026-06-01T10:00:00Z`."""
     ciphertext: str | None = field(default=None, repr=False)
@@ -51,20 +62,28 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Tombstone:
-    """A realm that is gone, and its token with it."""
+class Removed:
+    """A realm that was removed from its servers."""
 
     removed: str
     """When, UTC."""
+    entry: Entry | None = None
+    """The token that was in force until then; None once it is forgotten."""
 
 
-Record = Entry | Tombstone
+Record = Entry | Removed
 
 
-def entries_of(document: Document) -> dict[Key, Record]:
-    """Give all that it says, by deployment and realm.
+def bound(key: Key, entry: Entry) -> Fingerprint:
+    """Return the fingerprint of an entry, with the place that it is bound to."""
+    return Fingerprint(entry.fingerprint, place_of(*key, entry.created), entry.created)
 
-    Raises InventoryError with everything that is wrong.
+
+def entries_of(document: Document, version: int = FORMAT) -> dict[Key, Record]:
+    """Return all that the file says, by deployment and realm.
+
+    Raises InventoryError with everything that is wrong: another version among it, a file that was
+    cut short, and a token that stands at two places.
     """
     if document.text.lstrip().startswith("$ANSIBLE_VAULT;"):
         raise InventoryError(
@@ -78,42 +97,93 @@ def entries_of(document: Document) -> dict[Key, Record]:
                 )
             ]
         )
-    reader = _Reader(document)
+    reader = _Reader(document, version)
     found = reader.read()
     if reader.problems:
         raise InventoryError(reader.problems)
     return found
 
 
+def is_whole(text: str) -> bool:
+    """Return whether a token file's text goes on to its end."""
+    return text.rstrip().rpartition("\n")[2] == END
+
+
+def cut_short(file: str, text: str) -> Problem:
+    """Return what to say of a token file that does not go on to its end."""
+    last = text.rstrip().count("\n") + 1
+    return Problem(
+        f"this token file was cut short, or something stands behind its end: its last line is not "
+        f"{END}",
+        Position(file, last, 1),
+        hint="put it back from version control or a backup; never write by hand what is missing",
+    )
+
+
 class _Reader:
     """Goes through a document and keeps what is wrong with it."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, version: int) -> None:
         self.document = document
+        self.version = version
         self.problems: list[Problem] = []
+        self.places: dict[bytes, Way] = {}
+        """Where each token stands."""
 
     def read(self) -> dict[Key, Record]:
         top = self.mapping((), self.document.data)
         for name in top:
-            if name != TOP:
-                self.report((name,), f"this is not a token file: expected {TOP}: alone at the top")
+            if name not in (VERSION, TOP):
+                self.report(
+                    (name,), f"this is not a token file: expected {VERSION}: and {TOP}: at the top"
+                )
+        if not self.problems:
+            self.check_version(top)
+        if self.problems:
+            return {}
         found: dict[Key, Record] = {}
         for deployment, realms in self.mapping((TOP,), top.get(TOP)).items():
             for realm, fields in self.mapping((TOP, deployment), realms).items():
                 found[deployment, realm] = self.record((TOP, deployment, realm), fields)
         return found
 
+    def check_version(self, top: dict[str, Any]) -> None:
+        """Report a version that is not the expected one, and a file that was cut short."""
+        version = top.get(VERSION, 1 if TOP in top else None)
+        if version == self.version:
+            if version != 1 and not is_whole(self.document.text):
+                self.problems.append(cut_short(self.document.file, self.document.text))
+        elif version == 1:
+            self.report(
+                (),
+                "this token file has format 1, in which a token is not bound to its place",
+                f"scimconf token migrate {self.document.file}: once, and only for a file that you "
+                "know to be right",
+            )
+        elif version is None:
+            self.problems.append(cut_short(self.document.file, self.document.text))
+        elif version == FORMAT:
+            self.report((VERSION,), f"this token file has version {FORMAT} already")
+        else:
+            hint = "was it written by a newer scimconf?"
+            self.report((VERSION,), f"version {version!r} of a token file is not known", hint)
+
     def record(self, way: Way, value: object) -> Record:
         fields = self.mapping(way, value)
         if "removed" not in fields:
             return self.entry(way, fields, ("next", "previous"))
-        self.known(way, fields, ("removed",))
-        return Tombstone(self.text((*way, "removed"), fields["removed"]))
+        removed = self.text((*way, "removed"), fields["removed"])
+        if len(fields) == 1:
+            return Removed(removed)
+        rest = {name: value for name, value in fields.items() if name != "removed"}
+        return Removed(removed, self.entry(way, rest, ()))
 
     def entry(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry:
         self.known(way, fields, ("fingerprint", "created", "token", *more))
         token = fields.get("token")
-        if token is not None and not isinstance(token, VaultValue):
+        if isinstance(token, VaultValue):
+            self.once((*way, "token"), token.ciphertext)
+        elif token is not None:
             hint = "it may have been seen: make a new one"
             self.report((*way, "token"), "this token is not a !vault value", hint)
         retired = "retired" in fields
@@ -132,8 +202,22 @@ class _Reader:
                 self.report((*way, "fingerprint"), error.message)
         return entry
 
+    def once(self, way: Way, ciphertext: str) -> None:
+        """Report a token that stands at another place, too: it was copied there."""
+        identity = vault.identity(ciphertext)
+        if identity is None:
+            return  # whoever opens it is told that it is damaged
+        first = self.places.setdefault(identity, way)
+        if first != way:
+            self.report(
+                way,
+                f"the very same token stands at {self.document.position(first)}: one of them was "
+                "copied",
+                "put the file back from version control; each place has a token of its own",
+            )
+
     def other(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry | None:
-        """Give the next or the previous token, where the field is there."""
+        """Return the next or the previous token, where the field is there."""
         name = str(way[-1])
         return self.entry(way, self.mapping(way, fields[name]), more) if name in fields else None
 
@@ -144,7 +228,7 @@ class _Reader:
                 self.report((*way, name), "a key that this scimconf does not know", hint)
 
     def mapping(self, way: Way, value: object) -> dict[str, Any]:
-        """Give a mapping with text for keys; an empty one, and a problem, for anything else."""
+        """Return a mapping with text for keys; an empty one, and a problem, for anything else."""
         if value is None:
             return {}
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Fingerprints: a salted, slow hash of a token, to tell tokens apart without having them.
+"""Fingerprints: a salted hash of a token and its place, to tell tokens apart without having them.
 
 passlib's `pbkdf2_sha256`, in its own text form `$pbkdf2-sha256$rounds$salt$checksum`. The agent
 computes the same on the server, with hashlib (docs/agent.md, "observe").
@@ -6,37 +6,59 @@ computes the same on the server, with hashlib (docs/agent.md, "observe").
 
 from __future__ import annotations
 
+import json
+
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 from passlib.utils.binary import ab64_decode  # type: ignore[import-untyped]
 
 from scimconf.errors import UsageError
+from scimconf.model import Fingerprint
 from scimconf.secret import Secret
 
 ROUNDS = 29_000
+"""For a token that somebody else made: it may be guessed, and each guess costs some 11 ms."""
+ROUNDS_OF_GENERATED = 100
+"""For a token that scimconf made: nobody guesses 256 random bits, at any number of rounds."""
 _MOST_ROUNDS = 1_000_000
 """More would let a token file keep a server busy for minutes."""
 
 
-def fingerprint(token: Secret) -> str:
-    """Give a new fingerprint under a random salt; some 11 ms of work."""
-    return str(pbkdf2_sha256.using(rounds=ROUNDS).hash(token.reveal()))
+def place_of(deployment: str, realm: str, created: str) -> str:
+    """Return what is hashed behind a token, so that its fingerprint is good at one place only."""
+    return json.dumps([deployment, realm, created])
 
 
-def matches(token: Secret, known: str) -> bool:
-    """Say whether `known` is a fingerprint of this token. Raises UsageError if it is none."""
+def fingerprint(token: Secret, place: str, *, generated: bool = False) -> str:
+    """Return a new fingerprint of a token at its place, under a random salt."""
+    rounds = ROUNDS_OF_GENERATED if generated else ROUNDS
+    return str(pbkdf2_sha256.using(rounds=rounds).hash(_bound(token, place)))
+
+
+def matches(token: Secret, known: Fingerprint) -> bool:
+    """Return whether `known` is the fingerprint of this token. Raises UsageError if it is none."""
+    check(known.hash)
+    return bool(pbkdf2_sha256.verify(_bound(token, known.place), known.hash))
+
+
+def matches_unbound(token: Secret, known: str) -> bool:
+    """Return whether `known` is a fingerprint of format 1, which is bound to no place."""
     check(known)
     return bool(pbkdf2_sha256.verify(token.reveal(), known))
 
 
-def short(known: str) -> str:
-    """Give the first four hex digits of a fingerprint's checksum, as the agent does."""
-    check(known)
-    checksum: bytes = ab64_decode(known.rpartition("$")[2])
+def _bound(token: Secret, place: str) -> str:
+    return f"{token.reveal()}\n{place}"  # no token holds a line feed
+
+
+def short(known: Fingerprint) -> str:
+    """Return the first four hex digits of a fingerprint's checksum, as the agent does."""
+    check(known.hash)
+    checksum: bytes = ab64_decode(known.hash.rpartition("$")[2])
     return checksum.hex()[:4]
 
 
 def check(known: str) -> None:
-    """Raise UsageError unless this is a fingerprint of a kind that we would make."""
+    """Raise UsageError unless this is a fingerprint of a kind that scimconf makes."""
     try:
         parsed = pbkdf2_sha256.from_string(known)
     except (ValueError, TypeError):

@@ -14,17 +14,25 @@ from datetime import datetime, timezone
 
 from scimconf import vault
 from scimconf.errors import UsageError
-from scimconf.model import Desired, Realm, Reference, Server, TokenSource, VaultValue
+from scimconf.model import (
+    Desired,
+    Fingerprint,
+    Realm,
+    Reference,
+    Server,
+    TokenSource,
+    VaultValue,
+)
 from scimconf.secret import Secret
 from scimconf.tokens import rotation
-from scimconf.tokens.entries import Tombstone
+from scimconf.tokens.entries import Record, Removed, bound
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
 from scimconf.tokens.references import resolve, withhold
 from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
 
 Passwords = Callable[[], Mapping[str, Secret]]
-"""Gives the vault passwords by vault id; raises UsageError where there are none to be had."""
+"""Returns the vault passwords by vault id; raises UsageError where there are none to be had."""
 
 Tokens = Mapping[str, Mapping[str, Secret]]
 """By server and realm."""
@@ -34,85 +42,129 @@ Turn = Callable[[Entry, datetime], Entry]
 
 
 class Keyring:
-    """The token file, and what the inventory says of tokens that are kept elsewhere."""
+    """The token file, and what the inventory says of tokens that are kept elsewhere.
 
-    def __init__(self, file: TokenFile, passwords: Passwords) -> None:
+    `turned`: another token of some entries is meant to come into force, so that what the servers
+    have is no surprise.
+    """
+
+    def __init__(self, file: TokenFile, passwords: Passwords, *, turned: bool = False) -> None:
         self.file = file
         self._passwords = passwords
+        self._is_turned = turned
         self._fetched: dict[TokenSource, Secret] = {}
         self._opened: dict[Key, Secret] = {}
+        self._new: dict[Key, tuple[Secret, Entry]] = {}
+        """Tokens that are kept elsewhere, and the entries that the token file has yet to get."""
 
     def desired(self, server: Server) -> Desired:
-        """Give the server with the fingerprints that are known without opening anything.
+        """Return the server with the fingerprints that are known without opening anything.
 
-        A token in clear, and one that `fetch` has fetched, count as what they are now: where the
-        token file says otherwise, the realm has no fingerprint yet.
+        A token in clear, and one that `fetch` has fetched, count as what they are now.
         """
-        known = {}
+        known: dict[str, Fingerprint] = {}
+        unrecorded: dict[str, str] = {}
+        others: dict[str, tuple[Fingerprint, ...]] = {}
         for realm in server.realms:
-            entry = self.file.entry(server.deployment, realm.string_id)
-            if entry and self._vouches(entry, realm):
-                known[realm.string_id] = entry.fingerprint
-        return Desired(server, known)
+            key = (server.deployment, realm.string_id)
+            record = self.file.records.get(key)
+            entry = self._wanted(key, realm)
+            if entry is None:
+                continue
+            known[realm.string_id] = bound(key, entry)
+            if entry is not record:
+                unrecorded[realm.string_id] = _removed_on(record, entry)
+            elif not self._is_turned:
+                more = (each for each in (entry.next, entry.previous) if each)
+                others[realm.string_id] = tuple(bound(key, each) for each in more)
+        return Desired(server, known, unrecorded, others)
 
-    def _vouches(self, entry: Entry, realm: Realm) -> bool:
-        """Say whether the token file's entry is still about the token that the realm is to have."""
-        if realm.token is None:
-            return entry.ciphertext is not None
+    def _wanted(self, key: Key, realm: Realm) -> Entry | None:
+        """Return the entry of the token that a realm is to have; None where none is known yet.
+
+        A realm that comes again while its token is still kept has that one.
+        """
+        record = self.file.records.get(key)
+        entry = record.entry if isinstance(record, Removed) else record
+        if not realm.present:
+            return self.file.entry(*key)
         token = self._at_hand(realm)
         if token is None:
-            # Of a token that is kept elsewhere the file has no ciphertext: this one is another.
-            return entry.ciphertext is None
-        return matches(token, entry.fingerprint)
+            # Of a token that is kept elsewhere the file has no ciphertext: one with it is another.
+            is_elsewhere = realm.token is not None
+            return entry if entry and is_elsewhere is (entry.ciphertext is None) else None
+        if entry and entry.ciphertext is None and matches(token, bound(key, entry)):
+            return entry
+        if key not in self._new or self._new[key][0] != token:
+            self._new[key] = (token, new_entry(key, token))
+        return self._new[key][1]
 
     def fetch(self, servers: Iterable[Server]) -> None:
-        """Fetch the tokens that are kept elsewhere, and keep their fingerprints in the file.
+        """Fetch the tokens that are kept elsewhere: each reference is resolved once, and a vault
+        value of the inventory is opened. Writes nothing.
 
-        Each reference is resolved once; one in a vault value of the inventory is opened. Raises
-        UsageError where one cannot be had.
+        Raises UsageError where one cannot be had, is too weak, or belongs to the token file.
         """
         servers = list(servers)
         withhold(servers)
-        new: dict[Key, Entry] = {}
         for server, realm in _present(servers):
-            key = (server.deployment, realm.string_id)
             if isinstance(realm.token, Reference | VaultValue):
                 try:
                     self._fetch(realm.token)
                 except UsageError as error:
+                    key = (server.deployment, realm.string_id)
                     raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
-            token = self._at_hand(realm)
-            entry = self.file.entry(*key)
-            if token and not (entry and matches(token, entry.fingerprint)):
-                new[key] = self._in_place(key, new_entry(token))
-        if new:
-            self.file = self.file.save(new)
+            self._wanted((server.deployment, realm.string_id), realm)
 
     def _fetch(self, source: Reference | VaultValue) -> None:
         if source in self._fetched:
             return
-        self._fetched[source] = (
-            resolve(source)
-            if isinstance(source, Reference)
-            else vault.decrypt(source.ciphertext, self._passwords())
-        )
+        if isinstance(source, Reference):
+            self._fetched[source] = resolve(source)
+            return
+        self.file.refuse(source)
+        self._fetched[source] = vault.decrypt(source.ciphertext, self._passwords())
 
     def make(self, servers: Iterable[Server]) -> None:
         """Make the tokens that are missing; they are durable in the token file after this.
 
-        Servers of one deployment share them. Raises UsageError where there is no vault password,
-        or one that does not open what the file holds, before anything is written.
+        A realm that comes again gets its entry back. Servers of one deployment share tokens. Raises
+        UsageError where there is no vault password, or one that does not open what the file holds,
+        before anything is written.
         """
-        new: dict[Key, Entry] = {}
+        new: dict[Key, Record] = {}
         for server, realm in _present(servers):
             key = (server.deployment, realm.string_id)
-            entry = self.file.entry(*key)
-            if realm.token is None and key not in new and not (entry and entry.ciphertext):
+            record, wanted = self.file.records.get(key), self._wanted(key, realm)
+            if isinstance(record, Removed) and wanted and wanted is record.entry:
+                new[key] = wanted
+            elif realm.token is None and wanted is None and key not in new:
                 self._opened[key] = generate()
-                made = new_entry(self._opened[key], *_first(self._proved()))
+                password = _first(self._proved())
+                made = new_entry(key, self._opened[key], *password, generated=True)
                 new[key] = self._in_place(key, made)
         if new:
             self.file = self.file.save(new)
+
+    def settle(self, servers: Iterable[Server]) -> None:
+        """Write down what these servers, which are as the inventory says, have now.
+
+        That is the fingerprints of tokens that are kept elsewhere, and which realms are gone: their
+        tokens are kept for a while. Tokens of these realms whose time is over are forgotten.
+        """
+        now = datetime.now(timezone.utc)
+        new: dict[Key, Record] = {}
+        for server in servers:
+            for realm in server.realms:
+                key = (server.deployment, realm.string_id)
+                record = self.file.records.get(key)
+                if isinstance(record, Entry) and not realm.present:
+                    new[key] = rotation.removed(record, now)
+                elif realm.present and key in self._new:
+                    new[key] = self._in_place(key, self._new[key][1])
+                elif record:
+                    new[key] = rotation.without_expired(record, now)
+        self.file = self.file.save(new) if new else self.file
 
     def _proved(self) -> Mapping[str, Secret]:
         """Give the passwords once one has opened a token that is there: a typo would be kept.
@@ -140,35 +192,43 @@ class Keyring:
         new = {}
         for key, token in tokens.items():
             entry = self.file.entry(*key)
-            if not (entry and entry.ciphertext and matches(token, entry.fingerprint)):
-                adopted = new_entry(token, *_first(self._proved()), weak=True)
+            if not (entry and entry.ciphertext and matches(token, bound(key, entry))):
+                adopted = new_entry(key, token, *_first(self._proved()), weak=True)
                 new[key] = self._in_place(key, adopted)
         if new:
             self.file = self.file.save(new)
 
     def staged(self, keys: Iterable[Key]) -> Keyring:
-        """Give a keyring that has the next token of each of these, not in force; writes nothing.
+        """Return a keyring that has the next token of each of these, not in force; writes nothing.
 
         Raises UsageError as `make` does, and for one whose token is kept elsewhere.
         """
         password = _first(self._proved())
-        return self.turned(
-            keys, lambda entry, now: rotation.staged(entry, new_entry(generate(), *password))
-        )
+
+        def turn(key: Key, entry: Entry, _now: datetime) -> Entry:
+            made = new_entry(key, generate(), *password, generated=True)
+            return rotation.staged(entry, made)
+
+        return self._changed(keys, turn)
 
     def turned(self, keys: Iterable[Key], turn: Turn) -> Keyring:
-        """Give a keyring in which each of these is what `turn` makes of it; writes nothing.
+        """Return a keyring in which each of these is what `turn` makes of it; writes nothing.
 
         Raises UsageError, with the realm, where there is no such token.
         """
+        return self._changed(keys, lambda _key, entry, now: turn(entry, now))
+
+    def _changed(
+        self, keys: Iterable[Key], change: Callable[[Key, Entry, datetime], Entry]
+    ) -> Keyring:
         now = datetime.now(timezone.utc)
         records = dict(self.file.records)
         for key in keys:
             try:
-                records[key] = turn(self._ours(key), now)
+                records[key] = change(key, self._ours(key), now)
             except UsageError as error:
                 raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
-        return Keyring(replace(self.file, records=records), self._passwords)
+        return Keyring(replace(self.file, records=records), self._passwords, turned=True)
 
     def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
         """Write into the file what `turned` has of these; durable after this."""
@@ -192,17 +252,10 @@ class Keyring:
             for key in keys
         }
 
-    def bury(self, keys: Iterable[Key]) -> None:
-        """Forget the tokens of realms that are gone; a date stays."""
-        gone = Tombstone(rotation.stamp(datetime.now(timezone.utc)))
-        buried: dict[Key, Entry | Tombstone] = {
-            key: gone for key in keys if key in self.file.entries
-        }
-        if buried:
-            self.file = self.file.save(buried)
-
     def _in_place(self, key: Key, new: Entry) -> Entry:
-        return rotation.succeeded(self.file.entry(*key), new, datetime.now(timezone.utc))
+        record = self.file.records.get(key)
+        entry = record.entry if isinstance(record, Removed) else record
+        return rotation.succeeded(entry, new, datetime.now(timezone.utc))
 
     def _ours(self, key: Key) -> Entry:
         entry = self.file.entry(*key)
@@ -258,6 +311,11 @@ class Keyring:
             if token:
                 self._opened[key] = token
         return self._opened.get(key)
+
+
+def _removed_on(record: Record | None, entry: Entry) -> str:
+    """Return when the realm of this entry was removed, "" where the entry is a new one."""
+    return record.removed if isinstance(record, Removed) and record.entry is entry else ""
 
 
 def _present(servers: Iterable[Server]) -> Iterator[tuple[Server, Realm]]:

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scimconf.errors import UsageError
-from scimconf.tokens.entries import TOP, Entry, Key, Record
+from scimconf.tokens.entries import END, FORMAT, TOP, VERSION, Entry, Key, Record
 from scimconf.yamlfile import Document, Way, parse
 
 HEADER = f"""\
 # The bearer tokens that scimconf keeps, by deployment and realm ("" is the root domain).
 # Each token is an Ansible Vault value. A fingerprint tells tokens apart without opening any.
-# Keep this file, and the vault password elsewhere. scimconf writes it; comments survive.
+# Keep this file, and the vault password elsewhere. scimconf writes it; comments survive. An entry
+# is good at its own place only, so do not move or copy any; the last line is the mark of the end.
+{VERSION}: {FORMAT}
 {TOP}:
+{END}
 """
 
 _STEP = 2
@@ -38,14 +41,14 @@ class _Edit(NamedTuple):
 
 
 def edit(document: Document, entries: Mapping[Key, Record]) -> str:
-    """Give the file's text with these entries in it, each where its name sorts.
+    """Return the file's text with these entries in it, each where its name sorts.
 
-    What is there is changed field by field, so that comments stay. The document is empty, or has
-    been checked to be a token file. What comes out has to be proved by reading it: a file in
-    flow style (`{a: b}`) cannot be edited line by line.
+    What is there is changed field by field, so that comments stay. The document has been checked to
+    be a token file, or is that of a file that is not there yet. What comes out has to be proved by
+    reading it: a file in flow style (`{a: b}`) cannot be edited line by line.
     """
     if document.data is None:
-        document = _begun(document)
+        document = parse(HEADER, document.file)
     edits: list[_Edit] = []
     for deployment in sorted({deployment for deployment, _ in entries}):
         realms = {realm: entry for (name, realm), entry in entries.items() if name == deployment}
@@ -53,12 +56,13 @@ def edit(document: Document, entries: Mapping[Key, Record]) -> str:
     return _apply(document.text, edits)
 
 
-def _begun(document: Document) -> Document:
-    """Give a document without any entry in it, its comments kept."""
-    if not document.text.strip():
-        return parse(HEADER, document.file)
-    end = "" if document.text.endswith("\n") else "\n"
-    return parse(f"{document.text}{end}{TOP}:\n", document.file)
+def without(document: Document, keys: Iterable[Key]) -> str:
+    """Return the file's text without the lines of these entries; comments around them stay."""
+    edits = []
+    for deployment, realm in keys:
+        first, last = document.line_span((TOP, deployment, realm))
+        edits.append(_Edit(first, 0, realm, last, []))
+    return _apply(document.text, edits)
 
 
 def _deployment(
@@ -124,7 +128,8 @@ def _entry(realm: str, record: Record, column: int) -> list[str]:
 def _fields(record: Record) -> dict[str, list[str]]:
     """Give the lines of each field, in the order in which a new record has them."""
     if not isinstance(record, Entry):
-        return {"removed": [f"removed: {_quoted(record.removed)}"]}
+        removed = {"removed": [f"removed: {_quoted(record.removed)}"]}
+        return removed if record.entry is None else removed | _fields(record.entry)
     fields = {
         "fingerprint": [f"fingerprint: {_quoted(record.fingerprint)}"],
         "created": [f"created: {_quoted(record.created)}"],

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from scimconf.errors import UsageError
-from scimconf.tokens.entries import Entry
+from scimconf.tokens.entries import Entry, Record, Removed
 
 KEPT = timedelta(days=7)
 """How long the token that was in force before is kept for a way back."""
@@ -62,8 +62,21 @@ def gone_back(entry: Entry, now: datetime) -> Entry:
     return replace(entry.previous, next=replace(entry, next=None, previous=None), retired="")
 
 
+def removed(entry: Entry, now: datetime) -> Removed:
+    """Return the record of a realm that is gone from its servers; its token is kept for a while."""
+    return Removed(stamp(now), replace(entry, next=None, previous=None))
+
+
+def without_expired(record: Record, now: datetime) -> Record:
+    """Return the record without a token that was replaced or removed too long ago."""
+    if isinstance(record, Entry):
+        return pruned(record, now)
+    expired = now - _moment(record.removed) > KEPT
+    return replace(record, entry=None) if expired else record
+
+
 def pruned(entry: Entry, now: datetime) -> Entry:
-    """Give the entry without a previous token whose time is over."""
+    """Return the entry without a previous token whose time is over."""
     if entry.previous and now - _moment(entry.previous.retired) > KEPT:
         return replace(entry, previous=None)
     return entry

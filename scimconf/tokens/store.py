@@ -5,21 +5,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
+from scimconf.model import Fingerprint, VaultValue
 from scimconf.secret import Secret
 from scimconf.tokens import durable
-from scimconf.tokens.entries import TOP, Entry, Key, Record, entries_of
-from scimconf.tokens.fingerprint import fingerprint, matches
+from scimconf.tokens.entries import (
+    TOP,
+    VERSION,
+    Entry,
+    Key,
+    Record,
+    bound,
+    cut_short,
+    entries_of,
+    is_whole,
+)
+from scimconf.tokens.fingerprint import fingerprint, matches, place_of
 from scimconf.tokens.layout import edit
-from scimconf.tokens.rotation import pruned, stamp
+from scimconf.tokens.rotation import stamp, without_expired
 from scimconf.tokens.strength import weakness_of
-from scimconf.yamlfile import Document, load, parse
+from scimconf.yamlfile import Document, parse, read_text
 
 __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
 
@@ -49,21 +60,25 @@ def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
 
 
 def new_entry(
+    key: Key,
     token: Secret,
     password: Secret | None = None,
     vault_id: str | None = None,
     *,
     weak: bool = False,
+    generated: bool = False,
 ) -> Entry:
-    """Give the entry of a token as of now; without a password only its fingerprint is kept.
+    """Return the entry of a token as of now; without a password only its fingerprint is kept.
 
-    Raises UsageError for a token that could be guessed from its fingerprint, unless a `weak` one
-    is in use already.
+    `generated`: scimconf made it, with 256 random bits. Raises UsageError for a token that could be
+    guessed from its fingerprint, unless a `weak` one is in use already.
     """
     if not weak and (reason := weakness_of(token)):
         raise UsageError(f"a token cannot be used: {reason}", "`scimconf token` prints good ones")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
-    return Entry(fingerprint(token), stamp(datetime.now(timezone.utc)), ciphertext)
+    created = stamp(datetime.now(timezone.utc))
+    hashed = fingerprint(token, place_of(*key, created), generated=generated)
+    return Entry(hashed, created, ciphertext)
 
 
 @dataclass(frozen=True)
@@ -78,10 +93,12 @@ class TokenFile:
     def load(cls, path: Path) -> TokenFile:
         """Read the file; one that is not there has no entries.
 
-        Raises InventoryError, with file:line:col, for one that is no token file, a merge
-        conflict of git among the reasons. Such a file is never written to.
+        Raises InventoryError, with file:line:col, for one that is no token file or not a whole one,
+        a merge conflict of git among the reasons. Such a file is never written to.
         """
-        document = load(path) if _exists(path) else parse("", str(path))
+        if not _exists(path):
+            return cls(path, {}, parse("", str(path)))
+        document = _parsed(path)
         return cls(path, entries_of(document), document)
 
     @property
@@ -90,23 +107,20 @@ class TokenFile:
         return {key: each for key, each in self.records.items() if isinstance(each, Entry)}
 
     def entry(self, deployment: str, realm: str) -> Entry | None:
-        """Give what is known of a realm's token."""
+        """Return what is known of a realm's token, where the realm is not gone."""
         found = self.records.get((deployment, realm))
         return found if isinstance(found, Entry) else None
 
-    def fingerprints(self, deployment: str) -> dict[str, str]:
-        """Give the fingerprints of a deployment's tokens, by realm."""
-        return {
-            realm: entry.fingerprint
-            for (name, realm), entry in self.entries.items()
-            if name == deployment
-        }
+    def fingerprint(self, deployment: str, realm: str) -> Fingerprint | None:
+        """Return the fingerprint of a realm's token."""
+        entry = self.entry(deployment, realm)
+        return bound((deployment, realm), entry) if entry else None
 
     def token(self, deployment: str, realm: str, passwords: Mapping[str, Secret]) -> Secret | None:
         """Open a realm's token; None where the file holds none.
 
         Raises UsageError, with file:line:col, if no password opens it or it is not the one that
-        the fingerprint beside it was made of.
+        the fingerprint beside it was made of, at this place and date.
         """
         entry = self.entry(deployment, realm)
         if entry is None or entry.ciphertext is None:
@@ -116,19 +130,38 @@ class TokenFile:
             token = vault.decrypt(entry.ciphertext, passwords)
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from None
-        if not matches(token, entry.fingerprint):
+        if not matches(token, bound((deployment, realm), entry)):
             raise UsageError(
-                f"{where}: the token and its fingerprint do not belong together",
-                "was one of them edited by hand? Put the entry back from version control",
+                f"{where}: this token does not belong here: its fingerprint is that of another "
+                "token, deployment, realm or date",
+                "was the entry copied, moved or edited by hand? Put it back from version control",
             )
         return token
 
-    def save(self, entries: Mapping[Key, Record]) -> TokenFile:
-        """Put these records into the file, durably, and give the file as it is then.
+    def refuse(self, value: VaultValue) -> None:
+        """Raise UsageError for a vault value that stands in this file, as any of its tokens.
 
-        What other runs have added since this one was read is kept, and previous tokens whose time
-        is over are forgotten. Raises UsageError, and leaves the file as it was, if one of these
-        very entries has changed meanwhile.
+        A token of this file is for its own place alone. Whoever copies its vault value to another
+        variable, with other line breaks or another header, would have it sent somewhere else.
+        """
+        identity = vault.identity(value.ciphertext)
+        if identity is None:
+            return  # whoever opens it is told that it is damaged
+        for (deployment, realm), entry in _all_entries(self.records):
+            if entry.ciphertext and vault.identity(entry.ciphertext) == identity:
+                where = f"{value.position}: " if value.position else ""
+                raise UsageError(
+                    f"{where}this vault value is the token of realm {realm or '(root)'} of "
+                    f"{deployment} in {self.path}, and is used for nothing else",
+                    "give this variable a value of its own: ansible-vault encrypt_string",
+                )
+
+    def save(self, entries: Mapping[Key, Record]) -> TokenFile:
+        """Put these records into the file, durably, and return the file as it is then.
+
+        All other entries stay as they are, with what other runs have added since this one was read.
+        Of these, previous and removed tokens whose time is over are forgotten. Raises UsageError,
+        and leaves the file as it was, if one of these very entries has changed meanwhile.
         """
         real = self.path.resolve()  # a link stays a link
         with durable.locked(real):
@@ -140,14 +173,35 @@ class TokenFile:
                         f"{key[1] or '(root)'} of {key[0]} meanwhile",
                         "run the same command again",
                     )
+            moment = datetime.now(timezone.utc)
             changed = {
-                key: record for key, record in entries.items() if now.records.get(key) != record
+                key: without_expired(record, moment)
+                for key, record in entries.items()
+                if now.records.get(key) != record
             }
             if not changed:
                 return now
-            after = _proved(now, _without_expired({**now.records, **changed}))
+            after = _proved(now, {**now.records, **changed})
             durable.replace(real, after._document.text)
             return after
+
+
+def _parsed(path: Path) -> Document:
+    text = read_text(path)
+    try:
+        return parse(text, str(path))
+    except InventoryError as error:
+        if f"\n{VERSION}: " in f"\n{text}" and not is_whole(text):
+            raise InventoryError([cut_short(str(path), text), *error.problems]) from None
+        raise
+
+
+def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
+    """Return every token that the file has, with its place: staged, previous and removed ones."""
+    for key, record in records.items():
+        entry = record if isinstance(record, Entry) else record.entry
+        if entry:
+            yield from ((key, each) for each in (entry, entry.next, entry.previous) if each)
 
 
 def _exists(path: Path) -> bool:
@@ -159,13 +213,6 @@ def _exists(path: Path) -> bool:
     except OSError:
         return True
     return True
-
-
-def _without_expired(records: Mapping[Key, Record]) -> dict[Key, Record]:
-    now = datetime.now(timezone.utc)
-    return {
-        key: pruned(each, now) if isinstance(each, Entry) else each for key, each in records.items()
-    }
 
 
 def _proved(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:

@@ -11,19 +11,21 @@ from scimconf.agent.trouble import Trouble
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 16, 30])
 def test_passlibs_fingerprints_match_their_token_only(size: int) -> None:
-    text = pbkdf2_sha256.using(rounds=10, salt=bytes(range(240, 240 - size, -1))).hash("tök")
-    assert fingerprint.matches("tök", text)
-    assert not fingerprint.matches("tok", text)
+    text = pbkdf2_sha256.using(rounds=10, salt=bytes(range(240, 240 - size, -1))).hash("tök\nhere")
+    assert fingerprint.matches("tök", {"hash": text, "place": "here"})
+    assert not fingerprint.matches("tok", {"hash": text, "place": "here"})
+    assert not fingerprint.matches("tök", {"hash": text, "place": "there"})
 
 
 def test_short_is_the_beginning_of_the_checksum() -> None:
-    text = pbkdf2_sha256.using(rounds=10, salt=b"salt").hash("token")
+    text = pbkdf2_sha256.using(rounds=10, salt=b"salt").hash("token\nhere")
     assert (
-        fingerprint.short("token", text, "acme")
+        fingerprint.short("token", {"hash": text, "place": "here"}, "acme")
         == pbkdf2_sha256.from_string(text).checksum.hex()[:4]
     )
     own = pbkdf2_sha256.using(rounds=29000, salt=b"scimconf:acme").hash("token")
-    assert fingerprint.short("token", None, "acme") == fingerprint.short("token", own, "")
+    shown = pbkdf2_sha256.from_string(own).checksum.hex()[:4]
+    assert fingerprint.short("token", None, "acme") == shown
 
 
 @pytest.mark.parametrize(
@@ -37,4 +39,4 @@ def test_short_is_the_beginning_of_the_checksum() -> None:
 )
 def test_what_is_no_fingerprint_is_said_without_showing_it(text: str) -> None:
     with pytest.raises(Trouble, match="not a pbkdf2-sha256"):
-        fingerprint.matches("token", text)
+        fingerprint.matches("token", {"hash": text, "place": ""})

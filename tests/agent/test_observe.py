@@ -15,8 +15,8 @@ from scimconf.agent.transaction import apply, heard
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 
 TOKEN = "hunter2hunter2hunter2hunter2"
-KNOWN = pbkdf2_sha256.using(rounds=10).hash(TOKEN)
-OTHER = pbkdf2_sha256.using(rounds=10).hash("another")
+KNOWN = {"hash": pbkdf2_sha256.using(rounds=10).hash(f"{TOKEN}\nhere"), "place": "here"}
+OTHER = {"hash": pbkdf2_sha256.using(rounds=10).hash("another\nhere"), "place": "here"}
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
@@ -49,9 +49,15 @@ def test_tokens_are_compared_here_and_sent_as_fingerprints(zulip: Zulip) -> None
     configured(zulip, entry("acme", f'"{TOKEN}"'), entry("beta", f'"{TOKEN}"'))
     zulip.run_with(acme=TOKEN)
     facts = look(zulip.observe(acme=KNOWN, beta=OTHER))
-    short = pbkdf2_sha256.from_string(KNOWN).checksum.hex()[:4]
+    short = pbkdf2_sha256.from_string(KNOWN["hash"]).checksum.hex()[:4]
     acme, beta = facts["realms"]["acme"], facts["realms"]["beta"]
-    assert acme["token"] == {"length": 28, "short": short, "matches": True}
+    assert acme["token"] == {
+        "length": 28,
+        "short": short,
+        "matches": True,
+        "other": None,
+        "created": "",
+    }
     assert acme["values"] == {"scim_client_name": "okta"}
     assert (acme["line"], acme["column"]) == (8, 5)
     assert beta["token"]["matches"] is False

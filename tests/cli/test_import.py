@@ -77,7 +77,7 @@ def test_two_servers_and_then_there_is_nothing_to_do(
 
     again = successor.run("import", *VAULT)
     assert again.returncode == 64
-    assert f"{old.name} has scim_realms already: left as it is" in again.stderr
+    assert f"{old.name} has scim_realms, and the token file has their tokens" in again.stderr
 
 
 def test_a_weak_token_and_an_entry_that_is_left_out(
@@ -136,3 +136,53 @@ def test_a_server_that_takes_anothers_name_breaks_no_inventory(
     assert "host_vars are as they were" in done.stderr
     assert list((successor.folder / "host_vars").iterdir()) == []
     assert successor.run("inventory", "check").returncode == 0
+
+
+# --- tokens.yaml is lost ------------------------------------------------------------------------
+
+
+def test_the_tokens_of_named_realms_come_back(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    """Without them, the next apply would lock both identity providers out."""
+    server = lab_server(version="9.0", realms=["acme", "wiki"])
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {}, "wiki": {}}}})
+    assert operator.apply().returncode == 0
+    tokens = {realm: operator.token(server.name, realm) for realm in ("acme", "wiki")}
+    inventory = operator.inventory.read_text()
+    operator.tokens.unlink()
+
+    planned = operator.run("plan")
+    assert planned.returncode == 2
+    assert planned.stdout.count("the identity provider is locked out until it has the new") == 2
+    refused = operator.run("apply", "--yes", *VAULT)
+    assert refused.returncode == 64
+    assert f"realm acme of {server.name}, realm wiki of {server.name}" in refused.stderr
+    assert "scimconf import" in refused.stderr
+    assert not operator.tokens.exists()
+
+    done = operator.run("import", *VAULT, "--realm", "acme")
+    assert done.returncode == 2, done
+    assert operator.token(server.name, "acme") == tokens["acme"]
+    assert operator.run("import", *VAULT).returncode == 0
+    assert operator.token(server.name, "wiki") == tokens["wiki"]
+    assert operator.inventory.read_text() == inventory
+    assert not (operator.folder / "host_vars").exists()
+    assert operator.run("plan").returncode == 0
+
+
+def test_a_token_that_scimconf_did_not_put_there_is_not_adopted(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="9.0", realms=["acme"])
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
+    assert operator.apply().returncode == 0
+    token = operator.token(server.name, "acme")
+    text = server.settings.read_text().replace(token, "kT4wZ8pQ2nXc6VbM9sLr")
+    server.settings.write_text(text)
+    operator.tokens.unlink()
+    done = operator.run("import", *VAULT)
+    assert done.returncode == 1, done
+    assert "not the one that scimconf has put there last" in done.stdout
+    assert "--create-tokens" in done.stdout
+    assert not operator.tokens.exists()

@@ -65,7 +65,9 @@ def test_ansible_opens_every_value_of_the_file(path: Path, ansible: Ansible) -> 
     tokens = {vault_id: generate() for vault_id in PASSWORDS}
     TokenFile.load(path).save(
         {
-            ("chat1", vault_id): new_entry(token, PASSWORDS[vault_id], vault_id)
+            ("chat1", vault_id): new_entry(
+                ("chat1", vault_id), token, PASSWORDS[vault_id], vault_id
+            )
             for vault_id, token in tokens.items()
         }
     )
@@ -83,7 +85,7 @@ def test_a_single_value_is_viewed_edited_and_rekeyed(
     path: Path, tmp_path: Path, ansible: Ansible
 ) -> None:
     token, entry = generate(), ("chat1", "acme")
-    file = TokenFile.load(path).save({entry: new_entry(token, PASSWORDS["prod"], "prod")})
+    file = TokenFile.load(path).save({entry: new_entry(entry, token, PASSWORDS["prod"], "prod")})
     value = tmp_path / "value"
     value.write_text(_ciphertext(file, "acme"))
     assert ansible("ansible-vault", "view", *FILES, "value").rstrip("\n") == token.reveal()
@@ -108,7 +110,7 @@ def test_a_single_value_is_viewed_edited_and_rekeyed(
     editor.write_text('#!/bin/sh\nprintf "%s" 6yJk3sXwq0VbTz9LmN4c >"$1"\n')
     editor.chmod(0o755)
     ansible("ansible-vault", "edit", *FILES[:2], "value", EDITOR=str(editor))
-    with pytest.raises(UsageError, match="the token and its fingerprint do not belong together"):
+    with pytest.raises(UsageError, match="this token does not belong here"):
         put_back().token(*entry, default)
 
 
@@ -120,17 +122,19 @@ def test_what_ansible_encrypts_is_opened(vault_id: str, path: Path, ansible: Ans
         *("--stdin-name", "token"),
         say=token.reveal(),
     )
-    kept = new_entry(token)
+    kept = new_entry(("chat1", "acme"), token)
     fields = f'fingerprint: "{kept.fingerprint}"\ncreated: "{kept.created}"\n{value}'
     indented = "".join(f"      {line}\n" for line in fields.splitlines())
-    path.write_text(f"scimconf_tokens:\n  chat1:\n    acme:\n{indented}")
+    path.write_text(f"version: 2\nscimconf_tokens:\n  chat1:\n    acme:\n{indented}...\n")
     file = TokenFile.load(path)
     assert file.token("chat1", "acme", {"any": PASSWORDS[vault_id]}) == token
     assert vault.id_of(_ciphertext(file, "acme")) == vault_id
 
 
 def test_a_file_that_was_encrypted_as_a_whole_comes_back(path: Path, ansible: Ansible) -> None:
-    TokenFile.load(path).save({("chat1", "acme"): new_entry(generate(), PASSWORDS["default"])})
+    TokenFile.load(path).save(
+        {("chat1", "acme"): new_entry(("chat1", "acme"), generate(), PASSWORDS["default"])}
+    )
     before = path.read_bytes()
     ansible("ansible-vault", "encrypt", *FILES[:2], "tokens.yaml")
     with pytest.raises(InventoryError, match="encrypted as a whole") as error:

@@ -2,38 +2,78 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from scimconf.agent import fingerprint as far_end
 from scimconf.errors import UsageError
+from scimconf.model import Fingerprint
 from scimconf.secret import Secret
-from scimconf.tokens.fingerprint import ROUNDS, check, fingerprint, matches, short
+from scimconf.tokens.fingerprint import (
+    ROUNDS,
+    ROUNDS_OF_GENERATED,
+    check,
+    fingerprint,
+    matches,
+    place_of,
+    short,
+)
 
 TOKEN = Secret("gR7bQ2mXv9LkPz4TnW8s")
+CREATED = "2026-06-01T10:00:00Z"
+PLACE = place_of("chat1", "acme", CREATED)
+
+
+def _made(**settings: bool) -> Fingerprint:
+    return Fingerprint(fingerprint(TOKEN, PLACE, **settings), PLACE, CREATED)
 
 
 def test_two_fingerprints_of_one_token_differ_and_both_match() -> None:
-    first, second = fingerprint(TOKEN), fingerprint(TOKEN)
+    first, second = _made(), _made()
     assert first != second
     assert matches(TOKEN, first)
     assert matches(TOKEN, second)
     assert not matches(Secret("gR7bQ2mXv9LkPz4TnW8t"), first)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        place_of("chat2", "acme", CREATED),
+        place_of("chat1", "", CREATED),
+        place_of("chat1", "acme", "2026-06-02T10:00:00Z"),
+        place_of("chat1acme", "", CREATED),
+        "",
+    ],
+)
+def test_it_is_good_at_its_own_place_only(place: str) -> None:
+    assert not matches(TOKEN, replace(_made(), place=place))
+
+
 def test_it_is_pbkdf2_as_hashlib_computes_it() -> None:
-    _, _, rounds, salt, checksum = fingerprint(TOKEN).split("$")
+    made = _made()
+    _, _, rounds, salt, checksum = made.hash.split("$")
     assert rounds == str(ROUNDS) == "29000"
     salt_bytes = base64.b64decode(salt.replace(".", "+") + "==")
-    computed = hashlib.pbkdf2_hmac("sha256", TOKEN.reveal().encode(), salt_bytes, ROUNDS)
+    bound = f'{TOKEN.reveal()}\n["chat1", "acme", "{CREATED}"]'
+    computed = hashlib.pbkdf2_hmac("sha256", bound.encode(), salt_bytes, ROUNDS)
     assert base64.b64encode(computed).decode().rstrip("=").replace("+", ".") == checksum
-    assert short(f"$pbkdf2-sha256$29000${salt}${checksum}") == computed.hex()[:4]
+    assert short(made) == computed.hex()[:4]
+
+
+def test_a_token_that_scimconf_made_needs_few_rounds() -> None:
+    made = _made(generated=True)
+    assert made.hash.startswith(f"$pbkdf2-sha256${ROUNDS_OF_GENERATED}$")
+    assert matches(TOKEN, made)
 
 
 def test_the_agent_computes_the_same() -> None:
-    known = fingerprint(TOKEN)
-    assert far_end.matches(TOKEN.reveal(), known)
-    assert far_end.short(TOKEN.reveal(), known, "acme") == short(known)
+    for known in (_made(), _made(generated=True)):
+        asked = {"hash": known.hash, "place": known.place}
+        assert far_end.matches(TOKEN.reveal(), asked)
+        assert far_end.short(TOKEN.reveal(), asked, "acme") == short(known)
+        assert not far_end.matches(TOKEN.reveal(), {**asked, "place": "elsewhere"})
 
 
 @pytest.mark.parametrize(
@@ -50,6 +90,7 @@ def test_the_agent_computes_the_same() -> None:
     ],
 )
 def test_refuses_what_is_no_fingerprint(text: str) -> None:
-    for ask in (check, short, lambda known: matches(TOKEN, known)):
+    known = Fingerprint(text, PLACE, CREATED)
+    for ask in (lambda: check(text), lambda: short(known), lambda: matches(TOKEN, known)):
         with pytest.raises(UsageError, match="not a fingerprint"):
-            ask(text)
+            ask()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.model import Reference, Server, VaultValue
 from scimconf.secret import Secret
-from scimconf.tokens.entries import Tombstone
+from scimconf.tokens.entries import Removed
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated, gone_back
-from scimconf.tokens.store import TokenFile
+from scimconf.tokens.store import TokenFile, new_entry
 from tests.factories import realm, server
 
 PASSWORD = {"default": Secret("correct horse")}
@@ -95,7 +96,9 @@ def test_an_absent_realm_gets_no_token(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_reference_is_resolved_and_only_its_fingerprint_kept(path: Path, tmp_path: Path) -> None:
+def test_a_reference_is_fetched_and_nothing_written_until_it_is_settled(
+    path: Path, tmp_path: Path
+) -> None:
     token = generate()
     (tmp_path / "token").write_text(f"{token.reveal()}\n")
     (tmp_path / "token").chmod(0o600)
@@ -104,8 +107,16 @@ def test_a_reference_is_resolved_and_only_its_fingerprint_kept(path: Path, tmp_p
     assert keys.desired(elsewhere).fingerprints == {}
     keys.fetch([elsewhere])
     assert keys.tokens([elsewhere])["chat1"]["acme"] == token
+    desired = keys.desired(elsewhere)
+    assert matches(token, desired.fingerprints["acme"])
+    assert desired.unrecorded == {"acme": ""}
+    assert keys.desired(elsewhere) == desired, "each salt is drawn once"
+    assert not path.exists()
+    keys.settle([elsewhere])
     assert token.reveal() not in path.read_text()
-    assert matches(token, keys.desired(elsewhere).fingerprints["acme"])
+    again = _keyring(path, locked=True).desired(elsewhere)
+    assert again.fingerprints == desired.fingerprints
+    assert again.unrecorded == {}
 
 
 def test_no_command_inherits_a_token_from_the_environment(
@@ -123,13 +134,14 @@ def test_no_command_inherits_a_token_from_the_environment(
     assert "NEW_TOKEN_OF_WIKI" not in seen
 
 
-def test_a_token_in_clear_that_has_changed_has_no_fingerprint_yet(path: Path) -> None:
+def test_a_token_in_clear_that_has_changed_is_not_recorded_yet(path: Path) -> None:
     keys = _keyring(path, locked=True)
-    keys.fetch([server(realm(token=generate()))])
+    first = server(realm(token=generate()))
+    keys.fetch([first])
+    keys.settle([first])
+    assert keys.desired(first).unrecorded == {}
     changed = server(realm(token=generate()))
-    assert keys.desired(changed).fingerprints == {}
-    keys.fetch([changed])
-    assert keys.desired(changed).fingerprints
+    assert keys.desired(changed).unrecorded == {"acme": ""}
 
 
 def test_a_vault_value_of_the_inventory_is_opened(path: Path) -> None:
@@ -164,7 +176,9 @@ def test_a_kept_token_says_nothing_of_one_that_is_kept_elsewhere_now(path: Path)
 
 def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -> None:
     keys = _keyring(path)
-    keys.fetch([server(realm(token=generate()))])
+    elsewhere = server(realm(token=generate()))
+    keys.desired(elsewhere)
+    keys.settle([elsewhere])
     plain = server(realm())
     assert keys.desired(plain).fingerprints == {}
     keys.make([plain])
@@ -179,7 +193,9 @@ def test_a_token_that_only_the_file_held_is_kept_for_a_week(path: Path) -> None:
     assert old
     for number in range(2):
         keys = _keyring(path, locked=True)
-        keys.fetch([server(realm(token=generate()))])
+        elsewhere = server(realm(token=generate()))
+        keys.desired(elsewhere)
+        keys.settle([elsewhere])
         entry = TokenFile.load(path).entry(*ACME)
         assert entry
         assert entry.previous, number
@@ -247,22 +263,79 @@ def test_only_what_the_file_holds_can_be_rotated(path: Path, plain: Server) -> N
 def test_who_shares_a_token_is_found(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
-    entry = keyring.file.entry(*ACME)
-    assert entry
-    keyring.file = keyring.file.save({("chat2", "wiki"): entry})
+    copy = new_entry(
+        ("chat2", "wiki"), keyring.tokens([plain])["chat1"]["acme"], *PASSWORD.values()
+    )
+    keyring.file = keyring.file.save({("chat2", "wiki"): copy})
     assert _keyring(path).sharing([ACME, ("chat1", "")]) == {
         ACME: (("chat2", "wiki"),),
         ("chat1", ""): (),
     }
 
 
-def test_a_realm_that_is_gone_keeps_no_token(path: Path, plain: Server) -> None:
+GONE = (realm(present=False), realm(""), realm("never", present=False))
+
+
+def test_a_realm_that_is_gone_keeps_its_token_for_a_while(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
-    keyring.bury([ACME, ("chat1", "never")])
+    entry = keyring.file.entry(*ACME)
+    keyring.settle([server(*GONE)])
     records = TokenFile.load(path).records
     assert set(records) == {ACME, ("chat1", "")}
-    assert isinstance(records[ACME], Tombstone)
+    removed = records[ACME]
+    assert isinstance(removed, Removed)
+    assert removed.entry == entry
     before = path.read_bytes()
-    keyring.bury([ACME])
+    keyring.settle([server(*GONE)])
     assert path.read_bytes() == before, "the date stays"
+
+
+def test_a_realm_that_comes_again_has_the_token_that_it_had(path: Path, plain: Server) -> None:
+    """An undo has put it back on the server, or the removal was a mistake."""
+    keyring = _keyring(path)
+    keyring.make([plain])
+    token = keyring.tokens([plain])["chat1"]["acme"]
+    keyring.settle([server(*GONE)])
+    again = _keyring(path)
+    desired = again.desired(plain)
+    assert set(desired.unrecorded) == {"acme"}
+    assert desired.unrecorded["acme"].startswith("20")
+    assert matches(token, desired.fingerprints["acme"])
+    again.make([plain])
+    assert _keyring(path).desired(plain).unrecorded == {}
+    assert _keyring(path).tokens([plain])["chat1"]["acme"] == token
+
+
+def test_a_realm_that_comes_again_late_gets_a_new_token(path: Path, plain: Server) -> None:
+    keyring = _keyring(path)
+    keyring.make([plain])
+    keyring.settle([server(*GONE)])
+    text = re.sub(r'removed: "\d{4}', 'removed: "2020', path.read_text())
+    path.write_text(text)
+    late = _keyring(path)
+    late.settle([server(*GONE)])
+    assert late.file.records[ACME] == Removed(f"2020{late.file.records[ACME].removed[4:]}")
+    assert late.desired(plain).fingerprints.keys() == {""}
+
+
+def test_a_token_of_the_file_is_no_token_of_the_inventory(path: Path, plain: Server) -> None:
+    keyring = _keyring(path)
+    keyring.make([plain])
+    entry = keyring.file.entry(*ACME)
+    assert entry
+    assert entry.ciphertext
+    stolen = server(realm("evil", token=VaultValue(entry.ciphertext)), name="chat9")
+    with pytest.raises(UsageError, match="is the token of realm acme of chat1"):
+        keyring.fetch([stolen])
+
+
+def test_what_the_file_knows_of_other_tokens_is_asked_about(path: Path, plain: Server) -> None:
+    keyring = _keyring(path)
+    keyring.make([plain])
+    assert keyring.desired(plain).others == {"acme": (), "": ()}
+    keyring.keep(keyring.staged([ACME]), [ACME])
+    (staged,) = keyring.desired(plain).others["acme"]
+    turned = keyring.turned([ACME], activated)
+    assert turned.desired(plain).fingerprints["acme"] == staged
+    assert turned.desired(plain).others == {}, "a rotation is no surprise"

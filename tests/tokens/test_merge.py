@@ -13,7 +13,7 @@ import pytest
 
 from scimconf.errors import InventoryError
 from scimconf.secret import Secret
-from scimconf.tokens.entries import Record, Tombstone
+from scimconf.tokens.entries import Record, Removed
 from scimconf.tokens.generate import generate
 from scimconf.tokens.rotation import activated, staged
 from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
@@ -56,15 +56,15 @@ def git(tmp_path: Path) -> Git:
 def path(tmp_path: Path, git: Git) -> Path:
     """A token file on the branch main, with a comment of somebody's."""
     path = tmp_path / "tokens.yaml"
-    TokenFile.load(path).save({("chat1", realm): _entry() for realm in REALMS})
+    TokenFile.load(path).save({("chat1", realm): _entry(realm) for realm in REALMS})
     path.write_text(path.read_text().replace('    "beta":', '    # of the audit\n    "beta":'))
     git("add", "tokens.yaml")
     git("commit", "-qm", "tokens")
     return path
 
 
-def _entry() -> Entry:
-    return new_entry(generate(), PASSWORD)
+def _entry(realm: str, deployment: str = "chat1") -> Entry:
+    return new_entry((deployment, realm), generate(), PASSWORD)
 
 
 def _on_a_branch(git: Git, path: Path, name: str, records: Mapping[Key, Record]) -> None:
@@ -76,22 +76,22 @@ def _on_a_branch(git: Git, path: Path, name: str, records: Mapping[Key, Record])
 def _rotated(path: Path, realm: str) -> Entry:
     entry = TokenFile.load(path).entry("chat1", realm)
     assert entry
-    return activated(staged(entry, _entry()), datetime.now(timezone.utc))
+    return activated(staged(entry, _entry(realm)), datetime.now(timezone.utc))
 
 
 def test_two_branches_with_different_realms_merge(git: Git, path: Path) -> None:
     """Neighbours rotated, one gone, new ones in different places, a deployment more on each."""
     ours: dict[Key, Record] = {
         ("chat1", "acme"): _rotated(path, "acme"),
-        ("chat1", "delta"): Tombstone("2026-06-01T10:00:00Z"),
-        ("chat1", "alpha"): _entry(),
-        ("chat0", ""): _entry(),
+        ("chat1", "delta"): Removed("2026-06-01T10:00:00Z"),
+        ("chat1", "alpha"): _entry("alpha"),
+        ("chat0", ""): _entry("", "chat0"),
     }
     theirs: dict[Key, Record] = {
         ("chat1", "beta"): _rotated(path, "beta"),
         ("chat1", "echo"): _rotated(path, "echo"),
-        ("chat1", "bravo"): _entry(),
-        ("chat2", ""): _entry(),
+        ("chat1", "bravo"): _entry("bravo"),
+        ("chat2", ""): _entry("", "chat2"),
     }
     before = TokenFile.load(path).records
     _on_a_branch(git, path, "ours", ours)
@@ -104,7 +104,9 @@ def test_two_branches_with_different_realms_merge(git: Git, path: Path) -> None:
 
 
 def test_the_order_in_which_branches_grow_does_not_matter(git: Git, path: Path) -> None:
-    records: dict[Key, Record] = {("chat1", realm): _entry() for realm in ("coco", "a", "zulu")}
+    records: dict[Key, Record] = {
+        ("chat1", realm): _entry(realm) for realm in ("coco", "a", "zulu")
+    }
     _on_a_branch(git, path, "at-once", records)
     git("checkout", "-q", "-b", "one-by-one", "main")
     for key, record in sorted(records.items(), reverse=True):
@@ -116,13 +118,13 @@ def test_the_order_in_which_branches_grow_does_not_matter(git: Git, path: Path) 
 def test_one_place_on_both_branches_is_a_conflict_that_is_never_written_over(
     git: Git, path: Path
 ) -> None:
-    new: dict[str, Record] = {"coco": _entry(), "cuba": _entry()}
+    new: dict[str, Record] = {"coco": _entry("coco"), "cuba": _entry("cuba")}
     for realm, record in new.items():
         _on_a_branch(git, path, realm, {("chat1", realm): record})
     before = TokenFile.load(path)
     git("merge", "-q", "coco", code=1)
     conflicted = path.read_bytes()
-    for use in (lambda: TokenFile.load(path), lambda: before.save({("chat1", "x"): _entry()})):
+    for use in (lambda: TokenFile.load(path), lambda: before.save({("chat1", "x"): _entry("x")})):
         with pytest.raises(InventoryError, match="merge conflict"):
             use()
     assert path.read_bytes() == conflicted

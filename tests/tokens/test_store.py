@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -12,22 +13,27 @@ from hypothesis import strategies as st
 
 from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
+from scimconf.model import VaultValue
 from scimconf.secret import Secret
 from scimconf.tokens import durable
-from scimconf.tokens.entries import Record, Tombstone, entries_of
+from scimconf.tokens.entries import Record, Removed, bound, entries_of
+from scimconf.tokens.fingerprint import matches
+from scimconf.tokens.generate import generate
 from scimconf.tokens.layout import edit
-from scimconf.tokens.rotation import stamp
+from scimconf.tokens.rotation import activated, staged, stamp, without_expired
 from scimconf.tokens.store import Entry, TokenFile, new_entry, place
 from scimconf.yamlfile import parse
 from tests.factories import FINGERPRINT
 
 PASSWORD = Secret("correct horse")
 PASSWORDS = {"default": PASSWORD}
+ACME = ("chat1", "acme")
 TOKEN = Secret("gR7bQ2mXv9LkPz4TnW8s")
 OTHER = Secret("hS8cR3nYw1MmQa5UoX9t")
 
 
 def _entry(number: int = 0, *, kept: bool = True) -> Entry:
+    """Return an entry whose ciphertext is damaged: it is only told from others by its number."""
     cipher = f"$ANSIBLE_VAULT;1.1;AES256\n{number:080d}\n6162\n" if kept else None
     return Entry(FINGERPRINT, f"2026-06-{number % 28 + 1:02d}T10:00:00Z", cipher)
 
@@ -43,56 +49,58 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_that_is_not_there_has_no_entries(path: Path) -> None:
     file = TokenFile.load(path)
     assert file.entries == {}
-    assert file.fingerprints("chat1") == {}
+    assert file.fingerprint("chat1", "acme") is None
     assert file.entry("chat1", "acme") is None
     assert file.token("chat1", "acme", {}) is None
     assert not path.exists()
 
 
 def test_a_token_comes_back_only_with_the_password(path: Path) -> None:
-    saved = TokenFile.load(path).save({("chat1", "acme"): new_entry(TOKEN, PASSWORD)})
+    saved = TokenFile.load(path).save({ACME: new_entry(ACME, TOKEN, PASSWORD)})
     for file in (saved, TokenFile.load(path)):
         assert file.token("chat1", "acme", PASSWORDS) == TOKEN
     assert TOKEN.reveal() not in path.read_text()
-    with pytest.raises(UsageError, match=r"tokens\.yaml:9:7: no vault password opens") as error:
+    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: no vault password opens") as error:
         saved.token("chat1", "acme", {"default": Secret("wrong")})
     assert error.value.hint
 
 
 def test_plan_needs_no_password(path: Path) -> None:
     entries = {
-        ("chat1", "acme"): new_entry(TOKEN, PASSWORD),
-        ("chat1", ""): new_entry(OTHER),
-        ("chat2", "acme"): new_entry(OTHER),
+        ACME: new_entry(ACME, TOKEN, PASSWORD),
+        ("chat1", ""): new_entry(("chat1", ""), OTHER),
     }
     file = TokenFile.load(path).save(entries)
-    assert file.fingerprints("chat1") == {
-        realm: entry.fingerprint for (name, realm), entry in entries.items() if name == "chat1"
-    }
+    for key, entry in entries.items():
+        known = file.fingerprint(*key)
+        assert known == bound(key, entry)
+        assert matches(TOKEN if key == ACME else OTHER, known)
 
 
 def test_a_token_kept_elsewhere_has_a_fingerprint_and_no_ciphertext(path: Path) -> None:
-    file = TokenFile.load(path).save({("chat1", "acme"): new_entry(TOKEN)})
+    file = TokenFile.load(path).save({ACME: new_entry(ACME, TOKEN)})
     assert file.token("chat1", "acme", PASSWORDS) is None
     assert "!vault" not in path.read_text()
 
 
 def test_a_weak_token_gets_no_fingerprint() -> None:
     with pytest.raises(UsageError, match="bits"):
-        new_entry(Secret("hunter2"), PASSWORD)
+        new_entry(ACME, Secret("hunter2"), PASSWORD)
 
 
 def test_a_swapped_ciphertext_is_found_out(path: Path) -> None:
     swapped = Entry(FINGERPRINT, "2026-06-01T10:00:00Z", vault.encrypt(TOKEN, PASSWORD))
     file = TokenFile.load(path).save({("chat1", "acme"): swapped})
-    with pytest.raises(UsageError, match=r":9:7: .* do not belong together"):
+    with pytest.raises(UsageError, match=r":11:7: this token does not belong here"):
         file.token("chat1", "acme", PASSWORDS)
 
 
 def test_a_new_file_looks_like_this(path: Path) -> None:
     TokenFile.load(path).save({("chat1", "acme"): _entry(1), ("chat1", ""): _entry(2, kept=False)})
     head, _, body = path.read_text().partition("scimconf_tokens:\n")
-    assert all(line.startswith("# ") for line in head.splitlines())
+    *comments, version = head.splitlines()
+    assert all(line.startswith("# ") for line in comments)
+    assert version == "version: 2"
     assert body == (
         '  "chat1":\n'
         '    "":\n'
@@ -105,6 +113,7 @@ def test_a_new_file_looks_like_this(path: Path) -> None:
         "        $ANSIBLE_VAULT;1.1;AES256\n"
         f"        {1:080d}\n"
         "        6162\n"
+        "...\n"
     )
 
 
@@ -177,6 +186,8 @@ def test_a_lock_that_is_never_given_back_is_told(
 
 # --- files that are not ours to write ---------------------------------------------------------
 
+WHOLE = "version: 2\n...\n"
+"""What makes it a token file of this format, and a whole one."""
 ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
 
 
@@ -187,43 +198,55 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         ("- a\n", ":1:1", "mapping"),
         ("text\n", ":1:1", "mapping"),
         ("all:\n  hosts: {}\n", ":1:1", "not a token file"),
-        ("scimconf_tokens:\n  chat1: 3\n", ":2:3", "mapping"),
-        ("scimconf_tokens:\n  1:\n    acme: {}\n", ":2:3", "not text"),
-        ("scimconf_tokens:\n  chat1:\n    no: {}\n", ":3:5", "not text"),
-        ("scimconf_tokens:\n  chat1:\n    acme: {}\n", ":3:5", "fingerprint is missing"),
+        ("", ":1:1", "cut short"),
+        ("# ours\n", ":1:1", "cut short"),
+        ("version: 2\n", ":1:1", "cut short"),
+        ("version: 2\nscimconf_tokens:\n  c: {}\n", ":3:1", "cut short"),
+        ("version: 2\nscimconf_tokens:\n  c: {\n", ":3:1", "cut short"),
+        ("version: 2\nscimconf_tokens:\n...\n# more\n", ":4:1", "behind its end"),
+        ("version: 3\nscimconf_tokens:\n...\n", ":1:1", "newer scimconf"),
+        ("scimconf_tokens: {}\n", ":1:1", "scimconf token migrate"),
+        ("scimconf_tokens:\n  chat1: 3\n" + WHOLE, ":2:3", "mapping"),
+        ("scimconf_tokens:\n  1:\n    acme: {}\n" + WHOLE, ":2:3", "not text"),
+        ("scimconf_tokens:\n  chat1:\n    no: {}\n" + WHOLE, ":3:5", "not text"),
+        ("scimconf_tokens:\n  chat1:\n    acme: {}\n" + WHOLE, ":3:5", "fingerprint is missing"),
         (
-            "scimconf_tokens:\n  chat1:\n    acme: {fingerprint: x, created: 'y'}\n",
+            "scimconf_tokens:\n  chat1:\n    acme: {fingerprint: x, created: 'y'}\n" + WHOLE,
             ":3:12",
             "expected",
         ),
         (
-            f"{ONE}created: 2026-01-01}}\n",
+            f"{ONE}created: 2026-01-01}}\n" + WHOLE,
             ":3:",
             "created is not text",
         ),
         (
-            f"{ONE}created: '', x: 1}}\n",
+            f"{ONE}created: '', x: 1}}\n" + WHOLE,
             ":3:",
             "does not know",
         ),
-        (f"{ONE}created: '', retired: ''}}\n", ":3:", "does not know"),
-        (f"{ONE}created: '', next: 3}}\n", ":3:", "mapping"),
-        (f"{ONE}created: '', next: {{created: ''}}}}\n", ":3:", "fingerprint is missing"),
-        (f"{ONE}created: '', next: {{fingerprint: x, created: ''}}}}\n", ":3:", "expected"),
-        (f"{ONE}created: '', next: {{removed: ''}}}}\n", ":3:", "does not know"),
-        (f"{ONE}created: '', next: {{token: in clear}}}}\n", ":3:", "not a !vault value"),
-        (f"{ONE}created: '', previous: {{token: t}}}}\n", ":3:", "not a !vault value"),
-        (f"{ONE}created: '', previous: {{retired: 3}}}}\n", ":3:", "retired is not text"),
-        (f"{ONE}created: '', previous: {{previous: {{}}}}}}\n", ":3:", "does not know"),
-        (f"{ONE}removed: ''}}\n", ":3:", "does not know"),
-        ("scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n", ":3:", "twice"),
-        ("scimconf_tokens:\n  c:\n    a: {removed: 2026-01-01}\n", ":3:", "removed is not text"),
+        (f"{ONE}created: '', retired: ''}}\n" + WHOLE, ":3:", "does not know"),
+        (f"{ONE}created: '', next: 3}}\n" + WHOLE, ":3:", "mapping"),
+        (f"{ONE}created: '', next: {{created: ''}}}}\n" + WHOLE, ":3:", "fingerprint is missing"),
+        (f"{ONE}created: '', next: {{fingerprint: x, created: ''}}}}\n" + WHOLE, ":3:", "expected"),
+        (f"{ONE}created: '', next: {{removed: ''}}}}\n" + WHOLE, ":3:", "does not know"),
+        (f"{ONE}created: '', next: {{token: in clear}}}}\n" + WHOLE, ":3:", "not a !vault value"),
+        (f"{ONE}created: '', previous: {{token: t}}}}\n" + WHOLE, ":3:", "not a !vault value"),
+        (f"{ONE}created: '', previous: {{retired: 3}}}}\n" + WHOLE, ":3:", "retired is not text"),
+        (f"{ONE}created: '', previous: {{previous: {{}}}}}}\n" + WHOLE, ":3:", "does not know"),
+        (f"{ONE}removed: ''}}\n" + WHOLE, ":3:", "created is missing"),
+        ("scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n" + WHOLE, ":3:", "twice"),
         (
-            f"{ONE}created: '', token: t}}\n",
+            "scimconf_tokens:\n  c:\n    a: {removed: 2026-01-01}\n" + WHOLE,
+            ":3:",
+            "removed is not text",
+        ),
+        (
+            f"{ONE}created: '', token: t}}\n" + WHOLE,
             ":3:",
             "not a !vault value",
         ),
-        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n", ":4:5", "twice"),
+        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n" + WHOLE, ":4:5", "twice"),
         ("scimconf_tokens: {\n", ":", "bracket"),
         ("\x00", ":1:1", "not allowed"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", ":1:1", "ansible-vault decrypt"),
@@ -244,11 +267,13 @@ def test_a_file_with_a_mistake_is_named_and_never_written(
 @pytest.mark.parametrize(
     "text",
     [
-        "scimconf_tokens: {}\n",
-        f'scimconf_tokens: {{"chat1": {{"b": {{fingerprint: "{FINGERPRINT}", created: ""}}}}}}\n',
-        f'scimconf_tokens:\n  "chat1": {{"b": {{fingerprint: "{FINGERPRINT}", created: ""}}}}\n',
+        "scimconf_tokens: {}\n" + WHOLE,
+        f'scimconf_tokens: {{"chat1": {{"b": {{fingerprint: "{FINGERPRINT}", created: ""}}}}}}\n'
+        + WHOLE,
+        f'scimconf_tokens:\n  "chat1": {{"b": {{fingerprint: "{FINGERPRINT}", created: ""}}}}\n'
+        + WHOLE,
         f'scimconf_tokens:\n  chat0: &x\n    b: {{fingerprint: "{FINGERPRINT}", created: ""}}\n'
-        "  chat1: *x\n",
+        "  chat1: *x\n" + WHOLE,
     ],
 )
 def test_a_layout_that_cannot_be_added_to_is_left_alone(path: Path, text: str) -> None:
@@ -278,10 +303,103 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(os.listdir(path.parent)) == [".tokens.yaml.lock", "tokens.yaml"]
 
 
+# --- a token stays in its place ---------------------------------------------------------------
+
+
+def _lines_of(text: str, realm: str) -> str:
+    """Return the lines of a realm's entry, its name not among them."""
+    found = re.search(rf'    "{realm}":\n((?:      .*\n)+)', text)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def two(path: Path) -> str:
+    """A file with two realms' tokens, one of them with a token before."""
+    first = new_entry(ACME, TOKEN, PASSWORD)
+    after = activated(staged(first, new_entry(ACME, generate(), PASSWORD)), _NOW)
+    other = new_entry(("chat1", "beta"), OTHER, PASSWORD)
+    TokenFile.load(path).save({ACME: after, ("chat1", "beta"): other})
+    return path.read_text()
+
+
+_NOW = datetime.now(timezone.utc)
+
+
+def test_a_copied_token_is_refused_with_both_places(path: Path, two: str) -> None:
+    """Without a password: whoever runs a server would get the token of another."""
+    acme, beta = _lines_of(two, "acme"), _lines_of(two, "beta")
+    shouted = re.sub(r"(?m)^( +)([0-9a-f]{80})$", lambda m: m[1] + m[2].upper(), beta)
+    reflowed = re.sub(r"(?m)^( +)([0-9a-f]{40})([0-9a-f]{40})$", r"\1\2\n\1\3", beta)
+    other_id = beta.replace("1.1;AES256", "1.2;AES256;prod")
+    for copy in (beta, shouted, reflowed, other_id):
+        path.write_text(two.replace(acme, copy))
+        with pytest.raises(InventoryError, match=r"stands at .*tokens\.yaml:\d+:\d+") as error:
+            TokenFile.load(path)
+        assert re.match(r".*tokens\.yaml:\d+:\d+: ", str(error.value))
+
+
+def test_a_moved_token_is_refused_where_it_is_opened(path: Path, two: str) -> None:
+    acme, beta = _lines_of(two, "acme"), _lines_of(two, "beta")
+    swapped = two.replace(acme, "@").replace(beta, acme).replace("@", beta)
+    renamed = two.replace('    "beta":', '    "brand-new":').replace('"chat1"', '"chat2"')
+    redated = re.sub(r'created: "\d{4}', 'created: "2031', two)
+    previous = re.search(r"        token: !vault \|\n((?:          .*\n)+)", two)
+    assert previous
+    older = two.replace(
+        _ciphertext(acme), "".join(line[2:] for line in previous[1].splitlines(True))
+    ).replace(previous[0], "")
+    for text, deployment, realm in (
+        (swapped, "chat1", "acme"),
+        (swapped, "chat1", "beta"),
+        (renamed, "chat2", "brand-new"),
+        (redated, "chat1", "beta"),
+        (older, "chat1", "acme"),
+    ):
+        path.write_text(text)
+        file = TokenFile.load(path)
+        with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:7: this token does not belong"):
+            file.token(deployment, realm, PASSWORDS)
+
+
+def _ciphertext(lines: str) -> str:
+    found = re.search(r"      token: !vault \|\n((?:        .*\n)+)", lines)
+    assert found
+    return found[1]
+
+
+def test_a_token_of_the_file_is_used_for_nothing_else(path: Path, two: str) -> None:
+    file = TokenFile.load(path)
+    acme = file.entry(*ACME)
+    assert acme
+    assert acme.previous
+    for entry in (acme, acme.previous):
+        assert entry.ciphertext
+        header, *body = entry.ciphertext.splitlines()
+        disguised = "\n".join([f"{header.replace('1.1', '1.2')};ssh", "".join(body).upper()])
+        with pytest.raises(UsageError, match=r"is the token of realm acme of chat1"):
+            file.refuse(VaultValue(disguised))
+    file.refuse(VaultValue(vault.encrypt(TOKEN, PASSWORD)))
+    file.refuse(VaultValue("$ANSIBLE_VAULT;1.1;AES256\nnot hex\n"))
+
+
+def test_no_file_that_was_cut_short_is_read(path: Path, two: str) -> None:
+    whole = TokenFile.load(path).records
+    for length in range(len(two)):
+        path.write_text(two[:length])
+        if two[:length].rstrip() == two.rstrip():
+            assert TokenFile.load(path).records == whole
+            continue
+        with pytest.raises(InventoryError) as error:
+            TokenFile.load(path)
+        assert "tokens.yaml:" in str(error.value)
+
+
 # --- adding without moving anything -----------------------------------------------------------
 
 BY_HAND = f"""\
 # ours, do not lose it
+version: 2
 scimconf_tokens:    # the only key
     chat1.example.com:   # the first
         # acme's people are at +49 30 123
@@ -297,7 +415,8 @@ scimconf_tokens:    # the only key
     # the second
     chat3.example.com:
         acme: {{fingerprint: '{FINGERPRINT}', created: ""}}
-# the end"""
+# the end
+..."""
 
 
 def test_no_line_changes_that_was_not_added(path: Path) -> None:
@@ -344,7 +463,7 @@ def test_a_token_that_moves_elsewhere_loses_its_ciphertext(path: Path) -> None:
 def test_a_realm_that_is_gone_leaves_a_date_and_may_come_again(path: Path) -> None:
     file = TokenFile.load(path).save({("c", "a"): _entry(1), ("c", "b"): _entry(2)})
     before = path.read_text()
-    file = file.save({("c", "a"): Tombstone("2026-07-01T10:00:00Z")})
+    file = file.save({("c", "a"): Removed("2026-07-01T10:00:00Z")})
     assert file.entry("c", "a") is None
     assert set(file.entries) == {("c", "b")}
     assert '    "a":\n      removed: "2026-07-01T10:00:00Z"\n    "b":' in path.read_text()
@@ -352,27 +471,38 @@ def test_a_realm_that_is_gone_leaves_a_date_and_may_come_again(path: Path) -> No
     assert path.read_text() == before
 
 
-def _aged(days: float) -> Entry:
+def _aged(days: float, number: int) -> Entry:
     retired = stamp(datetime.now(timezone.utc) - timedelta(days=days))
-    return replace(_entry(1), previous=replace(_entry(2), retired=retired))
+    return replace(_entry(number), previous=replace(_entry(number + 1), retired=retired))
 
 
-def test_a_previous_token_is_forgotten_a_week_later_with_the_next_write(path: Path) -> None:
-    aged = {("c", "a"): _aged(7.01), ("c", "b"): _aged(6.99)}
+def test_a_previous_token_is_forgotten_a_week_later_when_its_entry_is_written(path: Path) -> None:
+    aged = {("c", "a"): _aged(7.01, 1), ("c", "b"): _aged(6.99, 3), ("c", "d"): _aged(7.01, 5)}
     path.write_text(edit(parse("", "tokens.yaml"), aged))
     file = TokenFile.load(path)
-    assert file.save({("c", "b"): aged["c", "b"]}).entries == aged, "nothing is written for it"
-    other = path.read_text().replace("# Keep", "# We keep")
-    path.write_text(other)
-
-    after = file.save({("c", "new"): _entry(3)})
-    assert after.entries == {
-        ("c", "a"): _entry(1),
-        ("c", "b"): aged["c", "b"],
-        ("c", "new"): _entry(3),
+    assert file.save(aged).entries == aged, "nothing is written for it"
+    staged = {
+        key: replace(entry, next=_entry(9 + n)) for n, (key, entry) in enumerate(aged.items())
     }
+    del staged["c", "d"]
+
+    after = file.save(staged)
+    assert after.entries == {
+        ("c", "a"): replace(staged["c", "a"], previous=None),
+        ("c", "b"): staged["c", "b"],
+        ("c", "d"): aged["c", "d"],
+    }, "the entry of no other realm is touched"
     assert TokenFile.load(path).entries == after.entries
-    assert "# We keep" in path.read_text()
+
+
+def test_a_removed_token_is_kept_for_a_week(path: Path) -> None:
+    now = datetime.now(timezone.utc)
+    for days, kept in ((6.99, True), (7.01, False)):
+        removed = Removed(stamp(now - timedelta(days=days)), _entry(1))
+        assert without_expired(removed, now) == (removed if kept else replace(removed, entry=None))
+    file = TokenFile.load(path).save({("c", "a"): Removed(stamp(now), _entry(1))})
+    assert file.entry("c", "a") is None
+    assert TokenFile.load(path).records == {("c", "a"): Removed(stamp(now), _entry(1))}
 
 
 def test_line_ends_of_windows_stay() -> None:
@@ -392,7 +522,7 @@ ALONE = st.builds(_entry, st.integers(0, 99), kept=st.booleans())
 RETIRED = st.builds(replace, ALONE, retired=st.just("2026-06-01T10:00:00Z"))
 RECORDS = (
     st.builds(replace, ALONE, next=st.none() | ALONE, previous=st.none() | RETIRED)
-    | st.just(Tombstone("2026-07-01T10:00:00Z"))
+    | st.just(Removed("2026-07-01T10:00:00Z"))
 )  # fmt: skip
 ENTRIES = st.dictionaries(KEYS, RECORDS, min_size=1, max_size=6)
 
@@ -400,7 +530,7 @@ ENTRIES = st.dictionaries(KEYS, RECORDS, min_size=1, max_size=6)
 @settings(max_examples=60, deadline=None)
 @given(rounds=st.lists(ENTRIES, min_size=1, max_size=4))
 def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Record]]) -> None:
-    text, expected = "# mine\n", {}
+    text, expected = "# mine\nversion: 2\nscimconf_tokens:\n...\n", {}
     for entries in rounds:
         text = edit(parse(text, "t"), entries)
         expected.update(entries)

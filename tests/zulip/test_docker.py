@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scimconf import render
 from scimconf.agent import observe as agent_observe
 from scimconf.errors import UsageError
-from scimconf.model import Realm
+from scimconf.model import Fingerprint, Realm
 from scimconf.observe import parse, request
 from scimconf.plan import plan
 from scimconf.secret import Secret
@@ -141,11 +141,14 @@ def test_a_plan_of_such_a_container_has_nothing_to_do(tmp_path: Path) -> None:
     settings, secrets = _image(found, "9.0-0")
     zulip.settings.write_text(settings)
     zulip.secrets.write_text(secrets)
-    known = {name: fingerprint(Secret(f"{TOKEN}{n}")) for n, name in enumerate(("acme", "a-b"))}
+    known = {
+        name: Fingerprint(fingerprint(Secret(f"{TOKEN}{n}"), name), name, "")
+        for n, name in enumerate(("acme", "a-b"))
+    }
     wanted = desired(
         realm("acme"),
         realm("a-b"),
-        known=known,
+        fingerprints=known,
         token_store="secrets",
         external_host="chat.test",
         verify=False,
