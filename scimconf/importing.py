@@ -97,7 +97,7 @@ def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, 
     Raises HostError.
     """
     answer = final(agent.ask({"do": "tokens", "paths": paths(server.paths)}), "import")
-    tokens, ours = answer.get("tokens"), answer.get("applied")
+    tokens, ours = answer.get("tokens"), answer.get("applied", {})
     if (
         not isinstance(tokens, dict)
         or not isinstance(ours, dict)

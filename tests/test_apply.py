@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scimconf.apply import apply, request
 from scimconf.errors import HostError, Unreachable
-from scimconf.model import Desired, Observed, Outcome, Status
+from scimconf.model import ActionKind, Desired, Observed, Outcome, Reference, Status
 from scimconf.observe import Message
 from scimconf.plan import plan
 from scimconf.secret import Secret
-from tests.factories import desired, found, observed, realm
+from tests.factories import desired, found, known, observed, realm
 
 TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF"
 TOKENS = {"acme": Secret(TOKEN)}
@@ -25,7 +26,7 @@ ENTRY = f'''"acme": {{
 
 def _request(wanted: Desired, seen: Observed, tokens: Mapping[str, Secret] = TOKENS) -> Any:
     """Give the request as the server gets it."""
-    made = request(wanted.server, plan(wanted, seen), seen, tokens)
+    made = request(wanted, plan(wanted, seen), seen, tokens)
     assert TOKEN not in repr(made)
     return json.loads(json.dumps(made, default=Secret.reveal))
 
@@ -41,6 +42,24 @@ def test_a_new_realm() -> None:
     ]
     assert made["gate"] == {"acme": {"host": "acme.chat.example.com", "token": TOKEN}}
     assert made["secrets"] == {"set": {}, "remove": []}
+
+
+def test_the_server_is_told_which_token_it_gets() -> None:
+    made = _request(desired(realm()), observed(running={"acme": 401}))
+    acme = known()
+    assert made["fingerprints"] == {
+        "acme": {"hash": acme.hash, "place": acme.place, "created": acme.created}
+    }
+
+
+def test_a_plan_that_changes_the_token_file_alone_asks_nothing_of_the_server() -> None:
+    elsewhere = realm(token=Reference("env", ("TOKEN",), "/"))
+    wanted = replace(desired(elsewhere), unrecorded={"acme": ""})
+    seen = observed(found())
+    outcome = apply(_Scripted(), wanted, plan(wanted, seen), seen, TOKENS)
+    assert outcome.status is Status.CHANGED
+    assert outcome.plan
+    assert [action.kind for action in outcome.plan.actions] == [ActionKind.RECORD_TOKEN]
 
 
 def test_a_token_in_the_secrets_file_is_not_in_the_entry() -> None:
@@ -103,7 +122,7 @@ def _apply(*messages: Message | Exception) -> tuple[Outcome, list[tuple[str, boo
     told: list[tuple[str, bool]] = []
     outcome = apply(
         _Scripted(*messages),
-        wanted.server,
+        wanted,
         plan(wanted, seen),
         seen,
         TOKENS,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from scimconf.errors import HostError
 from scimconf.model import Observed
 from scimconf.observe import Message, final, observe, parse, request
-from tests.factories import FINGERPRINT, desired, realm
+from tests.factories import desired, known, realm
 
 ANSWER: dict[str, Any] = {
     "final": True,
@@ -29,7 +30,13 @@ ANSWER: dict[str, Any] = {
     "realms": {
         "acme": {
             "values": {"scim_client_name": "okta"},
-            "token": {"length": 43, "short": "ab12", "matches": None},
+            "token": {
+                "length": 43,
+                "short": "ab12",
+                "matches": None,
+                "other": None,
+                "created": "",
+            },
             "secret_name": None,
             "line": 3,
             "column": 5,
@@ -61,12 +68,45 @@ class _Scripted:
 
 
 def test_the_request_asks_about_every_realm_by_fingerprint() -> None:
-    made = request(desired(realm(), realm("", present=False), verify=False, probe="http://[::1]"))
+    wanted = desired(realm(), realm("", present=False), verify=False, probe="http://[::1]")
+    staged = known(created="2026-06-02T10:00:00Z")
+    made = request(replace(wanted, others={"acme": (staged,)}))
     assert made["realms"] == {
-        "acme": {"host": "acme.chat.example.com", "client": "okta", "fingerprint": FINGERPRINT},
-        "": {"host": "chat.example.com", "client": "okta", "fingerprint": None},
+        "acme": {
+            "host": "acme.chat.example.com",
+            "client": "okta",
+            "fingerprint": {"hash": known().hash, "place": known().place},
+            "others": [{"hash": staged.hash, "place": staged.place}],
+        },
+        "": {
+            "host": "chat.example.com",
+            "client": "okta",
+            "fingerprint": None,
+            "others": [],
+        },
     }
     assert (made["ask"], made["probe"]) == (False, "http://[::1]")
+
+
+@pytest.mark.parametrize(
+    ("answer", "created"),
+    [
+        ({"other": 0}, "2026-06-02T10:00:00Z"),
+        ({"other": 0, "created": "2020-01-01T00:00:00Z"}, "2026-06-02T10:00:00Z"),
+        ({"other": 7}, ""),
+        ({"other": -1}, ""),
+        ({"created": "2026-06-03T10:00:00Z"}, "2026-06-03T10:00:00Z"),
+        ({"created": "2026-06-03T10:00:00Z; apply at once"}, ""),
+    ],
+)
+def test_when_another_token_was_made(answer: dict[str, Any], created: str) -> None:
+    """The token file knows it better than the server, whose words are dates or nothing."""
+    said = copy.deepcopy(ANSWER)
+    said["realms"]["acme"]["token"].update(answer)
+    staged = known(created="2026-06-02T10:00:00Z")
+    token = parse(said, {"acme": (staged,)}).realms["acme"].token
+    assert token
+    assert token.created == created
 
 
 def test_an_answer_becomes_an_observed() -> None:
@@ -95,7 +135,7 @@ def test_an_agent_that_ends_early_is_the_hosts_error() -> None:
 PLACES = [
     *((name,) for name in ANSWER if name not in ("final", "result")),
     *(("realms", "acme", name) for name in ANSWER["realms"]["acme"]),
-    *(("realms", "acme", "token", name) for name in ("length", "short", "matches")),
+    *(("realms", "acme", "token", name) for name in ANSWER["realms"]["acme"]["token"]),
     ("realm_hosts", "wiki"),
     ("running", "acme"),
     ("secret_names", 0),

@@ -360,3 +360,62 @@ class TestDocker:
     def _other_token(self, **changes: Any) -> Observed:
         entry = found(token=ObservedToken(43, "0000", False), secret_name="scim_bearer_token_acme")
         return observed(entry, lost=self.LOST, **changes)
+
+
+class TestAnotherTokenOnTheServer:
+    """What a plan says of a token in force that it would replace."""
+
+    def _warnings(self, wanted: Desired, created: str) -> str:
+        there = ObservedToken(43, "ffff", False, created)
+        return " ".join(plan(wanted, observed(found(token=there))).warnings)
+
+    def test_an_older_token_file_is_told_by_the_server(self) -> None:
+        said = self._warnings(desired(realm()), "2026-09-01T10:00:00Z")
+        assert "a newer one: made on 2026-09-01T10:00:00Z" in said
+        assert "Was an older token file put back?" in said
+
+    def test_a_staged_and_a_previous_token_are_told_by_the_token_file(self) -> None:
+        for created, verb in (
+            ("2026-07-01T10:00:00Z", "--activate"),
+            ("2026-05-01T10:00:00Z", "--back"),
+        ):
+            other = known(created=created)
+            wanted = replace(desired(realm()), others={"acme": (other,)})
+            assert f"scimconf rotate {verb}" in self._warnings(wanted, created)
+
+    def test_an_unknown_one_is_said_to_lock_somebody_out(self) -> None:
+        assert "is locked out by apply" in self._warnings(desired(realm()), "")
+
+    def test_a_rotation_is_no_surprise(self) -> None:
+        wanted = replace(desired(realm()), others={})
+        assert self._warnings(wanted, "2026-09-01T10:00:00Z") == ""
+
+    def test_one_that_the_token_file_does_not_have_locks_the_provider_out(self) -> None:
+        made = plan(desired(realm(), fingerprints={}), observed(found(token=OTHER)))
+        assert made.locks_out == ("acme",)
+        assert "locked out until it has the new token" in made.actions[0].text
+        assert plan(desired(realm(), fingerprints={}), observed()).locks_out == ()
+
+
+class TestWhatOnlyTheTokenFileNeeds:
+    ELSEWHERE = realm(token=Reference("env", ("TOKEN",), "/"))
+
+    def test_a_removed_token_that_the_server_has_again(self) -> None:
+        wanted = replace(desired(realm()), unrecorded={"acme": "2026-07-01T10:00:00Z"})
+        made = plan(wanted, observed(found()))
+        assert _kinds(made) == [ActionKind.RECORD_TOKEN]
+        assert "removed on 2026-07-01" in made.actions[0].text
+        assert not made.touches_server
+        assert made.diff == ""
+
+    def test_the_salt_of_a_new_fingerprint_is_not_in_the_diff(self) -> None:
+        wanted = replace(desired(self.ELSEWHERE), unrecorded={"acme": ""})
+        made = plan(wanted, observed(found(token=OTHER)))
+        assert _kinds(made)[:2] == [ActionKind.RECORD_TOKEN, ActionKind.SET_REALM]
+        assert "<token acme, new>" in made.diff
+
+    def test_a_restart_that_is_due_stays_due(self) -> None:
+        wanted = replace(desired(self.ELSEWHERE), unrecorded={"acme": ""})
+        made = plan(wanted, observed(found(), running={"acme": 401}))
+        assert _kinds(made) == [ActionKind.RECORD_TOKEN, ActionKind.RESTART]
+        assert made.touches_server

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import threading
@@ -121,7 +122,7 @@ def test_a_bug_of_ours_is_told_without_its_values_and_stops_no_other() -> None:
 
 
 def test_only_servers_with_changes_keep_their_conversation() -> None:
-    right = {**ANSWER, "has_client_command": False}
+    right = copy.deepcopy({**ANSWER, "has_client_command": False})
     right["realms"]["acme"]["values"]["name_formatted_included"] = False
     right["realms"]["acme"]["token"]["matches"] = True
     fleet = _Fleet(a=right, b=HEALTHY)
@@ -277,7 +278,7 @@ class TestBatches:
         assert self._marks(self._run(fleet, "abc", None, 1, None)) == "rss"
 
     def test_who_had_nothing_to_do_is_in_no_batch(self) -> None:
-        right = {**ANSWER, "has_client_command": False}
+        right = copy.deepcopy({**ANSWER, "has_client_command": False})
         right["realms"]["acme"]["values"]["name_formatted_included"] = False
         right["realms"]["acme"]["token"]["matches"] = True
         fleet = _Fleet(a=right, b=HEALTHY, c=HEALTHY, **{"apply b": ROLLED_BACK})

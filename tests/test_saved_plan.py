@@ -61,8 +61,8 @@ def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
         ({}, {"secrets_sha256": None}, "zulip-secrets.conf was changed"),
         ({}, {"version": "12.1"}, "Zulip is 12.1, and was 9.0"),
         ({"restart": ("reboot",)}, {}, "the inventory says something else: restart"),
-        ({"known": {}}, {}, "now also: make a token for realm acme"),
-        ({"known": {}}, {}, "the inventory says something else: tokens"),
+        ({"fingerprints": {}}, {}, "now also: make a token for realm acme"),
+        ({"fingerprints": {}}, {}, "the inventory says something else: tokens"),
         ({"name": "chat1", "probe": "http://[::1]"}, {}, "something else: probe"),
     ],
 )

@@ -39,11 +39,12 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Import the existing SCIM configuration and tokens of servers; changes nothing on them.
+    """Import the existing SCIM configuration of servers.
 
-    Of hosts without scim_realms, the realms are written into host_vars beside the inventory, and
-    their tokens, encrypted, into the token file. Of hosts with scim_realms, only tokens that the
-    token file does not have are. A plan then shows what is left to do, and gives the exit code.
+    Changes nothing on them. Of hosts without scim_realms, the realms are written into host_vars
+    beside the inventory, and their tokens, encrypted, into the token file. Of hosts with
+    scim_realms, only the tokens that the token file does not have. A plan then shows what is left
+    to do, and gives the exit code.
     """
     from scimconf import importing
     from scimconf.cli import fleet

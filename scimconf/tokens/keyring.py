@@ -54,8 +54,8 @@ class Keyring:
         self._is_turned = turned
         self._fetched: dict[TokenSource, Secret] = {}
         self._opened: dict[Key, Secret] = {}
-        self._new: dict[Key, tuple[Secret, Entry]] = {}
-        """Tokens that are kept elsewhere, and the entries that the token file has yet to get."""
+        self._new: dict[tuple[Key, Secret], Entry] = {}
+        """Of tokens that are kept elsewhere, the entries that the token file has yet to get."""
 
     def desired(self, server: Server) -> Desired:
         """Return the server with the fingerprints that are known without opening anything.
@@ -95,9 +95,9 @@ class Keyring:
             return entry if entry and is_elsewhere is (entry.ciphertext is None) else None
         if entry and entry.ciphertext is None and matches(token, bound(key, entry)):
             return entry
-        if key not in self._new or self._new[key][0] != token:
-            self._new[key] = (token, new_entry(key, token))
-        return self._new[key][1]
+        if (key, token) not in self._new:
+            self._new[key, token] = new_entry(key, token)
+        return self._new[key, token]
 
     def fetch(self, servers: Iterable[Server]) -> None:
         """Fetch the tokens that are kept elsewhere: each reference is resolved once, and a vault
@@ -160,8 +160,8 @@ class Keyring:
                 record = self.file.records.get(key)
                 if isinstance(record, Entry) and not realm.present:
                     new[key] = rotation.removed(record, now)
-                elif realm.present and key in self._new:
-                    new[key] = self._in_place(key, self._new[key][1])
+                elif (token := self._at_hand(realm)) and (key, token) in self._new:
+                    new[key] = self._in_place(key, self._new[key, token])
                 elif record:
                     new[key] = rotation.without_expired(record, now)
         self.file = self.file.save(new) if new else self.file

@@ -152,7 +152,11 @@ def test_one_typed_password_is_both_as_ansibles_is(
     assert opened[0][2].become_password.reveal() == "typed"
 
 
-def test_a_vault_password_is_fetched_before_any_thread_needs_it() -> None:
+def test_a_vault_password_is_fetched_before_any_thread_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inventory.yaml").touch()
     asked: list[str] = []
 
     def passwords() -> dict[str, Secret]:

@@ -78,7 +78,7 @@ def test_what_the_pages_tell_to_type_is_understood(page: str, line: str) -> None
     words = re.sub(r"\[PATTERN\]|\{\{ *sheet\.server *\}\}", "chat1", line)
     _, verb, *arguments = shlex.split(words)
     command = COMMANDS[verb]
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and arguments:
         command = COMMANDS[f"{verb} {arguments.pop(0)}"]
     command.make_context(verb, arguments, parent=_program())
 

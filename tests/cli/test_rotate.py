@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from scimconf.secret import Secret
+from scimconf.tokens.entries import Removed
+from scimconf.tokens.store import TokenFile, new_entry
 from tests.cli.conftest import Run
 from tests.lab import Lab, Server
 from tests.lab.crossing import Crossing, until
 from tests.lab.operator import VAULT, Operator
+from tests.tokens.aging import age
 
 pytestmark = pytest.mark.needs_sshd
 
@@ -124,9 +128,11 @@ def test_a_deployment_is_rotated_as_a_whole(operator: Operator, tmp_path: Path) 
     realms = {"scim_realms": {"acme": {}}, "scim_deployment": "both"}
     operator.write_inventory({"a.test": realms, "b.test": realms})
     operator.tokens.write_text(
+        "version: 2\n"
         'scimconf_tokens:\n  "both":\n    "acme":\n      fingerprint: "$pbkdf2-sha256$29000'
         '$nHOulRICwFgrhVAqBSAkRA$RanPXBfRt9fhqFhXyP15mtJ7xdVuT.MnzCfEQ7iqd4o"\n'
         '      created: ""\n      token: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        61\n'
+        "...\n"
     )
     done = operator.run("rotate", "--yes", *VAULT, "a.test")
     assert done.returncode == 64
@@ -134,30 +140,55 @@ def test_a_deployment_is_rotated_as_a_whole(operator: Operator, tmp_path: Path) 
 
 
 def test_who_shares_a_leaked_token_is_named(operator: Operator, server: Server) -> None:
-    text = operator.tokens.read_text()
-    head, acme, rest = re.split(r'^    "acme":\n|^    "wiki":\n', text, flags=re.M)
-    operator.tokens.write_text(f'{head}    "acme":\n{acme}    "wiki":\n{acme}')
+    token = Secret(operator.token(server.name, "acme"))
+    password = Secret((operator.folder / ".vault-password").read_text().strip())
+    wiki = (server.name, "wiki")
+    TokenFile.load(operator.tokens).save({wiki: new_entry(wiki, token, password)})
     assert operator.apply().returncode == 0
     done = operator.run("rotate", "--yes", "--realm", "acme", "--format", "json", *VAULT)
     says = f"the token of realm acme of {server.name} is also that of realm wiki of {server.name}"
     assert f"warning: {says}" in done.stderr
     (told,) = json.loads(done.stdout)["servers"]
     assert says in told["warnings"]
-    assert rest
 
 
-def test_a_realm_that_goes_leaves_its_date_and_no_token(operator: Operator, server: Server) -> None:
+def test_a_realm_that_goes_keeps_its_token_for_a_week(operator: Operator, server: Server) -> None:
     old = operator.token(server.name, "acme")
     known = {**server.inventory_vars(), "scim_token_store": "secrets"}
     operator.write_inventory(
         {server.name: {**known, "scim_realms": {"acme": {"state": "absent"}, "wiki": {}}}}
     )
     assert operator.apply().returncode == 0
-    assert re.search(r'"acme":\n +removed: "20\d\d-', operator.tokens.read_text())
+    assert isinstance(TokenFile.load(operator.tokens).records[server.name, "acme"], Removed)
     assert operator.run("plan").returncode == 0
     operator.write_inventory({server.name: {**known, "scim_realms": {"acme": {}, "wiki": {}}}})
+    assert "keep the token of realm acme that was removed on 20" in operator.run("plan").stdout
     assert operator.apply().returncode == 0
-    assert operator.token(server.name, "acme") != old
+    assert operator.token(server.name, "acme") == old
+    assert _lets_in(server, "acme", old)
+
+
+def test_an_undo_brings_a_removed_realm_back_with_a_token_that_is_known(
+    operator: Operator, server: Server
+) -> None:
+    """Else the next apply would make a new one, and lock the identity provider out."""
+    old = operator.token(server.name, "acme")
+    known = {**server.inventory_vars(), "scim_token_store": "secrets"}
+    absent = {"acme": {"state": "absent"}, "wiki": {}}
+    operator.write_inventory({server.name: {**known, "scim_realms": absent}})
+    assert operator.apply().returncode == 0
+    assert not _lets_in(server, "acme", old)
+    assert operator.run("undo", "--yes").returncode == 0
+    assert _lets_in(server, "acme", old)
+    operator.write_inventory({server.name: {**known, "scim_realms": {"acme": {}, "wiki": {}}}})
+    planned = operator.run("plan", "--format", "json")
+    (told,) = json.loads(planned.stdout)["servers"]
+    assert [each["kind"] for each in told["actions"]] == ["record token"]
+    settings = server.settings.read_bytes()
+    assert operator.run("apply", "--yes", *VAULT).returncode == 0
+    assert server.settings.read_bytes() == settings
+    assert operator.token(server.name, "acme") == old
+    assert operator.run("plan").returncode == 0
 
 
 # --- a rotation that is cut off -------------------------------------------------------------------
@@ -237,7 +268,7 @@ def test_a_realm_that_went_is_noted_later_where_the_file_broke_meanwhile(
     assert "realm wiki: a wrong token is refused" in said, "told all the same"
     operator.tokens.write_text(good)
     assert operator.apply().returncode == 0
-    assert '"acme":\n      removed: ' in operator.tokens.read_text()
+    assert isinstance(TokenFile.load(operator.tokens).records[server.name, "acme"], Removed)
 
 
 def test_the_servers_of_a_deployment_get_the_new_token_together_or_keep_the_old(
@@ -278,9 +309,7 @@ def made(scimconf: Run, tmp_path: Path) -> Path:
 
 def test_a_nightly_stage_leaves_what_it_staged(scimconf: Run, made: Path) -> None:
     """The sheet of a staged token may be with the provider's administrator already."""
-    made.write_text(
-        re.sub(r'created: "[^"]*"', 'created: "2020-01-01T00:00:00Z"', made.read_text())
-    )
+    age(made, made.parent / "password", "2020-01-01T00:00:00Z")
     stage = ("rotate", "--stage", *PASSWORD, "chat1*")
     assert scimconf(*stage, "--older-than", "90d").returncode == 0
     staged = made.read_bytes()
@@ -306,12 +335,8 @@ def test_only_tokens_of_that_age_are_meant(scimconf: Run, made: Path) -> None:
     assert (nothing.returncode, "none is older than 90 days" in nothing.stderr) == (0, True)
     assert made.read_bytes() == before
     long_ago = datetime.now(timezone.utc) - timedelta(days=91)
-    text, count = re.subn(
-        r'("acme":\n.*\n +created: ")[^"]*', rf"\g<1>{long_ago:%Y-%m-%dT%H:%M:%SZ}",
-        before.decode(),
-    )  # fmt: skip
-    assert count == 1
-    made.write_text(text)
+    acme = ("chat1.example.com", "acme")
+    age(made, made.parent / "password", f"{long_ago:%Y-%m-%dT%H:%M:%SZ}", [acme])
     done = scimconf("rotate", "--stage", "--older-than", "12w", *PASSWORD)
     assert "made the next token of realm acme of chat1.example.com;" in done.stderr
     assert made.read_text().count("next:") == 1
@@ -334,8 +359,11 @@ def test_whoever_shares_is_named_with_all_servers(scimconf: Run, made: Path) -> 
         inventory.read_text()
         + "    a.test: &a {scim_deployment: two, scim_realms: {wiki: {}}}\n    b.test: *a\n"
     )
-    entry = made.read_text().partition('    "acme":\n')[2]
-    made.write_text(f'{made.read_text()}  "two":\n    "wiki":\n{entry}')
+    password = Secret((made.parent / "password").read_text().strip())
+    file, wiki = TokenFile.load(made), ("two", "wiki")
+    token = file.token("chat1.example.com", "acme", {"default": password})
+    assert token
+    file.save({wiki: new_entry(wiki, token, password)})
     done = scimconf("rotate", "--stage", "--realm", "acme", *PASSWORD, "chat1*")
     assert done.returncode == 0, done
     assert (
