@@ -26,6 +26,7 @@ UNBOUND: Mapping[str, str] = {
 }
 """Fields that are not bound as they are, each with the reason."""
 
+_LAST = "setting"
 _IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
 _REALM_IN_WORDS = ("string_id", "token", "url", "position")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
@@ -41,7 +42,7 @@ def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...
         *reached,
     ]
     order = {what: place for place, what in enumerate(dict.fromkeys(fact.what for fact in found))}
-    return tuple(sorted(found, key=lambda fact: order[fact.what]))
+    return tuple(sorted(found, key=lambda fact: (fact.what == _LAST, order[fact.what])))
 
 
 def _connection(server: Server) -> Iterator[WayFact]:
@@ -105,7 +106,7 @@ def _settings(server: Server) -> Iterator[WayFact]:
     for field in fields(server):
         if field.name not in _IN_WORDS:
             name = _NAMES.get(field.name, f"scim_{field.name}")
-            yield WayFact("setting", _plain(getattr(server, field.name)), name)
+            yield WayFact(_LAST, _plain(getattr(server, field.name)), name)
 
 
 _NAMES = {"name": "inventory_hostname", "external_host": "zulip_external_host"}
@@ -118,7 +119,7 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
     yield WayFact("asks from outside", realm.url, f"{name}.url")
     rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
     said = ", ".join(f"{each} {_plain(getattr(realm, each))}" for each in rest)
-    yield WayFact("setting", said, name)
+    yield WayFact(_LAST, said, name)
 
 
 def _token(realm: Realm, server: Server) -> tuple[str, str]:
