@@ -47,6 +47,14 @@ def harmless(text: str, limit: int = 2000) -> str:
     )
 
 
+def visible(text: str, limit: int = 2000) -> str:
+    """Return the text on one line with nothing left out: line breaks and tabs are escapes, too.
+
+    For values that somebody approves: two that differ look different, up to `limit` characters.
+    """
+    return harmless(text, limit).replace("\n", "\\n").replace("\t", "\\t")
+
+
 # Where the runner of GitHub Actions finds a command: `::name` first on a line, `##[name]` anywhere.
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)#(?=\[)", re.MULTILINE)
 

@@ -130,6 +130,9 @@ class Connection:
     """For the private key."""
     ssh_arguments: tuple[str, ...] = ()
     """What the inventory would put on ssh's command line; `scimconf.ssh.arguments` reads it."""
+    said: frozenset[str] = frozenset()
+    """Ansible's names of the variables that the inventory itself sets; the rest of the values are
+    defaults, or the command line's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +388,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class WayFact:
+    """One fact about the way to a server, or about what runs and is read on the way."""
+
+    what: str
+    """What the fact is about, in words: "goes to", "runs there"."""
+    value: str
+    """As exact as it is compared; not sanitized, and never a secret."""
+    source: str
+    """The variable that decides it, or "from the command line" and the like."""
+    bound: bool = True
+    """Whether a saved plan holds only as long as this is the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one verb on one server; every report is derived from this."""
 
@@ -399,6 +416,8 @@ class Outcome:
     seconds: float = 0.0
     run: str = ""
     """The agent's name for the transaction that was made, "" if none was."""
+    way: tuple[WayFact, ...] = ()
+    """Where the token goes and what runs for it (`scimconf.way`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Protocol
 from scimconf import unit
 from scimconf.batches import Strategy
 from scimconf.errors import ExitCode, worst
-from scimconf.model import Desired, Outcome, Position, Server, Status
+from scimconf.model import Desired, Outcome, Position, Server, Status, WayFact
 from scimconf.pool import Pool
 from scimconf.put_back import Verb, put_back
 from scimconf.survey import (
@@ -29,6 +29,7 @@ from scimconf.survey import (
 )
 from scimconf.tokens.keyring import Tokens
 from scimconf.transact import OnStep
+from scimconf.way import way
 
 _EXIT = {
     Status.OK: ExitCode.OK,
@@ -78,6 +79,8 @@ class Rollout:
         self._room = Semaphore(_MOST_KEPT)
         self.positions: dict[str, Position] = {}
         """Where the inventory names the servers that were looked at."""
+        self.ways: dict[str, tuple[WayFact, ...]] = {}
+        """How each of them is reached, and what runs there."""
 
     @property
     def interrupted(self) -> bool:
@@ -111,6 +114,7 @@ class Rollout:
                 looked = self._persist(lambda: survey(desired, open_agent, look, keep=kept))
             finally:
                 self.watcher.done(desired.server.name)
+            self.ways[desired.server.name] = way(desired.server, looked.reached)
             if kept and looked.agent is None:
                 self._room.release()
             return looked

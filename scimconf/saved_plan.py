@@ -9,22 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import takewhile
 from pathlib import Path
 
 from scimconf import __version__
 from scimconf.errors import UsageError
-from scimconf.foreign import one_line
-from scimconf.model import Desired, Outcome, Realm, Server, Status, TokenSource, VaultValue
-from scimconf.secret import Secret
+from scimconf.foreign import one_line, visible
+from scimconf.model import Desired, Outcome, Reference, Server, Status
 from scimconf.survey import Surveyed
 from scimconf.tokens import durable
+from scimconf.way import way
 
-VERSION = 1
+VERSION = 2
 _MARK = "scimconf_plan"
 _LARGEST = 64 << 20
 """Bytes of a plan file that are read."""
+
+_AGAIN = "plan again: scimconf plan --out FILE"
 
 Facts = Mapping[str, object]
 
@@ -57,6 +60,26 @@ class SavedPlan:
                 "give the inventory, PATTERN and --limit that it was made with",
             )
 
+    def other_way(self, servers: Iterable[Server]) -> list[Outcome]:
+        """Return the outcomes of a run whose inventory says another way, or runs something else,
+        than the plan; empty where it says the same. No server needs to be asked for that: another
+        way may lead to somebody else's machine.
+        """
+        said = {
+            each.name: "".join(_changes(each.name, self._way(each.name), _way(each)))
+            for each in servers
+        }
+        if not any(said.values()):
+            return []
+        names = ", ".join(name for name, why in said.items() if why)
+        skipped = f"not begun: the saved plan no longer holds for {names}"
+        return [
+            Outcome(name, Status.FAILED, f"moved on since the plan was saved: {why}", _AGAIN)
+            if why
+            else Outcome(name, Status.SKIPPED, skipped)
+            for name, why in said.items()
+        ]
+
     def refusal(self, surveyed: Sequence[Surveyed]) -> list[Outcome]:
         """Give the outcomes of a run that the plan does not cover; empty where it covers all."""
         found = ((each.outcome.server, self._moved_on(each)) for each in surveyed)
@@ -66,18 +89,20 @@ class SavedPlan:
     def refused(self, surveyed: Sequence[Surveyed], moved: Mapping[str, str]) -> list[Outcome]:
         """Return the outcomes where the plan does not hold any more: by server, why not."""
         names = ", ".join(moved)
-        hint = "plan again: scimconf plan --out FILE"
         outcomes = []
         for each in surveyed:
             outcome, why = each.outcome, moved.get(each.outcome.server)
             if outcome.status in (Status.OK, Status.PENDING) and why:
                 message = f"moved on since the plan was saved: {why}"
-                outcome = replace(outcome, status=Status.FAILED, message=message, hint=hint)
+                outcome = replace(outcome, status=Status.FAILED, message=message, hint=_AGAIN)
             elif each.pending:
                 message = f"not begun: the saved plan no longer holds for {names}"
                 outcome = replace(outcome, status=Status.SKIPPED, message=message)
             outcomes.append(outcome)
         return outcomes
+
+    def _way(self, name: str) -> Facts:
+        return _mapping(self.servers[name].get("way"))
 
     def _moved_on(self, each: Surveyed) -> str:
         return "; ".join(_differences(self.servers[each.outcome.server], _facts(each)))
@@ -98,7 +123,7 @@ def load(path: Path) -> SavedPlan:
     if not isinstance(document, dict) or len(data) > _LARGEST:
         raise nonsense
     if document.get(_MARK, VERSION) != VERSION:
-        raise UsageError(f"{path} is a plan of another version of scimconf", "plan again")
+        raise UsageError(f"{path} is a plan of another version of scimconf", _AGAIN)
     servers = document.get("servers")
     if _MARK not in document or not isinstance(servers, list):
         raise nonsense
@@ -128,47 +153,30 @@ def _facts(each: Surveyed) -> Facts:
             for action in (plan.actions if plan else ())
         ],
         "diff": plan.diff if plan else "",
-        "inventory": _inventory(each.desired),
+        "way": _way(each.desired.server),
+        "tokens": _tokens(each.desired),
     }
-    plain: Facts = json.loads(json.dumps(facts, default=_plain))
+    plain: Facts = json.loads(json.dumps(facts))
     return plain
 
 
-def _inventory(desired: Desired) -> Facts:
-    """Give what the inventory says of a server, but how we get in and where it says it."""
-    server, way = desired.server, desired.server.connection
-    return {
-        **_fields(server, "position", "connection", "ca", "realms", "left_alone"),
-        "address": [way.kind, way.host, way.port],
-        "realms": {realm.string_id: _realm(realm) for realm in server.realms},
-        # Which token it is, not even its salted fingerprint.
-        "tokens": {
-            name: hashlib.sha256(fingerprint.hash.encode()).hexdigest()[:16]
-            for name, fingerprint in desired.fingerprints.items()
-            if name not in desired.unrecorded
-        },
+def _way(server: Server) -> dict[str, str]:
+    return {fact.source: fact.value for fact in way(server) if fact.bound}
+
+
+def _tokens(desired: Desired) -> Facts:
+    """Return which token each realm has, and of none even its salted fingerprint.
+
+    A reference counts by its words (`way`): what it gives is not known before it is approved.
+    """
+    elsewhere = {
+        realm.string_id for realm in desired.server.realms if isinstance(realm.token, Reference)
     }
-
-
-def _realm(realm: Realm) -> Facts:
-    return {**_fields(realm, "position", "token"), "token": _kept(realm.token)}
-
-
-def _kept(token: TokenSource) -> str | None:
-    """Say where a token is kept."""
-    if token is None:
-        return None
-    return "inventory" if isinstance(token, Secret | VaultValue) else str(token)
-
-
-def _fields(noun: Server | Realm, *without: str) -> dict[str, object]:
     return {
-        each.name: getattr(noun, each.name) for each in fields(noun) if each.name not in without
+        name: hashlib.sha256(fingerprint.hash.encode()).hexdigest()[:16]
+        for name, fingerprint in desired.fingerprints.items()
+        if name not in elsewhere and name not in desired.unrecorded
     }
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else asdict(value)  # type: ignore[call-overload]
 
 
 # --- what is not equal ------------------------------------------------------------------------
@@ -181,6 +189,12 @@ _CHANGED = {
 }
 
 
+_MOST = 8
+"""Facts about the way that are named where they differ."""
+_SHOWN = 200
+"""Characters of a value that are shown where it differs."""
+
+
 def _differences(saved: Facts, now: Facts) -> Iterator[str]:
     for name in now:
         before, after = saved.get(name), now[name]
@@ -190,8 +204,10 @@ def _differences(saved: Facts, now: Facts) -> Iterator[str]:
             yield f"Zulip is {after or 'not known'}, and was {one_line(str(before), 40)}"
         elif name == "actions":
             yield from _actions(before, after)
-        elif name == "inventory":
-            yield f"the inventory says something else: {_keys(before, after)}"
+        elif name == "way":
+            yield from _changes(str(now["server"]), _mapping(before), _mapping(after))
+        elif name == "tokens":
+            yield f"the token is another one: {_keys(before, after)}"
         else:
             yield _CHANGED.get(name, name)
 
@@ -207,7 +223,35 @@ def _texts(actions: object) -> list[str]:
     return [str(each.get("text")) if isinstance(each, dict) else "?" for each in found]
 
 
+def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
+    """Say which of the facts about a server's way differ, at most so many."""
+    pairs = {name: (str(old.get(name, "")), str(new.get(name, ""))) for name in {**new, **old}}
+    changed = [name for name, (before, after) in pairs.items() if before != after]
+    if not changed:
+        return
+    texts = []
+    for name in changed[:_MOST]:
+        was, now = _excerpts(*pairs[name])
+        texts.append(f"{visible(name, 100)} of {server} was {was}, is {now}")
+    if len(changed) > _MOST:
+        texts.append(f"and {len(changed) - _MOST} more")
+    yield f"the inventory says something else: {'; '.join(texts)}"
+
+
+def _excerpts(*texts: str) -> Iterator[str]:
+    """Return the texts as they are shown: of long ones the part where they begin to differ."""
+    alike = takewhile(lambda pair: len(set(pair)) == 1, zip(*texts, strict=False))
+    start = max(0, sum(1 for _ in alike) - _SHOWN // 4)
+    for text in texts:
+        skipped = "[...] " if start and len(text) > _SHOWN else ""
+        yield skipped + visible(text[start if skipped else 0 :], _SHOWN) if text else "not set"
+
+
 def _keys(before: object, after: object) -> str:
-    old = before if isinstance(before, dict) else {}
-    new = after if isinstance(after, dict) else {}
-    return ", ".join(sorted(key for key in new if new[key] != old.get(key))) or "something"
+    old, new = _mapping(before), _mapping(after)
+    changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    return ", ".join(f"realm {visible(key, 100) or '(root)'}" for key in changed) or "something"
+
+
+def _mapping(facts: object) -> Facts:
+    return facts if isinstance(facts, dict) else {}

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
 from scimconf.errors import HostError, ScimconfError, Unreachable, bug
-from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status
+from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, WayFact
 from scimconf.observe import Agent, observe
 from scimconf.put_back import Verb, look
 from scimconf.transact import heard
@@ -34,6 +34,8 @@ class Surveyed:
     """Opens the conversation once more where it was closed."""
     may_pass: bool = False
     """Whether it was not reached, for a reason that another try may not meet."""
+    reached: tuple[WayFact, ...] = ()
+    """What ssh_config and the name servers added to the way there."""
 
     @property
     def plan(self) -> Plan | None:
@@ -70,7 +72,8 @@ def survey(desired: Desired, open_agent: Opener, look: Look, *, keep: bool) -> S
             outcome = failure(name, error, time.monotonic() - begun)
             return Surveyed(desired, outcome, may_pass=_may_pass(error))
         outcome = replace(outcome, seconds=time.monotonic() - begun)
-        looked = Surveyed(desired, outcome, observed, open_agent=open_agent)
+        reached = getattr(agent, "reached", ())  # a local agent has no such way
+        looked = Surveyed(desired, outcome, observed, open_agent=open_agent, reached=reached)
         if keep and looked.pending:
             return replace(looked, agent=agent, closing=stack.pop_all())
         return looked

@@ -34,6 +34,7 @@ def limited(open_agent: Opener, seconds: float) -> Opener:
 class _Limited:
     def __init__(self, agent: Agent, limit: float, spent: float) -> None:
         self._agent = agent
+        self.reached = getattr(agent, "reached", ())
         self._limit = limit
         self._spent = spent
 

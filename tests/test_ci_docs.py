@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from scimconf.secret import Secret
+from scimconf.vault import encrypt
 from tests.lab import Lab, Server
 from tests.lab.operator import VAULT, Operator
 
@@ -52,6 +54,8 @@ class Runner:
         self._users = users
         self._bin = self.folder / "bin"
         self._bin.mkdir()
+        self.temp = operator.folder.parent / "runner-temp"
+        self.temp.mkdir()
         self._program("scimconf", f'exec {shlex.quote(sys.executable)} -m scimconf "$@"')
         self._program("pip", 'test "$*" = "install scimconf"')
         self._program("gh", 'echo "$@" > gh-said; cat plan.md >> gh-said')
@@ -65,9 +69,12 @@ class Runner:
         workflow = _read(name)
         said = workflow["jobs"][job]
         done = []
+        kept = self.folder / "GITHUB_ENV"
+        kept.write_text("")
         for step in said["steps"]:
             if "run" in step:
                 given = [each.get("env", {}) for each in (workflow, said, step)]
+                given.append(dict(each.split("=", 1) for each in kept.read_text().splitlines()))
                 env = {key: value for each in given for key, value in each.items()}
                 done.append(self._bash(step["run"], env))
                 if done[-1].returncode != 0:
@@ -81,7 +88,11 @@ class Runner:
         return self._bash("\n".join(pipeline[job]["script"]), env)
 
     def _bash(self, script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        known = {"github.token": "t", "github.event.pull_request.number": "7"}
+        known = {
+            "github.token": "t",
+            "github.event.pull_request.number": "7",
+            "vars.SCIM_KNOWN_HOSTS": self._operator.lab.known_hosts.read_text(),
+        }
         filled = {
             name: re.sub(
                 r"\$\{\{ (.*?) \}\}", lambda each: known[each[1]], SECRET.sub(self._secret, value)
@@ -92,7 +103,8 @@ class Runner:
         own = self._operator.bare_environment()
         del own["SCIMCONF_KNOWN_HOSTS"]
         own["PATH"] = f"{self._bin}{os.pathsep}{own['PATH']}"
-        files = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        own["RUNNER_TEMP"] = str(self.temp)
+        files = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
         return subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=self.folder,
@@ -132,7 +144,6 @@ def runner(operator: Operator, lab: Lab, server: Server) -> Runner:
         "SCIM_VAULT_PASSWORD": password.read_text().strip(),
     }
     password.unlink()
-    (operator.folder / "known_hosts").write_text(lab.known_hosts.read_text())
     _write(operator, server, CHANGED)
     return Runner(operator, secrets, {"zulip": server.user, "scim-reader": _reader(server)})
 
@@ -193,10 +204,12 @@ def test_github(runner: Runner, server: Server) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_gitlab(runner: Runner, server: Server) -> None:
-    key = runner.folder / "file-variable"
+def test_gitlab(runner: Runner, server: Server, lab: Lab) -> None:
+    key = runner.temp / "SCIMCONF_PRIVATE_KEY"
     key.write_text(runner.secrets["SCIM_PLAN_KEY"])
-    way = {"SCIMCONF_PRIVATE_KEY": str(key)}
+    known_hosts = runner.temp / "SCIMCONF_KNOWN_HOSTS"  # as GitLab does it for the type File
+    known_hosts.write_text(lab.known_hosts.read_text())
+    way = {"SCIMCONF_PRIVATE_KEY": str(key), "SCIMCONF_KNOWN_HOSTS": str(known_hosts)}
     planned = runner.gitlab("plan", **way)
     assert planned.returncode == 2, planned
     assert f"### to change: `{server.name}`" in (runner.folder / "plan.md").read_text()
@@ -256,3 +269,46 @@ def test_nothing_of_a_pull_request_is_put_into_a_script(file: Path) -> None:
     scripts = list(_scripts(file.name))
     assert scripts
     assert not [script for _, script in scripts if "${{" in script]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_host_key_and_no_login_comes_from_the_checkout(file: Path) -> None:
+    """What a merge request can write must not say which machine is believed, nor be a link."""
+    text = file.read_text()
+    assert "KNOWN_HOSTS" in text
+    assert "in the repository" not in text
+    written = re.findall(r">>? *(\S+)", "\n".join(script for _, script in _scripts(file.name)))
+    ours = {f'"${name}"' for name in ("GITHUB_OUTPUT", "GITHUB_ENV")}
+    assert [each for each in written if each not in ours and "$RUNNER_TEMP/" not in each] == []
+
+
+@pytest.mark.needs_sshd
+def test_a_job_that_plans_has_the_login_passwords_and_opens_no_token(
+    operator: Operator, server: Server
+) -> None:
+    """The commands of the page, as they stand: "Passwords for the way in"."""
+    page = (DOCS / "README.md").read_text()
+    section = page.partition("## Passwords for the way in")[2].partition("\n## ")[0]
+    plan, apply = (shlex.split(line) for line in re.findall("^scimconf (.+)$", section, re.M))
+    (operator.folder / VAULT[1]).rename(operator.folder.parent / "tokens-password")
+    login = operator.folder.parent / "login-password"
+    login.touch(0o600)
+    login.write_text("correct horse\n")
+    sudo = encrypt(Secret("never asked for"), Secret("correct horse"), "login")
+    operator.write_inventory({server.name: CHANGED})
+    indented = "".join(f"\n    {line}" for line in sudo.splitlines())
+    vars_file = operator.folder / "host_vars" / f"{server.name}.yaml"
+    vars_file.parent.mkdir()
+    vars_file.write_text(f"ansible_become_password: !vault |{indented}\n")
+
+    assert operator.run("plan").returncode == 64, "the login password is needed"
+    planned = operator.run(*plan)
+    assert planned.returncode == 2, planned
+    without = [each for each in apply if "tokens-password" not in each]
+    without.remove("--vault-id")
+    refused = operator.run(*without)
+    assert (refused.returncode, "vault" in refused.stderr) == (64, True), refused
+    assert '"name_formatted_included": True' not in server.settings.read_text()
+    applied = operator.run(*apply)
+    assert applied.returncode == 0, applied
+    assert '"name_formatted_included": True' in server.settings.read_text()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 
 from scimconf.errors import UsageError
 from scimconf.model import Desired, Observed, Position, Reference, Status, VaultValue
-from scimconf.saved_plan import load, save
+from scimconf.saved_plan import VERSION, load, save
 from scimconf.secret import Secret
 from scimconf.survey import Surveyed, planned
-from tests.factories import FINGERPRINT, desired, found, observed, realm
+from tests.factories import FINGERPRINT, connection, desired, found, observed, realm
 
 TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF"
 
@@ -60,10 +61,14 @@ def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
         ({}, {"settings_sha256": "7" * 64}, "settings.py was changed"),
         ({}, {"secrets_sha256": None}, "zulip-secrets.conf was changed"),
         ({}, {"version": "12.1"}, "Zulip is 12.1, and was 9.0"),
-        ({"restart": ("reboot",)}, {}, "the inventory says something else: restart"),
+        (
+            {"restart": ("reboot", "\x1b[2J")},
+            {},
+            "scim_restart of chat1 was server, is command: reboot '\\x1b[2J'",
+        ),
         ({"fingerprints": {}}, {}, "now also: make a token for realm acme"),
-        ({"fingerprints": {}}, {}, "the inventory says something else: tokens"),
-        ({"name": "chat1", "probe": "http://[::1]"}, {}, "something else: probe"),
+        ({"fingerprints": {}}, {}, "the token is another one: realm acme"),
+        ({"probe": "http://[::1]"}, {}, "the inventory says something else: scim_probe of chat1"),
     ],
 )
 def test_what_moved_on_is_said(
@@ -81,7 +86,7 @@ def test_a_realm_that_changed_in_the_inventory_is_said(plan: Path, look: Any) ->
     save(plan, [look(desired(realm()), observed(**NEW))])
     elsewhere = realm(token=Reference("env", ("TOKEN",), "/home"))
     (message,) = _refused(plan, look(desired(elsewhere), observed(**NEW)))
-    assert message.endswith("the inventory says something else: realms")
+    assert "scim_realms.acme.token of chat1 was the token file, is env: TOKEN" in message
 
 
 def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
@@ -90,11 +95,55 @@ def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
     assert "not any more: restart Zulip" in message
 
 
-def test_places_and_ways_in_do_not_count(plan: Path, look: Any) -> None:
-    save(plan, [look(desired(realm()), observed(**NEW))])
-    here = Position("inventory.yaml", 3, 1)
-    moved = desired(realm(position=here), position=here, ca="/elsewhere/ca.pem")
+def test_another_checkout_and_another_user_do_not_count(plan: Path, look: Any) -> None:
+    def at(folder: str, **way: Any) -> Desired:
+        here = Position(f"{folder}/inventory.yaml", 3, 1)
+        known = connection(user=None)
+        return desired(
+            realm(position=here),
+            position=here,
+            ca=f"{folder}/ca.pem",
+            connection=replace(known, **way),
+        )
+
+    save(plan, [look(at("/builds/one"), observed(**NEW))])
+    moved = at("/builds/two", user="ops", private_key="/home/ops/key", become=True)
+    assert load(plan).other_way([moved.server]) == []
     assert _refused(plan, look(moved, observed(**NEW))) == []
+
+
+def test_another_way_is_told_without_a_look(plan: Path, look: Any) -> None:
+    both = [desired(realm(), name=name) for name in "ab"]
+    save(plan, [look(each, observed(**NEW)) for each in both])
+    arguments = ("-o", "HostName=127.0.0.2")
+    said = frozenset({"ansible_ssh_common_args"})
+    elsewhere = connection(ssh_arguments=arguments, said=said)
+    servers = [both[0].server, replace(both[1].server, connection=elsewhere)]
+    skipped, failed = load(plan).other_way(servers)
+    assert (skipped.status, failed.status) == (Status.SKIPPED, Status.FAILED)
+    assert failed.message == (
+        "moved on since the plan was saved: the inventory says something else: "
+        "ansible_ssh_common_args of b was not set, is -o HostName=127.0.0.2"
+    )
+    assert "plan --out" in failed.hint
+
+
+def test_where_two_long_values_begin_to_differ_is_shown(plan: Path, look: Any) -> None:
+    def restarted(last: str) -> Desired:
+        return desired(realm(), restart=("x" * 1000 + last,))
+
+    save(plan, [look(restarted("before"), observed(**NEW))])
+    (outcome,) = load(plan).other_way([restarted("after").server])
+    assert "before, is" in outcome.message
+    assert outcome.message.endswith("xafter")
+    assert len(outcome.message) < 400
+
+
+def test_what_a_reference_gives_does_not_count(plan: Path, look: Any) -> None:
+    elsewhere = realm(token=Reference("env", ("TOKEN",), "/home"))
+    save(plan, [look(desired(elsewhere, fingerprints={}), observed(found()))])
+    again = look(desired(elsewhere), observed(found()))
+    assert not [m for m in _refused(plan, again) if "token is another" in m]
 
 
 def test_the_others_are_not_begun_then(plan: Path, look: Any) -> None:
@@ -124,7 +173,8 @@ def test_it_holds_no_token(plan: Path, look: Any) -> None:
     text = plan.read_text()
     for secret in (TOKEN, "ANSIBLE_VAULT", FINGERPRINT):
         assert secret not in text
-    assert json.loads(text)["servers"][0]["inventory"]["realms"]["acme"]["token"] == "inventory"
+    said = json.loads(text)["servers"][0]["way"]
+    assert said["scim_realms.acme.token"].endswith("in clear in the inventory")
 
 
 def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> None:
@@ -140,9 +190,9 @@ def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> 
     "content",
     [
         b"", b"nonsense", b"\xff\xfe", b"[" * 100_000, b"[]", b"{}", b'{"servers": []}',
-        b'{"scimconf_plan": 1}', b'{"scimconf_plan": 1, "servers": [1]}',
-        b'{"scimconf_plan": 1, "servers": [{"server": 1}]}',
-        b'{"scimconf_plan": 1, "servers": [{"server": "a"}, {"server": "a"}]}',
+        b'{"scimconf_plan": 2}', b'{"scimconf_plan": 2, "servers": [1]}',
+        b'{"scimconf_plan": 2, "servers": [{"server": 1}]}',
+        b'{"scimconf_plan": 2, "servers": [{"server": "a"}, {"server": "a"}]}',
     ],
 )  # fmt: skip
 def test_what_is_no_plan_is_refused(plan: Path, content: bytes) -> None:
@@ -151,10 +201,12 @@ def test_what_is_no_plan_is_refused(plan: Path, content: bytes) -> None:
         load(plan)
 
 
-def test_a_plan_of_another_version_is_refused(plan: Path) -> None:
-    plan.write_text('{"scimconf_plan": 2}')
-    with pytest.raises(UsageError, match="another version"):
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_a_plan_of_another_version_is_refused(plan: Path, version: int) -> None:
+    plan.write_text(json.dumps({"scimconf_plan": version, "servers": []}))
+    with pytest.raises(UsageError, match="another version") as refused:
         load(plan)
+    assert "plan again" in refused.value.hint
 
 
 def test_a_file_that_cannot_be_read_or_written(plan: Path) -> None:
@@ -167,7 +219,9 @@ def test_a_file_that_cannot_be_read_or_written(plan: Path) -> None:
 def test_a_plan_that_somebody_spoilt_is_only_not_equal(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     document = json.loads(plan.read_text())
-    for spoilt in ({}, {"actions": 1, "inventory": 2}, {"actions": [1], "zulip_version": {}}):
+    for spoilt in ({}, {"actions": 1, "way": 2}, {"way": {"x": []}, "zulip_version": {}}):
         plan.write_text(json.dumps({**document, "servers": [{"server": "chat1", **spoilt}]}))
         (message,) = _refused(plan, look(desired(realm()), observed(**NEW)))
-        assert message.startswith("moved on since the plan was saved: ")
+        (early,) = load(plan).other_way([desired(realm()).server])
+        for said in (message, early.message):
+            assert said.startswith("moved on since the plan was saved: ")

@@ -67,6 +67,8 @@ def command(
     from scimconf.cli import fleet, question
     from scimconf.cli.change import How, change, noted, settled
     from scimconf.cli.output import results
+    from scimconf.report.no_progress import NoProgress
+    from scimconf.rollout import Rollout
     from scimconf.saved_plan import load
 
     if check:
@@ -81,6 +83,8 @@ def command(
     approved = load(plan_file) if plan_file else None
     if approved:
         approved.check_selection(servers)
+        if refused := approved.other_way(servers):
+            return results("apply", Rollout(1, NoProgress()), refused, output)
     passwords = fleet.VaultPassword(vault)
     keyring = fleet.keyring(source, passwords)
     how = How(

@@ -12,6 +12,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,7 @@ def results(
     """Print what came of a run and give its exit code; write the files that are wanted of it."""
     from scimconf.cli import report_files
 
+    outcomes = [replace(each, way=run.ways.get(each.server, ())) for each in outcomes]
     now = datetime.now(timezone.utc)
     code = run.exit_code(outcomes)
     code = worst([code, report_files.write(verb, outcomes, code, now, output, diff=diff)])

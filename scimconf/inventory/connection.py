@@ -186,6 +186,7 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         timeout=given.timeout,
         passphrase=given.passphrase,
         ssh_arguments=_ssh_arguments(reader, given, names),
+        said=frozenset(SPELLINGS[field][0] for field in names if getattr(given, field) is not None),
     )
 
 

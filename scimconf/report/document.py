@@ -49,6 +49,10 @@ def _server(outcome: Outcome) -> Mapping[str, object]:
             for step in outcome.steps
         ],
         "checks": [_check(check) for check in outcome.checks],
+        "way": [
+            {"what": fact.what, "value": fact.value, "from": fact.source, "bound": fact.bound}
+            for fact in outcome.way
+        ],
         "seconds": round(outcome.seconds, 3),
     }
 

@@ -14,6 +14,7 @@ from scimconf import __version__
 from scimconf.errors import ExitCode
 from scimconf.foreign import one_line
 from scimconf.model import Outcome, Status, Step
+from scimconf.report.lines import way_text
 from scimconf.report.words import ATTENTION, words
 from scimconf.template import render_page
 
@@ -81,6 +82,7 @@ class _Row:
     bars: tuple[_Bar, ...]
     done: str
     """What its actions are: to be done, done, or begun."""
+    way: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _row(number: int, kind: _Kind, outcome: Outcome) -> _Row:
         outcome,
         tuple(_bars(outcome.steps)),
         done.get(outcome.status, "Begun"),
+        tuple(map(way_text, outcome.way)),
     )
 
 

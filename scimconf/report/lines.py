@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from scimconf.model import Check, Outcome, Status
+from scimconf.foreign import visible
+from scimconf.model import Check, Outcome, Status, WayFact
 
 # Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
 STYLE = {
@@ -43,7 +44,10 @@ def alike(
 
 
 def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Iterator[Line]:
-    """Give what there is to say: the message, what is done about it, steps, answers, warnings."""
+    """Give what there is to say: the message, what is done about it, steps, answers, warnings.
+
+    With `steps` also the way to the server and what runs there.
+    """
     if outcome.message:
         yield Line("", outcome.message, STYLE[outcome.status])
     if outcome.hint:
@@ -58,8 +62,15 @@ def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Itera
     yield from _checks(outcome.checks)
     for warning in outcome.warnings:
         yield Line("! ", warning, "yellow")
+    if steps:
+        yield from (Line("", way_text(fact), "dim") for fact in outcome.way)
     if diff and outcome.plan:
         yield from map(_diff_line, outcome.plan.diff.splitlines())
+
+
+def way_text(fact: WayFact) -> str:
+    """Return a fact about the way to a server on one line, sanitized, with where it comes from."""
+    return f"{fact.what}: {visible(fact.value)} ({visible(fact.source, 200)})"
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[Line]:

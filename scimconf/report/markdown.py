@@ -12,7 +12,7 @@ from scimconf.errors import ExitCode
 from scimconf.foreign import harmless
 from scimconf.model import Outcome
 from scimconf.report.commonmark import code_block, code_span
-from scimconf.report.lines import Line, alike
+from scimconf.report.lines import Line, alike, way_text
 from scimconf.report.words import ATTENTION, totals, words
 
 LARGEST = 60_000
@@ -29,7 +29,10 @@ def markdown(verb: str, outcomes: Sequence[Outcome], code: ExitCode, *, diff: bo
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     groups = alike(by_attention, diff=diff)
     for number, (servers, about) in enumerate(groups):
-        part = "\n".join(_group(verb, servers, about)) + "\n"
+        said = "\n".join(_group(verb, servers, about)) + "\n"
+        part = said + _way(servers)
+        if len(part) >= room:
+            part = f"{said}\nToo long for a comment: `-v` and the JSON show where it goes.\n"
         room -= len(part) + 1
         if room < 0:
             left = sum(len(servers) for servers, _ in groups[number:])
@@ -52,3 +55,26 @@ def _group(verb: str, servers: Sequence[Outcome], about: Sequence[Line]) -> Iter
     if change := "\n".join(line.text for line in about if line.verbatim):
         block = code_block(harmless(change, _LONGEST_DIFF), "diff")
         yield f"\n<details><summary>the change</summary>\n\n{block}\n\n</details>"
+
+
+def _way(servers: Sequence[Outcome]) -> str:
+    """Return where the servers that have something to do are, and what runs; "" where none has.
+
+    What they have in common stands once.
+    """
+    ways = {
+        outcome.server: [way_text(fact) for fact in outcome.way]
+        for outcome in servers
+        if outcome.way and outcome.plan and outcome.plan.pending
+    }
+    if not ways:
+        return ""
+    common = set.intersection(*map(set, ways.values()))
+    first = next(iter(ways.values()))
+    lines = ["", "<details><summary>where it goes, and what runs</summary>", ""]
+    lines += (f"- {code_span(text)}" for text in first if text in common)
+    for server, texts in ways.items():
+        if own := [text for text in texts if text not in common]:
+            lines += ["", f"{code_span(harmless(server))}:", ""]
+            lines += (f"- {code_span(text)}" for text in own)
+    return "\n".join([*lines, "", "</details>", ""])

@@ -19,9 +19,9 @@ from scimconf.ssh.become import find_become
 from scimconf.ssh.conversation import Conversation as Agent
 from scimconf.ssh.opening import Opening
 from scimconf.ssh.options import Credentials, Options
-from scimconf.ssh.process import LocalProcess, Process
+from scimconf.ssh.process import LocalProcess
 from scimconf.ssh.program import payload
-from scimconf.ssh.route import Route, find_route
+from scimconf.ssh.route import Route, find_route, reached
 
 __all__ = ["Agent", "Credentials", "Options", "open_agent"]
 
@@ -61,7 +61,7 @@ def open_agent(
         login=login,
         user=connection.become_user,
     )
-    agent = Agent(_run(argv, route, credentials, options))
+    agent = _run(argv, connection, route, credentials, options)
     try:
         agent.start(opening, credentials.become_password, payload(), options.start_timeout)
         yield agent
@@ -70,10 +70,15 @@ def open_agent(
 
 
 def _run(
-    argv: tuple[str, ...], route: Route | None, credentials: Credentials, options: Options
-) -> Process:
+    argv: tuple[str, ...],
+    connection: Connection,
+    route: Route | None,
+    credentials: Credentials,
+    options: Options,
+) -> Agent:
     if route is None:
-        return LocalProcess(argv)
+        return Agent(LocalProcess(argv))
     from scimconf.ssh.link import run  # imports paramiko, which takes its time
 
-    return run(command.line(argv), route, credentials, options)
+    process = run(command.line(argv), route, credentials, options)
+    return Agent(process, reached(connection, route, process.address))

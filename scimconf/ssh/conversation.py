@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from scimconf.errors import HostError, Unreachable
 from scimconf.foreign import one_line
+from scimconf.model import WayFact
 from scimconf.secret import Secret
 from scimconf.ssh.opening import Move, Opening
 from scimconf.ssh.process import Process
@@ -22,9 +23,13 @@ _LONE_SURROGATE = "\\ud"
 
 
 class Conversation:
-    """A running agent. It answers one request after the other until it is closed."""
+    """A running agent. It answers one request after the other until it is closed.
 
-    def __init__(self, process: Process) -> None:
+    `reached`: what ssh_config and the name servers added to the way to it.
+    """
+
+    def __init__(self, process: Process, reached: tuple[WayFact, ...] = ()) -> None:
+        self.reached = reached
         self._process = process
         self._outgoing = b""
         self._incoming = bytearray()

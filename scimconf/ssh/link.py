@@ -86,6 +86,15 @@ class SshProcess:
         err = channel.recv_stderr(_CHUNK) if channel.recv_stderr_ready() else b""
         return Exchange(sent, out, err, ended and not out and not err)
 
+    @property
+    def address(self) -> str:
+        """The IP address at the other end of the socket, "" behind a jump host or a command."""
+        try:
+            address = self._transport.sock.getpeername()
+        except (AttributeError, OSError):
+            return ""
+        return str(address[0]) if isinstance(address, tuple) else ""
+
     def exit_status(self) -> int | None:
         """See Process."""
         if not self._channel.status_event.wait(2) or not self._transport.is_active():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from scimconf.errors import HostError
-from scimconf.model import Connection
+from scimconf.model import Connection, WayFact
 from scimconf.ssh import arguments, ssh_config
 from scimconf.ssh.arguments import Arguments
 from scimconf.ssh.inference import Inference
@@ -24,6 +24,8 @@ _METHODS = {
     "keyboard-interactive": "kbdinteractiveauthentication",
     "password": "passwordauthentication",
 }
+
+_BY_SSH = "as ssh -G has it"
 
 Ask = Callable[[Question], Settings]
 _inference = Inference(ssh_config.run)
@@ -113,6 +115,29 @@ def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Ro
         return route
     tokens = Tokens(route.host, connection.host, route.port, route.user, route.principal)
     return replace(route, identity_file=tokens.path(connection.private_key))
+
+
+def reached(connection: Connection, route: Route, address: str) -> tuple[WayFact, ...]:
+    """Return what is on the route and not in the inventory's own words, for people to read.
+
+    `address`: the IP address that the connection ended at, "" if nobody knows.
+    """
+    facts = []
+    if route.host != connection.host:
+        facts.append(("goes to", route.host, _BY_SSH))
+    if connection.port is None:
+        facts.append(("goes to", f"port {route.port}", _BY_SSH))
+    if address and address != route.host:
+        facts.append(("goes to", address, "from the name server"))
+    if connection.user is None:
+        facts.append(("logs in as", route.user, _BY_SSH))
+    jump = route.jump
+    while jump:
+        facts.append(("through", f"{jump.user}@{jump.host} port {jump.port}", _BY_SSH))
+        jump = jump.jump
+    if route.proxy_command:
+        facts.append(("runs here", route.proxy_command, _BY_SSH))
+    return tuple(WayFact(*fact, bound=False) for fact in facts)
 
 
 class _Resolver:

@@ -101,6 +101,14 @@ def test_everything_said(one: One) -> None:
         ),
         python="/usr/bin/python3.9",
         timeout=5.0,
+        said=frozenset(
+            f"ansible_{name}"
+            for name in (
+                *("connection", "host", "port", "user", "password", "private_key_file"),
+                *("become", "become_method", "become_user", "become_password"),
+                *("python_interpreter", "timeout"),
+            )
+        ),
     )
     assert server.paths == Paths("/srv/settings.py", "/srv/secrets.conf", "/srv/zulip", "zulip1")
     assert server.external_host == "Chat.example.org:8443"

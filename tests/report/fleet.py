@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
 
 WHEN = datetime(2026, 11, 24, 10, 0, tzinfo=timezone.utc)
 DIFF = """\
@@ -37,6 +37,11 @@ CHECKS = (
     Check("", "connection test", "ok", "Microsoft Entra ID's connection test is answered", 200),
     Check("acme", "connection test", "warning", "not reached: timed out", None, "a firewall?"),
 )
+WAY = (
+    WayFact("goes to", "chat1.example.com", "ansible_host"),
+    WayFact("logs in as", "ops", "from the command line", bound=False),
+    WayFact("restarts with", "server", "scim_restart"),
+)
 TROUBLE = 19
 """How many of the fleet need attention."""
 
@@ -51,6 +56,7 @@ def fleet(size: int = 40) -> list[Outcome]:
             steps=(*STEPS, Step("gate", True, 1.4), Step("commit", True, 0.02)),
             checks=CHECKS,
             seconds=17.3,
+            way=WAY,
             warnings=("realm wiki is on the server and not in the inventory: kept",),
         ),
         Outcome(

@@ -7,7 +7,7 @@ from jsonschema import ValidationError
 
 from scimconf import __version__
 from scimconf.errors import ExitCode
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
 from scimconf.report.document import SCHEMA, document
 from tests.report import published
 from tests.report.fleet import fleet
@@ -25,6 +25,7 @@ def test_a_whole_run() -> None:
         warnings=("w",),
         checks=(Check("", "right token", "ok", "answered", 200),),
         seconds=10.00049,
+        way=(WayFact("logs in as", "ops", "from the command line", bound=False),),
     )
     lost = Outcome("chat2", Status.UNREACHABLE, "refused", "is it up?")
     made = document("apply", [changed, lost], ExitCode.UNREACHABLE)
@@ -55,6 +56,14 @@ def test_a_whole_run() -> None:
                         "hint": "",
                     }
                 ],
+                "way": [
+                    {
+                        "what": "logs in as",
+                        "value": "ops",
+                        "from": "from the command line",
+                        "bound": False,
+                    }
+                ],
                 "seconds": 10.0,
             },
             {
@@ -68,6 +77,7 @@ def test_a_whole_run() -> None:
                 "warnings": [],
                 "steps": [],
                 "checks": [],
+                "way": [],
                 "seconds": 0.0,
             },
         ],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scimconf.errors import ExitCode
 from scimconf.foreign import harmless
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
 from scimconf.report.html import page
 from tests.report.fleet import TROUBLE, WHEN, fleet
 
@@ -125,6 +125,7 @@ def test_all_that_is_known_of_a_server_is_there() -> None:
         ("the warning",),
         (Check("", "connection test", "failed", "the answer", 500, "the other hint"),),
         8.25,
+        way=(WayFact("restarts with", "command: reboot", "scim_restart"),),
     )
     seen = _Seen(_page(outcome, code=ExitCode.FAILED))
     said = " ".join(seen.text.split())
@@ -134,6 +135,7 @@ def test_all_that_is_known_of_a_server_is_there() -> None:
     assert "restart 2.0 gate 6.0 failed: HTTP 500" in said
     assert "(root) connection test ✗ failed 500 the answer the other hint" in said
     assert "Warnings the warning" in said
+    assert "what runs restarts with: command: reboot (scim_restart)" in said
     bars = [at for tag, at in seen.tags if tag == "rect"][1:]
     assert [(at["x"], at["width"]) for at in bars] == [("0", "250"), ("250", "750")]
 
@@ -183,7 +185,10 @@ def _filled(text: str) -> Outcome:
     """Give a server all of whose texts are this one."""
     plan = Plan("", text, (Action(ActionKind.RESTART, None, text),), diff=f"+{text}")
     step, check = Step(text, False, 1.0, text), Check(text, text, "failed", text, 500, text)
-    return Outcome(text, Status.FAILED, text, text, plan, (step,), (text,), (check,), 1.0)
+    way = (WayFact(text, text, text),)
+    return Outcome(
+        *(text, Status.FAILED, text, text, plan, (step,), (text,), (check,), 1.0), way=way
+    )
 
 
 HOSTILE = st.one_of(

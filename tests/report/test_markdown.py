@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from scimconf.errors import ExitCode
-from scimconf.model import Action, ActionKind, Outcome, Plan, Status
+from scimconf.model import Action, ActionKind, Outcome, Plan, Status, WayFact
 from scimconf.report.commonmark import code_block, code_span
 from scimconf.report.markdown import LARGEST, markdown
 from tests.report.fleet import DIFF, fleet
@@ -37,6 +37,39 @@ def test_a_plan() -> None:
     with_diff = markdown("plan", outcomes, ExitCode.UNREACHABLE, diff=True)
     shown = f"<details><summary>the change</summary>\n\n```diff\n{DIFF}```\n\n</details>\n"
     assert with_diff.replace("\n" + shown, "") == said
+
+
+def _going_to(host: str, status: Status = Status.PENDING) -> Outcome:
+    plan = Plan("x", "9.0", (Action(ActionKind.RESTART, None, "restart Zulip"),))
+    facts = (WayFact("goes to", host, "ansible_host"), WayFact("runs there", "`boot", "x"))
+    return Outcome(host, status, plan=plan if status is Status.PENDING else None, way=facts)
+
+
+def test_where_it_goes_stands_once_where_it_is_common() -> None:
+    said = markdown("plan", [_going_to("a"), _going_to("b")], ExitCode.PENDING)
+    assert said.endswith(
+        "<details><summary>where it goes, and what runs</summary>\n"
+        "\n"
+        "- `` runs there: `boot (x) ``\n"
+        "\n"
+        "`a`:\n"
+        "\n"
+        "- `goes to: a (ansible_host)`\n"
+        "\n"
+        "`b`:\n"
+        "\n"
+        "- `goes to: b (ansible_host)`\n"
+        "\n"
+        "</details>\n"
+    )
+    assert "goes to" not in markdown("plan", [_going_to("a", Status.OK)], ExitCode.OK)
+
+
+def test_a_way_that_is_too_long_for_a_comment_is_said() -> None:
+    said = markdown("plan", [_going_to("x" * 100 + str(n)) for n in range(1000)], ExitCode.PENDING)
+    assert len(said) <= LARGEST
+    assert "`-v` and the JSON show where it goes" in said
+    assert "restart Zulip" in said
 
 
 def test_what_others_say_is_code_and_nothing_else() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
 from scimconf.report.lines import STYLE
 from scimconf.report.text import show
 from scimconf.report.words import words
@@ -45,6 +45,20 @@ def test_a_pipe_gets_plain_whole_lines() -> None:
         "chat1  Zulip 9.0  to change\n"
         "  * change realm acme in SCIM_CONFIG: scim_client_name\n"
         "  * restart Zulip\n"
+    )
+
+
+def test_the_way_is_shown_with_the_steps_alone() -> None:
+    facts = (
+        WayFact("goes to", "10.0.0.1", "ansible_host"),
+        WayFact("runs there", "\x1b[2J\nboot", "scim_restart"),
+        WayFact("logs in as", "ops", "from the command line", bound=False),
+    )
+    assert _pipe(_outcome(way=facts)) == _pipe(_outcome())
+    assert _pipe(_outcome(way=facts), steps=True) == _pipe(_outcome()) + (
+        "  goes to: 10.0.0.1 (ansible_host)\n"
+        "  runs there: \\x1b[2J\\nboot (scim_restart)\n"
+        "  logs in as: ops (from the command line)\n"
     )
 
 

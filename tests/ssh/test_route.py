@@ -9,7 +9,7 @@ import pytest
 
 from scimconf.errors import HostError
 from scimconf.secret import Secret
-from scimconf.ssh.route import Route, find_route, resolve
+from scimconf.ssh.route import Route, find_route, reached, resolve
 from scimconf.ssh.ssh_config import Settings, parse
 from tests.factories import connection
 
@@ -136,3 +136,26 @@ def test_an_ssh_config_that_waits(ssh: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_real_ssh_program_reads_its_configuration() -> None:
     assert find_route(replace(CONNECTION, port=2222, user="me")).name == "[chat1]:2222"
+
+
+def test_what_it_adds_to_the_inventorys_words() -> None:
+    found = resolve(CONNECTION, lambda _: Settings(parse(OUTPUT)))
+    found = replace(found, jump=replace(ROUTE, host="bastion", jump=replace(ROUTE, host="outer")))
+    facts = reached(CONNECTION, found, "192.0.2.7")
+    assert [(fact.what, fact.value) for fact in facts] == [
+        ("goes to", "10.0.0.7"),
+        ("goes to", "port 2222"),
+        ("goes to", "192.0.2.7"),
+        ("logs in as", "deploy"),
+        ("through", "deploy@bastion port 22"),
+        ("through", "deploy@outer port 22"),
+    ]
+    assert not any(fact.bound for fact in facts)
+
+
+def test_it_adds_nothing_where_the_inventory_says_it_all() -> None:
+    said = connection(host="10.0.0.7", port=22, user="zulip")
+    assert reached(said, replace(ROUTE, host="10.0.0.7"), "10.0.0.7") == ()
+    command = replace(ROUTE, host="10.0.0.7", proxy_command="nc 10.0.0.7 22")
+    (fact,) = reached(said, command, "")
+    assert (fact.what, fact.value) == ("runs here", "nc 10.0.0.7 22")

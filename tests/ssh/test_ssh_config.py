@@ -217,3 +217,19 @@ class TestInference:
 )
 def test_patterns(words: list[str], host: str, expected: bool) -> None:
     assert Patterns(words).fit(host) is expected
+
+
+def test_what_it_adds_to_the_way_is_known_to_the_conversation(
+    server: Server, ssh_config: Write
+) -> None:
+    ssh_config(f"Host chat1\n{block(server).replace('127.0.0.1', 'localhost')}AddressFamily inet\n")
+    known = server.known_hosts.read_text().replace("127.0.0.1", "localhost")
+    server.known_hosts.with_name("named").write_text(known)
+    options = Options(known_hosts=(str(server.known_hosts.with_name("named")),))
+    with open_agent(named(server), PATHS_HERE, NOTHING, options) as agent:
+        facts = [(fact.what, fact.value) for fact in agent.reached]
+    assert facts[:3] == [
+        ("goes to", "localhost"),
+        ("goes to", f"port {server.port}"),
+        ("goes to", "127.0.0.1"),
+    ]

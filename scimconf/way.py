@@ -1,0 +1,171 @@
+"""Where a server's token goes, and what runs for it: one list, for whoever approves a plan.
+
+Pure. A saved plan binds the bound facts (`saved_plan`), and the reports show all of them: what is
+bound is what is seen. A field of the model that has no words of its own here is bound, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os.path
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
+from scimconf.secret import Secret
+
+UNBOUND: Mapping[str, str] = {
+    "Connection.said": "says which of the other fields the inventory decides",
+    "Reference.folder": "bound as a path from the inventory's folder, so that a checkout may move",
+    "Server.position": "where the inventory says it",
+    "Server.left_alone": "the realms that --realm leaves out; the selected ones are bound",
+    "Realm.position": "where the inventory says it",
+}
+"""Fields that are not bound as they are, each with the reason."""
+
+_LAST = "setting"
+_IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
+_REALM_IN_WORDS = ("string_id", "token", "url", "position")
+_SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+
+
+def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...]:
+    """Return the facts about a server; `reached` is what the look has added to them."""
+    found = [
+        *_connection(server),
+        *_on_the_server(server),
+        *_settings(server),
+        *(fact for realm in server.realms for fact in _realm(realm, server)),
+        *reached,
+    ]
+    order = {what: place for place, what in enumerate(dict.fromkeys(fact.what for fact in found))}
+    return tuple(sorted(found, key=lambda fact: (fact.what == _LAST, order[fact.what])))
+
+
+def _connection(server: Server) -> Iterator[WayFact]:
+    to = server.connection
+    here = _portable(server)
+    port = f"port {to.port}" if to.port is not None else "the port of ssh_config, else 22"
+    yield WayFact("goes to", to.host, "ansible_host")
+    yield WayFact("goes to", port, "ansible_port")
+    yield WayFact("goes to", _KINDS[to.kind], "ansible_connection")
+    yield WayFact("goes to", f"within {to.timeout:g} s", "ansible_timeout")
+    if to.ssh_arguments:
+        names = [name for name in _SSH_WORDS if name in to.said] or ["ansible_ssh_common_args"]
+        yield WayFact("through", here(shlex.join(to.ssh_arguments)), ", ".join(names))
+    yield _given(to, "logs in as", to.user, "ansible_user", "the user of ssh_config, else your own")
+    if to.private_key is not None:
+        yield _given(to, "logs in with", here(to.private_key), "ansible_private_key_file")
+    for value, what, name in (
+        (to.password, "logs in with", "ansible_password"),
+        (to.passphrase, "logs in with", "ansible_private_key_passphrase"),
+        (to.become_password, "becomes", "ansible_become_password"),
+    ):
+        if value is not None:
+            yield WayFact(what, "a secret of the inventory, not shown", name)
+    another = "another user after the login" if to.become else None
+    yield _given(to, "becomes", another, "ansible_become", "no other user")
+    if to.become or "ansible_become_user" in to.said:
+        whom = to.become_user if to.become_user != server.paths.user else None
+        yield _given(to, "becomes", whom, "ansible_become_user", server.paths.user)
+    yield WayFact("becomes", f"by {to.become_method}", "ansible_become_method")
+
+
+_KINDS = {"ssh": "over SSH", "local": "on this machine, without SSH"}
+
+
+def _given(to: Connection, what: str, value: str | None, name: str, default: str = "") -> WayFact:
+    """Return a fact that the command line may decide where the inventory says nothing."""
+    if name in to.said:
+        return WayFact(what, value or default, name)
+    if value is None:
+        return WayFact(what, default, "by default", bound=False)
+    return WayFact(what, value, "from the command line", bound=False)
+
+
+def _on_the_server(server: Server) -> Iterator[WayFact]:
+    paths, restart = server.paths, server.restart
+    python = server.connection.python or "the deployment's Python, else python3"
+    how = restart if isinstance(restart, str) else f"command: {shlex.join(restart)}"
+    yield WayFact("runs there as", paths.user, "zulip_user")
+    yield WayFact("runs there", python, "ansible_python_interpreter")
+    yield WayFact("runs there", paths.deployment, "zulip_deployment")
+    yield WayFact("restarts with", how, "scim_restart")
+    yield WayFact("changes", paths.settings, "zulip_settings")
+    yield WayFact("changes", paths.secrets, "zulip_secrets")
+    probe = server.probe or "https on port 443, then http on port 80"
+    yield WayFact("asks its own web server at", probe, "scim_probe")
+    if server.ca is not None:
+        yield WayFact("reads here", _below(server.ca, server), "scim_ca")
+
+
+def _settings(server: Server) -> Iterator[WayFact]:
+    for field in fields(server):
+        if field.name not in _IN_WORDS:
+            name = _NAMES.get(field.name, f"scim_{field.name}")
+            yield WayFact(_LAST, _plain(getattr(server, field.name)), name)
+
+
+_NAMES = {"name": "inventory_hostname", "external_host": "zulip_external_host"}
+
+
+def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
+    name = f"scim_realms.{realm.string_id or chr(34) * 2}"
+    what, value = _token(realm, server)
+    yield WayFact(what, value, f"{name}.token")
+    yield WayFact("asks from outside", realm.url, f"{name}.url")
+    rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
+    said = ", ".join(f"{each} {_plain(getattr(realm, each))}" for each in rest)
+    yield WayFact(_LAST, said, name)
+
+
+def _token(realm: Realm, server: Server) -> tuple[str, str]:
+    """Return what happens here for a token, and where it is kept; never the token."""
+    token = realm.token
+    if isinstance(token, Reference):
+        words = _portable(server)(shlex.join(token.words))
+        what = "runs here" if token.kind == "command" else "reads here"
+        where = "" if token.kind == "env" else f", in the folder {_from(server, token.folder)}"
+        return what, f"{token.kind}: {words}{where}"
+    if isinstance(token, VaultValue):
+        return "reads here", "a vault value of the inventory"
+    if isinstance(token, Secret):
+        return "reads here", "in clear in the inventory"
+    return "reads here", "the token file"
+
+
+def _plain(value: object) -> str:
+    """Return a value as JSON, texts without quotes where that cannot be mistaken."""
+    if isinstance(value, str) and re.fullmatch(r"[\w.:@-]+", value):
+        return value
+    return json.dumps(dict(value) if isinstance(value, Mapping) else value, sort_keys=True)
+
+
+# --- paths of this machine, the same wherever the inventory is checked out ------------------------
+
+
+def _folder(server: Server) -> Path:
+    return Path(server.position.file if server.position else "x").absolute().parent
+
+
+def _from(server: Server, folder: str) -> str:
+    """Return a folder as a path from the one that the inventory is in."""
+    return os.path.relpath(Path(folder).absolute(), _folder(server))
+
+
+def _below(path: str, server: Server) -> str:
+    """Return a path as it goes on from the inventory's folder; one that is elsewhere stays."""
+    whole, folder = Path(path).absolute(), _folder(server)
+    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else path
+
+
+def _portable(server: Server) -> Callable[[str], str]:
+    """Return a function that writes `{{ inventory_dir }}` for the inventory's folder in a text."""
+    folder = str(_folder(server)).rstrip("/")
+    if not folder:
+        return lambda text: text
+    start = re.compile(rf"(?<![\w.~/-]){re.escape(folder)}(?=/)")
+    return lambda text: start.sub("{{ inventory_dir }}", text)
