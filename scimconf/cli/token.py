@@ -80,7 +80,7 @@ def command(
 
 
 @command.command("migrate")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @options.vault
 def migrate(file: Path, vault: VaultOptions) -> None:
     """Rewrite a token file of format 1 in format 2, which binds each token to its place.

@@ -35,7 +35,10 @@ def migrate(path: Path, passwords: Mapping[str, Secret]) -> list[Key]:
     Raises InventoryError for a file that is not one of format 1, and UsageError where a token does
     not open or does not belong to its fingerprint; then the file is as it was.
     """
-    real = path.resolve()
+    try:
+        real = path.resolve(strict=True)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
     with durable.locked(real):
         document = load(path)
         records = entries_of(document, version=1)
