@@ -191,6 +191,16 @@ def test_an_undo_brings_a_removed_realm_back_with_a_token_that_is_known(
     assert operator.run("plan").returncode == 0
 
 
+def test_an_older_token_file_that_was_put_back_is_said(operator: Operator, server: Server) -> None:
+    older = operator.tokens.read_bytes()
+    _rotate(operator, "--realm", "acme")
+    operator.tokens.write_bytes(older)
+    planned = operator.run("plan")
+    assert planned.returncode == 2, planned
+    assert "realm acme: the server has another token than the token file" in planned.stdout
+    assert "realm wiki: the server has another token" not in planned.stdout
+
+
 # --- a rotation that is cut off -------------------------------------------------------------------
 
 
