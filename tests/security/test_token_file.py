@@ -1,0 +1,86 @@
+"""Somebody who may change the token file, by a merge request, and has no password.
+
+What they want is that one server gets the token of another: whoever runs it then has that token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, Server
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+
+@pytest.fixture
+def operator(lab: Lab, tmp_path: Path) -> Operator:
+    return Operator(lab, tmp_path / "operator")
+
+
+@pytest.fixture
+def both(operator: Operator, lab_server: Callable[..., Server]) -> tuple[Server, Server]:
+    """The victim's server and the attacker's, each with a token of its own."""
+    victim, attacker = lab_server(version="9.0"), lab_server(version="9.0")
+    operator.write_inventory({each.name: {"scim_realms": {"": {}}} for each in (victim, attacker)})
+    assert operator.apply().returncode == 0
+    return victim, attacker
+
+
+def _entry(text: str, server: Server) -> str:
+    """Return the lines of a server's only entry."""
+    found = re.search(rf'  "{re.escape(server.name)}":\n    "":\n((?:      .*\n)+)', text)
+    assert found
+    return found[1]
+
+
+def test_no_server_gets_the_token_of_another(
+    operator: Operator, both: tuple[Server, Server]
+) -> None:
+    victim, attacker = both
+    text = operator.tokens.read_text()
+    token, settings = operator.token(victim.name, ""), attacker.settings.read_bytes()
+    mine, theirs = _entry(text, attacker), _entry(text, victim)
+    only_token = mine[: mine.index("token:")] + theirs[theirs.index("token:") :]
+    attempts = {
+        "copied": text.replace(mine, theirs),
+        "swapped": text.replace(mine, "@").replace(theirs, mine).replace("@", theirs),
+        "its token alone": text.replace(theirs, "@").replace(mine, only_token).replace("@", mine),
+        "renamed": text.replace(victim.name, "gone.test")
+        .replace(attacker.name, victim.name)
+        .replace("gone.test", attacker.name),
+    }
+    for how, changed in attempts.items():
+        operator.tokens.write_text(changed)
+        for words in (("plan",), ("apply", "--yes", *VAULT), ("verify", *VAULT)):
+            done = operator.run(*words)
+            assert token not in done.stdout + done.stderr
+            if words[0] != "plan":  # which opens nothing: it sees that the servers differ
+                assert done.returncode == 64, (how, done)
+                assert re.search(r"tokens\.yaml:\d+:\d+: ", done.stderr), (how, done)
+        assert attacker.settings.read_bytes() == settings, how
+        assert operator.tokens.read_text() == changed, how
+
+
+def test_an_entry_of_an_older_file_opens_nowhere_else(
+    operator: Operator, both: tuple[Server, Server]
+) -> None:
+    """A token that was replaced stands in git, under the same password."""
+    victim, attacker = both
+    old = _entry(operator.tokens.read_text(), victim)
+    assert operator.run("rotate", "--yes", victim.name, *VAULT).returncode == 0
+    text = operator.tokens.read_text()
+    settings = attacker.settings.read_bytes()
+    operator.tokens.write_text(text.replace(_entry(text, attacker), old))
+    # The very same token is still there, as the victim's previous one.
+    assert operator.run("plan").returncode == 64
+    without = re.sub(r"      previous:\n(?:        .*\n)+", "", text)
+    operator.tokens.write_text(without.replace(_entry(without, attacker), old))
+    done = operator.run("apply", "--yes", *VAULT)
+    assert done.returncode == 64, done
+    assert "does not belong here" in done.stderr
+    assert attacker.settings.read_bytes() == settings
