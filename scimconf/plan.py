@@ -242,8 +242,8 @@ def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Ac
     if not (found and found.token):
         return Action(ActionKind.MAKE_TOKEN, realm.string_id, text)
     text += (
-        " in the place of the one in force, which the token file does not have: the identity "
-        "provider is locked out until it has the new token"
+        ", replacing the one in force: the identity provider is locked out until it has the new "
+        "token"
     )
     return Action(ActionKind.MAKE_TOKEN, realm.string_id, text, locks_out=True)
 
@@ -251,6 +251,11 @@ def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Ac
 def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterator[str]:
     """Say what is known of a token on the server that is not the wanted one."""
     wanted = desired.fingerprints.get(realm.string_id)
+    if wanted is None and realm.token is None:
+        yield (
+            f"realm {realm.label}: the token file has no token of it, and the server has one: "
+            f"`scimconf import {desired.server.name}` keeps it"
+        )
     if wanted is None or realm.string_id not in desired.others:
         return
     others = {each.created for each in desired.others[realm.string_id]}
