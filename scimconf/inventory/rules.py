@@ -142,6 +142,16 @@ def user(name: str) -> str:
     return name
 
 
+def zulip_user(name: str) -> str:
+    """Check the name of the user that the agent becomes. Others with uid 0 the server refuses."""
+    if user(name) == "root":
+        raise Invalid(
+            "the agent never runs as root",
+            "zulip_user is the user that Zulip runs as; to log in as root: ansible_user",
+        )
+    return name
+
+
 def address(host: str) -> str:
     """Check a host to connect to; it may not be taken for an option of a program."""
     if not host or host.startswith("-") or re.search(r"[\s\x00-\x20/@]", host):

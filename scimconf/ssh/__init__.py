@@ -60,6 +60,7 @@ def open_agent(
         has_password=bool(credentials.become_password),
         login=login,
         user=connection.become_user,
+        zulip_user=paths.user,
     )
     agent = Agent(_run(argv, route, credentials, options))
     try:

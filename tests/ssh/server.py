@@ -33,8 +33,12 @@ PATHS = Paths(
     deployment="/home/zulip/deployments/current",
     user="zulip",
 )
-PATHS_HERE = replace(PATHS, user=pwd.getpwuid(os.geteuid()).pw_name)
-"""Where there is no user zulip, but only the one that runs the tests."""
+HERE = pwd.getpwuid(os.geteuid() or 65534).pw_name
+"""The one that runs the tests; for root, who the agent never is, it is nobody."""
+PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
+"""One that every user can start."""
+PATHS_HERE = replace(PATHS, user=HERE)
+"""Where there is no user zulip."""
 ACCOUNTS = {
     "zulip": "",
     "free": "free ALL=(zulip) NOPASSWD: ALL",
@@ -42,6 +46,7 @@ ACCOUNTS = {
     "pty": "Defaults:pty use_pty\npty ALL=(zulip) ALL",
     "tty": "Defaults:tty requiretty\ntty ALL=(zulip) NOPASSWD: ALL",
     "ls": "ls ALL=(zulip) NOPASSWD: /bin/ls",
+    "boss": "boss ALL=(root) NOPASSWD: ALL",
     "stranger": "",
     "chatty": "",
     "mute": "",
@@ -157,7 +162,7 @@ class RunningServer:
         self._process = subprocess.Popen(
             [
                 *(unshare if as_root else []),
-                shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable,
+                PYTHON,
                 Path(__file__).with_name("inside.py"),
                 folder / "plan.json",
                 str(listener.fileno()),
@@ -176,9 +181,15 @@ class RunningServer:
 
 def _root(public_key: str, pam: str | None) -> dict[str, object]:
     hashed = sha512_crypt.using(rounds=5000).hash(PASSWORD)
-    passwd = ["root:x:0:0::/root:/bin/sh", "sshd:x:102:65534::/run/sshd:/usr/sbin/nologin"]
+    passwd = [
+        "root:x:0:0::/root:/bin/sh",
+        "toor:x:0:0::/root:/bin/sh",
+        "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin",
+        "sshd:x:102:65534::/run/sshd:/usr/sbin/nologin",
+    ]
     group = ["root:x:0:", "nogroup:x:65534:", "shadow:x:42:", "tty:x:5:"]
-    shadow = [f"root:{hashed}:19000::::::", "sshd:*:19000::::::"]
+    shadow = [f"{each}:{hashed}:19000::::::" for each in ("root", "toor")]
+    shadow += ["nobody:*:19000::::::", "sshd:*:19000::::::"]
     for uid, name in enumerate(ACCOUNTS, 2001):
         shell = _SHELLS.get(name, "/bin/sh")
         passwd.append(f"{name}:x:{uid}:{uid}::/home/{name}:{shell}")
