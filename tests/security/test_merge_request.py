@@ -94,7 +94,7 @@ def test_a_plan_starts_nothing_resolves_nothing_and_tells_nobody(
     assert done.returncode in (1, 2), done.stderr
     by_name = {each["server"]: each for each in json.loads(done.stdout)["servers"]}
     for name in ("here.test", "there.test"):
-        assert "came along with the inventory" in by_name[name]["message"]
+        assert "runs a program on this machine" in by_name[name]["message"]
     started = {each["argv"][0] for each in processes if each["event"] == "exec"}
     assert {os.path.basename(each) for each in started} <= {os.path.basename(sys.executable), "ssh"}
     assert not (operator.folder / "ran").exists()

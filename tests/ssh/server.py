@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from passlib.hash import sha512_crypt
 
+from scimconf.consent import EVERYTHING
 from scimconf.model import Connection, Paths
 from scimconf.ssh import Options
 from tests.factories import connection
@@ -100,7 +101,9 @@ class Server:
 
     @property
     def options(self) -> Options:
-        return Options(known_hosts=(str(self.known_hosts),), start_timeout=20)
+        return Options(
+            known_hosts=(str(self.known_hosts),), start_timeout=20, allow_exec=EVERYTHING
+        )
 
     def connection(self, user: str | None = None, **changes: object) -> Connection:
         """Give the way in, with the key that fits; without a user as whoever runs the tests."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scimconf.consent import EVERYTHING
 from scimconf.errors import HostError
 from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh import process as process_module
@@ -19,7 +20,7 @@ from tests.ssh.server import PATHS_HERE as PATHS
 
 LOCAL = connection(kind="local", host="localhost", user=None)
 NOTHING = Credentials()
-OPTIONS = Options(start_timeout=20)
+OPTIONS = Options(start_timeout=20, allow_exec=frozenset({"local"}))
 
 
 def ask(request: dict[str, object]) -> list[object]:
@@ -47,10 +48,10 @@ def test_it_runs_here_without_ssh() -> None:
 def test_it_runs_nothing_unless_that_is_allowed() -> None:
     with (
         pytest.raises(HostError, match="on this machine") as caught,
-        open_agent(LOCAL, PATHS, NOTHING, Options(allow_exec=False)),
+        open_agent(LOCAL, PATHS, NOTHING, Options(allow_exec=EVERYTHING - {"local"})),
     ):
         pass
-    assert "--allow-exec" in caught.value.hint
+    assert "--allow-exec=local" in caught.value.hint
 
 
 @pytest.mark.needs_root
