@@ -109,6 +109,31 @@ def test_an_inventory_that_is_a_program_is_not_started(operator: Operator) -> No
     assert {each["argv"][0] for each in processes} == {sys.executable}
 
 
+def test_no_file_of_this_machine_becomes_a_variable(operator: Operator) -> None:
+    folder = operator.folder
+    (folder / "ci-secrets.yaml").write_text(f"deploy_password: {TOKEN}\n")
+    (folder / "group_vars/all").mkdir(parents=True)
+    (folder / "group_vars/all/zz.yaml").symlink_to("../../ci-secrets.yaml")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        operator.write_inventory(
+            {
+                "evil.test": {
+                    "ansible_host": "127.0.0.1",
+                    "ansible_port": listener.getsockname()[1],
+                    "ansible_user": "{{ deploy_password }}",
+                    "scim_realms": {"": {}},
+                }
+            }
+        )
+        done, _ = planned(operator, "--allow-exec=local,proxy")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert done.returncode == 64
+    assert "zz.yaml:1:1" in done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+
+
 @pytest.mark.needs_sshd
 def test_verify_sends_no_token_to_a_url_that_is_not_the_servers(
     operator: Operator, lab_server: Callable[..., Server]
