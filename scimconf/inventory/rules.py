@@ -117,6 +117,8 @@ def _split(text: str) -> SplitResult:
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if "%" in host:  # a scope, which may be any text, and means something on one machine only
+        return None
     try:
         return ipaddress.ip_address(host)
     except ValueError:
