@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -232,26 +234,30 @@ def test_a_kind_that_there_is_not_is_wrong_usage(given: str, hint: str, opened_w
 
 @pytest.mark.parametrize("verb", ["plan", "verify", ("apply", "--yes", "--create-tokens")])
 def test_a_local_connection_needs_consent_wherever_its_programs_are(
-    verb: str | tuple[str, ...], scimconf: Run, tmp_path: Path
+    verb: str | tuple[str, ...], scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without .git, found through PATH, anywhere on the disk, from a base and an overlay."""
-    ran = tmp_path / "ran"
-    program = tmp_path / "elsewhere/.venv/bin/python3"
-    program.parent.mkdir(parents=True)
-    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
-    program.chmod(0o755)
-    (tmp_path / "inventory.yaml").write_text(
-        "all:\n  vars: {ansible_connection: local, zulip_user: nobody}\n  hosts:\n"
-        f"    a.test: {{zulip_deployment: {tmp_path}/elsewhere, scim_realms: {{acme: {{}}}}}}\n"
-        f"    b.test: {{ansible_python_interpreter: {program}, scim_realms: {{acme: {{}}}}}}\n"
-    )
-    (tmp_path / "overlay.yaml").write_text("all: {hosts: {a.test: {scim_verify: false}}}\n")
+    """Anywhere on the disk, found through PATH, without .git, from a base and an overlay."""
     words = (verb,) if isinstance(verb, str) else verb
-    scimconf(
-        "render", "--create-tokens", "--show-tokens", "--vault-password-file", "password", "a.test"
-    )
-    files = ("-i", "inventory.yaml", "-i", "overlay.yaml", "--vault-password-file", "password")
-    done = scimconf(*words, *files)
+    sealed = ("--vault-password-file", "password")
+    with tempfile.TemporaryDirectory() as folder:  # not beside the inventory, and open to all
+        elsewhere = Path(folder)
+        elsewhere.chmod(0o777)
+        program = elsewhere / ".venv/bin/python3"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\ntouch {elsewhere}/ran\n")
+        program.chmod(0o755)
+        (program.parent / "mine").symlink_to(program)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        (tmp_path / "inventory.yaml").write_text(
+            "all:\n  vars: {ansible_connection: local, zulip_user: nobody}\n  hosts:\n"
+            f"    a.test: {{zulip_deployment: {elsewhere}, scim_realms: {{acme: {{}}}}}}\n"
+            f"    b.test: {{ansible_python_interpreter: {program}, scim_realms: {{acme: {{}}}}}}\n"
+            "    c.test: {ansible_python_interpreter: mine, scim_realms: {acme: {}}}\n"
+        )
+        (tmp_path / "overlay.yaml").write_text("all: {hosts: {a.test: {scim_verify: true}}}\n")
+        scimconf("render", "a.test", "--create-tokens", "--show-tokens", *sealed)
+        done = scimconf(*words, "-i", "inventory.yaml", "-i", "overlay.yaml", *sealed)
+        assert not (elsewhere / "ran").exists()
     assert done.returncode == 1
-    assert "add --allow-exec=local" in done.stdout + done.stderr
-    assert not ran.exists()
+    assert "3 failed" in done.stdout
+    assert "add --allow-exec=local" in done.stdout
