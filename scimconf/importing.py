@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from scimconf.errors import HostError
+from scimconf.foreign import one_line
 from scimconf.inventory import rules
+from scimconf.inventory.host_vars import may_be_template
 from scimconf.inventory.schema import RealmVariables
 from scimconf.model import Desired, Observed, ObservedRealm, Server
 from scimconf.observe import Agent, final, observe, paths
@@ -170,6 +172,13 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
     if isinstance(formatted, bool) and formatted is not preset.name_formatted_included:
         variables["name_formatted_included"] = formatted
     variables.update((key, found.values[key]) for key in _OPTIONAL if key in found.values)
+    fields = variables.get("custom_profile_field_map")
+    for name in fields if isinstance(fields, dict) else ():
+        if may_be_template(str(name)):
+            raise _LeftOutError(
+                "a key of its custom_profile_field_map could be a template, which Ansible would "
+                f"run: {one_line(str(name), 80)}"
+            )
     if found.string_id in observed.realm_hosts:
         variables["url"] = f"https://{observed.realm_hosts[found.string_id]}"
     try:

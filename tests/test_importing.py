@@ -59,6 +59,10 @@ def test_where_it_is() -> None:
         ({"string_id": "Wiki"}, "no capitals"),
         ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot say"),
         ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot say"),
+        ({"values": {"custom_profile_field_map": {"{{ 1 }}": "a"}}}, "could be a template"),
+        ({"values": {"custom_profile_field_map": {"b": "c", "{% if": "a"}}}, "could be a template"),
+        ({"values": {"custom_profile_field_map": {"#jinja2: x": "a"}}}, "could be a template"),
+        ({"values": {"custom_profile_field_map": {"!unsafe x": "a"}}}, "could be a template"),
         ({"values": {"create_guests_without_streams": "no"}}, "the inventory cannot say"),
         ({"values": {"scim_client_name": "-x"}}, "begins with a letter or digit"),
     ],
@@ -84,6 +88,8 @@ def test_hosts_that_are_none_are_not_believed() -> None:
     made = _described(found(), realm_hosts={"acme": "chat.example/{{ lookup('pipe', 'id') }}"})
     assert made.tokens == {}
     assert "the inventory cannot say" in made.warnings[0]
+    made = _described(found(), realm_hosts={"acme": "[fe80::1%{{lookup('pipe','id')}}]"})
+    assert made.tokens == {}
     with pytest.raises(HostError, match="EXTERNAL_HOST: expected a host name"):
         _described(found(), external_host="{{ lookup('pipe', 'id') }}")
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import signal
 import sys
 from typing import Any, BinaryIO, Mapping
@@ -19,6 +20,8 @@ LONGEST = 16 * 1024 * 1024
 
 _LOOKS = {"observe": observe.observe, "tokens": observe.tokens}
 _CHANGES = ("heard", "apply", "undo", "recover")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 
@@ -99,9 +102,14 @@ def _send(out: BinaryIO, message: Mapping[str, Any]) -> None:
 
 
 def _who() -> str:
-    """Say who is at work here, for whoever finds the lock taken."""
-    login = os.environ.get("SUDO_USER") or files.user()
+    """Return who is at work here, for whoever finds the lock taken.
+
+    Both variables are the login's words: what is not a name or an address is left out.
+    """
+    login = os.environ.get("SUDO_USER", "")
+    login = login if _NAME.fullmatch(login) else files.user()
     address = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    address = address if _ADDRESS.fullmatch(address) else ""
     return f"{login} from {address}" if address else login
 
 

@@ -20,6 +20,7 @@ import click
 
 from scimconf import __version__
 from scimconf.cli.streams import err
+from scimconf.cli.undumpable import make_undumpable
 from scimconf.cli.vault_password import withhold
 from scimconf.errors import ExitCode, ScimconfError, bug
 
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program; give its exit code."""
+    make_undumpable()
     withhold()
     try:
         code = scimconf.main(arguments, prog_name="scimconf", standalone_mode=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from scimconf.consent import KINDS
 from scimconf.errors import ScimconfError
 
 if TYPE_CHECKING:
@@ -42,6 +43,16 @@ def patterns(
         for name, kind in kinds.items()
         if (before + name).startswith(incomplete)
     ]
+
+
+def consent_or_patterns(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the kinds of consent, and hosts: click does not tell `--allow-exec=x` from a word x
+    behind it.
+    """
+    kinds = [CompletionItem(kind) for kind in KINDS if kind.startswith(incomplete)]
+    return [*kinds, *patterns(context, parameter, incomplete)]
 
 
 def hosts(

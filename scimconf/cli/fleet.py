@@ -70,7 +70,10 @@ def load(
     from scimconf.tokens.references import withhold
 
     loaded = inventory.load(
-        sources(source), _defaults(connection), allow_exec=source.allow_exec, bare=bare
+        sources(source),
+        _defaults(connection),
+        allow_exec="inventory" in source.allow_exec,
+        bare=bare,
     )
     withhold(loaded.servers.values())
     if not quiet:
@@ -167,6 +170,7 @@ def opener(
     options = ssh.Options(
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
+        allow_exec=source.allow_exec,
     )
     limit = connection.time_limit
     if limit is not None:
@@ -193,13 +197,10 @@ def opener(
             passphrase=opened(server.connection.passphrase),
             ask=_person if connection.ask_pass else None,
         )
-        is_local = server.connection.kind == "local"
-        trusted = source.allow_exec or (is_local and not _came_along(server))
-        how = replace(options, allow_exec=trusted)
         way = server.connection
         if limit is not None:
             way = replace(way, timeout=min(limit, way.timeout))
-        return ssh.open_agent(way, server.paths, credentials, how)
+        return ssh.open_agent(way, server.paths, credentials, options)
 
     threading.Thread(target=_load_the_rest).start()
     return open_agent if limit is None else limited(open_agent, limit)
@@ -221,19 +222,6 @@ def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:
 def _person(question: str) -> Secret:
     """Ask on the terminal what a server asks, or a jump host: -k says that somebody is there."""
     return Secret(click.prompt(question, hide_input=True, err=True))
-
-
-def _came_along(server: Server) -> bool:
-    """Say whether the programs that a local connection runs stand in the inventory's own tree.
-
-    Whoever can have an inventory planned by a CI job (a merge request) can put files beside it:
-    what comes with it must not run because it says so.
-    """
-    file = Path(server.position.file if server.position else ".").resolve()
-    # The outermost tree: an inventory may be in a submodule of what it came with.
-    trees = [each for each in file.parents if (each / ".git").exists()] or [file.parent]
-    named = (server.paths.deployment, server.connection.python or "")
-    return any("/" in each and Path(each).resolve().is_relative_to(trees[-1]) for each in named)
 
 
 class _Stderr(logging.Handler):

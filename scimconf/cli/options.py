@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
+from scimconf import consent
 from scimconf.cli import completion
+from scimconf.consent import NOTHING, Consent
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -30,7 +32,7 @@ class SourceOptions:
     inventory: tuple[Path, ...]
     limit: tuple[str, ...]
     tokens: Path | None
-    allow_exec: bool = False
+    allow_exec: Consent = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,33 @@ def _kinds_known(
     return files
 
 
+class _Attached(click.Option):
+    """An option whose value only `=` attaches: alone it means all, and takes no word behind it."""
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        super().add_to_parser(parser, ctx)
+        parse = parser.parse_args
+
+        def parse_args(args: list[str]) -> Any:
+            end = args.index("--") if "--" in args else len(args)
+            options = [f"{each}=all" if each in self.opts else each for each in args[:end]]
+            return parse([*options, *args[end:]])
+
+        parser.parse_args = parse_args
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (f"{self.opts[0]}[=KINDS]", record[1])
+
+
+def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:
+    """Return what all of them together allow; refuse a kind that there is not."""
+    try:
+        return NOTHING.union(*map(consent.parse, given))
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+
+
 _SOURCE = (
     option(
         "-i",
@@ -123,9 +152,13 @@ _SOURCE = (
     option(
         "--allow-exec",
         variable="ALLOW_EXEC",
-        is_flag=True,
-        help="Run what the inventory brings along: sources that are programs, proxy commands and, "
-        "with ansible_connection: local, programs that stand beside it.",
+        cls=_Attached,
+        multiple=True,
+        callback=_consent,
+        shell_complete=completion.consent_or_patterns,
+        help="Allow the inventory to run programs on this machine: local (ansible_connection: "
+        "local), inventory (sources that are programs; links that lead out of group_vars and "
+        "host_vars) or proxy (its proxy commands); a list with commas, or nothing for all.",
     ),
 )
 _VAULT = (

@@ -45,7 +45,7 @@ class ConnectionVariables(BaseModel):
     kind: Literal["ssh", "local"] = Field(
         "ssh",
         description="`ssh` (or `paramiko`, which is the same here), or `local`, on this "
-        "machine; a Zulip or Python beside the inventory, in its checkout, needs `--allow-exec`.",
+        "machine, which needs `--allow-exec=local`.",
     )
     host: Address | None = Field(
         None,
@@ -79,7 +79,7 @@ class ConnectionVariables(BaseModel):
         None,
         description="Options for ssh. Those that say where a connection goes and who logs in are "
         "followed, others are named in a warning (docs/ssh.md); a `ProxyCommand` or `-F` needs "
-        "`--allow-exec`.",
+        "`--allow-exec=proxy`.",
     )
     ssh_common_args: _SshWords | None = Field(None, description="More of them.")
     ssh_extra_args: _SshWords | None = Field(None, description="More of them.")

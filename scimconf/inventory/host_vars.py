@@ -36,10 +36,20 @@ def place(source: Path, name: str, kind: Literal["host_vars", "group_vars"] = "h
     return folder / f"{name}.yaml"
 
 
-def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
-    """Give the text of the file with these variables at its end; what is there stays as it is.
+def may_be_template(text: str) -> bool:
+    """Return True if Ansible could expand this text, or YAML take it for a tag.
 
-    Raises UsageError where they cannot be added so that they are read back as they are.
+    A brace begins a template; `#jinja2:` at the start lets any other character do so (ansible's
+    _jinja_bits.py, is_possibly_template).
+    """
+    return "{" in text or text.startswith(("#", "!"))
+
+
+def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
+    """Return the text of the file with these variables at its end; what is there stays as it is.
+
+    Raises UsageError where they cannot be added so that they are read back as they are, and for a
+    key that could be a template: nothing marks a key as `!unsafe`.
     """
     before = read_text(path) if path.exists() else ""
     gap = "" if not before or before.endswith("\n") else "\n"
@@ -101,18 +111,26 @@ def _lines(variables: Mapping[str, object]) -> Iterator[str]:
 
 
 def _value(value: object, level: int) -> str:
-    """Give a value with the line end: mappings as YAML has them, all else as JSON, which is YAML.
+    """Return a value with the line end: mappings as YAML has them, all else as JSON, which is YAML.
 
     Keys are quoted: `no` and `010` are names of realms, too. What could be a template is `!unsafe`:
     these are a server's words, and Ansible would run the lookups in them here.
     """
     if isinstance(value, str):
-        return f" {'!unsafe ' * ('{' in value)}{_quoted(value)}\n"
+        return f" {'!unsafe ' * may_be_template(value)}{_quoted(value)}\n"
     if not isinstance(value, Mapping) or not value:
         text = json.dumps(value)
-        return f" {'!unsafe ' * ('{' in text and text != '{}')}{text}\n"
-    inner = (f"{'  ' * level}{_quoted(key)}:{_value(value[key], level + 1)}" for key in value)
+        return f" {'!unsafe ' * (('{' in text and text != '{}') or '#' in text)}{text}\n"
+    inner = (f"{'  ' * level}{_key(key)}:{_value(value[key], level + 1)}" for key in value)
     return "\n" + "".join(inner)
+
+
+def _key(key: str) -> str:
+    if may_be_template(key):
+        raise UsageError(
+            f"the key {key!a} could be a template, and Ansible would run it: it is not written"
+        )
+    return _quoted(key)
 
 
 def _quoted(text: str) -> str:

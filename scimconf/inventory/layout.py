@@ -11,6 +11,7 @@ from scimconf.errors import InventoryError
 from scimconf.inventory import programs, sources
 from scimconf.inventory.dynamic import Listing, is_listing
 from scimconf.inventory.hosts import Host, Tree
+from scimconf.inventory.links import Links
 from scimconf.inventory.place import Layer, Problems
 from scimconf.inventory.precedence import HostVariables, Precedence
 from scimconf.inventory.programs import Program
@@ -60,14 +61,15 @@ class Layout:
 
 def read(paths: Sequence[Path], problems: Problems, *, allow_exec: bool = False) -> Layout:
     """Read the sources in order; what is wrong with them goes to `problems`."""
+    links = Links.beside(map(sources.folder_of, paths), trusted=allow_exec)
     found = []
     for path in paths:
         with problems.gathered():
-            found.append(sources.find(path))
+            found.append(sources.find(path, links))
     folders = [source.folder for source in found]
     files = [file for source in found for file in source.files]
     tree = _tree(files, folders, problems, allow_exec)
-    precedence = Precedence(folders, problems, trusted=allow_exec)
+    precedence = Precedence(folders, problems, links)
     return Layout(
         tree=tree,
         written={host.name: precedence.of(host) for host in tree.hosts.values()},
@@ -82,7 +84,7 @@ def _tree(
 ) -> Tree:
     asked = {file for file in files if programs.is_program(file)}
     written = (file for file in dict.fromkeys(files) if file not in asked)
-    documents = {file: _document(file, trusted=allow_exec) for file in written}
+    documents = {file: _document(file) for file in written}
     hidden: frozenset[str] = frozenset()
     if asked and allow_exec:
         # All other files are read before the first program starts, for this.
@@ -102,9 +104,8 @@ def _tree(
     return tree
 
 
-def _document(file: Path, *, trusted: bool) -> Document | InventoryError:
+def _document(file: Path) -> Document | InventoryError:
     try:
-        sources.check_link(file, trusted=trusted)
         return sources.read(file)
     except InventoryError as error:
         return error

@@ -15,6 +15,7 @@ from pathlib import Path
 from scimconf.errors import InventoryError
 from scimconf.inventory import sources
 from scimconf.inventory.hosts import Group, Host
+from scimconf.inventory.links import Links
 from scimconf.inventory.place import Layer, Place, Problems, kind_of
 from scimconf.model import Problem
 from scimconf.yamlfile import parse, read_text
@@ -41,14 +42,11 @@ class HostVariables:
 class Precedence:
     """Merges variables; what hosts of the same groups share is merged once."""
 
-    def __init__(
-        self, folders: Iterable[Path], problems: Problems, *, trusted: bool = False
-    ) -> None:
+    def __init__(self, folders: Iterable[Path], problems: Problems, links: Links) -> None:
         # Of a folder that comes twice the last one counts, as if it had been merged again.
         last = reversed(list(dict.fromkeys(reversed(list(folders)))))
-        self._folders = [sources.VarsFolder(folder) for folder in last]
+        self._folders = [sources.VarsFolder(folder, links) for folder in last]
         self._problems = problems
-        self._trusted = trusted
         self._files: dict[Path, Layer | None] = {}
         self._shared: dict[
             frozenset[Group], tuple[tuple[Group, ...], list[Layer], dict[str, object]]
@@ -89,16 +87,19 @@ class Precedence:
         layers = []
         for folder in self._folders:
             for name in names:
-                for path in folder.files(kind, name):
+                paths: Sequence[Path] = ()
+                with self._problems.gathered():
+                    paths = folder.files(kind, name)
+                for path in paths:
                     if path not in self._files:
-                        self._files[path] = self._read(path)
+                        self._files[path] = self._read(path, folder)
                     if layer := self._files[path]:
                         layers.append(layer)
         return layers
 
-    def _read(self, path: Path) -> Layer | None:
+    def _read(self, path: Path, folder: sources.VarsFolder) -> Layer | None:
         with self._problems.gathered():
-            sources.check_link(path, trusted=self._trusted)
+            folder.check(path)
             if path.exists() and not path.is_file():  # a pipe would be waited for
                 raise InventoryError([Problem(f"{path} is no file")])
             text = read_text(path)

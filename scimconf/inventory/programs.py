@@ -1,6 +1,6 @@
 """Inventories that are programs (Ansible's "dynamic inventory scripts"): `--list`, `--host NAME`.
 
-They run only with --allow-exec, without a terminal, and with none of the tokens in their
+They run only with --allow-exec=inventory, without a terminal, and with none of the tokens in their
 environment that the inventory's other files refer to by `env:`.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scimconf import consent
 from scimconf.errors import InventoryError
 from scimconf.foreign import one_line
 from scimconf.model import Position, Problem
@@ -45,7 +46,7 @@ def is_program(path: Path) -> bool:
 
 def refusal(path: Path) -> InventoryError:
     """Give what is said of a program that must not run."""
-    message = "this inventory is a program, and it runs only with --allow-exec"
+    message = f"this inventory is a program, and it runs only with {consent.option('inventory')}"
     hint = f"or write its answer to a file: ansible-inventory -i {path} --list > hosts.json"
     return InventoryError([Problem(message, Position(str(path), 1, 1), hint=hint)])
 

@@ -21,7 +21,7 @@ _HEAD = """\
 
 One YAML file, a folder of them, or several (`-i`, in order; `-` is stdin), in the shape that
 Ansible's YAML inventories have, so that one inventory serves both tools; or the JSON of
-`ansible-inventory --list` and of dynamic inventories, which run with `--allow-exec` only
+`ansible-inventory --list` and of dynamic inventories, which run with `--allow-exec=inventory` only
 ([from-ansible.md](from-ansible.md)). `inventory.example.yaml` is one to
 start from; `scimconf inventory check` says everything that is wrong with yours, each with
 `file:line:column`, and asks no server. A host with `scim_realms` is a server of scimconf; the

@@ -117,6 +117,8 @@ def _split(text: str) -> SplitResult:
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if "%" in host:  # a scope, which may be any text, and means something on one machine only
+        return None
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -139,6 +141,16 @@ def user(name: str) -> str:
     """Check a user's name; it may not be taken for an option of a program."""
     if not _USER.fullmatch(name):
         raise Invalid("expected the name of a user")
+    return name
+
+
+def zulip_user(name: str) -> str:
+    """Check the name of the user that the agent becomes. Others with uid 0 the server refuses."""
+    if user(name) == "root":
+        raise Invalid(
+            "the agent never runs as root",
+            "zulip_user is the user that Zulip runs as; to log in as root: ansible_user",
+        )
     return name
 
 

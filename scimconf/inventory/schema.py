@@ -88,6 +88,7 @@ Client = Annotated[str, rule(rules.client)]
 Url = Annotated[str, rule(rules.url)]
 PathOnServer = Annotated[str, rule(rules.absolute)]
 User = Annotated[str, rule(rules.user)]
+ZulipUser = Annotated[str, rule(rules.zulip_user)]
 Address = Annotated[str, rule(rules.address)]
 Word = Annotated[str, rule(rules.word)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
@@ -229,7 +230,9 @@ class ServerVariables(BaseModel):
     zulip_deployment: PathOnServer = Field(
         "/home/zulip/deployments/current", description="The deployment in use."
     )
-    zulip_user: User = Field("zulip", description="The user that Zulip runs as.")
+    zulip_user: ZulipUser = Field(
+        "zulip", description="The user that Zulip runs as, and the agent with it; never `root`."
+    )
 
 
 OURS = (*ServerVariables.model_fields, "scim_realms")

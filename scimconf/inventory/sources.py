@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.errors import InventoryError
+from scimconf.inventory.links import Links
 from scimconf.inventory.place import nearest
 from scimconf.model import Problem
 from scimconf.yamlfile import Document, parse, read_stream, read_text
@@ -37,12 +38,20 @@ class Source:
     folder: Path
 
 
-def find(path: Path) -> Source:
-    """Give what an `-i PATH` means: a file, a folder of them, or stdin. Raises InventoryError."""
+def folder_of(path: Path) -> Path:
+    """Return the folder where the group_vars of an `-i PATH` are."""
+    if path == STDIN:
+        return Path()
+    return path if path.is_dir() else path.parent
+
+
+def find(path: Path, links: Links) -> Source:
+    """Return what an `-i PATH` means: a file, a folder of them, or stdin. Raises InventoryError."""
     if path == STDIN:
         return Source((path,), Path())
+    links.check_source(path)
     if path.is_dir():
-        files = tuple(_files(path, _MAX_FOLDERS))
+        files = tuple(_files(path, _MAX_FOLDERS, lambda each: links.check(each, path)))
         if not files:
             raise InventoryError([Problem(f"the folder {path} holds no inventory file")])
         return Source(files, path)
@@ -54,14 +63,18 @@ def find(path: Path) -> Source:
     return Source((path,), path.parent)
 
 
-def _files(folder: Path, levels: int) -> Iterator[Path]:
+def _files(folder: Path, levels: int, check: Callable[[Path], None]) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if _NEVER_A_SOURCE.search(path.name):
             continue
-        if not path.is_dir():
+        check(path)
+        if path.is_dir():
+            if levels:
+                yield from _files(path, levels - 1, check)
+        elif path.is_file():
             yield path
-        elif levels:
-            yield from _files(path, levels - 1)
+        else:  # a pipe would be waited for
+            raise InventoryError([Problem(f"{path} is no file")])
 
 
 def read(path: Path) -> Document:
@@ -79,24 +92,6 @@ def read(path: Path) -> Document:
         raise
 
 
-def check_link(path: Path, *, trusted: bool) -> None:
-    """Refuse, unless the inventory is `trusted`, a link in its git tree that leads out of it.
-
-    Whoever can have a plan made of a merge request could show any YAML of this machine in it.
-    Raises InventoryError.
-    """
-    here = Path(os.path.abspath(path))
-    there = here.resolve()
-    if trusted or there == here:
-        return
-    # The outermost tree: an inventory may be in a submodule of what it came with.
-    trees = [each for each in here.parents if (each / ".git").exists()]
-    if trees and not there.is_relative_to(trees[-1].resolve()):
-        message = f"{path} is a link to {there}, outside of {trees[-1]}, which it came with"
-        hint = "copy it there; or --allow-exec, if you trust the inventory as you do a program"
-        raise InventoryError([Problem(message, hint=hint)])
-
-
 def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
     """Give the texts of all files with variables beside the sources, as far as they can be read."""
     for folder in dict.fromkeys(folders):
@@ -110,36 +105,44 @@ def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
 class VarsFolder:
     """The `group_vars/` and `host_vars/` in one folder, each listed once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, links: Links) -> None:
         self.folder = folder
+        self._links = links
         self._names: dict[str, frozenset[str]] = {}
 
     def files(self, kind: str, name: str) -> Sequence[Path]:
         """Give the files with the variables of a group or host; `kind` is group_vars or host_vars.
 
-        That is one file, or all files of a folder in the order of their names.
+        That is one file, or all files of a folder in the order of their names. Raises
+        InventoryError for a link to a folder elsewhere: it is not listed.
         """
         present = self._present(kind)
         for extension in _VARS_EXTENSIONS:
             if name + extension in present:
                 path = self.folder / kind / (name + extension)
-                return tuple(_vars_in(path, _MAX_FOLDERS)) if path.is_dir() else (path,)
+                return tuple(_vars_in(path, _MAX_FOLDERS, self.check)) if path.is_dir() else (path,)
         return ()
+
+    def check(self, path: Path) -> None:
+        """Raise InventoryError for a link that leads where it must not."""
+        self._links.check(path, self.folder)
 
     def _present(self, kind: str) -> frozenset[str]:
         if kind not in self._names:
             folder = self.folder / kind
+            self.check(folder)
             names = os.listdir(folder) if folder.is_dir() else ()
             self._names[kind] = frozenset(names)
         return self._names[kind]
 
 
-def _vars_in(folder: Path, levels: int) -> Iterator[Path]:
+def _vars_in(folder: Path, levels: int, check: Callable[[Path], None]) -> Iterator[Path]:
+    check(folder)
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.is_dir():
             if not path.suffix and levels:
-                yield from _vars_in(path, levels - 1)
+                yield from _vars_in(path, levels - 1, check)
         elif path.suffix in _VARS_EXTENSIONS:
             yield path

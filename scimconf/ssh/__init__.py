@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from scimconf import consent
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
 from scimconf.ssh import command
@@ -40,16 +41,14 @@ def open_agent(
     the agent cannot be started there (no sudo, no Python, ...), or a local one is not
     allowed.
     """
-    if connection.kind == "local" and not options.allow_exec:
+    if connection.kind == "local" and "local" not in options.allow_exec:
         raise HostError(
             "connect",
-            "ansible_connection: local would run, on this machine, a program that came along with "
-            "the inventory",
-            "if you trust the inventory with that: --allow-exec",
+            "ansible_connection: local runs a program on this machine that the inventory chooses",
+            f"if you trust the inventory with that, add {consent.option('local')}",
         )
-    route = (
-        find_route(connection, allow_exec=options.allow_exec) if connection.kind == "ssh" else None
-    )
+    proxy = "proxy" in options.allow_exec
+    route = find_route(connection, allow_exec=proxy) if connection.kind == "ssh" else None
     login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
     become = find_become(connection, paths, login, f"[{secrets.token_hex(16)}]")
     nonce = secrets.token_hex(16)
@@ -60,6 +59,7 @@ def open_agent(
         has_password=bool(credentials.become_password),
         login=login,
         user=connection.become_user,
+        zulip_user=paths.user,
     )
     agent = _run(argv, connection, route, credentials, options)
     try:

@@ -4,41 +4,58 @@ from __future__ import annotations
 
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
+from scimconf.ssh import fixed_path
 from scimconf.ssh.become import Become
 from scimconf.ssh.program import bootstrap
 
-_DROP = (
-    'if [ "$(id -u)" = 0 ]; then '
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; "
-    'exec runuser -u "$3" -- /bin/sh -c "$6" sh "$@"; fi; '
-    'exec /bin/sh -c "$6" sh "$@"'
+_CLEAN = (
+    f"exec /usr/bin/env -i PATH={fixed_path.SYSTEM} "
+    '"LOGIN_PATH=$PATH" "SSH_CONNECTION=$SSH_CONNECTION" "SUDO_USER=$SUDO_USER" '
+    '/bin/sh -c "$6" sh "$@"'
 )
-"""Root becomes zulip before anything of zulip's is run: its Python and whatever that imports at
-its start belong to zulip, who could put anything there. After su the PATH is still the login
-user's, and root runs nothing of theirs either."""
+"""Replaces the environment, PATH first. Both programs have a full path and `exec` cannot be
+replaced by a function, so nothing that the login chose is run. Three variables stay, as data: the
+agent reads from two of them who is at work, and LOGIN_PATH is for programs that it starts."""
 
-_SCRIPT = (
-    'cd /; for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
+_DROP = (
+    'case "$(id -u)" in '
+    "0) unset LOGIN_PATH; "
+    'case "$(id -u -- "$3")" in '
+    '0) echo "$2 root";; '
+    '[1-9]*) exec runuser -u "$3" -- /bin/sh -c "$7" sh "$@";; '
+    '*) echo "$2 nobody";; esac;; '
+    '[1-9]*) exec /bin/sh -c "$7" sh "$@";; '
+    '*) echo "$2 root";; esac; exit 126'
+)
+"""Makes root Zulip's user before anything that others could have written is run. Where the uid
+cannot be found, it may be 0: refused, too."""
+
+_CHOOSE = (
+    'case "$(id -u)" in [1-9]*) ;; *) echo "$2 root"; exit 126;; esac; '
+    f"cd /; PATH={fixed_path.USUAL}; "
+    'for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
     '"$(command -v "$5")" "$(command -v python3)"; '
-    'do [ -x "$p" ] && exec "$p" -I -S -B -u -c "$1" "$2" "$3"; done; '
+    'do [ -x "$p" ] || continue; PATH="${LOGIN_PATH:-$PATH}"; '
+    'exec "$p" -I -S -B -u -c "$1" "$2" "$3"; done; '
     'echo "$2 none"; exit 127'
 )
-"""Chooses the Python: the deployment's own, whose grammar is that of the Python that will run
-settings.py (where each Zulip keeps it: ZULIP.md), else the inventory's, else any."""
+"""Chooses the Python, once it is certain again that this is not root: the deployment's own, whose
+grammar is that of the Python that will run settings.py (where each Zulip keeps it: ZULIP.md), else
+the inventory's, else any."""
 
 
 def words(
     connection: Connection, paths: Paths, nonce: str, become: Become | None
 ) -> tuple[str, ...]:
-    """Give the argv that starts the agent, by way of sudo or su if need be.
+    """Return the argv that starts the agent, by way of sudo or su if need be.
 
     Nothing in it is secret: everybody on the server can read it.
     """
     python = connection.python or ""
     if python.startswith("auto"):  # Ansible's word for "find one"
         python = ""
-    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python, _SCRIPT)
-    start = ("/bin/sh", "-c", _DROP, "sh", *arguments)
+    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python, _DROP, _CHOOSE)
+    start = ("/bin/sh", "-c", _CLEAN, "sh", *arguments)
     return start if become is None else (*become.words(), *start)
 
 

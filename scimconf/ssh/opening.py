@@ -31,14 +31,24 @@ class Opening:
     """
 
     def __init__(
-        self, nonce: str, become: Become | None, *, has_password: bool, login: str, user: str
+        self,
+        nonce: str,
+        become: Become | None,
+        *,
+        has_password: bool,
+        login: str,
+        user: str,
+        zulip_user: str,
     ) -> None:
-        self._ready = re.compile(rb"%s (?:ready (\d+)\.(\d+)\.(\d+)|none)\r?\n" % nonce.encode())
+        self._ready = re.compile(
+            rb"%s (?:ready (\d+)\.(\d+)\.(\d+)|(none|root|nobody))\r?\n" % nonce.encode()
+        )
         self._become = become
         self._has_password = has_password
         self._password_sent = False
         self._login = login
         self._user = user
+        self._zulip_user = zulip_user
         self._out = b""
         self._err = b""
         self.rest = b""
@@ -51,7 +61,7 @@ class Opening:
         found = self._ready.search(self._out)
         if found:
             self.rest = self._out[found.end() :]
-            self._check_python(found)
+            self._check_start(found)
             return Move.SEND_PROGRAM
         if len(self._out) > _MOST_CHATTER:
             raise HostError(
@@ -74,13 +84,28 @@ class Opening:
         self._password_sent = True
         return Move.SEND_PASSWORD
 
-    def _check_python(self, found: re.Match[bytes]) -> None:
-        if found[1] is None:
-            raise HostError(
-                "start",
-                f"there is no python3 on the server for {self._user}",
-                "is zulip_deployment right? Else install python3 or set ansible_python_interpreter",
-            )
+    def _check_start(self, found: re.Match[bytes]) -> None:
+        """Raise HostError where the start line refused to go on, or the Python is too old."""
+        match found[4]:
+            case b"none":
+                raise HostError(
+                    "start",
+                    f"there is no python3 on the server for {self._user}",
+                    "is zulip_deployment right? Else install python3 or set "
+                    "ansible_python_interpreter",
+                )
+            case b"root":
+                raise HostError(
+                    "start",
+                    f"the agent never runs as root, and {self._zulip_user} has uid 0 on the server",
+                    "set zulip_user to the user that owns Zulip (usually zulip)",
+                )
+            case b"nobody":
+                raise HostError(
+                    "start",
+                    f"there is no user {self._zulip_user} on the server",
+                    "set zulip_user to the user that owns Zulip (usually zulip)",
+                )
         version = tuple(int(found[i]) for i in (1, 2, 3))
         if version < OLDEST_PYTHON:
             raise _too_old(".".join(map(str, version)))

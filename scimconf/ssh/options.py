@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from scimconf.consent import NOTHING, Consent
 from scimconf.secret import Secret
 
 
@@ -32,5 +33,5 @@ class Options:
     """The known_hosts files; None: those of the SSH configuration. New keys go into the first."""
     start_timeout: float = 60.0
     """Seconds from the command to the agent's ready line; sudo may ask a slow directory."""
-    allow_exec: bool = True
-    """Whether `ansible_connection: local` may run the programs that the inventory names, here."""
+    allow_exec: Consent = NOTHING
+    """What the inventory may make run on this machine."""

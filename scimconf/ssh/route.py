@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from scimconf import consent
 from scimconf.errors import HostError
 from scimconf.model import Connection, WayFact
 from scimconf.ssh import arguments, ssh_config
@@ -104,8 +105,8 @@ def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Ro
             "connect",
             f"ansible_ssh_common_args (or the like) has {' '.join(given.programs)!r}, which can "
             "run programs on this machine",
-            "if you trust the inventory with that: --allow-exec; or put it into your ssh_config, "
-            "or use ProxyJump",
+            f"if you trust the inventory with that, add {consent.option('proxy')}; or put it into "
+            "your ssh_config, or use ProxyJump",
         )
     question = Question(
         connection.host, connection.port, connection.user, (*given.options, *given.programs)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from scimconf.errors import HostError
+from scimconf.ssh import fixed_path
 
 _PROMPT = re.compile(rb"pass(?:word|phrase|code)[^\r\n:]{0,80}: ?", re.IGNORECASE)
 _MARK = 'printf %s "$1" >&2; shift; exec "$@"'
@@ -35,9 +36,9 @@ class Su:
 
     def words(self) -> tuple[str, ...]:
         """See Become. Without a terminal su reads the password from stdin, a line of it."""
-        english = ("env", "LC_ALL=", "LC_MESSAGES=C")
+        env = ("/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C")
         su = ("su", "-s", "/bin/sh", "-c", 'exec "$0" "$@"', "--", self.user)
-        return ("/bin/sh", "-c", _MARK, "sh", self.marker, *english, *su)
+        return ("/bin/sh", "-c", _MARK, "sh", self.marker, *env, *su)
 
     def prompts(self, stderr: bytes) -> int:
         """See Become."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from scimconf.errors import HostError
+from scimconf.ssh import fixed_path
 
 
 def sudoers_line(login: str, user: str) -> str:
@@ -37,8 +38,8 @@ class Sudo:
 
     def words(self) -> tuple[str, ...]:
         """See Become. `-k` makes it forget what it remembered: it always asks, or never does."""
-        english = ("env", "LC_ALL=", "LC_MESSAGES=C")
-        return (*english, "sudo", "-H", "-S", "-k", "-p", self.marker, "-u", self.user, "--")
+        env = ("/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C")
+        return (*env, "sudo", "-H", "-S", "-k", "-p", self.marker, "-u", self.user, "--")
 
     def prompts(self, stderr: bytes) -> int:
         """See Become."""

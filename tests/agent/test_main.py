@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import main
+from scimconf.agent import files, main
 from scimconf.agent.trouble import Trouble
 from tests.agent import program
 from tests.agent.fake import Zulip
@@ -125,6 +125,9 @@ def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main._who() == "ops from 192.0.2.1"
     monkeypatch.delenv("SSH_CONNECTION")
     assert main._who() == "ops"
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1\x1b[31m 5000 192.0.2.2 22")
+    monkeypatch.setenv("SUDO_USER", "ops\nroot")
+    assert main._who() == files.user()
 
 
 # --- a transaction that nobody listens to -----------------------------------------------------

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,8 @@ import pytest
 from scimconf import ssh, vault
 from scimconf.cli import fleet
 from scimconf.cli.options import ConnectionOptions, SourceOptions
-from scimconf.model import Paths, Position, VaultValue
+from scimconf.consent import EVERYTHING, NOTHING
+from scimconf.model import VaultValue
 from scimconf.secret import Secret
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
@@ -136,13 +139,11 @@ def test_a_person_is_asked_only_where_k_says_that_there_is_one(
 
 def test_what_ssh_would_run_here_needs_leave(opened: list[Any]) -> None:
     _open(PLAIN)
-    assert opened[0][3].allow_exec is False
-    open_agent = fleet.opener(
-        SourceOptions((), (), None, allow_exec=True), PLAIN, lambda: PASSWORDS, []
-    )
-    with open_agent(server()):
+    assert opened[0][3].allow_exec == NOTHING
+    given = SourceOptions((), (), None, allow_exec=frozenset({"local"}))
+    with fleet.opener(given, PLAIN, lambda: PASSWORDS, [])(server()):
         pass
-    assert opened[1][3].allow_exec is True
+    assert opened[1][3].allow_exec == {"local"}
 
 
 def test_one_typed_password_is_both_as_ansibles_is(
@@ -181,35 +182,86 @@ def test_host_key_options(opened: list[Any]) -> None:
     assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
 
 
-# --- what a local connection may run ----------------------------------------------------------
+# --- what the inventory may run here ------------------------------------------------------------
+
+
+@pytest.fixture
+def opened_with(opened: list[Any], scimconf: Run, tmp_path: Path) -> Any:
+    """A function that plans with these arguments, and gives the consent that got through."""
+    (tmp_path / "inventory.yaml").write_text(
+        "all: {hosts: {a.example.com: {scim_realms: {acme: {}}}}}\n"
+    )
+
+    def plan(*arguments: str) -> Any:
+        opened.clear()
+        done = scimconf("plan", *arguments)
+        return opened[0][3].allow_exec if opened else done
+
+    return plan
 
 
 @pytest.mark.parametrize(
-    ("deployment", "python", "refused"),
+    ("arguments", "expected"),
     [
-        ("/home/zulip/deployments/current", None, False),
-        ("/home/zulip/deployments/current", "python3", False),
-        ("{tree}/evil", None, True),
-        ("{tree}/sub/../evil", None, True),
-        ("/home/zulip/deployments/current", "{tree}/python", True),
-        ("/proc/self/cwd/evil", None, True),
+        ((), NOTHING),
+        (("--allow-exec",), EVERYTHING),
+        (("--allow-exec", "a.example.com"), EVERYTHING),  # the word behind it is a pattern
+        (("--allow-exec=local",), {"local"}),
+        (("--allow-exec=local,proxy", "a.example.com"), {"local", "proxy"}),
+        (("--allow-exec=local", "--allow-exec=inventory"), {"local", "inventory"}),
+        (("--allow-exec=all",), EVERYTHING),
     ],
 )
-def test_what_comes_with_the_inventory_is_not_run(
-    deployment: str,
-    python: str | None,
-    refused: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_consent_has_kinds(arguments: tuple[str, ...], expected: object, opened_with: Any) -> None:
+    assert opened_with(*arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("1", EVERYTHING), ("true", EVERYTHING), ("0", NOTHING), ("", NOTHING), ("proxy", {"proxy"})],
+)
+def test_the_variable_takes_the_same_words(
+    variable: str, expected: object, opened_with: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "inventories").mkdir()
-    monkeypatch.chdir(tmp_path)
-    local = server(
-        connection=connection(
-            kind="local", python=python and python.format(tree=tmp_path), become=False
-        ),
-        paths=Paths("/s", "/z", deployment.format(tree=tmp_path), "zulip"),
-        position=Position(str(tmp_path / "inventories/hosts.yaml"), 1, 1),
-    )
-    assert fleet._came_along(local) is refused
+    monkeypatch.setenv("SCIMCONF_ALLOW_EXEC", variable)
+    assert opened_with() == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("locl", "did you mean local?"), ("x", "local, inventory, proxy")]
+)
+def test_a_kind_that_there_is_not_is_wrong_usage(given: str, hint: str, opened_with: Any) -> None:
+    done = opened_with(f"--allow-exec={given}")
+    assert done.returncode == 64
+    assert hint in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["plan", "verify", ("apply", "--yes", "--create-tokens")])
+def test_a_local_connection_needs_consent_wherever_its_programs_are(
+    verb: str | tuple[str, ...], scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anywhere on the disk, found through PATH, without .git, from a base and an overlay."""
+    words = (verb,) if isinstance(verb, str) else verb
+    sealed = ("--vault-password-file", "password")
+    with tempfile.TemporaryDirectory() as folder:  # not beside the inventory, and open to all
+        elsewhere = Path(folder)
+        elsewhere.chmod(0o777)
+        program = elsewhere / ".venv/bin/python3"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\ntouch {elsewhere}/ran\n")
+        program.chmod(0o755)
+        (program.parent / "mine").symlink_to(program)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        (tmp_path / "inventory.yaml").write_text(
+            "all:\n  vars: {ansible_connection: local, zulip_user: nobody}\n  hosts:\n"
+            f"    a.test: {{zulip_deployment: {elsewhere}, scim_realms: {{acme: {{}}}}}}\n"
+            f"    b.test: {{ansible_python_interpreter: {program}, scim_realms: {{acme: {{}}}}}}\n"
+            "    c.test: {ansible_python_interpreter: mine, scim_realms: {acme: {}}}\n"
+        )
+        (tmp_path / "overlay.yaml").write_text("all: {hosts: {a.test: {scim_verify: true}}}\n")
+        scimconf("render", "a.test", "--create-tokens", "--show-tokens", *sealed)
+        done = scimconf(*words, "-i", "inventory.yaml", "-i", "overlay.yaml", *sealed)
+        assert not (elsewhere / "ran").exists()
+    assert done.returncode == 1
+    assert "3 failed" in done.stdout
+    assert "add --allow-exec=local" in done.stdout

@@ -119,7 +119,7 @@ def test_what_a_program_finds(
 
 def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
     source = program(printing(ANSWER), "inv/a.sh")
-    with pytest.raises(InventoryError, match="it runs only with --allow-exec"):
+    with pytest.raises(InventoryError, match="it runs only with --allow-exec=inventory"):
         inventory.load([source.parent])
 
 

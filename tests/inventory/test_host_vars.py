@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimconf.errors import UsageError
+from scimconf.importing import describe
 from scimconf.inventory import host_vars, load
+from scimconf.tokens.generate import generate
 from scimconf.yamlfile import parse
+from tests.factories import found, observed, server
 from tests.oracle.client import PYTHON, environment
 
 VARIABLES: dict[str, Any] = {
@@ -108,25 +112,57 @@ def test_files_are_as_they_were_where_what_follows_fails(tmp_path: Path) -> None
 
 @pytest.mark.needs_ansible
 def test_a_servers_words_are_no_template_to_ansible(tmp_path: Path) -> None:
-    """A lookup in them would run here, as the operator."""
-    evil = f"{{{{ lookup('pipe', 'touch {tmp_path}/ran') }}}}"
-    variables = {"scim_realms": {"acme": {"map": {"phone": evil, evil: "x"}, "list": [evil]}}}
+    """A lookup in them would run here, as the operator: in a loop over dict2items keys, too."""
+    lookup = f"lookup('pipe', 'touch {tmp_path}/ran')"
+    start, end = "variable_start_string:'[['", "variable_end_string:']]'"
+    evil = f"{{{{ {lookup} }}}}"
+    other = f"#jinja2: {start}, {end}\n[[ {lookup} ]]"
+    names = {f"attribute{number}": text for number, text in enumerate([evil, other])}
+    values = {"scim_client_name": "okta", "name_formatted_included": False}
+    keys = [{evil: "x"}, {other: "x"}, {f"urn:{evil}": "x"}, {f"{{% set x = {lookup} %}}": "x"}]
+    entries = [
+        found(f"realm{number}", values={**values, "custom_profile_field_map": fields})
+        for number, fields in enumerate([names, *keys])
+    ]
+    tokens = {entry.string_id: generate() for entry in entries}
+    made = describe(server(), observed(*entries), tokens)
     path = host_vars.place(tmp_path / "inventory.yaml", "localhost")
-    host_vars.write(path, host_vars.added(path, variables, "Found."))
+    host_vars.write(path, host_vars.added(path, made.variables, "Found."))
     (tmp_path / "inventory.yaml").write_text(
         "all: {hosts: {localhost: {ansible_connection: local}}}\n"
     )
-    show = ("localhost", "-m", "debug", "-a", "var=scim_realms")
+    (tmp_path / "play.yaml").write_text(
+        """\
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - debug: {msg: "{{ item.key }} {{ item.value }}"}
+      loop: "{{ scim_realms | dict2items }}"
+    - debug: {msg: "{{ item.0.key }} {{ item.1.key }} {{ item.1.value }}"}
+      loop: >-
+        {{ scim_realms | dict2items | zip(scim_realms.values()
+           | map(attribute='custom_profile_field_map') | map('dict2items') | map('first')) }}
+"""
+    )
     done = subprocess.run(
-        [PYTHON, PYTHON.with_name("ansible"), "-i", "inventory.yaml", *show],
+        [PYTHON, PYTHON.with_name("ansible-playbook"), "-i", "inventory.yaml", "play.yaml"],
         cwd=tmp_path,
         env=environment(tmp_path),
         capture_output=True,
         text=True,
         check=False,
     )
+    assert done.returncode == 0, done
     assert "lookup('pipe'" in done.stdout, done
     assert not (tmp_path / "ran").exists()
+    assert list(made.variables["scim_realms"]) == ["realm0"]
+    assert len(made.warnings) == len(keys)
+
+
+@pytest.mark.parametrize("key", ["{{ x }}", "a{% x %}", "{# x #}", "#jinja2: x", "!unsafe x"])
+def test_a_key_that_could_be_a_template_is_not_written(key: str) -> None:
+    with pytest.raises(UsageError, match="could be a template"):
+        host_vars.added(Path("/nonexistent/a.yaml"), {"scim_realms": {"acme": {key: "x"}}}, "x")
 
 
 VALUES = st.recursive(
@@ -142,5 +178,16 @@ VALUES = st.recursive(
 )
 def test_whatever_is_found_is_read_back_as_it_is(variables: dict[str, Any]) -> None:
     path = Path("/nonexistent/chat1.yaml")
-    text = host_vars.added(path, variables, "Found.")
-    assert (parse(text, "t").data or {}) == variables
+    if any(map(host_vars.may_be_template, _keys(variables))):
+        with pytest.raises(UsageError, match="could be a template"):
+            host_vars.added(path, variables, "Found.")
+    else:
+        text = host_vars.added(path, variables, "Found.")
+        assert (parse(text, "t").data or {}) == variables
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        for each in value.values():
+            yield from _keys(each)

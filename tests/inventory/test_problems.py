@@ -128,7 +128,8 @@ def test_a_program_is_refused_and_not_started(write: Write, tmp_path: Path) -> N
     source = write("#!/bin/sh\ntouch started\n", "dynamic.sh")
     (tmp_path / source).chmod(0o700)
     with pytest.raises(
-        InventoryError, match="this inventory is a program, and it runs only with --allow-exec"
+        InventoryError,
+        match="this inventory is a program, and it runs only with --allow-exec=inventory",
     ):
         inventory.load([source])
     assert not (tmp_path / "started").exists()

@@ -349,6 +349,7 @@ Wrong = Callable[[str], str]
         ("zulip_external_host: https://x", "zulip_external_host: expected a host name"),
         ("zulip_settings: settings.py", "expected an absolute path on the server"),
         ("zulip_user: -x", "zulip_user: expected the name of a user"),
+        ("zulip_user: root", "zulip_user: the agent never runs as root (zulip_user is the user"),
         ("ansible_connection: docker", "ansible_connection: expected ssh or local"),
         ("ansible_port: 0", "ansible_port: expected a number from 1"),
         ("ansible_port: 70000", "ansible_port: expected a number up to 65535"),

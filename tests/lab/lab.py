@@ -111,6 +111,8 @@ class Lab:
         inherited["HOME"] = str(self._home)
         # ssh looks for ~ in the user database, not in HOME.
         inherited["SCIMCONF_KNOWN_HOSTS"] = str(self.known_hosts)
+        if not self.has_ssh:
+            inherited["SCIMCONF_ALLOW_EXEC"] = "local"
         return inherited
 
 

@@ -89,15 +89,14 @@ def _look(pid: int, event: str) -> dict[str, object] | None:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
             if f"Tgid:\t{pid}\n" not in status.read():
                 return None
-        return {
-            "event": event,
-            "pid": pid,
-            "argv": _words(pid, "cmdline"),
-            "environment": _words(pid, "environ"),
-            "nameless": dict(_nameless(pid)),
-        }
+        seen: dict[str, object] = {"event": event, "pid": pid, "argv": _words(pid, "cmdline")}
     except OSError:
         return None
+    seen |= {"environment": [], "nameless": {}}
+    with suppress(PermissionError):  # one that made itself undumpable shows its user nothing
+        seen["environment"] = _words(pid, "environ")
+        seen["nameless"] = dict(_nameless(pid))
+    return seen
 
 
 def _words(pid: int, name: str) -> list[str]:

@@ -94,7 +94,7 @@ def test_a_plan_starts_nothing_resolves_nothing_and_tells_nobody(
     assert done.returncode in (1, 2), done.stderr
     by_name = {each["server"]: each for each in json.loads(done.stdout)["servers"]}
     for name in ("here.test", "there.test"):
-        assert "came along with the inventory" in by_name[name]["message"]
+        assert "runs a program on this machine" in by_name[name]["message"]
     started = {each["argv"][0] for each in processes if each["event"] == "exec"}
     assert {os.path.basename(each) for each in started} <= {os.path.basename(sys.executable), "ssh"}
     assert not (operator.folder / "ran").exists()
@@ -107,6 +107,31 @@ def test_an_inventory_that_is_a_program_is_not_started(operator: Operator) -> No
     assert done.returncode == 64
     assert not (operator.folder / "ran").exists()
     assert {each["argv"][0] for each in processes} == {sys.executable}
+
+
+def test_no_file_of_this_machine_becomes_a_variable(operator: Operator) -> None:
+    folder = operator.folder
+    (folder / "ci-secrets.yaml").write_text(f"deploy_password: {TOKEN}\n")
+    (folder / "group_vars/all").mkdir(parents=True)
+    (folder / "group_vars/all/zz.yaml").symlink_to("../../ci-secrets.yaml")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        operator.write_inventory(
+            {
+                "evil.test": {
+                    "ansible_host": "127.0.0.1",
+                    "ansible_port": listener.getsockname()[1],
+                    "ansible_user": "{{ deploy_password }}",
+                    "scim_realms": {"": {}},
+                }
+            }
+        )
+        done, _ = planned(operator, "--allow-exec=local,proxy")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert done.returncode == 64
+    assert "zz.yaml:1:1" in done.stderr
+    assert TOKEN not in done.stdout + done.stderr
 
 
 @pytest.mark.needs_sshd

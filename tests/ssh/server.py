@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from passlib.hash import sha512_crypt
 
+from scimconf.consent import EVERYTHING
 from scimconf.model import Connection, Paths
 from scimconf.ssh import Options
 from tests.factories import connection
@@ -33,8 +34,12 @@ PATHS = Paths(
     deployment="/home/zulip/deployments/current",
     user="zulip",
 )
-PATHS_HERE = replace(PATHS, user=pwd.getpwuid(os.geteuid()).pw_name)
-"""Where there is no user zulip, but only the one that runs the tests."""
+HERE = pwd.getpwuid(os.geteuid() or 65534).pw_name
+"""The one that runs the tests; for root, who the agent never is, it is nobody."""
+PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
+"""One that every user can start."""
+PATHS_HERE = replace(PATHS, user=HERE)
+"""Where there is no user zulip."""
 ACCOUNTS = {
     "zulip": "",
     "free": "free ALL=(zulip) NOPASSWD: ALL",
@@ -42,6 +47,7 @@ ACCOUNTS = {
     "pty": "Defaults:pty use_pty\npty ALL=(zulip) ALL",
     "tty": "Defaults:tty requiretty\ntty ALL=(zulip) NOPASSWD: ALL",
     "ls": "ls ALL=(zulip) NOPASSWD: /bin/ls",
+    "boss": "boss ALL=(root) NOPASSWD: ALL",
     "stranger": "",
     "chatty": "",
     "mute": "",
@@ -95,7 +101,9 @@ class Server:
 
     @property
     def options(self) -> Options:
-        return Options(known_hosts=(str(self.known_hosts),), start_timeout=20)
+        return Options(
+            known_hosts=(str(self.known_hosts),), start_timeout=20, allow_exec=EVERYTHING
+        )
 
     def connection(self, user: str | None = None, **changes: object) -> Connection:
         """Give the way in, with the key that fits; without a user as whoever runs the tests."""
@@ -157,7 +165,7 @@ class RunningServer:
         self._process = subprocess.Popen(
             [
                 *(unshare if as_root else []),
-                shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable,
+                PYTHON,
                 Path(__file__).with_name("inside.py"),
                 folder / "plan.json",
                 str(listener.fileno()),
@@ -176,9 +184,15 @@ class RunningServer:
 
 def _root(public_key: str, pam: str | None) -> dict[str, object]:
     hashed = sha512_crypt.using(rounds=5000).hash(PASSWORD)
-    passwd = ["root:x:0:0::/root:/bin/sh", "sshd:x:102:65534::/run/sshd:/usr/sbin/nologin"]
+    passwd = [
+        "root:x:0:0::/root:/bin/sh",
+        "toor:x:0:0::/root:/bin/sh",
+        "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin",
+        "sshd:x:102:65534::/run/sshd:/usr/sbin/nologin",
+    ]
     group = ["root:x:0:", "nogroup:x:65534:", "shadow:x:42:", "tty:x:5:"]
-    shadow = [f"root:{hashed}:19000::::::", "sshd:*:19000::::::"]
+    shadow = [f"{each}:{hashed}:19000::::::" for each in ("root", "toor")]
+    shadow += ["nobody:*:19000::::::", "sshd:*:19000::::::"]
     for uid, name in enumerate(ACCOUNTS, 2001):
         shell = _SHELLS.get(name, "/bin/sh")
         passwd.append(f"{name}:x:{uid}:{uid}::/home/{name}:{shell}")

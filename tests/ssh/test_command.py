@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scimconf import agent
 from scimconf.errors import HostError
-from scimconf.ssh import command, program
+from scimconf.ssh import command, fixed_path, program
 from scimconf.ssh.become import find_become
 from scimconf.ssh.su import Su
 from scimconf.ssh.sudo import Sudo
@@ -65,8 +65,9 @@ def test_what_no_quote_would_protect_is_refused(word: str) -> None:
 
 
 def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
-    assert words("[bb22]", become_user="zu")[:14] == (
-        "env", "LC_ALL=", "LC_MESSAGES=C", "sudo", "-H", "-S", "-k", "-p", "[bb22]",
+    assert words("[bb22]", become_user="zu")[:15] == (
+        "/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C",
+        "sudo", "-H", "-S", "-k", "-p", "[bb22]",
         "-u", "zu", "--",
         "/bin/sh", "-c",
     )  # fmt: skip
@@ -75,7 +76,7 @@ def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
 
 @pytest.mark.parametrize("python", [None, "auto", "auto_silent", "auto_legacy"])
 def test_automatic_python_is_no_path(python: str | None) -> None:
-    assert words(python=python)[-2] == ""
+    assert words(python=python)[-3] == ""
 
 
 @pytest.mark.parametrize(
@@ -155,3 +156,17 @@ def test_the_program_holds_the_agents_modules_and_nothing_else() -> None:
     pairs = json.loads(zlib.decompress(data))
     assert [name for name, _ in pairs] == list(agent.MODULES)
     assert pairs[-1][0] == "main"
+
+
+def test_no_function_of_the_login_takes_the_place_of_a_program() -> None:
+    """Some systems' sh is bash, which takes functions out of the environment."""
+    bash = shutil.which("bash")
+    assert bash
+    names = ("exec", "env", "id", "case", "/usr/bin/env", "command", "echo", "cd", "[")
+    stolen = {f"BASH_FUNC_{name}%%": "() { /bin/echo stolen; }" for name in names}
+    done = subprocess.run(
+        ["sh", *words()[1:]],
+        executable=bash, env={"PATH": "/usr/bin:/bin", **stolen},
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    assert b"stolen" not in (done.stdout + done.stderr).splitlines()

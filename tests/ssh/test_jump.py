@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scimconf.consent import EVERYTHING
 from scimconf.errors import Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
@@ -229,9 +230,9 @@ class TestProxyCommand:
     def test_the_inventorys_own_needs_leave(self, bastion: Server, tmp_path: Path) -> None:
         touched = tmp_path / "touched"
         connection = through(bastion, f"-oProxyCommand=touch {touched}")
-        error = failing(connection, replace(bastion.options, allow_exec=False))
+        error = failing(connection, replace(bastion.options, allow_exec=EVERYTHING - {"proxy"}))
         assert "can run programs on this machine" in error.message
-        assert "--allow-exec" in error.hint
+        assert "--allow-exec=proxy" in error.hint
         assert not touched.exists()
         failing(connection, bastion.options)
         assert touched.exists()
@@ -240,8 +241,8 @@ class TestProxyCommand:
         own = tmp_path / "own"
         own.write_text(hop(bastion) + "Host localhost\n ProxyJump bastion\n")
         connection = through(bastion, "-F", str(own))
-        error = failing(connection, replace(bastion.options, allow_exec=False))
-        assert "--allow-exec" in error.hint
+        error = failing(connection, replace(bastion.options, allow_exec=EVERYTHING - {"proxy"}))
+        assert "--allow-exec=proxy" in error.hint
         assert ask(connection, bastion.options)["final"] is True
 
     @pytest.mark.parametrize("host", ["a;b", "$(id)", "a`b`", "a&b"])

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shlex
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scimconf.consent import EVERYTHING
 from scimconf.errors import HostError
 from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh import process as process_module
 from scimconf.ssh.process import LocalProcess
 from tests.factories import connection
+from tests.ssh.server import HERE, PYTHON, wait_for
 from tests.ssh.server import PATHS_HERE as PATHS
-from tests.ssh.server import wait_for
 
 LOCAL = connection(kind="local", host="localhost", user=None)
 NOTHING = Credentials()
-OPTIONS = Options(start_timeout=20)
+OPTIONS = Options(start_timeout=20, allow_exec=frozenset({"local"}))
 
 
 def ask(request: dict[str, object]) -> list[object]:
@@ -43,17 +41,31 @@ def raw(*lines: str) -> dict[str, object]:
 
 def test_it_runs_here_without_ssh() -> None:
     (answer,) = ask({"do": "who", "word": "é"})
-    assert answer["user"] == pwd.getpwuid(os.geteuid()).pw_name
+    assert answer["user"] == HERE
     assert answer["echo"] == {"do": "who", "word": "é"}
 
 
 def test_it_runs_nothing_unless_that_is_allowed() -> None:
     with (
         pytest.raises(HostError, match="on this machine") as caught,
-        open_agent(LOCAL, PATHS, NOTHING, Options(allow_exec=False)),
+        open_agent(LOCAL, PATHS, NOTHING, Options(allow_exec=EVERYTHING - {"local"})),
     ):
         pass
-    assert "--allow-exec" in caught.value.hint
+    assert "--allow-exec=local" in caught.value.hint
+
+
+@pytest.mark.needs_root
+def test_it_is_never_root_here_either(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    python = stand_in(tmp_path / ".venv/bin/python3", "x")
+    python.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    paths = replace(PATHS, user="root", deployment=str(tmp_path))
+    with (
+        pytest.raises(HostError, match="never runs as root"),
+        open_agent(LOCAL, paths, NOTHING, OPTIONS),
+    ):
+        pass
+    assert not ran.exists()
 
 
 def test_it_gets_no_environment_that_may_hold_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,32 +74,30 @@ def test_it_gets_no_environment_that_may_hold_secrets(monkeypatch: pytest.Monkey
     assert "canary" not in answer["environment"].values()
 
 
-def test_the_python_of_the_deployment_comes_first(tmp_path: Path) -> None:
-    inventory = stand_in(tmp_path / "python3", "inventory")
+def test_the_python_of_the_deployment_comes_first(shared: Path) -> None:
+    inventory = stand_in(shared / "python3", "inventory")
     connection = replace(LOCAL, python=str(inventory))
     chosen = []
     for folder in "none", "zulip-py3-venv", ".venv":
         if folder != "none":
-            stand_in(tmp_path / folder / "bin" / "python3", folder)
-        with open_agent(
-            connection, replace(PATHS, deployment=str(tmp_path)), NOTHING, OPTIONS
-        ) as a:
+            stand_in(shared / folder / "bin" / "python3", folder)
+        with open_agent(connection, replace(PATHS, deployment=str(shared)), NOTHING, OPTIONS) as a:
             chosen.append(next(iter(a.ask({"do": "who"})))["environment"]["CHOSEN"])
     assert chosen == ["inventory", "zulip-py3-venv", ".venv"]
 
 
 def stand_in(python: Path, name: str) -> Path:
     python.parent.mkdir(parents=True, exist_ok=True)
-    python.write_text(f'#!/bin/sh\nCHOSEN={name} exec {shlex.quote(sys.executable)} "$@"\n')
+    python.write_text(f'#!/bin/sh\nCHOSEN={name} exec {shlex.quote(PYTHON)} "$@"\n')
     python.chmod(0o755)
     return python
 
 
-def pretend(tmp_path: Path, script: str, seconds: float = 20) -> HostError:
+def pretend(shared: Path, script: str, seconds: float = 20) -> HostError:
     """Start an agent with a Python that is the given shell script."""
-    python = stand_in(tmp_path / ".venv" / "bin" / "python3", "x")
+    python = stand_in(shared / ".venv" / "bin" / "python3", "x")
     python.write_text(f"#!/bin/sh\n{script}\n")
-    paths = replace(PATHS, deployment=str(tmp_path))
+    paths = replace(PATHS, deployment=str(shared))
     with (
         pytest.raises(HostError) as caught,
         open_agent(LOCAL, paths, NOTHING, replace(OPTIONS, start_timeout=seconds)),
@@ -108,13 +118,13 @@ def pretend(tmp_path: Path, script: str, seconds: float = 20) -> HostError:
         ("yes", "sent over 1 MiB before the agent's first line"),
     ],
 )
-def test_a_python_that_is_none(tmp_path: Path, script: str, message: str) -> None:
-    assert message in pretend(tmp_path, script).message
+def test_a_python_that_is_none(shared: Path, script: str, message: str) -> None:
+    assert message in pretend(shared, script).message
 
 
-def test_a_start_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_hangs(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "_GRACE", 0.1)
-    error = pretend(tmp_path, "echo one moment; exec sleep 30", seconds=0.5)
+    error = pretend(shared, "echo one moment; exec sleep 30", seconds=0.5)
     assert error.message.startswith("the agent was not there after 0.5 s")
 
 
@@ -168,8 +178,8 @@ def test_an_answer_that_does_not_come_in_time() -> None:
     assert "did not finish in time" in breach({"do": "hang"}, seconds=0.2).message
 
 
-def test_an_agent_that_is_at_work_is_left_to_finish(tmp_path: Path) -> None:
-    done = tmp_path / "done"
+def test_an_agent_that_is_at_work_is_left_to_finish(shared: Path) -> None:
+    done = shared / "done"
     with open_agent(LOCAL, PATHS, NOTHING, OPTIONS) as agent:
         assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
     wait_for(lambda: done.exists() and done.read_text() == "finished")

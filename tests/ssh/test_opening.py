@@ -22,7 +22,23 @@ SU = Su(MARKER, "deploy", "zulip")
 
 
 def opening(become: Become | None = SUDO, *, has_password: bool = True) -> Opening:
-    return Opening(NONCE, become, has_password=has_password, login="deploy", user="zulip")
+    return Opening(
+        NONCE,
+        become,
+        has_password=has_password,
+        login="deploy",
+        user="zulip",
+        zulip_user="zulip",
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "message"), [("root", "never runs as root"), ("nobody", "there is no user zulip")]
+)
+def test_the_start_line_refuses_to_go_on(word: str, message: str) -> None:
+    with pytest.raises(HostError, match=message) as caught:
+        opening().feed(f"{NONCE} {word}\n".encode(), b"")
+    assert "zulip_user" in caught.value.hint
 
 
 def test_the_password_is_sent_once_and_then_the_program() -> None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,10 @@ import pytest
 from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, Options, open_agent
+from scimconf.ssh import Credentials, Options, command, fixed_path, open_agent
 from tests.ssh.server import (
     ACCOUNTS,
+    HERE,
     PASSWORD,
     PATHS,
     PATHS_HERE,
@@ -63,7 +64,7 @@ def failing(
 
 def test_the_one_who_runs_the_tests_gets_an_answer(server: Server) -> None:
     connection = server.connection()
-    assert ask(connection, server.options)["user"] == connection.user
+    assert ask(connection, server.options)["user"] == HERE
 
 
 @pytest.mark.usefixtures("real_agent")
@@ -79,6 +80,78 @@ def test_the_agent_is_never_root(accounts: Server, user: str, become: bool, nonc
         status = Path("/proc", str(agent_pid), "status").read_text()
         ids = re.findall(r"^[UG]id:\t(.*)$", status, re.MULTILINE)
         assert ids == [f"{zulip}\t{zulip}\t{zulip}\t{zulip}"] * 2
+
+
+WAYS_TO_ROOT: list[tuple[str, dict[str, object]]] = [
+    ("root", {}),
+    ("toor", {}),
+    ("boss", {"become": True, "become_user": "root"}),
+    ("boss", {"become": True, "become_user": "root", "become_method": "su"}),
+]
+"""Logins that are root in the end, or become it."""
+
+
+def recorder(program: Path, ran: Path) -> Path:
+    """A program that says in a file which user ran it."""
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\necho "$0 as $(/usr/bin/id -u)" >>{ran}\nexit 1\n')
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize("zulip_user", ["root", "toor", "no-such-user"])
+@pytest.mark.parametrize(("login", "way"), WAYS_TO_ROOT)
+def test_root_runs_no_python_of_anybodys(
+    accounts: Server, shared: Path, login: str, way: dict[str, object], zulip_user: str
+) -> None:
+    ran = shared / "ran"
+    recorder(shared / ".venv/bin/python3", ran)
+    python = recorder(shared / "mine", ran)
+    paths = replace(PATHS, user=zulip_user, deployment=str(shared))
+    connection = accounts.connection(login, python=str(python), **way)
+    with (
+        pytest.raises(HostError) as caught,
+        open_agent(connection, paths, RIGHT, accounts.options),
+    ):
+        pass
+    assert not ran.exists()
+    assert caught.value.step == "start"
+    assert zulip_user in caught.value.message
+    assert "zulip_user" in caught.value.hint
+
+
+FOUND_BY_PATH = ("id", "env", "sh", "runuser", "sudo", "su", "python3", "cd", "command")
+
+
+@pytest.mark.parametrize(
+    ("login", "way"), [*WAYS_TO_ROOT, ("free", {"become": True}), ("zulip", {})]
+)
+def test_the_login_chooses_no_program_and_root_hands_on_no_variable(
+    login: str, way: dict[str, object], tmp_path: Path, shared: Path
+) -> None:
+    ran = shared / "ran"
+    for name in FOUND_BY_PATH:
+        recorder(shared / "bin" / name, ran)
+    recorder(shared / "profile", ran)
+    ran.touch()
+    ran.chmod(0o666)
+    words = f"PATH={shared}/bin ENV={shared}/profile BASH_ENV={shared}/profile CANARY=canary"
+    with special_server(tmp_path, f"SetEnv {words} PYTHONSTARTUP={shared}/profile") as server:
+        if not server.accounts:
+            pytest.skip("needs root, for users and sudo rules of its own")
+        with open_agent(server.connection(login, **way), PATHS, RIGHT, server.options) as agent:
+            *_, answer = agent.ask({"do": "who"})
+    assert answer["user"] == "zulip"
+    assert ran.read_text() == ""
+    environment = answer["environment"]
+    assert not {"CANARY", "ENV", "BASH_ENV", "PYTHONSTARTUP"} & environment.keys()
+    assert (str(shared) in environment["PATH"]) is (login == "zulip")
+    if login in ("root", "toor"):
+        assert environment.get("SSH_CONNECTION", "").startswith("127.0.0.1 ")
+        of_zulip = {name: environment.pop(name, "zulip") for name in ("USER", "LOGNAME", "HOME")}
+        assert {Path(each).name for each in of_zulip.values()} == {"zulip"}  # by runuser
+        own = {"PATH", "SSH_CONNECTION", "SUDO_USER", "PWD", "OLDPWD", "LC_CTYPE", "_"}
+        assert environment.keys() <= own
 
 
 def test_without_become_as_zulip(accounts: Server) -> None:
@@ -207,16 +280,16 @@ def test_a_banner_is_passed_over(tmp_path: Path) -> None:
         assert ask(server.connection(), server.options)["final"] is True
 
 
-def test_no_python_at_all(tmp_path: Path) -> None:
-    with special_server(tmp_path, "SetEnv PATH=/nowhere") as server:
-        connection = server.connection("zulip" if server.accounts else None)
-        error = failing(connection, server.options)
+def test_no_python_at_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = command._CHOOSE.replace(fixed_path.USUAL, "/nowhere")
+    monkeypatch.setattr(command, "_CHOOSE", nowhere)
+    error = failing(server.connection("zulip" if server.accounts else None), server.options)
     assert "there is no python3 on the server" in error.message
     assert "ansible_python_interpreter" in error.hint
 
 
-def test_a_python_that_is_too_old(server: Server, tmp_path: Path) -> None:
-    old = tmp_path / "python3.6"
+def test_a_python_that_is_too_old(server: Server, shared: Path) -> None:
+    old = shared / "python3.6"
     old.write_text('#!/bin/sh\necho "$7 ready 3.6.9"\ncat\n')
     old.chmod(0o755)
     error = failing(server.connection(python=str(old)), server.options)
@@ -260,8 +333,8 @@ def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
     assert caught.value.message == "the agent ended without an answer (exit 3): Oops: no"
 
 
-def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, tmp_path: Path) -> None:
-    done = tmp_path / "done"
+def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, shared: Path) -> None:
+    done = shared / "done"
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
     wait_for(lambda: done.exists() and done.read_text() == "finished")
