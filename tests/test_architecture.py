@@ -21,7 +21,7 @@ LAYERS = (
     ("zulip",),
     ("tokens", "ssh"),
     ("inventory", "report"),
-    ("batches", "diff", "observe", "verify", "render"),
+    ("batches", "diff", "observe", "verify", "render", "proof"),
     ("plan", "confirm", "transact", "time_limit", "importing"),
     ("apply", "put_back"),
     ("survey", "pool"),

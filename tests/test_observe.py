@@ -45,6 +45,7 @@ ANSWER: dict[str, Any] = {
     "finished_alone": None,
     "lost": "",
     "given_secrets": [],
+    "unseen": "",
 }
 
 

@@ -46,7 +46,8 @@ def holder(folder: str) -> str:
     except OSError:
         return ""
     try:
-        _take(descriptor)
+        # Shared: two plans that look at the same time must not take each other for a run.
+        _take(descriptor, fcntl.LOCK_SH)
     except Busy as busy:
         return str(busy)
     finally:
@@ -70,9 +71,9 @@ def _take_within(descriptor: int, seconds: float, waiting: Callable[[str], None]
         time.sleep(0.05)
 
 
-def _take(descriptor: int) -> None:
+def _take(descriptor: int, kind: int = fcntl.LOCK_EX) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.pread(descriptor, 500, 0).decode(errors="replace")
         raise Busy(text or "another run") from None

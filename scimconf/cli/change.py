@@ -56,7 +56,9 @@ def change(
     desired = [keyring.desired(server) for server in servers]
     with progress(how.output, steps=False) as watcher:
         run = Rollout(how.connection.forks, watcher, how.connection.retries)
-        surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
+        surveyed = run.survey(
+            desired, open_agent, keep=True, look=planned_aloud, lock_timeout=how.lock_timeout
+        )
     try:
         return run, _carry_out(run, surveyed, keyring, how)
     except KeyboardInterrupt:
@@ -67,10 +69,16 @@ def change(
 
 
 def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
-    """Give the servers that are as they should be, and all of their deployment with them."""
-    good = (Status.OK, Status.CHANGED)
-    status = {outcome.server: outcome.status for outcome in outcomes}
-    open_ends = {each.deployment for each in servers if status[each.name] not in good}
+    """Give the servers that are as they should be, and all of their deployment with them.
+
+    An unmanaged realm on one of them changes nothing about the realms that the inventory names.
+    """
+    good = {
+        outcome.server
+        for outcome in outcomes
+        if outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
+    }
+    open_ends = {each.deployment for each in servers if each.name not in good}
     return [each for each in servers if each.deployment not in open_ends]
 
 

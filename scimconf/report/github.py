@@ -14,11 +14,12 @@ from pathlib import Path
 from scimconf.foreign import harmless
 from scimconf.model import Outcome, Position, Status
 from scimconf.report.lines import Line, alike
-from scimconf.report.words import ATTENTION, words
+from scimconf.report.words import ATTENTION, phrase
 
 _LEVEL = {
     Status.PENDING: "notice",
     Status.UNREACHABLE: "error",
+    Status.BUSY: "error",
     Status.FAILED: "error",
     Status.ROLLED_BACK: "error",
     Status.ROLL_BACK_FAILED: "error",
@@ -52,7 +53,7 @@ def annotated(
         names = [outcome.server for outcome in servers[:_MOST_NAMES]]
         if len(servers) > len(names):
             names.append(f"and {len(servers) - len(names)} more")
-        title = f"{', '.join(names)}: {words(verb, first.status)}"
+        title = f"{', '.join(names)}: {phrase(verb, first)}"
         said = "\n".join(f"{line.mark}{line.text}" for line in about) or title
         where = _where(positions.get(first.server), root)
         properties = {**where, "title": title}

@@ -51,7 +51,7 @@ def fleet(size: int = 40) -> list[Outcome]:
             steps=(*STEPS, Step("gate", True, 1.4), Step("commit", True, 0.02)),
             checks=CHECKS,
             seconds=17.3,
-            warnings=("realm wiki is on the server and not in the inventory: kept",),
+            warnings=("realm wiki at /etc/zulip/settings.py:812:5: unmanaged, left unchanged",),
         ),
         Outcome(
             "chat2.example.com",

@@ -49,6 +49,7 @@ def test_at_the_line_of_the_inventory() -> None:
         (Status.CHANGED, ("w",), "warning"),
         (Status.PENDING, (), "notice"),
         (Status.UNREACHABLE, (), "error"),
+        (Status.BUSY, (), "error"),
         (Status.FAILED, (), "error"),
         (Status.ROLLED_BACK, (), "error"),
         (Status.ROLL_BACK_FAILED, (), "error"),
