@@ -398,6 +398,8 @@ class Outcome:
     seconds: float = 0.0
     run: str = ""
     """The agent's name for the transaction that was made, "" if none was."""
+    in_force: bool = False
+    """Whether a transaction of this run was committed, whatever was found out after it."""
     unproved: str = ""
     """What the server itself could not prove of a change that is in force; "" if all is."""
 

@@ -165,7 +165,7 @@ class Rollout:
             busy = looked.plan.busy if looked.plan else ""
             if left <= 0:
                 break
-            self.watcher.step(looked.outcome.server, f"waiting for {busy}", True)
+            self.watcher.step(looked.outcome.server, f"lock: waiting for {busy}", True)
             if not self._pool.pause(min(_BUSY_PAUSE, left)):
                 break
             looked = attempt()

@@ -81,6 +81,7 @@ def transact(
         tuple(steps),
         seconds=time.monotonic() - begun,
         run=run,
+        in_force=status is Status.CHANGED,
         unproved=_text(answer, "unproved"),
     )
 

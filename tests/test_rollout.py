@@ -673,7 +673,7 @@ class TestWaitingForAnotherRun:
         fleet._Agent = _Ending  # type: ignore[misc]
         assert self._survey(fleet, watcher, 60).outcome.status is Status.PENDING
         assert clock[0] == 3
-        assert ("a", "waiting for ops") in watcher.steps
+        assert ("a", "lock: waiting for ops") in watcher.steps
 
     def test_no_longer_than_it_was_told(self, clock: list[float]) -> None:
         fleet = _Fleet(a={**HEALTHY, "at_work": "ops"})

@@ -54,7 +54,8 @@ def change(
     from scimconf.survey import planned_aloud
 
     desired = [keyring.desired(server) for server in servers]
-    with progress(how.output, steps=False) as watcher:
+    # Whoever waits for another run is told so, in a log too.
+    with progress(how.output, steps=how.lock_timeout > 0) as watcher:
         run = Rollout(how.connection.forks, watcher, how.connection.retries)
         surveyed = run.survey(
             desired, open_agent, keep=True, look=planned_aloud, lock_timeout=how.lock_timeout
@@ -73,12 +74,24 @@ def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Serv
 
     An unmanaged realm on one of them changes nothing about the realms that the inventory names.
     """
-    good = {
-        outcome.server
-        for outcome in outcomes
-        if outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
-    }
-    open_ends = {each.deployment for each in servers if each.name not in good}
+    return _whole(servers, [outcome for outcome in outcomes if _is_good(outcome)])
+
+
+def in_force(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
+    """Return the servers that have what was wanted, proved or not, with all of their deployment.
+
+    A check that failed after the commit takes nothing back: the new token is the one in force.
+    """
+    return _whole(servers, [each for each in outcomes if _is_good(each) or each.in_force])
+
+
+def _is_good(outcome: Outcome) -> bool:
+    return outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
+
+
+def _whole(servers: Sequence[Server], good: Sequence[Outcome]) -> list[Server]:
+    names = {outcome.server for outcome in good}
+    open_ends = {each.deployment for each in servers if each.name not in names}
     return [each for each in servers if each.deployment not in open_ends]
 
 

@@ -91,7 +91,7 @@ def command(
     """
     from scimconf import batches
     from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, noted, settled
+    from scimconf.cli.change import How, change, in_force, noted
     from scimconf.cli.output import results
     from scimconf.tokens.rotation import activated, gone_back
 
@@ -134,7 +134,7 @@ def command(
             at_go=partial(keyring.keep, staged, keys),
         ),
     )
-    done = {key for server in settled(servers, outcomes) for key in keys_of(server)}
+    done = {key for server in in_force(servers, outcomes) for key in keys_of(server)}
     again = "--back" if wanted.mode == "back" else "--activate"
     failed = noted(partial(keyring.keep, turned, done), f"scimconf rotate {again}")
     if left := [key for key in keys if key not in done]:
