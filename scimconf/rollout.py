@@ -246,9 +246,16 @@ class Rollout:
 
         def change(each: Surveyed) -> Outcome:
             done = self._put_back(each, verb, each.outcome.run)
-            return proved(each.desired.server, replace(done, plan=done.plan or each.plan))
+            return replace(done, plan=done.plan or each.plan)
 
-        return self._by_batch(surveyed, lambda unit: self._change(unit, change, None), _AT_ONCE)
+        def one(servers: Sequence[Surveyed]) -> list[Outcome]:
+            outcomes = self._change(servers, change, None)
+            return [
+                proved(each.desired.server, outcome)
+                for each, outcome in zip(servers, outcomes, strict=True)
+            ]
+
+        return self._by_batch(surveyed, one, _AT_ONCE)
 
     def _put_back(self, each: Surveyed, verb: Verb, run: str, lock_timeout: int = 0) -> Outcome:
         assert each.agent

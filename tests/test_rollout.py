@@ -18,7 +18,7 @@ from scimconf.model import Check, Outcome, Plan, Position, Realm, Server, Status
 from scimconf.observe import Message
 from scimconf.rollout import Rollout
 from scimconf.secret import Secret
-from scimconf.survey import Surveyed, planned, planned_aloud
+from scimconf.survey import Surveyed, planned, planned_aloud, putting_back
 from tests.factories import desired, realm
 from tests.test_observe import ANSWER
 
@@ -624,6 +624,23 @@ class TestExitZeroMeansProven:
     ) -> None:
         outcome = self._changed(monkeypatch, "ok", "not verified", verify=False)
         assert (outcome.status, outcome.verified) == (Status.CHANGED, "not asked")
+
+    def test_an_undo_that_nobody_proved_still_goes_on_with_its_deployment(self) -> None:
+        pending = {**COMMITTED, "result": "pending", "run": "4567"}
+
+        class _Undoing(_Fleet._Agent):
+            def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+                self.fleet.asked.append((self.name, request["do"]))
+                undone = {**COMMITTED, "unproved": "the site did not answer"}
+                return [pending if request.get("look") else undone]
+
+        fleet = _Fleet(a=HEALTHY, b=HEALTHY)
+        fleet._Agent = _Undoing  # type: ignore[misc]
+        run = Rollout(1, _Watcher())
+        looked = run.survey(_wanted("a", "b"), fleet.agent, keep=True, look=putting_back("undo"))
+        outcomes = run.put_back(looked, "undo")
+        assert [each.status for each in outcomes] == [Status.FAILED] * 2
+        assert fleet.asked.count(("b", "undo")) == 2  # the look, and the change
 
     def test_verify_wants_every_realm_to_be_reached(self, monkeypatch: pytest.MonkeyPatch) -> None:
         both = {"acme": "ok", "wiki": "warning"}

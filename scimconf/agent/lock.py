@@ -40,10 +40,10 @@ def held(
 
 
 def holder(folder: str) -> str:
-    """Say who holds the lock, since when; "" if nobody does."""
+    """Return who holds the lock, since when; "" if nobody does. Raises OSError if unreadable."""
     try:
         descriptor = os.open(os.path.join(folder, _NAME), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return ""
     try:
         # Shared: two plans that look at the same time must not take each other for a run.

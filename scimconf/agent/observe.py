@@ -247,11 +247,11 @@ def _runs(where: Paths) -> _Runs:
     folder = files.state_folder(where.deployment)
     try:
         os.listdir(folder)
+        at_work = lock.holder(folder)
     except FileNotFoundError:
         return _Runs()
     except OSError as error:
         return _Runs(unseen=f"{folder} cannot be read by {files.user()}: {error.strerror}")
-    at_work = lock.holder(folder)
     if at_work:
         return _Runs(at_work=at_work)
     try:
