@@ -15,6 +15,7 @@ from typing import Protocol
 from scimconf import unit
 from scimconf.batches import Strategy
 from scimconf.errors import ExitCode, worst
+from scimconf.foreign import one_line
 from scimconf.model import Desired, Outcome, Position, Server, Status
 from scimconf.pool import Pool
 from scimconf.put_back import Verb, put_back
@@ -162,7 +163,7 @@ class Rollout:
         looked = attempt()
         while looked.outcome.status is Status.BUSY:
             left = until - time.monotonic()
-            busy = looked.plan.busy if looked.plan else ""
+            busy = one_line(looked.plan.busy, 200) if looked.plan else ""
             if left <= 0:
                 break
             self.watcher.step(looked.outcome.server, f"lock: waiting for {busy}", True)

@@ -47,7 +47,8 @@ def annotated(
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     for servers, about in alike(by_attention):
         first = servers[0]
-        level = _LEVEL.get(first.status) or _level_of(about)
+        level = None if first.only_unmanaged else _LEVEL.get(first.status)
+        level = level or _level_of(about)
         if level is None:
             continue
         names = [outcome.server for outcome in servers[:_MOST_NAMES]]
