@@ -54,6 +54,7 @@ class SimulatedAgent:
             "finished_alone": None,
             "lost": "",
             "given_secrets": [],
+            "unseen": "",
         }
         # Through JSON, as what comes from a server does.
         yield json.loads(json.dumps(answer))

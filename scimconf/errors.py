@@ -88,6 +88,12 @@ class Unreachable(HostError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class Busy(HostError):
+    """Another run is at work on the server: nothing was changed, and later it can be."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 def bug(error: Exception) -> ScimconfError:
     """Give what to say of an exception that nobody foresaw: its kind and its place.
 

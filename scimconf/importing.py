@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from scimconf.errors import HostError
+from scimconf.errors import Busy, HostError
 from scimconf.foreign import one_line
 from scimconf.inventory import rules
 from scimconf.inventory.host_vars import may_be_template
@@ -52,6 +52,9 @@ class _LeftOutError(Exception):
 def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
     """Give what a server has. Raises HostError where it has nothing that can be taken over."""
     observed = observe(agent, Desired(server, {}))
+    if observed.at_work:
+        message = f"another run is at work here: {observed.at_work}"
+        raise Busy("observe", message, "import the server once that run has ended")
     if observed.blocked:
         raise HostError("observe", observed.blocked)
     found = describe(server, observed, _tokens(agent, server)[0])

@@ -156,7 +156,8 @@ class Server:
     external_host: str
     realms: tuple[Realm, ...]
     token_store: Literal["settings", "secrets"]
-    purge: bool
+    unmanaged: Literal["report", "keep", "remove"]
+    """What happens to realms of the server that the inventory does not name."""
     deployment: str
     """The name under which the token file keeps its tokens: servers of one Zulip share it."""
     restart: Literal["server", "django", "none"] | tuple[str, ...]
@@ -277,6 +278,8 @@ class Observed:
     """Why an edit of settings.py would be lost at the next start (docker-zulip); "" if not."""
     given_secrets: frozenset[str]
     """The names in [secrets] that docker-zulip writes anew at every start."""
+    unseen: str = ""
+    """What a user who may only read could not look at; "" if all was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,12 +330,35 @@ class Status(Enum):
 
     OK = "ok"  # nothing to do
     CHANGED = "changed"
-    PENDING = "changes pending"
+    PENDING = "changes pending"  # or an unmanaged realm was found
+    BUSY = "busy"  # another run holds the server's lock
     UNREACHABLE = "unreachable"
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     ROLL_BACK_FAILED = "roll-back failed"
     SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A realm on the server that the inventory does not name, and its place in settings.py."""
+
+    realm: str
+    position: Position
+
+    @property
+    def text(self) -> str:
+        """Return the sentence that people read."""
+        label = self.realm or "(root)"
+        return f"unmanaged realm {label} at {self.position}: the inventory does not name it"
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """Why a server with nothing left to change is not known to let the right tokens in."""
+
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,10 +375,16 @@ class Plan:
     """Unified diff of the block, tokens masked."""
     settings_sha256: str = ""
     secrets_sha256: str | None = None
+    busy: str = ""
+    """Which other run is at work here: what was seen may be different a moment later."""
+    unmanaged: tuple[Unmanaged, ...] = ()
+    """Realms to report (`scim_unmanaged: report`): apply neither changes nor removes them."""
+    unproved: Unproved | None = None
+    """None: the local web server lets the right tokens in, or nobody is to ask it."""
 
     @property
     def pending(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether there is anything that apply can do."""
         return bool(self.actions)
 
     @property
@@ -418,6 +450,24 @@ class Outcome:
     """The agent's name for the transaction that was made, "" if none was."""
     way: tuple[WayFact, ...] = ()
     """Where the token goes and what runs for it (`scimconf.way`)."""
+    in_force: bool = False
+    """Whether a transaction of this run was committed, whatever was found out after it."""
+    unproved: str = ""
+    """What the server itself could not prove of a change that is in force; "" if all is."""
+
+    @property
+    def only_unmanaged(self) -> bool:
+        """Whether an unmanaged realm was found, and apply has nothing else to do."""
+        plan = self.plan
+        pending = self.status is Status.PENDING
+        return pending and plan is not None and bool(plan.unmanaged) and not plan.pending
+
+    @property
+    def verified(self) -> Literal["yes", "no", "not asked"]:
+        """Whether the public URLs of all realms let the right tokens in, as seen from here."""
+        if not self.checks:
+            return "not asked"
+        return "yes" if all(check.result == "ok" for check in self.checks) else "no"
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,7 @@ def parse(
         finished_alone=_finished_alone(facts),
         lost=facts.get("lost", str),
         given_secrets=frozenset(_text(name, facts) for name in facts.get("given_secrets", list)),
+        unseen=facts.get("unseen", str),
     )
 
 

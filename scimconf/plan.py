@@ -7,7 +7,7 @@ Tokens are compared by fingerprint, on the server (docs/agent.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scimconf.diff import Change, unified
 from scimconf.model import (
@@ -19,8 +19,11 @@ from scimconf.model import (
     ObservedRealm,
     ObservedToken,
     Plan,
+    Position,
     Realm,
+    Unmanaged,
 )
+from scimconf.proof import no_answer, unproved
 from scimconf.tokens.fingerprint import short
 from scimconf.zulip import block
 from scimconf.zulip.bearer import secret_name
@@ -31,18 +34,20 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     """Give what apply would do to make `observed` into `desired`, in the order it would do it.
 
     Where a run was interrupted, what it left comes first: what else is to be done can be seen
-    only after that.
+    only after that. While another run is at work, nothing is planned: what was seen may change.
     """
     server = desired.server
+    if observed.at_work:
+        return Plan(server.name, observed.version, busy=observed.at_work)
     if observed.interrupted:
         text = f"put back what an interrupted run left ({observed.interrupted}), then look again"
         recover = Action(ActionKind.RECOVER, None, text)
         return Plan(server.name, observed.version, actions=(recover,))
-    named = server.left_alone | {realm.string_id for realm in server.realms}
     verdicts = [_verdict(realm, desired, observed) for realm in server.realms]
-    if server.purge:
-        unnamed = (found for name, found in observed.realms.items() if name not in named)
-        verdicts += [_purged(found, server.paths.settings) for found in unnamed]
+    if server.unmanaged == "remove":
+        unnamed = _unnamed(desired, observed)
+        verdicts += [_unmanaged(found, server.paths.settings) for found in unnamed]
+    to_report = tuple(_to_report(desired, observed))
     blocked = (
         observed.blocked
         or _wrong_server(desired, observed)
@@ -52,16 +57,20 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         *_server_warnings(desired, observed),
         *(warning for verdict in verdicts for warning in verdict.warnings),
     )
+    left = Plan(server.name, observed.version, warnings=warnings, unmanaged=to_report)
     if blocked:
-        return Plan(server.name, observed.version, warnings=warnings, blocked=blocked)
+        return replace(left, blocked=blocked)
     actions = [action for verdict in verdicts for action in verdict.actions]
     if lost := _lost(actions, desired, observed):
-        return Plan(server.name, observed.version, warnings=warnings, blocked=lost)
-    return Plan(
-        server.name,
-        observed.version,
-        actions=(*sorted(actions, key=_place), *_restart(desired, verdicts)),
-        warnings=warnings,
+        return replace(left, blocked=lost)
+    actions = [*sorted(actions, key=_place), *_restart(desired, verdicts)]
+    # With changes pending, a web server that does not answer is a warning: they may be the cure.
+    silent = no_answer(server, observed.running) if actions else None
+    return replace(
+        left,
+        actions=tuple(actions),
+        warnings=(*warnings, silent.message) if silent else warnings,
+        unproved=None if actions else unproved(server, observed.running),
         diff=unified(observed, [verdict.change for verdict in verdicts], server.paths),
         settings_sha256=observed.settings_sha256,
         secrets_sha256=observed.secrets_sha256,
@@ -316,9 +325,9 @@ def _absence(
     return _Verdict(change, tuple(actions))
 
 
-def _purged(found: ObservedRealm, settings: str) -> _Verdict:
+def _unmanaged(found: ObservedRealm, settings: str) -> _Verdict:
     if found.unreadable:
-        remedy = "remove it by hand, or set scim_purge to false"
+        remedy = "remove it by hand, or set scim_unmanaged to keep or report"
         blocked = _computed(found, settings, remedy)
         return _Verdict(Change(found.string_id), blocked=blocked)
     # The client of a realm that nobody names stays registered: it opens nothing without an entry.
@@ -326,6 +335,21 @@ def _purged(found: ObservedRealm, settings: str) -> _Verdict:
 
 
 # --- the server as a whole --------------------------------------------------------------------
+
+
+def _unnamed(desired: Desired, observed: Observed) -> Iterator[ObservedRealm]:
+    """Return the realms of the server that the inventory does not name."""
+    server = desired.server
+    named = server.left_alone | {realm.string_id for realm in server.realms}
+    return (found for name, found in observed.realms.items() if name not in named)
+
+
+def _to_report(desired: Desired, observed: Observed) -> Iterator[Unmanaged]:
+    server = desired.server
+    if server.unmanaged == "report":
+        for found in _unnamed(desired, observed):
+            place = Position(server.paths.settings, found.line, found.column)
+            yield Unmanaged(found.string_id, place)
 
 
 def _restart(desired: Desired, verdicts: list[_Verdict]) -> Iterator[Action]:
@@ -378,10 +402,10 @@ def _secret(action: Action, observed: Observed) -> str | None:
 
 def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
     server = desired.server
-    if observed.at_work:
-        yield f"another run is at work here: {observed.at_work}"
     if observed.finished_alone:
         yield observed.finished_alone.text
+    if observed.unseen:
+        yield observed.unseen
     if observed.blocked:
         return
     yield from advice(observed.version)
@@ -389,11 +413,9 @@ def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
         yield observed.unknown_secrets
     if observed.external_host is None:
         yield "EXTERNAL_HOST in settings.py is not a plain value: not compared with the inventory"
-    named = server.left_alone | {realm.string_id for realm in server.realms}
-    kept = sorted(found.label for name, found in observed.realms.items() if name not in named)
-    if kept and not server.purge:
-        yield f"not in the inventory, kept as it is: realm {', '.join(kept)}"
-    if server.verify and any(status is None for status in observed.running.values()):
-        yield "the local web server does not answer: is Zulip up? (scim_probe: where it listens)"
+    if server.unmanaged == "keep":
+        for found in _unnamed(desired, observed):
+            place = f"{server.paths.settings}:{found.line}:{found.column}"
+            yield f"realm {found.label} at {place}: unmanaged, left unchanged"
     if server.restart == "none":
         yield "scim_restart is none: restart Zulip by hand after a change"

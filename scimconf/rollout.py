@@ -6,6 +6,7 @@ deployment, unless the strategy says so (docs/rollouts.md).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Semaphore
@@ -14,6 +15,7 @@ from typing import Protocol
 from scimconf import unit
 from scimconf.batches import Strategy
 from scimconf.errors import ExitCode, worst
+from scimconf.foreign import one_line
 from scimconf.model import Desired, Outcome, Position, Server, Status, WayFact
 from scimconf.pool import Pool
 from scimconf.put_back import Verb, put_back
@@ -35,6 +37,7 @@ _EXIT = {
     Status.OK: ExitCode.OK,
     Status.CHANGED: ExitCode.OK,
     Status.PENDING: ExitCode.PENDING,
+    Status.BUSY: ExitCode.UNREACHABLE,
     Status.UNREACHABLE: ExitCode.UNREACHABLE,
     Status.FAILED: ExitCode.FAILED,
     Status.ROLLED_BACK: ExitCode.ROLLED_BACK,
@@ -43,12 +46,20 @@ _EXIT = {
     Status.SKIPPED: ExitCode.PENDING,
 }
 
-_BAD = (Status.UNREACHABLE, Status.FAILED, Status.ROLLED_BACK, Status.ROLL_BACK_FAILED)
+_BAD = (
+    Status.BUSY,
+    Status.UNREACHABLE,
+    Status.FAILED,
+    Status.ROLLED_BACK,
+    Status.ROLL_BACK_FAILED,
+)
 _MOST_KEPT = 200
 """Conversations that are kept open from the look to the change, three descriptors each; 1,024 is
 what a process may usually have. The rest is opened once more."""
 _LONGEST_PAUSE = 30.0
 """Seconds."""
+_BUSY_PAUSE = 1.0
+"""Seconds between two looks at a server where another run is at work."""
 _AT_ONCE = Strategy()
 _INTERRUPTED = ("interrupted", "")
 
@@ -89,19 +100,26 @@ class Rollout:
 
     def exit_code(self, outcomes: Iterable[Outcome]) -> ExitCode:
         """Give the exit code that speaks for all the servers, and for Ctrl-C."""
-        codes = [_EXIT[outcome.status] for outcome in outcomes]
+        codes = [code for outcome in outcomes for code in _codes(outcome)]
         return worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
 
     # --- looking ------------------------------------------------------------------------------
 
     def survey(
-        self, fleet: Sequence[Desired], open_agent: Opener, *, keep: bool, look: Look = planned
+        self,
+        fleet: Sequence[Desired],
+        open_agent: Opener,
+        *,
+        keep: bool,
+        look: Look = planned,
+        lock_timeout: int = 0,
     ) -> list[Surveyed]:
         """Look at every server and plan it; in the order of `fleet`.
 
         With `keep`, the conversation with a server that has changes stays open (200 of them do), so
         that `carry_out` needs no second connection; whoever asks for that calls `closing.close()`
-        of each.
+        of each. A server where another run is at work is looked at again until that run has ended,
+        for at most `lock_timeout` seconds.
         """
 
         servers = [desired.server for desired in fleet]
@@ -111,7 +129,10 @@ class Rollout:
             kept = keep and self._room.acquire(blocking=False)
             self.watcher.step(desired.server.name, "observe", True)
             try:
-                looked = self._persist(lambda: survey(desired, open_agent, look, keep=kept))
+                looked = self._outwait(
+                    lambda: self._persist(lambda: survey(desired, open_agent, look, keep=kept)),
+                    lock_timeout,
+                )
             finally:
                 self.watcher.done(desired.server.name)
             self.ways[desired.server.name] = way(desired.server, looked.reached)
@@ -138,6 +159,21 @@ class Rollout:
             if looked.may_pass:
                 said = f"{looked.outcome.message} (tried {tried} times)"
                 looked = replace(looked, outcome=replace(looked.outcome, message=said))
+        return looked
+
+    def _outwait(self, attempt: Callable[[], Surveyed], seconds: int) -> Surveyed:
+        """Look, and look again while another run is at work there, for at most so long."""
+        until = time.monotonic() + seconds
+        looked = attempt()
+        while looked.outcome.status is Status.BUSY:
+            left = until - time.monotonic()
+            busy = one_line(looked.plan.busy, 200) if looked.plan else ""
+            if left <= 0:
+                break
+            self.watcher.step(looked.outcome.server, f"lock: waiting for {busy}", True)
+            if not self._pool.pause(min(_BUSY_PAUSE, left)):
+                break
+            looked = attempt()
         return looked
 
     # --- changing -----------------------------------------------------------------------------
@@ -175,6 +211,7 @@ class Rollout:
         """
 
         from scimconf.apply import apply
+        from scimconf.confirm import proved
 
         def change(each: Surveyed) -> Outcome:
             server = each.desired.server
@@ -196,10 +233,13 @@ class Rollout:
 
         def one(servers: Sequence[Surveyed]) -> list[Outcome]:
             outcomes = self._change(servers, change, take_back)
-            if not answers or self.interrupted:
-                return outcomes
+            if answers and not self.interrupted:
+                outcomes = [
+                    self._confirm(each, outcome, tokens, Status.CHANGED, answers)
+                    for each, outcome in zip(servers, outcomes, strict=True)
+                ]
             return [
-                self._confirm(each, outcome, tokens, Status.CHANGED, answers)
+                proved(each.desired.server, outcome)
                 for each, outcome in zip(servers, outcomes, strict=True)
             ]
 
@@ -207,12 +247,20 @@ class Rollout:
 
     def put_back(self, surveyed: Sequence[Surveyed], verb: Verb) -> list[Outcome]:
         """Undo or recover each server that has something to; the others keep their outcome."""
+        from scimconf.confirm import proved
 
         def change(each: Surveyed) -> Outcome:
             done = self._put_back(each, verb, each.outcome.run)
             return replace(done, plan=done.plan or each.plan)
 
-        return self._by_batch(surveyed, lambda unit: self._change(unit, change, None), _AT_ONCE)
+        def one(servers: Sequence[Surveyed]) -> list[Outcome]:
+            outcomes = self._change(servers, change, None)
+            return [
+                proved(each.desired.server, outcome)
+                for each, outcome in zip(servers, outcomes, strict=True)
+            ]
+
+        return self._by_batch(surveyed, one, _AT_ONCE)
 
     def _put_back(self, each: Surveyed, verb: Verb, run: str, lock_timeout: int = 0) -> Outcome:
         assert each.agent
@@ -288,8 +336,9 @@ class Rollout:
         """Ask the public side of every server that is `standing`, as its provider would.
 
         `answers`: how many good ones in a row are wanted; several after a restart. A public URL
-        that is not reached is a warning; one that answers wrongly makes the server a failed one,
-        but is no reason to go back: Zulip itself has answered rightly by then.
+        that is not reached is a warning; one that answers wrongly, or with a certificate that a
+        provider would refuse, makes the server a failed one, but is no reason to go back: Zulip
+        itself has answered rightly by then.
         """
 
         def one(each: tuple[Surveyed, Outcome]) -> Outcome:
@@ -315,6 +364,13 @@ class Rollout:
             return replace(failure(server.name, error), plan=outcome.plan)
         finally:
             self.watcher.done(server.name)
+
+
+def _codes(outcome: Outcome) -> Iterator[ExitCode]:
+    """Return the codes of one server; an unmanaged realm is one whatever else was done there."""
+    yield _EXIT[outcome.status]
+    if outcome.plan and outcome.plan.unmanaged:
+        yield ExitCode.PENDING
 
 
 def _pauses(retries: int) -> Iterator[float]:

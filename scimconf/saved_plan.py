@@ -152,6 +152,7 @@ def _facts(each: Surveyed) -> Facts:
             {"kind": action.kind.value, "realm": action.realm, "text": action.text}
             for action in (plan.actions if plan else ())
         ],
+        "unmanaged": [each.text for each in (plan.unmanaged if plan else ())],
         "diff": plan.diff if plan else "",
         "way": _way(each.desired.server),
         "tokens": _tokens(each.desired),
@@ -186,6 +187,7 @@ _CHANGED = {
     "settings_sha256": "settings.py was changed",
     "secrets_sha256": "zulip-secrets.conf was changed",
     "diff": "the change is another one",
+    "unmanaged": "its unmanaged realms are others",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
-from scimconf.errors import HostError, ScimconfError, Unreachable, bug
+from scimconf.errors import Busy, HostError, ScimconfError, Unreachable, bug
 from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, WayFact
 from scimconf.observe import Agent, observe
 from scimconf.put_back import Verb, look
@@ -44,7 +44,7 @@ class Surveyed:
     @property
     def pending(self) -> bool:
         """Whether there is something to do."""
-        return self.outcome.status is Status.PENDING
+        return self.outcome.status is Status.PENDING and not self.outcome.only_unmanaged
 
     @property
     def interrupted(self) -> bool:
@@ -107,10 +107,26 @@ def planned(agent: Agent, desired: Desired, *, read_only: bool = False) -> tuple
     from scimconf.plan import plan  # not before the server is asked: see `fleet.opener`
 
     made = plan(desired, observed)
-    outcome = Outcome(
-        desired.server.name, _status(made), made.blocked, plan=made, warnings=made.warnings
-    )
-    return outcome, observed
+    return standing(Outcome(desired.server.name, Status.OK, plan=made)), observed
+
+
+def standing(outcome: Outcome) -> Outcome:
+    """Return the outcome of a look as its plan has it: status, message, hint, warnings."""
+    made = outcome.plan
+    assert made is not None  # whoever looks for a plan has one
+    said = replace(outcome, status=Status.OK, message="", hint="", warnings=made.warnings)
+    if made.busy:
+        message = f"another run is at work here: {made.busy}; nothing was planned"
+        hint = "try again later; apply and rotate wait for it with --lock-timeout SECONDS"
+        return replace(said, status=Status.BUSY, message=message, hint=hint)
+    if made.blocked:
+        return replace(said, status=Status.FAILED, message=made.blocked)
+    if made.pending:
+        return replace(said, status=Status.PENDING)
+    if made.unproved:
+        why = made.unproved
+        return replace(said, status=Status.FAILED, message=why.message, hint=why.hint)
+    return replace(said, status=Status.PENDING) if made.unmanaged else said
 
 
 def planned_aloud(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
@@ -142,12 +158,6 @@ def putting_back(verb: Verb) -> Look:
     return lambda agent, desired: (look(agent, desired.server, verb), None)
 
 
-def _status(made: Plan) -> Status:
-    if made.blocked:
-        return Status.FAILED
-    return Status.PENDING if made.pending else Status.OK
-
-
 def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
     """Give the outcome of a server that could not be worked with.
 
@@ -155,5 +165,6 @@ def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
     """
     known = error if isinstance(error, ScimconfError) else bug(error)
     status = Status.UNREACHABLE if isinstance(known, Unreachable) else Status.FAILED
+    status = Status.BUSY if isinstance(known, Busy) else status
     step = f"{known.step}: " if isinstance(known, HostError) else ""
     return Outcome(name, status, f"{step}{known.message}", known.hint, seconds=seconds)

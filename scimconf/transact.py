@@ -34,7 +34,7 @@ _STATUS = {
     "pending": Status.PENDING,
     "nothing": Status.OK,
     "stale": Status.FAILED,
-    "busy": Status.FAILED,
+    "busy": Status.BUSY,
     "failed": Status.FAILED,
     "touched": Status.FAILED,
     "rolled back": Status.ROLLED_BACK,
@@ -81,6 +81,8 @@ def transact(
         tuple(steps),
         seconds=time.monotonic() - begun,
         run=run,
+        in_force=status is Status.CHANGED,
+        unproved=_text(answer, "unproved"),
     )
 
 

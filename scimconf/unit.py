@@ -88,6 +88,7 @@ def _taken_back(undone: Outcome, outcome: Outcome, broken: Outcome) -> Outcome:
         status=Status.ROLLED_BACK if well else Status.ROLL_BACK_FAILED,
         message=f"{message}: {undone.message}" if undone.message else message,
         hint=undone.hint,
+        in_force=not well,
         steps=(*outcome.steps, *undone.steps),
         seconds=outcome.seconds + undone.seconds,
     )

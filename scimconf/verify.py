@@ -1,8 +1,9 @@
 """Ask each realm's public URL what its identity provider would ask, and say what comes of it.
 
-From the controller, over the real network: what is not reached is a warning and never undoes
-anything. The question without the right token comes first, so that no token travels before the
-address has proved itself.
+From the controller, over the real network: what is not reached is a warning; what answers wrongly,
+or with a certificate that the provider would refuse, has failed. Neither undoes anything. The
+question without the right token comes first, so that no token travels before the address has
+proved itself.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class _Answer:
     """Scheme and host of a redirect."""
     trouble: str = ""
     hint: str = ""
+    refused: bool = False
+    """Whether its certificate is one that an identity provider would refuse."""
 
 
 def verify(
@@ -172,6 +175,9 @@ class _Asker:
         the right one is shown, it could hold it.
         """
         if answer.status is None:
+            if answer.refused:
+                message = f"{self.realm.url} was not asked{before}: {answer.trouble}"
+                return self.check(name, "failed", message, answer, answer.hint)
             message = f"{self.realm.url} was not reached from here{before}: {answer.trouble}"
             return self.check(name, "warning", message, answer, answer.hint)
         meaning, hint = explain(answer.status, answer.location if name == WRONG else "")
@@ -213,7 +219,8 @@ def _not_reached(reason: object) -> _Answer:
     """Word what urllib gives where there is no answer."""
     if isinstance(reason, ssl.SSLCertVerificationError):
         trouble = f"its certificate is not accepted: {one_line(reason.verify_message, 120)}"
-        return _Answer(None, trouble=trouble, hint="set `ca` in the inventory for a private CA")
+        hint = certificate_hint(reason.verify_code)
+        return _Answer(None, trouble=trouble, hint=hint, refused=True)
     if isinstance(reason, ssl.SSLError):
         trouble = f"no TLS connection: {one_line(reason.reason or str(reason), 120)}"
         return _Answer(None, trouble=trouble, hint="is that port the web server's https port?")
@@ -230,6 +237,26 @@ def _not_reached(reason: object) -> _Answer:
         return _Answer(None, trouble="connection refused", hint=hint)
     text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
     return _Answer(None, trouble=one_line(text, 120), hint="can this machine reach that network?")
+
+
+_UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+_NOT_IN_FORCE = (9, 10)
+_WRONG_NAME = (62, 64)
+"""OpenSSL's X509_V_ERR_ codes (x509_vfy.h); 18 is a certificate that signed itself."""
+
+
+def certificate_hint(code: int) -> str:
+    """Return what to do about a certificate that was refused for this reason."""
+    if code in _UNKNOWN_ISSUER:
+        return (
+            "install the whole chain of a CA that the identity provider trusts; if this is a "
+            "private CA that it trusts, set scim_ca to the file of the CA's certificate"
+        )
+    if code in _NOT_IN_FORCE:
+        return "renew the certificate on the server (and is the clock of this machine right?)"
+    if code in _WRONG_NAME:
+        return "get a certificate that names this host, or correct the realm's url in the inventory"
+    return "look at the certificate with: openssl s_client -connect HOST:443 -servername HOST"
 
 
 def _timed_out() -> _Answer:

@@ -60,7 +60,7 @@ def server(*realms: Realm, **changes: Any) -> Server:
         "external_host": "chat.example.com",
         "realms": realms,
         "token_store": "settings",
-        "purge": False,
+        "unmanaged": "report",
         "deployment": "chat1",
         "restart": "server",
         "restart_timeout": 180,

@@ -86,8 +86,8 @@ def test_an_absent_realm_must_be_out() -> None:
     assert made["gate"] == {"acme": {"host": "acme.chat.example.com", "token": None}}
 
 
-def test_a_purged_realm_goes_by_what_was_observed() -> None:
-    made = _request(desired(realm(), purge=True), observed(found(), found("other")))
+def test_an_unmanaged_realm_that_is_removed_goes_by_what_was_observed() -> None:
+    made = _request(desired(realm(), unmanaged="remove"), observed(found(), found("other")))
     assert made["entries"] == {"other": None}
 
 
@@ -140,7 +140,7 @@ def _final(result: str) -> Message:
     [
         ("committed", Status.CHANGED),
         ("stale", Status.FAILED),
-        ("busy", Status.FAILED),
+        ("busy", Status.BUSY),
         ("failed", Status.FAILED),
         ("rolled back", Status.ROLLED_BACK),
         ("roll-back failed", Status.ROLL_BACK_FAILED),

@@ -21,7 +21,7 @@ LAYERS = (
     ("zulip",),
     ("tokens", "ssh"),
     ("inventory", "report"),
-    ("batches", "diff", "observe", "verify", "render", "way"),
+    ("batches", "diff", "observe", "verify", "render", "way", "proof"),
     ("plan", "confirm", "transact", "time_limit", "importing"),
     ("apply", "put_back"),
     ("survey", "pool"),

@@ -175,6 +175,19 @@ def _drift(server: Server) -> None:
     )
 
 
+def _add_by_hand(server: Server) -> None:
+    """Add a realm that the inventory does not name."""
+    text = server.settings.read_text()
+    added = text.replace("SCIM_CONFIG = {", 'SCIM_CONFIG = {"wiki": {"bearer_token": "t" * 40},')
+    assert added != text
+    server.settings.write_text(added)
+
+
+def _actions(runner: Runner) -> str:
+    """Return what the last job says that starts the one that applies."""
+    return (runner.folder / "GITHUB_OUTPUT").read_text().splitlines()[-1]
+
+
 @pytest.mark.needs_sshd
 def test_github(runner: Runner, server: Server) -> None:
     before = server.settings.read_bytes()
@@ -190,7 +203,7 @@ def test_github(runner: Runner, server: Server) -> None:
 
     saved = runner.github("github-apply.yml", "plan")[-1]
     assert saved.returncode == 0, saved
-    assert (runner.folder / "GITHUB_OUTPUT").read_text() == "code=2\n"
+    assert _actions(runner) == "actions=2"
     applied = runner.github("github-apply.yml", "apply")[-1]
     assert applied.returncode == 0, applied
     assert '"name_formatted_included": True' in server.settings.read_text()
@@ -199,6 +212,11 @@ def test_github(runner: Runner, server: Server) -> None:
     assert again.returncode == 1, "what was approved is done: that plan holds no more"
 
     assert runner.github("github-drift.yml", "drift")[-1].returncode == 0
+    _add_by_hand(server)
+    saved = runner.github("github-apply.yml", "plan")[-1]
+    assert (saved.returncode, _actions(runner)) == (0, "actions=0"), saved
+    assert "unmanaged realm wiki" in saved.stdout
+    assert runner.github("github-drift.yml", "drift")[-1].returncode == 2
     _drift(server)
     assert runner.github("github-drift.yml", "drift")[-1].returncode == 2
 

@@ -120,7 +120,7 @@ FACTS: dict[str, object] = {
     "realm_hosts": {}, "settings_sha256": "", "secrets_sha256": None, "unknown_secrets": "",
     "block": None, "has_get_secret": False, "realms": {}, "secret_names": [], "clients": None,
     "running": {}, "blocked": "", "interrupted": "", "at_work": "", "finished_alone": None,
-    "lost": "", "given_secrets": [],
+    "lost": "", "given_secrets": [], "unseen": "",
 }  # fmt: skip
 
 

@@ -52,6 +52,7 @@ ANSWER: dict[str, Any] = {
     "finished_alone": None,
     "lost": "",
     "given_secrets": [],
+    "unseen": "",
 }
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,8 +13,10 @@ from scimconf.model import (
     Observed,
     ObservedToken,
     Plan,
+    Position,
     Realm,
     Reference,
+    Unmanaged,
 )
 from scimconf.plan import plan
 from tests.factories import block, desired, found, known, observed, realm
@@ -85,9 +87,14 @@ def test_a_server_that_still_runs_with_another_token_needs_only_a_restart() -> N
     assert made.diff == ""
 
 
-def test_nothing_is_restarted_where_the_inventory_says_none() -> None:
-    made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": 401}))
+@pytest.mark.parametrize(("status", "says"), [(401, "restart-server"), (500, "errors.log")])
+def test_nothing_is_restarted_where_the_inventory_says_none(status: int, says: str) -> None:
+    """It is not proved either that the token is let in."""
+    made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": status}))
     assert not made.pending
+    assert made.unproved
+    assert str(status) in made.unproved.message
+    assert says in made.unproved.hint
     assert any("restart Zulip by hand" in warning for warning in made.warnings)
 
 
@@ -215,20 +222,33 @@ class TestRealmsThatAreNotWanted:
         ]
         assert f"-{SECRET} = <token>" in made.diff
 
-    def test_a_realm_that_the_inventory_does_not_name_is_kept_and_said(self) -> None:
-        strange = found("other", unreadable="a computed value")
-        made = plan(desired(realm()), observed(found(), strange))
-        assert not made.pending
-        assert made.warnings == ("not in the inventory, kept as it is: realm other",)
+    STRANGE = found("other", unreadable="a computed value")
 
-    def test_one_that_this_run_is_not_about_is_neither_told_of_nor_removed(self) -> None:
+    def test_an_unmanaged_realm_is_reported_with_its_place_and_not_changed(self) -> None:
+        made = plan(desired(realm()), observed(found(), self.STRANGE))
+        assert (made.pending, made.warnings, made.diff) == (False, (), "")
+        place = Position("/etc/zulip/settings.py", 800, 5)
+        assert made.unmanaged == (Unmanaged("other", place),)
+        assert "realm other at /etc/zulip/settings.py:800:5" in made.unmanaged[0].text
+
+    def test_one_that_is_to_be_kept_is_a_warning(self) -> None:
+        made = plan(desired(realm(), unmanaged="keep"), observed(found(), self.STRANGE))
+        assert (made.pending, made.unmanaged) == (False, ())
+        (warning,) = made.warnings
+        assert "realm other at /etc/zulip/settings.py:800:5: unmanaged" in warning
+
+    @pytest.mark.parametrize("unmanaged", ["report", "keep", "remove"])
+    def test_one_that_this_run_is_not_about_is_neither_told_of_nor_removed(
+        self, unmanaged: str
+    ) -> None:
         there = observed(found(), found("other"))
-        for purge in (False, True):
-            made = plan(desired(realm(), left_alone=frozenset({"other"}), purge=purge), there)
-            assert (made.actions, made.warnings) == ((), ())
+        rest = frozenset({"other"})
+        made = plan(desired(realm(), left_alone=rest, unmanaged=unmanaged), there)
+        assert (made.actions, made.warnings, made.unmanaged) == ((), (), ())
 
-    def test_purge_removes_it(self) -> None:
-        made = plan(desired(realm(), purge=True), observed(found(), found("other")))
+    def test_one_that_is_to_be_removed_is(self) -> None:
+        made = plan(desired(realm(), unmanaged="remove"), observed(found(), found("other")))
+        assert made.unmanaged == ()
         assert [a.text for a in made.actions] == [
             "remove realm other from SCIM_CONFIG",
             "restart Zulip",
@@ -244,11 +264,11 @@ class TestBlocked:
         made = plan(desired(realm()), observed(found(unreadable="bearer_token is computed")))
         assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm acme: bearer_token")
 
-    def test_by_a_computed_entry_that_purge_would_remove(self) -> None:
+    def test_by_a_computed_entry_that_is_to_be_removed(self) -> None:
         strange = found("other", unreadable="bearer_token is computed")
-        made = plan(desired(realm(), purge=True), observed(found(), strange))
+        made = plan(desired(realm(), unmanaged="remove"), observed(found(), strange))
         assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm other: bearer_token")
-        assert "scim_purge" in made.blocked
+        assert "scim_unmanaged" in made.blocked
         assert made.actions == ()
 
     def test_by_another_external_host(self) -> None:
@@ -272,10 +292,39 @@ def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> No
     assert "create_guests_without_streams" in plan(desired(wanted), observed(found())).diff
 
 
-def test_a_silent_web_server_is_a_warning() -> None:
-    made = plan(desired(realm()), observed(found(), running={"acme": None}))
-    assert not made.pending
-    assert "does not answer" in made.warnings[0]
+class TestASilentWebServer:
+    """`running` is None: nobody has seen whether the right token is let in."""
+
+    SILENT: ClassVar[dict[str, Any]] = {"running": {"acme": None}}
+
+    def test_nothing_is_proved_where_nothing_is_pending(self) -> None:
+        made = plan(
+            desired(realm(), probe="https://127.0.0.1:8443"), observed(found(), **self.SILENT)
+        )
+        assert not made.pending
+        assert made.unproved
+        assert "realm acme: the local web server did not answer" in made.unproved.message
+        assert "https://127.0.0.1:8443" in made.unproved.message
+        assert "supervisorctl status" in made.unproved.hint
+
+    def test_one_silent_realm_of_two_is_enough(self) -> None:
+        both = desired(realm(), realm("wiki"))
+        seen = observed(found(), found("wiki"), running={"acme": 200, "wiki": None})
+        made = plan(both, seen)
+        assert made.unproved
+        assert "realm wiki" in made.unproved.message
+        seen = observed(found(), found("wiki"), running={"acme": 200})
+        assert plan(both, seen).unproved, "an answer that is missing is none"
+
+    def test_with_changes_pending_it_is_a_warning(self) -> None:
+        made = plan(desired(realm()), observed(**self.SILENT))
+        assert made.pending
+        assert made.unproved is None
+        assert any("did not answer" in warning for warning in made.warnings)
+
+    def test_where_nobody_is_to_be_asked_there_is_nothing_to_prove(self) -> None:
+        made = plan(desired(realm(), verify=False), observed(found(), running={}))
+        assert (made.unproved, made.warnings) == (None, ())
 
 
 def test_a_fingerprint_that_was_not_asked_about_proves_nothing() -> None:
@@ -301,9 +350,12 @@ def test_what_an_interrupted_run_left_comes_first_and_alone() -> None:
 
 def test_other_runs_are_told() -> None:
     alone = FinishedAlone("0123", "the last run finished by itself: committed")
-    made = plan(desired(realm()), observed(found(), at_work="ops, since 7", finished_alone=alone))
-    assert not made.pending
-    assert made.warnings == ("another run is at work here: ops, since 7", alone.text)
+    assert plan(desired(realm()), observed(found(), finished_alone=alone)).warnings == (alone.text,)
+
+
+def test_while_another_run_is_at_work_nothing_is_planned() -> None:
+    made = plan(desired(realm()), observed(at_work="ops, since 7", blocked="x"))
+    assert (made.busy, made.blocked, made.actions) == ("ops, since 7", "", ())
 
 
 class TestDocker:

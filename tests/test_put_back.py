@@ -33,7 +33,7 @@ class _Scripted:
         ("put back", Status.CHANGED),
         ("nothing", Status.OK),
         ("touched", Status.FAILED),
-        ("busy", Status.FAILED),
+        ("busy", Status.BUSY),
         ("rolled back", Status.ROLLED_BACK),
         ("roll-back failed", Status.ROLL_BACK_FAILED),
     ],

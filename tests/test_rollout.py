@@ -7,18 +7,19 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
 from scimconf import confirm, rollout
 from scimconf.batches import strategy
 from scimconf.errors import ExitCode, HostError, Unreachable
-from scimconf.model import Check, Outcome, Server, Status
+from scimconf.model import Check, Outcome, Plan, Position, Realm, Server, Status, Unmanaged
 from scimconf.observe import Message
 from scimconf.rollout import Rollout
 from scimconf.secret import Secret
-from scimconf.survey import Surveyed, planned, planned_aloud
+from scimconf.survey import Surveyed, planned, planned_aloud, putting_back
 from tests.factories import desired, realm
 from tests.test_observe import ANSWER
 
@@ -511,6 +512,7 @@ class TestConfirm:
         ([Status.OK, Status.CHANGED], ExitCode.OK),
         ([Status.PENDING, Status.UNREACHABLE], ExitCode.UNREACHABLE),
         ([Status.UNREACHABLE, Status.SKIPPED], ExitCode.UNREACHABLE),
+        ([Status.BUSY, Status.PENDING], ExitCode.UNREACHABLE),
         ([Status.SKIPPED, Status.ROLLED_BACK], ExitCode.ROLLED_BACK),
         ([Status.ROLLED_BACK, Status.FAILED], ExitCode.FAILED),
         ([Status.FAILED, Status.ROLL_BACK_FAILED], ExitCode.ROLL_BACK_FAILED),
@@ -519,3 +521,184 @@ class TestConfirm:
 def test_the_worst_speaks_for_all(statuses: list[Status], code: ExitCode) -> None:
     outcomes = [Outcome(str(n), status) for n, status in enumerate(statuses)]
     assert Rollout(1, _Watcher()).exit_code(outcomes) is code
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (Status.PENDING, ExitCode.PENDING),
+        (Status.CHANGED, ExitCode.PENDING),
+        (Status.FAILED, ExitCode.FAILED),
+        (Status.BUSY, ExitCode.UNREACHABLE),
+    ],
+)
+def test_an_unmanaged_realm_is_a_2_whatever_else_was_done(status: Status, code: ExitCode) -> None:
+    plan = Plan("a", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
+    assert Rollout(1, _Watcher()).exit_code([Outcome("a", status, plan=plan)]) is code
+
+
+class TestExitZeroMeansProven:
+    """A look with nothing to do, and a change, are good only if the right token was let in."""
+
+    RIGHT: ClassVar[dict[str, Any]] = {
+        **HEALTHY,
+        "realms": {
+            "acme": {
+                **ANSWER["realms"]["acme"],
+                "values": {"scim_client_name": "okta", "name_formatted_included": False},
+                "token": {"length": 43, "short": "45a9", "matches": True},
+            }
+        },
+        "block": "SCIM_CONFIG = {}\n",
+        "running": {"acme": 200},
+    }
+
+    def _look(self, answer: Any, **changes: Any) -> Surveyed:
+        fleet = _Fleet(a=answer)
+        (looked,) = Rollout(1, _Watcher()).survey(_wanted("a", **changes), fleet.agent, keep=False)
+        return looked
+
+    def test_a_right_server_is_ok(self) -> None:
+        assert self._look(self.RIGHT).outcome.status is Status.OK
+
+    @pytest.mark.parametrize("status", [None, 500, 502])
+    def test_a_server_that_does_not_let_it_in_has_failed(self, status: int | None) -> None:
+        answer = {**self.RIGHT, "running": {"acme": status}}
+        looked = self._look(answer, restart="none")
+        assert looked.outcome.status is Status.FAILED
+        assert "realm acme: the local web server" in looked.outcome.message
+        assert looked.outcome.hint
+        assert self._look(answer, verify=False).outcome.status is not Status.FAILED
+
+    def test_a_busy_server_is_neither_planned_nor_changed(self) -> None:
+        fleet = _Fleet(a={**HEALTHY, "at_work": "ops from 192.0.2.1"})
+        run = Rollout(1, _Watcher())
+        looked = run.survey(_wanted("a"), fleet.agent, keep=True)
+        assert looked[0].outcome.status is Status.BUSY
+        assert "ops from 192.0.2.1" in looked[0].outcome.message
+        assert "--lock-timeout" in looked[0].outcome.hint
+        (outcome,) = run.carry_out(looked, TOKENS)
+        assert (outcome.status, fleet.asked) == (Status.BUSY, [("a", "observe")])
+        assert run.exit_code([outcome]) is ExitCode.UNREACHABLE
+
+    def test_a_server_that_got_busy_before_the_change(self) -> None:
+        fleet = _Fleet(a=HEALTHY, b=HEALTHY)
+        fleet.answers["apply b"] = {**COMMITTED, "result": "busy", "message": "m"}
+        run = Rollout(1, _Watcher())
+        wanted = [desired(realm(), name=name, deployment=name) for name in "ab"]
+        outcomes = run.carry_out(run.survey(wanted, fleet.agent, keep=True), TOKENS)
+        assert [each.status for each in outcomes] == [Status.CHANGED, Status.BUSY]
+        assert run.exit_code(outcomes) is ExitCode.UNREACHABLE
+
+    def _changed(
+        self, monkeypatch: pytest.MonkeyPatch, public: str, unproved: str, **changes: Any
+    ) -> Outcome:
+        check = Check("acme", "right token", public, "m")  # type: ignore[arg-type]
+        monkeypatch.setattr(confirm, "verify", lambda *_: (check,))
+        fleet = _Fleet(a=HEALTHY)
+        fleet.applied = {**COMMITTED, "unproved": unproved}
+        run = Rollout(1, _Watcher())
+        looked = run.survey(_wanted("a", **changes), fleet.agent, keep=True)
+        (outcome,) = run.carry_out(looked, TOKENS, answers=1)
+        return outcome
+
+    def test_a_change_that_only_the_gate_proved_is_good_and_not_verified(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outcome = self._changed(monkeypatch, "warning", "")
+        assert (outcome.status, outcome.verified) == (Status.CHANGED, "no")
+
+    def test_a_change_that_only_the_public_side_proved_is_good(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outcome = self._changed(monkeypatch, "ok", "the site did not answer")
+        assert (outcome.status, outcome.verified) == (Status.CHANGED, "yes")
+
+    def test_a_change_that_nobody_proved_has_failed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        outcome = self._changed(monkeypatch, "warning", "the site did not answer")
+        assert outcome.status is Status.FAILED
+        assert "the site did not answer" in outcome.message
+        assert "in force" in outcome.hint
+
+    def test_where_nobody_is_to_be_asked_it_stays_changed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outcome = self._changed(monkeypatch, "ok", "not verified", verify=False)
+        assert (outcome.status, outcome.verified) == (Status.CHANGED, "not asked")
+
+    def test_an_undo_that_nobody_proved_still_goes_on_with_its_deployment(self) -> None:
+        pending = {**COMMITTED, "result": "pending", "run": "4567"}
+
+        class _Undoing(_Fleet._Agent):
+            def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+                self.fleet.asked.append((self.name, request["do"]))
+                undone = {**COMMITTED, "unproved": "the site did not answer"}
+                return [pending if request.get("look") else undone]
+
+        fleet = _Fleet(a=HEALTHY, b=HEALTHY)
+        fleet._Agent = _Undoing  # type: ignore[misc]
+        run = Rollout(1, _Watcher())
+        looked = run.survey(_wanted("a", "b"), fleet.agent, keep=True, look=putting_back("undo"))
+        outcomes = run.put_back(looked, "undo")
+        assert [each.status for each in outcomes] == [Status.FAILED] * 2
+        assert fleet.asked.count(("b", "undo")) == 2  # the look, and the change
+
+    def test_verify_wants_every_realm_to_be_reached(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        both = {"acme": "ok", "wiki": "warning"}
+
+        def verify(_: Server, of: Realm, *__: object) -> tuple[Check, ...]:
+            result: Any = both[of.string_id]
+            return (Check(of.string_id, "n", result, "m"),)
+
+        monkeypatch.setattr(confirm, "verify", verify)
+        run = Rollout(1, _Watcher())
+        two = [desired(realm(), realm("wiki"), name="a")]
+        looked = run.survey(two, _Fleet(a=HEALTHY).agent, keep=False)
+        tokens = {"a": dict.fromkeys(both, Secret("x" * 43))}
+        (outcome,) = run.confirm(looked, [Outcome("a", Status.OK)], tokens, standing=Status.OK)
+        assert outcome.status is Status.UNREACHABLE
+        assert "realm wiki" in outcome.message
+
+
+class TestWaitingForAnotherRun:
+    """`--lock-timeout` is for the look, too."""
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        now = [0.0]
+
+        def pause(_: object, seconds: float) -> bool:
+            now[0] += seconds
+            return True
+
+        monkeypatch.setattr("scimconf.pool.Pool.pause", pause)
+        monkeypatch.setattr(rollout, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        return now
+
+    def _survey(self, fleet: _Fleet, watcher: _Watcher, seconds: int) -> Surveyed:
+        run = Rollout(1, watcher)
+        (looked,) = run.survey(_wanted("a"), fleet.agent, keep=True, lock_timeout=seconds)
+        looked.closing.close()
+        return looked
+
+    def test_until_it_has_ended(self, clock: list[float]) -> None:
+        class _Ending(_Fleet._Agent):
+            def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+                at_work = "ops" if clock[0] < 3 else ""
+                return [{**HEALTHY, "at_work": at_work}]
+
+        fleet, watcher = _Fleet(a=HEALTHY), _Watcher()
+        fleet._Agent = _Ending  # type: ignore[misc]
+        assert self._survey(fleet, watcher, 60).outcome.status is Status.PENDING
+        assert clock[0] == 3
+        assert ("a", "lock: waiting for ops") in watcher.steps
+
+    def test_no_longer_than_it_was_told(self, clock: list[float]) -> None:
+        fleet = _Fleet(a={**HEALTHY, "at_work": "ops"})
+        assert self._survey(fleet, _Watcher(), 5).outcome.status is Status.BUSY
+        assert clock[0] == 5
+
+    def test_not_at_all_unless_it_is_told(self, clock: list[float]) -> None:
+        fleet = _Fleet(a={**HEALTHY, "at_work": "ops"})
+        assert self._survey(fleet, _Watcher(), 0).outcome.status is Status.BUSY
+        assert (clock[0], len(fleet.asked)) == (0, 1)

@@ -15,7 +15,7 @@ import pytest
 
 from scimconf.model import Check, Realm
 from scimconf.secret import Secret
-from scimconf.verify import Hosts, verify
+from scimconf.verify import Hosts, certificate_hint, verify
 from scimconf.zulip.answers import LIST_RESPONSE
 from tests.factories import realm, server
 from tests.lab.certificates import Authority
@@ -176,14 +176,49 @@ def test_over_tls_with_a_ca_of_ones_own(tmp_path: Path) -> None:
     try:
         url, hosts = f"https://localhost:{web.port}", Hosts("localhost", {})
         assert [check.result for check in _ask(url, hosts, ca=tmp_path / "ca.pem")] == ["ok", "ok"]
-        unknown = _only(_ask(url, hosts), "wrong token", "warning")
+        unknown = _only(_ask(url, hosts), "wrong token", "failed")
         assert "certificate is not accepted" in unknown.message
-        assert "`ca`" in unknown.hint
+        assert "scim_ca" in unknown.hint
         other = _ask(
             f"https://127.0.0.1:{web.port}", Hosts("127.0.0.1", {}), ca=tmp_path / "ca.pem"
         )
-        assert "127.0.0.1" in _only(other, "wrong token", "warning").message
+        other_name = _only(other, "wrong token", "failed")
+        assert "127.0.0.1" in other_name.message
+        assert "names this host" in other_name.hint
         assert len(web.asked) == 2, "nothing was asked over a connection that was not proved"
+    finally:
+        web.stop()
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        *((each, "scim_ca") for each in (18, 19, 20, 21)),
+        (10, "renew"),
+        (62, "names this host"),
+        (64, "names this host"),
+        (1, "openssl s_client"),
+    ],
+)
+def test_each_reason_to_refuse_a_certificate_has_its_hint(code: int, advice: str) -> None:
+    assert advice in certificate_hint(code)
+
+
+def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
+    authority = Authority()
+    (tmp_path / "ca.pem").write_bytes(authority.pem())
+    expired = authority.issue(["localhost"], expired=True)
+    (tmp_path / "server.pem").write_bytes(expired)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    web = Web(context)
+    try:
+        url = f"https://localhost:{web.port}"
+        checks = _ask(url, Hosts("localhost", {}), ca=tmp_path / "ca.pem")
+        check = _only(checks, "wrong token", "failed")
+        assert "expired" in check.message
+        assert "renew" in check.hint
+        assert not web.asked
     finally:
         web.stop()
 

@@ -70,7 +70,7 @@ OTHER: dict[str, Any] = {
     "Server.name": "chat2",
     "Server.external_host": "chat.example.org",
     "Server.token_store": "secrets",
-    "Server.purge": True,
+    "Server.unmanaged": True,
     "Server.deployment": "chat2",
     "Server.restart": ("reboot",),
     "Server.restart_timeout": 1,

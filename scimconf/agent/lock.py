@@ -40,13 +40,14 @@ def held(
 
 
 def holder(folder: str) -> str:
-    """Say who holds the lock, since when; "" if nobody does."""
+    """Return who holds the lock, since when; "" if nobody does. Raises OSError if unreadable."""
     try:
         descriptor = os.open(os.path.join(folder, _NAME), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return ""
     try:
-        _take(descriptor)
+        # Shared: two plans that look at the same time must not take each other for a run.
+        _take(descriptor, fcntl.LOCK_SH)
     except Busy as busy:
         return str(busy)
     finally:
@@ -70,9 +71,9 @@ def _take_within(descriptor: int, seconds: float, waiting: Callable[[str], None]
         time.sleep(0.05)
 
 
-def _take(descriptor: int) -> None:
+def _take(descriptor: int, kind: int = fcntl.LOCK_EX) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.pread(descriptor, 500, 0).decode(errors="replace")
         raise Busy(text or "another run") from None

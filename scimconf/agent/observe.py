@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List, Mapping, Optional
+import os
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import (
     applied,
@@ -26,14 +27,33 @@ from scimconf.agent.request import Paths
 from scimconf.agent.settings_file import Settings
 from scimconf.agent.trouble import Refusal, Trouble
 
+_LOOKS = 3
+"""A look during which a run ended is made again; after so many, runs are at work here."""
+
 SECRET_PREFIX = "scim_bearer_token"  # noqa: S105
 
 Facts = Dict[str, Any]
 
 
 def observe(plain: Mapping[str, Any]) -> Facts:
-    """Answer a request to observe (docs/agent.md). Raises Trouble only for a wrong request."""
+    """Answer a request to observe (docs/agent.md). Raises Trouble only for a wrong request.
+
+    A run that ended while we looked may have changed, or put back, what we read before: then the
+    facts belong to no one moment, and we look again.
+    """
     where = request.paths(plain)
+    for _ in range(_LOOKS):
+        before = _runs(where)
+        facts = _look(where, plain)
+        if _runs(where) == before:
+            break
+    else:
+        before = _Runs(at_work="other runs began or ended during each look")
+    _tell_runs(before, where, facts, read_only=bool(plain.get("read_only")))
+    return facts
+
+
+def _look(where: Paths, plain: Mapping[str, Any]) -> Facts:
     realms: Mapping[str, Any] = plain["realms"]
     facts = _nothing()
     secrets = _look_at_secrets(where, facts)
@@ -54,7 +74,6 @@ def observe(plain: Mapping[str, Any]) -> Facts:
         if plain["ask"]:
             facts["running"] = _running(plain["probe"], realms, tokens)
         facts["clients"] = _registered(where, realms, settings, facts)
-    _look_at_runs(where, facts)
     return facts
 
 
@@ -98,6 +117,7 @@ def _nothing() -> Facts:
         "finished_alone": None,
         "lost": "",
         "given_secrets": [],
+        "unseen": "",
     }
 
 
@@ -233,23 +253,54 @@ def _registered(
         return None
 
 
-def _look_at_runs(where: Paths, facts: Facts) -> None:
-    """Fill in what is known of other runs, now and before."""
+class _Runs(NamedTuple):
+    """What is known of other runs at one moment; of a journal nothing that may hold a token."""
+
+    at_work: str = ""
+    last: Tuple[str, str, str] = ("", "", "")
+    """The last run, its state, and the step that it reached: what tells two moments apart."""
+    interrupted: str = ""
+    ended: str = ""
+    """The sentence about the last run, if it came to its end."""
+    trouble: str = ""
+    """Why the journal cannot be read."""
+    unseen: str = ""
+    """Why this user cannot look for other runs at all."""
+
+
+def _runs(where: Paths) -> _Runs:
     folder = files.state_folder(where.deployment)
-    facts["at_work"] = lock.holder(folder)
-    if facts["at_work"]:
-        return
+    try:
+        os.listdir(folder)
+        at_work = lock.holder(folder)
+    except FileNotFoundError:
+        return _Runs()
+    except OSError as error:
+        return _Runs(unseen=f"{folder} cannot be read by {files.user()}: {error.strerror}")
+    if at_work:
+        return _Runs(at_work=at_work)
     try:
         last = journal.read(folder)
     except Trouble as trouble:
-        facts["blocked"] = facts["blocked"] or _sentence(trouble)
-        return
+        return _Runs(trouble=_sentence(trouble))
     if last is None:
-        return
+        return _Runs()
+    moment = (last.run, last.state.value, last.reached)
     if last.state is State.OPEN:
-        facts["interrupted"] = f"{last.title}, at {last.reached!r}"
-    elif not journal.is_told(folder, last.run):
-        facts["finished_alone"] = {"run": last.run, "text": _finished_alone(last)}
+        return _Runs(last=moment, interrupted=f"{last.title}, at {last.reached!r}")
+    return _Runs(last=moment, ended=_finished_alone(last))
+
+
+def _tell_runs(runs: _Runs, where: Paths, facts: Facts, *, read_only: bool) -> None:
+    """Fill in what is known of other runs, now and before."""
+    facts["at_work"], facts["interrupted"] = runs.at_work, runs.interrupted
+    if runs.unseen and read_only:
+        facts["unseen"] = f"not seen: whether a run was interrupted or is at work ({runs.unseen})"
+    else:
+        facts["blocked"] = facts["blocked"] or runs.unseen or runs.trouble
+    run, folder = runs.last[0], files.state_folder(where.deployment)
+    if runs.ended and not journal.is_told(folder, run):
+        facts["finished_alone"] = {"run": run, "text": runs.ended}
 
 
 def _finished_alone(last: Journal) -> str:

@@ -176,7 +176,8 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message
         opened = previous if isinstance(error, Untouched) else opened
         return _go_back(f"{name}: {trouble.message}", trouble.hint, opened, steps)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
-    return _final("committed", message, changed=changed, run=opened.run)
+    final = _final("committed", message, changed=changed, run=opened.run)
+    return {**final, "unproved": message}
 
 
 def _begin(kind: Kind, change: Change, folder: str) -> Journal:

@@ -66,9 +66,12 @@ def change(servers: Sequence[Server], keyring: Keyring, open_agent: Opener, how:
     from scimconf.survey import planned_aloud
 
     desired = [keyring.desired(server) for server in servers]
-    with progress(how.output, steps=False) as watcher:
+    # Whoever waits for another run is told so, in a log too.
+    with progress(how.output, steps=how.lock_timeout > 0) as watcher:
         run = Rollout(how.connection.forks, watcher, how.connection.retries)
-        surveyed = run.survey(desired, open_agent, keep=True, look=planned_aloud)
+        surveyed = run.survey(
+            desired, open_agent, keep=True, look=planned_aloud, lock_timeout=how.lock_timeout
+        )
     opened = [*surveyed]
     try:
         return _carry_out(run, surveyed, keyring, open_agent, how, opened)
@@ -80,10 +83,28 @@ def change(servers: Sequence[Server], keyring: Keyring, open_agent: Opener, how:
 
 
 def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
-    """Return the servers that are as they should be, and all of their deployment with them."""
-    good = (Status.OK, Status.CHANGED)
-    status = {outcome.server: outcome.status for outcome in outcomes}
-    open_ends = {each.deployment for each in servers if status[each.name] not in good}
+    """Give the servers that are as they should be, and all of their deployment with them.
+
+    An unmanaged realm on one of them changes nothing about the realms that the inventory names.
+    """
+    return _whole(servers, [outcome for outcome in outcomes if _is_good(outcome)])
+
+
+def in_force(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
+    """Return the servers that have what was wanted, proved or not, with all of their deployment.
+
+    A check that failed after the commit takes nothing back: the new token is the one in force.
+    """
+    return _whole(servers, [each for each in outcomes if _is_good(each) or each.in_force])
+
+
+def _is_good(outcome: Outcome) -> bool:
+    return outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
+
+
+def _whole(servers: Sequence[Server], good: Sequence[Outcome]) -> list[Server]:
+    names = {outcome.server for outcome in good}
+    open_ends = {each.deployment for each in servers if each.name not in names}
     return [each for each in servers if each.deployment not in open_ends]
 
 

@@ -52,8 +52,8 @@ def command(
 ) -> int:
     """Show what apply would do on the hosts of PATTERN (all if there is none).
 
-    Needs no token and no vault password: tokens are compared by fingerprint. Exits 0 if there is
-    nothing to do and 2 if there is.
+    Needs no token and no vault password: tokens are compared by fingerprint. Exits with 2 if
+    changes are pending or a realm is unmanaged.
     """
     return run(
         *(pattern, source, connection, vault, output),

@@ -17,6 +17,7 @@ from scimconf.tokens import durable
 
 _FAILED = (
     Status.UNREACHABLE,
+    Status.BUSY,
     Status.FAILED,
     Status.ROLLED_BACK,
     Status.ROLL_BACK_FAILED,

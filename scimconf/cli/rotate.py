@@ -92,7 +92,7 @@ def command(
     """
     from scimconf import batches
     from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, noted, settled
+    from scimconf.cli.change import How, change, in_force, noted
     from scimconf.cli.output import results
     from scimconf.tokens.rotation import activated, gone_back
 
@@ -135,7 +135,7 @@ def command(
             at_go=partial(keyring.keep, staged, keys),
         ),
     )
-    good = settled(servers, changed.outcomes) if _agreed(changed) else []
+    good = in_force(servers, changed.outcomes) if _agreed(changed) else []
     done = {key for server in good for key in keys_of(server)}
     again = "--back" if wanted.mode == "back" else "--activate"
     failed = noted(partial(keyring.keep, turned, done), f"scimconf rotate {again}")

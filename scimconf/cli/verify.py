@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
-from scimconf.model import Outcome, Status
+from scimconf.model import Status
+
+if TYPE_CHECKING:
+    from scimconf.model import Outcome
 
 
 @click.command("verify")
@@ -52,9 +56,9 @@ def command(
 
 def _standing(outcome: Outcome) -> Outcome:
     """Forget what a plan would change: the question is only what the public side answers."""
-    return replace(
-        outcome,
-        status=Status.OK if outcome.status is Status.PENDING else outcome.status,
-        plan=outcome.plan and replace(outcome.plan, actions=(), diff=""),
-        warnings=(),
-    )
+    from scimconf.survey import standing
+
+    if outcome.plan is None:
+        return outcome
+    plan = replace(outcome.plan, actions=(), warnings=(), diff="", unmanaged=(), unproved=None)
+    return standing(replace(outcome, plan=plan))

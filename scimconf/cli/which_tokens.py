@@ -54,7 +54,7 @@ class Wanted:
             )
             if ours:
                 rest = frozenset(each.string_id for each in server.realms if each not in ours)
-                narrowed.append(replace(server, realms=ours, left_alone=rest, purge=False))
+                narrowed.append(replace(server, realms=ours, left_alone=rest, unmanaged="keep"))
         return narrowed
 
     def _means(self, entry: Entry | None) -> bool:

@@ -101,13 +101,15 @@ def json_schema() -> dict[str, Any]:
 
 def _check_names(found: Layout, problems: Problems) -> None:
     """Report variables that begin as ours do and are none of them."""
-    from scimconf.inventory.schema import OURS
+    from scimconf.inventory.schema import OURS, REPLACED
 
     for layer in found.layers():
         for name in map(str, layer.values):
             if name.startswith(_PREFIXES) and name not in OURS:
                 place = layer.place.inside(name)
-                problems.error(place.problem("unknown variable", nearest(name, OURS)))
+                what = "no longer a variable" if name in REPLACED else "unknown variable"
+                hint = REPLACED.get(name) or nearest(name, OURS)
+                problems.error(place.problem(what, hint))
 
 
 def _servers(

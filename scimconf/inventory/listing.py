@@ -83,7 +83,7 @@ def variables(server: Server) -> dict[str, Any]:
         "zulip_deployment": server.paths.deployment,
         "zulip_user": server.paths.user,
         "scim_token_store": server.token_store,
-        "scim_purge": server.purge,
+        "scim_unmanaged": server.unmanaged,
         "scim_deployment": server.deployment,
         "scim_restart": _plain(server.restart),
         "scim_restart_timeout": server.restart_timeout,

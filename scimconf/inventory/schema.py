@@ -178,10 +178,11 @@ class ServerVariables(BaseModel):
         "settings.py, as Zulip documents it, where every local user can read it. `secrets`: in "
         "zulip-secrets.conf, and the block says `get_secret(...)`.",
     )
-    scim_purge: bool = Field(
-        False,
-        description="What happens to realms on the server that the inventory does not name. "
-        "false: they are kept, and said so; true: they are removed.",
+    scim_unmanaged: Literal["report", "keep", "remove"] = Field(
+        "report",
+        description="What happens to unmanaged realms: realms on the server that the inventory "
+        "does not name. `report`: left unchanged, named with their line, exit code 2. `keep`: left "
+        "unchanged, a warning. `remove`: removed.",
     )
     scim_deployment: Word | None = Field(
         None,
@@ -237,3 +238,9 @@ class ServerVariables(BaseModel):
 
 OURS = (*ServerVariables.model_fields, "scim_realms")
 """The variables that may begin with scim_ and zulip_."""
+
+REPLACED = {
+    "scim_purge": "use scim_unmanaged: `remove` instead of true; `keep` or `report` (the default) "
+    "instead of false",
+}
+"""Variables of earlier versions, and what to write now."""

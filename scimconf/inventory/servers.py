@@ -45,7 +45,7 @@ def server(reader: Reader, options: Mapping[str, object]) -> Server | None:
         external_host=host,
         realms=built,
         token_store=common.scim_token_store,
-        purge=common.scim_purge,
+        unmanaged=common.scim_unmanaged,
         deployment=common.scim_deployment or reader.name,
         restart=common.scim_restart,
         restart_timeout=common.scim_restart_timeout,

@@ -76,7 +76,8 @@ def _words(
         words = context["expected"].replace("'", "").split(" or ")
         allowed = [word for part in words for word in part.split(", ")]
         hint = nearest(found, allowed) if isinstance(found, str) else ""
-        return f"expected {' or '.join(allowed)}", hint
+        listed = " or ".join((", ".join(allowed[:-1]), allowed[-1])) if allowed[1:] else allowed[0]
+        return f"expected {listed}", hint
     if kind not in _EXPECTED:
         return "this value cannot be used here", ""
     expected = _EXPECTED[kind].format(**context)

@@ -32,10 +32,15 @@ def _server(outcome: Outcome) -> Mapping[str, object]:
         "status": outcome.status.value,
         "message": outcome.message,
         "hint": outcome.hint,
+        "verified": outcome.verified,
         "zulip_version": (plan.version if plan else None) or None,
         "actions": [
             {"kind": action.kind.value, "realm": action.realm, "text": action.text}
             for action in (plan.actions if plan else ())
+        ],
+        "unmanaged": [
+            {"realm": each.realm, "place": str(each.position), "text": each.text}
+            for each in (plan.unmanaged if plan else ())
         ],
         "diff": plan.diff if plan else "",
         "warnings": list(outcome.warnings),

@@ -14,11 +14,12 @@ from pathlib import Path
 from scimconf.foreign import harmless
 from scimconf.model import Outcome, Position, Status
 from scimconf.report.lines import Line, alike
-from scimconf.report.words import ATTENTION, words
+from scimconf.report.words import ATTENTION, phrase
 
 _LEVEL = {
     Status.PENDING: "notice",
     Status.UNREACHABLE: "error",
+    Status.BUSY: "error",
     Status.FAILED: "error",
     Status.ROLLED_BACK: "error",
     Status.ROLL_BACK_FAILED: "error",
@@ -46,13 +47,14 @@ def annotated(
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     for servers, about in alike(by_attention):
         first = servers[0]
-        level = _LEVEL.get(first.status) or _level_of(about)
+        level = None if first.only_unmanaged else _LEVEL.get(first.status)
+        level = level or _level_of(about)
         if level is None:
             continue
         names = [outcome.server for outcome in servers[:_MOST_NAMES]]
         if len(servers) > len(names):
             names.append(f"and {len(servers) - len(names)} more")
-        title = f"{', '.join(names)}: {words(verb, first.status)}"
+        title = f"{', '.join(names)}: {phrase(verb, first)}"
         said = "\n".join(f"{line.mark}{line.text}" for line in about) or title
         where = _where(positions.get(first.server), root)
         properties = {**where, "title": title}

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scimconf import __version__
 from scimconf.errors import ExitCode
 from scimconf.foreign import one_line
 from scimconf.model import Outcome, Status, Step
-from scimconf.report.lines import way_text
-from scimconf.report.words import ATTENTION, words
+from scimconf.report.lines import UNMANAGED_HINT, way_text
+from scimconf.report.words import ATTENTION, base, phrase, words
 from scimconf.template import render_page
 
 _SIGN = {
@@ -23,6 +23,7 @@ _SIGN = {
     Status.CHANGED: "✓",
     Status.PENDING: "●",
     Status.UNREACHABLE: "?",
+    Status.BUSY: "?",
     Status.FAILED: "✗",
     Status.ROLLED_BACK: "↩",
     Status.ROLL_BACK_FAILED: "✗",
@@ -33,6 +34,7 @@ _TONE = {
     Status.CHANGED: "changed",
     Status.PENDING: "pending",
     Status.UNREACHABLE: "away",
+    Status.BUSY: "away",
     Status.FAILED: "bad",
     Status.ROLLED_BACK: "back",
     Status.ROLL_BACK_FAILED: "bad",
@@ -41,8 +43,8 @@ _TONE = {
 _EXIT = {
     ExitCode.OK: "every server is as it should be",
     ExitCode.FAILED: "something failed",
-    ExitCode.PENDING: "changes are pending",
-    ExitCode.UNREACHABLE: "some servers were not reached, none failed",
+    ExitCode.PENDING: "changes are pending, or an unmanaged realm was found",
+    ExitCode.UNREACHABLE: "some servers were not reached or are busy, none failed",
     ExitCode.ROLLED_BACK: "a change did not prove good and was put back",
     ExitCode.ROLL_BACK_FAILED: "a change was not put back either: somebody has to look",
     ExitCode.INTERRUPTED: "interrupted",
@@ -60,7 +62,7 @@ _LEAST_SHARE = 0.008
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A status as this run has it."""
+    """Servers of this run that stand alike."""
 
     key: str
     name: str
@@ -97,9 +99,10 @@ class _Bar:
 def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime) -> str:
     """Give the whole run as the text of one HTML file, UTF-8; `when` it ended."""
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
-    kinds = {kind.key: kind for kind in _kinds(verb, outcomes)}
+    kinds = {kind.key: kind for kind in _kinds(verb, by_attention)}
     rows = [
-        _row(number, kinds[each.status.name], each) for number, each in enumerate(by_attention, 1)
+        _row(verb, number, kinds[_key(verb, each)], each)
+        for number, each in enumerate(by_attention, 1)
     ]
     troubles = _troubles(rows)
     opened = rows if len(rows) <= _FEW else [alike[0] for alike in troubles[:_MOST_OPEN]]
@@ -113,35 +116,57 @@ def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime)
         code=int(code),
         meaning=_EXIT.get(code, ""),
         total=len(rows),
-        good=sum(row.outcome.status in _GOOD for row in rows),
+        good=sum(_is_good(row.outcome) for row in rows),
         looked_at=sum(row.outcome.status in _LOOK for row in rows),
+        unmanaged=sum(_is_unmanaged(row.outcome) for row in rows),
         kinds=list(kinds.values()),
         troubles=troubles,
         rows=rows,
+        unmanaged_hint=UNMANAGED_HINT,
         opened={row.number for row in opened},
     )
 
 
 def _kinds(verb: str, outcomes: Sequence[Outcome]) -> Iterator[_Kind]:
-    counts = Counter(outcome.status for outcome in outcomes)
-    lengths = {
-        status: max(counts[status] / len(outcomes), _LEAST_SHARE)
-        for status in ATTENTION
-        if counts[status]
-    }
+    counts = Counter(_key(verb, outcome) for outcome in outcomes)
+    first = {_key(verb, outcome): outcome for outcome in reversed(outcomes)}
+    lengths = {key: max(count / len(outcomes), _LEAST_SHARE) for key, count in counts.items()}
     begun = 0.0
-    for status, length in lengths.items():
+    for key, length in lengths.items():
         start, begun = begun, begun + 1000 * length / sum(lengths.values())
-        name, count = words(verb, status), counts[status]
+        name, status = _name(verb, first[key]), first[key].status
         part = (round(start), round(begun) - round(start))
-        yield _Kind(status.name, name, _SIGN[status], _TONE[status], count, *part)
+        yield _Kind(key, name, _SIGN[status], _TONE[status], counts[key], *part)
 
 
-def _row(number: int, kind: _Kind, outcome: Outcome) -> _Row:
-    done = {Status.CHANGED: "Done", Status.PENDING: "To do", Status.SKIPPED: "To do"}
+def _key(verb: str, outcome: Outcome) -> str:
+    name, status = _name(verb, outcome), outcome.status
+    return status.name if name == words(verb, status) else f"{status.name}: {name}"
+
+
+def _name(verb: str, outcome: Outcome) -> str:
+    """Return what is counted together: an unmanaged realm is a kind of its own."""
+    name = base(verb, outcome)
+    return f"{name}, with an unmanaged realm" if _is_unmanaged(outcome) else name
+
+
+def _is_good(outcome: Outcome) -> bool:
+    return outcome.status in _GOOD and not _is_unmanaged(outcome)
+
+
+def _is_unmanaged(outcome: Outcome) -> bool:
+    """Whether an unmanaged realm is what keeps this server from being as it should be."""
+    if outcome.status is Status.CHANGED and outcome.plan is not None:
+        return bool(outcome.plan.unmanaged)
+    return outcome.only_unmanaged
+
+
+def _row(verb: str, number: int, kind: _Kind, outcome: Outcome) -> _Row:
+    waits = (Status.PENDING, Status.SKIPPED, Status.BUSY)
+    done = {Status.CHANGED: "Done", **dict.fromkeys(waits, "To do")}
     return _Row(
         number,
-        kind,
+        replace(kind, name=phrase(verb, outcome)),
         outcome,
         tuple(_bars(outcome.steps)),
         done.get(outcome.status, "Begun"),

@@ -14,11 +14,12 @@ from xml.etree import ElementTree as ET
 from scimconf.foreign import harmless
 from scimconf.model import Outcome, Status
 from scimconf.report.lines import lines
-from scimconf.report.words import words
+from scimconf.report.words import phrase
 
 _RESULT = {
     Status.PENDING: "failure",
     Status.UNREACHABLE: "error",
+    Status.BUSY: "error",
     Status.FAILED: "failure",
     Status.ROLLED_BACK: "failure",
     Status.ROLL_BACK_FAILED: "failure",
@@ -32,7 +33,7 @@ def junit(verb: str, outcomes: Sequence[Outcome], when: datetime) -> str:
     """Give the whole run as the text of one XML file; `when` it ended.
 
     A server that is not as it should be (`changes pending`, too) is a failure, one that was not
-    reached an error, one that was not begun is skipped.
+    reached (or is busy) an error, one that was not begun is skipped.
     """
     root = ET.Element("testsuites")
     for number, outcome in enumerate(outcomes):
@@ -71,8 +72,11 @@ def _count(cases: Iterable[ET.Element], result: str) -> str:
 def _cases(verb: str, outcome: Outcome) -> Iterator[ET.Element]:
     """Give the server itself, then its steps and what the public addresses answered."""
     case = _case(outcome, verb, outcome.seconds)
-    if result := _RESULT.get(outcome.status):
-        _note(case, result, words(verb, outcome.status), outcome.message, _said(outcome))
+    result = _RESULT.get(outcome.status)
+    if result is None and outcome.plan and outcome.plan.unmanaged:
+        result = "failure"
+    if result:
+        _note(case, result, phrase(verb, outcome), outcome.message, _said(outcome))
     yield case
     for step in outcome.steps:
         case = _case(outcome, f"step {step.name}", step.seconds)

@@ -15,11 +15,18 @@ STYLE = {
     Status.CHANGED: "bold blue",
     Status.PENDING: "yellow",
     Status.UNREACHABLE: "bold magenta",
+    Status.BUSY: "bold magenta",
     Status.FAILED: "bold red",
     Status.ROLLED_BACK: "bold yellow",
     Status.ROLL_BACK_FAILED: "bold white on red",
     Status.SKIPPED: "dim",
 }
+
+
+UNMANAGED_HINT = (
+    "name it in scim_realms; or set scim_unmanaged to remove (apply removes it) or to keep "
+    "(a warning only)"
+)
 
 
 class Line(NamedTuple):
@@ -54,6 +61,10 @@ def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Itera
         yield Line("-> ", outcome.hint)
     for action in outcome.plan.actions if outcome.plan else ():
         yield Line("* ", action.text)
+    if outcome.plan and outcome.plan.unmanaged:
+        for each in outcome.plan.unmanaged:
+            yield Line("! ", each.text, "yellow")
+        yield Line("-> ", UNMANAGED_HINT)
     for step in outcome.steps:
         if not step.ok:
             yield Line("failed: ", f"{step.name} {step.detail}".rstrip(), "red")

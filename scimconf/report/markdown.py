@@ -13,7 +13,7 @@ from scimconf.foreign import harmless
 from scimconf.model import Outcome
 from scimconf.report.commonmark import code_block, code_span
 from scimconf.report.lines import Line, alike, way_text
-from scimconf.report.words import ATTENTION, totals, words
+from scimconf.report.words import ATTENTION, phrase, totals
 
 LARGEST = 60_000
 """Characters. GitHub takes comments of 65,536, GitLab of a million."""
@@ -46,7 +46,7 @@ def _group(verb: str, servers: Sequence[Outcome], about: Sequence[Line]) -> Iter
     names = [code_span(harmless(outcome.server)) for outcome in servers]
     if len(names) > _MOST_NAMES:
         names[_MOST_NAMES:] = [f"and {len(names) - _MOST_NAMES} more"]
-    yield f"### {words(verb, servers[0].status)}: {', '.join(names)}"
+    yield f"### {phrase(verb, servers[0])}: {', '.join(names)}"
     said = [line for line in about if not line.verbatim]
     if said:
         yield ""

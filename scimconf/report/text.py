@@ -11,7 +11,7 @@ from rich.text import Text
 from scimconf.foreign import harmless
 from scimconf.model import Outcome
 from scimconf.report.lines import STYLE, Line, alike
-from scimconf.report.words import ATTENTION, totals, words
+from scimconf.report.words import ATTENTION, phrase, totals
 
 
 def show(
@@ -64,7 +64,7 @@ def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
     if version and not others:
         head.append(f"  Zulip {harmless(version, 40)}", style="not bold dim")
     status = outcomes[0].status
-    return head.append(f"  {words(verb, status)}", style=f"not bold {STYLE[status]}")
+    return head.append(f"  {phrase(verb, outcomes[0])}", style=f"not bold {STYLE[status]}")
 
 
 def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
@@ -82,7 +82,7 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
         table.add_row(
             Text(harmless(outcome.server)),
             Text(harmless(version, 20)),
-            Text(words(verb, outcome.status), style=STYLE[outcome.status]),
+            Text(phrase(verb, outcome), style=STYLE[outcome.status]),
             f"{outcome.seconds:.1f}",
         )
     return table

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import json
 import os
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
 from scimconf.agent import files, journal, lock
+from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
 from scimconf.agent.transaction import apply, heard
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
@@ -226,6 +231,89 @@ def test_another_run_and_a_dead_one_are_told(zulip: Zulip) -> None:
     assert found["finished_alone"] is None
     files.write_private(str(zulip.state / "journal.json"), b"nonsense")
     assert "cannot be read" in look(zulip.observe())["blocked"]
+
+
+def test_two_looks_at_once_do_not_take_each_other_for_a_run(zulip: Zulip) -> None:
+    with lock.held(str(zulip.state), "somebody"):
+        pass
+    descriptor = os.open(zulip.state / "lock", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # as another look does
+        assert look(zulip.observe())["at_work"] == ""
+    finally:
+        os.close(descriptor)
+
+
+class TestARunThatEndsWhileWeLook:
+    """What was read before its end may have been put back since."""
+
+    @pytest.fixture
+    def during(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+        """Things to do in the middle of the looks to come, one each."""
+        todo: list[Callable[[], object]] = []
+        look_at_zulip = observe_module._look_at_zulip
+
+        def interposed(*given: Any) -> str:
+            if todo:
+                todo.pop(0)()
+            return look_at_zulip(*given)
+
+        monkeypatch.setattr(observe_module, "_look_at_zulip", interposed)
+        return todo
+
+    def test_it_is_looked_at_again(self, zulip: Zulip, during: list[Callable[[], object]]) -> None:
+        """The run began before the look: what it had written was read, and is put back."""
+        before = zulip.settings.read_bytes()
+        configured(zulip, entry("acme", f'"{TOKEN}"'))
+        running = contextlib.ExitStack()
+        running.enter_context(lock.held(str(zulip.state), "somebody"))
+
+        def roll_back() -> None:
+            zulip.settings.write_bytes(before)
+            running.close()
+
+        during.append(roll_back)
+        facts = look(zulip.observe(acme=KNOWN))
+        assert (facts["at_work"], facts["realms"], facts["block"]) == ("", {}, None)
+
+    def test_a_whole_run_in_between_too(
+        self, zulip: Zulip, during: list[Callable[[], object]]
+    ) -> None:
+        during.append(lambda: apply(zulip.apply(acme=TOKEN), lambda message: None, "a test"))
+        facts = look(zulip.observe(acme=KNOWN))
+        assert facts["at_work"] == ""
+        assert facts["realms"]["acme"]["token"]["matches"] is True
+
+    def test_where_runs_do_not_cease_somebody_is_at_work(
+        self, zulip: Zulip, during: list[Callable[[], object]]
+    ) -> None:
+        during += [
+            lambda: apply(zulip.apply(acme=TOKEN), lambda message: None, "a test"),
+            lambda: apply(zulip.apply(acme=TOKEN), lambda message: None, "a test"),
+            lambda: apply(zulip.apply(acme=TOKEN), lambda message: None, "a test"),
+        ]
+        facts = look(zulip.observe(acme=KNOWN))
+        assert not during
+        assert facts["at_work"]
+
+
+def test_a_state_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user of the group zulip: ~zulip/.scimconf is 0700."""
+    assert look({**zulip.observe(), "read_only": True})["unseen"] == ""
+    listdir = os.listdir
+
+    def refuse(path: Any = ".") -> list[str]:
+        if str(path) == str(zulip.state):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    facts = look({**zulip.observe(), "read_only": True})
+    assert "whether a run was interrupted" in facts["unseen"]
+    assert facts["blocked"] == ""
+    assert str(zulip.state) in look(zulip.observe())["blocked"]
 
 
 def test_a_run_that_nobody_heard_the_end_of_is_told_until_somebody_does(zulip: Zulip) -> None:

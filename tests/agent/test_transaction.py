@@ -63,6 +63,7 @@ def test_a_realm_is_added(zulip: Zulip) -> None:
         "changed": True,
         "run": run.final["run"],
         "diff": "",
+        "unproved": "",
     }
     assert run.steps == [
         "lock", "look again", "journal", "back up", "check candidate", "write settings",
@@ -140,7 +141,7 @@ def test_a_realm_is_removed_and_its_token_is_out(zulip: Zulip) -> None:
 def test_without_restart_and_gate_it_says_what_is_not_proved(zulip: Zulip) -> None:
     run = Run({**zulip.apply(acme=NEW), "restart": None, "gate": None})
     assert run.result == "committed"
-    assert run.final["message"].startswith("not restarted")
+    assert run.final["unproved"].startswith("not restarted")
     run = Run({**zulip.apply(acme=OLD), "gate": None})
     assert run.final["message"].startswith("not verified")
     assert zulip.running() == {"acme": OLD}
@@ -160,6 +161,7 @@ def test_a_site_that_was_down_before_is_reported_not_rolled_back(zulip: Zulip) -
     run = Run(zulip.apply(acme=NEW))
     assert run.result == "committed"
     assert run.final["message"].startswith("not verified: realm acme: the server fails (502)")
+    assert run.final["unproved"] == run.final["message"]
     assert NEW in zulip.settings.read_text()
 
 

@@ -93,7 +93,9 @@ def test_a_weak_token_and_an_entry_that_is_left_out(
         )
     _bare(successor, server)
     done = successor.run("import", *VAULT)
-    assert "realm acme: its token is weak" in done.stdout, done
+    assert done.returncode == 2, done
+    assert ", with an unmanaged realm" in done.stdout
+    assert "realm acme: its token is weak" in done.stdout
     assert "realm wiki is left out, and stays as it is: a value is computed" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr + successor.tokens.read_text()
     assert "hunter2hunter2" in successor.run("handoff", "--show-tokens", *VAULT).stdout

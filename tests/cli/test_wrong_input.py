@@ -52,8 +52,8 @@ OFFLINE = {
         "scim_realms",
     ),
     "a wrong type": (
-        "all: {hosts: {a: {scim_purge: 7, scim_realms: {acme: {}}}}}\n",
-        r"scim_purge",
+        "all: {hosts: {a: {scim_verify: 7, scim_realms: {acme: {}}}}}\n",
+        r"scim_verify",
         "",
     ),
     "a realm that YAML reads as a boolean": (

@@ -174,7 +174,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    variables=st.dictionaries(st.sampled_from(["scim_realms", "scim_purge"]), VALUES, min_size=1)
+    variables=st.dictionaries(st.sampled_from(["scim_realms", "scim_verify"]), VALUES, min_size=1)
 )
 def test_whatever_is_found_is_read_back_as_it_is(variables: dict[str, Any]) -> None:
     path = Path("/nonexistent/chat1.yaml")

@@ -120,8 +120,8 @@ def of(**variables: Any) -> dict[str, Any]:
         {"all": None},
         {"all": {"hosts": "h", "children": {"g": {"vars": {"x": [1]}}}}},
         of(scim_realms={"acme": {}, "": None, "b": {"idp": "okta", "token": {"command": ["x"]}}}),
-        of(scim_realms="{{ realms }}", scim_purge="{{ p }}", scim_idp="{{ x }}"),
-        of(scim_restart=["a", "b"], scim_purge=True, scim_ca=None, anything=1, ansible_port="22"),
+        of(scim_realms="{{ realms }}", scim_unmanaged="{{ p }}", scim_idp="{{ x }}"),
+        of(scim_restart=["a", "b"], scim_unmanaged="keep", scim_ca=None, ansible_port="22", any=1),
     ],
 )
 def test_schema_takes_what_is_right(good: dict[str, Any]) -> None:
@@ -137,7 +137,9 @@ def test_schema_takes_what_is_right(good: dict[str, Any]) -> None:
         {"all": {"hosts": []}},
         of(scim_ipd="okta"),
         of(scim_idp="okat"),
-        of(scim_purge="yes"),
+        of(scim_verify="yes"),
+        of(scim_unmanaged="maybe"),
+        of(scim_purge=True),
         of(scim_restart=[]),
         of(scim_restart="sever"),
         of(scim_realms={"Acme": {}}),

@@ -18,7 +18,7 @@ def test_everything_at_once(write: Write) -> None:
         all:
           vars:
             scim_ipd: okta
-            scim_purge: maybe
+            scim_verify: maybe
           hosts:
             a: {scim_realms: {Acme: {}, b: {idp: okat, clent: x}}}
             c: {scim_realms: {no: {}}, ansible_port: x}
@@ -37,7 +37,7 @@ def test_everything_at_once(write: Write) -> None:
         ["two.yaml:2:3", "g.hosts"],
         ["broken.yaml:2:1", "the key 'a' stands here twice (first in line 1)"],
         ["one.yaml:3:5", "all.vars.scim_ipd"],
-        ["one.yaml:4:5", "all.vars.scim_purge"],
+        ["one.yaml:4:5", "all.vars.scim_verify"],
         ["one.yaml:6:23", "all.hosts.a.scim_realms.Acme"],
         ["one.yaml:6:37", "all.hosts.a.scim_realms.b.idp"],
         ["one.yaml:6:48", "all.hosts.a.scim_realms.b.clent"],
@@ -51,7 +51,7 @@ def test_everything_at_once(write: Write) -> None:
 def test_what_a_group_says_wrongly_is_said_once(refused: Refused) -> None:
     problems = refused("""
         all:
-          vars: {scim_purge: 1, scim_realms: {Bad: }}
+          vars: {scim_verify: 1, scim_realms: {Bad: }}
           hosts: h[1:50]
         """)
     assert len(problems) == 2

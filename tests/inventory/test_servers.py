@@ -43,7 +43,7 @@ def test_defaults(one: One) -> None:
             ),
         ),
         token_store="settings",
-        purge=False,
+        unmanaged="report",
         deployment="chat.example.com",
         restart="server",
         restart_timeout=180,
@@ -77,7 +77,7 @@ def test_everything_said(one: One) -> None:
         zulip_deployment: /srv/zulip
         zulip_external_host: "Chat.example.org:8443"
         scim_token_store: secrets
-        scim_purge: true
+        scim_unmanaged: remove
         scim_deployment: main
         scim_restart: [sudo, systemctl, restart, zulip]
         scim_restart_timeout: 300
@@ -114,7 +114,7 @@ def test_everything_said(one: One) -> None:
     assert server.external_host == "Chat.example.org:8443"
     assert server.realms[0].url == "https://acme.Chat.example.org:8443"
     assert server.token_store == "secrets"
-    assert (server.purge, server.verify, server.deployment) == (True, False, "main")
+    assert (server.unmanaged, server.verify, server.deployment) == ("remove", False, "main")
     assert server.restart == ("sudo", "systemctl", "restart", "zulip")
     assert (server.restart_timeout, server.gate_timeout) == (300, 5)
     assert server.probe == "https://127.0.0.1:8443"
@@ -281,8 +281,8 @@ def test_templates(write: Write) -> None:
           vars:
             short: "{{ inventory_hostname_short }}"
             idp: entra
-            purge: true
-            scim_purge: "{{ purge }}"
+            strict: true
+            scim_verify: "{{ strict }}"
             ansible_host: "{{ group_names | first }}-{{ groups.g | length }}"
             ansible_private_key_file: "{{ inventory_dir }}/key"
             scim_realms: {acme: {idp: "{{ idp }}", client: !unsafe "raw"}}
@@ -295,7 +295,7 @@ def test_templates(write: Write) -> None:
     ]
     assert [server.realms[0].idp for server in servers.values()] == ["entra", "okta"]
     one = servers["chat1.internal"]
-    assert one.purge is True
+    assert one.verify is True
     assert one.connection.host == "g-2"
     assert one.connection.private_key == str(source.absolute().parent / "key")
 
@@ -331,8 +331,10 @@ Wrong = Callable[[str], str]
         ("scim_idp: [okta]", "scim_idp: expected text, found a list"),
         ("scim_client: '-x'", "scim_client: the name of a SCIM client begins with a letter"),
         ("scim_client: 12", "scim_client: expected text, found a number (quote it)"),
-        ("scim_purge: 'yes'", "scim_purge: expected true or false, found text"),
-        ("scim_purge: 1", "scim_purge: expected true or false, found a number"),
+        ("scim_verify: 'yes'", "scim_verify: expected true or false, found text"),
+        ("scim_verify: 1", "scim_verify: expected true or false, found a number"),
+        ("scim_unmanaged: kep", "expected report, keep or remove (did you mean keep?)"),
+        ("scim_purge: true", "scim_purge: no longer a variable (use scim_unmanaged"),
         ("scim_verify:", "scim_verify: expected true or false, found nothing"),
         ("scim_token_store: secret", "expected settings or secrets (did you mean secrets?)"),
         (

@@ -34,12 +34,12 @@ class Authority:
         """Give the CA's certificate."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, names: Iterable[str]) -> bytes:
-        """Give a key and a server certificate for these DNS names, as one PEM text."""
+    def issue(self, names: Iterable[str], *, expired: bool = False) -> bytes:
+        """Return a key and a server certificate for these DNS names, as one PEM text."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = list(names)
         certificate = (
-            _builder(_name(names[0]), self._name, key)
+            _builder(_name(names[0]), self._name, key, expired=expired)
             .add_extension(
                 x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
             )
@@ -65,7 +65,11 @@ def _name(text: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    expired: bool = False,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
@@ -75,7 +79,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now - datetime.timedelta(minutes=1) if expired else now + LIFETIME)
     )
 
 

@@ -157,6 +157,7 @@ def killed(demo: Demo) -> None:
         process.kill()
     done = demo.scimconf("plan", server.name)
     check("another run is at work here" in done.stdout, "the server is still at it")
+    check(done.returncode == 3, "plan exits 3: try again later")
     crossing.go()
     journal = server.layout.outside("home", ".scimconf", "journal.json")
     until(lambda: json.loads(journal.read_text())["state"] != "open", "the server never ends")

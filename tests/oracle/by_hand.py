@@ -468,7 +468,7 @@ CASES: dict[str, str] = {
           vars:
             scim_idp: okta
             scim_realms: {acme: {client: '{{ scim_idp }}-x'}, '': {state: absent}}
-        web: {hosts: {a: {scim_purge: yes, zulip_user: zulip}}}
+        web: {hosts: {a: {scim_unmanaged: keep, zulip_user: zulip}}}
         """,
     # --- programs
     "a program": """

@@ -40,7 +40,7 @@ CONNECTION = {
     "ansible_become_pass": ("pw2",),
     "ansible_become_method": ("sudo", "su"),
     "scim_client": ("okta", "'{{ v }}'"),
-    "scim_purge": ("yes", "no"),
+    "scim_verify": ("yes", "no"),
 }
 
 

@@ -57,7 +57,7 @@ def fleet(size: int = 40) -> list[Outcome]:
             checks=CHECKS,
             seconds=17.3,
             way=WAY,
-            warnings=("realm wiki is on the server and not in the inventory: kept",),
+            warnings=("realm wiki at /etc/zulip/settings.py:812:5: unmanaged, left unchanged",),
         ),
         Outcome(
             "chat2.example.com",

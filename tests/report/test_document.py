@@ -7,7 +7,18 @@ from jsonschema import ValidationError
 
 from scimconf import __version__
 from scimconf.errors import ExitCode
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Check,
+    Outcome,
+    Plan,
+    Position,
+    Status,
+    Step,
+    Unmanaged,
+    WayFact,
+)
 from scimconf.report.document import SCHEMA, document
 from tests.report import published
 from tests.report.fleet import fleet
@@ -15,7 +26,11 @@ from tests.report.fleet import fleet
 
 def test_a_whole_run() -> None:
     plan = Plan(
-        "chat1", "9.0", (Action(ActionKind.SET_REALM, "", "change realm (root)"),), diff="-"
+        "chat1",
+        "9.0",
+        (Action(ActionKind.SET_REALM, "", "change realm (root)"),),
+        diff="-",
+        unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),),
     )
     changed = Outcome(
         "chat1",
@@ -41,8 +56,12 @@ def test_a_whole_run() -> None:
                 "status": "changed",
                 "message": "",
                 "hint": "",
+                "verified": "yes",
                 "zulip_version": "9.0",
                 "actions": [{"kind": "set realm", "realm": "", "text": "change realm (root)"}],
+                "unmanaged": [
+                    {"realm": "wiki", "place": "/s.py:8:5", "text": plan.unmanaged[0].text}
+                ],
                 "diff": "-",
                 "warnings": ["w"],
                 "steps": [{"name": "restart", "ok": True, "seconds": 9.123, "detail": "x"}],
@@ -71,8 +90,10 @@ def test_a_whole_run() -> None:
                 "status": "unreachable",
                 "message": "refused",
                 "hint": "is it up?",
+                "verified": "not asked",
                 "zulip_version": None,
                 "actions": [],
+                "unmanaged": [],
                 "diff": "",
                 "warnings": [],
                 "steps": [],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scimconf.model import Outcome, Position, Status
+from scimconf.model import Outcome, Plan, Position, Status, Unmanaged
 from scimconf.report.github import annotated, unheard
 from tests.report.fleet import fleet
 
@@ -40,6 +40,14 @@ def test_at_the_line_of_the_inventory() -> None:
     ]
 
 
+@pytest.mark.parametrize("status", [Status.CHANGED, Status.PENDING])
+def test_an_unmanaged_realm_is_a_warning(status: Status) -> None:
+    plan = Plan("chat1", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
+    (line,) = annotated("apply", [Outcome("chat1", status, plan=plan)], AT)
+    assert line.startswith("::warning ")
+    assert "wiki at /s.py:8:5" in line
+
+
 @pytest.mark.parametrize(
     ("status", "warnings", "level"),
     [
@@ -49,6 +57,7 @@ def test_at_the_line_of_the_inventory() -> None:
         (Status.CHANGED, ("w",), "warning"),
         (Status.PENDING, (), "notice"),
         (Status.UNREACHABLE, (), "error"),
+        (Status.BUSY, (), "error"),
         (Status.FAILED, (), "error"),
         (Status.ROLLED_BACK, (), "error"),
         (Status.ROLL_BACK_FAILED, (), "error"),

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from scimconf.errors import ExitCode
 from scimconf.foreign import harmless
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Check,
+    Outcome,
+    Plan,
+    Position,
+    Status,
+    Step,
+    Unmanaged,
+    WayFact,
+)
 from scimconf.report.html import page
 from tests.report.fleet import TROUBLE, WHEN, fleet
 
@@ -81,14 +92,31 @@ def test_one_sentence_for_the_manager(statuses: list[Status], sentence: str) -> 
 def test_what_needs_attention_stands_first() -> None:
     outcomes = [Outcome(status.name, status) for status in Status]
     assert _servers(_page(*reversed(outcomes))) == [
-        *("ROLL_BACK_FAILED", "FAILED", "ROLLED_BACK", "UNREACHABLE"),
+        *("ROLL_BACK_FAILED", "FAILED", "ROLLED_BACK", "UNREACHABLE", "BUSY"),
         *("SKIPPED", "PENDING", "CHANGED", "OK"),
     ]
 
 
 def test_the_words_are_those_of_the_verb() -> None:
-    assert "✓ verified" in _said(_page(Outcome("chat1", Status.OK), verb="verify"))
+    asked = (Check("acme", "right token", "ok", "answered", 200),)
+    assert "✓ verified" in _said(_page(Outcome("chat1", Status.OK, checks=asked), verb="verify"))
+    assert "✓ not asked" in _said(_page(Outcome("chat1", Status.OK), verb="verify"))
     assert "● to change" in _said(_page(Outcome("chat1", Status.PENDING), verb="plan"))
+
+
+def test_an_unmanaged_realm_is_a_kind_of_its_own() -> None:
+    plan = Plan("chat1", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
+    said = _said(
+        _page(
+            Outcome("chat1", Status.PENDING, plan=plan),
+            Outcome("chat2", Status.CHANGED, plan=plan),
+            Outcome("chat3", Status.PENDING),
+            verb="plan",
+        )
+    )
+    assert "0 of 3 as they should be, 1 to change, 2 with an unmanaged realm." in said
+    assert "unmanaged realm wiki at /s.py:8:5" in said
+    assert "chat1 Zulip 9.0 ● nothing to do, with an unmanaged realm" in said
 
 
 def test_servers_that_fail_alike_are_one_paragraph() -> None:

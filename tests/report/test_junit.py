@@ -8,7 +8,17 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Check,
+    Outcome,
+    Plan,
+    Position,
+    Status,
+    Step,
+    Unmanaged,
+)
 from scimconf.report.junit import junit
 from tests.report.fleet import WHEN, fleet
 
@@ -73,6 +83,15 @@ def test_a_suite_as_the_schema_of_the_ant_task_wants_it_too() -> None:
     assert suite.findtext("system-err") == "w"
 
 
+@pytest.mark.parametrize("status", [Status.CHANGED, Status.PENDING])
+def test_an_unmanaged_realm_is_a_failure_whatever_else_was_done(status: Status) -> None:
+    plan = Plan("chat1", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
+    (suite,) = _suites(Outcome("chat1", status, plan=plan), verb="apply")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "wiki at /s.py:8:5" in (failure.text or "")
+
+
 @pytest.mark.parametrize(
     ("status", "result"),
     [
@@ -80,6 +99,7 @@ def test_a_suite_as_the_schema_of_the_ant_task_wants_it_too() -> None:
         (Status.CHANGED, None),
         (Status.PENDING, "failure"),
         (Status.UNREACHABLE, "error"),
+        (Status.BUSY, "error"),
         (Status.FAILED, "failure"),
         (Status.ROLLED_BACK, "failure"),
         (Status.ROLL_BACK_FAILED, "failure"),

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Check,
+    Outcome,
+    Plan,
+    Position,
+    Status,
+    Step,
+    Unmanaged,
+    WayFact,
+)
 from scimconf.report.lines import STYLE
 from scimconf.report.text import show
 from scimconf.report.words import words
@@ -76,13 +87,52 @@ def test_what_needs_attention_stands_last() -> None:
     said = _pipe(*(_outcome(each.name, each, plan=None) for each in Status), verb="apply")
     heads = [line.split()[0] for line in said.splitlines() if line.startswith(tuple("ABCDEFOPRSU"))]
     assert heads == [
-        *("OK", "CHANGED", "PENDING", "SKIPPED", "UNREACHABLE"),
+        *("OK", "CHANGED", "PENDING", "SKIPPED", "BUSY", "UNREACHABLE"),
         *("ROLLED_BACK", "FAILED", "ROLL_BACK_FAILED"),
     ]
     assert said.endswith(
-        "\n8 servers: 1 roll-back failed, 1 failed, 1 rolled back, 1 unreachable, 1 skipped, "
-        "1 changes pending, 1 changed, 1 nothing to do\n"
+        "\n9 servers: 1 roll-back failed, 1 failed, 1 rolled back, 1 unreachable, 1 busy, "
+        "1 skipped, 1 changes pending, 1 changed, 1 nothing to do\n"
     )
+
+
+def _found(name: str = "chat1", **values: Any) -> Plan:
+    """Return a plan that has an unmanaged realm to report."""
+    return Plan(name, "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),), **values)
+
+
+def test_what_was_not_verified_from_outside_is_counted() -> None:
+    seen = Check("acme", "wrong token", "ok", "refused", 401)
+    away = Check("wiki", "wrong token", "warning", "https://wiki was not reached")
+    outcomes = [
+        _outcome("chat1", Status.CHANGED, plan=None, checks=(seen, away)),
+        _outcome("chat2", Status.CHANGED, plan=None, checks=(seen,)),
+    ]
+    said = _pipe(*outcomes, verb="apply")
+    assert "chat1  changed, not verified from outside\n" in said
+    assert "chat2  changed\n" in said
+    assert said.endswith("2 servers: 2 changed, 1 of them not verified from outside\n")
+
+
+def test_an_unmanaged_realm_is_named_with_its_place() -> None:
+    said = _pipe(_outcome(plan=_found()), _outcome("chat2", Status.OK, plan=None))
+    assert "chat1  Zulip 9.0  nothing to do, with an unmanaged realm\n" in said
+    assert "  ! unmanaged realm wiki at /s.py:8:5: " in said
+    assert "scim_unmanaged" in said
+    assert said.endswith("2 servers: 2 nothing to do, 1 of them with an unmanaged realm\n")
+    said = _pipe(_outcome(status=Status.CHANGED, plan=_found(actions=PLAN.actions)), verb="apply")
+    assert "chat1  Zulip 9.0  changed, with an unmanaged realm\n" in said
+
+
+def test_verify_says_where_nobody_was_asked() -> None:
+    asked = (Check("acme", "right token", "ok", "answered", 200),)
+    said = _pipe(
+        _outcome("chat1", Status.OK, plan=None, checks=asked),
+        _outcome("chat2", Status.OK, plan=None),
+        verb="verify",
+    )
+    assert "chat1  verified\n" in said
+    assert "chat2  not asked\n" in said
 
 
 def test_no_two_kinds_differ_by_red_and_green_alone() -> None:

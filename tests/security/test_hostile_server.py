@@ -112,12 +112,16 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
                 block=f"SCIM_CONFIG = {{}}  # {ESCAPES}\n".replace("\r", ""),
                 running={},
                 unknown_secrets=ESCAPES,
-                at_work=ESCAPES,
+                unseen=ESCAPES,
                 external_host=ESCAPES,
                 realms={ESCAPES: {**ENTRY, "values": {ESCAPES: ESCAPES}, "unreadable": ESCAPES}},
             )
         ),
         "",
+    ),
+    "a run at work, with escapes": (
+        lambda: outcome(answer(at_work=ESCAPES)),
+        "another run is at work here",
     ),
 }  # fmt: skip
 
@@ -127,7 +131,7 @@ def test_each_lie_is_a_sentence(lie: str) -> None:
     tell, says = LIES[lie]
     came = tell()
     text = printed(came)
-    assert came.status is Status.FAILED
+    assert came.status is (Status.BUSY if "at work" in lie else Status.FAILED)
     assert says in f"{came.message} {text}"
     assert "bug" not in came.message
     assert all(character.isprintable() or character == "\n" for character in text)
