@@ -51,12 +51,7 @@ class _LeftOutError(Exception):
 
 def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
     """Give what a server has. Raises HostError where it has nothing that can be taken over."""
-    observed = observe(agent, Desired(server, {}))
-    if observed.at_work:
-        message = f"another run is at work here: {observed.at_work}"
-        raise Busy("observe", message, "import the server once that run has ended")
-    if observed.blocked:
-        raise HostError("observe", observed.blocked)
+    observed = _observed(agent, server)
     found = describe(server, observed, _tokens(agent, server)[0])
     if not found.tokens:
         said = "; ".join(found.warnings) or "SCIM_CONFIG is not there, or empty"
@@ -70,9 +65,7 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
     Raises HostError where one is not the token that scimconf has put there: somebody else has
     changed it, and whoever did knows it.
     """
-    observed = observe(agent, Desired(server, {}))
-    if observed.blocked:
-        raise HostError("observe", observed.blocked)
+    observed = _observed(agent, server)
     tokens, ours = _tokens(agent, server)
     warnings: list[str] = []
     adopted = {}
@@ -94,6 +87,17 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
     if not adopted:
         raise HostError("import", f"there is nothing to take over: {'; '.join(warnings)}")
     return observed, Found({}, adopted, tuple(warnings))
+
+
+def _observed(agent: Agent, server: Server) -> Observed:
+    """Look at a server; raises HostError where it has to be left alone."""
+    observed = observe(agent, Desired(server, {}))
+    if observed.at_work:
+        message = f"another run is at work here: {observed.at_work}"
+        raise Busy("observe", message, "import the server once that run has ended")
+    if observed.blocked:
+        raise HostError("observe", observed.blocked)
+    return observed
 
 
 def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, bool]]:

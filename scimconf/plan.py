@@ -263,7 +263,7 @@ def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterat
     if wanted is None and realm.token is None:
         yield (
             f"realm {realm.label}: the token file has no token of it, and the server has one: "
-            f"`scimconf import {desired.server.name}` keeps it"
+            "`scimconf import` keeps it"
         )
     if wanted is None or realm.string_id not in desired.others:
         return

@@ -146,20 +146,23 @@ class Keyring:
         if new:
             self.file = self.file.save(new)
 
-    def settle(self, servers: Iterable[Server]) -> None:
-        """Write down what these servers, which are as the inventory says, have now.
+    def settle(self, changed: Iterable[Server], proved: Iterable[Server]) -> None:
+        """Write down what the servers have now, for servers that have what was wanted.
 
-        That is the fingerprints of tokens that are kept elsewhere, and which realms are gone: their
-        tokens are kept for a while. Tokens of these realms whose time is over are forgotten.
+        That is the fingerprints of tokens that are kept elsewhere; and of those servers that are
+        `proved` to be as the inventory says, which realms are gone: their tokens are kept for a
+        while. Tokens of these realms whose time is over are forgotten.
         """
         now = datetime.now(timezone.utc)
+        without = {server.name for server in proved}
         new: dict[Key, Record] = {}
-        for server in servers:
+        for server in changed:
             for realm in server.realms:
                 key = (server.deployment, realm.string_id)
                 record = self.file.records.get(key)
                 if isinstance(record, Entry) and not realm.present:
-                    new[key] = rotation.removed(record, now)
+                    if server.name in without:
+                        new[key] = rotation.removed(record, now)
                 elif (token := self._at_hand(realm)) and (key, token) in self._new:
                     new[key] = self._in_place(key, self._new[key, token])
                 elif record:

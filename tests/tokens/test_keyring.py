@@ -112,7 +112,7 @@ def test_a_reference_is_fetched_and_nothing_written_until_it_is_settled(
     assert desired.unrecorded == {"acme": ""}
     assert keys.desired(elsewhere) == desired, "each salt is drawn once"
     assert not path.exists()
-    keys.settle([elsewhere])
+    keys.settle([elsewhere], [elsewhere])
     assert token.reveal() not in path.read_text()
     again = _keyring(path, locked=True).desired(elsewhere)
     assert again.fingerprints == desired.fingerprints
@@ -138,7 +138,7 @@ def test_a_token_in_clear_that_has_changed_is_not_recorded_yet(path: Path) -> No
     keys = _keyring(path, locked=True)
     first = server(realm(token=generate()))
     keys.fetch([first])
-    keys.settle([first])
+    keys.settle([first], [first])
     assert keys.desired(first).unrecorded == {}
     changed = server(realm(token=generate()))
     assert keys.desired(changed).unrecorded == {"acme": ""}
@@ -178,7 +178,7 @@ def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -
     keys = _keyring(path)
     elsewhere = server(realm(token=generate()))
     keys.desired(elsewhere)
-    keys.settle([elsewhere])
+    keys.settle([elsewhere], [elsewhere])
     plain = server(realm())
     assert keys.desired(plain).fingerprints == {}
     keys.make([plain])
@@ -195,7 +195,7 @@ def test_a_token_that_only_the_file_held_is_kept_for_a_week(path: Path) -> None:
         keys = _keyring(path, locked=True)
         elsewhere = server(realm(token=generate()))
         keys.desired(elsewhere)
-        keys.settle([elsewhere])
+        keys.settle([elsewhere], [elsewhere])
         entry = TokenFile.load(path).entry(*ACME)
         assert entry
         assert entry.previous, number
@@ -280,14 +280,14 @@ def test_a_realm_that_is_gone_keeps_its_token_for_a_while(path: Path, plain: Ser
     keyring = _keyring(path)
     keyring.make([plain])
     entry = keyring.file.entry(*ACME)
-    keyring.settle([server(*GONE)])
+    keyring.settle([server(*GONE)], [server(*GONE)])
     records = TokenFile.load(path).records
     assert set(records) == {ACME, ("chat1", "")}
     removed = records[ACME]
     assert isinstance(removed, Removed)
     assert removed.entry == entry
     before = path.read_bytes()
-    keyring.settle([server(*GONE)])
+    keyring.settle([server(*GONE)], [server(*GONE)])
     assert path.read_bytes() == before, "the date stays"
 
 
@@ -296,7 +296,7 @@ def test_a_realm_that_comes_again_has_the_token_that_it_had(path: Path, plain: S
     keyring = _keyring(path)
     keyring.make([plain])
     token = keyring.tokens([plain])["chat1"]["acme"]
-    keyring.settle([server(*GONE)])
+    keyring.settle([server(*GONE)], [server(*GONE)])
     again = _keyring(path)
     desired = again.desired(plain)
     assert set(desired.unrecorded) == {"acme"}
@@ -310,11 +310,11 @@ def test_a_realm_that_comes_again_has_the_token_that_it_had(path: Path, plain: S
 def test_a_realm_that_comes_again_late_gets_a_new_token(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
-    keyring.settle([server(*GONE)])
+    keyring.settle([server(*GONE)], [server(*GONE)])
     text = re.sub(r'removed: "\d{4}', 'removed: "2020', path.read_text())
     path.write_text(text)
     late = _keyring(path)
-    late.settle([server(*GONE)])
+    late.settle([server(*GONE)], [server(*GONE)])
     assert late.file.records[ACME] == Removed(f"2020{late.file.records[ACME].removed[4:]}")
     assert late.desired(plain).fingerprints.keys() == {""}
 

@@ -1,0 +1,91 @@
+"""The server's user zulip turns hostile: it writes what it likes where scimconf looks.
+
+What it wants is a program run on the operator's machine or as root, and the tokens of others. That
+root runs none of its programs is played in tests/ssh/test_sshd.py, its lies in
+test_hostile_server.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, Server
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+TOKEN = "gR7bQ2mXv9LkPz4TnW8s3JfH6dYc1BaE5uVt0iKoMnQ"
+
+
+@pytest.fixture
+def operator(lab: Lab, tmp_path: Path) -> Operator:
+    return Operator(lab, tmp_path / "operator")
+
+
+def _write(server: Server, realm: str, more: str = "") -> None:
+    """Append an entry of one realm to settings.py, as a hand would."""
+    entry = (
+        f'{{"bearer_token": "{TOKEN}", "scim_client_name": "okta", '
+        f'"name_formatted_included": False{more}}}'
+    )
+    with server.settings.open("a") as file:
+        file.write(f"SCIM_CONFIG = {{{realm!r}: {entry}}}\n")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ', "custom_profile_field_map": {"{{ lookup(\'pipe\', \'touch ran\') }}": "x"}',
+        ', "custom_profile_field_map": {"x": "{{ lookup(\'pipe\', \'touch ran\') }}"}',
+        ', "custom_profile_field_map": {"!!python/object/apply:os.system [touch ran]": "x"}',
+    ],
+)
+def test_what_import_writes_runs_nothing(
+    more: str, operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="12.1", realms=["acme"])
+    _write(server, "acme", more)
+    known = ("ansible_", "zulip_", "scim_probe", "scim_ca")
+    host = {k: v for k, v in server.inventory_vars().items() if k.startswith(known)}
+    operator.inventory.write_text(json.dumps({"all": {"hosts": {server.name: host}}}))
+    done = operator.run("import", *VAULT)
+    written = "".join(path.read_text() for path in (operator.folder / "host_vars").glob("*"))
+    assert "'{{" not in written, done
+    assert all("!unsafe" in line for line in written.splitlines() if "{{" in line)
+    assert not any(
+        "!!python" in line.split(":")[0].strip(' "')[:2] for line in written.splitlines()
+    )
+    assert operator.run("plan").returncode in (0, 1, 2, 64)
+    assert not (operator.folder / "ran").exists()
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_token_of_its_own_making_is_not_adopted(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    """It may choose its realm's token anyway; but nobody calls it one that scimconf made."""
+    server = lab_server(version="9.0", realms=["acme"])
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
+    assert operator.apply().returncode == 0
+    text = server.settings.read_text().replace(operator.token(server.name, "acme"), TOKEN)
+    server.settings.write_text(text)
+    assert "the server has another token than the token file" in operator.run("plan").stdout
+    operator.tokens.unlink()
+    assert operator.run("import", *VAULT).returncode == 1
+    assert not operator.tokens.exists()
+
+
+def test_a_realm_of_its_own_is_a_way_in_and_is_reported(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="9.0", realms=["acme", "wiki"])
+    _write(server, "wiki")
+    operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
+    done = operator.apply()
+    assert done.returncode == 2, done
+    assert "realm wiki" in done.stdout
+    assert operator.run("plan").returncode == 2
