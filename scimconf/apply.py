@@ -29,7 +29,14 @@ def apply(
     file alone asks nothing of the server.
     """
     if not plan.touches_server:
-        return Outcome(plan.server, Status.CHANGED, plan=plan, warnings=plan.warnings)
+        return Outcome(
+            plan.server,
+            Status.CHANGED,
+            plan=plan,
+            warnings=plan.warnings,
+            in_force=True,
+            unproved=plan.unproved.message if plan.unproved else "",
+        )
     wanted = request(desired, plan, observed, tokens)
     outcome = transact(agent, desired.server, wanted, on_step, lock_timeout)
     return replace(outcome, plan=plan, warnings=plan.warnings)

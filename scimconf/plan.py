@@ -64,13 +64,13 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if lost := _lost(actions, desired, observed):
         return replace(left, blocked=lost)
     actions = [*sorted(actions, key=_place), *_restart(desired, verdicts)]
+    made = replace(left, actions=tuple(actions))
     # With changes pending, a web server that does not answer is a warning: they may be the cure.
-    silent = no_answer(server, observed.running) if actions else None
+    silent = no_answer(server, observed.running) if made.touches_server else None
     return replace(
-        left,
-        actions=tuple(actions),
+        made,
         warnings=(*warnings, silent.message) if silent else warnings,
-        unproved=None if actions else unproved(server, observed.running),
+        unproved=None if made.touches_server else unproved(server, observed.running),
         diff=unified(observed, [verdict.change for verdict in verdicts], server.paths),
         settings_sha256=observed.settings_sha256,
         secrets_sha256=observed.secrets_sha256,

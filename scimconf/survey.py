@@ -121,10 +121,12 @@ def standing(outcome: Outcome) -> Outcome:
         return replace(said, status=Status.BUSY, message=message, hint=hint)
     if made.blocked:
         return replace(said, status=Status.FAILED, message=made.blocked)
+    why = made.unproved
+    if made.pending and why:  # only the token file would change, which cures nothing there
+        return replace(said, status=Status.PENDING, warnings=(*made.warnings, why.message))
     if made.pending:
         return replace(said, status=Status.PENDING)
-    if made.unproved:
-        why = made.unproved
+    if why:
         return replace(said, status=Status.FAILED, message=why.message, hint=why.hint)
     return replace(said, status=Status.PENDING) if made.unmanaged else said
 

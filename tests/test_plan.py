@@ -1,24 +1,31 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 
 from scimconf.agent import settings_file
+from scimconf.apply import apply
+from scimconf.confirm import proved
 from scimconf.model import (
     ActionKind,
     Desired,
     FinishedAlone,
     Observed,
     ObservedToken,
+    Outcome,
     Plan,
     Position,
     Realm,
     Reference,
+    Status,
     Unmanaged,
 )
+from scimconf.observe import Message
 from scimconf.plan import plan
+from scimconf.survey import standing
 from tests.factories import block, desired, found, known, observed, realm
 
 OTHER = ObservedToken(20, "ffff", False)
@@ -449,6 +456,11 @@ class TestAnotherTokenOnTheServer:
         assert plan(desired(realm(), fingerprints={}), observed()).locks_out == ()
 
 
+class _NoAgent:
+    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+        raise AssertionError("nobody asks it")
+
+
 class TestWhatOnlyTheTokenFileNeeds:
     ELSEWHERE = realm(token=Reference("env", ("TOKEN",), "/"))
 
@@ -465,6 +477,18 @@ class TestWhatOnlyTheTokenFileNeeds:
         made = plan(wanted, observed(found(token=OTHER)))
         assert _kinds(made)[:2] == [ActionKind.RECORD_TOKEN, ActionKind.SET_REALM]
         assert "<token acme, new>" in made.diff
+
+    def test_a_web_server_that_does_not_answer_is_no_proof(self) -> None:
+        wanted = replace(desired(self.ELSEWHERE), unrecorded={"acme": ""})
+        seen = observed(found(), running={"acme": None})
+        made = plan(wanted, seen)
+        assert _kinds(made) == [ActionKind.RECORD_TOKEN]
+        assert made.unproved
+        outcome = standing(Outcome("chat1", Status.OK, plan=made))
+        assert outcome.status is Status.PENDING
+        assert made.unproved.message in outcome.warnings
+        done = apply(_NoAgent(), wanted, made, seen, {})
+        assert proved(wanted.server, done).status is Status.FAILED
 
     def test_a_restart_that_is_due_stays_due(self) -> None:
         wanted = replace(desired(self.ELSEWHERE), unrecorded={"acme": ""})
