@@ -303,6 +303,16 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(os.listdir(path.parent)) == [".tokens.yaml.lock", "tokens.yaml"]
 
 
+def test_what_a_killed_run_has_left_beside_the_file_goes(path: Path) -> None:
+    """It holds tokens, if encrypted, and `git add` would take it along."""
+    file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
+    left, mine = path.with_name(f".{path.name}.0123456789abcdef.new"), path.with_name("x.new")
+    for each in (left, mine):
+        each.write_text(path.read_text())
+    file.save({("chat1", "beta"): _entry()})
+    assert (left.exists(), mine.exists()) == (False, True)
+
+
 # --- a token stays in its place ---------------------------------------------------------------
 
 
