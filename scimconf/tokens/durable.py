@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import secrets
 import time
@@ -18,7 +19,10 @@ _PATIENCE = 30.0
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock that guards `path`, a file of its own beside it; raises UsageError."""
+    """Hold the lock that guards `path`, a file of its own beside it; raises UsageError.
+
+    What a run that was killed while it wrote has left beside `path` is removed.
+    """
     lock = path.with_name(f".{path.name}.lock")
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -26,6 +30,9 @@ def locked(path: Path) -> Iterator[None]:
         raise UsageError(f"cannot write beside {path}: {lock}: {error.strerror}") from None
     try:
         _take(descriptor, path)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 16}.new"):
+            with suppress(OSError):
+                left.unlink()
         yield
     finally:
         os.close(descriptor)  # which gives the lock back

@@ -24,6 +24,7 @@ scimconf_tokens:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,11 +55,18 @@ class Entry:
     ciphertext: str | None = field(default=None, repr=False)
     """The token as an Ansible Vault value; None where it is kept elsewhere."""
     next: Entry | None = None
-    """A token that is made but not in force yet; it has no other beside it."""
+    """A token that is made but not in force yet; its `previous` is one that was staged before."""
     previous: Entry | None = None
-    """The token that was in force before, for a way back; it has no other beside it."""
+    """The token that this one has replaced: a server may have it still, or again."""
     retired: str = ""
-    """Of a previous one: until when it was in force."""
+    """Of a previous one: until when it was in force, or staged."""
+
+    def tokens(self) -> Iterator[Entry]:
+        """Return this token and all that stand beside it."""
+        yield self
+        for other in (self.next, self.previous):
+            if other:
+                yield from other.tokens()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Removed:
     removed: str
     """When, UTC."""
     entry: Entry | None = None
-    """The token that was in force until then; None once it is forgotten."""
+    """The token that was in force until then, with those beside it; None once it is forgotten."""
 
 
 Record = Entry | Removed
@@ -176,7 +184,7 @@ class _Reader:
         if len(fields) == 1:
             return Removed(removed)
         rest = {name: value for name, value in fields.items() if name != "removed"}
-        return Removed(removed, self.entry(way, rest, ()))
+        return Removed(removed, self.entry(way, rest, ("next", "previous")))
 
     def entry(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry:
         self.known(way, fields, ("fingerprint", "created", "token", *more))
@@ -187,12 +195,14 @@ class _Reader:
             hint = "it may have been seen: make a new one"
             self.report((*way, "token"), "this token is not a !vault value", hint)
         retired = "retired" in fields
+        # Of the tokens in force the file keeps one, of the staged ones each that gave way.
+        beside = ("retired", "previous") if "next" in way[3:] else ("retired",)
         entry = Entry(
             self.text((*way, "fingerprint"), fields.get("fingerprint")),
             self.text((*way, "created"), fields.get("created")),
             token.ciphertext if isinstance(token, VaultValue) else None,
-            self.other((*way, "next"), fields, ()),
-            self.other((*way, "previous"), fields, ("retired",)),
+            self.other((*way, "next"), fields, ("previous",)),
+            self.other((*way, "previous"), fields, beside),
             self.text((*way, "retired"), fields["retired"]) if retired else "",
         )
         if entry.fingerprint:

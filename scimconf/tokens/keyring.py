@@ -208,9 +208,9 @@ class Keyring:
         """
         password = _first(self._proved())
 
-        def turn(key: Key, entry: Entry, _now: datetime) -> Entry:
+        def turn(key: Key, entry: Entry, now: datetime) -> Entry:
             made = new_entry(key, generate(), *password, generated=True)
-            return rotation.staged(entry, made)
+            return rotation.staged(entry, made, now)
 
         return self._changed(keys, turn)
 

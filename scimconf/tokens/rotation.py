@@ -23,9 +23,14 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime(_FORMAT)
 
 
-def staged(entry: Entry, new: Entry) -> Entry:
-    """Put a new token beside the one in force, in the place of one that was staged before."""
-    return replace(entry, next=new)
+def staged(entry: Entry, new: Entry, now: datetime) -> Entry:
+    """Return the entry with a new token beside the one in force.
+
+    One that was staged before gives way, and is kept for a while: where a rotation was cut off, or
+    another run is at work, the server may have it.
+    """
+    before = entry.next and replace(entry.next, retired=stamp(now))
+    return replace(entry, next=replace(new, previous=before))
 
 
 def activated(entry: Entry, now: datetime) -> Entry:
@@ -45,7 +50,7 @@ def succeeded(entry: Entry | None, new: Entry, now: datetime) -> Entry:
         return new
     if entry.ciphertext is None:
         return replace(new, previous=entry.previous)
-    return activated(staged(entry, new), now)
+    return activated(staged(entry, new, now), now)
 
 
 def gone_back(entry: Entry, now: datetime) -> Entry:
@@ -63,8 +68,12 @@ def gone_back(entry: Entry, now: datetime) -> Entry:
 
 
 def removed(entry: Entry, now: datetime) -> Removed:
-    """Return the record of a realm that is gone from its servers; its token is kept for a while."""
-    return Removed(stamp(now), replace(entry, next=None, previous=None))
+    """Return the record of a realm that is gone from its servers.
+
+    Its tokens are kept for a while, those beside it too: an undo brings back what the server had,
+    and where a rotation was cut off that is another than the one in force here.
+    """
+    return Removed(stamp(now), entry)
 
 
 def without_expired(record: Record, now: datetime) -> Record:
@@ -72,14 +81,17 @@ def without_expired(record: Record, now: datetime) -> Record:
     if isinstance(record, Entry):
         return pruned(record, now)
     expired = now - _moment(record.removed) > KEPT
-    return replace(record, entry=None) if expired else record
+    kept = None if expired or not record.entry else pruned(record.entry, now)
+    return replace(record, entry=kept)
 
 
 def pruned(entry: Entry, now: datetime) -> Entry:
-    """Return the entry without a previous token whose time is over."""
-    if entry.previous and now - _moment(entry.previous.retired) > KEPT:
-        return replace(entry, previous=None)
-    return entry
+    """Return the entry without the replaced tokens whose time is over."""
+    previous, following = entry.previous, entry.next
+    if previous:
+        expired = now - _moment(previous.retired) > KEPT
+        previous = None if expired else pruned(previous, now)
+    return replace(entry, next=following and pruned(following, now), previous=previous)
 
 
 def older_than(entry: Entry, age: timedelta, now: datetime) -> bool:

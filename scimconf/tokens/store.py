@@ -201,7 +201,7 @@ def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
     for key, record in records.items():
         entry = record if isinstance(record, Entry) else record.entry
         if entry:
-            yield from ((key, each) for each in (entry, entry.next, entry.previous) if each)
+            yield from ((key, each) for each in entry.tokens())
 
 
 def _exists(path: Path) -> bool:

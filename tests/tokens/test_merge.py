@@ -76,7 +76,8 @@ def _on_a_branch(git: Git, path: Path, name: str, records: Mapping[Key, Record])
 def _rotated(path: Path, realm: str) -> Entry:
     entry = TokenFile.load(path).entry("chat1", realm)
     assert entry
-    return activated(staged(entry, _entry(realm)), datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    return activated(staged(entry, _entry(realm), now), now)
 
 
 def test_two_branches_with_different_realms_merge(git: Git, path: Path) -> None:

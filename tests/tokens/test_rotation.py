@@ -6,8 +6,17 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from scimconf.errors import UsageError
-from scimconf.tokens.entries import Entry
-from scimconf.tokens.rotation import activated, gone_back, older_than, pruned, staged, succeeded
+from scimconf.tokens.entries import Entry, Removed
+from scimconf.tokens.rotation import (
+    activated,
+    gone_back,
+    older_than,
+    pruned,
+    removed,
+    staged,
+    succeeded,
+    without_expired,
+)
 from tests.factories import FINGERPRINT
 
 NOW = datetime(2026, 6, 1, 10, tzinfo=timezone.utc)
@@ -16,16 +25,45 @@ NEW = Entry(FINGERPRINT, "2026-06-01T09:00:00Z", "$ANSIBLE_VAULT;new")
 
 
 def test_a_staged_token_is_not_in_force() -> None:
-    entry = staged(OLD, NEW)
+    entry = staged(OLD, NEW, NOW)
     assert (entry.ciphertext, entry.next) == (OLD.ciphertext, NEW)
-    assert staged(staged(OLD, OLD), NEW) == entry, "one at a time"
+
+
+def test_a_staged_token_that_gives_way_is_kept_for_seven_days() -> None:
+    """Where a rotation was cut off, the server has it: nobody may forget it by staging another."""
+    other = replace(OLD, ciphertext="$ANSIBLE_VAULT;other")
+    entry = staged(staged(OLD, other, NOW), NEW, NOW)
+    before = replace(other, retired="2026-06-01T10:00:00Z")
+    assert entry.next == replace(NEW, previous=before)
+    assert [each.ciphertext for each in entry.tokens()] == [
+        OLD.ciphertext,
+        NEW.ciphertext,
+        other.ciphertext,
+    ]
+    assert pruned(entry, NOW + timedelta(days=7)) == entry
+    assert pruned(entry, NOW + timedelta(days=7, seconds=1)) == staged(OLD, NEW, NOW)
+    third = staged(entry, OLD, NOW)
+    assert third.next
+    assert third.next.previous == replace(NEW, previous=before, retired="2026-06-01T10:00:00Z")
+    now = activated(entry, NOW)
+    assert now == activated(staged(OLD, NEW, NOW), NOW), "what was proved needs no other any more"
+
+
+def test_a_realm_that_goes_keeps_what_stands_beside_its_token() -> None:
+    """An undo brings back what the server had: after a rotation that was cut off, the next one."""
+    entry = staged(OLD, NEW, NOW)
+    record = removed(entry, NOW)
+    assert record == Removed("2026-06-01T10:00:00Z", entry)
+    assert without_expired(record, NOW + timedelta(days=7)) == record
+    late = without_expired(record, NOW + timedelta(days=7, seconds=1))
+    assert late == Removed("2026-06-01T10:00:00Z")
 
 
 def test_activation_keeps_the_one_before() -> None:
-    entry = activated(staged(OLD, NEW), NOW)
+    entry = activated(staged(OLD, NEW, NOW), NOW)
     assert (entry.ciphertext, entry.next) == (NEW.ciphertext, None)
     assert entry.previous == replace(OLD, retired="2026-06-01T10:00:00Z")
-    again = activated(staged(entry, OLD), NOW)
+    again = activated(staged(entry, OLD, NOW), NOW)
     assert again.previous == replace(NEW, retired="2026-06-01T10:00:00Z"), "only one is kept"
 
 
@@ -33,21 +71,21 @@ def test_one_that_comes_into_force_by_itself_leaves_the_one_that_was_kept_here()
     elsewhere = replace(NEW, ciphertext=None)
     before = replace(OLD, retired="2026-06-01T10:00:00Z")
     assert succeeded(None, NEW, NOW) == NEW
-    assert succeeded(staged(OLD, NEW), elsewhere, NOW) == replace(elsewhere, previous=before)
+    assert succeeded(staged(OLD, NEW, NOW), elsewhere, NOW) == replace(elsewhere, previous=before)
     moved = replace(elsewhere, previous=before)
     assert succeeded(moved, elsewhere, NOW) == moved
     assert succeeded(elsewhere, NEW, NOW) == NEW
 
 
 def test_the_way_back_and_forward_again() -> None:
-    entry = activated(staged(OLD, NEW), NOW)
+    entry = activated(staged(OLD, NEW, NOW), NOW)
     back = gone_back(entry, NOW + timedelta(days=7))
-    assert back == staged(OLD, NEW)
+    assert back == staged(OLD, NEW, NOW)
     assert activated(back, NOW) == entry
 
 
 def test_the_previous_one_is_kept_for_seven_days() -> None:
-    entry = activated(staged(OLD, NEW), NOW)
+    entry = activated(staged(OLD, NEW, NOW), NOW)
     late = NOW + timedelta(days=7, seconds=1)
     assert pruned(entry, late - timedelta(seconds=1)) == entry
     assert pruned(entry, late) == NEW

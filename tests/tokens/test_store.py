@@ -303,6 +303,16 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(os.listdir(path.parent)) == [".tokens.yaml.lock", "tokens.yaml"]
 
 
+def test_what_a_killed_run_has_left_beside_the_file_goes(path: Path) -> None:
+    """It holds tokens, if encrypted, and `git add` would take it along."""
+    file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
+    left, mine = path.with_name(f".{path.name}.0123456789abcdef.new"), path.with_name("x.new")
+    for each in (left, mine):
+        each.write_text(path.read_text())
+    file.save({("chat1", "beta"): _entry()})
+    assert (left.exists(), mine.exists()) == (False, True)
+
+
 # --- a token stays in its place ---------------------------------------------------------------
 
 
@@ -317,7 +327,7 @@ def _lines_of(text: str, realm: str) -> str:
 def two(path: Path) -> str:
     """A file with two realms' tokens, one of them with a token before."""
     first = new_entry(ACME, TOKEN, PASSWORD)
-    after = activated(staged(first, new_entry(ACME, generate(), PASSWORD)), _NOW)
+    after = activated(staged(first, new_entry(ACME, generate(), PASSWORD), _NOW), _NOW)
     other = new_entry(("chat1", "beta"), OTHER, PASSWORD)
     TokenFile.load(path).save({ACME: after, ("chat1", "beta"): other})
     return path.read_text()
@@ -520,10 +530,10 @@ NAMES = st.text(
 KEYS = st.tuples(NAMES, NAMES | st.just(""))
 ALONE = st.builds(_entry, st.integers(0, 99), kept=st.booleans())
 RETIRED = st.builds(replace, ALONE, retired=st.just("2026-06-01T10:00:00Z"))
-RECORDS = (
-    st.builds(replace, ALONE, next=st.none() | ALONE, previous=st.none() | RETIRED)
-    | st.just(Removed("2026-07-01T10:00:00Z"))
-)  # fmt: skip
+GAVE_WAY = st.recursive(RETIRED, lambda inner: st.builds(replace, RETIRED, previous=inner))
+STAGED = st.builds(replace, ALONE, previous=st.none() | GAVE_WAY)
+IN_FORCE = st.builds(replace, ALONE, next=st.none() | STAGED, previous=st.none() | RETIRED)
+RECORDS = IN_FORCE | st.builds(Removed, st.just("2026-07-01T10:00:00Z"), st.none() | IN_FORCE)
 ENTRIES = st.dictionaries(KEYS, RECORDS, min_size=1, max_size=6)
 
 
