@@ -198,7 +198,7 @@ class Desired:
     unrecorded: Mapping[str, str] = field(default_factory=dict)
     """Realms whose fingerprint has yet to be written into the token file, and why."""
     others: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
-    """By realm, of the staged and the previous token, to recognize them on the server. A realm is
+    """By realm, of the staged and the replaced tokens, to recognize them on the server. A realm is
     missing here where another token than the server's is no surprise."""
 
 

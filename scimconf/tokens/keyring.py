@@ -75,8 +75,8 @@ class Keyring:
             if entry is not record:
                 unrecorded[realm.string_id] = _removed_on(record, entry)
             elif not self._is_turned:
-                more = (each for each in (entry.next, entry.previous) if each)
-                others[realm.string_id] = tuple(bound(key, each) for each in more)
+                beside = (each for each in entry.tokens() if each is not entry)
+                others[realm.string_id] = tuple(bound(key, each) for each in beside)
         return Desired(server, known, unrecorded, others)
 
     def _wanted(self, key: Key, realm: Realm) -> Entry | None:
