@@ -62,8 +62,8 @@ def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
 def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
     """Return the tokens that a server has for the realms of `server`, which the inventory names.
 
-    Raises HostError where one is not the token that scimconf has put there: somebody else has
-    changed it, and whoever did knows it.
+    One that is not the token that scimconf has put there is left out: somebody else has changed
+    it, and whoever did knows it. Raises HostError where nothing is left.
     """
     observed = _observed(agent, server)
     tokens, ours = _tokens(agent, server)
@@ -75,12 +75,12 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
             warnings.append(f"realm {realm.label}: the server has no token of it")
             continue
         if not ours.get(realm.string_id, True):
-            raise HostError(
-                "import",
-                f"the token of realm {realm.label} is not the one that scimconf has put there last",
-                "do not trust it, and give the realm a new one: "
-                f"scimconf apply --create-tokens {server.name}",
+            warnings.append(
+                f"realm {realm.label} is left out: its token is not the one that scimconf has put "
+                "there last. Do not trust it, and give the realm a new one: scimconf apply "
+                f"--create-tokens {server.name}"
             )
+            continue
         adopted[realm.string_id] = token
         if reason := weakness_of(token):
             warnings.append(f"realm {realm.label}: {_weak(realm.string_id, reason)}")

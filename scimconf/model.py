@@ -322,7 +322,7 @@ class Action:
     client: str = ""
     """The SCIM client that is registered or removed."""
     locks_out: bool = False
-    """Whether it replaces the token in force by one that the identity provider cannot have."""
+    """Whether it replaces the token in force by one that the identity provider may not have."""
 
 
 class Status(Enum):
@@ -399,8 +399,10 @@ class Plan:
 
     @property
     def locks_out(self) -> tuple[str, ...]:
-        """The realms whose identity provider is locked out until it has the new token."""
-        return tuple(action.realm or "" for action in self.actions if action.locks_out)
+        """The realms whose identity provider is locked out until it has the other token."""
+        return tuple(
+            dict.fromkeys(action.realm or "" for action in self.actions if action.locks_out)
+        )
 
     @property
     def touches_server(self) -> bool:

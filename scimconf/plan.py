@@ -190,6 +190,8 @@ def _presence(
         actions.append(_set_realm(realm, "add", ""))
     elif keys:
         actions.append(_set_realm(realm, "change", f": {', '.join(keys)}"))
+    if found and found.token and not known and fingerprint and name in desired.others:
+        actions = [_replacing(each) for each in actions]
     dropped = found.secret_name if found and moved else None
     if dropped:
         actions.append(_remove_secret(name, dropped))
@@ -242,7 +244,10 @@ def _set_realm(realm: Realm, verb: str, what: str) -> Action:
 
 def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Action:
     if removed_on:
-        text = f"keep the token of realm {realm.label} that was removed on {removed_on[:10]}"
+        text = (
+            f"put the token of realm {realm.label}, which was removed on {removed_on[:10]}, back "
+            "in force in the token file"
+        )
         return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
     if realm.token is not None:
         text = f"record the fingerprint of the token of realm {realm.label}"
@@ -257,27 +262,42 @@ def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Ac
     return Action(ActionKind.MAKE_TOKEN, realm.string_id, text, locks_out=True)
 
 
+_OF_TOKEN = (ActionKind.SET_SECRET, ActionKind.SET_REALM)
+
+
+def _replacing(action: Action) -> Action:
+    """Return the action as one that replaces the token in force by that of the token file."""
+    return replace(action, locks_out=action.kind in _OF_TOKEN)
+
+
 def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterator[str]:
     """Say what is known of a token on the server that is not the wanted one."""
     wanted = desired.fingerprints.get(realm.string_id)
     if wanted is None and realm.token is None:
         yield (
             f"realm {realm.label}: the token file has no token of it, and the server has one: "
-            "`scimconf import` keeps it"
+            "`scimconf import` keeps it, if scimconf has put it there"
+        )
+    if wanted is None and realm.token is not None:
+        yield (
+            f"realm {realm.label}: apply fetches its token; if that is another than the one in "
+            "force, the identity provider is locked out until it has it"
         )
     if wanted is None or realm.string_id not in desired.others:
         return
     others = {each.created for each in desired.others[realm.string_id]}
-    text = f"realm {realm.label}: the server has another token than the token file"
     if there.created and there.created in others:
-        which = "later" if there.created > wanted.created else "before"
+        staged = there.created > wanted.created
+        which, verb = ("the staged", "--activate") if staged else ("a previous", "--back")
         yield (
-            f"{text}: the one made {which}, on {there.created}; `scimconf rotate "
-            f"{'--activate' if which == 'later' else '--back'}` keeps it"
+            f"realm {realm.label}: the server has {which} token (made {there.created}), not the "
+            f"current one; to keep it: scimconf rotate {verb}"
         )
-    elif there.created > wanted.created:
+        return
+    text = f"realm {realm.label}: the server has another token than the wanted one"
+    if there.created > wanted.created:
         yield (
-            f"{text}, and a newer one: made on {there.created}, that of the token file on "
+            f"{text}, and a newer one: made on {there.created}, the wanted one on "
             f"{wanted.created}. Was an older token file put back? apply would put the older token "
             "in force, and lock out an identity provider that has the newer one"
         )

@@ -6,6 +6,7 @@ bound is what is seen. A field of the model that has no words of its own here is
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os.path
 import re
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from scimconf import vault
 from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
 from scimconf.secret import Secret
 
@@ -65,7 +67,8 @@ def _connection(server: Server) -> Iterator[WayFact]:
         (to.become_password, "becomes", "ansible_become_password"),
     ):
         if value is not None:
-            yield WayFact(what, "a secret of the inventory, not shown", name)
+            which = _which(value) if isinstance(value, VaultValue) else ""
+            yield WayFact(what, f"a secret of the inventory, not shown{which}", name)
     another = "another user after the login" if to.become else None
     yield _given(to, "becomes", another, "ansible_become", "no other user")
     if to.become or "ansible_become_user" in to.said:
@@ -131,10 +134,16 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
         where = "" if token.kind == "env" else f", in the folder {_from(server, token.folder)}"
         return what, f"{token.kind}: {words}{where}"
     if isinstance(token, VaultValue):
-        return "reads here", "a vault value of the inventory"
+        return "reads here", f"a vault value of the inventory{_which(token)}"
     if isinstance(token, Secret):
         return "reads here", "in clear in the inventory"
     return "reads here", "the token file"
+
+
+def _which(value: VaultValue) -> str:
+    """Return what tells one vault value from another, whatever its line breaks: no secret."""
+    identity = vault.identity(value.ciphertext)
+    return f" (vault value {hashlib.sha256(identity).hexdigest()[:16]})" if identity else ""
 
 
 def _plain(value: object) -> str:

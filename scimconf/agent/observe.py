@@ -31,6 +31,9 @@ _LOOKS = 3
 """A look during which a run ended is made again; after so many, runs are at work here."""
 
 SECRET_PREFIX = "scim_bearer_token"  # noqa: S105
+SCIM_ONLY = "scim_"
+"""How the names of secrets begin that are followed. A settings.py that an inventory names could
+refer to any other secret of Zulip's, and have it sent to a web server, or removed."""
 
 Facts = Dict[str, Any]
 
@@ -136,7 +139,7 @@ def _look_at_secrets(where: Paths, facts: Facts) -> Dict[str, str]:
         facts["unknown_secrets"] = refusal.at(where.secrets)
         return {}
     facts["secret_names"] = sorted(name for name in found if name.startswith(SECRET_PREFIX))
-    return found
+    return {name: text for name, text in found.items() if name.startswith(SCIM_ONLY)}
 
 
 def _look_at_settings(where: Paths, facts: Facts) -> Settings:
@@ -206,13 +209,16 @@ def _token(
 
 
 def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
+    unreadable = entry.unreadable
+    if entry.secret_name and not entry.secret_name.startswith(SCIM_ONLY):
+        unreadable = f"its token is a secret whose name does not begin with {SCIM_ONLY}"
     return {
         "values": {key: masking.value(key, found) for key, found in entry.values.items()},
         "token": token,
         "secret_name": entry.secret_name,
         "line": entry.line,
         "column": entry.column,
-        "unreadable": entry.unreadable,
+        "unreadable": unreadable,
     }
 
 

@@ -83,7 +83,7 @@ def _parse(plain: Mapping[str, Any]) -> Request:
         entries={_text(realm): _maybe(entry) for realm, entry in plain["entries"].items()},
         wanted={_text(realm): _wanted(each) for realm, each in plain["wanted"].items()},
         new_secrets={_text(k): _text(v) for k, v in plain["secrets"]["set"].items()},
-        old_secrets=tuple(_text(name) for name in plain["secrets"]["remove"]),
+        old_secrets=tuple(_scim_only(name) for name in plain["secrets"]["remove"]),
         clients_added=_clients(plain["clients"]["add"]),
         clients_removed=_clients(plain["clients"]["remove"]),
         restart=None if restart is None else tuple(_text(word) for word in restart) or None,
@@ -98,6 +98,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _scim_only(name: object) -> str:
+    """Read the name of a secret to remove: no other secret of Zulip's is ever removed."""
+    text = _text(name)
+    if not text.startswith("scim_"):
+        raise ValueError
+    return text
 
 
 def _maybe(value: object) -> Optional[str]:

@@ -65,7 +65,7 @@ def command(
     """
     from scimconf import batches
     from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, in_force, noted, settled
+    from scimconf.cli.change import How, change, in_force, noted, settled, whole
     from scimconf.cli.output import results
     from scimconf.report.no_progress import NoProgress
     from scimconf.rollout import Rollout
@@ -101,6 +101,7 @@ def command(
     done = change(servers, keyring, open_agent, how)
     failed = ExitCode.OK
     if done.agreed:
-        have, proved = in_force(servers, done.outcomes), settled(servers, done.outcomes)
+        have = in_force(servers, done.outcomes)
+        proved = whole(settled(servers, done.outcomes), servers, inventory)
         failed = noted(partial(keyring.settle, have, proved), "scimconf apply")
     return worst([failed, results("apply", done.run, done.outcomes, output, diff=diff)])

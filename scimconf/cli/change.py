@@ -21,6 +21,7 @@ from scimconf.model import Outcome, Plan, Reference, Server, Status
 
 if TYPE_CHECKING:
     from scimconf.batches import Strategy
+    from scimconf.inventory import Inventory
     from scimconf.rollout import Rollout
     from scimconf.saved_plan import SavedPlan
     from scimconf.survey import Opener, Surveyed
@@ -98,6 +99,17 @@ def in_force(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Ser
     return _whole(servers, [each for each in outcomes if _is_good(each) or each.in_force])
 
 
+def whole(proved: Sequence[Server], chosen: Sequence[Server], inventory: Inventory) -> list[Server]:
+    """Return those of which the whole deployment was chosen.
+
+    A server of it that this run has not seen may let a token in that the others have not any more.
+    """
+    names = {each.name for each in chosen}
+    every = inventory.servers.values()
+    unseen = {each.deployment for each in every if each.name not in names}
+    return [each for each in proved if each.deployment not in unseen]
+
+
 def _is_good(outcome: Outcome) -> bool:
     return outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
 
@@ -149,19 +161,18 @@ def _carry_out(
         return Done(run, outcomes, agreed=how.yes)
     _refuse_new_tokens(changing, how)
     _ask("plan", "Change", changing, how, _in_batches(surveyed, how.strategy), references)
-    _ask_about_lock_outs(changing, how)
     how.at_go()
     keyring.fetch([each.desired.server for each in surveyed if _was_seen(each)])
     surveyed, moved = _look_again(run, surveyed, keyring, open_agent, opened, how)
     if moved and how.approved:
         return Done(run, how.approved.refused(surveyed, moved), agreed=False)
     changing = [each for each in surveyed if each.pending]
+    _refuse_new_tokens(changing, how)
     if moved:
-        _refuse_new_tokens(changing, how)
         _ask(
             "plan", "The tokens that were fetched change more than was shown. Change", changing, how
         )
-        _ask_about_lock_outs(changing, how)
+    _ask_about_lock_outs(changing, how)
     servers = [each.desired.server for each in changing]
     keyring.make(servers)
     tokens = keyring.tokens(servers)
@@ -281,19 +292,20 @@ def _ask(
 
 
 def _refuse_new_tokens(changing: Sequence[Surveyed], how: How) -> None:
-    """Raise UsageError where a new token needs more than --yes.
+    """Raise UsageError where a token needs more than --yes.
 
-    Without a terminal this may be a CI job: its checkout goes, and the token with it. And a token
-    that replaces the one in force locks the identity provider out.
+    Without a terminal this may be a CI job: its checkout goes, and a new token with it. And a token
+    that replaces the one in force locks the identity provider out; an approved plan says so.
     """
     if how.create_tokens or sys.stdin.isatty():
         return
-    if locked_out := _locked_out(changing):
+    locked_out = _locked_out(changing)
+    if locked_out and not how.approved:
         raise UsageError(
             f"this replaces the token in force of {locked_out}, and locks the identity provider "
-            "out until it has the new one: --yes is not enough for that",
-            "to keep the tokens that the servers have: scimconf import; to replace them: "
-            "--create-tokens",
+            "out until it has the other one: --yes is not enough for that",
+            "scimconf plan says where the token in force comes from; to keep one that the token "
+            "file does not have: scimconf import; to replace it: --create-tokens",
         )
     for each in changing:
         if each.plan and each.plan.makes_tokens:
@@ -309,9 +321,9 @@ def _ask_about_lock_outs(changing: Sequence[Surveyed], how: How) -> None:
     from scimconf.cli import question
 
     locked_out = _locked_out(changing)
-    if locked_out and not how.create_tokens:
+    if locked_out and not (how.create_tokens or how.approved):
         question.confirm(
-            f"The identity provider is locked out of {locked_out} until it has the new token. "
+            f"The identity provider is locked out of {locked_out} until it has the other token. "
             "Replace the token in force?"
         )
 

@@ -161,6 +161,7 @@ def opener(
     """
     from scimconf import ssh, vault
     from scimconf.time_limit import limited
+    from scimconf.tokens.generate import is_like_generated
 
     asked = asked_become = None
     if connection.ask_pass:
@@ -181,14 +182,26 @@ def opener(
     ]
     if closed:
         file = token_file(source)
+        of_realms = {
+            vault.identity(realm.token.ciphertext)
+            for server in servers
+            for realm in server.realms
+            if isinstance(realm.token, VaultValue)
+        }
         for each in closed:
             file.refuse(each)
+            if vault.identity(each.ciphertext) in of_realms:
+                raise _no_password(each)
         passwords()
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
-        if isinstance(value, VaultValue):
-            return vault.decrypt(value.ciphertext, passwords())
-        return value
+        if not isinstance(value, VaultValue):
+            return value
+        secret = vault.decrypt(value.ciphertext, passwords())
+        # Whoever can write this variable can take a token out of the token file as well.
+        if is_like_generated(secret):
+            raise _no_password(value)
+        return secret
 
     def open_agent(server: Server) -> AbstractContextManager[Agent]:
         credentials = ssh.Credentials(
@@ -212,6 +225,15 @@ def _load_the_rest() -> None:
         import scimconf.cli.terminal
         import scimconf.plan
         import scimconf.report.text  # noqa: F401
+
+
+def _no_password(value: VaultValue) -> UsageError:
+    where = f"{value.position}: " if value.position else ""
+    return UsageError(
+        f"{where}this vault value holds a SCIM token, or a text of that form, and is not sent as a "
+        "password",
+        "if it is a password: choose one that is not 43 letters and digits",
+    )
 
 
 def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:

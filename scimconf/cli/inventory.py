@@ -24,6 +24,7 @@ def check(source: SourceOptions) -> None:
     from scimconf.cli import fleet
 
     loaded = fleet.load(source)
+    fleet.token_file(source)  # raises what is wrong with it
     if not loaded.servers:
         out("ok, but there is nothing to do: no host has scim_realms")
         return

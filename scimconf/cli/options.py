@@ -334,9 +334,19 @@ rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
 pattern: Decorator = click.argument("pattern", nargs=-1, shell_complete=completion.patterns)
 """Hosts and groups as Ansible's; all where there is none."""
+
+
+def _as_string_ids(
+    _context: click.Context, _parameter: click.Parameter, realms: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Take "(root)", which is what reports call it, for the root realm."""
+    return tuple("" if realm == "(root)" else realm for realm in realms)
+
+
 realm: Decorator = option(
     "--realm",
     "realms",
+    callback=_as_string_ids,
     variable="REALM",
     multiple=True,
     shell_complete=completion.realms,

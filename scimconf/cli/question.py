@@ -12,6 +12,7 @@ import click
 from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
 from scimconf.errors import UsageError
+from scimconf.foreign import visible
 from scimconf.model import Outcome, Reference
 from scimconf.report.text import show
 
@@ -53,9 +54,10 @@ def ask(
 
 def _fetched(reference: Reference) -> str:
     if reference.kind == "command":
-        return f"run, in {os.path.abspath(reference.folder)}: {shlex.join(reference.words)}"
+        words = visible(shlex.join(reference.words))
+        return f"run, in {os.path.abspath(reference.folder)}: {words}"
     what = {"env": "the environment variable", "file": "the file"}[reference.kind]
-    return f"read {what} {reference.words[0]}"
+    return f"read {what} {visible(reference.words[0])}"
 
 
 def confirm(question: str) -> None:

@@ -116,7 +116,7 @@ def _servers(
     found: Layout, options: Mapping[str, object], problems: Problems, *, bare: bool
 ) -> dict[str, Server]:
     from scimconf.inventory.reader import Reader
-    from scimconf.inventory.realms import find_shared_urls
+    from scimconf.inventory.realms import find_contradictions, find_shared_urls
     from scimconf.inventory.servers import server
 
     built = {}
@@ -128,6 +128,7 @@ def _servers(
         if one is not None:
             built[name] = one
     find_shared_urls(built.values(), problems)
+    find_contradictions(built.values(), problems)
     return built
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,10 +76,12 @@ def _adds(before: str, text: str, variables: Mapping[str, object], path: Path) -
 
 def write(path: Path, text: str) -> None:
     """Write it as a whole: whoever looks meanwhile finds the old text or the new. UsageError."""
-    beside = path.with_name(f".{path.name}.new~")
+    # A name that nobody knows before, and no link is followed: the checkout may hold one.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="")
+        with beside.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
         if path.exists():
             beside.chmod(path.stat().st_mode & 0o777)
         os.replace(beside, path.resolve())

@@ -83,6 +83,24 @@ def _url(string_id: str, external_host: str) -> str:
     return f"https://{string_id}.{external_host}" if string_id else f"https://{external_host}"
 
 
+def find_contradictions(servers: Iterable[Server], problems: Problems) -> None:
+    """Report realms that are present on one server of a deployment and absent on another: they
+    share a token, and it cannot be both kept and removed.
+    """
+    first: dict[tuple[str, str], tuple[Server, Realm]] = {}
+    for server in servers:
+        for realm in server.realms:
+            key = (server.deployment, realm.string_id)
+            other, same = first.setdefault(key, (server, realm))
+            if same.present is realm.present:
+                continue
+            words = ("absent", "present") if realm.present else ("present", "absent")
+            message = f"realm {realm.label} is {words[0]} on {other.name} and {words[1]} here"
+            path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
+            hint = f"both are the deployment {server.deployment}: give it one state"
+            problems.error(Problem(message, realm.position, path, hint))
+
+
 def find_shared_urls(servers: Iterable[Server], problems: Problems) -> None:
     """Report realms that have one URL, unless their servers are one deployment."""
     first: dict[str, tuple[Server, Realm]] = {}

@@ -99,8 +99,9 @@ def _checks(checks: Sequence[Check]) -> Iterator[Line]:
 
 def _trouble(label: str, check: Check) -> Iterator[Line]:
     mark, style = ("! ", "yellow") if check.result == "warning" else ("failed: ", "red")
+    asked = "" if check.status is None else f"{check.name}: "
     status = f" (HTTP {check.status})" if check.status is not None else ""
-    yield Line(mark, f"{label}: {check.name}: {check.message}{status}", style)
+    yield Line(mark, f"{label}: {asked}{check.message}{status}", style)
     if check.hint:
         yield Line("-> ", check.hint)
 

@@ -195,14 +195,12 @@ class _Reader:
             hint = "it may have been seen: make a new one"
             self.report((*way, "token"), "this token is not a !vault value", hint)
         retired = "retired" in fields
-        # Of the tokens in force the file keeps one, of the staged ones each that gave way.
-        beside = ("retired", "previous") if "next" in way[3:] else ("retired",)
         entry = Entry(
             self.text((*way, "fingerprint"), fields.get("fingerprint")),
             self.text((*way, "created"), fields.get("created")),
             token.ciphertext if isinstance(token, VaultValue) else None,
             self.other((*way, "next"), fields, ("previous",)),
-            self.other((*way, "previous"), fields, beside),
+            self.other((*way, "previous"), fields, ("retired", "previous")),
             self.text((*way, "retired"), fields["retired"]) if retired else "",
         )
         if entry.fingerprint:

@@ -19,7 +19,7 @@ ROUNDS = 29_000
 """For a token that somebody else made: it may be guessed, and each guess costs some 11 ms."""
 ROUNDS_OF_GENERATED = 100
 """For a token that scimconf made: nobody guesses 256 random bits, at any number of rounds."""
-_MOST_ROUNDS = 1_000_000
+_MOST_ROUNDS = 100_000
 """More would let a token file keep a server busy for minutes."""
 
 

@@ -15,6 +15,9 @@ CHARSETS = ("ascii_62", "ascii_50", "hex")
 """Letters and digits; the same without look-alikes; hexadecimal. All stand in a header as they
 are, in a shell and in YAML too; passlib's ascii_72 does not."""
 
+_USUAL_LENGTH = 43
+"""Characters: what 256 bits take of letters and digits."""
+
 _LONGEST = 1024
 """Characters. Web servers take headers of 4 to 8 KiB."""
 
@@ -39,6 +42,12 @@ def generate(entropy: int = 256, length: int | None = None, charset: str = "asci
             "the default, 256 bits, is 43 letters and digits",
         )
     return _strong(lambda: str(pwd.genword(length=length, charset=charset)))
+
+
+def is_like_generated(secret: Secret) -> bool:
+    """Return whether a text has the form of a token that scimconf makes by default."""
+    text = secret.reveal()
+    return len(text) == _USUAL_LENGTH and text.isascii() and text.isalnum()
 
 
 def phrase(entropy: int = 128) -> Secret:

@@ -74,7 +74,7 @@ class Keyring:
             known[realm.string_id] = bound(key, entry)
             if entry is not record:
                 unrecorded[realm.string_id] = _removed_on(record, entry)
-            elif not self._is_turned:
+            if not self._is_turned:
                 beside = (each for each in entry.tokens() if each is not entry)
                 others[realm.string_id] = tuple(bound(key, each) for each in beside)
         return Desired(server, known, unrecorded, others)
@@ -183,8 +183,16 @@ class Keyring:
             tried = {first: passwords[first]}
         else:
             key = next(iter(known), None)
-        if key and key not in self._opened and (token := self.file.token(*key, tried)):
-            self._opened[key] = token
+        try:
+            if key and key not in self._opened and (token := self.file.token(*key, tried)):
+                self._opened[key] = token
+        except UsageError as error:
+            if tried is passwords:
+                raise
+            raise UsageError(
+                f"{error.message}; the vault id {first!r} stands for another password in this file",
+                "give the new password an id of its own: --vault-id NEW@FILE",
+            ) from None
         return passwords
 
     def adopt(self, tokens: Mapping[Key, Secret]) -> None:

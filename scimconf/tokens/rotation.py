@@ -29,16 +29,39 @@ def staged(entry: Entry, new: Entry, now: datetime) -> Entry:
     One that was staged before gives way, and is kept for a while: where a rotation was cut off, or
     another run is at work, the server may have it.
     """
-    before = entry.next and replace(entry.next, retired=stamp(now))
-    return replace(entry, next=replace(new, previous=before))
+    return replace(entry, next=_over(new, _retired(entry.next, now)))
 
 
 def activated(entry: Entry, now: datetime) -> Entry:
-    """Give the entry with its staged token in force. Raises UsageError where none is staged."""
+    """Return the entry with its staged token in force. Raises UsageError where none is staged.
+
+    All that were replaced within a week are kept: an undo brings back what the server had, and
+    that need not be the last one.
+    """
     if entry.next is None:
         raise UsageError("no token is staged", "make one first: scimconf rotate --stage")
-    before = replace(entry, next=None, previous=None, retired=stamp(now))
-    return replace(entry.next, previous=before)
+    return _over(entry.next, [*_retired(entry, now), *_replaced(entry.next)])
+
+
+def _replaced(entry: Entry) -> list[Entry]:
+    """Return the tokens that this one and its predecessors have replaced, the last first."""
+    previous = entry.previous
+    return [replace(previous, previous=None), *_replaced(previous)] if previous else []
+
+
+def _retired(entry: Entry | None, now: datetime) -> list[Entry]:
+    """Return a token that gives way now, and those that it has replaced."""
+    if entry is None:
+        return []
+    return [replace(entry, next=None, previous=None, retired=stamp(now)), *_replaced(entry)]
+
+
+def _over(entry: Entry, replaced: list[Entry]) -> Entry:
+    """Return the entry with these as the ones that it has replaced, the last first."""
+    previous: Entry | None = None
+    for each in reversed(replaced):
+        previous = replace(each, previous=previous)
+    return replace(entry, previous=previous)
 
 
 def succeeded(entry: Entry | None, new: Entry, now: datetime) -> Entry:
@@ -64,7 +87,8 @@ def gone_back(entry: Entry, now: datetime) -> Entry:
             "no previous token is kept",
             f"it is kept for {KEPT.days} days after a rotation; make a new one: scimconf rotate",
         )
-    return replace(entry.previous, next=replace(entry, next=None, previous=None), retired="")
+    staged_now = _over(replace(entry, next=None), _retired(entry.next, now))
+    return replace(entry.previous, next=staged_now, retired="")
 
 
 def removed(entry: Entry, now: datetime) -> Removed:
@@ -87,11 +111,9 @@ def without_expired(record: Record, now: datetime) -> Record:
 
 def pruned(entry: Entry, now: datetime) -> Entry:
     """Return the entry without the replaced tokens whose time is over."""
-    previous, following = entry.previous, entry.next
-    if previous:
-        expired = now - _moment(previous.retired) > KEPT
-        previous = None if expired else pruned(previous, now)
-    return replace(entry, next=following and pruned(following, now), previous=previous)
+    kept = [each for each in _replaced(entry) if now - _moment(each.retired) <= KEPT]
+    following = entry.next and pruned(entry.next, now)
+    return replace(_over(entry, kept), next=following)
 
 
 def older_than(entry: Entry, age: timedelta, now: datetime) -> bool:

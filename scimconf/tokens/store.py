@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import shlex
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -43,6 +45,11 @@ def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
     """
     first = inventories[0]
     path = asked or first.parent / "tokens.yaml"
+    if asked is None and path.is_symlink():
+        raise UsageError(
+            f"the token file {path} is a link: whoever made it chooses what is read and written",
+            f"name the file that is meant: --tokens {shlex.quote(str(path.resolve()))}",
+        )
     inside = path.absolute().parent.resolve()
     for inventory in inventories:
         if inventory.is_dir() and inside.is_relative_to(inventory.resolve()):
@@ -205,13 +212,18 @@ def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
 
 
 def _exists(path: Path) -> bool:
-    """Say whether there is a file; one that may not be looked at counts: reading says why."""
+    """Return whether there is a file; one that may not be looked at counts: reading says why.
+
+    Raises UsageError for what is no regular file: a pipe would be waited for.
+    """
     try:
-        path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return False
     except OSError:
         return True
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"the token file {path} is not a regular file")
     return True
 
 

@@ -124,7 +124,11 @@ def test_a_reference_is_recorded_once_its_token_is_in_force(
     assert looked.returncode == 2, looked
     assert "change realm acme in SCIM_CONFIG: bearer_token" in looked.stdout
     assert operator.tokens.read_bytes() == before
-    assert operator.run("apply", "--yes", *VAULT).returncode == 0
+    refused = operator.run("apply", "--yes", *VAULT)
+    assert refused.returncode == 64, refused
+    assert f"replaces the token in force of realm acme of {server.name}" in refused.stderr
+    assert operator.tokens.read_bytes() == before
+    assert operator.apply().returncode == 0
     assert _lets_in(server, "acme", new)
     assert not _lets_in(server, "acme", old)
     assert _recorded(operator, server, new)

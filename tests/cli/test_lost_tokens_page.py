@@ -75,7 +75,7 @@ def test_the_vault_password_has_leaked(operator: Operator, server: Server) -> No
     token = operator.token(server.name, "acme")
     assert _run(operator, SECTIONS[LEAKED]) == [0, 0, 0, 0]
     assert not _lets_in(server, token)
-    assert ";new\n" in operator.tokens.read_text()
+    assert ";2026-11\n" in operator.tokens.read_text()
     (operator.folder / ".vault-password").write_text((operator.folder / "new-password").read_text())
     new = operator.token(server.name, "acme")
     assert _lets_in(server, new)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scimconf import vault
 from scimconf.secret import Secret
 from scimconf.tokens.entries import Removed
 from scimconf.tokens.store import TokenFile, new_entry
@@ -162,7 +163,7 @@ def test_a_realm_that_goes_keeps_its_token_for_a_week(operator: Operator, server
     assert isinstance(TokenFile.load(operator.tokens).records[server.name, "acme"], Removed)
     assert operator.run("plan").returncode == 0
     operator.write_inventory({server.name: {**known, "scim_realms": {"acme": {}, "wiki": {}}}})
-    assert "keep the token of realm acme that was removed on 20" in operator.run("plan").stdout
+    assert "the token of realm acme, which was removed on 20" in operator.run("plan").stdout
     assert operator.apply().returncode == 0
     assert operator.token(server.name, "acme") == old
     assert _lets_in(server, "acme", old)
@@ -192,13 +193,37 @@ def test_an_undo_brings_a_removed_realm_back_with_a_token_that_is_known(
 
 
 def test_an_older_token_file_that_was_put_back_is_said(operator: Operator, server: Server) -> None:
-    older = operator.tokens.read_bytes()
+    older, settings = operator.tokens.read_bytes(), server.secrets.read_bytes()
     _rotate(operator, "--realm", "acme")
+    now = server.secrets.read_bytes()
+    assert now != settings
     operator.tokens.write_bytes(older)
     planned = operator.run("plan")
     assert planned.returncode == 2, planned
-    assert "realm acme: the server has another token than the token file" in planned.stdout
+    assert "realm acme: the server has another token" in planned.stdout
     assert "realm wiki: the server has another token" not in planned.stdout
+    refused = operator.run("apply", "--yes", *VAULT)
+    assert refused.returncode == 64, refused
+    assert f"replaces the token in force of realm acme of {server.name}" in refused.stderr
+    assert server.secrets.read_bytes() == now
+
+
+def test_a_token_that_an_undo_brought_back_is_never_lost(
+    operator: Operator, server: Server
+) -> None:
+    """Rotate and undo, twice: the server has a token that is no longer the previous one."""
+    first = operator.token(server.name, "acme")
+    for _ in range(2):
+        _rotate(operator, "--realm", "acme")
+        assert operator.run("undo", "--yes").returncode == 0
+        assert _lets_in(server, "acme", first)
+    password = {"default": Secret((operator.folder / ".vault-password").read_text().strip())}
+    entry = TokenFile.load(operator.tokens).entry(server.name, "acme")
+    assert entry
+    kept = [each.ciphertext for each in entry.tokens() if each.ciphertext]
+    assert len(kept) == 3
+    assert Secret(first) in [vault.decrypt(each, password) for each in kept]
+    assert "the server has a previous token" in operator.run("plan").stdout
 
 
 # --- a rotation that is cut off -------------------------------------------------------------------
@@ -237,7 +262,7 @@ def test_the_controller_dies_and_the_rotation_is_finished_or_taken_back(
         _rotate(operator, "--activate")
         assert operator.token(server.name, "acme") != old
     else:
-        assert operator.run("apply", "--yes", *VAULT).returncode == 0
+        assert operator.apply().returncode == 0
         assert operator.token(server.name, "acme") == old
     assert _lets_in(server, "acme", operator.token(server.name, "acme"))
     assert operator.run("plan").returncode == 0

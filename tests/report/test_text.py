@@ -191,7 +191,7 @@ def test_checks_stand_together_by_realm() -> None:
         "  failed: realm (root): right token: Zulip does not accept the token (HTTP 401)\n"
         "  -> run plan\n"
         "  ok: realm acme: a wrong token is refused (HTTP 401); the test is answered (HTTP 200)\n"
-        "  ! realm wiki: address: not reached\n"
+        "  ! realm wiki: not reached\n"
     )
 
 

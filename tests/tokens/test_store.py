@@ -233,7 +233,7 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         (f"{ONE}created: '', next: {{token: in clear}}}}\n" + WHOLE, ":3:", "not a !vault value"),
         (f"{ONE}created: '', previous: {{token: t}}}}\n" + WHOLE, ":3:", "not a !vault value"),
         (f"{ONE}created: '', previous: {{retired: 3}}}}\n" + WHOLE, ":3:", "retired is not text"),
-        (f"{ONE}created: '', previous: {{previous: {{}}}}}}\n" + WHOLE, ":3:", "does not know"),
+        (f"{ONE}created: '', previous: {{next: {{}}}}}}\n" + WHOLE, ":3:", "does not know"),
         (f"{ONE}removed: ''}}\n" + WHOLE, ":3:", "created is missing"),
         ("scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n" + WHOLE, ":3:", "twice"),
         (
