@@ -42,7 +42,7 @@ matrix: $(STAMP) $(ANSIBLE) sshd ## all of what make test has a sample of: 250 i
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
 		$(PYTEST_ARGS)
 
-faults: $(STAMP) sshd ## every fault at every step of a change, and power cuts; prints the tables
+faults: $(STAMP) sshd ## every fault at every step of a change, power cuts, tokens; prints the tables
 	@mkdir -p .cache && rm -f .cache/faults
 	@SCIMCONF_FAULTS=all SCIMCONF_FAULTS_RESULTS=$(CURDIR)/.cache/faults \
 		$(BIN)/python -m pytest -n $$(nproc) tests/faults $(PYTEST_ARGS)
