@@ -348,6 +348,30 @@ class TestHostKeys:
         error = failing(server.connection(), Options(known_hosts=(str(file),)))
         assert f"is marked @revoked in {file}:3" in error.message
 
+    @pytest.mark.parametrize("what", ["pipe", "device", "too large"])
+    def test_a_known_hosts_that_is_no_regular_file(
+        self, server: Server, tmp_path: Path, what: str
+    ) -> None:
+        file = tmp_path / "known_hosts"
+        if what == "pipe":
+            os.mkfifo(file)
+        elif what == "device":
+            file.symlink_to("/dev/zero")
+        else:
+            file.touch()
+            os.truncate(file, (16 << 20) + 1)
+        # The server is known by another file, but this one could have revoked its key.
+        files = (str(server.known_hosts), str(file))
+        error = failing(server.connection(), Options(known_hosts=files))
+        assert isinstance(error, Unreachable)
+        assert f"cannot read the known_hosts file {file}: " in error.message
+
+    def test_a_known_hosts_that_is_nothing_at_all(self, server: Server) -> None:
+        files = ("/dev/null", "/nowhere", str(server.known_hosts))
+        ask(server.connection(), Options(known_hosts=files))
+        error = failing(server.connection(), Options(known_hosts=("/dev/null",)))
+        assert "is not in known_hosts" in error.message
+
     def test_hashed_names_as_ssh_keygen_writes_them(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "known_hosts"
         file.write_text(server.known_hosts.read_text())
