@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scimconf.secret import Secret
+from scimconf.ssh.conversation import LOOK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +33,8 @@ class Options:
     """The known_hosts files; None: those of the SSH configuration. New keys go into the first."""
     start_timeout: float = 60.0
     """Seconds from the command to the agent's ready line; sudo may ask a slow directory."""
+    look_timeout: float = LOOK_SECONDS
+    """Seconds from the command to the end of the agent's first answer, if it only looks; and for
+    each later look."""
     allow_exec: bool = True
     """Whether `ansible_connection: local` may run the programs that the inventory names, here."""
