@@ -37,10 +37,10 @@ Message = Mapping[str, object]
 class Agent(Protocol):
     """The near end of a conversation with one server's agent (`scimconf.ssh`)."""
 
-    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
-        """Send one request; give its step messages and, last, its final one.
+    def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
+        """Send one request; return its step messages and, last, its final one.
 
-        Raises HostError where that is not there in `seconds`.
+        Raises HostError where that is not there in `seconds`; None: in the time that a look has.
         """
         ...
 

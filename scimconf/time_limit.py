@@ -38,12 +38,15 @@ class _Limited:
         self._limit = limit
         self._spent = spent
 
-    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
-        """See Agent. Raises HostError where the limit is over."""
+    def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
+        """See Agent. Raises HostError where the limit is over.
+
+        A look has all that is left, also where that is more than it has without a limit.
+        """
         begun = time.monotonic()
         left = self._limit - self._spent
         try:
-            yield from self._agent.ask(request, min(seconds, left))
+            yield from self._agent.ask(request, left if seconds is None else min(seconds, left))
         except HostError:
             if time.monotonic() - begun < left:
                 raise

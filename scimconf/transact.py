@@ -56,7 +56,9 @@ def transact(
     steps: list[Step] = []
     begun = time.monotonic()
     # Once there, and once on the way back.
-    patience = _PATIENCE + lock_timeout + 2 * (server.restart_timeout + server.gate_timeout)
+    restarts = 2 * (server.restart_timeout + server.gate_timeout)
+    is_look = request.get("look") is True
+    patience = None if is_look else _PATIENCE + lock_timeout + restarts
     asked = {**request, "paths": paths(server.paths), "lock_timeout": lock_timeout}
     try:
         answer = final(_watch(agent.ask(asked, patience), steps, on_step), str(request["do"]))

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from scimconf import __version__
+from scimconf import __version__, plain_file
 from scimconf.foreign import one_line
 from scimconf.model import Check, Realm, Server
 from scimconf.secret import Secret
@@ -85,7 +85,7 @@ def verify(
         message = f"the token cannot be used: {reason}"
         return (Check(realm.string_id, RIGHT, "failed", message),)
     try:
-        context = ssl.create_default_context(cafile=server.ca)
+        context = _context(server.ca)
     except (OSError, ValueError) as error:
         message = (
             f"cannot use {server.ca} as a file of CA certificates: {one_line(str(error), 120)}"
@@ -96,6 +96,14 @@ def verify(
     if wrong.result != "ok":
         return (wrong,)
     return (wrong, _right_token(asker, token, answers))
+
+
+def _context(ca: str | None) -> ssl.SSLContext:
+    """Return what checks certificates. Raises OSError or ValueError for a file that is no CA's."""
+    if ca is None:
+        return ssl.create_default_context()
+    text = plain_file.read(ca, plain_file.MOST_LIST).decode("ascii", "ignore")
+    return ssl.create_default_context(cadata=text)
 
 
 def _wrong_token(asker: _Asker) -> Check:

@@ -16,9 +16,9 @@ class _Scripted:
     def __init__(self, **answer: Any) -> None:
         self.answer = {"final": True, "message": "m", "hint": "h", "run": "", "diff": "", **answer}
         self.asked: list[Message] = []
-        self.patience: list[float] = []
+        self.patience: list[float | None] = []
 
-    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+    def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
         self.asked.append(request)
         self.patience.append(seconds)
         if request["do"] == "heard":
@@ -62,6 +62,7 @@ def test_a_look_is_a_plan_of_one_action() -> None:
     assert (outcome.plan.diff, outcome.message, outcome.run) == ("-a\n", "", "0")
     assert [request["do"] for request in agent.asked] == ["undo"]
     assert agent.asked[0]["look"] is True
+    assert agent.patience == [None]  # as long as a look may take
 
 
 def test_what_was_touched_is_shown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from scimconf.errors import UsageError
 from scimconf.model import Unsafe, VaultValue
 from scimconf.secret import Secret
 from scimconf.template import Variables, expand, files, render, template_text
+from scimconf.template.filters import FILTERS, TESTS
 
 CLOSED = VaultValue("$ANSIBLE_VAULT;1.1;AES256\n66")
 VARIABLES: dict[str, object] = {
@@ -208,12 +210,30 @@ def test_expand(source: object, result: object) -> None:
         ("{{ 'a' | regex_replace('(a|a)(a|a)(a|a)(a|a)(a|a)b', '') }}", "more than 4 of"),
         ("{{ long | regex_replace('a', 'b') }}", "too long"),
         ("{{ 'a' | regex_replace('(', 'b') }}", "not valid"),
+        ("{{ 'x' | regex_replace('x', '\\1') }}", "the replacement is not valid"),
+        ("{{ 'x' | regex_replace('x', '\\q') }}", "the replacement is not valid"),
+        ("{{ 'x' | regex_search('x', '\\2') }}", "the regular expression is not valid"),
+        ("{{ 1 in 1e400 }}", "the template fails: NameError"),
+        ("{{ 0x" + "f" * 4000 + " }}", "the template is wrong: ValueError"),
+        ("{% if 1 %}" * 120 + "{% endif %}" * 120, "the template is wrong: IndentationError"),
         ("{{ 1" + " + 1" * 2000 + " }}", "more than 4096 characters"),
         ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "nested too deeply"),
     ],
 )
 def test_refusals(source: str, says: str) -> None:
     assert says in refusal(source)
+
+
+VALUES = ("none", "'a('", "-1", "1e400", "[1, 'a']", "{'a': 1}", "nosuch", "range", "")
+
+
+@pytest.mark.parametrize("name", [*FILTERS, *(f"is {name}" for name in TESTS)])
+def test_whatever_a_filter_cannot_do_is_an_error_of_the_inventory(name: str) -> None:
+    form = "{{{{ {} {}({}) }}}}" if name.startswith("is ") else "{{{{ {} | {}({}) }}}}"
+    for subject in VALUES[:-1]:
+        for argument in VALUES:
+            with suppress(UsageError):
+                value(form.format(subject, name, argument))
 
 
 def test_doubling_through_variables_is_stopped() -> None:

@@ -29,7 +29,8 @@ class _Slow:
         self.takes = list(takes)
         self.patience: list[float] = []
 
-    def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+    def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
+        assert seconds is not None
         self.patience.append(seconds)
         takes = self.takes.pop(0)
         self.clock.now += min(takes, seconds)
@@ -67,6 +68,13 @@ def test_what_is_left_is_what_an_answer_may_take(clock: _Clock) -> None:
     assert "scimconf plan" in over.value.hint
 
 
+def test_a_look_may_take_longer_than_without_a_limit(clock: _Clock) -> None:
+    slow = _Slow(clock, 100)
+    with time_limit.limited(_open(clock, slow), 300)(server()) as agent:
+        assert list(agent.ask({})) == [DONE]
+    assert slow.patience == [299]
+
+
 def test_the_agents_own_limit_is_another_one(clock: _Clock) -> None:
     opened = time_limit.limited(_open(clock, _Slow(clock, 100)), 10)
     with opened(server()) as agent, pytest.raises(HostError, match="did not finish in time"):
@@ -75,7 +83,7 @@ def test_the_agents_own_limit_is_another_one(clock: _Clock) -> None:
 
 def test_a_broken_link_is_told_as_one(clock: _Clock) -> None:
     class _Broken:
-        def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
+        def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
             raise Unreachable("agent", "the connection broke")
 
     opened = time_limit.limited(_open(clock, _Broken()), 10)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import threading
@@ -433,6 +434,17 @@ def test_a_server_that_is_silent_is_left() -> None:
         check = _only(_ask(f"http://127.0.0.1:{port}", timeout=0.2), "wrong token", "warning")
         stop.set()
     assert "no whole answer in time" in check.message
+
+
+@pytest.mark.parametrize("what", ["device", "pipe"])
+def test_a_ca_file_without_an_end_is_not_read(tmp_path: Path, what: str) -> None:
+    file = tmp_path / "ca.pem"
+    if what == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero")
+    check = _only(_ask("https://127.0.0.1", ca=file), "address", "failed")
+    assert "it is not a regular file" in check.message
 
 
 def test_a_ca_file_that_is_none(tmp_path: Path) -> None:

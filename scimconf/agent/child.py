@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import signal
 from typing import BinaryIO, Dict, NamedTuple, Optional, Sequence
 
 USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_LOGIN_DEFS = "/etc/login.defs"
 
 _SHOWN = 64 * 1024
 """Bytes of output that are looked at."""
@@ -40,7 +43,10 @@ def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> En
     """
     import subprocess  # 3 ms, which a plan that starts nothing is spared
 
+    umask = login_umask()
     with _in_memory() as out, _in_memory() as err:
+        # Our own files are private. What Zulip makes while it restarts is for others to read, too.
+        ours = os.umask(umask)
         try:
             process = subprocess.Popen(
                 argv,
@@ -53,6 +59,8 @@ def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> En
             )
         except OSError as error:
             return Ended(127, "", f"{argv[0]} cannot be started: {error.strerror}")
+        finally:
+            os.umask(ours)
         code: Optional[int] = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(stdin.encode(), timeout=seconds)
@@ -65,6 +73,20 @@ def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> En
                 with contextlib.suppress(OSError):
                     process.stdin.close()
         return Ended(code, _text(out), _text(err))
+
+
+def login_umask() -> int:
+    """Return the umask that a login of this user has: UMASK of login.defs(5), else 022.
+
+    The one that we were started with says nothing: it is that of root or of an operator, as sudo
+    or su left it.
+    """
+    try:
+        with open(_LOGIN_DEFS, encoding="utf-8", errors="replace") as file:
+            found = re.findall(r"^\s*UMASK\s+([0-7]{1,4})\s*$", file.read(), re.MULTILINE)
+    except OSError:
+        found = []
+    return int(found[-1], 8) & 0o777 if found else 0o022
 
 
 def environment() -> Dict[str, str]:

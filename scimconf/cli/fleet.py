@@ -83,7 +83,11 @@ def load(
 
 
 def _spare(source: SourceOptions, writes: Iterable[Path]) -> None:
-    """Raise UsageError for a file to write that is the inventory (or in it) or the token file."""
+    """Raise UsageError for a file to write that is the inventory (or in it) or the token file.
+
+    And for one that is a link, a pipe or the like.
+    """
+    from scimconf.tokens import durable
     from scimconf.tokens.store import place
 
     writes = tuple(writes)
@@ -98,6 +102,7 @@ def _spare(source: SourceOptions, writes: Iterable[Path]) -> None:
                     f"{file} is not written: this run reads {each}",
                     "give the result a name of its own",
                 )
+        durable.check_place(file)
 
 
 def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:

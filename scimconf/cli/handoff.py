@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--out",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write into this file (0600) in place of printing.",
+    help="Write a new file (0600) in place of printing; one that is there is replaced.",
 )
 @options.vault
 def command(

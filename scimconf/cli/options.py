@@ -241,7 +241,7 @@ _CONNECTION = (
         variable="TIME_LIMIT",
         type=click.FloatRange(0, 86400, min_open=True),
         metavar="SECONDS",
-        help="Hang up on a server after so long; it finishes, or goes back, by itself.",
+        help="Hang up on a server after so long (without it, a look has 60 seconds).",
     ),
 )
 _ROLLOUT = (

@@ -77,8 +77,9 @@ def _run(
     options: Options,
 ) -> Agent:
     if route is None:
-        return Agent(LocalProcess(argv))
+        return Agent(LocalProcess(argv), look_seconds=options.look_timeout)
     from scimconf.ssh.link import run  # imports paramiko, which takes its time
 
     process = run(command.line(argv), route, credentials, options)
-    return Agent(process, reached(connection, route, process.address))
+    facts = reached(connection, route, process.address)
+    return Agent(process, facts, options.look_timeout)

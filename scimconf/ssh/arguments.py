@@ -40,7 +40,6 @@ _FOLLOWED = frozenset(
 _WITHOUT_EFFECT = frozenset(
     {
         "batchmode",
-        "checkhostip",
         "compression",
         "controlmaster",
         "controlpath",
@@ -52,10 +51,29 @@ _WITHOUT_EFFECT = frozenset(
         "visualhostkey",
     }
 )
-_SAME_ANYWAY = {"stricthostkeychecking": ("yes", "ask"), "requesttty": ("no", "auto")}
+_SAME_ANYWAY = {
+    "checkhostip": ("no",),
+    "requesttty": ("no", "auto"),
+    "stricthostkeychecking": ("yes", "ask"),
+}
 """Values that say what happens here in any case; so does `no` of what is never done here."""
 _NEVER_DONE = ("forward", "gssapi", "hostbased", "kerberos", "permitlocalcommand")
-_TRUST = ("stricthostkeychecking", "userknownhostsfile", "globalknownhostsfile")
+_TRUST = frozenset(
+    {
+        "casignaturealgorithms",
+        "checkhostip",
+        "globalknownhostsfile",
+        "hostkeyalgorithms",
+        "knownhostscommand",
+        "nohostauthenticationforlocalhost",
+        "requiredrsasize",
+        "revokedhostkeys",
+        "stricthostkeychecking",
+        "updatehostkeys",
+        "userknownhostsfile",
+        "verifyhostkeydns",
+    }
+)
 
 # ssh's letters (ssh(1)): those with a value, and what they are short for.
 _VALUED = frozenset("BbcDEeFIiJLlmOopQRSWwP")

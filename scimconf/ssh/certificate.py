@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import paramiko  # type: ignore[import-untyped]
 
+from scimconf.ssh.algorithms import ALL, Algorithms
+
 SUFFIX = "-cert-v01@openssh.com"
 _HOST = 2
 # The type of the key inside -> how many fields the public key has behind its type.
@@ -19,6 +21,9 @@ _FIELDS = {
     "sk-ssh-ed25519@openssh.com": 2,
     "sk-ecdsa-sha2-nistp256@openssh.com": 3,
 }
+_DSA = "ssh-dss"
+_LEAST_READ = 1024
+"""Bits of an RSA key that OpenSSH takes for one at all (SSH_RSA_MINIMUM_MODULUS_SIZE)."""
 _CERTIFIED = {kind.removesuffix("@openssh.com") + SUFFIX: kind for kind in _FIELDS}
 
 
@@ -61,8 +66,8 @@ def parse(blob: bytes) -> Certificate:
 
 def _parse(blob: bytes) -> Certificate:
     reader = _Reader(blob)
-    kind = reader.string().decode("ascii")
-    plain = _CERTIFIED.get(kind)
+    found = reader.string().decode("ascii")
+    plain = _CERTIFIED.get(found)
     if plain is None:
         raise CertificateError("it is of a kind that is not known")
     reader.string()  # the nonce
@@ -85,7 +90,7 @@ def _parse(blob: bytes) -> Certificate:
     if reader.at != len(blob):
         raise IndexError
     return Certificate(
-        kind,
+        found,
         key,
         role,
         name,
@@ -97,6 +102,47 @@ def _parse(blob: bytes) -> Certificate:
         signed,
         signature,
     )
+
+
+def is_key(name: str, blob: bytes) -> bool:
+    """Return whether the bytes are a whole public key of the type `name`, as OpenSSH reads it."""
+    fields = 4 if name == _DSA else _FIELDS.get(name)
+    if fields is None:
+        return False
+    try:
+        if kind(blob) != name:
+            return False
+        reader = _Reader(blob)
+        for _ in range(1 + fields):
+            reader.string()
+        if reader.at != len(blob) or (rsa_bits(blob) or _LEAST_READ) < _LEAST_READ:
+            return False
+        if name != _DSA and not name.startswith("sk-"):  # which paramiko does not know
+            paramiko.PKey.from_type_string(name, blob)
+    except Exception:  # each kind of key has its own way to fail
+        return False
+    return True
+
+
+def kind(blob: bytes) -> str:
+    """Return the type that a public key or certificate begins with. Raises CertificateError."""
+    try:
+        return _Reader(blob).string().decode("ascii")
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise CertificateError("it is damaged") from error
+
+
+def rsa_bits(blob: bytes) -> int | None:
+    """Return the size of an RSA key, or of the one in a certificate; None for anything else."""
+    try:
+        found = kind(blob)
+        if found.endswith(SUFFIX):
+            return rsa_bits(parse(blob).key)
+        reader = _Reader(blob)
+        _kind, _exponent, modulus = (reader.string() for _ in range(3))
+    except (CertificateError, struct.error, IndexError):
+        return None
+    return int.from_bytes(modulus, "big").bit_length() if found == "ssh-rsa" else None
 
 
 class _Reader:
@@ -124,7 +170,9 @@ def _string(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
 
 
-def check_host(certificate: Certificate, name: str, now: float) -> None:
+def check_host(
+    certificate: Certificate, name: str, now: float, algorithms: Algorithms = ALL
+) -> None:
     """Make sure that a host's certificate speaks for `name`; who signed it is another question.
 
     The rules are those of OpenSSH (sshkey.c, sshkey_cert_check_host), and one of its newest: a
@@ -140,17 +188,26 @@ def check_host(certificate: Certificate, name: str, now: float) -> None:
         raise CertificateError(f"it is for {names}")
     if certificate.critical:
         raise CertificateError("it has conditions that scimconf does not know")
+    bits = rsa_bits(certificate.authority)
+    if bits is not None and bits < algorithms.least_rsa:
+        raise CertificateError(
+            f"its authority has an RSA key of {bits} bits, and {algorithms.least_rsa} are the least"
+        )
+    form = kind(certificate.signature)
+    if form not in algorithms.authorities:
+        raise CertificateError(f"it is signed with {form}")
     if not _is_signed(certificate):
         raise CertificateError("its signature is wrong")
 
 
 def _is_signed(certificate: Certificate) -> bool:
     try:
-        kind = _Reader(certificate.authority).string().decode("ascii")
         form = _Reader(certificate.signature)
         for _ in ("kind", "signature"):  # paramiko is content with less than they say they are
             form.string()
-        authority = paramiko.PKey.from_type_string(kind, certificate.authority)
+        authority = paramiko.PKey.from_type_string(
+            kind(certificate.authority), certificate.authority
+        )
         signature = paramiko.Message(certificate.signature)
         return bool(authority.verify_ssh_sig(certificate.signed, signature))
     except Exception as error:  # each kind of key has its own way to fail

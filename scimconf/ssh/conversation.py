@@ -18,6 +18,8 @@ MOST_ANSWER = 4 << 20
 """Bytes that the answer to one request may have, all its lines together: some 150 MB as objects."""
 MOST_MESSAGES = 1000
 """Lines of the answer to one request; a transaction and its way back tell of some sixty steps."""
+LOOK_SECONDS = 60.0
+"""For a look altogether: the start of the agent, and all of its answer."""
 _MOST_STDERR = 1 << 14
 _LONE_SURROGATE = "\\ud"
 
@@ -25,11 +27,20 @@ _LONE_SURROGATE = "\\ud"
 class Conversation:
     """A running agent. It answers one request after the other until it is closed.
 
-    `reached`: what ssh_config and the name servers added to the way to it.
+    `reached`: what ssh_config and the name servers added to the way to it. `look_seconds`: for a
+    request that changes nothing, with the start before the first one.
     """
 
-    def __init__(self, process: Process, reached: tuple[WayFact, ...] = ()) -> None:
+    def __init__(
+        self,
+        process: Process,
+        reached: tuple[WayFact, ...] = (),
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self.reached = reached
+        self._look_seconds = look_seconds
+        self._starting = 0.0
+        self._looking = False
         self._process = process
         self._outgoing = b""
         self._incoming = bytearray()
@@ -43,7 +54,8 @@ class Conversation:
 
         Raises HostError with the reason if it does not get there in `seconds`.
         """
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
+        deadline = begun + seconds
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -54,6 +66,7 @@ class Conversation:
             if move is Move.SEND_PROGRAM:
                 self._outgoing = program
                 self._incoming += opening.rest
+                self._starting = time.monotonic() - begun
                 return
             if move is Move.SEND_PASSWORD and password is not None:
                 self._outgoing = _password_line(password)
@@ -62,9 +75,12 @@ class Conversation:
                 raise opening.ended(status) if status is not None else _broken()
 
     def ask(
-        self, request: Mapping[str, object], seconds: float = 900.0
+        self, request: Mapping[str, object], seconds: float | None = None
     ) -> Iterator[Mapping[str, object]]:
-        """Send a request; give each step message as it comes, the final one last.
+        """Send a request; return each step message as it comes, the final one last.
+
+        `seconds`: for all of the answer. None: it is a look, which has `look_seconds`; else a
+        server that sends a byte now and then would hold us for as long as a change may take.
 
         The Secrets in it become clear text on their way into the channel, and not before.
 
@@ -75,7 +91,10 @@ class Conversation:
             raise _breach("it answers more than it was asked")
         self._outgoing += json.dumps(request, default=_reveal).encode() + b"\n"
         self._at_work = True
-        deadline = time.monotonic() + seconds
+        self._looking = seconds is None
+        left = self._look_seconds - self._starting if seconds is None else seconds
+        self._starting = 0.0
+        deadline = time.monotonic() + left
         total = count = 0
         while self._at_work:
             line = self._line(deadline, MOST_ANSWER - total)
@@ -105,6 +124,13 @@ class Conversation:
 
     def _turn(self, deadline: float) -> None:
         left = deadline - time.monotonic()
+        if left <= 0 and self._looking:
+            raise HostError(
+                "agent",
+                f"the server had not answered in full after {self._look_seconds:g} s"
+                + self._said(),
+                "is it very slow? Give it longer: --time-limit 300",
+            )
         if left <= 0:
             raise HostError(
                 "agent",

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from scimconf.errors import Unreachable
 from scimconf.foreign import one_line
-from scimconf.ssh import certificate
+from scimconf.ssh import certificate, revocation
 from scimconf.ssh.certificate import CertificateError
 from scimconf.ssh.known_hosts import KnownKey, Verdict, fingerprint, judge, remember
 from scimconf.ssh.options import Options
+from scimconf.ssh.revocation import UnreadableListError
 from scimconf.ssh.route import Route
 
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")  # RFC 8332: both are signatures by an ssh-rsa key
@@ -51,6 +52,8 @@ def check(route: Route, options: Options, lines: list[KnownKey], shown: ShownKey
     With "accept-new" the key of a server that is not known yet is remembered. One that has
     changed, or is revoked, is never accepted.
     """
+    _check_size(route, shown)
+    _check_list(route, shown)
     reason = _certified(route, lines, shown)
     if reason == "":
         return
@@ -67,6 +70,45 @@ def check(route: Route, options: Options, lines: list[KnownKey], shown: ShownKey
             _remember(route, shown)
         case Verdict.UNKNOWN:
             raise _unknown(route, lines, shown)
+
+
+def _check_size(route: Route, shown: ShownKey) -> None:
+    bits = certificate.rsa_bits(shown.blob)
+    least = route.algorithms.least_rsa
+    if bits is not None and bits < least:
+        raise Unreachable(
+            "connect",
+            f"the host key of {route.name} is an RSA key of {bits} bits, and {least} are the least "
+            "that is accepted; nothing was sent to it",
+            "give its sshd a better one: run `ssh-keygen -A` there, have `HostKey "
+            "/etc/ssh/ssh_host_ed25519_key` in its sshd_config, and put that key into known_hosts "
+            "in place of the RSA key",
+        )
+
+
+def _check_list(route: Route, shown: ShownKey) -> None:
+    """Raise Unreachable for a key that ssh_config's RevokedHostKeys names."""
+    file = route.revoked_host_keys
+    if file is None:
+        return
+    try:
+        found = certificate.parse(shown.certificate) if shown.certificate else None
+        authority = found.authority if found else None
+        if not revocation.is_revoked(file, shown.blob, shown.certificate, authority):
+            return
+    except (CertificateError, UnreadableListError) as error:
+        raise Unreachable(
+            "connect",
+            f"whether the key of {route.name} is revoked is not known: {file}, the RevokedHostKeys "
+            f"of your ssh_config: {error}",
+            "ssh accepts no host key then, either: correct the file, or RevokedHostKeys",
+        ) from error
+    raise Unreachable(
+        "connect",
+        f"the key of {route.name} ({shown.kind} {fingerprint(shown.blob)}) is revoked in {file}, "
+        "the RevokedHostKeys of your ssh_config",
+        "the server uses a key that must not be trusted: ask who runs it",
+    )
 
 
 def _certified(route: Route, lines: list[KnownKey], shown: ShownKey) -> str | None:
@@ -86,7 +128,7 @@ def _certified(route: Route, lines: list[KnownKey], shown: ShownKey) -> str | No
             return None
         if found.key != shown.blob:
             raise CertificateError("it is damaged")
-        certificate.check_host(found, route.principal, time.time())
+        certificate.check_host(found, route.principal, time.time(), route.algorithms)
     except CertificateError as error:
         return one_line(str(error), 200)
     return ""

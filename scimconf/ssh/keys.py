@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import paramiko  # type: ignore[import-untyped]
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFo
 from paramiko.agent import AgentKey, AgentSSH  # type: ignore[import-untyped]
 from paramiko.pkey import PublicBlob  # type: ignore[import-untyped]
 
+from scimconf import plain_file
 from scimconf.secret import Secret
 
 _AGENT_TIMEOUT = 30.0
@@ -48,6 +48,8 @@ def load(path: str, passphrase: Secret | None) -> paramiko.PKey:
         changed = os.stat(path).st_mtime_ns
     except OSError as error:
         raise UnusableKeyError(error.strerror) from error
+    except ValueError as error:
+        raise UnusableKeyError("this is not a file name") from error
     wanted = (path, changed, passphrase)
     with _opening:
         for known, key in _kept:
@@ -60,7 +62,7 @@ def load(path: str, passphrase: Secret | None) -> paramiko.PKey:
 
 def _load(path: str, passphrase: Secret | None) -> paramiko.PKey:
     try:
-        data = Path(path).read_bytes()
+        data = plain_file.read(path, plain_file.MOST_KEY)
     except OSError as error:
         raise UnusableKeyError(error.strerror or str(error)) from error
     if b"PRIVATE KEY-----" not in data[:64]:
@@ -121,7 +123,7 @@ def _kind(data: bytes) -> bytes:
 def public_blob(path: str) -> bytes | None:
     """Give the public key (or certificate) in a file, None if there is none to be read."""
     try:
-        fields = Path(path).read_text(encoding="utf-8", errors="replace").split()
+        fields = plain_file.read(path, plain_file.MOST_KEY).split()
         return base64.b64decode(fields[1])
     except (OSError, IndexError, binascii.Error):
         return None

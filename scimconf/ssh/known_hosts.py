@@ -20,6 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from scimconf import plain_file
+from scimconf.plain_file import UnfitFileError
+from scimconf.ssh import certificate
+
 _append = threading.Lock()
 _reading = threading.Lock()
 
@@ -55,11 +59,18 @@ class Verdict(Enum):
 
 
 def search(files: Iterable[str], name: str) -> list[KnownKey]:
-    """Give the lines about `name` in all files that can be read."""
+    """Return the lines about `name` in all files that are there.
+
+    Raises UnfitFileError for one that is not to be read: what it revokes would be missed.
+    """
     found: list[KnownKey] = []
     for file in files:
+        if file == os.devnull:  # how ssh_config says that there is none
+            continue
         try:
-            text = Path(file).read_bytes().decode("utf-8", "replace")
+            text = plain_file.read(file, plain_file.MOST_LIST).decode("utf-8", "replace")
+        except UnfitFileError as error:
+            raise UnfitFileError(error.errno, error.strerror, file) from error
         except OSError:
             continue
         found += search_text(text, name, file)
@@ -67,14 +78,19 @@ def search(files: Iterable[str], name: str) -> list[KnownKey]:
 
 
 def search_text(text: str, name: str, file: str) -> Iterator[KnownKey]:
-    """Give the lines about `name` in the text of one file."""
+    """Return the lines about `name` in the text of one file.
+
+    As for OpenSSH, a line whose key cannot be read says nothing: it is not another key.
+    """
     with _reading:  # the first servers ask all at once
         plain, others = _lines(text)
     fitting = [line for line in others if _names(line.names, name)]
     for line in sorted([*plain.get(name, ()), *fitting]):
         try:
             blob = base64.b64decode(line.key, validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
+            continue
+        if not certificate.is_key(line.kind, blob):
             continue
         yield KnownKey(line.marker, line.kind, blob, f"{file}:{line.number}")
 

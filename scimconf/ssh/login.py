@@ -10,7 +10,7 @@ import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
 from scimconf.foreign import one_line
-from scimconf.ssh import keys
+from scimconf.ssh import certificate, keys
 from scimconf.ssh.answers import Answers, UnansweredError
 from scimconf.ssh.candidates import Key, candidates
 from scimconf.ssh.keys import UnusableKeyError
@@ -66,12 +66,22 @@ class Login:
                 if self._offered and "publickey" not in self._offered:
                     break
                 self._shown.add(shown)
+                if weak := self._too_weak(shown):
+                    self._left_out[name] = weak
+                    continue
                 if self._try(transport, name, partial(self._offer, transport, key)):
                     return True
                 if self._half_in:
                     break
         self._keys_done = True
         return False
+
+    def _too_weak(self, shown: bytes) -> str:
+        bits = certificate.rsa_bits(shown)
+        least = self._route.algorithms.least_rsa
+        if bits is None or bits >= least:
+            return ""
+        return f"it is an RSA key of {bits} bits, and {least} are the least"
 
     def _offer(self, transport: paramiko.Transport, key: Key) -> Sequence[str]:
         return list(transport.auth_publickey(self._route.user, key))

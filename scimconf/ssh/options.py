@@ -8,6 +8,7 @@ from typing import Literal
 
 from scimconf.consent import NOTHING, Consent
 from scimconf.secret import Secret
+from scimconf.ssh.conversation import LOOK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +34,8 @@ class Options:
     """The known_hosts files; None: those of the SSH configuration. New keys go into the first."""
     start_timeout: float = 60.0
     """Seconds from the command to the agent's ready line; sudo may ask a slow directory."""
+    look_timeout: float = LOOK_SECONDS
+    """Seconds from the command to the end of the agent's first answer, if it only looks; and for
+    each later look."""
     allow_exec: Consent = NOTHING
     """What the inventory may make run on this machine."""

@@ -14,6 +14,7 @@ from scimconf import consent
 from scimconf.errors import HostError
 from scimconf.model import Connection, WayFact
 from scimconf.ssh import arguments, ssh_config
+from scimconf.ssh.algorithms import ALL, Algorithms, narrowed, without_defaults
 from scimconf.ssh.arguments import Arguments
 from scimconf.ssh.inference import Inference
 from scimconf.ssh.ssh_config import Question, Settings, Tokens
@@ -70,6 +71,9 @@ class Route:
     """The command whose stdin and stdout are the connection, for the user's shell."""
     is_jump: bool = False
     """Whether it is only passed through."""
+    algorithms: Algorithms = ALL
+    revoked_host_keys: str | None = None
+    """A file of host keys that are never accepted."""
 
 
 def find_route(connection: Connection, *, allow_exec: bool = False) -> Route:
@@ -84,7 +88,10 @@ def _ask(question: Question) -> Settings:
     ssh_config.check(question)
     ssh = shutil.which("ssh")
     if ssh is not None:
-        return _inference.ask(ssh, question)
+        settings = _inference.ask(ssh, question)
+        usual = ssh_config.defaults(ssh)
+        ssh_config.check_followed(settings, usual, question.host)
+        return without_defaults(settings, usual)
     if question.words:
         raise HostError(
             "connect",
@@ -156,6 +163,7 @@ class _Resolver:
         user = question.user or one("user") or getpass.getuser()
         alias = (one("hostkeyalias") or host).lower()
         tokens = Tokens(host, question.host, port, user, alias)
+        revoked = one("revokedhostkeys")
         files = [
             word
             for key in ("userknownhostsfile", "globalknownhostsfile")
@@ -180,6 +188,8 @@ class _Resolver:
             alive_count=int(one("serveralivecountmax") or 3),
             family=_FAMILIES.get(one("addressfamily") or "", socket.AF_UNSPEC),
             bind_address=one("bindaddress"),
+            algorithms=narrowed(settings, question.host),
+            revoked_host_keys=tokens.own_path(revoked) if revoked else None,
         )
         return self._around(here, tokens, settings, given)
 
@@ -196,12 +206,6 @@ class _Resolver:
             words = ("-o", f"ProxyJump={before}") if before else ()
             return self._through(here, host, user, Arguments(words, _file(given.programs)), port)
         if command := settings.one("proxycommand"):
-            if settings.one("proxyusefdpass") == "yes":
-                raise HostError(
-                    "connect",
-                    f"ssh_config has ProxyUseFdpass for {tokens.asked}, which scimconf cannot do",
-                    "use a ProxyCommand that passes the data through",
-                )
             return replace(here, proxy_command=tokens.command(command))
         return here
 

@@ -13,10 +13,12 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from scimconf.errors import HostError
 from scimconf.foreign import one_line
+from scimconf.ssh import keywords
 
 _TIMEOUT = 30.0
 """Seconds; a `Match exec` in ssh_config can take a while."""
@@ -26,14 +28,6 @@ _DEFAULTS: Mapping[str, Sequence[str]] = {
     "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts"],
 }
 _CHATTER = re.compile(r"debug\d: |OpenSSH_|Pseudo-terminal ")
-_USED = frozenset({
-    "addressfamily", "bindaddress", "canonicalizehostname", "certificatefile", "connecttimeout",
-    "globalknownhostsfile", "host", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
-    "identityfile", "kbdinteractiveauthentication", "passwordauthentication", "port",
-    "preferredauthentications", "proxycommand", "proxyjump", "proxyusefdpass",
-    "pubkeyauthentication", "serveralivecountmax", "serveraliveinterval", "user",
-    "userknownhostsfile",
-})  # fmt: skip
 _SAFE = re.compile(r"[\w:\[][\w.:%\[\]@+-]*")
 """What may reach the shell of a `Match exec` or a ProxyCommand as %h or %r."""
 
@@ -107,16 +101,36 @@ def run(argv: Sequence[str], host: str) -> tuple[Settings, str]:
 
 
 def parse(text: str) -> dict[str, list[str]]:
-    """Read the output of `ssh -G`: a keyword in lower case, a blank, its value; some repeat.
+    """Read the output of `ssh -G`: a keyword in lower case, a space, its value; some repeat.
 
-    What we have no use for is left out.
+    What changes nothing here is left out.
     """
     settings: dict[str, list[str]] = {}
     for line in text.splitlines():
         keyword, _, value = line.partition(" ")
-        if keyword.lower() in _USED:
+        if keyword and keywords.matters(keyword.lower()):
             settings.setdefault(keyword.lower(), []).append(value.strip())
     return settings
+
+
+@cache
+def defaults(ssh: str) -> Settings:
+    """Return what this ssh does for a host that no ssh_config speaks of. Raises HostError."""
+    return run([ssh, "-F", "none", "-G", "--", "localhost"], "localhost")[0]
+
+
+def check_followed(settings: Settings, usual: Settings, host: str) -> None:
+    """Raise HostError for an option that is not at its default and that scimconf does not follow.
+
+    Ignored, it could let a host key be believed that ssh would refuse.
+    """
+    for name, refusal in keywords.not_followed(settings.values, usual.values):
+        raise HostError(
+            "connect",
+            f"your ssh_config sets {name} for {host}, which scimconf does not follow: "
+            f"{refusal.why}",
+            f"{refusal.way_out}; to see what applies: ssh -G {host}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

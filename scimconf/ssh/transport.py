@@ -12,17 +12,21 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import paramiko  # type: ignore[import-untyped]
 from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped]
+from paramiko.kex_gex import KexGexSHA256  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
 from scimconf.foreign import one_line
+from scimconf.plain_file import UnfitFileError
 from scimconf.ssh import host_key, known_hosts
+from scimconf.ssh.algorithms import SIGNATURES, Algorithms
 from scimconf.ssh.host_key import ShownKey
+from scimconf.ssh.known_hosts import KnownKey
 from scimconf.ssh.options import Options
 from scimconf.ssh.route import Route
 from scimconf.ssh.stream import Stream
@@ -44,17 +48,45 @@ _OFFERED = {
 }
 
 
+class _GroupExchange(KexGexSHA256):  # type: ignore[misc]  # paramiko has no types
+    """paramiko's takes 1024 bits from a server that it has asked for 2048."""
+
+    def _parse_kexdh_gex_group(self, m: paramiko.Message) -> None:
+        bits = m.get_mpint().bit_length()
+        if bits < self.min_bits:
+            raise paramiko.SSHException(
+                f"it offers a group of {bits} bits, and {self.min_bits} are the least"
+            )
+        m.rewind()
+        super()._parse_kexdh_gex_group(m)
+
+
+def _among(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in known)
+
+
 class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
     """paramiko's, with curve25519 under its standard name, and a memory for what was offered."""
 
     # RFC 8731: the same method as the name with @libssh.org, which some servers do not have.
     _kex_info: ClassVar = {**paramiko.Transport._kex_info, "curve25519-sha256": KexCurve25519}
-    _preferred_kex: ClassVar = ("curve25519-sha256", *paramiko.Transport._preferred_kex)
+    _kex_info["diffie-hellman-group-exchange-sha256"] = _GroupExchange
 
     def __init__(self, connection: Stream) -> None:
         super().__init__(connection)
         self.offered: dict[str, list[str]] = {}
         """The server's algorithms by kind, named as in SecurityOptions."""
+
+    def use(self, algorithms: Algorithms, host_keys: Iterable[str]) -> None:
+        """Take part in these algorithms only; `host_keys` are in the order to ask for them.
+
+        paramiko lacks one where the library below it is too old for it.
+        """
+        self._preferred_ciphers = _among(algorithms.ciphers, self._cipher_info)
+        self._preferred_macs = _among(algorithms.macs, self._mac_info)
+        self._preferred_kex = _among(algorithms.kex, self._kex_info)
+        wanted = [name for name in host_keys if name in algorithms.host_keys]
+        self._preferred_keys = _among(wanted, self._key_info)
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -96,11 +128,10 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
     """
     transport = Transport(connection)
     try:
-        lines = known_hosts.search(route.known_hosts, route.name)
+        lines = _known(route, route.name)
         # As for OpenSSH, a key that is known without the port is good on another port too.
-        others = [] if lines else known_hosts.search(route.known_hosts, route.principal)
-        security = transport.get_security_options()
-        security.key_types = host_key.preferred([*lines, *others], security.key_types)
+        others = [] if lines else _known(route, route.principal)
+        transport.use(route.algorithms, host_key.preferred([*lines, *others], SIGNATURES))
         transport.banner_timeout = transport.auth_timeout = route.timeout
         with watch(connection, route.timeout) as late:
             try:
@@ -116,6 +147,17 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
         hang_up(transport)
         raise
     return transport
+
+
+def _known(route: Route, name: str) -> list[KnownKey]:
+    try:
+        return known_hosts.search(route.known_hosts, name)
+    except UnfitFileError as error:
+        raise Unreachable(
+            "connect",
+            f"cannot read the known_hosts file {error.filename}: {error.strerror}",
+            "name a regular file with --known-hosts, or as UserKnownHostsFile of your ssh_config",
+        ) from error
 
 
 def hang_up(transport: Transport) -> None:

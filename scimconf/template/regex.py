@@ -24,7 +24,10 @@ def regex_replace(
 ) -> str:
     """Replace each match of a regular expression, `\\1` being its first group (Python's re)."""
     expression = _compiled(pattern, text, replacement, ignorecase, multiline)
-    return expression.sub(str(replacement), str(text), count=count)
+    try:
+        return expression.sub(str(replacement), str(text), count=count)
+    except (re.error, IndexError) as error:
+        raise LimitError(f"the replacement is not valid: {error}") from None
 
 
 def regex_search(
@@ -37,7 +40,10 @@ def regex_search(
     if not groups:
         return found[0]
     names = (group.removeprefix("\\").removeprefix("g").strip("<>") for group in groups)
-    return [found[int(name) if name.isdigit() else name] for name in names]
+    try:
+        return [found[int(name) if name.isdigit() else name] for name in names]
+    except IndexError as error:
+        raise LimitError(f"the regular expression is not valid: {error}") from None
 
 
 def regex_findall(

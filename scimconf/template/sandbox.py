@@ -20,7 +20,7 @@ from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from scimconf.errors import UsageError
+from scimconf.errors import ScimconfError, UsageError
 from scimconf.model import VaultValue
 from scimconf.secret import Secret
 from scimconf.template.filters import FILTERS, TESTS
@@ -92,16 +92,21 @@ def compiled(source: str) -> Template:
         raise UsageError(f"the template is wrong: {error}") from None
     except RecursionError:
         raise UsageError("the template is nested too deeply") from None
+    except Exception as error:  # Python refuses some of what Jinja makes of a text
+        raise UsageError(f"the template is wrong: {type(error).__name__}") from None
 
     def render(variables: Variables) -> object:
         try:
             return _Budget().data(template.render({_HOST: variables}))
+        except ScimconfError:  # a variable that is used in it has an error of its own
+            raise
         except (TemplateError, LimitError) as error:
             raise UsageError(f"the template fails: {error}") from None
         except RecursionError:
             raise UsageError("the template is nested too deeply") from None
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # The text of these may quote a value.
+        except Exception as error:
+            # Whatever a filter cannot do with what it is given is an error of the inventory. The
+            # text may quote a value.
             raise UsageError(f"the template fails: {type(error).__name__}") from None
 
     return render

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,15 @@ from pathlib import Path
 
 from scimconf.errors import UsageError
 
+_NAMED = {"stdout": 1, "stderr": 2}
+_OWN = re.compile(r"/dev/(null|stdout|stderr|fd/[0-9]{1,5})")
+"""What stands for a descriptor of this process: whoever started it chose where that leads. And
+what keeps nothing."""
+_KINDS = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISDIR, "a folder"),
+)
 _PATIENCE = 30.0
 """Seconds to wait for another run, which holds the lock for much less than one."""
 
@@ -56,18 +67,48 @@ def _take(descriptor: int, path: Path) -> None:
 
 
 def put(path: Path, text: str) -> None:
-    """Write a result to where a person wants it: a file is replaced where its link leads, what is
-    no file (a device, a pipe) is written into. Raises UsageError.
+    """Write a result to where a person wants it: as a new file, in place of one that is there.
+
+    Also into a descriptor of this process (/dev/stdout, a shell's `>(...)`). Raises UsageError.
     """
+    check_place(path)
+    own = _OWN.fullmatch(str(path))
+    if own is None:
+        replace(path, text)
+        return
+    if own[1] == "null":
+        return
     try:
-        is_file = not path.exists() or path.is_file()
-        if not is_file:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            return
+        descriptor = _NAMED.get(own[1]) or int(own[1].removeprefix("fd/"))
+        with open(os.dup(descriptor), "w", encoding="utf-8", newline="") as file:
+            file.write(text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    replace(path.resolve() if path.is_symlink() else path, text)
+
+
+def check_place(path: Path) -> None:
+    """Raise UsageError where `put` would not write: a link, a pipe, a device or a folder.
+
+    In a folder that others can write to, it may have been put there to be handed the text.
+    """
+    if _OWN.fullmatch(str(path)):
+        return
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        raise UsageError(f"cannot write {path}: {reason}") from None
+    if stat.S_ISREG(mode):
+        return
+    kind = next((name for known, name in _KINDS if known(mode)), "no regular file")
+    raise UsageError(
+        f"{path} is not written: it is {kind}, which somebody else may have put there",
+        f"name the file itself: {path.resolve()}"
+        if stat.S_ISLNK(mode)
+        else "name a new file, or one that may be replaced",
+    )
 
 
 def replace(path: Path, text: str) -> None:

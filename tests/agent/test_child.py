@@ -78,3 +78,31 @@ def test_a_full_disk_takes_no_output_away(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(tempfile, name, full)
     ended = child.run(["/bin/sh", "-c", "echo out; echo err >&2"], str(tmp_path), 10)
     assert ended == child.Ended(0, "out\n", "err\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("UMASK\t\t022\n", 0o022),
+        ("# UMASK 077\nUMASK 027\nUSERGROUPS_ENAB yes\n", 0o027),
+        ("UMASK 077\nUMASK 0002\n", 0o002),
+        ("UMASK 9\nSUMASK 077\n", 0o022),
+        ("", 0o022),
+        (None, 0o022),
+    ],
+)
+def test_the_umask_is_that_of_a_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, expected: int
+) -> None:
+    file = tmp_path / "login.defs"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr(child, "_LOGIN_DEFS", str(file))
+    before = os.umask(0o077)
+    try:
+        ended = child.run(["/bin/sh", "-c", "umask; no-such-command"], str(tmp_path), 30)
+        assert child.run([str(tmp_path / "none")], str(tmp_path), 30).code == 127
+        assert int(ended.out, 8) == expected
+        assert os.umask(0o077) == 0o077  # ours is as it was
+    finally:
+        os.umask(before)

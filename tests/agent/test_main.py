@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import files, main
+from scimconf.agent import child, files, main
 from scimconf.agent.trouble import Trouble
 from tests.agent import program
 from tests.agent.fake import Zulip
@@ -217,17 +218,41 @@ def test_children_get_a_clean_environment_and_default_signals(
     assert "LD_LIBRARY_PATH" not in text
     assert TOKEN not in text
     assert "PATH=/opt/bin:/usr/bin:/bin:/usr/local/sbin" in text
-    assert "0077" in text
+    # Not ours, which is 077: what Zulip makes is for others to read.
+    assert text.splitlines()[-1] == f"{child.login_umask():04o}"
     ignored = int(text.partition("SigIgn:")[2].split()[0], 16)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         assert not ignored & 1 << (number - 1)
+
+
+def test_what_a_restart_makes_has_the_mode_of_a_login(
+    agent: tuple[Zulip, list[str]], tmp_path: Path
+) -> None:
+    zulip, argv = agent
+    script = tmp_path / "restart"
+    script.write_text(
+        f"#!/bin/sh\n> '{tmp_path}/made'\nexec '{zulip.deployment}/scripts/restart-server'\n"
+    )
+    script.chmod(0o755)
+    request = {**zulip.apply(acme=TOKEN), "restart": [str(script)]}
+    lines = json.dumps(request).encode() + b"\n"
+    done = subprocess.run(
+        argv, input=lines, capture_output=True, check=False, timeout=60, umask=0o077
+    )
+    assert b'"committed"' in done.stdout
+    mode = stat.S_IMODE((tmp_path / "made").stat().st_mode)
+    assert mode == 0o666 & ~child.login_umask()
+    # The agent's own files stay private.
+    folder = Path(files.state_folder(str(zulip.deployment)))
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    assert modes <= {0o600, 0o700}
 
 
 def test_a_change_has_all_that_it_needs_before_it_begins() -> None:
     """A way back must not depend on a module that has still to be found on the disk."""
     program = """
 import json, sys
-from scimconf.agent import main
+from scimconf.agent import child, files, main
 assert not {"http.client", "ssl"} & set(sys.modules)
 main._answer(b'{"do": "apply"}', "somebody")
 print(json.dumps(sorted({"http.client", "ssl"} & set(sys.modules))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,39 @@ def test_what_a_run_reads_it_does_not_write(
     assert "is not written: this run reads" in done.stderr
     assert (tmp_path / "inventory.yaml").read_bytes() == before
     assert (tmp_path / "tokens.yaml").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "--out", "place"),
+        ("plan", "--report", "place.html"),
+        ("apply", "--yes", "--failed-hosts", "place"),
+        ("handoff", "--out", "place"),
+    ],
+)
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_nothing_that_was_planted_is_written_into(
+    scimconf: Run, tmp_path: Path, arguments: tuple[str, ...], what: str
+) -> None:
+    place = tmp_path / arguments[-1]
+    if what == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("elsewhere")
+    done = scimconf(*arguments)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert f"is not written: it is a {what}" in done.stderr
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_result_goes_to_what_the_shell_opened(scimconf: Run) -> None:
+    reading, writing = os.pipe()
+    done = scimconf("handoff", "--out", f"/dev/fd/{writing}")
+    os.close(writing)
+    with os.fdopen(reading) as sheets:
+        assert "When it is done: scimconf verify" in sheets.read()
+    assert done.returncode == 0
 
 
 def test_a_file_that_cannot_be_written_fails_a_run_that_was_well(

@@ -78,6 +78,36 @@ def test_the_honest_answer_is_taken() -> None:
     assert outcome(answer(running={"acme": 401})).status is Status.PENDING
 
 
+class Drips(Says):
+    """It sends a byte at a time, and never ends a line."""
+
+    def __init__(self, clock: Callable[[float], None]) -> None:
+        super().__init__(itertools.repeat(b" "))
+        self._clock = clock
+
+    def exchange(self, outgoing: bytes, seconds: float) -> Exchange:
+        self._clock(0.5)
+        return super().exchange(outgoing, seconds)
+
+
+def test_a_server_that_drips_is_left_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("scimconf.ssh.conversation.time.monotonic", lambda: now[0])
+
+    @contextmanager
+    def open_agent(_: Server) -> Iterator[Conversation]:
+        yield Conversation(Drips(wait))
+
+    left = survey(desired(realm()), open_agent, planned, keep=False).outcome
+    assert left.status is Status.FAILED
+    assert "had not answered in full after 60 s" in left.message
+    assert 60 <= now[0] <= 61
+
+
 ENTRY = ANSWER["realms"]["acme"]
 LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
     "a line without end": (lambda: outcome(endless=b"x" * CHUNK), "over 4 MiB"),

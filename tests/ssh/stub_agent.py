@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import sys
+import time
 
 
 def main(zulip_user):
@@ -27,6 +28,10 @@ def answer(request, zulip_user):
         sys.stderr.write(request.get("stderr", ""))
         sys.stderr.flush()
         os._exit(3)
+    elif do == "drip":
+        while True:
+            send(b" ")
+            time.sleep(0.02)
     elif do == "hang":
         sys.stdin.buffer.read()
     elif do == "steps":

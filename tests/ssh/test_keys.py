@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -62,3 +63,44 @@ def test_the_second_time_costs_nothing(tmp_path: Path) -> None:
     key = make_key(tmp_path / "key", passphrase="open sesame")
     one = keys.load(str(key), Secret("open sesame"))
     assert keys.load(str(key), Secret("open sesame")) is one
+
+
+@pytest.mark.parametrize("what", ["device", "pipe", "folder", "link to a device"])
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "key"
+    match what:
+        case "device":
+            path = Path("/dev/zero")
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to("/dev/zero")
+    words = "it is a folder" if what == "folder" else "it is not a regular file"
+    with pytest.raises(UnusableKeyError, match=words):
+        keys.load(str(path), None)
+    assert keys.public_blob(str(path)) is None
+
+
+def test_a_link_to_a_key_is_followed(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key")
+    (tmp_path / "link").symlink_to(key)
+    assert keys.load(str(tmp_path / "link"), None).asbytes() == keys.public_blob(f"{key}.pub")
+
+
+def test_a_large_file_is_not_read(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key")
+    os.truncate(key, 65536)
+    keys.load(str(key), None)
+    os.truncate(key, 65537)
+    with pytest.raises(UnusableKeyError, match="it is larger than 64 KiB"):
+        keys.load(str(key), None)
+    os.truncate(f"{key}.pub", 65537)
+    assert keys.public_blob(f"{key}.pub") is None
+
+
+def test_what_is_no_file_name() -> None:
+    with pytest.raises(UnusableKeyError, match="not a file name"):
+        keys.load("a\0b", None)
+    assert keys.public_blob("a\0b") is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import stat
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from scimconf.errors import Unreachable
 from scimconf.ssh import Options, known_hosts
 from scimconf.ssh.host_key import ShownKey, check, preferred
 from scimconf.ssh.known_hosts import KnownKey, Verdict, judge, search_text
+from tests.ssh.server import Server
 from tests.ssh.test_route import ROUTE
+from tests.ssh.test_sshd import ask
 
-BLOB = b"\0\0\0\x0bssh-ed25519" + b"k" * 36
+BLOB = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32
 KEY = base64.b64encode(BLOB).decode()
 SHOWN = ShownKey("ssh-ed25519", b"k")
 
@@ -69,11 +72,65 @@ def test_no_text_breaks_it(text: str, name: str) -> None:
     places(text, name)
 
 
-@given(st.from_regex(r"[a-z0-9.-]{1,30}", fullmatch=True), st.binary(max_size=20))
-def test_a_key_is_found_again_as_it_was_written(name: str, blob: bytes) -> None:
-    blob = blob or b"x"
+@given(st.from_regex(r"[a-z0-9.-]{1,30}", fullmatch=True), st.binary(min_size=32, max_size=32))
+def test_a_key_is_found_again_as_it_was_written(name: str, key: bytes) -> None:
+    blob = BLOB[:-32] + key
     line = f"{name} ssh-ed25519 {base64.b64encode(blob).decode()}\n"
     assert [key.blob for key in search_text(line, name, "f")] == [blob]
+
+
+def _line(kind: str, blob: bytes) -> str:
+    return f"{kind} {base64.b64encode(blob).decode()}"
+
+
+def _field(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+_CURVE = _field(b"ecdsa-sha2-nistp256") + _field(b"nistp256")
+BROKEN = {
+    "cut short": "ssh-rsa AAAA",
+    "cut in the key": _line("ssh-ed25519", BLOB[:-1]),
+    "cut in base64": f"ssh-ed25519 {KEY[:-3]}",
+    "no base64": "ssh-ed25519 %%%%",
+    "more behind it": _line("ssh-ed25519", BLOB + b"x"),
+    "another type": _line("ssh-rsa", BLOB),
+    "a type that nobody knows": _line("ssh-foo", _field(b"ssh-foo") + _field(b"x" * 32)),
+    "no point of the curve": _line("ecdsa-sha2-nistp256", _CURVE + _field(b"\4" + b"k" * 64)),
+    "a tiny RSA key": _line("ssh-rsa", _field(b"ssh-rsa") + _field(b"\3") + _field(b"k" * 60)),
+    "of SSH 1": "1024 65537 123456789",
+    "no key at all": "ssh-ed25519",
+}
+WHOLE = {"another key": _line("ssh-ed25519", BLOB)}
+
+
+@pytest.mark.parametrize("name", [*BROKEN, *WHOLE])
+def test_a_line_whose_key_cannot_be_read_is_what_it_is_to_ssh(
+    server: Server, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(f"[127.0.0.1]:{server.port} {(BROKEN | WHOLE)[name]}\n")
+    options = {
+        "BatchMode": "yes",
+        "GlobalKnownHostsFile": "none",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": file,
+    }
+    words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    done = subprocess.run(
+        ["ssh", "-F", "none", *words, "-p", str(server.port), "127.0.0.1", "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Host key verification failed" in done.stderr
+    changed = "HAS CHANGED" in done.stderr
+    assert changed is (name in WHOLE)
+    with pytest.raises(Unreachable) as caught:
+        ask(server.connection(), Options(known_hosts=(str(file),)))
+    assert ("HAS CHANGED" in caught.value.message) is changed
+    assert ("is not in known_hosts" in caught.value.message) is not changed
 
 
 def test_hashed_names_as_openssh_hashes_them(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import secrets
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -46,19 +48,25 @@ RIGHT = Credentials(become_password=Secret(PASSWORD))
 
 
 def ask(
-    connection: Connection, options: Options, credentials: Credentials = NOTHING
+    connection: Connection,
+    options: Options,
+    credentials: Credentials = NOTHING,
+    request: Mapping[str, object] = MappingProxyType({"do": "who"}),
 ) -> Mapping[str, object]:
     paths = PATHS if connection.user in ACCOUNTS else PATHS_HERE
     with open_agent(connection, paths, credentials, options) as agent:
-        *_, final = agent.ask({"do": "who"})
+        *_, final = agent.ask(dict(request))
     return final
 
 
 def failing(
-    connection: Connection, options: Options, credentials: Credentials = NOTHING
+    connection: Connection,
+    options: Options,
+    credentials: Credentials = NOTHING,
+    request: Mapping[str, object] = MappingProxyType({"do": "who"}),
 ) -> HostError:
     with pytest.raises(HostError) as caught:
-        ask(connection, options, credentials)
+        ask(connection, options, credentials, request)
     return caught.value
 
 
@@ -333,6 +341,28 @@ def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
     assert caught.value.message == "the agent ended without an answer (exit 3): Oops: no"
 
 
+def test_a_look_has_its_time_altogether(server: Server) -> None:
+    options = replace(server.options, look_timeout=1.5)
+    begun = time.monotonic()
+    error = failing(server.connection(), options, request={"do": "drip"})
+    assert time.monotonic() - begun < 10
+    assert (error.step, error.exit_code) == ("agent", 1)
+    assert "had not answered in full after 1.5 s" in error.message
+    assert "--time-limit" in error.hint
+
+
+def test_the_start_counts_for_the_first_look(server: Server) -> None:
+    options = replace(server.options, look_timeout=0.001)
+    error = failing(server.connection(), options)
+    assert "had not answered in full after 0.001 s" in error.message
+
+
+def test_a_change_is_given_longer(server: Server) -> None:
+    options = replace(server.options, look_timeout=0.001)
+    with open_agent(server.connection(), PATHS_HERE, NOTHING, options) as agent:
+        assert [message.get("step") for message in agent.ask({"do": "steps"}, 20)][-1] is None
+
+
 def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, shared: Path) -> None:
     done = shared / "done"
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
@@ -420,6 +450,30 @@ class TestHostKeys:
         )
         error = failing(server.connection(), Options(known_hosts=(str(file),)))
         assert f"is marked @revoked in {file}:3" in error.message
+
+    @pytest.mark.parametrize("what", ["pipe", "device", "too large"])
+    def test_a_known_hosts_that_is_no_regular_file(
+        self, server: Server, tmp_path: Path, what: str
+    ) -> None:
+        file = tmp_path / "known_hosts"
+        if what == "pipe":
+            os.mkfifo(file)
+        elif what == "device":
+            file.symlink_to("/dev/zero")
+        else:
+            file.touch()
+            os.truncate(file, (16 << 20) + 1)
+        # The server is known by another file, but this one could have revoked its key.
+        files = (str(server.known_hosts), str(file))
+        error = failing(server.connection(), Options(known_hosts=files))
+        assert isinstance(error, Unreachable)
+        assert f"cannot read the known_hosts file {file}: " in error.message
+
+    def test_a_known_hosts_that_is_nothing_at_all(self, server: Server) -> None:
+        files = ("/dev/null", "/nowhere", str(server.known_hosts))
+        ask(server.connection(), Options(known_hosts=files))
+        error = failing(server.connection(), Options(known_hosts=("/dev/null",)))
+        assert "is not in known_hosts" in error.message
 
     def test_hashed_names_as_ssh_keygen_writes_them(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "known_hosts"

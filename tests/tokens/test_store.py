@@ -593,22 +593,52 @@ def test_it_never_stands_where_ansible_would_read_it(tmp_path: Path) -> None:
 # --- results that a person wants in a file ----------------------------------------------------
 
 
-def test_a_result_goes_where_a_link_leads(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("file")
+def test_a_result_is_a_new_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    other = tmp_path / "other"
     for text in ("one", "two"):
-        durable.put(tmp_path / "link", text)
-        assert (tmp_path / "file").read_text() == text
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+        durable.put(file, text)
+        assert file.read_text() == text
+        assert file.stat().st_mode & 0o777 == 0o600
+        file.chmod(0o644)
+        if not other.exists():
+            os.link(file, other)
+    assert other.read_text() == "one"
 
 
-def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    durable.put(pipe, "text")
-    assert os.read(reader, 100) == b"text"
-    os.close(reader)
-    assert pipe.is_fifo()
+@pytest.mark.parametrize("what", ["link", "dangling link", "pipe", "device", "folder"])
+def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "place"
+    target = tmp_path / "target"
+    match what:
+        case "link":
+            target.write_text("mine")
+            place.symlink_to(target)
+        case "dangling link":
+            place.symlink_to(target)
+        case "pipe":
+            os.mkfifo(place)
+        case "device":
+            place = Path("/dev/full")
+        case "folder":
+            place.mkdir()
+    words = what.removeprefix("dangling ").replace("device", "no regular file")
+    with pytest.raises(UsageError, match=f"is not written: it is (a )?{words}") as caught:
+        durable.put(place, "text")
+    if "link" in what:
+        assert str(target) in caught.value.hint
+        assert place.is_symlink()
+    assert target.exists() is (what == "link")
+    assert not target.exists() or target.read_text() == "mine"
+    assert not [each for each in tmp_path.iterdir() if each.name.endswith(".new")]
+
+
+def test_a_descriptor_of_this_process_is_written_into(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    durable.put(Path(f"/dev/fd/{writing}"), "text")
+    assert os.read(reading, 100) == b"text"
+    os.close(reading)
+    os.close(writing)
     with pytest.raises(UsageError, match="cannot write"):
-        durable.put(tmp_path, "text")
+        durable.put(Path(f"/dev/fd/{writing}"), "text")
+    durable.put(Path("/dev/null"), "text")

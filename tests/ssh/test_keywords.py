@@ -1,0 +1,142 @@
+"""Every option of ssh_config(5) is honoured, harmless or refused, and the installed ssh agrees."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scimconf.errors import HostError
+from scimconf.ssh import Options, arguments, reference, ssh_config
+from scimconf.ssh.keywords import HARMLESS, HONOURED, REFUSED, not_followed
+from scimconf.ssh.ssh_config import parse
+from tests.lab.lab import PROJECT
+from tests.ssh.server import Server
+from tests.ssh.test_ssh_config import block, named
+from tests.ssh.test_sshd import ask, failing
+
+Write = Callable[[str], Path]
+KNOWN = {name.lower() for table in (HONOURED, HARMLESS, REFUSED) for name in table}
+
+
+def test_each_stands_in_one_table() -> None:
+    assert len(KNOWN) == len(HONOURED) + len(HARMLESS) + len(REFUSED)
+
+
+def test_each_option_that_ssh_prints_is_known() -> None:
+    printed = subprocess.run(
+        ["ssh", "-F", "none", "-G", "localhost"], capture_output=True, text=True, check=True
+    ).stdout
+    words = {line.split()[0].lower() for line in printed.splitlines()}
+    assert len(words) > 60
+    assert words - KNOWN == set()
+
+
+def test_each_option_of_the_manual_is_known() -> None:
+    page = next(Path("/usr/share/man/man5").glob("ssh_config.5*"), None)
+    if page is None:
+        pytest.skip("needs the manual page of ssh_config")
+    raw = page.read_bytes()
+    text = (gzip.decompress(raw) if page.suffix == ".gz" else raw).decode()
+    words = {word.lower() for word in re.findall(r"^\.It Cm ([A-Z]\w+)", text, re.MULTILINE)}
+    assert len(words) > 80
+    assert words - KNOWN == set()
+
+
+def test_what_is_followed_in_an_inventory_is_honoured() -> None:
+    assert set(arguments._FOLLOWED) - {name.lower() for name in HONOURED} == set()
+
+
+def test_the_page_is_what_the_tables_say() -> None:
+    page = PROJECT / "docs/ssh.md"
+    assert reference.updated(page.read_text()) == page.read_text(), "run: make docs"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", []),
+        ("loglevel DEBUG", []),
+        ("stricthostkeychecking false", []),
+        ("revokedhostkeys /etc/revoked", []),
+        ("checkhostip yes", ["CheckHostIP"]),
+        ("checkhostip no", []),
+        ("knownhostscommand none", []),
+        ("knownhostscommand /bin/keys %H", ["KnownHostsCommand"]),
+        ("bindinterface eth1", ["BindInterface"]),
+        ("proxyusefdpass yes", ["ProxyUseFdpass"]),
+        ("optionoftomorrow yes", ["optionoftomorrow"]),
+        ("optionofyesterday usual", []),
+    ],
+)
+def test_what_is_refused(line: str, expected: list[str]) -> None:
+    usual = parse("checkhostip no\nproxyusefdpass no\noptionofyesterday usual\n")
+    assert [name for name, _ in not_followed(parse(line), usual)] == expected
+
+
+def test_an_old_ssh_has_other_defaults() -> None:
+    assert not list(not_followed(parse("checkhostip no"), parse("checkhostip yes")))
+    assert not list(not_followed(parse("checkhostip yes"), parse("checkhostip yes")))
+
+
+@pytest.mark.parametrize("line", ["KnownHostsCommand /bin/false %H", "CheckHostIP yes"])
+def test_it_is_refused_by_name_before_anything_is_sent(
+    server: Server, ssh_config: Write, line: str
+) -> None:
+    ssh_config(f"Host chat1\n{block(server)} {line}\n")
+    error = failing(named(server), Options())
+    assert error.step == "connect"
+    assert f"sets {line.split()[0]} for chat1" in error.message
+    assert "ssh -G chat1" in error.hint
+    ssh_config(f"Host chat2\n {line}\nHost chat1\n{block(server)}")
+    assert ask(named(server), Options())["final"] is True
+
+
+def test_a_jump_host_may_not_have_it_either(server: Server, ssh_config: Write) -> None:
+    ssh_config(f"Host chat1\n{block(server)} ProxyJump bastion\nHost bastion\n BindInterface lo\n")
+    assert "sets BindInterface for bastion" in failing(named(server), Options()).message
+
+
+def test_no_host_of_a_fleet_hides_it(server: Server, ssh_config: Write) -> None:
+    """Settings of the fourth host are inferred from those of the others."""
+    ssh_config(f"Host chat4\n CheckHostIP yes\nHost chat*\n{block(server)}")
+    for name in "chat1", "chat2", "chat3":
+        assert ask(named(server, name), Options())["final"] is True
+    assert "sets CheckHostIP for chat4" in failing(named(server, "chat4"), Options()).message
+
+
+def test_the_defaults_are_those_of_the_ssh_that_is_asked(tmp_path: Path) -> None:
+    real = shutil.which("ssh")
+    assert real is not None
+    assert ssh_config.defaults(real).one("checkhostip") == "no"
+    other = tmp_path / "ssh"
+    other.write_text("#!/bin/sh\necho 'checkhostip yes'\n")
+    other.chmod(0o755)
+    assert ssh_config.defaults(str(other)).one("checkhostip") == "yes"
+
+
+def test_an_inventory_cannot_say_it_at_all(server: Server) -> None:
+    """What is about host keys is named in a warning, and not followed."""
+    words = ("-o", "KnownHostsCommand=/bin/false", "-o", "RevokedHostKeys=/dev/null")
+    found = arguments.parse(words)
+    assert found.ignored == ("KnownHostsCommand", "RevokedHostKeys")
+    assert all(arguments.trust(name) for name in found.ignored)
+    connection = replace(server.connection(), ssh_arguments=words)
+    assert ask(connection, server.options)["final"] is True
+
+
+def test_the_way_out_is_named() -> None:
+    for name, refusal in REFUSED.items():
+        assert refusal.why, name
+        assert refusal.way_out, name
+    with pytest.raises(HostError, match="sets BindInterface for chat1") as caught:
+        ssh_config.check_followed(
+            ssh_config.Settings({"bindinterface": ["eth0"]}), ssh_config.Settings(), "chat1"
+        )
+    assert "BindAddress" in caught.value.hint
