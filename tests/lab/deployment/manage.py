@@ -35,6 +35,10 @@ def main(argv):
     os.chdir(ROOT)
     from django.core.management import execute_from_command_line
 
+    from zerver import postgresql
+
+    postgresql.check()
+
     execute_from_command_line(argv)
     return 0
 
