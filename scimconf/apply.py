@@ -71,6 +71,7 @@ def request(
             },
             **dict.fromkeys(removed),
         },
+        "keep_empty": block.keeps_empty(observed.version),
         "wanted": {
             **{
                 name: block.wanted(realms[name], tokens[name], observed.version)

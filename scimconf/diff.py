@@ -31,9 +31,12 @@ class Change:
         return self.entry is not None or self.removed or self.secret_before != self.secret_after
 
 
-def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
+def unified(
+    observed: Observed, changes: Sequence[Change], paths: Paths, *, keep_empty: bool
+) -> str:
     """Give the diff of both files, "" if nothing changes.
 
+    `keep_empty`: whether `SCIM_CONFIG = {}` stays with the last realm gone.
     The server's block, masked as the agent sent it, goes through the same editor as the real
     file will on the server. Raises HostError for a block that is none.
     """
@@ -43,7 +46,10 @@ def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
         if change.entry is not None or change.removed
     }
     before = observed.block or ""
-    after = _edited(before, entries, has_import=observed.has_get_secret) if entries else before
+    after = before
+    if entries:
+        has_import = observed.has_get_secret
+        after = _edited(before, entries, has_import=has_import, keep_empty=keep_empty)
     moving = [change for change in changes if change.secret_before != change.secret_after]
     return "".join(
         (
@@ -57,11 +63,14 @@ def unified(observed: Observed, changes: Sequence[Change], paths: Paths) -> str:
     )
 
 
-def _edited(block: str, entries: Mapping[str, str | None], *, has_import: bool) -> str:
+def _edited(
+    block: str, entries: Mapping[str, str | None], *, has_import: bool, keep_empty: bool
+) -> str:
     """Edit the block as if it stood in its file, below the import that the file may have."""
     above = "from .config import get_secret\n\n" if has_import else ""
     try:
-        edited = settings_file.edit((above + block).encode(), entries).decode()
+        text = (above + block).encode()
+        edited = settings_file.edit(text, entries, keep_empty=keep_empty).decode()
     except (Refusal, UnicodeError) as error:
         raise HostError(
             "plan",

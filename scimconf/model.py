@@ -242,6 +242,16 @@ class ObservedRealm:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """What a realm's login page answered on the local web server."""
+
+    status: int | None
+    """The HTTP status; None: no answer."""
+    location: str = ""
+    """Where it redirects to, as the server says it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """A server as it is. Built by `observe` out of what the agent sent, and checked there."""
 
@@ -265,7 +275,8 @@ class Observed:
     clients: frozenset[tuple[str, str]] | None
     """(realm, client name) as registered on 5.x; None: not asked, because not needed."""
     running: Mapping[str, int | None]
-    """Realm -> HTTP status the local web server gives to the token in the file; None: no answer."""
+    """Realm -> HTTP status the local web server gives to the token in the file; None: no answer.
+    A realm without a token is not asked about."""
     blocked: str
     """Why this server must be left alone (not replaceable, computed block, ...); "" if not."""
     interrupted: str
@@ -278,6 +289,8 @@ class Observed:
     """Why an edit of settings.py would be lost at the next start (docker-zulip); "" if not."""
     given_secrets: frozenset[str]
     """The names in [secrets] that docker-zulip writes anew at every start."""
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    """Realm -> what its login page answers, which tells whether the realm is there."""
     unseen: str = ""
     """What a user who may only read could not look at; "" if all was seen."""
 
@@ -454,6 +467,8 @@ class Outcome:
     """Where the token goes and what runs for it (`scimconf.way`)."""
     in_force: bool = False
     """Whether a transaction of this run was committed, whatever was found out after it."""
+    outage: float | None = None
+    """Seconds that SCIM was unavailable at most, as the server measured it; None: not measured."""
     unproved: str = ""
     """What the server itself could not prove of a change that is in force; "" if all is."""
 

@@ -22,6 +22,7 @@ from scimconf.model import (
     ObservedRealm,
     ObservedToken,
     Paths,
+    Site,
 )
 
 LARGEST_BLOCK = 256 * 1024
@@ -138,6 +139,10 @@ def parse(
         },
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
+        sites={
+            name: _site(_Facts(found, f"observe sites.{name}"))
+            for name, found in facts.map("sites", dict).items()
+        },
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()
         },
@@ -149,6 +154,10 @@ def parse(
         given_secrets=frozenset(_text(name, facts) for name in facts.get("given_secrets", list)),
         unseen=facts.get("unseen", str),
     )
+
+
+def _site(facts: _Facts) -> Site:
+    return Site(facts.get("status", int, None), facts.get("location", str))
 
 
 def _finished_alone(facts: _Facts) -> FinishedAlone | None:

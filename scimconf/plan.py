@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from scimconf.diff import Change, unified
 from scimconf.model import (
@@ -21,13 +22,16 @@ from scimconf.model import (
     Plan,
     Position,
     Realm,
+    Server,
     Unmanaged,
 )
-from scimconf.proof import no_answer, unproved
+from scimconf.proof import down, no_answer, unproved
 from scimconf.tokens.fingerprint import short
 from scimconf.zulip import block
 from scimconf.zulip.bearer import secret_name
-from scimconf.zulip.versions import advice
+from scimconf.zulip.hosts import refusal
+from scimconf.zulip.login_page import deactivated, moved_to, same_host, url_of
+from scimconf.zulip.versions import Feature, advice, available
 
 
 def plan(desired: Desired, observed: Observed) -> Plan:
@@ -64,16 +68,39 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if lost := _lost(actions, desired, observed):
         return replace(left, blocked=lost)
     actions = [*sorted(actions, key=_place), *_restart(desired, verdicts)]
+    keep_empty = block.keeps_empty(observed.version)
+    if keep_empty and _none_is_left(verdicts, observed):
+        warnings = (*warnings, _stays_empty(observed))
     made = replace(left, actions=tuple(actions))
-    # With changes pending, a web server that does not answer is a warning: they may be the cure.
-    silent = no_answer(server, observed.running) if made.touches_server else None
+    # With changes pending, a site that is down is a warning: they may be the cure.
+    silent = no_answer(server, observed) or down(server, observed)
+    silent = silent if made.touches_server else None
     return replace(
         made,
         warnings=(*warnings, silent.message) if silent else warnings,
-        unproved=None if made.touches_server else unproved(server, observed.running),
-        diff=unified(observed, [verdict.change for verdict in verdicts], server.paths),
+        unproved=None if made.touches_server else unproved(server, observed),
+        diff=unified(
+            observed,
+            [verdict.change for verdict in verdicts],
+            server.paths,
+            keep_empty=keep_empty,
+        ),
         settings_sha256=observed.settings_sha256,
         secrets_sha256=observed.secrets_sha256,
+    )
+
+
+def _none_is_left(verdicts: list[_Verdict], observed: Observed) -> bool:
+    removed = {verdict.change.realm for verdict in verdicts if verdict.change.removed}
+    added = any(verdict.change.entry is not None for verdict in verdicts)
+    return bool(removed) and not added and removed >= set(observed.realms)
+
+
+def _stays_empty(observed: Observed) -> str:
+    return (
+        "the last realm goes: SCIM_CONFIG = {} stays in settings.py, so that Zulip "
+        f"{observed.version} answers an identity provider with 401. Without it each request would "
+        "be a 500 and a mail to the administrators"
     )
 
 
@@ -135,19 +162,58 @@ def _obstacle(
     if found and found.unreadable:
         remedy = "write it as plain values, or take the realm out of the inventory"
         return _computed(found, server.paths.settings, remedy)
+    if not (realm.present or found):
+        return ""
+    if other := _other_host(realm, observed):
+        return (
+            f"realm {realm.label}: Zulip redirects {realm.url} to {other}, and no identity "
+            f"provider follows a redirect; set for this realm in scim_realms: url: {other}"
+        )
     if not realm.present:
         return ""
-    status = observed.running.get(realm.string_id)
+    return _unknown(realm, observed) or _secrets_unknown(server, observed)
+
+
+def _unknown(realm: Realm, observed: Observed) -> str:
+    """Say that the running Zulip does not have the realm, "" if it has."""
+    site = observed.sites.get(realm.string_id)
+    status = observed.running.get(realm.string_id) or (site.status if site else None)
+    if status not in (400, 404):
+        return ""
+    named = any(
+        same_host(urlsplit(realm.url).netloc, each) for each in observed.realm_hosts.values()
+    )
+    if named or (status == 400 and not refusal(realm.url, observed.external_host or "", {})):
+        return (
+            f"realm {realm.label}: settings.py names the host of {realm.url}, and the running "
+            f"Zulip does not know it ({status}); was Zulip restarted since settings.py was changed?"
+        )
     if status == 404:
         return (
             f"realm {realm.label}: this Zulip has no organisation at {realm.url}; create it "
             "first, or correct the realm's name in the inventory"
         )
-    if status == 400:
-        return (
-            f"realm {realm.label}: Zulip does not accept the host name of {realm.url}; is it "
-            "under EXTERNAL_HOST, or in ALLOWED_HOSTS or REALM_HOSTS of settings.py?"
-        )
+    return (
+        f"realm {realm.label}: Zulip does not accept the host name of {realm.url}; is it "
+        "under EXTERNAL_HOST, or in ALLOWED_HOSTS or REALM_HOSTS of settings.py?"
+    )
+
+
+def _other_host(realm: Realm, observed: Observed) -> str:
+    """Return the URL that Zulip redirects the realm's URL to, "" if it does not.
+
+    The running Zulip says so, or, where it was not restarted since, REALM_HOSTS in settings.py.
+    """
+    site = observed.sites.get(realm.string_id)
+    if site and (moved := moved_to(site.status, site.location, realm.url)):
+        return moved
+    own = observed.realm_hosts.get(realm.string_id)
+    if own is None or observed.blocked or same_host(own, urlsplit(realm.url).netloc):
+        return ""
+    return url_of(own) if available(Feature.REALM_HOST_REDIRECT, observed.version) else ""
+
+
+def _secrets_unknown(server: Server, observed: Observed) -> str:
     if server.token_store == "secrets":  # noqa: S105
         return observed.unknown_secrets
     return ""
@@ -420,6 +486,16 @@ def _secret(action: Action, observed: Observed) -> str | None:
     return observed.realms[realm].secret_name
 
 
+def _deactivated(desired: Desired, observed: Observed) -> Iterator[str]:
+    for realm in desired.server.realms:
+        site = observed.sites.get(realm.string_id)
+        if realm.present and site and deactivated(site.status, site.location):
+            yield (
+                f"realm {realm.label} is deactivated: nobody can log in there, though SCIM still "
+                "answers; reactivate it in Zulip, or set state: absent for it in scim_realms"
+            )
+
+
 def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
     server = desired.server
     if observed.finished_alone:
@@ -429,6 +505,7 @@ def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
     if observed.blocked:
         return
     yield from advice(observed.version)
+    yield from _deactivated(desired, observed)
     if observed.unknown_secrets:
         yield observed.unknown_secrets
     if observed.external_host is None:

@@ -6,34 +6,38 @@ The agent asked the local web server for each realm, with the token in the file;
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator
 
-from scimconf.model import Realm, Server, Unproved
+from scimconf.model import Observed, Realm, Server, Unproved
 from scimconf.zulip.answers import explain
 
-Running = Mapping[str, int | None]
-"""Realm -> HTTP status that the local web server gave; None: no answer."""
 
-
-def unproved(server: Server, running: Running) -> Unproved | None:
+def unproved(server: Server, observed: Observed) -> Unproved | None:
     """Return why the server is not proved to let the right tokens in; None if it is.
 
     `scim_verify: false` asks nobody, so then there is nothing to prove.
     """
-    if silent := no_answer(server, running):
+    if silent := no_answer(server, observed):
         return silent
     for realm in server.realms if server.verify else ():
-        status = running.get(realm.string_id)
-        if realm.present and status is not None and status != 200:
+        if not realm.present:
+            continue
+        status = observed.running.get(realm.string_id)
+        if status is None:
+            message = (
+                f"realm {realm.label}: SCIM was not asked, because no token of it is known there"
+            )
+            return Unproved(message, "look at its entry in SCIM_CONFIG")
+        if status != 200:
             return _refused(server, realm, status)
     return None
 
 
-def no_answer(server: Server, running: Running) -> Unproved | None:
+def no_answer(server: Server, observed: Observed) -> Unproved | None:
     """Return the first realm for which the local web server gave no answer; None: all have one."""
     for realm in server.realms if server.verify else ():
-        asked = realm.present or realm.string_id in running
-        if asked and running.get(realm.string_id) is None:
+        statuses = list(_statuses(realm, observed))
+        if (realm.present or statuses) and (not statuses or None in statuses):
             where = server.probe or "https://127.0.0.1:443, then http://127.0.0.1:80"
             return Unproved(
                 f"realm {realm.label}: the local web server did not answer (asked: {where}), so it "
@@ -42,6 +46,34 @@ def no_answer(server: Server, running: Running) -> Unproved | None:
                 "server listens; scim_verify: false asks nobody",
             )
     return None
+
+
+def down(server: Server, observed: Observed) -> Unproved | None:
+    """Return the first realm for which Zulip is down; None: it is up, as far as was asked.
+
+    A 500 of SCIM alone is none: its configuration may be what is wrong.
+    """
+    for realm in server.realms if server.verify else ():
+        site = observed.sites.get(realm.string_id)
+        failed = [status for status in _statuses(realm, observed) if status in (502, 503, 504)]
+        if not failed and site and site.status and site.status >= 500:
+            failed = [site.status]
+        if failed:
+            meaning, hint = explain(failed[0])
+            if failed[0] not in (502, 503, 504):
+                meaning, hint = "Zulip fails", "see /var/log/zulip/errors.log"
+            message = f"the site is down: the local web server answers {failed[0]} for realm "
+            return Unproved(f"{message}{realm.label}: {meaning}", hint)
+    return None
+
+
+def _statuses(realm: Realm, observed: Observed) -> Iterator[int | None]:
+    """Give the answers that were asked for about a realm."""
+    name = realm.string_id
+    if name in observed.sites:
+        yield observed.sites[name].status
+    if name in observed.running:
+        yield observed.running[name]
 
 
 def _refused(server: Server, realm: Realm, status: int) -> Unproved:

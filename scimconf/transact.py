@@ -55,8 +55,8 @@ def transact(
     """
     steps: list[Step] = []
     begun = time.monotonic()
-    # Once there, and once on the way back.
-    restarts = 2 * (server.restart_timeout + server.gate_timeout)
+    # Once there, once on the way back, and before both one that a dead run may have left.
+    restarts = 3 * server.restart_timeout + 2 * server.gate_timeout
     is_look = request.get("look") is True
     patience = None if is_look else _PATIENCE + lock_timeout + restarts
     asked = {**request, "paths": paths(server.paths), "lock_timeout": lock_timeout}
@@ -84,6 +84,7 @@ def transact(
         seconds=time.monotonic() - begun,
         run=run,
         in_force=status is Status.CHANGED,
+        outage=_seconds(answer.get("outage")),
         unproved=_text(answer, "unproved"),
     )
 
@@ -120,7 +121,12 @@ def _text(answer: Message, name: str) -> str:
 
 
 def _step(name: str, message: Message) -> Step:
-    seconds = message.get("seconds")
-    if not isinstance(seconds, int | float) or not 0 <= seconds < _YEAR:
-        seconds = 0.0
-    return Step(name, message.get("ok") is True, float(seconds), _text(message, "detail"))
+    seconds = _seconds(message.get("seconds")) or 0.0
+    return Step(name, message.get("ok") is True, seconds, _text(message, "detail"))
+
+
+def _seconds(value: object) -> float | None:
+    """Return a duration that a server tells of; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _YEAR:
+        return None
+    return float(value)

@@ -347,13 +347,43 @@ def test_a_mapped_field_that_the_realm_lacks_is_400(
     assert ask(server, "GET", "/Users")[1]["totalResults"] == 0
 
 
+@pytest.mark.parametrize("version", ["5.6", "6.2", "8.4", "9.0"])
+def test_a_realm_with_a_host_of_its_own(lab_server: Callable[..., Server], version: str) -> None:
+    """From 7.0 on Zulip redirects before it looks at a token; before, it answers as the realm."""
+    config = f"\nSCIM_CONFIG = {{'acme': {entry(True)!r}}}\n"
+    hosts = {"acme": "chat.acme.test"}
+    server = lab_server(version=version, realms=["acme"], realm_hosts=hosts, extra_settings=config)
+    for path in ("/scim/v2/Users?count=1", "/login/"):
+        for token in (TOKEN, "wrong", None):
+            status, headers, _ = server.request("GET", path, "acme", token)
+            if version in ("5.6", "6.2"):
+                assert status != 302
+            else:
+                assert status == 302
+                assert headers["Location"] == f"https://chat.acme.test{path}"
+    own = ask(server, "GET", "/Users", host="chat.acme.test")[0]
+    assert own == (500 if version == "5.6" else 200)  # its client is not registered
+
+
+def test_the_login_page_tells_of_a_realm(zulip: Server) -> None:
+    before = zulip.mailed()
+    assert zulip.request("GET", "/login/", "acme")[0] == 200
+    assert zulip.request("GET", "/login/", "nowhere")[0] == 404
+    status, headers, _ = zulip.request("GET", "/login/", "gone")
+    assert (status, headers["Location"]) == (302, "/accounts/deactivated/")
+    assert zulip.mailed() == before
+
+
 @pytest.mark.parametrize(("version", "status"), [("5.6", 500), ("9.0", 500), ("11.0", 401)])
 def test_scim_config_undefined(
     lab_server: Callable[..., Server], version: str, status: int
 ) -> None:
     server = lab_server(version=version, realms=["acme"])
+    assert server.request("GET", "/login/", "acme")[0] == 200
+    assert server.mailed() == 0
     answer, headers, body = server.request("GET", "/scim/v2/Users", "acme", TOKEN)
     assert answer == status
+    assert server.mailed() == (1 if status == 500 else 0), "each is mailed to the administrators"
     if status == 500:
         assert headers["Content-Type"].startswith("text/html")
         assert b"500" in body

@@ -443,3 +443,36 @@ def test_supervisorctl_restarts_django_alone(lab_server: Callable[..., Server]) 
     server.settings.write_text("broken(")
     assert server.run(["supervisorctl", "start", "zulip-django"]).returncode == 7
     assert status(server, "second") == 502
+
+
+def test_what_runs_already_cannot_be_started(lab_server: Callable[..., Server]) -> None:
+    """As a second restart-server finds it, which runs beside the first one."""
+    server = lab_server(version="9.0")
+    done = server.run(["supervisorctl", "start", "zulip-django"])
+    assert (done.returncode, "already started" in done.stdout) == (7, True)
+
+
+@pytest.mark.parametrize("version", ["5.6", "9.0"])
+def test_restart_without_supervisor(lab_server: Callable[..., Server], version: str) -> None:
+    server = lab_server(version=version)
+    with server.without_supervisor():
+        done = restart(server)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("FileNotFoundError: [Errno 2]")
+    server.restart()
+
+
+@pytest.mark.parametrize("version", ["5.6", "9.0"])
+def test_restart_without_postgresql(lab_server: Callable[..., Server], version: str) -> None:
+    server = lab_server(version=version)
+    with server.without_database():
+        done = restart(server)
+        assert server.request("GET", "/login/")[0] == 500
+    if version == "5.6":
+        assert done.returncode == 0, "it looks at nothing beforehand"
+    else:
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert "manage.py" in last
+        assert "returned non-zero" in last
+    assert server.request("GET", "/login/")[0] == 200

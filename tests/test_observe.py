@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.errors import HostError
-from scimconf.model import Observed
+from scimconf.model import Observed, Site
 from scimconf.observe import Message, final, observe, parse, request
 from tests.factories import desired, known, realm
 
@@ -45,6 +45,10 @@ ANSWER: dict[str, Any] = {
     },
     "secret_names": ["scim_bearer_token"],
     "clients": [["acme", "okta"]],
+    "sites": {
+        "acme": {"status": 302, "location": "/accounts/deactivated/"},
+        "wiki": {"status": None, "location": ""},
+    },
     "running": {"acme": 200, "wiki": None},
     "blocked": "",
     "interrupted": "",
@@ -116,6 +120,7 @@ def test_an_answer_becomes_an_observed() -> None:
     assert isinstance(seen, Observed)
     assert seen.clients == {("acme", "okta")}
     assert seen.running == {"acme": 200, "wiki": None}
+    assert seen.sites == {"acme": Site(302, "/accounts/deactivated/"), "wiki": Site(None)}
     assert seen.realms["acme"].token is not None
     assert agent.asked[0]["do"] == "observe"
 
@@ -139,6 +144,9 @@ PLACES = [
     *(("realms", "acme", "token", name) for name in ANSWER["realms"]["acme"]["token"]),
     ("realm_hosts", "wiki"),
     ("running", "acme"),
+    ("sites", "acme"),
+    ("sites", "acme", "status"),
+    ("sites", "acme", "location"),
     ("secret_names", 0),
     ("clients", 0),
     ("clients", 0, 1),

@@ -20,6 +20,7 @@ from scimconf.model import (
     Position,
     Realm,
     Reference,
+    Site,
     Status,
     Unmanaged,
 )
@@ -213,9 +214,20 @@ class TestRealmsThatAreNotWanted:
     def test_absent_and_gone_is_nothing_to_do(self) -> None:
         assert not plan(desired(ABSENT), observed()).pending
 
+    MARKED = f"{settings_file.BEGIN}\n{block(found())}{settings_file.END}\n"
+
+    def test_before_11_the_last_realm_leaves_an_empty_block(self) -> None:
+        """Without one, each request of the identity provider would be a 500 and a mail."""
+        made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="10.4"))
+        assert "+SCIM_CONFIG = {}" in made.diff.splitlines()
+        assert any("SCIM_CONFIG = {} stays" in warning for warning in made.warnings)
+        both = observed(found(), found("wiki"), version="10.4")
+        made = plan(desired(ABSENT, realm("wiki")), both)
+        assert not any("stays" in warning for warning in made.warnings)
+
     def test_with_the_last_realm_the_diff_takes_the_block_and_adds_nothing(self) -> None:
-        marked = f"{settings_file.BEGIN}\n{block(found())}{settings_file.END}\n"
-        made = plan(desired(ABSENT), observed(found(), block=marked))
+        made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="11.0"))
+        assert made.warnings == ()
         lines = made.diff.splitlines()[3:]
         assert lines
         assert all(line.startswith("-") for line in lines)
@@ -282,10 +294,59 @@ class TestBlocked:
         made = plan(desired(realm()), observed(found(), external_host="other.example.com"))
         assert "zulip_external_host" in made.blocked
 
-    @pytest.mark.parametrize(("status", "word"), [(404, "no organisation"), (400, "ALLOWED_HOSTS")])
-    def test_by_a_realm_that_this_zulip_does_not_have(self, status: int, word: str) -> None:
-        made = plan(desired(realm()), observed(running={"acme": status}))
-        assert word in made.blocked
+    @pytest.mark.parametrize(
+        ("status", "url", "word"),
+        [
+            (404, "https://acme.chat.example.com", "no organisation"),
+            (400, "https://acme.example.net", "ALLOWED_HOSTS"),
+            (400, "https://acme.chat.example.com", "was Zulip restarted since"),
+            (404, "https://own.example.org", "was Zulip restarted since"),
+            (400, "https://own.example.org:8443", "was Zulip restarted since"),
+        ],
+    )
+    def test_by_a_realm_that_this_zulip_does_not_have(
+        self, status: int, url: str, word: str
+    ) -> None:
+        """`own.example.org` is a host that settings.py has in REALM_HOSTS."""
+        hosts = {"acme": "own.example.org"} if "own" in url else {}
+        wanted = desired(realm(url=url))
+        for seen in (
+            observed(sites={"acme": Site(status)}, running={}, realm_hosts=hosts),
+            observed(found(), running={"acme": status}, realm_hosts=hosts),
+        ):
+            assert word in plan(wanted, seen).blocked
+
+    @pytest.mark.parametrize(
+        ("version", "location", "hosts", "url"),
+        [
+            ("9.0", "https://own.example.org/login/", {}, "https://own.example.org"),
+            ("9.0", "https://own.example.org:8443/login/", {}, "https://own.example.org:8443"),
+            ("9.0", "", {"acme": "own.example.org"}, "https://own.example.org"),
+            ("6.0", "", {"acme": "own.example.org"}, ""),
+            ("9.0", "", {"acme": "acme.chat.example.com"}, ""),
+            ("9.0", "https://acme.chat.example.com/login/", {}, ""),
+            ("9.0", "/accounts/login/sso/", {}, ""),
+            ("9.0", "https://idp.example.net/sso?next=/login/", {}, ""),
+            ("9.0", "https://[x/login/", {}, ""),
+            ("9.0", "https://evil;rm/login/", {}, ""),
+        ],
+    )
+    def test_by_a_realm_that_zulip_serves_under_another_host(
+        self, version: str, location: str, hosts: dict[str, str], url: str
+    ) -> None:
+        """REALM_HOSTS, from 7.0 on: whoever asks under EXTERNAL_HOST is redirected."""
+        site = Site(302, location) if location else Site(200)
+        seen = observed(
+            found(), version=version, sites={"acme": site}, realm_hosts=hosts, running={"acme": 200}
+        )
+        made = plan(desired(realm()), seen)
+        assert bool(made.blocked) == bool(url)
+        assert f"url: {url}" in made.blocked or not url
+        assert bool(plan(desired(ABSENT), seen).blocked) == bool(url), (
+            "its token is asked about too"
+        )
+        gone = observed(sites={"acme": site}, version=version, realm_hosts=hosts)
+        assert not plan(desired(ABSENT), gone).blocked
 
     def test_an_absent_realm_need_not_exist(self) -> None:
         assert not plan(desired(ABSENT), observed(running={"acme": 404})).blocked
@@ -328,6 +389,42 @@ class TestASilentWebServer:
         assert made.pending
         assert made.unproved is None
         assert any("did not answer" in warning for warning in made.warnings)
+
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            {"running": {}, "sites": {"acme": Site(502)}},
+            {"running": {"acme": 502}, "sites": {"acme": Site(502)}},
+            {"running": {}, "sites": {"acme": Site(500)}},
+        ],
+    )
+    def test_with_changes_pending_a_site_that_is_down_is_said_to_be(
+        self, seen: dict[str, Any]
+    ) -> None:
+        made = plan(desired(realm()), observed(**seen))
+        assert made.pending
+        assert any("the site is down" in warning for warning in made.warnings)
+
+    def test_a_500_of_scim_alone_is_no_site_that_is_down(self) -> None:
+        seen = observed(found(), running={"acme": 500}, sites={"acme": Site(200)})
+        assert not any("is down" in warning for warning in plan(desired(realm()), seen).warnings)
+
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            {"running": {}, "sites": {"acme": Site(200)}},
+            {"running": {"acme": None}, "sites": {"acme": Site(200)}},
+        ],
+    )
+    def test_a_login_page_is_no_proof(self, seen: dict[str, Any]) -> None:
+        assert plan(desired(realm()), observed(found(), **seen)).unproved
+
+    def test_a_realm_that_is_deactivated_is_said_to_be(self) -> None:
+        seen = observed(found(), sites={"acme": Site(302, "/accounts/deactivated/")})
+        made = plan(desired(realm()), seen)
+        assert (made.pending, made.blocked, made.unproved) == (False, "", None)
+        assert any("realm acme is deactivated" in warning for warning in made.warnings)
+        assert plan(desired(ABSENT), seen).warnings != made.warnings
 
     def test_where_nobody_is_to_be_asked_there_is_nothing_to_prove(self) -> None:
         made = plan(desired(realm(), verify=False), observed(found(), running={}))

@@ -35,8 +35,21 @@ class Ended(NamedTuple):
         return lines[-1][:300] if lines else "it wrote nothing"
 
 
-def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> Ended:
+_HOLDING = ("/bin/sh", "-c", '"$@" </dev/null; exit $?', "sh")
+"""Starts a program and waits for it, with a descriptor as stdin that the program does not get."""
+
+
+def run(
+    argv: Sequence[str],
+    folder: str,
+    seconds: float,
+    stdin: str = "",
+    holding: Optional[int] = None,
+) -> Ended:
     """Run a program to its end, or to the time limit; its children that stay are not waited for.
+
+    `holding`: a descriptor that stays open until the program ends, also where this process dies
+    before: a shell of its own holds it. Daemons that the program leaves behind do not have it.
 
     Output goes through files, not pipes: a daemon that a restart leaves behind keeps them open.
     They are in memory: a way back has to restart on a full disk, too.
@@ -49,8 +62,8 @@ def run(argv: Sequence[str], folder: str, seconds: float, stdin: str = "") -> En
         ours = os.umask(umask)
         try:
             process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
+                argv if holding is None else [*_HOLDING, *argv],
+                stdin=subprocess.PIPE if holding is None else holding,
                 stdout=out,
                 stderr=err,
                 cwd=folder,

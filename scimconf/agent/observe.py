@@ -12,7 +12,6 @@ from scimconf.agent import (
     docker,
     files,
     fingerprint,
-    gate,
     journal,
     lock,
     masking,
@@ -75,7 +74,7 @@ def _look(where: Paths, plain: Mapping[str, Any]) -> Facts:
     if not facts["blocked"]:
         tokens = settings.tokens(secrets) if settings else {}
         if plain["ask"]:
-            facts["running"] = _running(plain["probe"], realms, tokens)
+            _ask(plain["probe"], realms, tokens, facts)
         facts["clients"] = _registered(where, realms, settings, facts)
     return facts
 
@@ -113,6 +112,7 @@ def _nothing() -> Facts:
         "realms": {},
         "secret_names": [],
         "clients": None,
+        "sites": {},
         "running": {},
         "blocked": "",
         "interrupted": "",
@@ -222,20 +222,28 @@ def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
     }
 
 
-def _running(
-    probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, str]
-) -> Dict[str, Optional[int]]:
+def _ask(
+    probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, str], facts: Facts
+) -> None:
+    """Ask the web server about each realm: for its login page, and for SCIM where it has a token.
+
+    Without a token an answer of SCIM tells nothing more, and may be a traceback in a mail.
+    """
     # Imported only here: a plan that asks no web server is spared the network's modules.
-    from scimconf.agent.probe import WebServer
+    from scimconf.agent.probe import Answer, WebServer
 
     server = WebServer(probe)
-    found: Dict[str, Optional[int]] = {}
-    for realm, asked in realms.items():
+    silent = Answer(None)
+    found = silent
+    for number, (realm, asked) in enumerate(realms.items()):
         # Nobody there once is nobody there for all of them: no waiting for each.
-        silent = None in found.values()
-        token = tokens.get(realm) or gate.wrong_token()
-        found[realm] = None if silent else server.users(asked["host"], token)
-    return found
+        found = server.login(asked["host"]) if not number or found.status else silent
+        facts["sites"][realm] = {"status": found.status, "location": found.location}
+        if realm in tokens:
+            asks = found.status is not None and found.status < 500
+            facts["running"][realm] = (
+                server.users(asked["host"], tokens[realm]) if asks else found.status
+            )
 
 
 def _registered(

@@ -96,7 +96,7 @@ def _compare(path: str, data: Optional[bytes], expected: Optional[str]) -> None:
 def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple[FileChange, ...]:
     where = request.paths
     try:
-        after = settings_file.edit(settings, request.entries)
+        after = settings_file.edit(settings, request.entries, keep_empty=request.keep_empty)
     except Refusal as refusal:
         raise Trouble(refusal.at(where.settings)) from None
     changed = FileChange(where.settings, settings, after)

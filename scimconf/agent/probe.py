@@ -21,17 +21,29 @@ if TYPE_CHECKING:
 
 ALIVE = "/api/v1/server_settings"
 _USERS = "/scim/v2/Users?count=1"
+_LOGIN = "/login/"
 SECONDS = 15.0
 """For one request, from connect to the last byte."""
 
 _USUAL = ("https://127.0.0.1:443", "http://127.0.0.1:80")
 _LIMIT = 64 * 1024
+_LONGEST = 500
+"""Characters of a Location that are looked at."""
 
 
 class _Place(NamedTuple):
     address: str
     port: int
     tls: bool
+
+
+class Answer(NamedTuple):
+    """An answer, as far as anybody looks at it."""
+
+    status: Optional[int]
+    """None: there was none."""
+    location: str = ""
+    """Where it redirects to, as the server says it."""
 
 
 class WebServer:
@@ -42,21 +54,35 @@ class WebServer:
         self._places = tuple(_place(each) for each in ((base,) if base else _USUAL))
 
     def status(self, host: str, path: str, token: Optional[str] = None) -> Optional[int]:
-        """Give the HTTP status of a GET; None: no answer."""
+        """Return the HTTP status of a GET; None: no answer."""
+        return self.answer(host, path, token).status
+
+    def answer(self, host: str, path: str, token: Optional[str] = None) -> Answer:
+        """Return the answer to a GET."""
         import http.client  # 20 ms, which a plan that asks no web server is spared
 
         for place in self._places:
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 return _get(place, host, path, token)
-        return None
+        return Answer(None)
 
     def users(self, host: str, token: str) -> Optional[int]:
         """Give the HTTP status that a SCIM client with this token gets; None: no answer."""
         return self.status(host, _USERS, token)
 
+    def login(self, host: str) -> Answer:
+        """Ask for a realm's login page: where SCIM_CONFIG is undefined (before 11.0) each question
+        to SCIM is a traceback that is mailed to the administrators, and this one harms nobody.
+        """
+        return self.answer(host, _LOGIN)
+
+    def site(self, host: str) -> Optional[int]:
+        """Return the HTTP status that tells whether Zulip answers at all; None: no answer."""
+        return self.status(host, ALIVE)
+
     def alive(self, host: str) -> bool:
-        """Say whether Zulip answers at all: anything but an error of the server."""
-        status = self.status(host, ALIVE)
+        """Return whether Zulip answers at all: anything but an error of the server."""
+        status = self.site(host)
         return status is not None and status < 500
 
 
@@ -72,7 +98,7 @@ def _place(base: str) -> _Place:
     return _Place(address, port, tls)
 
 
-def _get(place: _Place, host: str, path: str, token: Optional[str]) -> int:
+def _get(place: _Place, host: str, path: str, token: Optional[str]) -> Answer:
     import http.client
 
     with _connected(place, host) as connected:
@@ -87,7 +113,7 @@ def _get(place: _Place, host: str, path: str, token: Optional[str]) -> int:
         connection.endheaders()
         response = connection.getresponse()
         response.read(_LIMIT)
-        return response.status
+        return Answer(response.status, (response.getheader("Location") or "")[:_LONGEST])
 
 
 @contextlib.contextmanager

@@ -27,6 +27,8 @@ class Request(NamedTuple):
     settings_sha256: str
     secrets_sha256: Optional[str]
     entries: Mapping[str, Optional[str]]
+    keep_empty: bool
+    """Whether `SCIM_CONFIG = {}` stays with the last realm gone."""
     wanted: Mapping[str, Optional[Mapping[str, Any]]]
     new_secrets: Mapping[str, str]
     old_secrets: Tuple[str, ...]
@@ -81,6 +83,7 @@ def _parse(plain: Mapping[str, Any]) -> Request:
         settings_sha256=_text(plain["expect"]["settings_sha256"]),
         secrets_sha256=_maybe(plain["expect"]["secrets_sha256"]),
         entries={_text(realm): _maybe(entry) for realm, entry in plain["entries"].items()},
+        keep_empty=plain.get("keep_empty") is True,
         wanted={_text(realm): _wanted(each) for realm, each in plain["wanted"].items()},
         new_secrets={_text(k): _text(v) for k, v in plain["secrets"]["set"].items()},
         old_secrets=tuple(_scim_only(name) for name in plain["secrets"]["remove"]),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
-from scimconf.agent import clients, difference, files, journal, prepare, secrets_file, zulip
+from scimconf.agent import (
+    clients,
+    difference,
+    files,
+    journal,
+    prepare,
+    secrets_file,
+    settings_file,
+    zulip,
+)
 from scimconf.agent.clients import Client
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.journal import Journal, Kind, State
@@ -147,13 +156,15 @@ def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
 
 def _questions(undo: Undo) -> Tuple[Question, ...]:
     """Give the gate's: the old tokens in, as far as they were before; a token that was new, out."""
+    undefined = settings_file.read(undo.settings.before).block is None
+    harmless = undefined and not zulip.answers_without_scim_config(undo.deployment)
     tokens: Dict[str, str] = prepare.in_force(undo.settings.before, undo.new_secrets.before)
     worked = {each.realm: each.status == 200 for each in undo.before}
     asked = []
     for each in undo.after:
         old = tokens.get(each.realm)
         if old is None:
-            asked.append(Question(each.realm, each.host, each.token, wanted=False))
+            asked.append(Question(each.realm, each.host, each.token, False, harmless))
         elif worked.get(each.realm, not undo.alive):
             asked.append(Question(each.realm, each.host, old, wanted=True))
     return tuple(asked)

@@ -189,9 +189,10 @@ def _refuse(src: Source, node: Optional[ast.AST], message: str) -> NoReturn:
 # --- edit -------------------------------------------------------------------------------------
 
 
-def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
+def edit(data: bytes, entries: Mapping[str, Optional[str]], *, keep_empty: bool = False) -> bytes:
     """Give the file with the entries set, added after the last one, or (None) removed.
 
+    `keep_empty`: with the last entry our block does not go, but stays as `SCIM_CONFIG = {}`.
     An entry is `"realm": value` as docs/agent.md has it. Raises Refusal.
     """
     before = after = read(data)
@@ -202,7 +203,7 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]]) -> bytes:
             after = read(_with(after, realm, text))
     for realm in entries:
         if realm not in present and realm in after.entries:
-            after = read(_without(after, realm))
+            after = read(_without(after, realm, keep_empty))
     if after is before or after.source.data == data:
         return data
     reads_secret = any(map(get_secret.is_read, present.values()))
@@ -245,10 +246,10 @@ def _appended(src: Source, text: str) -> str:
     return newline + newline + block
 
 
-def _without(settings: Settings, realm: str) -> bytes:
+def _without(settings: Settings, realm: str, keep_empty: bool) -> bytes:
     src, block = settings.source, settings.block
     assert block
-    if block.ours and len(settings.entries) == 1:
+    if block.ours and len(settings.entries) == 1 and not keep_empty:
         return src.encode(_without_block(src.text, block.start, block.end))
     index = list(settings.entries).index(realm)
     return src.encode(layout.removed(src.text, block.layout, index))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
-from scimconf.agent import applied, candidate, child, clients, files, gate
+from scimconf.agent import applied, candidate, cause, child, clients, files, gate, lock
 from scimconf.agent.probe import WebServer
 from scimconf.agent.trouble import Trouble, unseen
 from scimconf.agent.undo import FileChange, Undo
@@ -102,12 +102,15 @@ def _named(registered: Sequence[clients.Client]) -> str:
 
 def _restart(undo: Undo) -> str:
     argv = undo.restart or ()
-    ended = child.run(argv, undo.deployment, undo.restart_seconds)
+    folder = files.state_folder(undo.deployment)
+    with lock.restarting(folder, undo.restart_seconds) as holding:
+        ended = child.run(argv, undo.deployment, undo.restart_seconds, holding=holding)
     name = os.path.basename(argv[0])
     if ended.code is None:
         raise Trouble(f"{name} did not end within {undo.restart_seconds:g} seconds")
     if ended.code != 0:
-        raise Trouble(f"{name} ended with {ended.code}: {ended.last_words}")
+        why, hint = cause.of(ended)
+        raise Trouble(f"{name} ended with {ended.code}: {why}", hint)
     return ""
 
 
@@ -128,8 +131,13 @@ def _pass_gate(change: Change) -> str:
 
 
 def _pass_gate_again(undo: Undo) -> None:
-    if undo.host is not None and undo.alive:
-        gate.pass_old(WebServer(undo.probe), undo.before, undo.host, undo.gate_seconds)
+    if undo.host is None:
+        return
+    server = WebServer(undo.probe)
+    if undo.alive:
+        gate.pass_old(server, undo.before, undo.host, undo.gate_seconds)
+    elif down := gate.down(server, undo.host):
+        raise Trouble(f"{down}, as it did before this run")
 
 
 BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)

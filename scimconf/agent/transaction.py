@@ -10,13 +10,14 @@ import contextlib
 import functools
 from typing import Any, Callable, Dict, Mapping, Optional
 
-from scimconf.agent import applied, files, journal, lock, request, reversal
+from scimconf.agent import applied, files, journal, lock, outage, request, reversal
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale, prepare
+from scimconf.agent.probe import WebServer
 from scimconf.agent.progress import Emit, Message, Steps, as_trouble
 from scimconf.agent.request import Paths
 from scimconf.agent.reversal import Nothing, Touched
-from scimconf.agent.steps import GATE, STEPS, WRITE_SETTINGS, Change
+from scimconf.agent.steps import GATE, RESTART, STEPS, WRITE_SETTINGS, Change
 from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import Undo, Untouched
 from scimconf.agent.way_back import RollBackFailed, finish, way_back
@@ -115,15 +116,35 @@ def _alone(
     def waiting(holder: str) -> None:
         steps.begin("lock", f"waiting for {holder}")
 
+    def take(stack: contextlib.ExitStack) -> None:
+        stack.enter_context(lock.held(folder, who, seconds, waiting))
+        lock.outwait_restart(
+            folder,
+            max(seconds, _seconds_of_a_restart(folder)),
+            lambda dead: waiting(f"the restart of a run that was interrupted: {dead}"),
+        )
+
     with contextlib.ExitStack() as stack:
         try:
-            held = lock.held(folder, who, seconds, waiting)
-            steps.run("lock", lambda: stack.enter_context(held))
+            steps.run("lock", lambda: take(stack))
+        except lock.Restarting as busy:
+            message = f"the restart of a run that was interrupted is still at work: {busy}"
+            hint = f"wait until it has ended; to look at it on the server: ps -fu {files.user()}"
+            return _final("busy", message, hint)
         except lock.Busy as busy:
             return _busy(str(busy), "wait until it has ended: apply does with --lock-timeout")
         except Trouble as trouble:
             return _final("failed", f"lock: {trouble.message}", trouble.hint)
         return work(folder)
+
+
+def _seconds_of_a_restart(folder: str) -> float:
+    """Return how long the restart of an interrupted run may take; 0 if no run was interrupted."""
+    try:
+        dead = journal.interrupted(folder)
+    except Trouble:  # told later, by whoever needs the journal
+        return 0
+    return dead.undo.restart_seconds if dead else 0
 
 
 def _recover(folder: str, steps: Steps) -> Message:
@@ -163,21 +184,29 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message
     undo = change.undo
     name, opened, previous = "journal", None, None
     details: Dict[str, str] = {}
+    watch: Optional[outage.Watch] = None
+    seconds: Optional[float] = None
     try:
         opened = steps.run(name, lambda: _begin(kind, change, folder))
         for step in (step for step in STEPS if step.needed(undo)):
             name, previous = step.name, opened
             opened = opened.reach(name)
+            if step.name == RESTART.name:
+                watch = outage.watch(WebServer(undo.probe).users, undo.before, undo.after)
             details[name] = steps.run(name, functools.partial(step.do, change))
+            if step.name == GATE.name and watch:
+                seconds = round(watch.seconds(), 1)
         name, message = "commit", _unproved(undo, details)
         steps.run(name, functools.partial(opened.close, State.COMMITTED, message))
     except Exception as error:
         trouble = as_trouble(error)
         opened = previous if isinstance(error, Untouched) else opened
+        if watch:
+            watch.stop()
         return _go_back(f"{name}: {trouble.message}", trouble.hint, opened, steps)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
     final = _final("committed", message, changed=changed, run=opened.run)
-    return {**final, "unproved": message}
+    return {**final, "unproved": message, "outage": seconds}
 
 
 def _begin(kind: Kind, change: Change, folder: str) -> Journal:

@@ -19,9 +19,10 @@ class RollBackFailed(Trouble):
     """Not everything could be put back, or it was not proved."""
 
 
-def way_back(opened: Journal, steps: Steps, why: str) -> str:
+def way_back(opened: Journal, steps: Steps, why: str, *, tolerant: bool = True) -> str:
     """Undo every step that was begun, last first; gives what to say of it: `why`, and a remark.
 
+    `tolerant`: a restart that fails may be forgiven where the gate says that all is as before.
     With the files back the journal is closed, whatever the second gate says: another run could
     not do better. Raises RollBackFailed.
     """
@@ -40,9 +41,12 @@ def way_back(opened: Journal, steps: Steps, why: str) -> str:
             if not back:
                 break
     message = why
-    if proved and list(failures) == [RESTART.back]:
+    if tolerant and proved and list(failures) == [RESTART.back]:
         # Nothing was restarted, neither then nor now: the gate says that all is as before.
         message += f"; it failed on the way back too ({failures.pop(RESTART.back).message})"
+    if not undo.alive and list(failures) == [GATE.back]:
+        # A site that was down before is back as it was; that it is down is said.
+        message += f"; {failures.pop(GATE.back).message}"
     if back:
         try:
             opened.close(State.ROLLED_BACK, _with(failures, message))
@@ -55,18 +59,21 @@ def way_back(opened: Journal, steps: Steps, why: str) -> str:
 
 
 def _with(failures: Dict[str, Trouble], message: str) -> str:
-    """Add the first failure to the message."""
-    for name, first in failures.items():
-        return f"{message}; on the way back: {name}: {first.message}"
-    return message
+    """Add the failures to the message."""
+    texts = [f"{name}: {each.message}" for name, each in failures.items()]
+    return f"{message}; on the way back: {'; '.join(texts)}" if texts else message
 
 
 def finish(dead: Journal, steps: Steps) -> str:
-    """Go the way back of a run that died; gives what to say of it. Raises RollBackFailed."""
+    """Go the way back of a run that died; gives what to say of it. Raises RollBackFailed.
+
+    That run may have restarted Zulip before it died, so without a restart nothing is proved.
+    """
     steps.hide(dead.undo.tokens)
     for change in (dead.undo.settings, dead.undo.new_secrets):
         files.sweep(change.path)
-    return way_back(dead, steps, f"the run of {dead.title} was interrupted at {dead.reached!r}")
+    why = f"the run of {dead.title} was interrupted at {dead.reached!r}"
+    return way_back(dead, steps, why, tolerant=False)
 
 
 def _begun(reached: str) -> Tuple[Step, ...]:

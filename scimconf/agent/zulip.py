@@ -46,6 +46,18 @@ def unsupported(found: str) -> str:
     return ""
 
 
+def answers_without_scim_config(deployment: str) -> bool:
+    """Return whether SCIM answers with 401, not a traceback, where settings.py has no SCIM_CONFIG.
+
+    Since 11.0 it is `{}` by default.
+    """
+    try:
+        number = re.match(r"[0-9]+", version(deployment))
+    except Trouble:
+        return False
+    return number is not None and int(number.group()) >= 11
+
+
 def interpreter(deployment: str) -> str:
     """Give the Python of the deployment's virtual environment. Raises Trouble."""
     for relative in _INTERPRETERS:

@@ -199,8 +199,9 @@ def _no_server(output: OutputOptions) -> int:
 
 
 def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]) -> Outcome:
-    """Say who shared its tokens, and how long nobody was let in: from the restart on the old token
-    fails, and until the gate has seen the new one let in it may fail as well.
+    """Say who shared its tokens, and how long SCIM was unavailable.
+
+    The server measured it; where it could not, restart and gate together are the most.
     """
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
     warnings = [text for key, text in shared.items() if key in keys]
@@ -210,10 +211,12 @@ def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]
         return replace(outcome, message="the token is in force there already", hint=hint)
     if outcome.status is not Status.CHANGED:
         return outcome
-    seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
+    seconds = outcome.outage
+    if seconds is None:
+        seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
     message = (
-        f"nobody was let in for {seconds:.1f} s at most (restart and gate); from now on only the "
-        "token that has come into force is"
+        f"SCIM was unavailable for at most {seconds:.1f} s; from now on only the token that has "
+        "come into force is let in"
     )
     said = f"{message}; {outcome.message}" if outcome.message else message
     return replace(outcome, message=said, hint=outcome.hint or hint)

@@ -93,6 +93,14 @@ def values(realm: Realm, version: str | None) -> dict[str, object]:
     return {k: v for k, v in every.items() if v is not None and _known(k, version)}
 
 
+def keeps_empty(version: str) -> bool:
+    """Return whether `SCIM_CONFIG = {}` has to stay in settings.py when the last realm goes.
+
+    Before 11.0 a request to SCIM where it is undefined is a 500 and a mail to the administrators.
+    """
+    return not available(Feature.SCIM_CONFIG_DEFAULT, version)
+
+
 def _known(key: str, version: str | None) -> bool:
     feature = _NEWER_KEYS.get(key)
     return feature is None or version is None or available(feature, version)

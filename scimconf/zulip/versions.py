@@ -42,6 +42,8 @@ class Feature(Enum):
     CREATE_GUESTS_WITHOUT_STREAMS = "create_guests_without_streams"
     SKIP_CLIENT_RELOADS = "restart-server --skip-client-reloads"  # scripts/restart-server
     ONLY_DJANGO = "restart-server --only-django"  # scripts/restart-server
+    REALM_HOST_REDIRECT = "a redirect to the realm's host in REALM_HOSTS"  # zerver/middleware.py
+    SCIM_CONFIG_DEFAULT = "SCIM_CONFIG = {} by default"  # zproject/default_settings.py
     GROUPS = "groups over SCIM"  # zerver/lib/scim.py
     CUSTOM_PROFILE_FIELD_MAP = "custom_profile_field_map"
 
@@ -55,6 +57,8 @@ _FIRST = {
     Feature.CREATE_GUESTS_WITHOUT_STREAMS: Version(9, 0),
     Feature.SKIP_CLIENT_RELOADS: Version(9, 0),
     Feature.ONLY_DJANGO: Version(10, 0),
+    Feature.REALM_HOST_REDIRECT: Version(7, 0),
+    Feature.SCIM_CONFIG_DEFAULT: Version(11, 0),
     Feature.GROUPS: Version(11, 0),
     Feature.CUSTOM_PROFILE_FIELD_MAP: Version(12, 0),
 }

@@ -46,8 +46,22 @@ _RESTART = """
 stopped = root + "/stopped"
 if behaviour.get("stops_first"):
     open(stopped, "w").close()
-if behaviour.get("kills_agent") == "restart":
-    os.kill(os.getppid(), 9)
+import fcntl
+alone = open(root + "/restarting", "w")
+try:
+    fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    open(root + "/two-restarts", "w").close()
+    sys.stderr.write("supervisorctl: zulip-django: ERROR (already started)\\n")
+    sys.exit(7)
+if behaviour.get("kills_agent") in ("restart", "restart, which waits"):
+    # Between the agent and us is the shell that holds the lock of the restart.
+    with open("/proc/%d/stat" % os.getppid()) as file:
+        os.kill(int(file.read().rpartition(")")[2].split()[1]), 9)
+if behaviour.get("kills_agent") == "restart, which waits":
+    import time
+    while not os.path.exists(root + "/go"):
+        time.sleep(0.01)
 from zproject import settings
 config = getattr(settings, "SCIM_CONFIG", {{}})
 concerned = behaviour.get("only_with") in (None, *config)
@@ -322,7 +336,8 @@ def web_server(
                 return
             status = self._scripted() if script is not None else self._status()
             self.send_response(status)
-            self.send_header("Location", "/elsewhere")
+            if 300 <= status < 400:
+                self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"{}")

@@ -81,7 +81,11 @@ def test_a_server_of_5_registers_its_client(lab_server: Start) -> None:
     facts = agent.observe("acme", "nosuch")
     assert (facts["version"], facts["has_client_command"]) == ("5.6", True)
     assert (facts["clients"], facts["blocked"]) == ([], "")
-    assert facts["running"] == {"acme": 500, "nosuch": 404}
+    assert {name: site["status"] for name, site in facts["sites"].items()} == {
+        "acme": 200,
+        "nosuch": 404,
+    }
+    assert (facts["running"], server.mailed()) == ({}, 0)
     before = server.settings.read_bytes()
 
     # Without the client the right token is answered with 500: the gate sees it.

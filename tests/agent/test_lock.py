@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import lock
-from scimconf.agent.transaction import apply
+from scimconf.agent import child, journal, lock
+from scimconf.agent.transaction import apply, recover
 from tests.agent.fake import Zulip
 
 ROOT = str(Path(__file__).parents[2])
@@ -72,3 +72,66 @@ def test_a_dead_runs_lock_is_free(tmp_path: Path) -> None:
 def test_two_at_once_do_not_both_hold_it(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path), pytest.raises(lock.Busy), lock.held(str(tmp_path), "a test"):
         pass
+
+
+# --- a restart that outlives its agent ------------------------------------------------------------
+
+
+def interrupted(zulip: Zulip, restart_timeout: float) -> tuple[bytes, bytes]:
+    """Leave what a run leaves that died at its restart; gives the two files as they were."""
+    pair = zulip.pair()
+    request = {**zulip.apply(acme="x" * 30), "restart_timeout": restart_timeout}
+    assert apply(request, lambda message: None, "a test")["result"] == "committed"
+    last = journal.read(str(zulip.state))
+    assert last
+    journal.begin(str(zulip.state), last.kind, last.undo, "restart")
+    return pair
+
+
+def test_whoever_takes_over_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
+    pair = interrupted(zulip, 30)
+    said: list[dict[str, Any]] = []
+    with contextlib.ExitStack() as restart:
+        restart.enter_context(lock.restarting(str(zulip.state)))
+
+        def emit(message: dict[str, Any]) -> None:
+            said.append(message)
+            if "waiting for the restart of a run that was interrupted" in message.get("detail", ""):
+                assert zulip.pair() != pair, "nothing is put back before it has ended"
+                restart.close()
+
+        final = recover({"paths": zulip.paths()}, emit, "a test")
+    assert final["result"] == "put back", final
+    assert zulip.pair() == pair
+
+
+def test_it_waits_no_longer_than_a_restart_may_take(zulip: Zulip) -> None:
+    interrupted(zulip, 1.5)
+    now = zulip.pair()
+    with lock.restarting(str(zulip.state)):
+        for ask, request in ((recover, {"paths": zulip.paths()}), (apply, zulip.apply(acme=None))):
+            final = ask(request, lambda message: None, "a test")
+            assert (final["result"], final["changed"]) == ("busy", False)
+            assert "the restart of a run that was interrupted is still at work" in final["message"]
+    assert zulip.pair() == now
+
+
+def test_the_program_that_restarts_holds_the_lock_and_its_daemons_do_not(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    pid, held = tmp_path / "pid", tmp_path / "held"
+    try_it = f"flock -n '{tmp_path}/restart' true || echo yes > '{held}'"
+    with lock.held(folder, "a test"), lock.restarting(folder) as holding:
+        script = f"{try_it}; sleep 600 & echo $! > '{pid}'; cat; exit 7"
+        ended = child.run(["/bin/sh", "-c", script], "/", 30, holding=holding)
+    assert ended == child.Ended(7, "", "")
+    assert held.read_text() == "yes\n"
+    os.kill(int(pid.read_text()), 0)
+    lock.outwait_restart(folder, 0)
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_where_the_lock_of_the_restart_cannot_be_opened_zulip_is_restarted_all_the_same(
+    tmp_path: Path,
+) -> None:
+    with lock.restarting(str(tmp_path / "none")) as holding:
+        assert holding is None

@@ -16,6 +16,7 @@ from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 from scimconf.agent import files, journal, lock
 from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
+from scimconf.agent.probe import Answer, WebServer
 from scimconf.agent.transaction import apply, heard
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 
@@ -45,7 +46,8 @@ def test_a_server_without_scim(zulip: Zulip) -> None:
     assert facts["block"] is None
     assert facts["realms"] == {}
     assert facts["clients"] is None
-    assert facts["running"] == {"acme": 401}
+    assert facts["running"] == {}, "SCIM_CONFIG is undefined: each question would be a traceback"
+    assert facts["sites"] == {"acme": {"status": 200, "location": ""}}
     assert facts["blocked"] == facts["interrupted"] == facts["unknown_secrets"] == ""
     assert len(facts["settings_sha256"]) == len(facts["secrets_sha256"]) == 64
 
@@ -148,20 +150,46 @@ def test_it_is_not_asked_where_nobody_wants_to_know(zulip: Zulip) -> None:
 def test_a_server_that_does_not_answer_is_asked_once(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    configured(zulip, entry("beta", f'"{TOKEN}"'))
     asked = []
-    monkeypatch.setattr(
-        "scimconf.agent.probe.WebServer.status", lambda self, host, *_: asked.append(host)
-    )
-    assert look(zulip.observe(acme=None, beta=None))["running"] == {"acme": None, "beta": None}
+
+    def silent(self: WebServer, host: str, *_: object) -> Answer:
+        asked.append(host)
+        return Answer(None)
+
+    monkeypatch.setattr(WebServer, "answer", silent)
+    facts = look(zulip.observe(acme=None, beta=None))
+    assert facts["running"] == {"beta": None}
+    assert {name: site["status"] for name, site in facts["sites"].items()} == {
+        "acme": None,
+        "beta": None,
+    }
     assert asked == ["acme.chat.test"]
 
 
-def test_a_wrong_token_is_asked_with_where_there_is_none(zulip: Zulip) -> None:
+def test_scim_is_asked_only_where_there_is_a_token_to_ask_with(zulip: Zulip) -> None:
     with web_server(None, script=[404]) as (base, seen):
-        request = {**zulip.observe(acme=None), "probe": base}
-        assert look(request)["running"] == {"acme": 404}
-    assert seen[0]["host"] == "acme.chat.test"
-    assert len(seen[0]["authorization"]) > len("Bearer ") + 30
+        facts = look({**zulip.observe(acme=None), "probe": base})
+    assert facts["sites"] == {"acme": {"status": 404, "location": ""}}
+    assert facts["running"] == {}
+    assert [(each["path"], each["host"]) for each in seen] == [("/login/", "acme.chat.test")]
+    assert "authorization" not in seen[0]
+
+
+def test_a_redirect_of_the_login_page_is_told(zulip: Zulip) -> None:
+    configured(zulip, entry("acme", f'"{TOKEN}"'))
+    with web_server(None, script=[302]) as (base, _):
+        facts = look({**zulip.observe(acme=None), "probe": base})
+    assert facts["sites"] == {"acme": {"status": 302, "location": "/elsewhere"}}
+    assert facts["running"] == {"acme": 302}
+
+
+def test_a_zulip_that_is_down_is_asked_for_no_more_than_the_page(zulip: Zulip) -> None:
+    configured(zulip, entry("acme", f'"{TOKEN}"'))
+    with web_server(None, script=[502]) as (base, seen):
+        facts = look({**zulip.observe(acme=None), "probe": base})
+    assert (facts["sites"]["acme"]["status"], facts["running"]) == (502, {"acme": 502})
+    assert len(seen) == 1
 
 
 # --- blocked ----------------------------------------------------------------------------------

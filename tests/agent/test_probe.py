@@ -242,6 +242,6 @@ def test_the_way_back_wants_what_was_or_better() -> None:
         gate.pass_old(WebServer(base), before, "chat.test", 0)
     with (
         web_server(None, script=[502]) as (base, _),
-        pytest.raises(Trouble, match="the site does not answer"),
+        pytest.raises(Trouble, match="the site is down: its web server answers 502"),
     ):
         gate.pass_old(WebServer(base), before, "chat.test", 0)

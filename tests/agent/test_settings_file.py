@@ -682,3 +682,14 @@ def test_adding_and_taking_away_restores_any_file(
     for realm in order:
         back = edit(back, {realm: None})
     assert back == data
+
+
+def test_an_empty_block_can_stay_when_the_last_entry_goes() -> None:
+    """Before Zulip 11.0 a SCIM_CONFIG that is undefined is a 500 for every request."""
+    one = '"acme": {\n        "bearer_token": get_secret("x"),\n    }'
+    filled = edit(b"A = 1\n", {"acme": one})
+    empty = edit(filled, {"acme": None}, keep_empty=True)
+    block = f"{BEGIN}\nSCIM_CONFIG = {{}}\n{END}\n"
+    assert empty.decode() == f"A = 1\n\n{block}"
+    assert edit(empty, {"acme": one}) == filled
+    assert edit(filled, {"acme": None}) == b"A = 1\n"

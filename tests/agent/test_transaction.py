@@ -64,6 +64,7 @@ def test_a_realm_is_added(zulip: Zulip) -> None:
         "run": run.final["run"],
         "diff": "",
         "unproved": "",
+        "outage": None,
     }
     assert run.steps == [
         "lock", "look again", "journal", "back up", "check candidate", "write settings",
@@ -362,6 +363,37 @@ def test_a_change_that_is_not_proved_good_is_taken_back(
     last = journal.read(str(zulip.state))
     assert last is not None
     assert last.state is State.ROLLED_BACK
+
+
+def test_a_site_that_was_down_and_is_down_again_is_said_to_be(zulip: Zulip) -> None:
+    """A 502 is not "ok", whoever caused it."""
+    zulip.behave(down=True, restart_exit=1, only_with="acme")
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "rolled back"
+    assert "the site is down: its web server answers 502, as it did before" in run.final["message"]
+    assert run.failed == ["restart", "gate"]
+
+
+def test_a_restart_that_fails_both_times_with_the_site_down_is_no_rollback(zulip: Zulip) -> None:
+    pair = zulip.pair()
+    zulip.behave(down=True, restart_exit=1)
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "roll-back failed"
+    assert "answers 502" in run.final["message"]
+    assert "gate" not in run.steps
+    assert zulip.pair() == pair
+
+
+def test_the_outage_of_a_realm_is_measured(zulip: Zulip) -> None:
+    given(zulip)
+    run = Run(zulip.apply(acme=NEW))
+    assert run.result == "committed"
+    both = sum(
+        each["seconds"]
+        for each in run.said
+        if each["step"] in ("restart", "gate") and "seconds" in each
+    )
+    assert 0 <= run.final["outage"] <= both + 0.2
 
 
 def test_the_message_says_why(zulip: Zulip) -> None:

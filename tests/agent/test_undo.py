@@ -231,6 +231,18 @@ def test_a_way_back_that_cannot_be_finished_is_said(zulip: Zulip) -> None:
     assert zulip.settings.read_text() == "# by hand\n"
 
 
+def test_a_way_back_whose_restart_fails_is_no_success(zulip: Zulip) -> None:
+    """The dead run may have restarted Zulip: what runs there is not what the files say."""
+    pair = interrupted(zulip)
+    zulip.run_with(acme=OLD)
+    zulip.behave(restart_exit=7)
+    final, _ = told(recover, asked(zulip))
+    assert final["result"] == "roll-back failed"
+    assert "restart: restart-server ended with 7" in final["message"]
+    assert "restart Zulip by hand" in final["hint"]
+    assert zulip.pair() == pair
+
+
 def test_a_journal_that_cannot_be_read(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=NEW))
     (zulip.state / "journal.json").write_text("[" * 5000)

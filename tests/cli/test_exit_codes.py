@@ -79,6 +79,17 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
         "tests/test_rollout.py::TestExitZeroMeansProven"
         "::test_verify_wants_every_realm_to_be_reached",
     ),
+    "A site that is down": (
+        "tests/cli/test_real_zulip.py::test_a_site_that_is_down_is_said_to_be",
+        "tests/test_rollout.py::TestExitZeroMeansProven"
+        "::test_a_server_that_does_not_let_it_in_has_failed",
+    ),
+    "A realm that is deactivated": (
+        "tests/cli/test_real_zulip.py::test_a_realm_that_is_deactivated_is_said_to_be",
+    ),
+    "redirects to another host": (
+        "tests/cli/test_real_zulip.py::test_a_realm_with_a_host_of_its_own",
+    ),
     "`scim_verify: false`": ("test_where_nobody_is_to_be_asked",),
     "`scim_restart: none`": ("test_a_change_that_waits_for_a_restart_by_hand",),
     "`plan --read-only`": ("test_what_a_user_who_may_only_read_cannot_see",),
@@ -86,7 +97,13 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
     "nothing is planned, changed or verified": (
         "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_tells",
     ),
-    "`--lock-timeout SECONDS`": ("test_apply_waits_for_another_run_and_looks_again",),
+    "restart of an interrupted run": (
+        "tests/agent/test_lock.py::test_it_waits_no_longer_than_a_restart_may_take",
+    ),
+    "`--lock-timeout SECONDS`": (
+        "test_apply_waits_for_another_run_and_looks_again",
+        "tests/cli/test_real_zulip.py::test_who_waits_for_a_run_that_rolls_back_looks_again",
+    ),
     # unmanaged realms
     "`scim_unmanaged: report`": ("test_an_unmanaged_realm_is_reported",),
     "`scim_unmanaged: keep`": ("test_an_unmanaged_realm_is_kept_or_removed",),
@@ -105,6 +122,10 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
         "test_an_undo_that_nobody_saw_proved",
     ),
     "- 4: the undo itself": ("test_an_undo_that_does_not_pass_its_gate",),
+    "- 5: `recover`": (
+        "tests/agent/test_undo.py::test_a_way_back_whose_restart_fails_is_no_success",
+        "tests/agent/test_undo.py::test_a_way_back_that_cannot_be_finished_is_said",
+    ),
 }
 
 

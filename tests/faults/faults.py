@@ -47,6 +47,8 @@ class Fault:
     stops_site: bool = False
     """Whether Zulip may be down as long as it lasts."""
     link: str = "pipe"
+    orphan: bool = False
+    """Whether the restart goes on when the agent is dead, until the fault passes by."""
     disk: str = ""
     restart_timeout: float = 20.0
     needs_root: bool = False
@@ -90,6 +92,24 @@ def _second_controller(machine: Machine, agent: Agent) -> None:
             assert f"(process {agent.process.pid}), since " in final["message"]
     finally:
         second.close()
+
+
+def _take_over(machine: Machine, agent: Agent) -> None:
+    """Recover while the restart goes on without its agent: it waits, and restarts after it."""
+    machine.behave()
+    request = {"do": "recover", "paths": machine.zulip.paths()}
+    second = Agent(machine, [request])
+    try:
+        until(lambda: second.has_said("waiting for the restart of a run"), "it waits")
+        assert machine.processes(), "nobody ends the restart"
+        machine.flag("go")
+        second.ended()
+        (final,) = second.finals()
+    finally:
+        second.close()
+    assert final["result"] == "put back", final
+    assert machine.state() == machine.in_force() == "old"
+    assert not (machine.zulip.root / "two-restarts").exists()
 
 
 # --- the disk ---------------------------------------------------------------------------------
@@ -277,6 +297,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "agent killed while it restarts", _behave(kills_agent="restart"), _be_well, dies=True,
         at=("restart", "back: restart"),
+    ),
+    Fault(
+        "agent killed, restart goes on", _behave(kills_agent="restart, which waits"), _take_over,
+        dies=True, orphan=True, at=("restart", "back: restart"),
     ),
     *(
         fault for name, how in _RESTARTS.items()

@@ -44,7 +44,7 @@ def run(cell: Cell) -> None:
         fault.strike(server, agent)
         agent.resume()
         agent.ended()
-        until(lambda: not server.processes(), "every program ends")
+        until(lambda: fault.orphan or not server.processes(), "every program ends")
         outcome = _judge(cell, server, agent)
         fault.pass_by(server, agent)
         server.restart_timeout = 20.0

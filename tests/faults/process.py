@@ -135,6 +135,10 @@ class Agent:
                 each.kill()
                 each.wait()
 
+    def has_said(self, text: str) -> bool:
+        """Return whether it has sent this text so far."""
+        return self._answers.exists() and text.encode() in self._answers.read_bytes()
+
     def finals(self) -> list[dict[str, Any]]:
         """Give its final messages, as far as it came to them and somebody was there to hear."""
         if not self._answers.exists():

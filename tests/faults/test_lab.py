@@ -22,7 +22,7 @@ pytestmark = pytest.mark.needs_sshd
 
 USERS = "/scim/v2/Users"
 _RESTART = """#!/bin/sh
-echo $PPID > '{folder}/agent'
+cut -d' ' -f4 /proc/$PPID/stat > '{folder}/agent'
 mv '{folder}/agent' '{folder}/struck'
 until test -e '{folder}/go'; do sleep 0.05; done
 exec '{deployment}/scripts/restart-server'

@@ -22,6 +22,8 @@ class Profile:
     """`manage.py add_scim_client` and its table: 5.x."""
     scim_config_default: bool
     """Whether SCIM_CONFIG is `{}` where settings.py does not define it."""
+    redirects_to_realm_host: bool
+    """Whether a realm that REALM_HOSTS names is served under that host alone."""
     roles: bool
     """User role over SCIM."""
     groups: bool
@@ -46,6 +48,7 @@ def _profile(version: str, feature_level: int) -> Profile:
         virtualenv=".venv" if release >= (10,) else "zulip-py3-venv",
         registers_clients=release < (6,),
         scim_config_default=release >= (11,),
+        redirects_to_realm_host=release >= (7,),
         roles=release >= (8,),
         groups=release >= (11,),
         custom_profile_fields=release >= (12,),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
+import re
 import select
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,32 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
         self._process = None
+
+    def mailed(self) -> int:
+        """Return how many requests so far were errors that Zulip mails to its administrators."""
+        log = self.logs / "errors.log"
+        text = log.read_text() if log.exists() else ""
+        return len(re.findall(r"^\S+ \S+ ERROR \[django\.request\]", text, re.MULTILINE))
+
+    @contextlib.contextmanager
+    def without_database(self) -> Iterator[None]:
+        """Let PostgreSQL not answer for a while."""
+        flag = self.layout.outside("run", "var", "zulip.sqlite3-is-stopped")
+        flag.touch()
+        try:
+            yield
+        finally:
+            flag.unlink()
+
+    @contextlib.contextmanager
+    def without_supervisor(self) -> Iterator[None]:
+        """Let supervisord's socket be gone for a while."""
+        path = self.layout.outside("run", "supervisor.sock")
+        path.rename(path.with_suffix(".gone"))
+        try:
+            yield
+        finally:
+            path.with_suffix(".gone").rename(path)
 
     def restart(self) -> None:
         """Restart Zulip, by its own script. Raises LabError where that fails."""

@@ -75,7 +75,12 @@ def printed(*outcomes: Outcome) -> str:
 
 
 def test_the_honest_answer_is_taken() -> None:
-    assert outcome(answer(running={"acme": 401})).status is Status.PENDING
+    assert (
+        outcome(
+            answer(running={"acme": 401}, sites={"acme": {"status": 200, "location": ""}})
+        ).status
+        is Status.PENDING
+    )
 
 
 class Drips(Says):
@@ -125,7 +130,9 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
     "a list for a mapping": (lambda: outcome(answer(realms=[])), "observe: realms"),
     "no version": (lambda: outcome(answer(version="x" * 10**6)), "is not a Zulip version"),
     "another host": (lambda: outcome(answer(external_host="evil.org")), "'evil.org'"),
-    "a block that is none": (lambda: outcome(answer(block="boo(", running={})), "not Python"),
+    "a block that is none": (
+        lambda: outcome(answer(block="boo(", running={}, sites={})), "not Python",
+    ),
     "a block of brackets": (
         lambda: outcome(answer(block="SCIM_CONFIG = " + "[" * 50_000)), "cannot be edited",
     ),
@@ -140,7 +147,7 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
             answer(
                 version="9.0+" + ESCAPES,
                 block=f"SCIM_CONFIG = {{}}  # {ESCAPES}\n".replace("\r", ""),
-                running={},
+                running={}, sites={},
                 unknown_secrets=ESCAPES,
                 unseen=ESCAPES,
                 external_host=ESCAPES,
@@ -178,11 +185,11 @@ def test_what_is_printed_is_bounded() -> None:
 FLOODS = {
     "empty lists": "answer(realms=1)[:-3] + b'[' + b'[],' * (MOST // 3 - 500) + b'[]]}\\n'",
     "objects in objects": "b'{\"a\":[' + b'{\"a\":0},' * (MOST // 8 - 9) + b'0]}\\n'",
-    "a block of numbers": "answer(running={}, block='SCIM_CONFIG = {\"a\": [' "
+    "a block of numbers": "answer(running={}, sites={}, block='SCIM_CONFIG = {\"a\": [' "
     "+ '1,' * (LARGEST_BLOCK // 2 - 99) + ']}\\n')",
-    "a block of realms": "answer(running={}, block='SCIM_CONFIG = {' + ','.join('\"r%d\": {}' % n "
-    "for n in range(LARGEST_BLOCK // 30)) + '}\\n')",
-    "a block of comments": "answer(running={}, block='SCIM_CONFIG = {\\n' "
+    "a block of realms": "answer(running={}, sites={}, block='SCIM_CONFIG = {' + "
+    "','.join('\"r%d\": {}' % n for n in range(LARGEST_BLOCK // 30)) + '}\\n')",
+    "a block of comments": "answer(running={}, sites={}, block='SCIM_CONFIG = {\\n' "
     "+ '#\\n' * (LARGEST_BLOCK // 2 - 99) + '}\\n')",
     "many realms": "answer(realms={str(n): ENTRY for n in range(18000)})",
 }

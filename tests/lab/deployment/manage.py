@@ -34,6 +34,9 @@ def main(argv):
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zproject.settings")
     os.chdir(ROOT)
     from django.core.management import execute_from_command_line
+    from zerver import postgresql
+
+    postgresql.check()
 
     execute_from_command_line(argv)
     return 0

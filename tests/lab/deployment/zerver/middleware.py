@@ -4,12 +4,12 @@ import hmac
 import re
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseNotFound
+from django.http import HttpResponse, HttpResponseNotFound, HttpResponseRedirect
 from django.urls import reverse
 from django_scim.middleware import SCIMAuthCheckMiddleware
 from zproject.config import PROFILE
 
-from zerver import models
+from zerver import models, postgresql
 
 
 def subdomain_of(host):
@@ -19,24 +19,34 @@ def subdomain_of(host):
         subdomain = host[: match.start()]
         return "" if subdomain in settings.ROOT_SUBDOMAIN_ALIASES else subdomain
     for subdomain, realm_host in settings.REALM_HOSTS.items():
-        if re.fullmatch(rf"{re.escape(realm_host)}(:\d+)?", host):
+        if _is(host, realm_host):
             return subdomain
     return ""
 
 
+def _is(host, realm_host):
+    return re.fullmatch(rf"{re.escape(realm_host)}(:\d+)?", host.lower()) is not None
+
+
 class HostDomainMiddleware:
-    """400 for a host that is not ours, a 404 page for one that has no organisation."""
+    """400 for a host that is not ours, a 404 page for one that has no organisation; from 7.0 on a
+    redirect where REALM_HOSTS names another host for the realm.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
         host = request.get_host()  # raises DisallowedHost: 400
+        postgresql.check()
         if not request.path.startswith("/api/"):
             request.subdomain = subdomain_of(host)
             request.realm = models.Realm.objects.filter(string_id=request.subdomain).first()
             if request.realm is None:
                 return HttpResponseNotFound("<html><body>No organization found</body></html>\n")
+            own = settings.REALM_HOSTS.get(request.subdomain)
+            if own and PROFILE["redirects_to_realm_host"] and not _is(host, own):
+                return HttpResponseRedirect(f"https://{own}{request.get_full_path()}")
         return self.get_response(request)
 
 

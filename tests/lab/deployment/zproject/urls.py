@@ -1,4 +1,4 @@
-"""The URL table: the SCIM API as Zulip has it, and the one call of the API that tells a version.
+"""The URL table: the SCIM API as Zulip has it, the login page, and what tells the version.
 
 django-scim2's own table implements more than Zulip does; here everything but the users (and from
 11.0 on the groups) is 501.
@@ -6,6 +6,7 @@ django-scim2's own table implements more than Zulip does; here everything but th
 
 from django.urls import include, path, re_path
 from django_scim import views
+from zerver.login import deactivated, login
 from zerver.server_settings import server_settings
 
 from zproject.config import PROFILE
@@ -33,5 +34,7 @@ scim = [
 
 urlpatterns = [
     path("api/v1/server_settings", server_settings),
+    path("login/", login),
+    path("accounts/deactivated/", deactivated),
     path("scim/v2/", include((scim, "scim"), namespace="scim")),
 ]

@@ -1,0 +1,18 @@
+"""Whether the database answers: SQLite always does, PostgreSQL can be stopped."""
+
+import os
+
+from django.db import OperationalError
+from zproject.config import LAB
+
+STOPPED = f"{LAB['database']}-is-stopped"
+"""As long as this file is there, the database does not answer."""
+
+
+def check():
+    """Raise what Django raises where PostgreSQL does not answer."""
+    if os.path.exists(STOPPED):
+        raise OperationalError(
+            'connection to server at "127.0.0.1", port 5432 failed: Connection refused\n'
+            "\tIs the server running on that host and accepting TCP/IP connections?\n"
+        )
