@@ -207,6 +207,8 @@ def test_expand(source: object, result: object) -> None:
         ("{% for a in range(9) %}{% for b in range(9) %}x{% endfor %}{% endfor %}", "in a `for`"),
         ("{{ 'a' | regex_replace('(a+)+$', '') }}", "a repeated (...)"),
         ("{{ 'a' | regex_replace('a?a?a?a?a?aaaaa', '') }}", "more than 4 of"),
+        (r"{{ 'a' | regex_search('\\\\*\\\\*\\\\*\\\\*\\\\*') }}", "more than 4 of"),
+        ("{{ '" + "a" * 150 + "' | regex_search('a*a*a*a*b') }}", "too long for 4 of"),
         ("{{ 'a' | regex_replace('(a|a)(a|a)(a|a)(a|a)(a|a)b', '') }}", "more than 4 of"),
         ("{{ long | regex_replace('a', 'b') }}", "too long"),
         ("{{ 'a' | regex_replace('(', 'b') }}", "not valid"),

@@ -158,6 +158,10 @@ def _check(name: str, value: str) -> None:
         raise ArgumentsError(f"{name} has characters that cannot be printed")
     if name.lower() in _TO_SHELL and not _PLAIN.fullmatch(value):
         raise ArgumentsError(f"{name} is {value!r}, which ssh would refuse")
+    if name.lower() == "hostkeyalias" and ("/" in value or ".." in value):
+        raise ArgumentsError(f"{name} is {value!r}, which could be a part of a file's name (%k)")
+    if "${" in value:
+        raise ArgumentsError(f"{name} asks for a variable of your environment: {value!r}")
 
 
 def _no_matter(keyword: str, value: str) -> bool:

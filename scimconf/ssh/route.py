@@ -20,6 +20,8 @@ from scimconf.ssh.inference import Inference
 from scimconf.ssh.ssh_config import Question, Settings, Tokens
 
 _MOST_JUMPS = 8
+_LONGEST_TIMEOUT = 3600.0
+"""Seconds, as ansible_timeout has it: an inventory may say ConnectTimeout, too."""
 _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 _METHODS = {
     "publickey": "pubkeyauthentication",
@@ -183,7 +185,7 @@ class _Resolver:
             identities_only=one("identitiesonly") == "yes",
             ssh_agent=_ssh_agent(next(iter(settings.all("identityagent")), ""), tokens),
             methods=_methods(settings),
-            timeout=max(timeout, settings.seconds("connecttimeout")),
+            timeout=max(timeout, min(settings.seconds("connecttimeout"), _LONGEST_TIMEOUT)),
             alive_interval=settings.seconds("serveraliveinterval"),
             alive_count=int(one("serveralivecountmax") or 3),
             family=_FAMILIES.get(one("addressfamily") or "", socket.AF_UNSPEC),

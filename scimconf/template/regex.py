@@ -10,7 +10,10 @@ _MAX_REGEX = 200
 _MAX_SUBJECT = 200
 _MAX_CHOICES = 4
 """Repeats and alternatives of a regular expression: each multiplies what re may have to try."""
-_CHOICE = re.compile(r"(?<![\\(])(?:[*+?|]|\{[0-9,]+\})[?+]?")
+_MOST_EFFORT = 10**10
+"""The length of the text to the power of the repeats and one: half a second at the worst."""
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_CHOICE = re.compile(r"(?<!\()(?:[*+?|]|\{[0-9,]+\})[?+]?")
 _REPEATED_GROUP = re.compile(r"\)[*+{]")
 
 
@@ -76,10 +79,14 @@ def _compiled(
     # Python's re can be kept busy for ever, and nobody needs that for a host's name.
     if len(str(subject)) > _MAX_SUBJECT or len(pattern) + len(replacement) > _MAX_REGEX:
         raise LimitError("the text or the regular expression is too long")
-    if _REPEATED_GROUP.search(pattern) or len(_CHOICE.findall(pattern)) > _MAX_CHOICES:
+    plain = _ESCAPED.sub("x", pattern)  # an escaped backslash escapes nothing behind it
+    choices = len(_CHOICE.findall(plain))
+    if _REPEATED_GROUP.search(plain) or choices > _MAX_CHOICES:
         raise LimitError(
             f"the regular expression has a repeated (...), or more than {_MAX_CHOICES} of * + ? |"
         )
+    if len(str(subject)) ** (choices + 1) > _MOST_EFFORT:
+        raise LimitError(f"the text is too long for {choices} of * + ? |")
     flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     try:
         return re.compile(pattern, flags)

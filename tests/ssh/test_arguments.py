@@ -101,6 +101,8 @@ def test_the_first_proxy_command_counts() -> None:
         ("-oIdentityFile=a\x1bb", "characters that cannot be printed"),
         ("-oIdentityFile=a\nProxyCommand=id", "no Option=value"),
         ("-oPort", "no Option=value"),
+        ("-oHostKeyAlias=x/../y", "a part of a file's name"),
+        ("-oIdentityFile=${HOME}/key", "a variable of your environment"),
         ("-", "no option"),
     ],
 )
