@@ -11,6 +11,7 @@ MODULES = (
     "get_secret",
     "layout",
     "entry",
+    "revise",
     "settings_file",
     "masking",
     "secrets_file",
