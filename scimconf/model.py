@@ -278,6 +278,9 @@ class Observed:
     """Why an edit of settings.py would be lost at the next start (docker-zulip); "" if not."""
     given_secrets: frozenset[str]
     """The names in [secrets] that docker-zulip writes anew at every start."""
+    right_secrets: frozenset[str] = frozenset()
+    """The realms whose secret in zulip-secrets.conf is the wanted token, whether the realm's entry
+    refers to it or not."""
     unseen: str = ""
     """What a user who may only read could not look at; "" if all was seen."""
 

@@ -23,6 +23,7 @@ from scimconf.model import (
     ObservedToken,
     Paths,
 )
+from scimconf.zulip.bearer import secret_name
 
 LARGEST_BLOCK = 256 * 1024
 """Characters of a server's SCIM_CONFIG that are taken to Python's parser, which makes some 800
@@ -70,6 +71,7 @@ def final(messages: Iterable[Message], step: str) -> Message:
 def request(desired: Desired) -> Message:
     """Give the request that asks for all that a plan for this server needs to know."""
     server = desired.server
+    in_secrets = server.token_store == "secrets"  # noqa: S105
     return {
         "do": "observe",
         "paths": paths(server.paths),
@@ -79,6 +81,7 @@ def request(desired: Desired) -> Message:
             realm.string_id: {
                 "host": host_of(realm.url),
                 "client": realm.client,
+                "secret": secret_name(realm.string_id) if in_secrets else None,
                 "fingerprint": _asked(desired.fingerprints.get(realm.string_id)),
                 "others": [_asked(each) for each in desired.others.get(realm.string_id, ())],
             }
@@ -137,6 +140,7 @@ def parse(
             for name, entry in facts.map("realms", dict).items()
         },
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
+        right_secrets=frozenset(_text(name, facts) for name in facts.get("right_secrets", list)),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()

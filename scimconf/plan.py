@@ -174,6 +174,7 @@ def _presence(
     place = block.SecretName(secret) if secret else after
     entry, warnings = block.entry(realm, place, observed.version)
     moved = found is None or found.secret_name != secret
+    right = name in observed.right_secrets  # and then it is only to be referred to
     keys = list(_changed_keys(realm, found, observed.version))
     if found and (moved or not (known or in_secrets)):
         keys.insert(0, "bearer_token")
@@ -181,7 +182,7 @@ def _presence(
     actions: list[Action] = []
     if fingerprint is None or removed_on is not None:
         actions.append(_new_token(realm, found, removed_on or ""))
-    if secret and (moved or not known):
+    if secret and not right and (moved or not known):
         verb = "change" if secret in observed.secret_names else "add"
         actions.append(
             Action(ActionKind.SET_SECRET, name, f"{verb} {secret} in zulip-secrets.conf")
@@ -205,7 +206,7 @@ def _presence(
         secret_before=(found.secret_name, before.text)
         if found and found.secret_name and found.token
         else None,
-        secret_after=(secret, after.text) if secret else None,
+        secret_after=(secret, after.text) if secret and not (right and moved) else None,
     )
     if found and found.token and not known:
         warnings += tuple(_other_token(realm, found.token, desired))

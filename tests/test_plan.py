@@ -135,6 +135,25 @@ class TestTokensInTheSecretsFile:
         ]
         assert "SCIM_CONFIG" not in made.diff
 
+    @pytest.mark.parametrize("entries", [(), (found(),), (found(token=OTHER),)])
+    def test_a_secret_that_is_right_is_only_referred_to(self, entries: tuple[Any, ...]) -> None:
+        there = {"secret_names": frozenset({SECRET}), "right_secrets": frozenset({"acme"})}
+        made = plan(desired(realm(), token_store="secrets"), observed(*entries, **there))
+        assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
+        assert "zulip-secrets.conf" not in made.diff
+
+    def test_the_secret_of_another_name_goes_where_the_right_one_is_there(self) -> None:
+        there = {"secret_names": frozenset({SECRET}), "right_secrets": frozenset({"acme"})}
+        old = found(secret_name="my_scim", token=OTHER)
+        made = plan(desired(realm(), token_store="secrets"), observed(old, **there))
+        assert _kinds(made) == [
+            ActionKind.SET_REALM,
+            ActionKind.REMOVE_SECRET,
+            ActionKind.RESTART,
+        ]
+        assert "-my_scim = " in made.diff
+        assert f"+{SECRET}" not in made.diff
+
     def test_a_secret_that_is_missing_is_added(self) -> None:
         made = plan(
             desired(realm(), token_store="secrets"),

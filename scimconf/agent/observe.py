@@ -69,6 +69,9 @@ def _look(where: Paths, plain: Mapping[str, Any]) -> Facts:
     if settings:
         records = applied.read(files.state_folder(where.deployment))
         _look_at_block(settings, secrets, realms, records, facts)
+    facts["right_secrets"] = sorted(
+        realm for realm, asked in realms.items() if _is_right(secrets, asked)
+    )
     if not facts["blocked"]:
         tokens = settings.tokens(secrets) if settings else {}
         if plain["ask"]:
@@ -109,6 +112,7 @@ def _nothing() -> Facts:
         "has_get_secret": False,
         "realms": {},
         "secret_names": [],
+        "right_secrets": [],
         "clients": None,
         "running": {},
         "blocked": "",
@@ -203,6 +207,12 @@ def _token(
         else next((n for n, each in enumerate(others) if fingerprint.matches(token, each)), None),
         "created": known["created"] if known else "",
     }
+
+
+def _is_right(secrets: Mapping[str, str], asked: Mapping[str, Any]) -> bool:
+    """Return whether the secret that a realm is to refer to is the wanted token already."""
+    token, wanted = secrets.get(asked.get("secret") or ""), asked.get("fingerprint")
+    return bool(token and wanted and fingerprint.matches(token, wanted))
 
 
 def _realm(entry: Entry, token: Optional[Facts]) -> Facts:

@@ -82,6 +82,20 @@ def test_tokens_in_the_secrets_file(zulip: Zulip) -> None:
     assert look(zulip.observe(acme=KNOWN))["realms"]["acme"]["token"] is None
 
 
+def test_a_secret_that_is_right_is_told_whether_an_entry_refers_to_it_or_not(zulip: Zulip) -> None:
+    name = "scim_bearer_token_acme"
+    zulip.secrets.write_text(f"{SECRETS}{name} = {TOKEN}\nother = {TOKEN}\n")
+    asked = zulip.observe(acme=KNOWN, beta=OTHER)
+    assert look(asked)["right_secrets"] == []
+    for realm in ("acme", "beta"):
+        asked["realms"][realm]["secret"] = name
+    assert look(asked)["right_secrets"] == ["acme"]
+    configured(zulip, entry("acme", f'get_secret("{name}")'))
+    assert look(asked)["right_secrets"] == ["acme"]
+    configured(zulip, entry("acme", 'get_secret("other")'))
+    assert look(asked)["right_secrets"] == ["acme"]
+
+
 def test_an_unreadable_entry_is_named_without_its_text(zulip: Zulip) -> None:
     configured(zulip, f'"acme": {{"bearer_token": str("{TOKEN}")}}')
     acme = look(zulip.observe(acme=KNOWN))["realms"]["acme"]
