@@ -263,7 +263,8 @@ class Observed:
     secret_names: frozenset[str]
     """The names in [secrets] that begin with scim_bearer_token."""
     clients: frozenset[tuple[str, str]] | None
-    """(realm, client name) as registered on 5.x; None: not asked, because not needed."""
+    """(realm, client name) as registered on 5.x; None: they could not be listed, or there are no
+    clients in this version."""
     running: Mapping[str, int | None]
     """Realm -> HTTP status the local web server gives to the token in the file; None: no answer."""
     blocked: str
@@ -281,6 +282,8 @@ class Observed:
     right_secrets: frozenset[str] = frozenset()
     """The realms whose secret in zulip-secrets.conf is the wanted token, whether the realm's entry
     refers to it or not."""
+    own_clients: frozenset[tuple[str, str]] = frozenset()
+    """Those of `clients` that scimconf has registered itself."""
     unseen: str = ""
     """What a user who may only read could not look at; "" if all was seen."""
 

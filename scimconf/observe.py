@@ -142,6 +142,7 @@ def parse(
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
         right_secrets=frozenset(_text(name, facts) for name in facts.get("right_secrets", list)),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
+        own_clients=frozenset(_pair(item, facts) for item in facts.get("own_clients", list)),
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()
         },

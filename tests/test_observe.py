@@ -46,6 +46,7 @@ ANSWER: dict[str, Any] = {
     "secret_names": ["scim_bearer_token"],
     "right_secrets": ["acme"],
     "clients": [["acme", "okta"]],
+    "own_clients": [["acme", "okta"]],
     "running": {"acme": 200, "wiki": None},
     "blocked": "",
     "interrupted": "",
@@ -148,6 +149,7 @@ PLACES = [
     ("right_secrets", 0),
     ("clients", 0),
     ("clients", 0, 1),
+    ("own_clients", 0),
 ]
 
 

@@ -223,9 +223,64 @@ class TestClientsOf5x:
         left = there - {("acme", client) for client in gone}
         assert not plan(desired(ABSENT), observed(clients=left, **OLD)).pending
 
-    def test_a_client_that_is_replaced_is_named(self) -> None:
-        made = plan(desired(realm(client="okta-emea")), observed(found(), **OLD))
-        assert "SCIM client okta stays registered for realm acme, unused" in made.warnings
+    THREE = frozenset({("acme", "old"), ("acme", "okta"), ("wiki", "okta")})
+
+    @pytest.mark.parametrize("ours", [False, True])
+    def test_a_client_that_is_replaced_is_removed_if_it_is_ours(self, ours: bool) -> None:
+        there = frozenset({("acme", "okta")})
+        made = plan(
+            desired(realm(client="okta-emea")),
+            observed(found(), clients=there, own_clients=there if ours else frozenset(), **OLD),
+        )
+        assert [a.client for a in made.actions if a.client] == ["okta-emea", *["okta"] * ours]
+        named = any("okta stays registered for realm acme, unused" in w for w in made.warnings)
+        assert named is not ours
+
+    def test_unused_clients_are_told_and_ours_are_removed(self) -> None:
+        made = plan(
+            desired(realm()),
+            observed(found(), clients=self.THREE, own_clients={("acme", "old")}, **OLD),
+        )
+        assert [(a.kind, a.realm, a.client) for a in made.actions] == [
+            (ActionKind.REMOVE_CLIENT, "acme", "old")
+        ]
+        assert [w for w in made.warnings if "client" in w] == [
+            "SCIM client okta stays registered for realm wiki, unused: scimconf did not register it"
+        ]
+
+    @pytest.mark.parametrize("unmanaged", ["report", "keep"])
+    def test_an_unmanaged_realm_uses_its_client(self, unmanaged: str) -> None:
+        made = plan(
+            desired(realm(), unmanaged=unmanaged),
+            observed(found(), found("wiki"), clients=self.THREE, own_clients=self.THREE, **OLD),
+        )
+        assert [a.client for a in made.actions] == ["old"]
+
+    @pytest.mark.parametrize("changes", [{"left_alone": frozenset({"acme"})}, {}])
+    def test_nothing_is_said_of_clients_that_may_be_used(self, changes: Any) -> None:
+        entry = found() if changes else found(unreadable="a computed value")
+        wanted = replace(desired().server, unmanaged="keep", **changes)
+        made = plan(
+            replace(desired(), server=wanted),
+            observed(entry, clients=self.THREE, own_clients=self.THREE, **OLD),
+        )
+        assert [(a.realm, a.client) for a in made.actions] == [("wiki", "okta")]
+
+    def test_a_removed_unmanaged_realm_takes_our_client_along(self) -> None:
+        there = frozenset({("wiki", "okta")})
+        made = plan(
+            desired(unmanaged="remove"),
+            observed(found("wiki"), clients=there, own_clients=there, **OLD),
+        )
+        assert _kinds(made) == [
+            ActionKind.REMOVE_REALM,
+            ActionKind.REMOVE_CLIENT,
+            ActionKind.RESTART,
+        ]
+
+    def test_clients_that_could_not_be_listed_are_said(self) -> None:
+        made = plan(desired(realm()), observed(found(), **OLD))
+        assert any("could not be listed" in warning for warning in made.warnings)
 
 
 class TestRealmsThatAreNotWanted:

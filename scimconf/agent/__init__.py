@@ -21,6 +21,7 @@ MODULES = (
     "applied",
     "zulip",
     "clients",
+    "registered",
     "probe",
     "gate",
     "candidate",

@@ -16,6 +16,7 @@ from scimconf.agent import (
     journal,
     lock,
     masking,
+    registered,
     request,
     secrets_file,
     settings_file,
@@ -114,6 +115,7 @@ def _nothing() -> Facts:
         "secret_names": [],
         "right_secrets": [],
         "clients": None,
+        "own_clients": [],
         "running": {},
         "blocked": "",
         "interrupted": "",
@@ -245,7 +247,10 @@ def _running(
 def _registered(
     where: Paths, realms: Mapping[str, Any], settings: Optional[Settings], facts: Facts
 ) -> Optional[List[List[str]]]:
-    """List the registered clients, unless there are none to register or a 200 proves them."""
+    """List the registered clients, if this Zulip has any.
+
+    If they cannot be listed, and a 200 does not prove those that are wanted, the server is blocked.
+    """
 
     def proved(realm: str, client: str) -> bool:
         entry = settings.entries.get(realm) if settings else None
@@ -254,13 +259,16 @@ def _registered(
 
     if not facts["has_client_command"]:
         return None
-    if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
-        return None
     try:
-        return sorted([realm, name] for realm, name in clients.listed(where.deployment))
+        found = sorted([realm, name] for realm, name in clients.listed(where.deployment))
     except Trouble as trouble:
+        if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
+            return None
         facts["blocked"] = f"the registered SCIM clients cannot be listed: {_sentence(trouble)}"
         return None
+    ours = registered.read(files.state_folder(where.deployment))
+    facts["own_clients"] = [client for client in found if tuple(client) in ours]
+    return found
 
 
 class _Runs(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import files, journal, lock
+from scimconf.agent import files, journal, lock, registered
 from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
 from scimconf.agent.transaction import apply, heard
@@ -132,22 +132,27 @@ def test_a_secrets_file_that_it_may_not_read_is_unknown(
 # --- SCIM clients -----------------------------------------------------------------------------
 
 
-def test_clients_are_listed_unless_a_200_proves_them(old_zulip: Zulip) -> None:
-    old_zulip.register([["acme", "okta"], ["", "entra"]])
+def test_clients_are_listed_and_ours_are_told(old_zulip: Zulip) -> None:
     configured(old_zulip, entry("acme", f'"{TOKEN}"'))
-    old_zulip.run_with(acme=TOKEN)
-    assert look(old_zulip.observe(acme=KNOWN))["clients"] is None
-    assert "shell" not in old_zulip.argv()
     everything = [["", "entra"], ["acme", "okta"]]
-    assert look(old_zulip.observe(acme=KNOWN, beta=None))["clients"] == everything
-    assert look(old_zulip.observe(ask=False, acme=KNOWN))["clients"] == everything
-    old_zulip.run_with(acme="another")
-    assert look(old_zulip.observe(acme=KNOWN))["clients"] == everything
+    old_zulip.register(everything)
+    for request in (old_zulip.observe(acme=KNOWN), old_zulip.observe(ask=False, acme=KNOWN)):
+        facts = look(request)
+        assert (facts["clients"], facts["own_clients"]) == (everything, [])
+    files.make_private(str(old_zulip.state))
+    registered.note(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
+    assert look(old_zulip.observe(acme=KNOWN))["own_clients"] == [["acme", "okta"]]
 
 
-def test_clients_that_cannot_be_listed_block(old_zulip: Zulip) -> None:
+def test_clients_that_cannot_be_listed_block_unless_a_200_proves_them(old_zulip: Zulip) -> None:
+    configured(old_zulip, entry("acme", f'"{TOKEN}"'))
+    old_zulip.register([["acme", "okta"]])
+    old_zulip.run_with(acme=TOKEN)
     old_zulip.behave(manage_exit=1)
-    facts = look(old_zulip.observe(acme=None))
+    facts = look(old_zulip.observe(acme=KNOWN))
+    assert (facts["clients"], facts["blocked"]) == (None, "")
+    old_zulip.run_with(acme="another")
+    facts = look(old_zulip.observe(acme=KNOWN))
     assert facts["blocked"].startswith("the registered SCIM clients cannot be listed: manage.py")
     assert facts["clients"] is None
 
