@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import (
     applied,
+    candidate,
     clients,
     docker,
     files,
@@ -249,7 +250,8 @@ def _registered(
 ) -> Optional[List[List[str]]]:
     """List the registered clients, if this Zulip has any.
 
-    If they cannot be listed, and a 200 does not prove those that are wanted, the server is blocked.
+    If they cannot be listed, the server is blocked: because of settings.py if that cannot be
+    loaded, else unless a 200 proves those that are wanted.
     """
 
     def proved(realm: str, client: str) -> bool:
@@ -262,6 +264,12 @@ def _registered(
     try:
         found = sorted([realm, name] for realm, name in clients.listed(where.deployment))
     except Trouble as trouble:
+        try:  # manage.py loads settings.py: with an error in it, no command of manage.py works
+            if settings:
+                candidate.look(where.deployment, where.settings, settings.source.data)
+        except Trouble as cause:
+            facts["blocked"] = _sentence(cause)
+            return None
         if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
             return None
         facts["blocked"] = f"the registered SCIM clients cannot be listed: {_sentence(trouble)}"

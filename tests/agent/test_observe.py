@@ -157,6 +157,18 @@ def test_clients_that_cannot_be_listed_block_unless_a_200_proves_them(old_zulip:
     assert facts["clients"] is None
 
 
+def test_an_error_in_settings_is_told_with_its_line_and_without_its_text(old_zulip: Zulip) -> None:
+    configured(old_zulip, entry("acme", f'"{TOKEN}"'), more="# more\nX = hunter2_is_not_a_name\n")
+    old_zulip.run_with(acme=TOKEN)  # it still runs with what it has loaded
+    old_zulip.behave(manage_exit=1)
+    facts = look(old_zulip.observe(acme=KNOWN))
+    assert facts["blocked"].startswith(f"{old_zulip.settings}: ")
+    line = len(old_zulip.settings.read_text().splitlines())
+    assert f"cannot be loaded: NameError in line {line}" in facts["blocked"]
+    assert "hunter2" not in facts["blocked"]
+    assert "clients" not in facts["blocked"]
+
+
 # --- the web server ---------------------------------------------------------------------------
 
 
