@@ -367,8 +367,8 @@ def _unused_clients(
 
 def _stays(realm: str, client: str) -> str:
     return (
-        f"SCIM client {client} stays registered for realm {realm or '(root)'}, unused: scimconf "
-        "did not register it"
+        f"SCIM client {client} stays registered for realm {realm or '(root)'}, unused "
+        "(not registered by scimconf)"
     )
 
 

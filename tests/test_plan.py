@@ -245,7 +245,7 @@ class TestClientsOf5x:
             (ActionKind.REMOVE_CLIENT, "acme", "old")
         ]
         assert [w for w in made.warnings if "client" in w] == [
-            "SCIM client okta stays registered for realm wiki, unused: scimconf did not register it"
+            "SCIM client okta stays registered for realm wiki, unused (not registered by scimconf)"
         ]
 
     @pytest.mark.parametrize("unmanaged", ["report", "keep"])
