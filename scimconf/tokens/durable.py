@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scimconf.errors import UsageError
+from scimconf.tokens import staged
 
 _PATIENCE = 30.0
 """Seconds to wait for another run, which holds the lock for much less than one."""
@@ -63,16 +63,22 @@ def put(path: Path, text: str) -> None:
     replace(path.resolve() if path.is_symlink() else path, text)
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str, *, shared: bool = False) -> None:
     """Write `text` as the whole of `path`, mode 0600; when this returns it is on the disk.
 
-    Whoever reads meanwhile, or looks after a power cut, finds the old text or the new one.
-    Raises UsageError, and then the old text stands.
+    `shared`: with the mode that the file has, or that the umask gives to a new one. Whoever reads
+    meanwhile, or looks after a power cut, finds the old text or the new one; what a killed run left
+    in the folder is removed. Raises UsageError, and then the old text stands.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    staged.sweep(path.parent)
     try:
-        with open(os.open(beside, flags, 0o600), "w", encoding="utf-8", newline="") as file:
+        descriptor, beside = staged.new(path, 0o666 if shared else 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            if shared and path.exists():
+                os.fchmod(descriptor, path.stat().st_mode & 0o777)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

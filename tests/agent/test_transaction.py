@@ -552,7 +552,7 @@ def test_the_next_run_finishes_the_way_back(
     left = journal.interrupted(str(old_zulip.state))
     assert left is not None
     assert left.reached == name
-    (old_zulip.settings.parent / ".settings.py.scimconf-0123").write_text(NEW)
+    (old_zulip.settings.parent / ".settings.py.scimconf-0123456789abcdef").write_text(NEW)
 
     nothing = {**old_zulip.apply(), "gate": None, "restart": None}
     nothing["expect"]["settings_sha256"] = "planned for what was left"
