@@ -211,7 +211,7 @@ class ObservedToken:
 
     length: int
     short: str
-    """The first four hex digits of its fingerprint, to tell two tokens apart by eye."""
+    """The first four hex digits of the fingerprint that it matches; "" if it matches none."""
     matches: bool | None
     """Whether it is the one whose fingerprint was asked about; None: none was."""
     created: str = ""

@@ -187,23 +187,22 @@ def _look_at_block(
     for realm, entry in settings.entries.items():
         asked = realms.get(realm) or {}
         token = entry.token or secrets.get(entry.secret_name or "")
-        known = _token(realm, token, asked, records.get(realm, [])) if token else None
+        known = _token(token, asked, records.get(realm, [])) if token else None
         if known:
-            masks[realm] = masking.token_mask(realm, known["length"], known["short"])
+            digits = f"fingerprint {known['short']}..." if known["short"] else ""
+            masks[realm] = masking.token_mask(realm, known["length"], digits)
         facts["realms"][realm] = _realm(entry, known)
     facts["block"] = masking.block(settings, masks)
 
 
-def _token(
-    realm: str, token: str, asked: Mapping[str, Any], records: List[Dict[str, str]]
-) -> Facts:
+def _token(token: str, asked: Mapping[str, Any], records: List[Dict[str, str]]) -> Facts:
     wanted = asked.get("fingerprint")
     matches = None if wanted is None else fingerprint.matches(token, wanted)
     others = asked.get("others", [])
     known = None if matches else applied.find(records, token)
     return {
         "length": len(token),
-        "short": fingerprint.short(token, wanted, realm),
+        "short": fingerprint.short(wanted) if wanted and matches else "",
         "matches": matches,
         "other": None
         if matches

@@ -65,10 +65,13 @@ def test_tokens_are_compared_here_and_sent_as_fingerprints(zulip: Zulip) -> None
     }
     assert acme["values"] == {"scim_client_name": "okta"}
     assert (acme["line"], acme["column"]) == (8, 5)
-    assert beta["token"]["matches"] is False
+    assert (beta["token"]["matches"], beta["token"]["short"]) == (False, "")
+    assert '"<token beta, 28 characters>"' in facts["block"]
     assert facts["running"] == {"acme": 200, "beta": 401}
     assert f'"<token acme, 28 characters, fingerprint {short}...>"' in facts["block"]
-    assert look(zulip.observe())["realms"]["acme"]["token"]["matches"] is None
+    unknown = look(zulip.observe())
+    assert unknown["realms"]["acme"]["token"]["matches"] is None
+    assert "fingerprint" not in unknown["block"]
 
 
 def test_tokens_in_the_secrets_file(zulip: Zulip) -> None:
