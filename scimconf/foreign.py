@@ -42,7 +42,7 @@ def harmless(text: str, limit: int = 2000) -> str:
     return "".join(
         character
         if character in "\n\t" or unicodedata.category(character) not in _OBEYED
-        else character.encode("unicode_escape", "backslashreplace").decode("ascii")
+        else _escaped(character)
         for character in cut
     )
 
@@ -52,7 +52,19 @@ def visible(text: str, limit: int = 2000) -> str:
 
     For values that somebody approves: two that differ look different, up to `limit` characters.
     """
-    return harmless(text, limit).replace("\n", "\\n").replace("\t", "\\t")
+    return unbroken(harmless(text, limit)).replace("\t", "\\t")
+
+
+def unbroken(text: str) -> str:
+    """Return the text with escapes for what `harmless` leaves of line breaks."""
+    return _BREAK.sub(lambda found: _escaped(found[0]), text)
+
+
+_BREAK = re.compile("[\n\u2028\u2029]")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 # Where the runner of GitHub Actions finds a command: `::name` first on a line, `##[name]` anywhere.

@@ -211,7 +211,7 @@ class ObservedToken:
 
     length: int
     short: str
-    """The first four hex digits of its fingerprint, to tell two tokens apart by eye."""
+    """The first four hex digits of the fingerprint that it matches; "" if it matches none."""
     matches: bool | None
     """Whether it is the one whose fingerprint was asked about; None: none was."""
     created: str = ""
@@ -273,7 +273,8 @@ class Observed:
     secret_names: frozenset[str]
     """The names in [secrets] that begin with scim_bearer_token."""
     clients: frozenset[tuple[str, str]] | None
-    """(realm, client name) as registered on 5.x; None: not asked, because not needed."""
+    """(realm, client name) as registered on 5.x; None: they could not be listed, or there are no
+    clients in this version."""
     running: Mapping[str, int | None]
     """Realm -> HTTP status the local web server gives to the token in the file; None: no answer.
     A realm without a token is not asked about."""
@@ -291,6 +292,11 @@ class Observed:
     """The names in [secrets] that docker-zulip writes anew at every start."""
     sites: Mapping[str, Site] = field(default_factory=dict)
     """Realm -> what its login page answers, which tells whether the realm is there."""
+    right_secrets: frozenset[str] = frozenset()
+    """The realms whose secret in zulip-secrets.conf is the wanted token, whether the realm's entry
+    refers to it or not."""
+    own_clients: frozenset[tuple[str, str]] = frozenset()
+    """Those of `clients` that scimconf has registered itself."""
     unseen: str = ""
     """What a user who may only read could not look at; "" if all was seen."""
 

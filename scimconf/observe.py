@@ -24,6 +24,7 @@ from scimconf.model import (
     Paths,
     Site,
 )
+from scimconf.zulip.bearer import secret_name
 
 LARGEST_BLOCK = 256 * 1024
 """Characters of a server's SCIM_CONFIG that are taken to Python's parser, which makes some 800
@@ -71,6 +72,7 @@ def final(messages: Iterable[Message], step: str) -> Message:
 def request(desired: Desired) -> Message:
     """Give the request that asks for all that a plan for this server needs to know."""
     server = desired.server
+    in_secrets = server.token_store == "secrets"  # noqa: S105
     return {
         "do": "observe",
         "paths": paths(server.paths),
@@ -80,6 +82,7 @@ def request(desired: Desired) -> Message:
             realm.string_id: {
                 "host": host_of(realm.url),
                 "client": realm.client,
+                "secret": secret_name(realm.string_id) if in_secrets else None,
                 "fingerprint": _asked(desired.fingerprints.get(realm.string_id)),
                 "others": [_asked(each) for each in desired.others.get(realm.string_id, ())],
             }
@@ -138,11 +141,13 @@ def parse(
             for name, entry in facts.map("realms", dict).items()
         },
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
+        right_secrets=frozenset(_text(name, facts) for name in facts.get("right_secrets", list)),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
         sites={
             name: _site(_Facts(found, f"observe sites.{name}"))
             for name, found in facts.map("sites", dict).items()
         },
+        own_clients=frozenset(_pair(item, facts) for item in facts.get("own_clients", list)),
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()
         },

@@ -65,6 +65,10 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if blocked:
         return replace(left, blocked=blocked)
     actions = [action for verdict in verdicts for action in verdict.actions]
+    unused = _unused_clients(desired, observed, actions)
+    ours = [client for client in unused if client in observed.own_clients]
+    actions += [_remove_client(realm, client, ", which nothing uses") for realm, client in ours]
+    warnings += tuple(_stays(*client) for client in unused if client not in ours)
     if lost := _lost(actions, desired, observed):
         return replace(left, blocked=lost)
     actions = [*sorted(actions, key=_place), *_restart(desired, verdicts)]
@@ -240,6 +244,7 @@ def _presence(
     place = block.SecretName(secret) if secret else after
     entry, warnings = block.entry(realm, place, observed.version)
     moved = found is None or found.secret_name != secret
+    right = name in observed.right_secrets  # and then it is only to be referred to
     keys = list(_changed_keys(realm, found, observed.version))
     if found and (moved or not (known or in_secrets)):
         keys.insert(0, "bearer_token")
@@ -247,7 +252,7 @@ def _presence(
     actions: list[Action] = []
     if fingerprint is None or removed_on is not None:
         actions.append(_new_token(realm, found, removed_on or ""))
-    if secret and (moved or not known):
+    if secret and not right and (moved or not known):
         verb = "change" if secret in observed.secret_names else "add"
         actions.append(
             Action(ActionKind.SET_SECRET, name, f"{verb} {secret} in zulip-secrets.conf")
@@ -264,16 +269,13 @@ def _presence(
     if _unregistered(realm, found, observed):
         text = f"register SCIM client {realm.client} for realm {realm.label}"
         actions.append(Action(ActionKind.REGISTER_CLIENT, name, text, realm.client))
-        named = _client_of(found)
-        if named is not None and named != realm.client:
-            warnings += (f"SCIM client {named} stays registered for realm {realm.label}, unused",)
     change = Change(
         name,
         entry=entry if found is None or keys else None,
         secret_before=(found.secret_name, before.text)
         if found and found.secret_name and found.token
         else None,
-        secret_after=(secret, after.text) if secret else None,
+        secret_after=(secret, after.text) if secret and not (right and moved) else None,
     )
     if found and found.token and not known:
         warnings += tuple(_other_token(realm, found.token, desired))
@@ -404,11 +406,15 @@ def _absence(
         if found.secret_name:
             actions.append(_remove_secret(name, found.secret_name))
     for client in clients:
-        text = f"remove SCIM client {client} of realm {label}"
-        actions.append(Action(ActionKind.REMOVE_CLIENT, name, text, client))
+        actions.append(_remove_client(name, client))
     secret = (found.secret_name, "<token>") if found and found.secret_name else None
     change = Change(name, removed=found is not None, secret_before=secret)
     return _Verdict(change, tuple(actions))
+
+
+def _remove_client(realm: str, client: str, why: str = "") -> Action:
+    text = f"remove SCIM client {client} of realm {realm or '(root)'}{why}"
+    return Action(ActionKind.REMOVE_CLIENT, realm, text, client)
 
 
 def _unmanaged(found: ObservedRealm, settings: str) -> _Verdict:
@@ -416,11 +422,40 @@ def _unmanaged(found: ObservedRealm, settings: str) -> _Verdict:
         remedy = "remove it by hand, or set scim_unmanaged to keep or report"
         blocked = _computed(found, settings, remedy)
         return _Verdict(Change(found.string_id), blocked=blocked)
-    # The client of a realm that nobody names stays registered: it opens nothing without an entry.
     return _absence(found, found, ())
 
 
 # --- the server as a whole --------------------------------------------------------------------
+
+
+def _unused_clients(
+    desired: Desired, observed: Observed, actions: Iterable[Action]
+) -> list[tuple[str, str]]:
+    """Return the registered clients that no realm will use, and that are not removed with one.
+
+    They open nothing without an entry. Nothing is said of a realm whose entry is not data, or that
+    this run is not about.
+    """
+    server = desired.server
+    removed = {each.realm for each in actions if each.kind is ActionKind.REMOVE_REALM}
+    going = {(each.realm, each.client) for each in actions if each.client}
+    unknown = server.left_alone | {r for r, found in observed.realms.items() if found.unreadable}
+    used = {
+        name: _client_of(found) for name, found in observed.realms.items() if name not in removed
+    }
+    used |= {realm.string_id: realm.client for realm in server.realms if realm.present}
+    return [
+        (realm, client)
+        for realm, client in sorted(observed.clients or ())
+        if used.get(realm) != client and (realm, client) not in going and realm not in unknown
+    ]
+
+
+def _stays(realm: str, client: str) -> str:
+    return (
+        f"SCIM client {client} stays registered for realm {realm or '(root)'}, unused "
+        "(not registered by scimconf)"
+    )
 
 
 def _unnamed(desired: Desired, observed: Observed) -> Iterator[ObservedRealm]:
@@ -508,6 +543,8 @@ def _server_warnings(desired: Desired, observed: Observed) -> Iterator[str]:
     yield from _deactivated(desired, observed)
     if observed.unknown_secrets:
         yield observed.unknown_secrets
+    if observed.has_client_command and observed.clients is None:
+        yield "the registered SCIM clients could not be listed: unused ones are not seen"
     if observed.external_host is None:
         yield "EXTERNAL_HOST in settings.py is not a plain value: not compared with the inventory"
     if server.unmanaged == "keep":

@@ -149,7 +149,8 @@ def block(*entries: ObservedRealm) -> str:
         if entry.secret_name:
             lines.append(f'        "bearer_token": get_secret("{entry.secret_name}"),\n')
         elif entry.token:
-            facts = f"{entry.token.length} characters, fingerprint {entry.token.short}..."
+            digits = f", fingerprint {entry.token.short}..." if entry.token.short else ""
+            facts = f"{entry.token.length} characters{digits}"
             lines.append(f'        "bearer_token": "<token {entry.string_id}, {facts}>",\n')
         lines += [f'        "{key}": {value!r},\n' for key, value in entry.values.items()]
         lines.append("    },\n")

@@ -58,27 +58,26 @@ class Runner:
         self.temp.mkdir()
         self._program("scimconf", f'exec {shlex.quote(sys.executable)} -m scimconf "$@"')
         self._program("pip", 'test "$*" = "install scimconf"')
-        self._program("gh", 'echo "$@" > gh-said; cat plan.md >> gh-said')
+        self._program("gh", 'echo "$@" > gh-said; for file; do :; done; cat "$file" >> gh-said')
 
     def _program(self, name: str, text: str) -> None:
         (self._bin / name).write_text(f"#!/bin/sh\n{text}\n")
         (self._bin / name).chmod(0o755)
 
     def github(self, name: str, job: str) -> list[subprocess.CompletedProcess[str]]:
-        """Run the steps of a job up to one that fails."""
+        """Run the steps of a job up to one that fails, and those that run all the same."""
         workflow = _read(name)
         said = workflow["jobs"][job]
         done = []
         kept = self.folder / "GITHUB_ENV"
         kept.write_text("")
         for step in said["steps"]:
-            if "run" in step:
+            failed = any(each.returncode != 0 for each in done)
+            if "run" in step and (not failed or "!cancelled()" in step.get("if", "")):
                 given = [each.get("env", {}) for each in (workflow, said, step)]
                 given.append(dict(each.split("=", 1) for each in kept.read_text().splitlines()))
                 env = {key: value for each in given for key, value in each.items()}
                 done.append(self._bash(step["run"], env))
-                if done[-1].returncode != 0:
-                    break
         return done
 
     def gitlab(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -189,13 +188,33 @@ def _actions(runner: Runner) -> str:
 
 
 @pytest.mark.needs_sshd
+@pytest.mark.parametrize("good", [True, False])
+def test_a_link_in_the_checkout_does_not_post_the_key(runner: Runner, good: bool) -> None:
+    for name, target in (
+        (".ssh-key", "plan.md"),
+        ("plan.md", os.path.relpath(runner.temp / "ssh-key", runner.folder)),
+    ):
+        (runner.folder / name).symlink_to(target)
+    if not good:
+        (runner.folder / "inventory.yaml").write_text("all: [\n")
+    done = runner.github("github-plan.yml", "plan")
+    assert (done[-2].returncode == 0, done[-1].returncode) == (good, 0)
+    said = runner.folder / "gh-said"
+    assert said.exists() is good
+    everything = [each.stdout + each.stderr for each in done]
+    everything += [said.read_text()] if good else []
+    assert not any("PRIVATE KEY" in text for text in everything)
+
+
+@pytest.mark.needs_sshd
 def test_github(runner: Runner, server: Server) -> None:
     before = server.settings.read_bytes()
     *_, planned, commented = runner.github("github-plan.yml", "plan")
     assert (planned.returncode, commented.returncode) == (0, 0), planned
     assert planned.stdout.rstrip().rpartition("\n")[2].startswith("::notice file=inventory.yaml,")
     argv, markdown = (runner.folder / "gh-said").read_text().split("\n", 1)
-    assert argv == "pr comment 7 --edit-last --create-if-none --body-file plan.md"
+    place = runner.temp / "plan.md"
+    assert argv == f"pr comment 7 --edit-last --create-if-none --body-file {place}"
     assert f"### to change: `{server.name}`" in markdown
     assert '+        "name_formatted_included": True' in markdown
     assert (runner.folder / "GITHUB_STEP_SUMMARY").read_text().strip() == markdown.strip()

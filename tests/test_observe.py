@@ -44,11 +44,13 @@ ANSWER: dict[str, Any] = {
         }
     },
     "secret_names": ["scim_bearer_token"],
+    "right_secrets": ["acme"],
     "clients": [["acme", "okta"]],
     "sites": {
         "acme": {"status": 302, "location": "/accounts/deactivated/"},
         "wiki": {"status": None, "location": ""},
     },
+    "own_clients": [["acme", "okta"]],
     "running": {"acme": 200, "wiki": None},
     "blocked": "",
     "interrupted": "",
@@ -80,17 +82,21 @@ def test_the_request_asks_about_every_realm_by_fingerprint() -> None:
         "acme": {
             "host": "acme.chat.example.com",
             "client": "okta",
+            "secret": None,
             "fingerprint": {"hash": known().hash, "place": known().place},
             "others": [{"hash": staged.hash, "place": staged.place}],
         },
         "": {
             "host": "chat.example.com",
             "client": "okta",
+            "secret": None,
             "fingerprint": None,
             "others": [],
         },
     }
     assert (made["ask"], made["probe"]) == (False, "http://[::1]")
+    made = request(desired(realm(), token_store="secrets"))
+    assert made["realms"]["acme"]["secret"] == "scim_bearer_token_acme"  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +154,10 @@ PLACES = [
     ("sites", "acme", "status"),
     ("sites", "acme", "location"),
     ("secret_names", 0),
+    ("right_secrets", 0),
     ("clients", 0),
     ("clients", 0, 1),
+    ("own_clients", 0),
 ]
 
 

@@ -29,7 +29,7 @@ from scimconf.plan import plan
 from scimconf.survey import standing
 from tests.factories import block, desired, found, known, observed, realm
 
-OTHER = ObservedToken(20, "ffff", False)
+OTHER = ObservedToken(20, "", False)
 SECRET = "scim_bearer_token_acme"
 ABSENT = realm(present=False)
 
@@ -77,13 +77,11 @@ def test_a_hand_edit_is_named_by_its_key(values: dict[str, object], keys: str) -
     ]
 
 
-def test_another_token_in_the_file_is_shown_by_both_fingerprints() -> None:
+def test_another_token_in_the_file_is_shown_without_a_hash_of_it() -> None:
     made = plan(desired(realm()), observed(found(token=OTHER), running={"acme": 200}))
     assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
     assert "bearer_token" in made.actions[0].text
-    assert (
-        '-        "bearer_token": "<token acme, 20 characters, fingerprint ffff...>",' in made.diff
-    )
+    assert '-        "bearer_token": "<token acme, 20 characters>",' in made.diff
     assert '+        "bearer_token": "<token acme, fingerprint 45a9...>",' in made.diff
 
 
@@ -135,6 +133,25 @@ class TestTokensInTheSecretsFile:
             "restart Zulip",
         ]
         assert "SCIM_CONFIG" not in made.diff
+
+    @pytest.mark.parametrize("entries", [(), (found(),), (found(token=OTHER),)])
+    def test_a_secret_that_is_right_is_only_referred_to(self, entries: tuple[Any, ...]) -> None:
+        there = {"secret_names": frozenset({SECRET}), "right_secrets": frozenset({"acme"})}
+        made = plan(desired(realm(), token_store="secrets"), observed(*entries, **there))
+        assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
+        assert "zulip-secrets.conf" not in made.diff
+
+    def test_the_secret_of_another_name_goes_where_the_right_one_is_there(self) -> None:
+        there = {"secret_names": frozenset({SECRET}), "right_secrets": frozenset({"acme"})}
+        old = found(secret_name="my_scim", token=OTHER)
+        made = plan(desired(realm(), token_store="secrets"), observed(old, **there))
+        assert _kinds(made) == [
+            ActionKind.SET_REALM,
+            ActionKind.REMOVE_SECRET,
+            ActionKind.RESTART,
+        ]
+        assert "-my_scim = " in made.diff
+        assert f"+{SECRET}" not in made.diff
 
     def test_a_secret_that_is_missing_is_added(self) -> None:
         made = plan(
@@ -205,9 +222,64 @@ class TestClientsOf5x:
         left = there - {("acme", client) for client in gone}
         assert not plan(desired(ABSENT), observed(clients=left, **OLD)).pending
 
-    def test_a_client_that_is_replaced_is_named(self) -> None:
-        made = plan(desired(realm(client="okta-emea")), observed(found(), **OLD))
-        assert "SCIM client okta stays registered for realm acme, unused" in made.warnings
+    THREE = frozenset({("acme", "old"), ("acme", "okta"), ("wiki", "okta")})
+
+    @pytest.mark.parametrize("ours", [False, True])
+    def test_a_client_that_is_replaced_is_removed_if_it_is_ours(self, ours: bool) -> None:
+        there = frozenset({("acme", "okta")})
+        made = plan(
+            desired(realm(client="okta-emea")),
+            observed(found(), clients=there, own_clients=there if ours else frozenset(), **OLD),
+        )
+        assert [a.client for a in made.actions if a.client] == ["okta-emea", *["okta"] * ours]
+        named = any("okta stays registered for realm acme, unused" in w for w in made.warnings)
+        assert named is not ours
+
+    def test_unused_clients_are_told_and_ours_are_removed(self) -> None:
+        made = plan(
+            desired(realm()),
+            observed(found(), clients=self.THREE, own_clients={("acme", "old")}, **OLD),
+        )
+        assert [(a.kind, a.realm, a.client) for a in made.actions] == [
+            (ActionKind.REMOVE_CLIENT, "acme", "old")
+        ]
+        assert [w for w in made.warnings if "client" in w] == [
+            "SCIM client okta stays registered for realm wiki, unused (not registered by scimconf)"
+        ]
+
+    @pytest.mark.parametrize("unmanaged", ["report", "keep"])
+    def test_an_unmanaged_realm_uses_its_client(self, unmanaged: str) -> None:
+        made = plan(
+            desired(realm(), unmanaged=unmanaged),
+            observed(found(), found("wiki"), clients=self.THREE, own_clients=self.THREE, **OLD),
+        )
+        assert [a.client for a in made.actions] == ["old"]
+
+    @pytest.mark.parametrize("changes", [{"left_alone": frozenset({"acme"})}, {}])
+    def test_nothing_is_said_of_clients_that_may_be_used(self, changes: Any) -> None:
+        entry = found() if changes else found(unreadable="a computed value")
+        wanted = replace(desired().server, unmanaged="keep", **changes)
+        made = plan(
+            replace(desired(), server=wanted),
+            observed(entry, clients=self.THREE, own_clients=self.THREE, **OLD),
+        )
+        assert [(a.realm, a.client) for a in made.actions] == [("wiki", "okta")]
+
+    def test_a_removed_unmanaged_realm_takes_our_client_along(self) -> None:
+        there = frozenset({("wiki", "okta")})
+        made = plan(
+            desired(unmanaged="remove"),
+            observed(found("wiki"), clients=there, own_clients=there, **OLD),
+        )
+        assert _kinds(made) == [
+            ActionKind.REMOVE_REALM,
+            ActionKind.REMOVE_CLIENT,
+            ActionKind.RESTART,
+        ]
+
+    def test_clients_that_could_not_be_listed_are_said(self) -> None:
+        made = plan(desired(realm()), observed(found(), **OLD))
+        assert any("could not be listed" in warning for warning in made.warnings)
 
 
 class TestRealmsThatAreNotWanted:

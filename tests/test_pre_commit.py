@@ -130,6 +130,9 @@ def test_an_inventory_that_cannot_be_used_is_not(repository: Repository) -> None
             f"scimconf_tokens:\n  chat1.example.com:\n    acme:\n      token: {TOKEN}\n",
             "4:14",
         ),
+        ("acme.txt", f"      API token                       Bearer {TOKEN}\n", "1:46"),
+        ("acme.md", f"    - `Secret Token`: `{TOKEN}`\n", "1:24"),
+        ("acme.html", f"<dt>Bearer token</dt><dd><code>{TOKEN}</code></dd>\n", "1:32"),
         ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from typing import Mapping, Optional
 
 from scimconf.agent import child, zulip
@@ -96,6 +97,18 @@ except BaseException as error:
 os.write(answer, json.dumps({"why": why}).encode())
 os._exit(0)
 """
+
+
+def look(deployment: str, path: str, data: bytes) -> None:
+    """Return if Zulip can load settings.py as it stands. Raises Trouble with the error's line.
+
+    Only the kind of the error is named: its text may quote a token.
+    """
+    try:
+        check(deployment, path, data, data, None)
+    except Trouble as trouble:
+        hint = f"put it right; `{os.path.join(deployment, 'manage.py')} check` shows the error"
+        raise Trouble(f"{path}: {trouble.message}", hint) from None
 
 
 def check(

@@ -6,13 +6,14 @@ Of settings.py only the SCIM block is shown; of the lines around it only their n
 from __future__ import annotations
 
 import difflib
-from typing import Container, Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
-from scimconf.agent import fingerprint, masking, secrets_file, settings_file
+from scimconf.agent import masking, secrets_file, settings_file
 from scimconf.agent.settings_file import Settings
 from scimconf.agent.trouble import Refusal
 
 _PREFIX = "scim_bearer_token"
+_NONE: Mapping[str, str] = {}
 
 
 def of_settings(path: str, before: bytes, after: bytes) -> str:
@@ -23,7 +24,9 @@ def of_settings(path: str, before: bytes, after: bytes) -> str:
         old, new = settings_file.read(before), settings_file.read(after)
     except Refusal as refusal:
         return f"@@ {refusal.at(path)} @@\n"
-    return "".join((*_unified(path, _block(old), _block(new)), *_around(path, old, new)))
+    tokens = old.tokens({})
+    blocks = _block(old, tokens, {}), _block(new, new.tokens({}), tokens)
+    return "".join((*_unified(path, *blocks), *_around(path, old, new)))
 
 
 def of_secrets(path: str, before: bytes, after: bytes) -> str:
@@ -44,20 +47,24 @@ def _unified(path: str, before: List[str], after: List[str]) -> Iterator[str]:
     return difflib.unified_diff(before, after, path, path)
 
 
-def _block(settings: Settings) -> List[str]:
-    masks = {realm: _mask(realm, token) for realm, token in settings.tokens({}).items()}
+def _block(settings: Settings, tokens: Mapping[str, str], before: Mapping[str, str]) -> List[str]:
+    masks = {realm: _mask(realm, token, before.get(realm)) for realm, token in tokens.items()}
     return (masking.block(settings, masks) or "").splitlines(keepends=True)
 
 
-def _mask(realm: str, token: str) -> str:
-    return masking.token_mask(realm, len(token), fingerprint.short(token, None, realm))
+def _mask(realm: str, token: str, before: Optional[str]) -> str:
+    """Return the mask of a token; two that differ look different, and no hash of them is shown."""
+    other = before is not None and before != token
+    return masking.token_mask(realm, len(token), "another value" if other else "")
 
 
-def _lines(secrets: Dict[str, str], names: List[str], before: Container[str] = ()) -> Iterator[str]:
+def _lines(
+    secrets: Dict[str, str], names: List[str], before: Mapping[str, str] = _NONE
+) -> Iterator[str]:
     for name in names:
         if name in secrets:
             if name.startswith(_PREFIX):
-                shown = _mask(name[len(_PREFIX) :].lstrip("_"), secrets[name])
+                shown = _mask(name[len(_PREFIX) :].lstrip("_"), secrets[name], before.get(name))
             else:
                 shown = "<masked, another value>" if name in before else masking.MASK
             yield f"{name} = {shown}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent.layout import Item
@@ -29,10 +30,11 @@ class Entry(NamedTuple):
     realm: str
     text: str
     item: Item
+    value: ast.expr
     line: int
     column: int
     values: Mapping[str, object]
-    """All but the token."""
+    """The values in it but the token."""
     token: Optional[str] = None
     secret_name: Optional[str] = None
     unreadable: str = ""
@@ -66,11 +68,11 @@ def read(
         line, column = source.place(error.node)
         does = computed(value)
         return Entry(
-            *(realm, text, item, line, column, {}),
+            *(realm, text, item, value, line, column, {}),
             unreadable=str(error),
             computed=source.place(does) if does else None,
         )
-    return Entry(realm, text, item, line, column, values, token, name_of_secret)
+    return Entry(realm, text, item, value, line, column, values, token, name_of_secret)
 
 
 def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
@@ -132,6 +134,18 @@ def literal(node: ast.expr) -> object:
         return _jsonable(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise _NotData("a value is computed, not written out", node) from None
+
+
+def same(one: ast.expr, other: ast.expr) -> bool:
+    """Return whether two values are the same data, or read the same secret."""
+    secrets = secret_name(one), secret_name(other)
+    if secrets != (None, None):
+        return secrets[0] == secrets[1]
+    try:  # as JSON, in which True is not 1
+        first, second = (json.dumps(literal(each), sort_keys=True) for each in (one, other))
+    except _NotData:
+        return False
+    return first == second
 
 
 def _jsonable(value: object) -> object:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import grp
 import os
 import pwd
+import re
 import stat
 import time
-from typing import Callable, List
+from typing import List, Tuple
 
 from scimconf.agent.trouble import Trouble
 
@@ -102,22 +104,52 @@ def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int)
 def sweep(path: str) -> None:
     """Remove what a run that died left beside a file."""
     folder, name = os.path.split(os.path.realpath(path))
-    _sweep(folder, lambda each: each.startswith(f".{name}{_MARK}"))
+    _sweep(folder, f".{name}")
 
 
-def _sweep(folder: str, unwanted: Callable[[str], bool]) -> None:
+def _sweep(folder: str, name: str) -> None:
+    """Remove the leftovers of a file, "" for all files, but for what is being written just now."""
+    pattern = re.compile((re.escape(name) or ".+") + re.escape(_MARK) + "[0-9a-f]{16}", re.DOTALL)
     with contextlib.suppress(OSError):
-        found = [each for each in os.listdir(folder) if unwanted(each)]
+        found = [each for each in os.listdir(folder) if pattern.fullmatch(each)]
         for each in found:
-            os.unlink(os.path.join(folder, each))
+            _remove_left(os.path.join(folder, each))
         if found:
             _sync_folder(folder)
 
 
+def _remove_left(path: str) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            now = os.fstat(descriptor)
+            if stat.S_ISREG(now.st_mode) and now.st_uid == os.geteuid():
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+        finally:
+            os.close(descriptor)
+
+
+def _new(stem: str) -> Tuple[int, str]:
+    """Make a new file, and hold a lock on it: that tells it from what a dead run left."""
+    while True:
+        beside = f"{stem}{_MARK}{os.urandom(8).hex()}"
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)  # somebody sweeps it away, who came before the lock
+            continue
+        except OSError:
+            pass  # a file system without locks: nothing is swept there
+        if os.path.exists(beside):
+            return descriptor, beside
+        os.close(descriptor)
+
+
 def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
     folder, name = os.path.split(real)
-    beside = os.path.join(folder, f".{name}{_MARK}{os.urandom(8).hex()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor, beside = _new(os.path.join(folder, f".{name}"))
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
@@ -193,9 +225,8 @@ def make_private(folder: str) -> None:
 
 def write_private(path: str, data: bytes) -> None:
     """Write a file in the private folder (0600), durably and as a whole. Raises Trouble."""
-    beside = f"{path}{_MARK}{os.urandom(8).hex()}"
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor, beside = _new(path)
         try:
             with open(descriptor, "wb") as file:
                 file.write(data)
@@ -210,12 +241,9 @@ def write_private(path: str, data: bytes) -> None:
         raise Trouble(f"{path} cannot be written: {error.strerror}") from None
 
 
-def sweep_private(folder: str, but_for: str) -> None:
-    """Remove what a run that died was writing in a private folder: it is all secret.
-
-    `but_for`: a file that others may be writing at this moment.
-    """
-    _sweep(folder, lambda each: _MARK in each and not each.startswith(but_for + _MARK))
+def sweep_private(folder: str) -> None:
+    """Remove what a run that died was writing in a private folder: it is all secret."""
+    _sweep(folder, "")
 
 
 def back_up(folder: str, path: str, data: bytes) -> None:

@@ -121,7 +121,7 @@ def interrupted(folder: str) -> Optional[Journal]:
 def sweep(folder: str) -> None:
     """Remove what dead runs left half written in a state folder. The lock has to be held."""
     for each in (folder, os.path.join(folder, files.BACKUPS)):
-        files.sweep_private(each, but_for=_TOLD)
+        files.sweep_private(each)
 
 
 def tell(folder: str, run: str) -> None:

@@ -64,17 +64,20 @@ def replaced(text: str, item: Item, entry: str) -> str:
     return text[: item.start] + entry + text[item.end :]
 
 
-def added(text: str, where: Layout, entry: str, newline: str) -> str:
-    """Give the text with an entry after the last item, with a comma only if that one has one."""
+def added(text: str, where: Layout, entry: str, newline: str, indent: str = INDENT) -> str:
+    """Return the text with an entry after the last item, with a comma only if that one has one.
+
+    `indent` is how deep an entry stands that gets a line of its own.
+    """
     if not where.items:
         at = where.closing
-        return text[:at] + newline + INDENT + entry + newline + text[at:]
+        return text[:at] + newline + indent + entry + newline + text[at:]
     last = where.items[-1]
     anchor = last.end if last.comma is None else last.comma + 1
     comma_before, comma_after = (",", "") if last.comma is None else ("", ",")
     rest = _REST_OF_LINE.match(text, anchor)
     if rest:  # a comment behind the last item stays with it
-        comment, at, gap = rest.group(), rest.end(), newline + INDENT
+        comment, at, gap = rest.group(), rest.end(), newline + indent
     else:
         comment, at, gap = "", anchor, " "
     return text[:anchor] + comma_before + comment + gap + entry + comma_after + text[at:]

@@ -28,9 +28,10 @@ Piece = Tuple[int, int, str]
 """From, to (offsets in the text of the file) and what to put there."""
 
 
-def token_mask(realm: str, length: int, short: str) -> str:
-    """Give what stands for a token wherever people read."""
-    return f"<token {realm or '(root)'}, {length} characters, fingerprint {short}...>"
+def token_mask(realm: str, length: int, more: str = "") -> str:
+    """Return what stands for a token wherever people read; `more` is what else is known of it."""
+    facts = [f"token {realm or '(root)'}", f"{length} characters", *([more] if more else [])]
+    return f"<{', '.join(facts)}>"
 
 
 def value(key: str, found: object) -> object:

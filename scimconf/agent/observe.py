@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import (
     applied,
+    candidate,
     clients,
     docker,
     files,
@@ -15,6 +16,7 @@ from scimconf.agent import (
     journal,
     lock,
     masking,
+    registered,
     request,
     secrets_file,
     settings_file,
@@ -71,6 +73,9 @@ def _look(where: Paths, plain: Mapping[str, Any]) -> Facts:
     if settings:
         records = applied.read(files.state_folder(where.deployment))
         _look_at_block(settings, secrets, realms, records, facts)
+    facts["right_secrets"] = sorted(
+        realm for realm, asked in realms.items() if _is_right(secrets, asked)
+    )
     if not facts["blocked"]:
         tokens = settings.tokens(secrets) if settings else {}
         if plain["ask"]:
@@ -111,8 +116,10 @@ def _nothing() -> Facts:
         "has_get_secret": False,
         "realms": {},
         "secret_names": [],
+        "right_secrets": [],
         "clients": None,
         "sites": {},
+        "own_clients": [],
         "running": {},
         "blocked": "",
         "interrupted": "",
@@ -183,29 +190,34 @@ def _look_at_block(
     for realm, entry in settings.entries.items():
         asked = realms.get(realm) or {}
         token = entry.token or secrets.get(entry.secret_name or "")
-        known = _token(realm, token, asked, records.get(realm, [])) if token else None
+        known = _token(token, asked, records.get(realm, [])) if token else None
         if known:
-            masks[realm] = masking.token_mask(realm, known["length"], known["short"])
+            digits = f"fingerprint {known['short']}..." if known["short"] else ""
+            masks[realm] = masking.token_mask(realm, known["length"], digits)
         facts["realms"][realm] = _realm(entry, known)
     facts["block"] = masking.block(settings, masks)
 
 
-def _token(
-    realm: str, token: str, asked: Mapping[str, Any], records: List[Dict[str, str]]
-) -> Facts:
+def _token(token: str, asked: Mapping[str, Any], records: List[Dict[str, str]]) -> Facts:
     wanted = asked.get("fingerprint")
     matches = None if wanted is None else fingerprint.matches(token, wanted)
     others = asked.get("others", [])
     known = None if matches else applied.find(records, token)
     return {
         "length": len(token),
-        "short": fingerprint.short(token, wanted, realm),
+        "short": fingerprint.short(wanted) if wanted and matches else "",
         "matches": matches,
         "other": None
         if matches
         else next((n for n, each in enumerate(others) if fingerprint.matches(token, each)), None),
         "created": known["created"] if known else "",
     }
+
+
+def _is_right(secrets: Mapping[str, str], asked: Mapping[str, Any]) -> bool:
+    """Return whether the secret that a realm is to refer to is the wanted token already."""
+    token, wanted = secrets.get(asked.get("secret") or ""), asked.get("fingerprint")
+    return bool(token and wanted and fingerprint.matches(token, wanted))
 
 
 def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
@@ -249,7 +261,11 @@ def _ask(
 def _registered(
     where: Paths, realms: Mapping[str, Any], settings: Optional[Settings], facts: Facts
 ) -> Optional[List[List[str]]]:
-    """List the registered clients, unless there are none to register or a 200 proves them."""
+    """List the registered clients, if this Zulip has any.
+
+    If they cannot be listed, the server is blocked: because of settings.py if that cannot be
+    loaded, else unless a 200 proves those that are wanted.
+    """
 
     def proved(realm: str, client: str) -> bool:
         entry = settings.entries.get(realm) if settings else None
@@ -258,13 +274,22 @@ def _registered(
 
     if not facts["has_client_command"]:
         return None
-    if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
-        return None
     try:
-        return sorted([realm, name] for realm, name in clients.listed(where.deployment))
+        found = sorted([realm, name] for realm, name in clients.listed(where.deployment))
     except Trouble as trouble:
+        try:  # manage.py loads settings.py: with an error in it, no command of manage.py works
+            if settings:
+                candidate.look(where.deployment, where.settings, settings.source.data)
+        except Trouble as cause:
+            facts["blocked"] = _sentence(cause)
+            return None
+        if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
+            return None
         facts["blocked"] = f"the registered SCIM clients cannot be listed: {_sentence(trouble)}"
         return None
+    ours = registered.read(files.state_folder(where.deployment))
+    facts["own_clients"] = [client for client in found if tuple(client) in ours]
+    return found
 
 
 class _Runs(NamedTuple):

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
 from scimconf.agent import entry as entries_of
-from scimconf.agent import get_secret, layout, names, source
+from scimconf.agent import get_secret, layout, names, revise, source
 from scimconf.agent.entry import Entry
 from scimconf.agent.layout import INDENT, Layout
 from scimconf.agent.source import Source
@@ -193,14 +193,14 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]], *, keep_empty: bool 
     """Give the file with the entries set, added after the last one, or (None) removed.
 
     `keep_empty`: with the last entry our block does not go, but stays as `SCIM_CONFIG = {}`.
-    An entry is `"realm": value` as docs/agent.md has it. Raises Refusal.
+    An entry is `"realm": value` as docs/agent.md has it. One that is there is changed in place,
+    where it differs: its comments and its layout stay. Raises Refusal.
     """
     before = after = read(data)
     present = {realm: text for realm, text in entries.items() if text is not None}
     _refuse_computed(before, entries)
     for realm, text in present.items():
-        if realm not in after.entries or not _same(after.entries[realm].text, text):
-            after = read(_with(after, realm, text))
+        after = _with(after, realm, text)
     for realm in entries:
         if realm not in present and realm in after.entries:
             after = read(_without(after, realm, keep_empty))
@@ -223,15 +223,29 @@ def _refuse_computed(settings: Settings, entries: Mapping[str, Optional[str]]) -
             raise Refusal(message, *found.computed)
 
 
-def _with(settings: Settings, realm: str, text: str) -> bytes:
+def _with(settings: Settings, realm: str, text: str) -> Settings:
     src, block = settings.source, settings.block
     if block is None:
-        return src.encode(src.text + _appended(src, text))
+        return read(src.encode(src.text + _appended(src, text)))
     newline = src.newline(block.layout.closing)
-    text = text.replace("\n", newline)
     if realm in settings.entries:
-        return src.encode(layout.replaced(src.text, settings.entries[realm].item, text))
-    return src.encode(layout.added(src.text, block.layout, text, newline))
+        return _revised(settings, realm, text, newline)
+    text = text.replace("\n", newline)
+    return read(src.encode(layout.added(src.text, block.layout, text, newline)))
+
+
+def _revised(settings: Settings, realm: str, text: str, newline: str) -> Settings:
+    """Return the file with an entry that is there changed where it differs, or else replaced."""
+    wanted = revise.read(text)
+    while not _says(settings.entries[realm], wanted, text):
+        found = settings.entries[realm]
+        after = revise.changed(settings.source, found.value, wanted, newline)
+        if after is None:
+            replaced = text.replace("\n", newline)
+            after = layout.replaced(settings.source.text, found.item, replaced)
+            return read(settings.source.encode(after))
+        settings = read(settings.source.encode(after))
+    return settings
 
 
 def _appended(src: Source, text: str) -> str:
@@ -306,14 +320,9 @@ def _without_import(settings: Settings) -> bytes:
 
 
 def _prove(before: Settings, after: Settings, wanted: Mapping[str, Optional[str]]) -> None:
-    texts = {realm: found.text for realm, found in before.entries.items()}
-    for realm, text in wanted.items():
-        if text is None:
-            texts.pop(realm, None)
-        else:
-            texts[realm] = text
-    found = {realm: each.text for realm, each in after.entries.items()}
-    same = texts.keys() == found.keys() and all(_same(found[r], text) for r, text in texts.items())
+    kept = {realm: each.text for realm, each in before.entries.items() if realm not in wanted}
+    left = {realm: each.text for realm, each in after.entries.items() if realm not in wanted}
+    same = kept == left and all(_is_as_wanted(after, realm, text) for realm, text in wanted.items())
     if not same or _others(before) != _others(after):
         message = "the edit cannot be proved to change what was meant and nothing else"
         raise Refusal(message, *_place(before))
@@ -323,6 +332,18 @@ def _place(settings: Settings) -> Tuple[int, int]:
     """Give where an edit takes place: at the assignment, or at the end of the file."""
     src, block = settings.source, settings.block
     return src.place(block.statement) if block else (len(src.starts), 1)
+
+
+def _is_as_wanted(settings: Settings, realm: str, text: Optional[str]) -> bool:
+    found = settings.entries.get(realm)
+    if found is None or text is None:
+        return found is None and text is None
+    return _says(found, revise.read(text), text)
+
+
+def _says(found: Entry, wanted: revise.Wanted, text: str) -> bool:
+    """Return whether an entry is as wanted, to the letter or in another layout."""
+    return _same(found.text, text) or revise.says(found.value, wanted.value)
 
 
 def _same(one: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
-from scimconf.agent import applied, candidate, cause, child, clients, files, gate, lock
+from scimconf.agent import applied, candidate, cause, child, clients, files, gate, lock, registered
 from scimconf.agent.probe import WebServer
 from scimconf.agent.trouble import Trouble, unseen
 from scimconf.agent.undo import FileChange, Undo
@@ -89,6 +89,7 @@ def _unregister_clients(undo: Undo) -> None:
 def _remove_clients(change: Change) -> str:
     undo = change.undo
     clients.remove(undo.deployment, undo.clients_removed)
+    registered.forget(files.state_folder(undo.deployment), undo.clients_removed)
     return _named(undo.clients_removed)
 
 

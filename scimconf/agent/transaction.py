@@ -10,7 +10,16 @@ import contextlib
 import functools
 from typing import Any, Callable, Dict, Mapping, Optional
 
-from scimconf.agent import applied, files, journal, lock, outage, request, reversal
+from scimconf.agent import (
+    applied,
+    files,
+    journal,
+    lock,
+    outage,
+    registered,
+    request,
+    reversal,
+)
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale, prepare
 from scimconf.agent.probe import WebServer
@@ -211,6 +220,7 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message
 
 def _begin(kind: Kind, change: Change, folder: str) -> Journal:
     applied.note(folder, change.applied)
+    registered.note(folder, change.undo.clients_added)
     return journal.begin(folder, kind, change.undo, STEPS[0].name)
 
 

@@ -23,8 +23,9 @@ from scimconf.zulip.presets import PRESETS
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
 _SCHEMA = ".scimconf-schema.json"
 """Beside the inventory: editors look from the file that names it. Ansible skips such a name."""
-_IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock")
-"""The password, and the lock that scimconf holds while it writes tokens.yaml."""
+_IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
+"""The password, the lock that scimconf holds while it writes tokens.yaml, and what a killed run can
+leave: unfinished files, which may hold tokens in clear."""
 
 
 @click.command("init")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from scimconf.errors import InventoryError, UsageError
+from scimconf.tokens import durable
 from scimconf.yamlfile import parse, read_text
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
@@ -76,19 +75,12 @@ def _adds(before: str, text: str, variables: Mapping[str, object], path: Path) -
 
 def write(path: Path, text: str) -> None:
     """Write it as a whole: whoever looks meanwhile finds the old text or the new. UsageError."""
-    # A name that nobody knows before, and no link is followed: the checkout may hold one.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-        if path.exists():
-            beside.chmod(path.stat().st_mode & 0o777)
-        os.replace(beside, path.resolve())
+        real = path.resolve()
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    durable.replace(real, text, shared=True)
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
+from contextlib import nullcontext, suppress
 
+from scimconf.errors import InventoryError
 from scimconf.model import Problem
 from scimconf.tokens.entries import TOP
 from scimconf.yamlfile import Document, Way, parse
@@ -19,7 +21,18 @@ _ASSIGNED = re.compile(
     r"""|(?P<bare>[\w.~+/=-]{16,})(?=[\s,}]|$))""",
     re.ASCII,
 )
-_ELSEWHERE = re.compile(r"(?:env|file|command):|\{\{|[<$!]")
+# As a hand-off sheet has it, in each of its forms (report/sheet.py has the names of the fields).
+_ENTERED = re.compile(
+    r"""(?:API\ token|Secret\ Token|Bearer\ token)`*
+    (?:\s*:\s*|[ \t]{2,}|</dt>\s*<dd>\s*<code>)`*[ ]?
+    (?:Bearer\s+)?(?![a-z]+://)(?P<bare>[^\s<]\S{15,})""",
+    re.ASCII | re.VERBOSE,
+)
+# As a request has it. A word of prose that follows has no digit.
+_SENT = re.compile(r"\bBearer\s+(?=[^\s0-9]*[0-9])(?P<bare>[\w.~+/=-]{16,})", re.ASCII)
+_PATTERNS = (_ASSIGNED, _ENTERED, _SENT)
+_PROSE = (".md", ".markdown", ".txt", ".html", ".htm")
+_ELSEWHERE = re.compile(r"(?:env|file|command):|\{\{|[<$!]|&lt;")
 """How a reference begins, a template, a mask, a vault value, a variable of a shell or of CI."""
 
 
@@ -27,18 +40,19 @@ def leaks(text: str, file: str) -> list[Problem]:
     """Give the place of each token that stands in clear in `text`; never a token.
 
     Raises InventoryError for an inventory or a token file that cannot be read as YAML: nothing can
-    be said of it.
+    be said of it. A text for people that only speaks of them need not be YAML.
     """
-    found = set(_assigned(text, file))
+    found = set(_written(text, file))
     if any(holder in text for holder in _HOLDERS):
-        found |= set(_kept(parse(text, file)))
+        with suppress(InventoryError) if file.lower().endswith(_PROSE) else nullcontext():
+            found |= set(_kept(parse(text, file)))
     return sorted(found, key=lambda problem: (problem.position is None, problem.position))
 
 
-def _assigned(text: str, file: str) -> Iterator[Problem]:
+def _written(text: str, file: str) -> Iterator[Problem]:
     document = Document(file, text, None, {})
-    for found in _ASSIGNED.finditer(text):
-        kind = "quoted" if found["quoted"] else "bare"
+    for found in (found for pattern in _PATTERNS for found in pattern.finditer(text)):
+        kind = "bare" if found["bare"] else "quoted"
         if not _ELSEWHERE.match(found[kind]):
             at = document.at(found.start(kind))
             yield Problem(

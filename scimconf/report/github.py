@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scimconf.foreign import harmless
+from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome, Position, Status
 from scimconf.report.lines import Line, alike
 from scimconf.report.words import ATTENTION, phrase
@@ -51,7 +51,7 @@ def annotated(
         level = level or _level_of(about)
         if level is None:
             continue
-        names = [outcome.server for outcome in servers[:_MOST_NAMES]]
+        names = [visible(outcome.server) for outcome in servers[:_MOST_NAMES]]
         if len(servers) > len(names):
             names.append(f"and {len(servers) - len(names)} more")
         title = f"{', '.join(names)}: {phrase(verb, first)}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from scimconf.foreign import harmless
+from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome, Status
 from scimconf.report.lines import lines
 from scimconf.report.words import phrase
@@ -61,7 +61,7 @@ def _suite(verb: str, outcome: Outcome, number: int, when: datetime) -> ET.Eleme
     ET.SubElement(suite, "properties")
     suite.extend(cases)
     ET.SubElement(suite, "system-out").text = _said(outcome)
-    ET.SubElement(suite, "system-err").text = _text("\n".join(outcome.warnings))
+    ET.SubElement(suite, "system-err").text = _text("\n".join(map(visible, outcome.warnings)))
     return suite
 
 
@@ -86,7 +86,7 @@ def _cases(verb: str, outcome: Outcome) -> Iterator[ET.Element]:
     for check in outcome.checks:
         case = _case(outcome, f"realm {check.realm or '(root)'}: {check.name}", 0.0)
         if check.result == "failed":
-            _note(case, "failure", "answer", check.message, _text(check.hint))
+            _note(case, "failure", "answer", check.message, _text(visible(check.hint)))
         yield case
 
 
@@ -100,7 +100,7 @@ def _note(case: ET.Element, result: str, kind: str, message: str, text: str = ""
     told = ET.SubElement(case, result)
     if result != "skipped":
         told.set("type", kind)
-    told.set("message", _text(message or kind))
+    told.set("message", _text(visible(message or kind)))
     told.text = text
 
 

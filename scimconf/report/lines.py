@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from scimconf.foreign import visible
+from scimconf.foreign import unbroken, visible
 from scimconf.model import Check, Outcome, Status, WayFact
 
 # Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
@@ -51,10 +51,21 @@ def alike(
 
 
 def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Iterator[Line]:
-    """Give what there is to say: the message, what is done about it, steps, answers, warnings.
+    """Return what there is to say: the message, what is done about it, steps, answers, warnings.
 
-    With `steps` also the way to the server and what runs there.
+    With `steps` also the way to the server and what runs there. Each is one line, whatever a server
+    has put into it: a line break in it is an escape, so that no text makes a line of its own.
     """
+    for line in _lines(outcome, diff=diff, steps=steps):
+        text = unbroken(line.text) if line.verbatim else visible(line.text, _LONGEST)
+        yield line._replace(text=text)
+
+
+_LONGEST = 20_000
+"""Characters of one line."""
+
+
+def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[Line]:
     if outcome.message:
         yield Line("", outcome.message, STYLE[outcome.status])
     if outcome.hint:
@@ -75,8 +86,8 @@ def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Itera
         yield Line("! ", warning, "yellow")
     if steps:
         yield from (Line("", way_text(fact), "dim") for fact in outcome.way)
-    if diff and outcome.plan:
-        yield from map(_diff_line, outcome.plan.diff.splitlines())
+    if diff and outcome.plan and outcome.plan.diff:
+        yield from map(_diff_line, outcome.plan.diff.removesuffix("\n").split("\n"))
 
 
 def way_text(fact: WayFact) -> str:

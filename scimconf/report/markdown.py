@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scimconf.errors import ExitCode
-from scimconf.foreign import harmless
+from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome
 from scimconf.report.commonmark import code_block, code_span
 from scimconf.report.lines import Line, alike, way_text
@@ -43,7 +43,7 @@ def markdown(verb: str, outcomes: Sequence[Outcome], code: ExitCode, *, diff: bo
 
 
 def _group(verb: str, servers: Sequence[Outcome], about: Sequence[Line]) -> Iterator[str]:
-    names = [code_span(harmless(outcome.server)) for outcome in servers]
+    names = [code_span(visible(outcome.server)) for outcome in servers]
     if len(names) > _MOST_NAMES:
         names[_MOST_NAMES:] = [f"and {len(names) - _MOST_NAMES} more"]
     yield f"### {phrase(verb, servers[0])}: {', '.join(names)}"
@@ -75,6 +75,6 @@ def _way(servers: Sequence[Outcome]) -> str:
     lines += (f"- {code_span(text)}" for text in first if text in common)
     for server, texts in ways.items():
         if own := [text for text in texts if text not in common]:
-            lines += ["", f"{code_span(harmless(server))}:", ""]
+            lines += ["", f"{code_span(visible(server))}:", ""]
             lines += (f"- {code_span(text)}" for text in own)
     return "\n".join([*lines, "", "</details>", ""])

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scimconf.foreign import harmless
+from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome
 from scimconf.report.lines import STYLE, Line, alike
 from scimconf.report.words import ATTENTION, phrase, totals
@@ -59,10 +59,10 @@ def _print(line: Line, console: Console) -> None:
 
 def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
     """Give the names of servers that stand alike, the version where they have one, the status."""
-    head = Text(", ".join(harmless(outcome.server) for outcome in outcomes), style="bold")
+    head = Text(", ".join(visible(outcome.server) for outcome in outcomes), style="bold")
     version, *others = {outcome.plan.version if outcome.plan else "" for outcome in outcomes}
     if version and not others:
-        head.append(f"  Zulip {harmless(version, 40)}", style="not bold dim")
+        head.append(f"  Zulip {visible(version, 40)}", style="not bold dim")
     status = outcomes[0].status
     return head.append(f"  {phrase(verb, outcomes[0])}", style=f"not bold {STYLE[status]}")
 
@@ -80,8 +80,8 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         version = outcome.plan.version if outcome.plan else ""
         table.add_row(
-            Text(harmless(outcome.server)),
-            Text(harmless(version, 20)),
+            Text(visible(outcome.server)),
+            Text(visible(version, 20)),
             Text(phrase(verb, outcome), style=STYLE[outcome.status]),
             f"{outcome.seconds:.1f}",
         )

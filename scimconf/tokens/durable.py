@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import glob
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scimconf.errors import UsageError
+from scimconf.tokens import staged
 
 _NAMED = {"stdout": 1, "stderr": 2}
 _OWN = re.compile(r"/dev/(null|stdout|stderr|fd/[0-9]{1,5})")
@@ -30,10 +29,7 @@ _PATIENCE = 30.0
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock that guards `path`, a file of its own beside it; raises UsageError.
-
-    What a run that was killed while it wrote has left beside `path` is removed.
-    """
+    """Hold the lock that guards `path`, a file of its own beside it; raises UsageError."""
     lock = path.with_name(f".{path.name}.lock")
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -41,9 +37,6 @@ def locked(path: Path) -> Iterator[None]:
         raise UsageError(f"cannot write beside {path}: {lock}: {error.strerror}") from None
     try:
         _take(descriptor, path)
-        for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 16}.new"):
-            with suppress(OSError):
-                left.unlink()
         yield
     finally:
         os.close(descriptor)  # which gives the lock back
@@ -111,16 +104,22 @@ def check_place(path: Path) -> None:
     )
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str, *, shared: bool = False) -> None:
     """Write `text` as the whole of `path`, mode 0600; when this returns it is on the disk.
 
-    Whoever reads meanwhile, or looks after a power cut, finds the old text or the new one.
-    Raises UsageError, and then the old text stands.
+    `shared`: with the mode that the file has, or that the umask gives to a new one. Whoever reads
+    meanwhile, or looks after a power cut, finds the old text or the new one; what a killed run left
+    in the folder is removed. Raises UsageError, and then the old text stands.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    staged.sweep(path.parent)
     try:
-        with open(os.open(beside, flags, 0o600), "w", encoding="utf-8", newline="") as file:
+        descriptor, beside = staged.new(path, 0o666 if shared else 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            if shared and path.exists():
+                os.fchmod(descriptor, path.stat().st_mode & 0o777)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

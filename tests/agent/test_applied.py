@@ -65,10 +65,10 @@ def test_it_is_private_and_holds_no_token(folder: str) -> None:
 def test_a_look_tells_a_staged_token_and_when_another_was_made() -> None:
     wanted, staged = _record("one"), _record("two", 2)
     asked = {"fingerprint": wanted, "others": [staged]}
-    token = observe._token("acme", "two", asked, [])
+    token = observe._token("two", asked, [])
     assert (token["matches"], token["other"], token["created"]) == (False, 0, "")
-    token = observe._token("acme", "three", asked, [_record("three", 3)])
+    token = observe._token("three", asked, [_record("three", 3)])
     assert (token["other"], token["created"]) == (None, "2026-06-03T10:00:00Z")
-    token = observe._token("acme", "one", asked, [wanted])
+    token = observe._token("one", asked, [wanted])
     assert (token["matches"], token["other"], token["created"]) == (True, None, "")
     assert "two" not in json.dumps(token)

@@ -106,10 +106,24 @@ def test_a_failure_leaves_the_old_file_alone(
 
 
 def test_what_a_dead_run_left_is_swept(path: Path) -> None:
-    (path.parent / ".settings.py.scimconf-ab").write_text("secret")
-    (path.parent / ".settings.py.swp").write_text("an editor's")
+    (path.parent / ".settings.py.scimconf-0123456789abcdef").write_text("secret")
+    kept = [".settings.py.scimconf-ab", ".settings.py.swp", ".other.scimconf-0123456789abcdef"]
+    for name in kept:
+        (path.parent / name).write_text("somebody else's")
     files.sweep(str(path))
-    assert sorted(os.listdir(path.parent)) == [".settings.py.swp", path.name]
+    assert sorted(os.listdir(path.parent)) == sorted([*kept, path.name])
+
+
+def test_what_dead_runs_left_in_the_private_folder_is_swept_and_no_more(tmp_path: Path) -> None:
+    left = ["told.scimconf-0123456789abcdef", "applied.json.scimconf-0123456789abcdef"]
+    for name in [*left, "told", "applied.json"]:
+        (tmp_path / name).write_text("")
+    descriptor, writing = files._new(str(tmp_path / "told"))
+    files.sweep_private(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == ["applied.json", "told", os.path.basename(writing)]
+    os.close(descriptor)
+    files.sweep_private(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == ["applied.json", "told"]
 
 
 def test_obstacles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,10 +97,20 @@ def test_a_server_of_5_registers_its_client(lab_server: Start) -> None:
     answer = agent.apply("acme", TOKEN, clients={"add": [["acme", "okta"]], "remove": []})
     assert (answer["result"], answer["message"]) == ("committed", "")
     assert agent.lets_in("acme", TOKEN)
-    assert agent.observe("acme")["clients"] is None
-    assert agent.observe("acme", "")["clients"] == [["acme", "okta"]]
+    facts = agent.observe("acme")
+    assert facts["clients"] == facts["own_clients"] == [["acme", "okta"]]
     logs = [path.read_text(errors="replace") for path in server.logs.iterdir()]
     assert not any(TOKEN in log for log in logs)
+
+
+def test_an_error_in_settings_of_5_is_told_as_that(lab_server: Start) -> None:
+    server = lab_server(version="5.6", realms=("acme",), sshd=False)
+    with server.settings.open("a") as file:
+        file.write("LATER = nosuch\n")
+    lines = len(server.settings.read_text().splitlines())
+    blocked = Agent(server).observe("acme")["blocked"]
+    assert f"cannot be loaded: NameError in line {lines}" in blocked
+    assert "clients" not in blocked
 
 
 def test_a_rotation_of_the_same_length_is_in_force_at_once(lab_server: Start) -> None:

@@ -23,7 +23,7 @@ def test_a_token_becomes_its_mask_and_all_else_of_ours_stays() -> None:
         '        "custom_profile_field_map": {"a": "b"},\n'
         f'        "name_formatted_included": False,\n    }}\n}}\n{END}\nOTHER = 1\n'
     )
-    mask = masking.token_mask("acme", 14, "ab12")
+    mask = masking.token_mask("acme", 14, "fingerprint ab12...")
     assert mask == "<token acme, 14 characters, fingerprint ab12...>"
     begin, end = text.index(BEGIN), text.index("\nOTHER")
     assert masked(text, acme=mask) == text[begin:end].replace(SECRET, mask) + "\n"

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import files, journal, lock
+from scimconf.agent import files, journal, lock, registered
 from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
 from scimconf.agent.probe import Answer, WebServer
@@ -67,10 +67,13 @@ def test_tokens_are_compared_here_and_sent_as_fingerprints(zulip: Zulip) -> None
     }
     assert acme["values"] == {"scim_client_name": "okta"}
     assert (acme["line"], acme["column"]) == (8, 5)
-    assert beta["token"]["matches"] is False
+    assert (beta["token"]["matches"], beta["token"]["short"]) == (False, "")
+    assert '"<token beta, 28 characters>"' in facts["block"]
     assert facts["running"] == {"acme": 200, "beta": 401}
     assert f'"<token acme, 28 characters, fingerprint {short}...>"' in facts["block"]
-    assert look(zulip.observe())["realms"]["acme"]["token"]["matches"] is None
+    unknown = look(zulip.observe())
+    assert unknown["realms"]["acme"]["token"]["matches"] is None
+    assert "fingerprint" not in unknown["block"]
 
 
 def test_tokens_in_the_secrets_file(zulip: Zulip) -> None:
@@ -82,6 +85,20 @@ def test_tokens_in_the_secrets_file(zulip: Zulip) -> None:
     assert facts["realms"]["acme"]["token"]["matches"] is True
     zulip.secrets.write_text(SECRETS)
     assert look(zulip.observe(acme=KNOWN))["realms"]["acme"]["token"] is None
+
+
+def test_a_secret_that_is_right_is_told_whether_an_entry_refers_to_it_or_not(zulip: Zulip) -> None:
+    name = "scim_bearer_token_acme"
+    zulip.secrets.write_text(f"{SECRETS}{name} = {TOKEN}\nother = {TOKEN}\n")
+    asked = zulip.observe(acme=KNOWN, beta=OTHER)
+    assert look(asked)["right_secrets"] == []
+    for realm in ("acme", "beta"):
+        asked["realms"][realm]["secret"] = name
+    assert look(asked)["right_secrets"] == ["acme"]
+    configured(zulip, entry("acme", f'get_secret("{name}")'))
+    assert look(asked)["right_secrets"] == ["acme"]
+    configured(zulip, entry("acme", 'get_secret("other")'))
+    assert look(asked)["right_secrets"] == ["acme"]
 
 
 def test_an_unreadable_entry_is_named_without_its_text(zulip: Zulip) -> None:
@@ -120,24 +137,41 @@ def test_a_secrets_file_that_it_may_not_read_is_unknown(
 # --- SCIM clients -----------------------------------------------------------------------------
 
 
-def test_clients_are_listed_unless_a_200_proves_them(old_zulip: Zulip) -> None:
-    old_zulip.register([["acme", "okta"], ["", "entra"]])
+def test_clients_are_listed_and_ours_are_told(old_zulip: Zulip) -> None:
     configured(old_zulip, entry("acme", f'"{TOKEN}"'))
-    old_zulip.run_with(acme=TOKEN)
-    assert look(old_zulip.observe(acme=KNOWN))["clients"] is None
-    assert "shell" not in old_zulip.argv()
     everything = [["", "entra"], ["acme", "okta"]]
-    assert look(old_zulip.observe(acme=KNOWN, beta=None))["clients"] == everything
-    assert look(old_zulip.observe(ask=False, acme=KNOWN))["clients"] == everything
-    old_zulip.run_with(acme="another")
-    assert look(old_zulip.observe(acme=KNOWN))["clients"] == everything
+    old_zulip.register(everything)
+    for request in (old_zulip.observe(acme=KNOWN), old_zulip.observe(ask=False, acme=KNOWN)):
+        facts = look(request)
+        assert (facts["clients"], facts["own_clients"]) == (everything, [])
+    files.make_private(str(old_zulip.state))
+    registered.note(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
+    assert look(old_zulip.observe(acme=KNOWN))["own_clients"] == [["acme", "okta"]]
 
 
-def test_clients_that_cannot_be_listed_block(old_zulip: Zulip) -> None:
+def test_clients_that_cannot_be_listed_block_unless_a_200_proves_them(old_zulip: Zulip) -> None:
+    configured(old_zulip, entry("acme", f'"{TOKEN}"'))
+    old_zulip.register([["acme", "okta"]])
+    old_zulip.run_with(acme=TOKEN)
     old_zulip.behave(manage_exit=1)
-    facts = look(old_zulip.observe(acme=None))
+    facts = look(old_zulip.observe(acme=KNOWN))
+    assert (facts["clients"], facts["blocked"]) == (None, "")
+    old_zulip.run_with(acme="another")
+    facts = look(old_zulip.observe(acme=KNOWN))
     assert facts["blocked"].startswith("the registered SCIM clients cannot be listed: manage.py")
     assert facts["clients"] is None
+
+
+def test_an_error_in_settings_is_told_with_its_line_and_without_its_text(old_zulip: Zulip) -> None:
+    configured(old_zulip, entry("acme", f'"{TOKEN}"'), more="# more\nX = hunter2_is_not_a_name\n")
+    old_zulip.run_with(acme=TOKEN)  # it still runs with what it has loaded
+    old_zulip.behave(manage_exit=1)
+    facts = look(old_zulip.observe(acme=KNOWN))
+    assert facts["blocked"].startswith(f"{old_zulip.settings}: ")
+    line = len(old_zulip.settings.read_text().splitlines())
+    assert f"cannot be loaded: NameError in line {line}" in facts["blocked"]
+    assert "hunter2" not in facts["blocked"]
+    assert "clients" not in facts["blocked"]
 
 
 # --- the web server ---------------------------------------------------------------------------

@@ -220,6 +220,56 @@ def test_replace_leaves_everything_around_it() -> None:
     assert edit(data, {"acme": ACME}) == expected
 
 
+ADMINS = """\
+SCIM_CONFIG = {
+    # Anna's
+    'acme': {  # since May
+        'scim_client_name': 'okta', 'bearer_token': 'old',  # from the vault
+
+        # Okta sends two names
+        'name_formatted_included': (False),
+        'custom_profile_field_map': {
+            'dept': 'department',  # HR's
+            "gone": "x",
+        }
+    },  # end of acme
+}
+"""
+
+
+def test_a_new_token_alone_changes_nothing_else() -> None:
+    wanted = entry("acme", '"new"').replace(
+        "    }", '        "custom_profile_field_map": {"gone": "x", "dept": "department"},\n    }'
+    )
+    after = edit(ADMINS.encode(), {"acme": wanted})
+    assert after.decode() == ADMINS.replace("'old'", '"new"')
+
+
+def test_values_change_and_keys_come_and_go_in_their_places() -> None:
+    wanted = entry("acme", 'get_secret("scim")').replace(
+        "    }",
+        '        "create_guests_without_streams": True,\n'
+        '        "custom_profile_field_map": {"dept": "unit", "cost": "y"},\n    }',
+    )
+    wanted = wanted.replace('        "scim_client_name": "okta",\n', "")
+    data = b"from .config import get_secret\n" + ADMINS.encode()
+    assert edit(data, {"acme": wanted}).decode() == "from .config import get_secret\n" + (
+        ADMINS.replace(
+            "'scim_client_name': 'okta', 'bearer_token': 'old'",
+            """'bearer_token': get_secret("scim")""",
+        )
+        .replace("'department'", '"unit"')
+        .replace('            "gone": "x",\n', '            "cost": "y",\n')
+        .replace("        }\n", '        },\n        "create_guests_without_streams": True\n')
+    )
+
+
+def test_the_same_data_in_another_layout_is_left_as_it_is() -> None:
+    data = b"SCIM_CONFIG = {'acme': {'name_formatted_included': False,\r\n'scim_client_name': "
+    data += b"'ok' 'ta', 'bearer_token': \"t0ken\"}}"
+    assert edit(data, {"acme": ACME}) == data
+
+
 def test_the_same_entry_with_other_line_ends_is_left_as_it_is() -> None:
     data = b"A = 1\r\nSCIM_CONFIG = {%s\n}\n" % ACME.replace("\n", "\r\n").encode()
     assert edit(data, {"acme": ACME}) == data
@@ -463,7 +513,7 @@ def test_an_entry_that_does_something_is_not_replaced(value: str, column: int) -
 @pytest.mark.parametrize("value", ["{'x': (1, {2})}", "None", "{'bearer_token': get_secret('n')}"])
 def test_an_entry_that_is_only_odd_is_replaced(value: str) -> None:
     data = f"SCIM_CONFIG = {{'acme': {value}}}\n".encode()
-    assert edit(data, {"acme": ACME}) == b"SCIM_CONFIG = {%s}\n" % ACME.encode()
+    assert config(edit(data, {"acme": ACME})) == config(edit(b"", {"acme": ACME}))
 
 
 def test_get_secret_that_is_not_zulips_is_unreadable() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import files, journal, lock, settings_file, steps, transaction, undo
+from scimconf.agent import files, journal, lock, registered, settings_file, steps, transaction, undo
 from scimconf.agent.journal import State
 from scimconf.agent.steps import STEPS, Step
 from scimconf.agent.transaction import apply
@@ -82,6 +82,8 @@ def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
     given_request = old_zulip.apply(store="secrets", acme=OLD)
     given_request["clients"]["add"] = [["acme", "okta"]]
     assert Run(given_request).result == "committed"
+    folder = files.state_folder(str(old_zulip.deployment))
+    assert registered.read(folder) == {("acme", "okta")}
     request = old_zulip.apply(store="secrets", beta=NEW, acme=None)
     request["secrets"]["remove"] = ["scim_bearer_token_acme"]
     request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
@@ -94,6 +96,7 @@ def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
     ]  # fmt: skip
     assert old_zulip.running() == {"beta": NEW}
     assert old_zulip.clients() == [["beta", "okta"]]
+    assert registered.read(folder) == {("beta", "okta")}
     assert old_zulip.secrets.read_text() == f"[secrets]\nsalt = x\nscim_bearer_token_beta = {NEW}\n"
     assert old_zulip.secrets.stat().st_mode & 0o777 == 0o640
     assert '["add_scim_client", "okta", "-r", "4"]' in old_zulip.argv()
@@ -120,6 +123,14 @@ def test_a_client_that_is_registered_meanwhile_is_no_error(
     request = old_zulip.apply(acme=NEW)
     request["clients"]["add"] = [["acme", "okta"]]
     assert Run(request).result == "committed"
+
+
+def test_a_client_that_was_registered_by_hand_is_not_ours(old_zulip: Zulip) -> None:
+    old_zulip.register([["acme", "okta"]])
+    request = old_zulip.apply(acme=NEW)
+    request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(request).result == "committed"
+    assert registered.read(files.state_folder(str(old_zulip.deployment))) == set()
 
 
 def test_a_restart_alone(zulip: Zulip) -> None:
@@ -573,7 +584,7 @@ def test_the_next_run_finishes_the_way_back(
     left = journal.interrupted(str(old_zulip.state))
     assert left is not None
     assert left.reached == name
-    (old_zulip.settings.parent / ".settings.py.scimconf-0123").write_text(NEW)
+    (old_zulip.settings.parent / ".settings.py.scimconf-0123456789abcdef").write_text(NEW)
 
     nothing = {**old_zulip.apply(), "gate": None, "restart": None}
     nothing["expect"]["settings_sha256"] = "planned for what was left"

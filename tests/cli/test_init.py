@@ -74,10 +74,13 @@ def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("", ".vault-password\n.tokens.yaml.lock\n"),
-        ("*.pyc", "*.pyc\n.vault-password\n.tokens.yaml.lock\n"),
-        (".tokens.yaml.lock\n\xff\n", ".tokens.yaml.lock\n\xff\n.vault-password\n"),
-        (".vault-password\n.tokens.yaml.lock", ".vault-password\n.tokens.yaml.lock"),
+        ("", ".vault-password\n.tokens.yaml.lock\n.*.new\n"),
+        ("*.pyc", "*.pyc\n.vault-password\n.tokens.yaml.lock\n.*.new\n"),
+        (".tokens.yaml.lock\n\xff\n", ".tokens.yaml.lock\n\xff\n.vault-password\n.*.new\n"),
+        (
+            ".*.new\n.vault-password\n.tokens.yaml.lock",
+            ".*.new\n.vault-password\n.tokens.yaml.lock",
+        ),
     ],
 )
 def test_gitignore_is_only_added_to(before: str, after: str, empty: Run, tmp_path: Path) -> None:
@@ -270,7 +273,7 @@ def test_an_ansible_inventory_is_used(
             'scim_idp: "okta"\nscim_token_store: "secrets"\n'
             'scim_realms:\n  "acme": {}\n  "": {}\n'
         ),
-        ".gitignore": ".vault-password\n.tokens.yaml.lock\n",
+        ".gitignore": ".vault-password\n.tokens.yaml.lock\n.*.new\n",
     }
     option = "" if source == "inventory.yaml" else f" -i {source}"
     assert f"\n  scimconf plan{option}\n  scimconf apply{option} --ask-vault-pass\n" in done.stdout

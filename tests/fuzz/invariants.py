@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from scimconf.agent import masking, names, settings_file
+from scimconf.agent.entry import same
 from scimconf.agent.settings_file import IMPORT, NAME, Settings
 from scimconf.agent.trouble import Refusal
 from tests.fuzz import evaluate
@@ -61,10 +62,12 @@ def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> 
     outside(before, after)
     unmanaged(before, after, request)
     evaluated(before, after, request)
+    if len(request) == 1:
+        in_place(before, after, request)
     shown(before, file)
-    planned(before, after, texts)
     assert settings_file.edit(after_data, texts) == after_data, "the second time changes something"
     taken_away(random, before, after, texts)
+    planned(before, after, texts)
     return after_data
 
 
@@ -143,8 +146,50 @@ def evaluated(before: Settings, after: Settings, request: Mapping[str, Wanted | 
 
 
 def seen(config: Mapping[str, Any]) -> object:
-    """Give SCIM_CONFIG as something with `==`."""
-    return sorted((realm, repr(evaluate.plain(value))) for realm, value in config.items())
+    """Return SCIM_CONFIG as something with `==`; the order of a realm's keys means nothing."""
+    return sorted((realm, repr(evaluate.plain(_sorted(value)))) for realm, value in config.items())
+
+
+def _sorted(value: Any) -> object:
+    return dict(sorted(value.items(), key=repr)) if isinstance(value, dict) else value
+
+
+def in_place(before: Settings, after: Settings, request: Mapping[str, Wanted | None]) -> None:
+    """Of an entry that keeps its keys, nothing changes but the values that differ."""
+    for realm in (realm for realm, each in request.items() if each and realm in before.entries):
+        old, new = before.entries[realm], after.entries[realm]
+        if old.computed or keys(old.value) is None or keys(old.value) != keys(new.value):
+            continue
+        assert isinstance(old.value, ast.Dict)
+        assert isinstance(new.value, ast.Dict)
+        pairs = list(zip(old.value.values, new.value.values, strict=True))
+        alike = [same(*pair) for pair in pairs]
+        frames = [
+            frame(found, [pair[index] for pair in pairs], alike)
+            for index, found in enumerate((before, after))
+        ]
+        assert frames[0] == frames[1], f"{realm}: more than the values that differ has changed"
+
+
+def keys(value: ast.expr) -> list[object] | None:
+    """Return the keys of a plain dict, None if it is not one or has a key twice."""
+    if not isinstance(value, ast.Dict) or not value.keys:
+        return None
+    found = [key.value if isinstance(key, ast.Constant) else None for key in value.keys]
+    texts = {name for name in found if isinstance(name, str)}
+    return found if len(texts) == len(found) else None
+
+
+def frame(found: Settings, values: list[ast.expr], same: list[bool]) -> str:
+    """Return the assignment's text, with a mark in place of each value that differs."""
+    assert found.block
+    start, end = found.block.span
+    text = found.source.text
+    for value, kept in reversed(list(zip(values, same, strict=True))):
+        if not kept:
+            first, last = found.source.span(value)
+            text, end = text[:first] + "VALUE" + text[last:], end - (last - first) + len("VALUE")
+    return text[start:end]
 
 
 def data_only(found: Settings, config: Mapping[str, Any]) -> None:
@@ -185,7 +230,15 @@ def planned(before: Settings, after: Settings, texts: Mapping[str, str | None]) 
         result = settings_file.edit((above + block).encode(), texts)
     except Refusal as refusal:
         raise AssertionError(f"a plan could not show it: {refusal.message}") from refusal
-    assert list(settings_file.read(result).entries) == list(after.entries), "a plan shows others"
+    edit = settings_file.read(result)
+    assert list(edit.entries) == list(after.entries), "a plan shows others"
+    if "unicode_escape" not in before.source.encoding:  # where what is written reads otherwise
+        assert without_import(edit) == without_import(after), "a plan shows another edit"
+
+
+def without_import(found: Settings) -> str:
+    """Return the masked block without the import that a plan may know to be needless."""
+    return (masking.block(found, {}) or "").replace(f"{IMPORT}\n", "")
 
 
 def taken_away(

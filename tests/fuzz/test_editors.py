@@ -81,4 +81,24 @@ def test_a_wrong_edit_is_found_out(
         invariants.edited(Random(1), File(DATA, True), wanted)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says", "before"),
+    [
+        (lambda data: data.replace(b"  # Anna's", b""), "more than the values that differ", "okta"),
+        (lambda data: data.replace(b"  # Anna's", b""), "another edit", "okta', 'x': '"),
+    ],
+)
+def test_a_wrong_edit_of_an_entry_that_is_there_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str, before: str
+) -> None:
+    acme = entries.wanted(Random(1), "acme")
+    keys = f"'bearer_token': 'x', 'scim_client_name': '{before}', 'name_formatted_included': 1"
+    data = f"SCIM_CONFIG = {{\n    'acme': {{{keys}}},  # Anna's\n}}\n".encode()
+    edit = invariants.settings_file.edit
+    broken = lambda given, texts: wrong(edit(given, texts)) if given == data else edit(given, texts)  # noqa: E731
+    monkeypatch.setattr(invariants.settings_file, "edit", broken)
+    with pytest.raises(AssertionError, match=says):
+        invariants.edited(Random(1), File(data, True), {"acme": acme})
+
+
 DATA = b"from .config import get_secret\nA = 1\nSCIM_CONFIG = {\n    'b': {'x': 1},\n}\nB = 1\n"

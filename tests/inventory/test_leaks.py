@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scimconf.errors import InventoryError
 from scimconf.inventory.leaks import leaks
+from scimconf.report.handoff import handoff
+from scimconf.report.sheet import sheet
+from scimconf.secret import Secret
+from scimconf.zulip.presets import PRESETS
+from tests.factories import realm, server
 
 TOKEN = "q7ZkW2mB9xTfR4vYc1LsD8hNpJ3gKaEu5oQiXwMtVbr"
 INVENTORY = "all:\n  hosts:\n    chat1:\n      scim_realms:\n        acme:\n"
@@ -33,6 +40,7 @@ def _places(text: str, file: str = "f.yaml") -> list[tuple[int, int]]:
         (f"environment:\n  SECRETS_scim_bearer_token: {TOKEN}\n", (2, 30)),
         (f"SECRETS_scim_bearer_token_acme={TOKEN}", (1, 32)),
         (f"bearer_token={TOKEN}", (1, 14)),
+        (f'curl -H "Authorization: Bearer {TOKEN}" https://x\n', (1, 32)),
     ],
 )
 def test_a_token_in_clear_and_its_place(text: str, place: tuple[int, int]) -> None:
@@ -59,6 +67,8 @@ def test_a_token_in_clear_and_its_place(text: str, place: tuple[int, int]) -> No
         "scim_bearer_token: ${{ secrets.SCIM_BEARER_TOKEN }}\n",
         "scim_bearer_token: '{{ lookup_of_a_bearer_token }}'\n",
         "name_of_the_bearer_token: short\n",
+        'The word "Bearer" and one blank. Bearer authentication-as-in-RFC, API token:\n',
+        "API token: https://example.com/where-it-is-kept-1\n",
     ],
 )
 def test_what_is_none(text: str) -> None:
@@ -68,6 +78,26 @@ def test_what_is_none(text: str) -> None:
 def test_an_inventory_that_cannot_be_read_is_not_let_through() -> None:
     with pytest.raises(InventoryError, match=r"f\.yaml:1:"):
         leaks(f"scim_realms: [acme: {{token: {TOKEN}\n", "f.yaml")
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+@pytest.mark.parametrize("idp", sorted(PRESETS))
+@pytest.mark.parametrize("token", [TOKEN, "it`s;a<token>of&some0ne_else"])
+def test_a_hand_off_sheet_with_its_token(form: Any, idp: str, token: str) -> None:
+    asked = realm(idp=idp)
+    shown = handoff([sheet(server(asked), asked, Secret(token))], form)
+    found = leaks(shown, f"acme.{form}")
+    assert [each.message for each in found] == ["a bearer token stands in clear"]
+    place = found[0].position
+    assert place
+    assert shown.splitlines()[place.line - 1][place.column - 1 :].startswith(token[:2])
+    assert leaks(handoff([sheet(server(asked), asked, None)], form), "f.txt") == []
+
+
+def test_a_page_that_only_speaks_of_inventories_need_not_be_one() -> None:
+    text = "# Realms\n\n`scim_realms: [acme: {`\n"
+    assert leaks(text, "README.md") == []
+    assert leaks(f"scim_realms: {{acme: {{token: {TOKEN}}}}}\n", "notes.txt")
 
 
 def test_several_stand_in_the_order_of_the_file() -> None:

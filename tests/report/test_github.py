@@ -72,7 +72,7 @@ def test_levels(status: Status, warnings: tuple[str, ...], level: str | None) ->
 def test_properties_are_escaped() -> None:
     at = {"a": Position("x,y:z%.yaml", 1, 2)}
     (line,) = annotated("plan", [Outcome("a", Status.FAILED, "50%\r\n,:")], at)
-    assert line == "::error file=x%2Cy%3Az%25.yaml,line=1,col=2,title=a%3A failed::50%25\\r%0A,:"
+    assert line == "::error file=x%2Cy%3Az%25.yaml,line=1,col=2,title=a%3A failed::50%25\\r\\n,:"
 
 
 def test_forty_that_fail_alike_are_one() -> None:

@@ -9,17 +9,36 @@ import itertools
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from scimconf.errors import ExitCode
-from scimconf.model import Outcome, Server, Status
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Check,
+    Outcome,
+    Plan,
+    Position,
+    Server,
+    Status,
+    Step,
+    Unmanaged,
+    WayFact,
+)
 from scimconf.observe import LARGEST_BLOCK
 from scimconf.report.document import document
+from scimconf.report.github import annotated
+from scimconf.report.junit import junit
+from scimconf.report.markdown import markdown
 from scimconf.report.text import show
 from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.process import Exchange
@@ -219,3 +238,66 @@ def test_a_flood_costs_no_more_than_so_much_memory(flood: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < MOST_MEGABYTES
+
+
+FORGED = "chat2.test  Zulip 9.0  nothing to do"
+LIE = f"x\n{FORGED}\r\n{FORGED}\u2028{FORGED}\x85{FORGED}"
+
+
+def _everywhere(lie: str) -> Outcome:
+    """Return an outcome with a lie wherever a server takes part in the wording."""
+    action = Action(ActionKind.REMOVE_CLIENT, "acme", lie, lie)
+    place = Position("settings.py", 1, 1)
+    plan = Plan(
+        "chat1.test",
+        lie,
+        (action,),
+        diff="@@\n+" + lie.replace("\n", "\n "),
+        unmanaged=(Unmanaged(lie, place),),
+    )
+    return Outcome(
+        "chat1.test",
+        Status.FAILED,
+        lie,
+        lie,
+        plan,
+        steps=(Step("restart", False, 1.0, lie), Step("gate", True, 1.0, lie)),
+        warnings=(lie,),
+        checks=(Check("acme", "right token", "failed", lie, 500, lie),),
+        way=(WayFact("goes to", lie, lie),),
+    )
+
+
+def _as_text(outcome: Outcome, terminal: bool = False) -> str:
+    stream = io.StringIO()
+    show(
+        Console(file=stream, force_terminal=terminal, width=200, color_system=None),
+        "plan",
+        [outcome, replace(outcome, server="chat3.test")],
+        diff=True,
+        steps=True,
+    )
+    return stream.getvalue()
+
+
+def _as_junit(outcome: Outcome) -> str:
+    root = ET.fromstring(junit("plan", [outcome], datetime.now(timezone.utc)))
+    values = [value for each in root.iter() for value in (*each.attrib.values(), each.text or "")]
+    return "\n".join(values)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        _as_text,
+        partial(_as_text, terminal=True),
+        lambda outcome: markdown("plan", [outcome], ExitCode.FAILED, diff=True),
+        _as_junit,
+        lambda outcome: "\n".join(annotated("plan", [outcome], {})).replace("%0A", "\n"),
+    ],
+    ids=["text", "terminal", "markdown", "junit", "github"],
+)
+def test_no_text_of_a_server_makes_a_line_of_its_own(form: Callable[[Outcome], str]) -> None:
+    said = form(_everywhere(LIE))
+    assert "chat2.test" in said
+    assert not [line for line in said.splitlines() if line.startswith(FORGED)]

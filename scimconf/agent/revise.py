@@ -1,0 +1,126 @@
+"""Change an entry of SCIM_CONFIG in place: the values that differ, and the keys that come or go.
+
+The comments, the quotes, the order and the layout of the rest are an admin's, and stay.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Dict, Iterator, NamedTuple, Optional, Tuple
+
+from scimconf.agent import entry, layout, source
+from scimconf.agent.layout import INDENT, Layout
+from scimconf.agent.source import Source
+from scimconf.agent.trouble import Refusal, unseen
+
+_LINE_START = re.compile(r"[\r\n]([ \t\f]*)\Z")
+
+Piece = Tuple[int, int, str]
+"""From, to (offsets in the text) and what to put there."""
+
+
+@unseen
+class Wanted(NamedTuple):
+    """One `"realm": value` as it should be."""
+
+    source: Source
+    value: ast.expr
+
+
+def read(text: str) -> Wanted:
+    """Parse the text of an entry. Raises Refusal if it is not exactly one."""
+    src = source.read(f"{{{text}\n}}".encode())
+    statement = src.tree.body[0] if len(src.tree.body) == 1 else None
+    display = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(display, ast.Dict) and len(display.keys) == 1 and display.keys[0]:
+        item = layout.layout(src, display).items[0]
+        if src.text[item.start : item.end] == text:
+            return Wanted(src, display.values[0])
+    raise Refusal("what is to be written is not one entry", 1, 1)
+
+
+def says(found: ast.expr, wanted: ast.expr) -> bool:
+    """Return whether an entry's value is as wanted, in any layout and order."""
+    has, wants = _by_key(found), _by_key(wanted)
+    if has is None or wants is None or has.keys() != wants.keys():
+        return False
+    return all(entry.same(has[name], value) for name, value in wants.items())
+
+
+def changed(src: Source, found: ast.expr, wanted: Wanted, newline: str) -> Optional[str]:
+    """Return the text of the file one change nearer to what is wanted.
+
+    None if nothing is left to change, or if the value cannot be changed in place: it is empty, not
+    a dict of plain keys, or has a key twice.
+    """
+    pieces = sorted(_values(src, found, wanted, wanted.value, newline))
+    if not pieces:
+        return _key(src, found, wanted, wanted.value, newline, 2 * INDENT)
+    text = src.text
+    for start, end, instead in reversed(pieces):
+        text = text[:start] + instead + text[end:]
+    return text
+
+
+def _by_key(value: ast.expr) -> Optional[Dict[str, ast.expr]]:
+    """Return the values of a dict by key; None if it is not a dict of plain, different keys."""
+    if not isinstance(value, ast.Dict):
+        return None
+    names = [
+        key.value
+        for key in value.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    ]
+    plain = len(set(names)) == len(value.keys)
+    return dict(zip(names, value.values)) if plain else None
+
+
+def _values(
+    src: Source, found: ast.expr, wanted: Wanted, value: ast.expr, newline: str
+) -> Iterator[Piece]:
+    """Return the values to replace, also those of a dict in the entry."""
+    has, wants = _by_key(found) or {}, _by_key(value) or {}
+    for name in (name for name in has if name in wants):
+        old, new = has[name], wants[name]
+        if entry.same(old, new):
+            continue
+        if _by_key(old) and _by_key(new):
+            yield from _values(src, old, wanted, new, newline)
+        else:
+            yield (*src.span(old), _text(wanted, wanted.source.span(new), newline))
+
+
+def _key(
+    src: Source, found: ast.expr, wanted: Wanted, value: ast.expr, newline: str, indent: str
+) -> Optional[str]:
+    """Return the text with one key more, or one less, in the entry or in a dict in it.
+
+    `indent` is how deep a key stands where none begins a line.
+    """
+    has, wants = _by_key(found), _by_key(value)
+    if not has or not wants:
+        return None
+    assert isinstance(found, ast.Dict)
+    assert isinstance(value, ast.Dict)
+    where, theirs = layout.layout(src, found), layout.layout(wanted.source, value)
+    indent = _indent(src.text, where, indent)
+    for name, item in zip(wants, theirs.items):
+        if name not in has:
+            text = _text(wanted, (item.start, item.end), newline)
+            return layout.added(src.text, where, text, newline, indent)
+    for index, name in enumerate(has):
+        if name not in wants:
+            return layout.removed(src.text, where, index)
+    inner = (_key(src, has[name], wanted, wants[name], newline, indent + INDENT) for name in wants)
+    return next((text for text in inner if text is not None), None)
+
+
+def _indent(text: str, where: Layout, otherwise: str) -> str:
+    """Return how deep the keys of a dict stand, of those that begin a line."""
+    starts = (_LINE_START.search(text, where.opening, item.start) for item in where.items)
+    return next((start.group(1) for start in starts if start), otherwise)
+
+
+def _text(wanted: Wanted, span: Tuple[int, int], newline: str) -> str:
+    return wanted.source.text[slice(*span)].replace("\n", newline)

@@ -1,0 +1,102 @@
+"""What a run that was killed while it wrote leaves behind, and who removes it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scimconf.inventory import host_vars
+from scimconf.tokens import durable, staged
+
+LEFT = ".acme.txt.0123456789abcdef.new"
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scimconf.tokens import durable
+os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+durable.replace(Path(sys.argv[1]), "hunter2hunter2")
+"""
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+@pytest.mark.parametrize("killed", ["acme.txt", "tokens.yaml"])
+def test_the_next_run_that_writes_there_sweeps_it(tmp_path: Path, killed: str) -> None:
+    words = [sys.executable, "-c", KILLED, str(tmp_path / killed)]
+    assert subprocess.run(words, check=False).returncode == -9
+    (left,) = _names(tmp_path)
+    assert "hunter2" in (tmp_path / left).read_text()
+    durable.replace(tmp_path / "wiki.txt", "text")
+    assert _names(tmp_path) == ["wiki.txt"]
+
+
+def test_host_vars_are_written_the_same_way(tmp_path: Path) -> None:
+    path = tmp_path / "host_vars/chat1.yaml"
+    host_vars.write(path, "a: 1\n")
+    assert path.stat().st_mode & 0o077, "an inventory is for others to read"
+    path.chmod(0o640)
+    (path.parent / LEFT).write_text("left")
+    host_vars.write(path, "a: 2\n")
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert _names(path.parent) == ["chat1.yaml"]
+
+
+def test_what_another_run_is_writing_stays(tmp_path: Path) -> None:
+    descriptor, beside = staged.new(tmp_path / "tokens.yaml", 0o600)
+    staged.sweep(tmp_path)
+    assert beside.exists()
+    os.close(descriptor)
+    staged.sweep(tmp_path)
+    assert not beside.exists()
+
+
+def test_nothing_else_is_swept(tmp_path: Path) -> None:
+    kept = [
+        ".acme.txt.0123456789ABCDEF.new",
+        ".acme.txt.0123456789abcdef.new~",
+        "acme.txt.0123456789abcdef.new",
+        ".acme.txt.0123456789abcde.new",
+        ".new",
+    ]
+    for name in kept:
+        (tmp_path / name).write_text("somebody's")
+    (tmp_path / ".folder.0123456789abcdef.new").mkdir()
+    (tmp_path / ".link.0123456789abcdef.new").symlink_to(".new")
+    os.mkfifo(tmp_path / ".pipe.0123456789abcdef.new")
+    before = _names(tmp_path)
+    staged.sweep(tmp_path)
+    staged.sweep(tmp_path / "nosuch")
+    assert _names(tmp_path) == before
+
+
+def test_a_file_of_another_user_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / LEFT).write_text("somebody's")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    staged.sweep(tmp_path)
+    assert _names(tmp_path) == [LEFT]
+
+
+def test_a_new_file_that_was_swept_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Path] = []
+    lock = fcntl.flock
+
+    def flock(descriptor: int, kind: int) -> None:
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            taken[0].unlink()
+        lock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    descriptor, beside = staged.new(tmp_path / "tokens.yaml", 0o600)
+    os.close(descriptor)
+    assert _names(tmp_path) == [beside.name]
+    assert beside not in taken
