@@ -14,6 +14,7 @@ from scimconf import inventory
 from scimconf.errors import InventoryError
 from scimconf.inventory import programs
 from scimconf.model import Position
+from tests.lab.crossing import until
 
 from .conftest import Refused, Write
 
@@ -157,6 +158,13 @@ def test_a_program_that_cannot_be_started(write: Write) -> None:
     assert failure(path) == "inv --list cannot be started: No such file or directory"
 
 
+def _has_ended(stat: Path) -> bool:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def test_a_program_that_hangs(
     program: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,8 +173,7 @@ def test_a_program_that_hangs(
     assert failure(source) == "inv.sh --list took longer than 0.3 seconds"
     if (tmp_path / "child").exists():  # it went with its group, or has not been reaped yet
         pid = (tmp_path / "child").read_text().strip()
-        stat = Path(f"/proc/{pid}/stat")
-        assert not pid or not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+        until(lambda: not pid or _has_ended(Path(f"/proc/{pid}/stat")), "its child is still there")
 
 
 def test_a_program_that_never_ends_talking(program: Write, monkeypatch: pytest.MonkeyPatch) -> None:
