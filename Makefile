@@ -19,11 +19,13 @@ ANSIBLE := .cache/ansible/.stamp
 PEERS := .cache/bench/.stamp
 # Chromium's driver and axe-core, for the tests of our HTML pages (tests/browser).
 BROWSER := .venv/.browser
+# The lowest versions that pyproject.toml allows of what scimconf imports (pip itself has no option).
+LOWEST := .cache/lowest/.stamp
 FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
+.PHONY: help test lint lowest matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -37,6 +39,9 @@ lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=.cache/mypy-3.8 $(BIN)/python -m mypy --config-file= --cache-dir=.cache/mypy-3.8/cache \
 		--strict --python-version 3.8 $(AGENT)
+
+lowest: $(LOWEST) $(ANSIBLE) sshd shells ## the test suite with the lowest versions of all dependencies
+	@.cache/lowest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 matrix: $(STAMP) $(ANSIBLE) sshd ## all of what make test has a sample of: 250 inventories against ansible-core, ...
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
@@ -107,6 +112,13 @@ $(PEERS): $(STAMP) bench/requirements.txt
 $(BROWSER): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]' 2> .venv/pip.log \
 		|| { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+$(LOWEST): $(STAMP)
+	@$(BIN)/python -m venv .cache/lowest
+	@$(BIN)/python -m tests.lowest > .cache/lowest/constraints.txt
+	@.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' \
+		-c .cache/lowest/constraints.txt 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@touch $@
 
 $(MYPY38): $(STAMP)
