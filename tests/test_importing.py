@@ -121,7 +121,7 @@ FACTS: dict[str, object] = {
     "block": None, "has_get_secret": False, "realms": {}, "secret_names": [],
     "right_secrets": [], "clients": None, "own_clients": [],
     "running": {}, "blocked": "", "interrupted": "", "at_work": "", "finished_alone": None,
-    "lost": "", "given_secrets": [], "unseen": "",
+    "lost": "", "given_secrets": [], "unseen": "", "sites": {},
 }  # fmt: skip
 
 

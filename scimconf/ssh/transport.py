@@ -132,7 +132,8 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
         # As for OpenSSH, a key that is known without the port is good on another port too.
         others = [] if lines else _known(route, route.principal)
         transport.use(route.algorithms, host_key.preferred([*lines, *others], SIGNATURES))
-        transport.banner_timeout = transport.auth_timeout = route.timeout
+        # A little longer than our own limit below, whose message says more.
+        transport.banner_timeout = transport.auth_timeout = route.timeout + 1
         with watch(connection, route.timeout) as late:
             try:
                 transport.start_client()

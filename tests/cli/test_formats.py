@@ -170,7 +170,7 @@ def test_a_servers_life_in_json(
 
     stays = {**realms, "scim_restart": ["/bin/true"], "scim_gate_timeout": 1}
     operator.write_inventory({server.name: stays})
-    back = _said(run("apply", "--yes"), 4, "rolled back")
+    back = _said(run("apply", "--yes", "--create-tokens"), 4, "rolled back")
     assert False in {step["ok"] for step in back["steps"]}
 
     successor = Operator(lab, tmp_path / "successor")

@@ -131,7 +131,7 @@ def test_a_change_that_does_not_prove_good_is_put_back(operator: Operator, one: 
         }
     )
     env = {**operator.lab.environment(), "NEW_TOKEN": "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYm"}
-    done = operator.run("apply", "--yes", env=env)
+    done = operator.run("apply", "--yes", "--create-tokens", env=env)
     assert done.returncode == 4, done
     assert "rolled back" in done.stdout
     assert server.settings.read_bytes() == before

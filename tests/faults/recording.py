@@ -12,6 +12,9 @@ import pytest
 from scimconf.agent import files
 from tests.faults.disk import Operation
 
+LOCKS = ("/lock", "/restart")
+"""Files of the state folder that nobody reads after a power cut."""
+
 
 class Recording:
     """Everything that the agent changes on the disk below some folders."""
@@ -43,8 +46,8 @@ class Recording:
         return _File(builtins.open(*arguments), self)
 
     def add(self, kind: str, path: Any, to: str = "", offset: int = 0, data: bytes = b"") -> None:
-        """Note an operation, if it is below one of the folders. What the lock says is no matter."""
-        if f"{path}/".startswith(self._below) and not f"{path}".endswith("/lock"):
+        """Note an operation, if it is below one of the folders. What a lock says is no matter."""
+        if f"{path}/".startswith(self._below) and not f"{path}".endswith(LOCKS):
             self.operations.append(Operation(kind, self._relative(path), to, offset, data))
 
     def _relative(self, path: Any) -> str:

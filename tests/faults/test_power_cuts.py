@@ -56,7 +56,7 @@ class Server:
         found: Layout = dict.fromkeys(self._relative(each) for each in self.folders)
         for folder in (self.zulip.settings.parent, self.zulip.state):
             for path in (folder, *folder.rglob("*")):
-                if path.exists() and path.name != "lock":
+                if path.exists() and path.name not in ("lock", "restart"):
                     found[self._relative(path)] = None if path.is_dir() else path.read_bytes()
         return found
 

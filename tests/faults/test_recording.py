@@ -13,7 +13,7 @@ import pytest
 
 from scimconf.agent import candidate
 from tests.faults.machine import python
-from tests.faults.recording import Recording
+from tests.faults.recording import LOCKS, Recording
 from tests.faults.test_power_cuts import Server
 
 _PROGRAM = """
@@ -61,7 +61,7 @@ def _traced(server: Server, log: Path) -> Seen:
             if any(each.is_relative_to(folder) for each in below for folder in server.folders):
                 paths = [each.relative_to(server.zulip.root).as_posix() for each in below]
                 found.append((_CALLS[call[1]], paths[0], paths[1] if paths[1:] else ""))
-    return [each for each in found if not each[1].endswith("/lock")]
+    return [each for each in found if not each[1].endswith(LOCKS)]
 
 
 def _told(seen: Seen) -> Seen:

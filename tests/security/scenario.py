@@ -105,7 +105,17 @@ class Scenario:
             wiki={"token": "file:next-token"}, scim_restart=["/bin/false"], scim_gate_timeout=1
         )
         page = ("--report", str(self.said / "rolled back.html"))
-        failing = ("apply", "--yes", "-vvv", "--diff", "--limit", "new.test", *VAULT, *page)
+        failing = (
+            "apply",
+            "--yes",
+            "--create-tokens",
+            "-vvv",
+            "--diff",
+            "--limit",
+            "new.test",
+            *VAULT,
+            *page,
+        )
         self.scimconf("apply that is rolled back", *failing, "--format", "json", code=4, deep=True)
         self.scimconf("undo", "undo", "--yes", "-vvv", *VAULT, self.old.name)
         wrong = ("--vault-password-file", "wrong-password")
