@@ -179,7 +179,7 @@ def _obstacle(
 
 
 def _unknown(realm: Realm, observed: Observed) -> str:
-    """Say that the running Zulip does not have the realm, "" if it has."""
+    """Return what to say where the running Zulip does not have the realm, "" if it has."""
     site = observed.sites.get(realm.string_id)
     status = observed.running.get(realm.string_id) or (site.status if site else None)
     if status not in (400, 404):
@@ -339,7 +339,7 @@ def _replacing(action: Action) -> Action:
 
 
 def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterator[str]:
-    """Say what is known of a token on the server that is not the wanted one."""
+    """Return what is known of a token on the server that is not the wanted one."""
     wanted = desired.fingerprints.get(realm.string_id)
     if wanted is None and realm.token is None:
         yield (

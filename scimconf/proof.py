@@ -68,7 +68,7 @@ def down(server: Server, observed: Observed) -> Unproved | None:
 
 
 def _statuses(realm: Realm, observed: Observed) -> Iterator[int | None]:
-    """Give the answers that were asked for about a realm."""
+    """Return the answers that were asked for about a realm."""
     name = realm.string_id
     if name in observed.sites:
         yield observed.sites[name].status

@@ -226,7 +226,7 @@ def _texts(actions: object) -> list[str]:
 
 
 def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
-    """Say which of the facts about a server's way differ, at most so many."""
+    """Return which of the facts about a server's way differ, at most so many."""
     pairs = {name: (str(old.get(name, "")), str(new.get(name, ""))) for name in {**new, **old}}
     changed = [name for name, (before, after) in pairs.items() if before != after]
     if not changed:

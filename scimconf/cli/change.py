@@ -84,7 +84,7 @@ def change(servers: Sequence[Server], keyring: Keyring, open_agent: Opener, how:
 
 
 def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
-    """Give the servers that are as they should be, and all of their deployment with them.
+    """Return the servers that are as they should be, and all of their deployment with them.
 
     An unmanaged realm on one of them changes nothing about the realms that the inventory names.
     """

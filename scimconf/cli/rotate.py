@@ -199,7 +199,7 @@ def _no_server(output: OutputOptions) -> int:
 
 
 def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]) -> Outcome:
-    """Say who shared its tokens, and how long SCIM was unavailable.
+    """Return the outcome with who shared its tokens, and how long SCIM was unavailable.
 
     The server measured it; where it could not, restart and gate together are the most.
     """
