@@ -94,7 +94,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
         **{
             "__pre-commit-config__yaml": f"repos:\n- repo: {project.folder}\n  rev: {rev}\n"
             "  hooks: [{id: scimconf-inventory}, {id: scimconf-leaks}]\n"
-        }
+        },
+        inventory__yaml=INVENTORY.format(idp="okta"),
     )
     installed = user.run(sys.executable, "-m", "pre_commit", "install", "--install-hooks")
     assert installed.returncode == 0, installed.stdout + installed.stderr
