@@ -57,7 +57,7 @@ def _connection(server: Server) -> Iterator[WayFact]:
     yield WayFact("goes to", f"within {to.timeout:g} s", "ansible_timeout")
     if to.ssh_arguments:
         names = [name for name in _SSH_WORDS if name in to.said] or ["ansible_ssh_common_args"]
-        yield WayFact("through", here(shlex.join(to.ssh_arguments)), ", ".join(names))
+        yield WayFact("through", shlex.join(map(here, to.ssh_arguments)), ", ".join(names))
     yield _given(to, "logs in as", to.user, "ansible_user", "the user of ssh_config, else your own")
     if to.private_key is not None:
         yield _given(to, "logs in with", here(to.private_key), "ansible_private_key_file")
@@ -129,7 +129,7 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
     """Return what happens here for a token, and where it is kept; never the token."""
     token = realm.token
     if isinstance(token, Reference):
-        words = _portable(server)(shlex.join(token.words))
+        words = shlex.join(map(_portable(server), token.words))
         what = "runs here" if token.kind == "command" else "reads here"
         where = "" if token.kind == "env" else f", in the folder {_from(server, token.folder)}"
         return what, f"{token.kind}: {words}{where}"
