@@ -25,12 +25,15 @@ FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test lint lowest matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
+.PHONY: help test coverage lint lowest matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
 test: $(STAMP) $(ANSIBLE) sshd shells lint ## lint, types and the whole test suite
+	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+coverage: $(STAMP) $(ANSIBLE) sshd shells ## the test suite, and which lines it reaches (half as long again)
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8

@@ -60,7 +60,9 @@ class Scene:
             stderr=subprocess.PIPE,
             text=True,
         )
-        until((self._folder / "struck").exists, "the restart begins")
+        struck = self._folder / "struck"
+        until(lambda: struck.exists() or started.poll() is not None, "the restart begins")
+        assert struck.exists(), _end(started)
         assert self.agents()
         return started
 
@@ -99,7 +101,8 @@ def scene(
     assert server.ssh_port
     with Proxy(server.ssh_port) as proxy:
         known = lab.known_hosts.read_text()
-        host = next(line for line in known.splitlines() if f"]:{server.ssh_port} " in line)
+        # The last one: an earlier server can have had the same port, and another key.
+        host = [line for line in known.splitlines() if f"]:{server.ssh_port} " in line][-1]
         with lab.known_hosts.open("a") as file:
             file.write(host.replace(f"]:{server.ssh_port} ", f"]:{proxy.port} ") + "\n")
         yield Scene(Operator(lab, tmp_path / "operator"), server, proxy)
