@@ -43,12 +43,12 @@ class Watch:
         """
         now = time.monotonic()
         self.stop()
+        self._thread.join()
         return (now if self._in_again is None else self._in_again) - self._last_in
 
     def stop(self) -> None:
-        """Stop asking."""
+        """Stop asking, without waiting for an answer that is due: the way back is not held up."""
         self._end.set()
-        self._thread.join()
 
     def _run(self) -> None:
         refused = False

@@ -82,6 +82,24 @@ def test_what_cannot_be_asked_is_not_let_in() -> None:
     watch.stop()
 
 
+def test_the_way_back_does_not_wait_for_an_answer() -> None:
+    asked, answer, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def ask(host: str, token: str) -> int:
+        asked.set()
+        answer.wait(30)
+        answered.set()
+        return 200
+
+    watch = outage.watch(ask, BEFORE, AFTER)
+    assert watch
+    assert asked.wait(30)
+    watch.stop()
+    assert not answered.is_set()
+    answer.set()
+    assert answered.wait(30)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
