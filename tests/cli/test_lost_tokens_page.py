@@ -65,8 +65,7 @@ def test_the_vault_password_is_lost(operator: Operator, server: Server) -> None:
     token = operator.token(server.name, "acme")
     password = operator.folder / ".vault-password"
     password.unlink()
-    assert _run(operator, SECTIONS[CLOSED]) == [0, 0, 0, 0, 0]
-    password.write_text((operator.folder / "new-password").read_text())
+    assert _run(operator, SECTIONS[CLOSED]) == [0, 0, 0, 0, 0, 0]
     assert operator.token(server.name, "acme") == token
     assert not (operator.folder / "tokens.closed.yaml").exists()
 
@@ -76,7 +75,7 @@ def test_the_vault_password_has_leaked(operator: Operator, server: Server) -> No
     assert _run(operator, SECTIONS[LEAKED]) == [0, 0, 0, 0]
     assert not _lets_in(server, token)
     assert ";2026-11\n" in operator.tokens.read_text()
-    (operator.folder / ".vault-password").write_text((operator.folder / "new-password").read_text())
+    (operator.folder / ".vault-password").write_text((operator.folder / "password-2026-11").read_text())
     new = operator.token(server.name, "acme")
     assert _lets_in(server, new)
     assert new in (operator.folder / "sheets.txt").read_text()
