@@ -92,15 +92,6 @@ def replace(path: str, data: bytes, even_if_full: bool = False) -> None:
         raise Trouble(f"{path} cannot be replaced: {error.strerror}") from None
 
 
-def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
-    beside = _stage(real, data, old, moment)
-    try:
-        os.rename(beside, real)
-    except OSError:
-        os.unlink(beside)
-        raise
-
-
 def sweep(path: str) -> None:
     """Remove what a run that died left beside a file."""
     folder, name = os.path.split(os.path.realpath(path))
@@ -147,7 +138,7 @@ def _new(stem: str) -> Tuple[int, str]:
         os.close(descriptor)
 
 
-def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
+def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
     folder, name = os.path.split(real)
     descriptor, beside = _new(os.path.join(folder, f".{name}"))
     try:
@@ -160,10 +151,15 @@ def _stage(real: str, data: bytes, old: os.stat_result, moment: int) -> str:
             _copy_attributes(real, descriptor)
             os.utime(descriptor, ns=(moment, moment))
             os.fsync(descriptor)
+            os.rename(beside, real)  # while it is locked: else another run may sweep it away
     except OSError:
-        os.unlink(beside)
+        _remove(beside)
         raise
-    return beside
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _copy_attributes(real: str, descriptor: int) -> None:
@@ -232,9 +228,9 @@ def write_private(path: str, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
-            os.rename(beside, path)
+                os.rename(beside, path)  # while it is locked: else another run may sweep it away
         except OSError:
-            os.unlink(beside)
+            _remove(beside)
             raise
         _sync_folder(os.path.dirname(path))
     except OSError as error:

@@ -123,7 +123,8 @@ def replace(path: Path, text: str, *, shared: bool = False) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+            # While it is still locked: another run would sweep it away as a leftover.
+            os.replace(beside, path)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)

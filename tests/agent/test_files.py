@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,19 @@ def test_a_private_file_that_cannot_be_written_leaves_the_old(
         files.write_private(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("write", [files.write_private, files.replace])
+def test_what_is_about_to_be_renamed_is_not_swept(
+    path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str, bytes], None]
+) -> None:
+    rename = os.rename
+
+    def after_a_sweep(old: str, new: str) -> None:
+        files.sweep_private(str(path.parent))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", after_a_sweep)
+    write(str(path), b"new")
+    assert path.read_bytes() == b"new"
+    assert os.listdir(path.parent) == [path.name]

@@ -75,7 +75,9 @@ def test_the_vault_password_has_leaked(operator: Operator, server: Server) -> No
     assert _run(operator, SECTIONS[LEAKED]) == [0, 0, 0, 0]
     assert not _lets_in(server, token)
     assert ";2026-11\n" in operator.tokens.read_text()
-    (operator.folder / ".vault-password").write_text((operator.folder / "password-2026-11").read_text())
+    (operator.folder / ".vault-password").write_text(
+        (operator.folder / "password-2026-11").read_text()
+    )
     new = operator.token(server.name, "acme")
     assert _lets_in(server, new)
     assert new in (operator.folder / "sheets.txt").read_text()

@@ -57,6 +57,20 @@ def test_what_another_run_is_writing_stays(tmp_path: Path) -> None:
     assert not beside.exists()
 
 
+def test_what_another_run_is_about_to_rename_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.replace
+
+    def after_a_sweep(old: Path, new: Path) -> None:
+        staged.sweep(tmp_path)
+        rename(old, new)
+
+    monkeypatch.setattr(os, "replace", after_a_sweep)
+    durable.replace(tmp_path / "tokens.yaml", "text")
+    assert _names(tmp_path) == ["tokens.yaml"]
+
+
 def test_nothing_else_is_swept(tmp_path: Path) -> None:
     kept = [
         ".acme.txt.0123456789ABCDEF.new",
