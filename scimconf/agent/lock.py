@@ -67,7 +67,8 @@ def restarting(
 ) -> Iterator[Optional[int]]:
     """Hold the lock of the restart; gives a descriptor of it for the program that restarts.
 
-    None where it cannot be opened: to restart matters more than the lock. Raises Restarting.
+    None where it cannot be opened or locked: to restart matters more than the lock. Raises
+    Restarting.
     """
     try:
         # Made by `held`: on a full disk and on a read-only one it can still be opened.
@@ -80,6 +81,9 @@ def restarting(
             _take_within(descriptor, seconds, waiting)
         except Busy as busy:
             raise Restarting(str(busy)) from None
+        except OSError:
+            yield None  # on NFS a lock needs a file that is open for writing
+            return
         yield descriptor
     finally:
         os.close(descriptor)

@@ -1,7 +1,8 @@
 """Which SCIM clients scimconf has registered on this server: only those may be removed unasked.
 
 A file of its own beside the journal. It is written before the first change, and believed only of
-a client that is registered: it does no harm where the change is rolled back.
+a client that is registered. The way back takes out what it unregisters: a client of that name is an
+admin's from then on.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ it is also how the next run finishes the way back of one that died.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
@@ -84,6 +85,8 @@ def _register_clients(change: Change) -> str:
 
 def _unregister_clients(undo: Undo) -> None:
     clients.remove(undo.deployment, undo.clients_added)
+    with contextlib.suppress(Trouble):  # the way back goes on, on a full disk too
+        registered.forget(files.state_folder(undo.deployment), undo.clients_added)
 
 
 def _remove_clients(change: Change) -> str:

@@ -17,7 +17,7 @@ _HOLDERS = ("scim_realms", TOP)
 # As settings.py, zulip-secrets.conf, docker-zulip's environment and a copied sheet have it. What is
 # not quoted is a token only as a whole word: a call or a reference is none.
 _ASSIGNED = re.compile(
-    r"""bearer_token\w*["']?\s*[:=]\s*(?:(["'])(?P<quoted>[^"'\n]{16,})\1"""
+    r"""bearer_token\w{0,80}["']?\s*[:=]\s*(?:(["'])(?P<quoted>[^"'\n]{16,})\1"""
     r"""|(?P<bare>[\w.~+/=-]{16,})(?=[\s,}]|$))""",
     re.ASCII,
 )

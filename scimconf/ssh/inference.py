@@ -20,6 +20,9 @@ from scimconf.ssh.ssh_config import Question, Settings
 
 _READ = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTILINE)
 _LINE = re.compile(r"\s*(host|match|include)(?:\s+|\s*=\s*)(.*)", re.IGNORECASE)
+_QUOTED = re.compile(r'\s*(?:host|match|include)?"', re.IGNORECASE)
+_NOT_AS_IN_A_SHELL = re.compile(r"\S#|[\\']|[^\S \t\r]|[\x00-\x08\x0e-\x1f]")
+"""What some versions of ssh split into words in another way than a shell does."""
 _OF_EVERY_HOST = frozenset({"all", "canonical", "final"})
 _OWN_NAME = ("host", "hostname")
 
@@ -61,12 +64,19 @@ def files_read(stderr: str) -> list[str]:
 
 
 def host_lines(texts: Iterable[str]) -> list[Patterns] | None:
-    """Give the Host lines; None where anything but these looks at a connection."""
+    """Give the Host lines; None where anything but these looks at a connection.
+
+    Also None where ssh may read a line in another way than it is read here.
+    """
     found = []
-    for line in (line for text in texts for line in text.splitlines()):
+    for line in (line for text in texts for line in text.split("\n")):
+        if _QUOTED.match(line):
+            return None
         section = _LINE.match(line)
         if section is None:
             continue
+        if _NOT_AS_IN_A_SHELL.search(line):
+            return None
         try:
             words = shlex.split(section[2], comments=True)
         except ValueError:

@@ -58,6 +58,9 @@ class Verdict(Enum):
     REVOKED = "revoked"
 
 
+_RSA_SIGNATURES = ("rsa-sha2-256", "rsa-sha2-512")
+
+
 def search(files: Iterable[str], name: str) -> list[KnownKey]:
     """Return the lines about `name` in all files that are there.
 
@@ -90,9 +93,11 @@ def search_text(text: str, name: str, file: str) -> Iterator[KnownKey]:
             blob = base64.b64decode(line.key, validate=True)
         except ValueError:
             continue
-        if not certificate.is_key(line.kind, blob):
+        # To OpenSSH the names of its signatures are names of an RSA key, too (sshkey.c).
+        kind = "ssh-rsa" if line.kind in _RSA_SIGNATURES else line.kind
+        if not certificate.is_key(kind, blob):
             continue
-        yield KnownKey(line.marker, line.kind, blob, f"{file}:{line.number}")
+        yield KnownKey(line.marker, kind, blob, f"{file}:{line.number}")
 
 
 @lru_cache(maxsize=8)  # a fleet's file has a line for every server, and each server asks

@@ -135,3 +135,13 @@ def test_where_the_lock_of_the_restart_cannot_be_opened_zulip_is_restarted_all_t
 ) -> None:
     with lock.restarting(str(tmp_path / "none")) as holding:
         assert holding is None
+
+
+def test_where_a_file_that_is_only_read_cannot_be_locked_zulip_is_restarted_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lock.held(str(tmp_path), "a test"):
+        # As on NFS (flock(2)).
+        monkeypatch.setattr(lock.fcntl, "flock", lambda *_: os.read(-1, 1))
+        with lock.restarting(str(tmp_path)) as holding:
+            assert holding is None

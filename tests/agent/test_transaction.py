@@ -441,6 +441,7 @@ def test_a_client_that_was_there_before_stays(old_zulip: Zulip) -> None:
     request["clients"]["add"] = [["acme", "okta"], ["beta", "okta"]]
     assert Run(request).result == "rolled back"
     assert old_zulip.clients() == [["acme", "okta"]]
+    assert registered.read(files.state_folder(str(old_zulip.deployment))) == set()
 
 
 def test_a_client_that_was_removed_is_registered_again(old_zulip: Zulip) -> None:

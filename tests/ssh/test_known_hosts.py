@@ -133,6 +133,21 @@ def test_a_line_whose_key_cannot_be_read_is_what_it_is_to_ssh(
     assert ("is not in known_hosts" in caught.value.message) is not changed
 
 
+@pytest.mark.parametrize("kind", ["rsa-sha2-256", "rsa-sha2-512"])
+def test_a_revoked_rsa_key_may_be_named_by_its_signature(tmp_path: Path, kind: str) -> None:
+    words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", tmp_path / "key"]
+    subprocess.run(words, check=True)
+    text = (tmp_path / "key.pub").read_text().split()[1]
+    file = tmp_path / "known_hosts"
+    file.write_text(f"chat1 ssh-rsa {text}\n@revoked chat1 {kind} {text}\n")
+    told = subprocess.run(
+        ["ssh-keygen", "-F", "chat1", "-l", "-f", file], capture_output=True, text=True, check=True
+    )
+    assert "line 2 REVOKED" in told.stdout
+    found = search_text(file.read_text(), "chat1", "f")
+    assert judge(list(found), base64.b64decode(text)) is Verdict.REVOKED
+
+
 def test_hashed_names_as_openssh_hashes_them(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(f"chat.example.com ssh-ed25519 {KEY}\n[b]:2222 ssh-ed25519 {KEY}\n")

@@ -163,6 +163,12 @@ class TestInference:
             ("CanonicalizeHostname yes\nCanonicalDomains invalid\n", 8),
             ('Host "chat1.example.com" chat2.example.com # two\n Port=22\n', 4),
             ("host=chat1.example.com\nport=22\n", 3),
+            ('"Host" chat5.example.com\n Port 23\n', 8),
+            ('"Match" host chat5*\n Port 23\n', 8),
+            ("Host x#y chat5.example.com\n Port 23\n", 8),
+            ("Host x \f chat5.example.com\n Port 23\n", 8),
+            ("Host 'chat5.example.com'\n Port 23\n", 8),
+            ("Host x\\\\ chat5.example.com\n Port 23\n", 8),
         ],
     )
     def test_it_agrees_with_ssh(self, tmp_path: Path, text: str, calls: int) -> None:
