@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from scimconf.foreign import visible
 from scimconf.secret import Secret
 
 # --- where something stands -------------------------------------------------------------------
@@ -41,7 +42,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.position}: " if self.position else ""
-        path = f"{self.path}: " if self.path else ""
+        # Its keys are anybody's words: a line break in one would forge a line of ours.
+        path = f"{visible(self.path)}: " if self.path else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{where}{path}{self.message}{hint}"
 

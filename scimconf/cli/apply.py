@@ -73,6 +73,7 @@ def command(
 
     if check:
         return plan_verb.run(pattern, source, connection, vault, output, diff=diff)
+    approved = load(plan_file) if plan_file else None
     if not yes:
         question.may_ask("apply")
     strategy = batches.strategy(rollout.serial, rollout.canary, rollout.max_fail)
@@ -80,7 +81,6 @@ def command(
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     chosen = fleet.select(inventory, pattern, source.limit)
     servers = batches.ordered(chosen, rollout.order, lambda server: server.name)
-    approved = load(plan_file) if plan_file else None
     if approved:
         approved.check_selection(servers)
         if refused := approved.other_way(servers):

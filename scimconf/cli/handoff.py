@@ -12,6 +12,7 @@ import click
 from scimconf.cli import options
 from scimconf.cli.options import SourceOptions, VaultOptions
 from scimconf.cli.streams import err, out
+from scimconf.errors import UsageError
 from scimconf.model import Server
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def command(
         for realm in server.realms
         if realm.present and (not realms or realm.string_id in realms)
     ]
+    if not sheets and staged:
+        raise UsageError("no token is staged there", "make one first: scimconf rotate --stage")
     if not sheets:
         raise click.UsageError("no realm to hand off: none of the servers has such a one")
     text = handoff(sheets, form)

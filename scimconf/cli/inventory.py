@@ -25,11 +25,12 @@ def check(source: SourceOptions) -> None:
 
     loaded = fleet.load(source)
     fleet.token_file(source)  # raises what is wrong with it
-    if not loaded.servers:
+    servers = fleet.select(loaded, (), source.limit) if source.limit else loaded.servers.values()
+    if not servers:
         out("ok, but there is nothing to do: no host has scim_realms")
         return
-    realms = sum(len(server.realms) for server in loaded.servers.values())
-    out(f"ok: {_count(len(loaded.servers), 'server')}, {_count(realms, 'realm')}")
+    realms = sum(len(server.realms) for server in servers)
+    out(f"ok: {_count(len(servers), 'server')}, {_count(realms, 'realm')}")
 
 
 @command.command("leaks")

@@ -120,8 +120,14 @@ def command(
     if wanted.mode == "stage":
         keyring.keep(keyring.staged(keys), keys)
         err(f"made the next token of {listed(keys)}; the one in force stays in force")
-        err("next: scimconf handoff --next, and in the window: scimconf rotate --activate")
+        err("next: scimconf handoff --next --show-tokens")
+        err("then, in the window: scimconf rotate --activate")
         return _no_server(output)
+    if wanted.mode == "at once":
+        err(
+            "warning: from its server's restart on, each identity provider is locked out until it "
+            "has the new token (to hand it over first: scimconf rotate --stage)"
+        )
     staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
     turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
     changed = change(
@@ -186,7 +192,8 @@ def _nothing(wanted: Wanted) -> None:
     )
     if wanted.older_than is None:
         raise UsageError(message, hint)
-    err(f"nothing to rotate: {message}, or none is older than {wanted.older_than.days} days")
+    days = f"{wanted.older_than.days} day{'' if wanted.older_than.days == 1 else 's'}"
+    err(f"nothing to rotate: {message}, or none is older than {days}")
 
 
 def _no_server(output: OutputOptions) -> int:
@@ -215,8 +222,7 @@ def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]
     if seconds is None:
         seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
     message = (
-        f"SCIM was unavailable for at most {seconds:.1f} s; from now on only the token that has "
-        "come into force is let in"
+        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is let in"
     )
     said = f"{message}; {outcome.message}" if outcome.message else message
     return replace(outcome, message=said, hint=outcome.hint or hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -146,13 +147,14 @@ def _revoked(route: Route, lines: list[KnownKey], kind: str, blob: bytes) -> Unr
 def _unknown(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachable:
     authority = next(iter(_authorities(lines)), None)
     port = "" if route.port == 22 else f"-p {route.port} "
+    file = shlex.quote(route.known_hosts[0]) if route.known_hosts else "~/.ssh/known_hosts"
     return Unreachable(
         "connect",
         f"{route.name} is not in known_hosts; it shows the {shown.kind} key "
         + fingerprint(shown.blob)
         + (f", and no certificate of the authority in {authority.place}" if authority else ""),
         "compare it with the server's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub "
-        f"there), then: ssh-keyscan {port}{route.host} >> ~/.ssh/known_hosts; or run "
+        f"there), then: ssh-keyscan {port}{route.host} >> {file}; or run "
         "once with --accept-new-host-keys",
     )
 
@@ -160,12 +162,14 @@ def _unknown(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachabl
 def _changed(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachable:
     keys = [line for line in lines if not line.marker]
     old = next((line for line in keys if line.kind == shown.kind), keys[0])
+    file = shlex.quote(old.place.rpartition(":")[0])
     return Unreachable(
         "connect",
         f"THE HOST KEY OF {route.name} HAS CHANGED: it shows {shown.kind} "
         f"{fingerprint(shown.blob)}, but {old.place} has {old.kind} {fingerprint(old.blob)}",
         "it was installed anew, or somebody stands between: nothing was sent to it. If it was "
-        f"installed anew, compare the fingerprints there and run: ssh-keygen -R '{route.name}'",
+        "installed anew, compare the fingerprints there and run: "
+        f"ssh-keygen -f {file} -R '{route.name}'",
     )
 
 

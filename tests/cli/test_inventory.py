@@ -40,6 +40,23 @@ def test_warnings_go_to_stderr(scimconf: Run, tmp_path: Path) -> None:
     assert token not in done.stderr + scimconf("inventory", "list").stdout
 
 
+def test_check_looks_at_the_hosts_of_limit_and_knows_a_typo(scimconf: Run) -> None:
+    one = scimconf("inventory", "check", "--limit", "chat1*")
+    assert one.stdout.startswith("ok: 1 server, ")
+    typo = scimconf("inventory", "check", "--limit", "chta1.example.com")
+    assert typo.returncode == 64
+    assert "chta1" in typo.stderr
+
+
+def test_a_key_forges_no_line(scimconf: Run, tmp_path: Path) -> None:
+    text = 'all: {hosts: {"a\\nweb9  nothing to do": {scim_realms: {"b\\nok": {}}}}}\n'
+    (tmp_path / "inventory.yaml").write_text(text)
+    done = scimconf("inventory", "check")
+    assert done.returncode == 64
+    assert "a\\nweb9" in done.stderr
+    assert not [line for line in done.stderr.splitlines() if line.startswith(("web9", "ok"))]
+
+
 def test_list_and_graph(scimconf: Run) -> None:
     whole = json.loads(scimconf("inventory", "list").stdout)
     assert set(whole["_meta"]["hostvars"]) == {"chat1.example.com", "chat2.example.com"}

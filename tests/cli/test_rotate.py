@@ -49,6 +49,7 @@ def test_at_once_and_back(operator: Operator, server: Server) -> None:
     old = operator.token(server.name, "acme")
     other = operator.token(server.name, "wiki")
     said = _rotate(operator, "--realm", "acme")
+    assert "locked out until it has the new token" in said
     assert re.search(r"SCIM was unavailable for at most \d+\.\d s", said)
     new = operator.token(server.name, "acme")
     assert old != new
@@ -74,7 +75,9 @@ def test_staged(operator: Operator, server: Server) -> None:
     refused = operator.run("rotate", "--yes", "--activate", *VAULT)
     assert (refused.returncode, "no token is staged" in refused.stderr) == (64, True)
 
-    assert "handoff --next" in _rotate(operator, "--stage", "--realm", "acme")
+    nothing = operator.run("handoff", "--next")
+    assert (nothing.returncode, "rotate --stage" in nothing.stderr) == (64, True)
+    assert "handoff --next --show-tokens" in _rotate(operator, "--stage", "--realm", "acme")
     assert server.secrets.read_bytes() == before
     assert operator.token(server.name, "acme") == old
     assert operator.run("plan").returncode == 0, "what is staged is nothing to do yet"

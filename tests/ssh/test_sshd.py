@@ -416,7 +416,7 @@ class TestHostKeys:
         error = failing(server.connection(), Options(known_hosts=(str(tmp_path / "none"),)))
         assert isinstance(error, Unreachable)
         assert fingerprint(server.folder / "host_key.pub") in error.message
-        assert f"ssh-keyscan -p {server.port} 127.0.0.1" in error.hint
+        assert f"ssh-keyscan -p {server.port} 127.0.0.1 >> {tmp_path}/none;" in error.hint
         assert not (tmp_path / "none").exists()
 
     def test_it_is_remembered_only_when_asked_for(self, server: Server, tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ class TestHostKeys:
         assert fingerprint(server.folder / "host_key.pub") in error.message
         assert fingerprint(other.with_suffix(".pub")) in error.message
         assert f"{file}:2" in error.message
-        assert f"ssh-keygen -R '{name}'" in error.hint
+        assert f"ssh-keygen -f {file} -R '{name}'" in error.hint
 
     def test_a_revoked_key_is_refused(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "known_hosts"
