@@ -22,7 +22,6 @@ from typing import Any
 
 from scimconf import agent
 from scimconf.cli import main
-from scimconf.inventory import host_vars
 from scimconf.ssh import program
 from scimconf.tokens import durable
 from scimconf.tokens.store import TokenFile
@@ -62,15 +61,15 @@ def _struck(moment: str) -> Iterator[None]:
         _kill()
 
 
-def _striking(write: Callable[[Path, str], None], config: dict[str, Any]) -> Any:
+def _striking(write: Callable[..., None], config: dict[str, Any]) -> Any:
     number, moment = config.get("write") or (0, "")
 
-    def strikes(path: Path, text: str) -> None:
+    def strikes(path: Path, text: str, *, shared: bool = False) -> None:
         at = next(_writes)
-        if write is _REPLACE:
+        if not shared:  # which host_vars are
             (Path(config["versions"]) / f"{time.time_ns()}-{os.getpid()}").write_text(text)
         with _struck(moment if at == number else ""):
-            write(path, text)
+            write(path, text, shared=shared)
 
     return strikes
 
@@ -101,12 +100,9 @@ def _payload(config: dict[str, Any]) -> bytes:
     )
 
 
-_REPLACE = durable.replace
-
 if __name__ == "__main__":
     _config = json.loads(sys.argv[1])
-    durable.replace = _striking(_REPLACE, _config)
-    host_vars.write = _striking(host_vars.write, _config)
+    durable.replace = _striking(durable.replace, _config)
     TokenFile.save = _holding(TokenFile.save, _config)  # type: ignore[method-assign]
     if "agent" in _config:
         _program = _payload(_config["agent"])
