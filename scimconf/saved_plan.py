@@ -197,11 +197,14 @@ _SHOWN = 200
 """Characters of a value that are shown where it differs."""
 
 
+_FOLLOWING = ("status", "diff")
+"""Facts that follow from the others: said only where nothing else differs."""
+
+
 def _differences(saved: Facts, now: Facts) -> Iterator[str]:
-    for name in now:
+    changed = [name for name in now if saved.get(name) != now[name]]
+    for name in [each for each in changed if each not in _FOLLOWING] or changed:
         before, after = saved.get(name), now[name]
-        if before == after:
-            continue
         if name == "zulip_version":
             yield f"Zulip is {after or 'not known'}, and was {one_line(str(before), 40)}"
         elif name == "actions":

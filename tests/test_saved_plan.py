@@ -93,6 +93,8 @@ def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     (message,) = _refused(plan, look(desired(realm()), observed(found())))
     assert "not any more: restart Zulip" in message
+    assert "stands otherwise" not in message
+    assert "another one" not in message, "what follows from that is not said, too"
 
 
 def test_another_checkout_and_another_user_do_not_count(plan: Path, look: Any) -> None:

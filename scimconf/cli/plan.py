@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.streams import err
 from scimconf.errors import UsageError
 
 
@@ -106,4 +108,6 @@ def run(
         from scimconf import saved_plan
 
         saved_plan.save(out, surveyed)
+        if out.is_file() and not output.quiet:
+            err(f"wrote {out}; to carry it out: scimconf apply --plan {shlex.quote(str(out))}")
     return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)
