@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bench.measure import Program
 from bench.targets import Target, Targets
-from scimconf import inventory, observe
+from scimconf import inventory
+from scimconf.fleet import observe
 from scimconf.ssh import command
 from scimconf.ssh.program import payload
 from scimconf.tokens.keyring import Keyring

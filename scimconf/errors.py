@@ -94,6 +94,12 @@ class Busy(HostError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class Stopped(ScimconfError):
+    """The person said no, or pressed Ctrl-C; the message says how things stand."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 def bug(error: Exception) -> ScimconfError:
     """Give what to say of an exception that nobody foresaw: its kind and its place.
 

@@ -472,7 +472,9 @@ class Outcome:
     run: str = ""
     """The agent's name for the transaction that was made, "" if none was."""
     way: tuple[WayFact, ...] = ()
-    """Where the token goes and what runs for it (`scimconf.way`)."""
+    """Where the token goes and what runs for it (`scimconf.run.binding`)."""
+    position: Position | None = None
+    """Where the inventory names the server."""
     in_force: bool = False
     """Whether a transaction of this run was committed, whatever was found out after it."""
     outage: float | None = None

@@ -21,12 +21,10 @@ LAYERS = (
     ("zulip",),
     ("tokens", "ssh"),
     ("inventory", "report"),
-    ("batches", "diff", "observe", "verify", "render", "way", "proof"),
-    ("plan", "confirm", "transact", "time_limit", "importing"),
-    ("apply", "put_back"),
-    ("survey", "pool"),
-    ("unit", "saved_plan"),
-    ("rollout",),
+    ("render",),
+    ("plan",),
+    ("fleet",),
+    ("run",),
     ("cli",),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

@@ -22,7 +22,7 @@ from scimconf import __version__
 from scimconf.cli.streams import err
 from scimconf.cli.undumpable import make_undumpable
 from scimconf.cli.vault_password import withhold
-from scimconf.errors import ExitCode, ScimconfError, bug
+from scimconf.errors import ExitCode, ScimconfError, Stopped, bug
 
 VERBS = (
     *("init", "import", "token", "inventory", "render"),
@@ -97,6 +97,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         _complain(_in_our_words(error))
         return ExitCode.USAGE
+    except Stopped as stop:
+        err(stop.message)
+        return stop.exit_code
     except ScimconfError as error:
         _complain(error)
         return error.exit_code

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
 from scimconf.cli import options
-from scimconf.cli import plan as plan_verb
-from scimconf.cli.options import (
-    ConnectionOptions,
-    OutputOptions,
-    RolloutOptions,
-    SourceOptions,
-    VaultOptions,
-)
-from scimconf.errors import ExitCode, worst
+from scimconf.cli.log import start_log
+from scimconf.cli.options import OutputOptions, VaultOptions
+from scimconf.cli.output import results
+from scimconf.cli.person import Terminal
+from scimconf.fleet.batches import strategy
+from scimconf.run.apply import ApplyOptions, apply
+from scimconf.run.changes import ChangeOptions
+from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
+from scimconf.run.plan import PlanOptions, plan
+from scimconf.run.saved_plan import load
 
 
 @click.command("apply")
@@ -63,45 +63,26 @@ def command(
     server that SCIM answers, or puts everything back. Then it asks the public URLs as the
     identity provider would.
     """
-    from scimconf import batches
-    from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, in_force, noted, settled, whole
-    from scimconf.cli.output import results
-    from scimconf.report.no_progress import NoProgress
-    from scimconf.rollout import Rollout
-    from scimconf.saved_plan import load
-
+    start_log(output)
+    person = Terminal(vault, output)
     if check:
-        return plan_verb.run(pattern, source, connection, vault, output, diff=diff)
-    approved = load(plan_file) if plan_file else None
+        options_ = PlanOptions(source, pattern, connection, writes=output.files)
+        return results(plan(options_, person), output, diff=diff)
+    saved = load(plan_file) if plan_file else None
     if not yes:
-        question.may_ask("apply")
-    strategy = batches.strategy(rollout.serial, rollout.canary, rollout.max_fail)
-    fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
-    chosen = fleet.select(inventory, pattern, source.limit)
-    servers = batches.ordered(chosen, rollout.order, lambda server: server.name)
-    if approved:
-        approved.check_selection(servers)
-        if refused := approved.other_way(servers):
-            return results("apply", Rollout(1, NoProgress()), refused, output)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
-    how = How(
-        connection,
-        output,
-        strategy,
+        person.must_answer("apply")
+    how = ChangeOptions(
+        strategy(rollout.serial, rollout.canary, rollout.max_fail),
         lock_timeout,
         yes=yes,
         diff=diff,
         create_tokens=create_tokens,
-        approved=approved,
+        approved=saved is not None,
     )
-    open_agent = fleet.opener(source, connection, passwords, servers)
-    done = change(servers, keyring, open_agent, how)
-    failed = ExitCode.OK
-    if done.agreed:
-        have = in_force(servers, done.outcomes)
-        proved = whole(settled(servers, done.outcomes), servers, inventory)
-        failed = noted(partial(keyring.settle, have, proved), "scimconf apply")
-    return worst([failed, results("apply", done.run, done.outcomes, output, diff=diff)])
+    result = apply(
+        ApplyOptions(
+            *(source, pattern, connection, how, rollout.order), saved=saved, writes=output.files
+        ),
+        person,
+    )
+    return results(result, output, diff=diff)

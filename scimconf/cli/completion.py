@@ -79,17 +79,17 @@ def realms(
 
 def _layout(context: click.Context) -> Layout | None:
     """Read the inventory as far as names go, errors in it and all; None where there is none."""
-    from scimconf.cli import fleet
-    from scimconf.cli.options import SourceOptions
     from scimconf.inventory import layout
     from scimconf.inventory.place import Problems
+    from scimconf.run.options import SourceOptions
+    from scimconf.run.start import sources
 
     # The shell has not expanded what stands on the line.
     given = tuple(path.expanduser() for path in context.params.get("inventory") or ())
     with suppress(ScimconfError, OSError, RuntimeError), _limited():
-        sources = fleet.sources(SourceOptions(given, (), None))
+        files = sources(SourceOptions(given, (), None))
         # Neither stdin nor a pipe: reading it would wait, or take it from somebody.
-        ready = [path for path in sources if path.is_file() or path.is_dir()]
+        ready = [path for path in files if path.is_file() or path.is_dir()]
         return layout.read(ready, Problems(), allow_exec=False)
     return None
 

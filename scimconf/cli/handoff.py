@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from scimconf.cli import options
-from scimconf.cli.options import SourceOptions, VaultOptions
+from scimconf.cli.options import VaultOptions
+from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err, out
 from scimconf.errors import UsageError
+from scimconf.foreign import harmless
 from scimconf.model import Server
-
-if TYPE_CHECKING:
-    from scimconf.report.handoff import Form
-    from scimconf.tokens.keyring import Keyring
+from scimconf.report.handoff import Form, handoff
+from scimconf.report.sheet import sheet
+from scimconf.run.options import SourceOptions
+from scimconf.run.start import start
+from scimconf.tokens import durable
+from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.rotation import activated
 
 
 @click.command("handoff")
@@ -57,16 +61,8 @@ def command(
 
     Asks no server. Tokens are masked unless --show-tokens is given.
     """
-    from scimconf.cli import fleet
-    from scimconf.foreign import harmless
-    from scimconf.report.handoff import handoff
-    from scimconf.report.sheet import sheet
-    from scimconf.tokens import durable
-
-    servers = fleet.select(
-        fleet.load(source, writes=(file,) if file else ()), pattern, source.limit
-    )
-    keyring = fleet.keyring(source, fleet.VaultPassword(vault))
+    begun = start(source, pattern, Terminal(vault), writes=(file,) if file else ())
+    servers, keyring = begun.servers, begun.keyring()
     if staged:
         keyring, servers = _staged(keyring, servers)
     elif show_tokens:
@@ -94,8 +90,6 @@ def command(
 
 def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[Server]]:
     """Give the realms that have a staged token, and a keyring in which it is in force."""
-    from scimconf.tokens.rotation import activated
-
     narrowed, keys = [], set()
     for server in servers:
         entries = {

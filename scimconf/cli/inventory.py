@@ -8,8 +8,14 @@ from pathlib import Path
 import click
 
 from scimconf.cli import options
-from scimconf.cli.options import SourceOptions
-from scimconf.cli.streams import out
+from scimconf.cli.streams import err, out
+from scimconf.errors import InventoryError
+from scimconf.foreign import harmless
+from scimconf.inventory import as_graph, as_listing, json_schema
+from scimconf.inventory.leaks import leaks as found
+from scimconf.run.options import SourceOptions
+from scimconf.run.start import load, select, token_file
+from scimconf.yamlfile import read_text
 
 
 @click.group("inventory")
@@ -21,11 +27,9 @@ def command() -> None:
 @options.source
 def check(source: SourceOptions) -> None:
     """Say whether the inventory can be used: every error at once, each with its place."""
-    from scimconf.cli import fleet
-
-    loaded = fleet.load(source)
-    fleet.token_file(source)  # raises what is wrong with it
-    servers = fleet.select(loaded, (), source.limit) if source.limit else loaded.servers.values()
+    loaded = load(source, _warn)
+    token_file(source)  # raises what is wrong with it
+    servers = select(loaded, (), source.limit) if source.limit else loaded.servers.values()
     if not servers:
         out("ok, but there is nothing to do: no host has scim_realms")
         return
@@ -41,14 +45,14 @@ def leaks(files: tuple[Path, ...]) -> None:
     Looks into inventories and token files, and for bearer tokens in copies of settings.py,
     zulip-secrets.conf and the environment of docker-zulip.
     """
-    from scimconf.errors import InventoryError
-    from scimconf.inventory.leaks import leaks as found
-    from scimconf.yamlfile import read_text
-
     problems = [each for file in files for each in found(read_text(file), str(file))]
     if problems:
         raise InventoryError(problems)
     out(f"ok: no token in clear in {_count(len(files), 'file')}")
+
+
+def _warn(text: str) -> None:
+    err(f"warning: {text}")
 
 
 def _count(number: int, noun: str) -> str:
@@ -60,10 +64,7 @@ def _count(number: int, noun: str) -> str:
 @options.source
 def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
     """Print hosts, groups and variables as JSON, as ansible-inventory --list does."""
-    from scimconf.cli import fleet
-    from scimconf.inventory import as_listing
-
-    loaded = fleet.load(source)
+    loaded = load(source, _warn)
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
 
@@ -71,17 +72,11 @@ def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
 @options.source
 def graph(source: SourceOptions) -> None:
     """Draw the groups and their hosts as a tree, as ansible-inventory --graph does."""
-    from scimconf.cli import fleet
-    from scimconf.foreign import harmless
-    from scimconf.inventory import as_graph
-
-    drawn = as_graph(fleet.load(source))
+    drawn = as_graph(load(source, _warn))
     out(harmless(drawn, len(drawn)))
 
 
 @command.command("schema")
 def schema() -> None:
     """Print the JSON Schema of an inventory file, for editors."""
-    from scimconf.inventory import json_schema
-
     out(json.dumps(json_schema(), indent=2))

@@ -13,6 +13,7 @@ import click
 from scimconf import consent
 from scimconf.cli import completion
 from scimconf.consent import NOTHING, Consent
+from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -26,49 +27,12 @@ def option(*names: str, variable: str, **settings: Any) -> Decorator:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceOptions:
-    """Which inventory, and which hosts of it."""
-
-    inventory: tuple[Path, ...]
-    limit: tuple[str, ...]
-    tokens: Path | None
-    allow_exec: Consent = NOTHING
-
-
-@dataclass(frozen=True, slots=True)
 class VaultOptions:
     """Where the vault passwords come from."""
 
     vault_password_file: Path | None
     ask_vault_pass: bool
     vault_id: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionOptions:
-    """How to get in where the inventory does not say it."""
-
-    forks: int
-    user: str | None
-    ask_pass: bool
-    become: bool
-    become_user: str | None
-    ask_become_pass: bool
-    private_key: Path | None
-    known_hosts: Path | None
-    accept_new_host_keys: bool
-    retries: int = 0
-    time_limit: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutOptions:
-    """Which servers are changed when, and when no more are."""
-
-    order: str
-    serial: str | None
-    canary: int | None
-    max_fail: str | None
 
 
 @dataclass(frozen=True, slots=True)

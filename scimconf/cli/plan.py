@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 from pathlib import Path
 
 import click
 
 from scimconf.cli import options
-from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli.log import start_log
+from scimconf.cli.options import OutputOptions, VaultOptions
+from scimconf.cli.output import results
+from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err
-from scimconf.errors import UsageError
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.plan import PlanOptions, plan
 
 
 @click.command("plan")
@@ -57,57 +60,11 @@ def command(
     Needs no token and no vault password: tokens are compared by fingerprint. Exits with 2 if
     changes are pending or a realm is unmanaged.
     """
-    return run(
-        *(pattern, source, connection, vault, output),
-        diff=diff,
-        resolve=resolve,
-        read_only=read_only,
-        out=out,
+    start_log(output)
+    result = plan(
+        PlanOptions(source, pattern, connection, resolve, read_only, out, writes=output.files),
+        Terminal(vault, output),
     )
-
-
-def run(
-    pattern: tuple[str, ...],
-    source: SourceOptions,
-    connection: ConnectionOptions,
-    vault: VaultOptions,
-    output: OutputOptions,
-    *,
-    diff: bool,
-    resolve: bool = False,
-    read_only: bool = False,
-    out: Path | None = None,
-) -> int:
-    """Plan, print, and give the exit code; `apply --check` is the same."""
-    from scimconf.cli import fleet
-    from scimconf.cli.output import progress, results
-    from scimconf.rollout import Rollout
-    from scimconf.survey import planned
-
-    if resolve and out:
-        raise UsageError(
-            "--resolve and --out exclude each other: a saved plan is compared by the words of a "
-            "reference, never by the token that it gives",
-            "save the plan without --resolve",
-        )
-    fleet.start_log(output)
-    writes = (*output.files, out) if out else output.files
-    inventory = fleet.load(source, connection, quiet=output.quiet, writes=writes)
-    servers = fleet.select(inventory, pattern, source.limit)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
-    if resolve:
-        keyring.fetch(servers)
-    desired = [keyring.desired(server) for server in servers]
-    open_agent = fleet.opener(source, connection, passwords, servers)
-    with progress(output, steps=False) as watcher:
-        run = Rollout(connection.forks, watcher, connection.retries)
-        look = partial(planned, read_only=read_only)
-        surveyed = run.survey(desired, open_agent, keep=False, look=look)
-    if out and not run.interrupted:
-        from scimconf import saved_plan
-
-        saved_plan.save(out, surveyed)
-        if out.is_file() and not output.quiet:
-            err(f"wrote {out}; to carry it out: scimconf apply --plan {shlex.quote(str(out))}")
-    return results("plan", run, [each.outcome for each in surveyed], output, diff=diff)
+    if out and not result.interrupted and out.is_file() and not output.quiet:
+        err(f"wrote {out}; to carry it out: scimconf apply --plan {shlex.quote(str(out))}")
+    return results(result, output, diff=diff)

@@ -11,7 +11,7 @@ import click
 
 from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
-from scimconf.errors import UsageError
+from scimconf.errors import Stopped, UsageError
 from scimconf.foreign import visible
 from scimconf.model import Outcome, Reference
 from scimconf.report.text import show
@@ -61,11 +61,11 @@ def _fetched(reference: Reference) -> str:
 
 
 def confirm(question: str) -> None:
-    """Ask a question; raises click.Abort for a no."""
+    """Ask a question; raises Stopped for a no."""
     try:
         agreed = click.confirm(f"\n{question}", err=True)
     except click.Abort:
         err("")  # the line of the question is not ended
         agreed = False
     if not agreed:
-        raise click.Abort("nothing was changed")
+        raise Stopped("nothing was changed")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import click
 
-from scimconf.cli import options, put_back
-from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli import options
+from scimconf.cli.log import start_log
+from scimconf.cli.options import OutputOptions, VaultOptions
+from scimconf.cli.output import results
+from scimconf.cli.person import Terminal
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.undo import put_back
 
 
 @click.command("recover")
@@ -29,4 +34,11 @@ def command(
     or a dead controller leaves nothing behind. apply does the same before anything else. Needs no
     token.
     """
-    return put_back.run("recover", pattern, source, connection, vault, output, yes=yes)
+    person = Terminal(vault, output)
+    if not yes:
+        person.must_answer("recover")
+    start_log(output)
+    result = put_back(
+        *("recover", source, pattern, connection, person), yes=yes, writes=output.files
+    )
+    return results(result, output, diff=True)

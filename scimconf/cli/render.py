@@ -7,11 +7,16 @@ from pathlib import Path
 
 import click
 
+from scimconf import render
 from scimconf.cli import completion, options
-from scimconf.cli.options import SourceOptions, VaultOptions
+from scimconf.cli.options import VaultOptions
+from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err, out
 from scimconf.errors import ScimconfError, UsageError
 from scimconf.model import Server
+from scimconf.run.options import SourceOptions
+from scimconf.run.start import start
+from scimconf.zulip import versions
 
 
 @click.command("render")
@@ -65,9 +70,6 @@ def command(
     Connects to nothing, restarts nothing. What needs zulip-secrets.conf is printed below the
     block.
     """
-    from scimconf import render
-    from scimconf.cli import fleet
-
     if secrets and not settings:
         raise click.UsageError("--secrets goes with --settings")
     docker = form == "docker-env"
@@ -75,11 +77,12 @@ def command(
         raise click.UsageError("--for docker-env prints; it goes without --settings")
     if zulip_version is not None:
         _check_version(zulip_version)
-    server = _one(fleet.select(fleet.load(source), (host,), source.limit), host)
+    begun = start(source, (host,), Terminal(vault))
+    server = _one(begun.servers, host)
     warnings = [*render.container_warnings(server, zulip_version)] if docker else []
     if docker:
         server = render.in_container(server)
-    keyring = fleet.keyring(source, fleet.VaultPassword(vault))
+    keyring = begun.keyring()
     if not (show_tokens or settings):
         rendered = render.masked(keyring.desired(server), zulip_version)
     else:
@@ -100,8 +103,6 @@ def command(
 
 
 def _check_version(text: str) -> None:
-    from scimconf.zulip import versions
-
     try:
         versions.parse(text)
     except ScimconfError as error:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
 from scimconf.cli import options
-from scimconf.cli.options import (
-    ConnectionOptions,
-    OutputOptions,
-    RolloutOptions,
-    SourceOptions,
-    VaultOptions,
-)
-from scimconf.cli.streams import err
-from scimconf.cli.which_tokens import (
-    Mode,
-    Wanted,
-    check_whole,
-    keys_of,
-    listed,
-    tell_what_is_replaced,
-    who_shares,
-)
-from scimconf.errors import UsageError, worst
-from scimconf.model import Outcome, Server, Status
-
-if TYPE_CHECKING:
-    from scimconf.cli.change import Done
-    from scimconf.tokens.store import Key
+from scimconf.cli.log import start_log
+from scimconf.cli.options import OutputOptions, VaultOptions
+from scimconf.cli.output import results
+from scimconf.cli.person import Terminal
+from scimconf.errors import UsageError
+from scimconf.fleet.batches import strategy
+from scimconf.run.changes import ChangeOptions
+from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
+from scimconf.run.rotate import RotateOptions, rotate
+from scimconf.run.which_tokens import Mode, Wanted
 
 
 def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -90,139 +73,32 @@ def command(
     token, which can be handed over in advance, and --activate cuts over. --back returns to the
     token before.
     """
-    from scimconf import batches
-    from scimconf.cli import fleet, question
-    from scimconf.cli.change import How, change, in_force, noted
-    from scimconf.cli.output import results
-    from scimconf.tokens.rotation import activated, gone_back
-
     mode = _mode(stage=stage, activate=activate, back=back)
+    person = Terminal(vault, output)
     if not yes and mode != "stage":
-        question.may_ask("rotate")
-    strategy = batches.strategy(rollout.serial, rollout.canary, rollout.max_fail)
-    fleet.start_log(output)
-    inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
-    chosen = fleet.select(inventory, pattern, source.limit)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
-    wanted = Wanted(mode, realms, older_than)
-    servers = wanted.narrowed(chosen, keyring)
-    if not servers:
-        _nothing(wanted)
-        return _no_server(output)
-    check_whole(servers, inventory)
-    keys = sorted({key for server in servers for key in keys_of(server)})
-    shared = who_shares(keyring, keys, inventory) if realms else {}
-    for warning in shared.values():
-        err(f"warning: {warning}")
-    if wanted.mode != "activate":
-        tell_what_is_replaced(keyring, keys)
-    if wanted.mode == "stage":
-        keyring.keep(keyring.staged(keys), keys)
-        err(f"made the next token of {listed(keys)}; the one in force stays in force")
-        err("next: scimconf handoff --next --show-tokens")
-        err("then, in the window: scimconf rotate --activate")
-        return _no_server(output)
-    if wanted.mode == "at once":
-        err(
-            "warning: from its server's restart on, each identity provider is locked out until it "
-            "has the new token (to hand it over first: scimconf rotate --stage)"
-        )
-    staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
-    turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
-    changed = change(
-        batches.ordered(servers, rollout.order, lambda server: server.name),
-        turned,
-        fleet.opener(source, connection, passwords, servers),
-        How(
-            *(connection, output, strategy, lock_timeout),
-            yes=yes,
-            diff=diff,
-            at_go=partial(keyring.keep, staged, keys),
-        ),
+        person.must_answer("rotate")
+    start_log(output)
+    how = ChangeOptions(
+        strategy(rollout.serial, rollout.canary, rollout.max_fail),
+        lock_timeout,
+        yes=yes,
+        diff=diff,
     )
-    good = in_force(servers, changed.outcomes) if _agreed(changed) else []
-    done = {key for server in good for key in keys_of(server)}
-    again = "--back" if wanted.mode == "back" else "--activate"
-    failed = noted(partial(keyring.keep, turned, done), f"scimconf rotate {again}")
-    if left := [key for key in keys if key not in done]:
-        err(f"the token that was in force stays in force: {listed(left)}")
-        err(f"  -> once that is put right: scimconf rotate {again}")
-    told = [_told(each, servers, shared) for each in changed.outcomes]
-    return worst([failed, results("rotate", changed.run, told, output, diff=diff)])
-
-
-def _agreed(done: Done) -> bool:
-    """Return whether the token file may be written; asks where nobody was asked yet.
-
-    That is where the servers have the tokens already: an earlier run ended before it wrote them.
-    """
-    from scimconf.cli import question
-
-    if done.agreed or any(each.status is not Status.OK for each in done.outcomes):
-        return done.agreed
-    question.confirm("The servers have these tokens already. Write that into the token file?")
-    return True
+    result = rotate(
+        RotateOptions(
+            *(source, pattern, connection, how, rollout.order),
+            Wanted(mode, realms, older_than),
+            writes=output.files,
+        ),
+        person,
+    )
+    return results(result, output, diff=diff)
 
 
 def _mode(**flags: bool) -> Mode:
-    """Give what the options say. Raises UsageError for two at once: which of them was meant?"""
+    """Return what the options say. Raises UsageError for two at once."""
     modes: dict[str, Mode] = {"stage": "stage", "activate": "activate", "back": "back"}
     given = [name for name, is_given in flags.items() if is_given]
     if len(given) > 1:
         raise UsageError(f"--{' and --'.join(given)} exclude each other", "give one of them")
     return modes[given[0]] if given else "at once"
-
-
-def _nothing(wanted: Wanted) -> None:
-    """Say that there is nothing to do: all right where an age was asked about, else a mistake."""
-    what = {
-        "activate": ("no token is staged there", "make one first: scimconf rotate --stage"),
-        "back": (
-            "no previous token is kept there",
-            "it is kept for 7 days after a rotation; make a new one: scimconf rotate",
-        ),
-    }
-    message, hint = what.get(
-        wanted.mode,
-        (
-            "the token file holds no such token",
-            "scimconf apply makes the first one; one that is kept elsewhere is changed there",
-        ),
-    )
-    if wanted.older_than is None:
-        raise UsageError(message, hint)
-    days = f"{wanted.older_than.days} day{'' if wanted.older_than.days == 1 else 's'}"
-    err(f"nothing to rotate: {message}, or none is older than {days}")
-
-
-def _no_server(output: OutputOptions) -> int:
-    """Give the result of a run that has touched no server, for whoever reads results."""
-    from scimconf.cli.output import results
-    from scimconf.report.no_progress import NoProgress
-    from scimconf.rollout import Rollout
-
-    return results("rotate", Rollout(1, NoProgress()), [], output)
-
-
-def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]) -> Outcome:
-    """Return the outcome with who shared its tokens, and how long SCIM was unavailable.
-
-    The server measured it; where it could not, restart and gate together are the most.
-    """
-    keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
-    warnings = [text for key, text in shared.items() if key in keys]
-    outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
-    hint = f"enter it at the identity provider: scimconf handoff --show-tokens {outcome.server}"
-    if outcome.status is Status.OK:
-        return replace(outcome, message="the token is in force there already", hint=hint)
-    if outcome.status is not Status.CHANGED:
-        return outcome
-    seconds = outcome.outage
-    if seconds is None:
-        seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
-    message = (
-        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is let in"
-    )
-    said = f"{message}; {outcome.message}" if outcome.message else message
-    return replace(outcome, message=said, hint=outcome.hint or hint)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import click
 
-from scimconf.cli import options, put_back
-from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
+from scimconf.cli import options
+from scimconf.cli.log import start_log
+from scimconf.cli.options import OutputOptions, VaultOptions
+from scimconf.cli.output import results
+from scimconf.cli.person import Terminal
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.undo import put_back
 
 
 @click.command("undo")
@@ -30,4 +35,9 @@ def command(
     the files since. Needs no token: the server's journal holds all of it. The inventory and the
     token file stay as they are: the next apply makes the change again.
     """
-    return put_back.run("undo", pattern, source, connection, vault, output, yes=yes)
+    person = Terminal(vault, output)
+    if not yes:
+        person.must_answer("undo")
+    start_log(output)
+    result = put_back(*("undo", source, pattern, connection, person), yes=yes, writes=output.files)
+    return results(result, output, diff=True)

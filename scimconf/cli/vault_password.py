@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import click
@@ -36,13 +36,13 @@ class VaultPassword:
     Called from the one thread that talks to the person before any other is started.
     """
 
-    def __init__(self, options: VaultOptions) -> None:
+    def __init__(
+        self, options: VaultOptions, known_ids: Callable[[], Collection[str]] | None = None
+    ) -> None:
+        """See `Person.vault_passwords`: nothing would notice a mistyped password of a new id."""
         self._options = options
+        self._known_ids = known_ids
         self._found: Mapping[str, Secret] | None = None
-        self.known_ids: Iterable[str] | None = None
-        """The ids that the token file's values carry: nothing would notice a mistyped password of
-        another, and it is asked for twice. None where nothing is going to be encrypted.
-        """
 
     def __call__(self) -> Mapping[str, Secret]:
         """Give the passwords. Raises UsageError where there is none, or one cannot be had."""
@@ -75,7 +75,7 @@ class VaultPassword:
 
         if source == _PROMPT:
             of = "" if label == _DEFAULT else f" ({label})"
-            is_new = first and self.known_ids is not None and label not in self.known_ids
+            is_new = first and self._known_ids is not None and label not in self._known_ids()
             return ask(f"vault password{of}", _FILES, twice=is_new)
         return vault.read_password_file(Path(source).expanduser(), label)
 

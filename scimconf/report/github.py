@@ -8,7 +8,7 @@ the runner is told not to listen, or stands escaped in a command of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scimconf.foreign import harmless, visible
@@ -36,7 +36,6 @@ def unheard(text: str, token: str) -> str:
 def annotated(
     verb: str,
     outcomes: Sequence[Outcome],
-    positions: Mapping[str, Position],
     root: Path | None = None,
 ) -> Iterator[str]:
     """Give an annotation, a line each, for servers that say the same; what is worst stands first.
@@ -56,7 +55,7 @@ def annotated(
             names.append(f"and {len(servers) - len(names)} more")
         title = f"{', '.join(names)}: {phrase(verb, first)}"
         said = "\n".join(f"{line.mark}{line.text}" for line in about) or title
-        where = _where(positions.get(first.server), root)
+        where = _where(first.position, root)
         properties = {**where, "title": title}
         written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
         yield f"::{level} {written}::{_data(said)}"

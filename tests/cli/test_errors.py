@@ -14,9 +14,9 @@ import click
 import pytest
 
 from scimconf import cli
-from scimconf.cli import fleet, streams
+from scimconf.cli import log, streams
 from scimconf.cli.options import OutputOptions
-from scimconf.errors import ScimconfError, Unreachable
+from scimconf.errors import ScimconfError, Stopped, Unreachable
 from scimconf.secret import Secret
 from tests.cli.conftest import Run
 
@@ -57,7 +57,7 @@ def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(fleet, "load", fail)
+    monkeypatch.setattr("scimconf.cli.inventory.load", fail)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         (ScimconfError("what\x1b[2J", "next"), 1, "error: what\\x1b[2J\n  -> next\n"),
         (Unreachable("connect", "gone"), 3, "error: gone\n"),
         (click.Abort(), 130, "\ninterrupted\n"),
-        (click.Abort("nothing was changed"), 130, "nothing was changed\n"),
+        (Stopped("nothing was changed"), 130, "nothing was changed\n"),
         (KeyboardInterrupt(), 130, "\n\ninterrupted\n"),
         (click.ClickException("Odd."), 64, "error: odd\n  -> see: scimconf --help\n"),
     ],
@@ -179,7 +179,7 @@ def test_the_log_goes_to_stderr_and_holds_no_token(capsys: pytest.CaptureFixture
         (0, True, ""),
         (3, False, "warning: not <secret>\nparamiko.transport: sent <secret>\n"),
     ):
-        fleet.start_log(OutputOptions("text", verbose, quiet))
+        log.start_log(OutputOptions("text", verbose, quiet))
         logging.getLogger("scimconf.somewhere").warning("not %s", token.reveal())
         logging.getLogger("paramiko.transport").debug("sent %s", token.reveal())
         assert capsys.readouterr().err == said

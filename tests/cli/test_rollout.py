@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scimconf.batches import strategy
-from scimconf.cli.change import _in_batches
+from scimconf.fleet.batches import strategy
+from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, Plan, Status
-from scimconf.survey import Surveyed
+from scimconf.run.changes import in_batches
 from tests.cli.conftest import Run
 from tests.factories import desired, realm
 from tests.lab import Server
@@ -39,7 +39,7 @@ def test_a_canary_that_fails_then_the_hosts_that_failed(
     assert done.returncode == 4, done
     said = json.loads(done.stdout)
     assert said["summary"] == {"rolled back": 1, "skipped": 1}
-    assert said["servers"][1]["message"] == f"not begun: {canary.name} is rolled back"
+    assert said["servers"][1]["message"] == f"not started: {canary.name} is rolled back"
     assert (canary.settings.read_bytes(), other.settings.read_bytes()) == before
     assert noted.read_text() == f"{HEAD}{canary.name}\n{other.name}\n"
     assert stat.S_IMODE(noted.stat().st_mode) == 0o600
@@ -169,14 +169,18 @@ def test_sizes_that_are_none(scimconf: Run, option: str, value: str) -> None:
 
 
 def test_the_question_names_the_batches() -> None:
-    def looked(number: int) -> Surveyed:
+    def looked(number: int) -> Looked:
         name = f"chat{number}"
-        outcome = Outcome(name, Status.PENDING if number % 2 else Status.OK, plan=Plan(name, "9.0"))
-        return Surveyed(desired(realm(), name=name, deployment=name), outcome)
+        outcome = Outcome(
+            name,
+            Status.PENDING if number % 2 else Status.OK,
+            plan=Plan(name, "9.0"),
+        )
+        return Looked(desired(realm(), name=name, deployment=name), outcome)
 
     fleet = [looked(number) for number in range(40)]
-    assert _in_batches(fleet, strategy(None, None, None)) == ""
-    assert _in_batches(fleet, strategy("1,25%", None, None)) == " in 3 batches of 1, 10, 9"
-    assert _in_batches(fleet, strategy("2", None, None)) == (
+    assert in_batches(fleet, strategy(None, None, None)) == ""
+    assert in_batches(fleet, strategy("1,25%", None, None)) == " in 3 batches of 1, 10, 9"
+    assert in_batches(fleet, strategy("2", None, None)) == (
         " in 10 batches of 2, 2, 2, 2, 2, 2, 2, 2, ..."
     )

@@ -129,7 +129,7 @@ def test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other(settled: Se
         go.touch()
         assert terminal.end() == 130
         assert "terminal1.test  Zulip 9.0  changed\n" in terminal.text
-        assert "terminal2.test  Zulip 9.0  skipped\n  not begun: interrupted" in terminal.text
+        assert "terminal2.test  Zulip 9.0  skipped\n  not started: interrupted" in terminal.text
         assert terminal.text.endswith("\n2 servers: 1 skipped, 1 changed\n")
     go.unlink()
     assert '"okta-emea"' in settled.servers[0].settings.read_text()

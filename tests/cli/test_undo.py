@@ -91,8 +91,6 @@ def test_recover_and_apply_finish_the_way_back_first(operator: Operator, one: On
     assert applied.returncode == 0, applied
     (said,) = json.loads(applied.stdout)["servers"]
     assert said["status"] == "changed"
-    assert said["warnings"][0].startswith(
-        "what an interrupted run left was put back first: the run"
-    )
+    assert said["warnings"][0].startswith("an interrupted run was rolled back first: the run")
     assert server.settings.read_bytes() == new
     assert operator.run("plan").returncode == 0

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from scimconf import vault
-from scimconf.cli import fleet
-from scimconf.cli.options import SourceOptions, VaultOptions
+from scimconf.cli.options import VaultOptions
 from scimconf.cli.vault_password import VARIABLE, VaultPassword, withhold
 from scimconf.errors import UsageError
+from scimconf.run.options import SourceOptions
+from scimconf.run.start import token_file, vault_ids
 from scimconf.secret import Secret
+from scimconf.tokens.keyring import Keyring
 from tests.cli.conftest import Run
 from tests.factories import realm, server
 
@@ -114,8 +116,8 @@ def test_what_is_no_identity(
 
 def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Path) -> None:
     def made(*ids: str, realm_id: str) -> None:
-        passwords = VaultPassword(VaultOptions(None, not ids, ids))
-        fleet.keyring(SOURCE, passwords).make([server(realm(realm_id))])
+        passwords = VaultPassword(VaultOptions(None, not ids, ids), lambda: vault_ids(SOURCE))
+        Keyring(token_file(SOURCE), passwords).make([server(realm(realm_id))])
 
     made(realm_id="a")
     made(realm_id="b")
@@ -136,8 +138,8 @@ def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_
     (tmp_path / "prod").write_text("of prod")
 
     def make(realm_id: str, *ids: str) -> None:
-        passwords = VaultPassword(VaultOptions(None, False, ids))
-        fleet.keyring(SOURCE, passwords).make([server(realm(realm_id))])
+        passwords = VaultPassword(VaultOptions(None, False, ids), lambda: vault_ids(SOURCE))
+        Keyring(token_file(SOURCE), passwords).make([server(realm(realm_id))])
 
     make("a", "default@password")
     make("b", "prod@prod", "default@password")
@@ -173,8 +175,7 @@ def test_no_child_gets_the_password_of_the_environment(
     seen = (tmp_path / "seen").read_text()
     assert "PATH=" in seen
     assert "sesame" not in seen
-    (entry,) = fleet.keyring(
-        SourceOptions((), (), tmp_path / "kept.yaml"), VaultPassword(NONE_GIVEN)
-    ).file.entries.values()
+    kept = SourceOptions((), (), tmp_path / "kept.yaml")
+    (entry,) = token_file(kept).entries.values()
     assert entry.ciphertext
     assert vault.decrypt(entry.ciphertext, {"default": Secret("sesame")}).reveal() in done.stdout

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimconf.errors import UsageError
-from scimconf.importing import describe
 from scimconf.inventory import host_vars, load
+from scimconf.run.existing import describe
 from scimconf.tokens.generate import generate
 from scimconf.yamlfile import parse
 from tests.factories import found, observed, server

@@ -90,7 +90,7 @@ def fleet(size: int = 40) -> list[Outcome]:
         Outcome(
             f"chat{number}.example.com",
             Status.SKIPPED,
-            "not begun: chat2.example.com is rolled back",
+            "not started: chat2.example.com is rolled back",
             "put that right and apply again; --max-fail says how many may fail",
             plan=_plan("9.0"),
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ from hypothesis import strategies as st
 from scimconf.model import Outcome, Plan, Position, Status, Unmanaged
 from scimconf.report.github import annotated, unheard
 from tests.report.fleet import fleet
+
+
+def _annotated(
+    verb: str, outcomes: list[Outcome], at: dict[str, Position], root: Path | None = None
+) -> list[str]:
+    placed = [replace(each, position=at.get(each.server)) for each in outcomes]
+    return list(annotated(verb, placed, root))
+
 
 AT = {"chat1": Position("inventory.yaml", 4, 7)}
 
@@ -34,7 +43,7 @@ def _obeyed(log: str) -> list[str]:
 
 def test_at_the_line_of_the_inventory() -> None:
     failed = Outcome("chat1", Status.FAILED, "settings.py:3:1: no", "edit it", warnings=("w",))
-    assert list(annotated("plan", [failed], AT)) == [
+    assert list(_annotated("plan", [failed], AT)) == [
         "::error file=inventory.yaml,line=4,col=7,title=chat1%3A failed"
         "::settings.py:3:1: no%0A-> edit it%0A! w"
     ]
@@ -43,7 +52,7 @@ def test_at_the_line_of_the_inventory() -> None:
 @pytest.mark.parametrize("status", [Status.CHANGED, Status.PENDING])
 def test_an_unmanaged_realm_is_a_warning(status: Status) -> None:
     plan = Plan("chat1", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
-    (line,) = annotated("apply", [Outcome("chat1", status, plan=plan)], AT)
+    (line,) = _annotated("apply", [Outcome("chat1", status, plan=plan)], AT)
     assert line.startswith("::warning ")
     assert "wiki at /s.py:8:5" in line
 
@@ -65,24 +74,24 @@ def test_an_unmanaged_realm_is_a_warning(status: Status) -> None:
     ],
 )
 def test_levels(status: Status, warnings: tuple[str, ...], level: str | None) -> None:
-    lines = list(annotated("plan", [Outcome("chat1", status, warnings=warnings)], AT))
+    lines = list(_annotated("plan", [Outcome("chat1", status, warnings=warnings)], AT))
     assert [line.split()[0] for line in lines] == ([f"::{level}"] if level else [])
 
 
 def test_properties_are_escaped() -> None:
     at = {"a": Position("x,y:z%.yaml", 1, 2)}
-    (line,) = annotated("plan", [Outcome("a", Status.FAILED, "50%\r\n,:")], at)
+    (line,) = _annotated("plan", [Outcome("a", Status.FAILED, "50%\r\n,:")], at)
     assert line == "::error file=x%2Cy%3Az%25.yaml,line=1,col=2,title=a%3A failed::50%25\\r\\n,:"
 
 
 def test_forty_that_fail_alike_are_one() -> None:
-    lines = list(annotated("apply", fleet(40), {}))
+    lines = list(_annotated("apply", fleet(40), {}))
     assert [line.split(" ")[0] for line in lines] == [
         *("::error", "::error", "::error", "::warning", "::warning")
     ]
     assert "eu1.chat.example.com%2C eu2.chat.example.com" in lines[2]
     many = [Outcome(f"h{number}", Status.UNREACHABLE, "x") for number in range(50)]
-    (line,) = annotated("apply", many, {})
+    (line,) = _annotated("apply", many, {})
     assert "h19%2C and 30 more%3A unreachable" in line
 
 
@@ -94,10 +103,10 @@ def test_a_file_below_the_workspace_is_named_from_there(
     failed = [Outcome("chat1", Status.FAILED, "x")]
     for file in ("inventory.yaml", str(tmp_path / "ops/inventory.yaml")):
         at = {"chat1": Position(file, 1, 1)}
-        (line,) = annotated("plan", failed, at, tmp_path)
+        (line,) = _annotated("plan", failed, at, tmp_path)
         assert line.startswith("::error file=ops/inventory.yaml,line=1,")
     at = {"chat1": Position("/elsewhere/inventory.yaml", 1, 1)}
-    (line,) = annotated("plan", failed, at, tmp_path)
+    (line,) = _annotated("plan", failed, at, tmp_path)
     assert line.startswith("::error file=/elsewhere/inventory.yaml,line=1,")
 
 
@@ -114,7 +123,7 @@ HOSTILE = st.lists(
 @given(HOSTILE, HOSTILE, st.sampled_from(Status))
 def test_nothing_that_a_server_says_is_obeyed(name: str, text: str, status: Status) -> None:
     outcome = Outcome(name, status, text, text, warnings=(text,))
-    lines = list(annotated("plan", [outcome], {name: Position(name, 1, 1)}))
+    lines = list(_annotated("plan", [outcome], {name: Position(name, 1, 1)}))
     assert all(re.match("::(error|warning|notice) ", line) for line in lines)
     printed = "\n".join([unheard(f"{name}\n{text}", "not guessed"), *lines])
     assert _obeyed(printed) == lines

@@ -21,6 +21,9 @@ import pytest
 from rich.console import Console
 
 from scimconf.errors import ExitCode
+from scimconf.fleet.connections import Connections
+from scimconf.fleet.look import look_at, planned
+from scimconf.fleet.observe import LARGEST_BLOCK
 from scimconf.model import (
     Action,
     ActionKind,
@@ -34,7 +37,6 @@ from scimconf.model import (
     Unmanaged,
     WayFact,
 )
-from scimconf.observe import LARGEST_BLOCK
 from scimconf.report.document import document
 from scimconf.report.github import annotated
 from scimconf.report.junit import junit
@@ -42,9 +44,8 @@ from scimconf.report.markdown import markdown
 from scimconf.report.text import show
 from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.process import Exchange
-from scimconf.survey import planned, survey
 from tests.factories import desired, realm
-from tests.test_observe import ANSWER
+from tests.fleet.test_observe import ANSWER
 
 CHUNK = 1 << 18
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\x08\x7f"
@@ -75,7 +76,7 @@ def outcome(*pieces: bytes, endless: bytes = b"") -> Outcome:
     def open_agent(_: Server) -> Iterator[Conversation]:
         yield Conversation(Says(says))
 
-    return survey(desired(realm()), open_agent, planned, keep=False).outcome
+    return look_at(desired(realm()), Connections(open_agent), planned, keep=False).outcome
 
 
 def answer(**lies: Any) -> bytes:
@@ -126,7 +127,7 @@ def test_a_server_that_drips_is_left_after_a_minute(monkeypatch: pytest.MonkeyPa
     def open_agent(_: Server) -> Iterator[Conversation]:
         yield Conversation(Drips(wait))
 
-    left = survey(desired(realm()), open_agent, planned, keep=False).outcome
+    left = look_at(desired(realm()), Connections(open_agent), planned, keep=False).outcome
     assert left.status is Status.FAILED
     assert "had not answered in full after 60 s" in left.message
     assert 60 <= now[0] <= 61
@@ -214,7 +215,7 @@ FLOODS = {
 }
 _FLOOD = """
 import resource, sys
-from scimconf.observe import LARGEST_BLOCK
+from scimconf.fleet.observe import LARGEST_BLOCK
 from scimconf.ssh.conversation import MOST_ANSWER as MOST
 from tests.security.test_hostile_server import *
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -293,7 +294,7 @@ def _as_junit(outcome: Outcome) -> str:
         partial(_as_text, terminal=True),
         lambda outcome: markdown("plan", [outcome], ExitCode.FAILED, diff=True),
         _as_junit,
-        lambda outcome: "\n".join(annotated("plan", [outcome], {})).replace("%0A", "\n"),
+        lambda outcome: "\n".join(annotated("plan", [outcome])).replace("%0A", "\n"),
     ],
     ids=["text", "terminal", "markdown", "junit", "github"],
 )

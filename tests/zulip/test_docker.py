@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scimconf import render
 from scimconf.agent import observe as agent_observe
 from scimconf.errors import UsageError
+from scimconf.fleet.observe import parse, request
 from scimconf.model import Fingerprint, Realm
-from scimconf.observe import parse, request
 from scimconf.plan import plan
 from scimconf.secret import Secret
 from scimconf.tokens.fingerprint import fingerprint

@@ -1,0 +1,61 @@
+"""The person at this terminal: what is asked and told goes to stderr, results go to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+
+import click
+
+from scimconf.cli import question
+from scimconf.cli.options import OutputOptions, VaultOptions
+from scimconf.cli.streams import err
+from scimconf.cli.terminal import terminal
+from scimconf.cli.vault_password import VaultPassword, ask
+from scimconf.fleet.watcher import Watcher
+from scimconf.report.no_progress import NoProgress
+from scimconf.report.progress import LineProgress, LiveProgress
+from scimconf.secret import Secret
+from scimconf.tokens.keyring import Passwords
+
+
+class Terminal:
+    """The Person (`scimconf.run.person`) who started the program."""
+
+    approve = staticmethod(question.ask)
+    confirm = staticmethod(question.confirm)
+    must_answer = staticmethod(question.may_ask)
+    secret = staticmethod(ask)
+    tell = staticmethod(err)
+
+    def __init__(self, vault: VaultOptions, output: OutputOptions | None = None) -> None:
+        self._vault = vault
+        self._output = output
+        self._quiet = output is not None and output.quiet
+
+    @property
+    def can_answer(self) -> bool:
+        return sys.stdin.isatty()
+
+    def warn(self, text: str) -> None:
+        if not self._quiet:
+            err(f"warning: {text}")
+
+    def progress(self, *, steps: bool) -> AbstractContextManager[Watcher]:
+        """Return live progress on a terminal; else lines, if `steps` are worth a log."""
+        lines = steps or (self._output is not None and self._output.verbose > 0)
+        watched = getattr(sys.stderr, "isatty", bool)()  # None where it was closed before we began
+        if self._quiet or not (lines or watched):
+            return NoProgress()
+        console = terminal(stderr=True)
+        if console.is_interactive and watched:  # FORCE_COLOR makes no terminal of a pipe
+            return LiveProgress(console)
+        return LineProgress(console) if lines else NoProgress()
+
+    def answer_server(self, text: str) -> Secret:
+        """Ask what a server or a jump host asks: -k says that somebody is there."""
+        return Secret(click.prompt(text, hide_input=True, err=True))
+
+    def vault_passwords(self, known_ids: Callable[[], Collection[str]] | None) -> Passwords:
+        return VaultPassword(self._vault, known_ids)

@@ -1,0 +1,116 @@
+"""A rollout in batches: which servers come when, and whether it goes on. Pure, no I/O.
+
+The words are those of Ansible's playbook keywords `serial`, `max_fail_percentage` and `order`
+(docs/rollouts.md says where ours mean something else).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
+from typing import TypeVar
+
+from scimconf.errors import UsageError
+
+Item = TypeVar("Item")
+Unit = TypeVar("Unit", bound=Sized)
+"""Servers that are changed as one."""
+
+ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
+
+_SIZE = re.compile(r"(\d{1,9})(%?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A number of servers, or a per cent of all that were selected."""
+
+    number: int
+    per_cent: bool = False
+
+    def of(self, selected: int) -> int:
+        """Give the size of a batch; all where it is 0 (ansible/utils/helpers.py, `pct_to_int`).
+
+        A per cent is rounded down by way of a float, 29% of 100 is 28, and is at least 1: as
+        Ansible does it.
+        """
+        if not self.per_cent:
+            return self.number or selected
+        return int((self.number / 100.0) * selected) or 1
+
+    def allows(self, failed: int, selected: int) -> bool:
+        """Say whether so many may have failed: "exceeds" counts, not "reaches"."""
+        if self.per_cent:
+            return failed * 100 <= self.number * selected
+        return failed <= self.number
+
+
+_ALL = _NONE = Size(0)
+
+
+def sizes(text: str) -> tuple[Size, ...]:
+    """Read `3`, `30%` or `1,5,50%`. Raises UsageError."""
+    return tuple(size(each.strip(), "--serial") for each in text.split(","))
+
+
+def size(text: str, option: str) -> Size:
+    """Read `3` or `30%`. Raises UsageError."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise UsageError(f"{option} takes numbers and per cents, as 3 or 30%, not {text!r}")
+    return Size(int(found[1]), bool(found[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a rollout goes over the servers that it changes."""
+
+    serial: tuple[Size, ...] = (_ALL,)
+    """The sizes of the batches; the last one repeats."""
+    max_fail: Size | None = None
+    """How many may fail; None: any number in the last batch, none before the next one begins."""
+
+    def batches(self, units: Sequence[Unit], selected: int) -> list[list[Unit]]:
+        """Part the units into batches, in their order.
+
+        A batch takes whole units as long as they fit; one that is larger than the batch is a batch
+        of its own. With units of one server each these are Ansible's batches
+        (executor/playbook_executor.py, `_get_serialized_batches`).
+        """
+        found: list[list[Unit]] = []
+        left = 0
+        for unit in units:
+            if len(unit) > left or not found:
+                left = self.serial[min(len(found), len(self.serial) - 1)].of(selected)
+                found.append([])
+            found[-1].append(unit)
+            left -= len(unit)
+        return found
+
+    def next_batch_may_begin(self, failed: int, selected: int) -> bool:
+        """Say whether the rollout goes on when so many servers of its batches have failed."""
+        return (self.max_fail or _NONE).allows(failed, selected)
+
+    def next_deployment_may_begin(self, failed: int, selected: int) -> bool:
+        """Say whether one more server of a batch is begun: without max_fail always."""
+        return self.max_fail is None or self.max_fail.allows(failed, selected)
+
+
+def strategy(serial: str | None, canary: int | None, max_fail: str | None) -> Strategy:
+    """Give what the options say: a canary of N is a first batch of N. Raises UsageError."""
+    first = () if canary is None else (Size(canary),)
+    return Strategy(
+        (*first, *(sizes(serial) if serial is not None else (_ALL,))),
+        None if max_fail is None else size(max_fail, "--max-fail"),
+    )
+
+
+def ordered(items: Sequence[Item], how: str, name: Callable[[Item], str]) -> list[Item]:
+    """Put servers into one of ORDERS; `inventory` is the order that they are in."""
+    if how == "shuffle":
+        return random.sample(items, len(items))
+    if how in ("sorted", "reverse_sorted"):
+        return sorted(items, key=name, reverse=how == "reverse_sorted")
+    return list(items) if how == "inventory" else list(reversed(items))

@@ -1,0 +1,94 @@
+"""Change the servers of one deployment as one: all of them, or none.
+
+They share tokens and a database (`scim_deployment`): two of them with different tokens would refuse
+half of what the identity provider sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from scimconf.fleet.look import Looked, failure
+from scimconf.model import Outcome, Status
+
+Change = Callable[[Looked], Outcome]
+RollBack = Callable[[Looked, Outcome], Outcome]
+"""Undoes the change that ended with this outcome."""
+
+_GOOD = (Status.OK, Status.PENDING)
+
+
+def deployments(looked: Sequence[Looked]) -> list[list[Looked]]:
+    """Return the servers by deployment, in the order in which each deployment is named first."""
+    found: dict[str, list[Looked]] = {}
+    for each in looked:
+        found.setdefault(each.server.deployment, []).append(each)
+    return list(found.values())
+
+
+def to_change(looked: Sequence[Looked]) -> list[list[Looked]]:
+    """Return the deployments in which there is something to do."""
+    return [each for each in deployments(looked) if any(server.pending for server in each)]
+
+
+def change_deployment(
+    servers: Sequence[Looked], change: Change, roll_back: RollBack | None
+) -> list[Outcome]:
+    """Change the servers of one deployment, one after the other.
+
+    If a change fails, the servers before it are rolled back (with `roll_back`), and the servers
+    after it are skipped. Nothing is changed if one of the servers could not be looked at.
+    """
+    broken = next((each.outcome for each in servers if each.outcome.status not in _GOOD), None)
+    outcomes: list[Outcome] = []
+    for each in servers:
+        if not each.pending:
+            outcomes.append(each.outcome)
+        elif broken:
+            outcomes.append(_skipped(each, broken))
+        else:
+            outcome = _safely(change, each)
+            outcomes.append(outcome)
+            broken = outcome if outcome.status not in (Status.CHANGED, Status.OK) else None
+    if not (broken and roll_back):
+        return outcomes
+    return [
+        _rolled_back(_safely(roll_back, each, outcome), outcome, broken)
+        if outcome.status is Status.CHANGED
+        else outcome
+        for each, outcome in zip(servers, outcomes, strict=True)
+    ]
+
+
+def _safely(work: Callable[..., Outcome], each: Looked, *more: Outcome) -> Outcome:
+    """Do the work; a bug of ours becomes the outcome of this server alone."""
+    try:
+        return work(each, *more)
+    except Exception as error:
+        return replace(failure(each.server.name, error), plan=each.plan)
+
+
+def _skipped(each: Looked, broken: Outcome) -> Outcome:
+    return Outcome(
+        each.server.name,
+        Status.SKIPPED,
+        f"not started: {broken.server} of the same deployment is {broken.status.value}",
+        f"mend {broken.server}, or leave it out with --limit '!{broken.server}'",
+        plan=each.plan,
+    )
+
+
+def _rolled_back(undone: Outcome, outcome: Outcome, broken: Outcome) -> Outcome:
+    why = f"because {broken.server} of the same deployment is {broken.status.value}"
+    well = undone.status is Status.CHANGED
+    message = f"rolled back, {why}" if well else f"not rolled back, though it must be, {why}"
+    return replace(
+        outcome,
+        status=Status.ROLLED_BACK if well else Status.ROLL_BACK_FAILED,
+        message=f"{message}: {undone.message}" if undone.message else message,
+        hint=undone.hint,
+        in_force=not well,
+        steps=(*outcome.steps, *undone.steps),
+        seconds=outcome.seconds + undone.seconds,
+    )

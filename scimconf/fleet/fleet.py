@@ -1,0 +1,322 @@
+"""Many servers at a time: look at all of them, then change those that need it.
+
+Whatever a server can cause ends as its Outcome. A server that fails stops no other deployment,
+unless the strategy says so (docs/rollouts.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from scimconf.fleet.batches import Strategy
+from scimconf.fleet.change import change
+from scimconf.fleet.connections import Connections
+from scimconf.fleet.deployment import Change, RollBack, change_deployment, to_change
+from scimconf.fleet.look import (
+    Look,
+    Looked,
+    connect,
+    look_after_recovery,
+    look_at,
+    planned,
+)
+from scimconf.fleet.pool import Pool
+from scimconf.fleet.transact import OnStep
+from scimconf.fleet.undo import Verb, put_back
+from scimconf.fleet.watcher import Watcher
+from scimconf.foreign import one_line
+from scimconf.model import Desired, Outcome, Server, Status
+from scimconf.plan.proof import proved
+from scimconf.tokens.keyring import Tokens
+
+_BAD = (
+    Status.BUSY,
+    Status.UNREACHABLE,
+    Status.FAILED,
+    Status.ROLLED_BACK,
+    Status.ROLL_BACK_FAILED,
+)
+_LONGEST_PAUSE = 30.0
+"""Seconds."""
+_BUSY_PAUSE = 1.0
+"""Seconds between two looks at a server where another run is at work."""
+_ALL_AT_ONCE = Strategy()
+_INTERRUPTED = ("interrupted", "")
+
+
+Check = Callable[[Looked, Outcome, Watcher], Outcome]
+"""Asks the public URLs of a server that was changed; returns its outcome with the answers."""
+
+
+class Fleet:
+    """The servers of one run: at most `forks` of them at a time. After Ctrl-C, no new one starts.
+
+    `retries`: how often to try again to reach a server, before anything was changed on it.
+    """
+
+    def __init__(self, connections: Connections, forks: int, retries: int = 0) -> None:
+        self._connections = connections
+        self._pool = Pool(forks)
+        self._retries = retries
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed: what was under way has ended, and nothing new starts."""
+        return self._pool.interrupted
+
+    def hang_up(self, servers: Iterable[Server]) -> None:
+        """Close the conversations with these servers; a later step connects once more."""
+        for server in servers:
+            self._connections.close(server)
+
+    # --- look -----------------------------------------------------------------------------------
+
+    def look(
+        self,
+        fleet: Sequence[Desired],
+        watcher: Watcher,
+        *,
+        keep: bool = False,
+        look: Look = planned,
+        lock_timeout: int = 0,
+    ) -> list[Looked]:
+        """Look at every server; return what was seen in the order of `fleet`.
+
+        With `keep`, the conversations with servers to change stay open. A server where another run
+        is at work is looked at again until that run has ended, for at most `lock_timeout` seconds.
+        """
+
+        def one(desired: Desired) -> Looked:
+            watcher.step(desired.server.name, "observe", True)
+            try:
+                return self._wait_for_other_runs(
+                    lambda: self._retry(
+                        lambda: look_at(desired, self._connections, look, keep=keep), watcher
+                    ),
+                    lock_timeout,
+                    watcher,
+                )
+            finally:
+                watcher.done(desired.server.name)
+
+        def skipped(desired: Desired) -> Looked:
+            return Looked(desired, _skipped(desired.server.name, *_INTERRUPTED))
+
+        return self._pool.each(fleet, one, skipped)
+
+    def _retry(self, attempt: Callable[[], Looked], watcher: Watcher) -> Looked:
+        """Try once, and again after a pause where the server was not reached."""
+        looked = attempt()
+        for tried, pause in enumerate(_pauses(self._retries), 2):
+            if not looked.retryable:
+                break
+            watcher.step(looked.server.name, f"not reached, again in {pause:g} s", True)
+            if not self._pool.pause(pause):
+                break
+            looked = attempt()
+            if looked.retryable:
+                said = f"{looked.outcome.message} (tried {tried} times)"
+                looked = replace(looked, outcome=replace(looked.outcome, message=said))
+        return looked
+
+    def _wait_for_other_runs(
+        self, attempt: Callable[[], Looked], seconds: int, watcher: Watcher
+    ) -> Looked:
+        """Look, and look again while another run is at work there, for at most `seconds`."""
+        until = time.monotonic() + seconds
+        looked = attempt()
+        while looked.outcome.status is Status.BUSY:
+            left = until - time.monotonic()
+            busy = one_line(looked.plan.busy, 200) if looked.plan else ""
+            if left <= 0:
+                break
+            watcher.step(looked.server.name, f"lock: waiting for {busy}", True)
+            if not self._pool.pause(min(_BUSY_PAUSE, left)):
+                break
+            looked = attempt()
+        return looked
+
+    # --- change ---------------------------------------------------------------------------------
+
+    def recover(
+        self, looked: Sequence[Looked], watcher: Watcher, lock_timeout: int
+    ) -> list[Looked]:
+        """Roll back what interrupted runs left, and look again; other servers stay as they are."""
+
+        def one(each: Looked) -> Looked:
+            if not each.interrupted:
+                return each
+            ready = self._connect(each, watcher)
+            if not ready.interrupted:
+                return ready
+            done = self._put_back(ready, "recover", "", watcher, lock_timeout)
+            return look_after_recovery(ready, done, self._connections)
+
+        return self._pool.each(looked, one, lambda each: each)
+
+    def change(
+        self,
+        looked: Sequence[Looked],
+        tokens: Tokens,
+        watcher: Watcher,
+        *,
+        lock_timeout: int = 0,
+        strategy: Strategy = _ALL_AT_ONCE,
+        check: Check = lambda each, outcome, watcher: outcome,
+    ) -> list[Outcome]:
+        """Carry out the plan of each server that has changes; the others keep their outcome.
+
+        `tokens`: the token of every realm that is to be present. `lock_timeout`: seconds to wait
+        for another run on a server. `check` sees each server of a batch before the next batch.
+        """
+
+        def change_one(each: Looked) -> Outcome:
+            if each.plan is None or each.observed is None:
+                return each.outcome
+            return change(
+                self._connections.open(each.server),
+                each.desired,
+                each.plan,
+                each.observed,
+                tokens[each.server.name],
+                _on_step(each.server, watcher),
+                lock_timeout,
+            )
+
+        def roll_back(each: Looked, done: Outcome) -> Outcome:
+            return self._put_back(each, "undo", done.run, watcher, lock_timeout)
+
+        def one(servers: Sequence[Looked]) -> list[Outcome]:
+            outcomes = self._change(servers, change_one, roll_back, watcher)
+            if not self.interrupted:
+                outcomes = [
+                    check(each, outcome, watcher)
+                    for each, outcome in zip(servers, outcomes, strict=True)
+                ]
+            return _proved(servers, outcomes)
+
+        return self._by_batch(looked, one, strategy, watcher)
+
+    def put_back(self, looked: Sequence[Looked], verb: Verb, watcher: Watcher) -> list[Outcome]:
+        """Undo or recover each server that has something to; the others keep their outcome."""
+
+        def change_one(each: Looked) -> Outcome:
+            done = self._put_back(each, verb, each.outcome.run, watcher)
+            return replace(done, plan=done.plan or each.plan)
+
+        def one(servers: Sequence[Looked]) -> list[Outcome]:
+            return _proved(servers, self._change(servers, change_one, None, watcher))
+
+        return self._by_batch(looked, one, _ALL_AT_ONCE, watcher)
+
+    def _put_back(
+        self, each: Looked, verb: Verb, run: str, watcher: Watcher, lock_timeout: int = 0
+    ) -> Outcome:
+        agent = self._connections.open(each.server)
+        return put_back(agent, each.server, verb, run, _on_step(each.server, watcher), lock_timeout)
+
+    def _connect(self, each: Looked, watcher: Watcher) -> Looked:
+        if each.pending and not self._connections.is_open(each.server):
+            watcher.step(each.server.name, "connect", True)
+        return self._retry(lambda: connect(each, self._connections), watcher)
+
+    def _change(
+        self,
+        servers: Sequence[Looked],
+        change_one: Change,
+        roll_back: RollBack | None,
+        watcher: Watcher,
+    ) -> list[Outcome]:
+        """Change the servers of one deployment; all of them are reached before the first change."""
+        try:
+            ready = [self._connect(each, watcher) for each in servers]
+            return change_deployment(ready, change_one, roll_back)
+        finally:
+            for each in servers:
+                self._connections.close(each.server)
+                watcher.done(each.server.name)
+
+    def _by_batch(
+        self,
+        looked: Sequence[Looked],
+        work: Callable[[Sequence[Looked]], list[Outcome]],
+        strategy: Strategy,
+        watcher: Watcher,
+    ) -> list[Outcome]:
+        """Do the work on each deployment, batch by batch; return the outcomes in that order."""
+        outcomes = {each.server.name: each.outcome for each in looked}
+        failed = [each for each in outcomes.values() if each.status in _BAD and strategy.max_fail]
+        batches = strategy.batches(to_change(looked), len(looked))
+        for batch in batches[1:]:  # a link that is idle for long breaks
+            self.hang_up(each.server for servers in batch for each in servers)
+
+        def one(servers: Sequence[Looked]) -> list[Outcome]:
+            if not strategy.next_deployment_may_begin(len(failed), len(looked)):
+                return skipped(servers)
+            done = work(servers)
+            begun = zip(servers, done, strict=True)
+            failed.extend(
+                outcome for each, outcome in begun if each.pending and outcome.status in _BAD
+            )
+            return done
+
+        def skipped(servers: Sequence[Looked]) -> list[Outcome]:
+            why, hint = _INTERRUPTED if self.interrupted else _too_many(failed)
+            self.hang_up(each.server for each in servers)
+            return [
+                replace(_skipped(each.server.name, why, hint), plan=each.plan)
+                if each.pending
+                else each.outcome
+                for each in servers
+            ]
+
+        for number, batch in enumerate(batches):
+            goes_on = not number or strategy.next_batch_may_begin(len(failed), len(looked))
+            for done in self._pool.each(batch, one if goes_on else skipped, skipped):
+                outcomes.update((outcome.server, outcome) for outcome in done)
+        return [outcomes[each.server.name] for each in looked]
+
+    # --- check ----------------------------------------------------------------------------------
+
+    def check(
+        self,
+        looked: Sequence[Looked],
+        outcomes: Sequence[Outcome],
+        check: Check,
+        watcher: Watcher,
+    ) -> list[Outcome]:
+        """Ask the public URLs of every server; return the outcomes with the answers."""
+
+        def one(each: tuple[Looked, Outcome]) -> Outcome:
+            return check(*each, watcher)
+
+        return self._pool.each(list(zip(looked, outcomes, strict=True)), one, lambda each: each[1])
+
+
+def _proved(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    pairs = zip(servers, outcomes, strict=True)
+    return [proved(each.server, outcome) for each, outcome in pairs]
+
+
+def _on_step(server: Server, watcher: Watcher) -> OnStep:
+    return lambda name, doing: watcher.step(server.name, name, doing)
+
+
+def _pauses(retries: int) -> Iterator[float]:
+    """Return 1, 2, 4, ... seconds."""
+    for number in range(retries):
+        yield min(2.0**number, _LONGEST_PAUSE)
+
+
+def _skipped(name: str, why: str, hint: str) -> Outcome:
+    return Outcome(name, Status.SKIPPED, f"not started: {why}", hint)
+
+
+def _too_many(failed: Sequence[Outcome]) -> tuple[str, str]:
+    """Return why no more servers are changed, and what to do."""
+    first = ", ".join(f"{each.server} is {each.status.value}" for each in failed[:3])
+    more = f", and {len(failed) - 3} more" if len(failed) > 3 else ""
+    hint = "mend that and run the command again; --max-fail sets how many servers may fail"
+    return f"{first}{more}", hint

@@ -1,0 +1,132 @@
+"""Ask a server's agent for a transaction, and say in words what came of it.
+
+The transaction itself, with its gate and its way back, belongs to the server
+(`scimconf/agent/transaction.py`); from here on it needs nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from scimconf.errors import HostError, Unreachable
+from scimconf.fleet.observe import Agent, Message, final, paths
+from scimconf.foreign import one_line
+from scimconf.model import Outcome, Plan, Server, Status, Step
+from scimconf.secret import redact
+
+OnStep = Callable[[str, bool], None]
+"""Told of each step when it begins (True) and when it has ended (False)."""
+
+_MOST_STEPS = 200
+"""Steps that a transaction may tell of; ours has some thirty, the way back included."""
+
+_YEAR = 366 * 86400.0
+"""Seconds. A step that says that it took longer did not tell the truth."""
+
+_PATIENCE = 600
+"""Seconds for all but restarts and gates: four runs of manage.py and the candidate check."""
+
+_STATUS = {
+    "committed": Status.CHANGED,
+    "put back": Status.CHANGED,
+    "pending": Status.PENDING,
+    "nothing": Status.OK,
+    "stale": Status.FAILED,
+    "busy": Status.BUSY,
+    "failed": Status.FAILED,
+    "touched": Status.FAILED,
+    "rolled back": Status.ROLLED_BACK,
+    "roll-back failed": Status.ROLL_BACK_FAILED,
+}
+
+
+def transact(
+    agent: Agent,
+    server: Server,
+    request: Message,
+    on_step: OnStep = lambda name, doing: None,
+    lock_timeout: int = 0,
+) -> Outcome:
+    """Send a request (docs/agent.md) and give what came of it.
+
+    Never raises for what a server can cause.
+    """
+    steps: list[Step] = []
+    begun = time.monotonic()
+    # Once there, once on the way back, and before both one that a dead run may have left.
+    restarts = 3 * server.restart_timeout + 2 * server.gate_timeout
+    is_look = request.get("look") is True
+    patience = None if is_look else _PATIENCE + lock_timeout + restarts
+    asked = {**request, "paths": paths(server.paths), "lock_timeout": lock_timeout}
+    try:
+        answer = final(_watch(agent.ask(asked, patience), steps, on_step), str(request["do"]))
+    except Unreachable as lost:
+        # The request may have arrived: then the server finishes alone, one way or the other.
+        message = f"the connection was lost during the change ({lost.message})"
+        hint = "the server finishes or goes back by itself; run `scimconf plan` to see which"
+        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
+    except HostError as error:
+        message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)
+        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
+    run, diff = _text(answer, "run"), _text(answer, "diff")
+    status = _STATUS.get(_text(answer, "result"), Status.FAILED)
+    if run and status is not Status.PENDING:
+        heard(agent, server, run)
+    return Outcome(
+        server.name,
+        status,
+        _text(answer, "message"),
+        _text(answer, "hint"),
+        Plan(server.name, "", diff=diff) if diff else None,
+        tuple(steps),
+        seconds=time.monotonic() - begun,
+        run=run,
+        in_force=status is Status.CHANGED,
+        outage=_seconds(answer.get("outage")),
+        unproved=_text(answer, "unproved"),
+    )
+
+
+def heard(agent: Agent, server: Server, run: str) -> None:
+    """Tell the server that the end of a run was heard of: else its next plan says so once more."""
+    with suppress(HostError):
+        final(agent.ask({"do": "heard", "paths": paths(server.paths), "run": run}), "heard")
+
+
+def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> Iterable[Message]:
+    """Pass the messages on, keeping each step that has ended."""
+    for message in messages:
+        if isinstance(message.get("step"), str) and not message.get("final"):
+            name = one_line(str(message["step"]), 40)
+            doing = message.get("doing") is True
+            if not doing:
+                steps.append(_step(name, message))
+            if len(steps) > _MOST_STEPS:
+                raise HostError(
+                    "agent",
+                    f"the server tells of more than {_MOST_STEPS} steps",
+                    "look at that server by hand",
+                )
+            waiting = one_line(_text(message, "detail"), 200) if doing else ""
+            on_step(f"{name}: {waiting}" if waiting else name, doing)
+        yield message
+
+
+def _text(answer: Message, name: str) -> str:
+    """Give a text of the server's, without the tokens that it was sent: it may echo them."""
+    value = answer.get(name)
+    return redact(value) if isinstance(value, str) else ""
+
+
+def _step(name: str, message: Message) -> Step:
+    seconds = _seconds(message.get("seconds")) or 0.0
+    return Step(name, message.get("ok") is True, seconds, _text(message, "detail"))
+
+
+def _seconds(value: object) -> float | None:
+    """Return a duration that a server tells of; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _YEAR:
+        return None
+    return float(value)

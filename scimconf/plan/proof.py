@@ -1,0 +1,102 @@
+"""What proves that a server with nothing left to change lets the right tokens in: pure.
+
+The agent asked the local web server for each realm, with the token in the file; only 200 is proof.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scimconf.model import Observed, Outcome, Realm, Server, Status, Unproved
+from scimconf.zulip.answers import explain
+
+
+def unproved(server: Server, observed: Observed) -> Unproved | None:
+    """Return why the server is not proved to let the right tokens in; None if it is.
+
+    `scim_verify: false` asks nobody, so then there is nothing to prove.
+    """
+    if silent := no_answer(server, observed):
+        return silent
+    for realm in server.realms if server.verify else ():
+        if not realm.present:
+            continue
+        status = observed.running.get(realm.string_id)
+        if status is None:
+            message = (
+                f"realm {realm.label}: SCIM was not asked, because no token of it is known there"
+            )
+            return Unproved(message, "look at its entry in SCIM_CONFIG")
+        if status != 200:
+            return _refused(server, realm, status)
+    return None
+
+
+def proved(server: Server, outcome: Outcome) -> Outcome:
+    """Return the outcome of a change; it has failed if nobody let the right token in.
+
+    Either proof is enough: the gate on the server, or the public URLs. `scim_verify: false` asks
+    neither.
+    """
+    unproved = outcome.status is Status.CHANGED and bool(outcome.unproved) and server.verify
+    if not unproved or outcome.verified == "yes":
+        return outcome
+    message = f"changed, but it is not proved that the right token is let in: {outcome.unproved}"
+    hint = "the change is in force and stays: mend the cause, then run scimconf plan"
+    return replace(outcome, status=Status.FAILED, message=message, hint=hint)
+
+
+def no_answer(server: Server, observed: Observed) -> Unproved | None:
+    """Return the first realm for which the local web server gave no answer; None: all have one."""
+    for realm in server.realms if server.verify else ():
+        statuses = list(_statuses(realm, observed))
+        if (realm.present or statuses) and (not statuses or None in statuses):
+            where = server.probe or "https://127.0.0.1:443, then http://127.0.0.1:80"
+            return Unproved(
+                f"realm {realm.label}: the local web server did not answer (asked: {where}), so it "
+                "is not proved that the right token is let in",
+                "is Zulip up? On the server: supervisorctl status. scim_probe says where the web "
+                "server listens; scim_verify: false asks nobody",
+            )
+    return None
+
+
+def down(server: Server, observed: Observed) -> Unproved | None:
+    """Return the first realm for which Zulip is down; None: it is up, as far as was asked.
+
+    A 500 of SCIM alone is none: its configuration may be what is wrong.
+    """
+    for realm in server.realms if server.verify else ():
+        site = observed.sites.get(realm.string_id)
+        failed = [status for status in _statuses(realm, observed) if status in (502, 503, 504)]
+        if not failed and site and site.status and site.status >= 500:
+            failed = [site.status]
+        if failed:
+            meaning, hint = explain(failed[0])
+            if failed[0] not in (502, 503, 504):
+                meaning, hint = "Zulip fails", "see /var/log/zulip/errors.log"
+            message = f"the site is down: the local web server answers {failed[0]} for realm "
+            return Unproved(f"{message}{realm.label}: {meaning}", hint)
+    return None
+
+
+def _statuses(realm: Realm, observed: Observed) -> Iterator[int | None]:
+    """Return the answers that were asked for about a realm."""
+    name = realm.string_id
+    if name in observed.sites:
+        yield observed.sites[name].status
+    if name in observed.running:
+        yield observed.running[name]
+
+
+def _refused(server: Server, realm: Realm, status: int) -> Unproved:
+    """Describe a refusal that no restart of ours will mend: `scim_restart` is `none`."""
+    meaning, hint = explain(status)
+    if status == 401:
+        meaning = "Zulip still runs with another token than settings.py has"
+        script = shlex.quote(f"{server.paths.deployment}/scripts/restart-server")
+        hint = f"restart Zulip by hand, as {server.paths.user}: {script}"
+    message = f"realm {realm.label}: the local web server answered {status} to the right token"
+    return Unproved(f"{message}: {meaning}", hint)

@@ -1,0 +1,155 @@
+"""`apply`: make the servers as the inventory says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from scimconf.fleet.batches import ordered
+from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.look import Looked
+from scimconf.inventory import Inventory
+from scimconf.model import Outcome, Plan, Reference, Server
+from scimconf.run import changes
+from scimconf.run.changes import ChangeOptions
+from scimconf.run.connect import connect
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.person import Person
+from scimconf.run.result import Result, described
+from scimconf.run.saved_plan import SavedPlan
+from scimconf.run.start import start
+from scimconf.tokens.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """What `apply` is told on the command line."""
+
+    source: SourceOptions
+    pattern: tuple[str, ...]
+    connection: ConnectionOptions
+    change: ChangeOptions
+    order: str
+    saved: SavedPlan | None = None
+    writes: tuple[Path, ...] = ()
+
+
+def apply(options: ApplyOptions, person: Person) -> Result:
+    """Make the servers as the inventory says.
+
+    Look, compare with the saved plan, recover, ask, fetch tokens, ask about what they change, make
+    tokens, change, and write down what the servers have. Raises UsageError, Stopped.
+    """
+    saved, how = options.saved, options.change
+    begun = start(
+        options.source, options.pattern, person, options.connection, writes=options.writes
+    )
+    servers = ordered(begun.servers, options.order, lambda server: server.name)
+    if saved:
+        saved.check_selection(servers)
+        if refused := saved.other_way(servers):
+            return Result("apply", tuple(refused))
+    keyring = begun.keyring()
+    with (
+        changes.told_of_interruption(),
+        connect(begun, options.connection, servers, person) as fleet,
+    ):
+        desired = [keyring.desired(server) for server in servers]
+        looked: Sequence[Looked] = changes.look(
+            fleet, desired, person, lock_timeout=how.lock_timeout
+        )
+        if saved and (refused := saved.refusal(looked)):
+            return _result(fleet, looked, refused)
+        looked = changes.recover(fleet, looked, how, person)
+        if saved and (refused := saved.refusal(looked)):
+            return _result(fleet, looked, refused)
+        references = _references(looked)
+        outcomes = [each.outcome for each in looked]
+        agreed = how.yes
+        if not fleet.interrupted and (changes.pending(looked) or references):
+            changes.approve(looked, how, person, references)
+            agreed = True
+            keyring.fetch([each.server for each in looked if each.seen])
+            looked, more = _look_again(fleet, looked, keyring, person)
+            if more and saved:
+                return _result(fleet, looked, saved.refused(looked, more))
+            changes.refuse_new_tokens(changes.pending(looked), how, person)
+            if more:
+                changes.approve_more(looked, how, person)
+            changes.approve_lock_outs(looked, how, person)
+            changing = [each.server for each in changes.pending(looked)]
+            keyring.make(changing)
+            looked = [replace(each, desired=keyring.desired(each.server)) for each in looked]
+            outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person)
+        if not agreed:
+            return _result(fleet, looked, outcomes)
+        have = changes.in_force(servers, outcomes)
+        proved = _whole(changes.settled(servers, outcomes), servers, begun.inventory)
+        written = changes.noted(partial(keyring.settle, have, proved), person, "scimconf apply")
+        return replace(_result(fleet, looked, outcomes), unwritten=not written)
+
+
+def _result(fleet: Fleet, looked: Sequence[Looked], outcomes: Sequence[Outcome]) -> Result:
+    return Result("apply", described(looked, outcomes), fleet.interrupted)
+
+
+def _references(looked: Sequence[Looked]) -> dict[Reference, str]:
+    """Return what has to be run or read for tokens that are kept elsewhere, and for which realm."""
+    found: dict[Reference, str] = {}
+    for each in looked:
+        for realm in each.server.realms if each.seen else ():
+            if realm.present and isinstance(realm.token, Reference):
+                found.setdefault(realm.token, f"realm {realm.label} of {each.server.name}")
+    return found
+
+
+def _look_again(
+    fleet: Fleet, looked: Sequence[Looked], keyring: Keyring, person: Person
+) -> tuple[list[Looked], Mapping[str, str]]:
+    """Look again at servers whose tokens are known now and were not, or not so, at the first look.
+
+    Return all servers as they stand then; and, by server, what is to be done beyond what was shown.
+    """
+    other = [
+        desired
+        for each in looked
+        if each.seen and (desired := keyring.desired(each.server)) != each.desired
+    ]
+    if not other:
+        return [*looked], {}
+    fleet.hang_up([desired.server for desired in other])  # idle for as long as it was fetched
+    again = {each.server.name: each for each in changes.look(fleet, other, person)}
+    more = {
+        each.server.name: what
+        for each in looked
+        if (found := again.get(each.server.name)) and (what := _more(each.plan, found.plan))
+    }
+    return [again.get(each.server.name, each) for each in looked], more
+
+
+def _more(before: Plan | None, after: Plan | None) -> str:
+    """Return what a second plan does that the first did not show, "" if nothing."""
+    if before is None or after is None:
+        return ""
+    shown = {(action.kind, action.realm) for action in before.actions}
+    new = [each.text for each in after.actions if (each.kind, each.realm) not in shown]
+    if before.settings_sha256 != after.settings_sha256:
+        new.append("settings.py was changed since")
+    if before.secrets_sha256 != after.secrets_sha256:
+        new.append("zulip-secrets.conf was changed since")
+    return "; ".join(new)
+
+
+def _whole(
+    proved: Sequence[Server], chosen: Sequence[Server], inventory: Inventory
+) -> list[Server]:
+    """Return those of which the whole deployment was chosen.
+
+    A server of the deployment that this run has not seen may still let an old token in.
+    """
+    names = {each.name for each in chosen}
+    every = inventory.servers.values()
+    unseen = {each.deployment for each in every if each.name not in names}
+    return [each for each in proved if each.deployment not in unseen]

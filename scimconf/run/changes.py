@@ -1,0 +1,238 @@
+"""The steps that `apply` and `rotate` share, between the look and the change.
+
+Their order is the contract: compare with the saved plan, ask, and only then run what the inventory
+names, read tokens that are kept elsewhere, write the token file and change servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scimconf.errors import Stopped, UsageError
+from scimconf.fleet.batches import Strategy
+from scimconf.fleet.checks import public_check
+from scimconf.fleet.deployment import to_change
+from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.look import Looked, planned_and_acknowledged
+from scimconf.model import Desired, Outcome, Reference, Server, Status
+from scimconf.run.person import Person
+from scimconf.tokens.keyring import Tokens
+
+_GOOD_ANSWERS = 3
+"""In a row, from the public URL after a restart: Zulip's workers may change one by one."""
+
+_SIZES_SHOWN = 8
+"""Batches whose size the question names."""
+
+_CTRL_C = (
+    "interrupted: a server under way finishes its change, or rolls it back, by itself; "
+    "`scimconf plan` shows how they stand"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOptions:
+    """How a run changes servers, and what it may do without a question."""
+
+    strategy: Strategy
+    lock_timeout: int
+    """Seconds to wait for another run on a server."""
+    yes: bool
+    diff: bool
+    create_tokens: bool = False
+    approved: bool = False
+    """Whether a saved plan was given: it has the lock-outs and the new tokens in it."""
+
+
+@contextmanager
+def told_of_interruption() -> Iterator[None]:
+    """Say what becomes of servers under way when Ctrl-C is pressed twice."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(_CTRL_C) from None
+
+
+def look(
+    fleet: Fleet, desired: Sequence[Desired], person: Person, *, lock_timeout: int = 0
+) -> list[Looked]:
+    """Look at servers for a plan that is going to be carried out."""
+    # Somebody who waits for another run is told so, in a log too.
+    with person.progress(steps=lock_timeout > 0) as watcher:
+        return fleet.look(
+            desired,
+            watcher,
+            keep=True,
+            look=planned_and_acknowledged,
+            lock_timeout=lock_timeout,
+        )
+
+
+def recover(
+    fleet: Fleet, looked: Sequence[Looked], options: ChangeOptions, person: Person
+) -> Sequence[Looked]:
+    """Roll back what interrupted runs left, once it is approved; return how servers stand then."""
+    interrupted = [each for each in looked if each.interrupted]
+    if fleet.interrupted or not interrupted:
+        return looked
+    if not options.yes:
+        outcomes = [each.outcome for each in interrupted]
+        person.approve("recover", "Put back", outcomes, diff=options.diff)
+    with person.progress(steps=True) as watcher:
+        return fleet.recover(looked, watcher, options.lock_timeout)
+
+
+def approve(
+    looked: Sequence[Looked],
+    options: ChangeOptions,
+    person: Person,
+    references: Mapping[Reference, str] | None = None,
+) -> None:
+    """Show the changes and ask; raises Stopped for a no, UsageError for what --yes may not do."""
+    changing = pending(looked)
+    refuse_new_tokens(changing, options, person)
+    if not options.yes:
+        person.approve(
+            "plan",
+            "Change",
+            [each.outcome for each in changing],
+            diff=options.diff,
+            in_batches=in_batches(looked, options.strategy),
+            references=references or {},
+        )
+
+
+def approve_more(looked: Sequence[Looked], options: ChangeOptions, person: Person) -> None:
+    """Ask again, because the tokens that were fetched change more than was shown."""
+    changing = pending(looked)
+    if not options.yes:
+        what = "The tokens that were fetched change more than was shown. Change"
+        person.approve("plan", what, [each.outcome for each in changing], diff=options.diff)
+
+
+def approve_lock_outs(looked: Sequence[Looked], options: ChangeOptions, person: Person) -> None:
+    """Ask about replaced tokens by itself, with --yes too; raises Stopped for a no."""
+    locked_out = _locked_out(pending(looked))
+    if locked_out and not (options.create_tokens or options.approved):
+        person.confirm(
+            f"The identity provider is locked out of {locked_out} until it has the other token. "
+            "Replace the token in force?"
+        )
+
+
+def change(
+    fleet: Fleet,
+    looked: Sequence[Looked],
+    tokens: Tokens,
+    options: ChangeOptions,
+    person: Person,
+) -> list[Outcome]:
+    """Carry out the plans, batch by batch, and ask the public URLs after each change."""
+    with person.progress(steps=True) as watcher:
+        return fleet.change(
+            looked,
+            tokens,
+            watcher,
+            lock_timeout=options.lock_timeout,
+            strategy=options.strategy,
+            check=public_check(tokens, wanted=Status.CHANGED, answers=_GOOD_ANSWERS),
+        )
+
+
+def noted(note: Callable[[], None], person: Person, hint: str) -> bool:
+    """Write into the token file what the servers have now; return False if it cannot be written.
+
+    The servers have been changed: what came of them must be told whatever happens to the file.
+    """
+    try:
+        note()
+    except UsageError as error:
+        person.tell(f"error: {error.message}")
+        person.tell(f"  -> once it can be written, {hint} notes what the servers have now")
+        return False
+    return True
+
+
+# --- what is asked about ------------------------------------------------------------------------
+
+
+def pending(looked: Sequence[Looked]) -> list[Looked]:
+    """Return the servers that have something to do."""
+    return [each for each in looked if each.pending]
+
+
+def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person: Person) -> None:
+    """Raise UsageError where a new token needs more than --yes.
+
+    Without a terminal this may be a CI job: its checkout goes away, and a new token with it. A
+    token that replaces the one in force locks the identity provider out; an approved plan says so.
+    """
+    if options.create_tokens or person.can_answer:
+        return
+    locked_out = _locked_out(changing)
+    if locked_out and not options.approved:
+        raise UsageError(
+            f"this replaces the token in force of {locked_out}, and locks the identity provider "
+            "out until it has the new one: --yes is not enough for that",
+            "scimconf plan says where the token in force comes from; to keep one that the token "
+            "file does not have: scimconf import; to replace it: --create-tokens",
+        )
+    for each in changing:
+        if each.plan and each.plan.makes_tokens:
+            raise UsageError(
+                f"{each.server.name} needs a new token. Without a terminal, apply makes tokens "
+                "only with --create-tokens: the token file, and the token in it, could go away "
+                "with this checkout",
+                "make the token where the token file is kept, or give --create-tokens",
+            )
+
+
+def _locked_out(changing: Sequence[Looked]) -> str:
+    """Return the realms whose token in force is replaced by one that nobody has yet."""
+    named = [
+        f"realm {realm or '(root)'} of {each.server.name}"
+        for each in changing
+        for realm in (each.plan.locks_out if each.plan else ())
+    ]
+    return ", ".join(named)
+
+
+def in_batches(looked: Sequence[Looked], strategy: Strategy) -> str:
+    """Return in which batches the servers are changed, "" for a single one."""
+    batches = strategy.batches(to_change(looked), len(looked))
+    if len(batches) < 2:
+        return ""
+    sizes = [sum(each.pending for servers in batch for each in servers) for batch in batches]
+    more = ", ..." if len(sizes) > _SIZES_SHOWN else ""
+    return f" in {len(sizes)} batches of {', '.join(map(str, sizes[:_SIZES_SHOWN]))}{more}"
+
+
+# --- what the token file may say afterwards -----------------------------------------------------
+
+
+def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
+    """Return the servers that are as they should be, if all of their deployment are.
+
+    An unmanaged realm on one of them changes nothing about the realms that the inventory names.
+    """
+    return _whole(servers, [outcome for outcome in outcomes if _is_good(outcome)])
+
+
+def in_force(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
+    """Return the servers that have the wanted tokens, proved or not, with all of their deployment.
+
+    A check that failed after the commit rolls nothing back: the new token is the one in force.
+    """
+    return _whole(servers, [each for each in outcomes if _is_good(each) or each.in_force])
+
+
+def _is_good(outcome: Outcome) -> bool:
+    return outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
+
+
+def _whole(servers: Sequence[Server], good: Sequence[Outcome]) -> list[Server]:
+    names = {outcome.server for outcome in good}
+    open_ends = {each.deployment for each in servers if each.name not in names}
+    return [each for each in servers if each.deployment not in open_ends]

@@ -1,0 +1,111 @@
+"""Connect to servers: the passwords that are needed for it, and who may have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+
+from scimconf import ssh, vault
+from scimconf.errors import UsageError
+from scimconf.fleet.connections import Connections, Opener
+from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.time_limit import limited
+from scimconf.model import Server, VaultValue
+from scimconf.run.options import ConnectionOptions
+from scimconf.run.person import Person
+from scimconf.run.start import Start, token_file
+from scimconf.secret import Secret
+from scimconf.ssh import Agent
+from scimconf.tokens.generate import is_like_generated
+
+
+@contextmanager
+def connect(
+    begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
+) -> Iterator[Fleet]:
+    """Return the fleet of these servers; all its conversations close at the end of `with`.
+
+    Asks now, once, for -k and -K, and for the vault passwords where a server's own password is a
+    vault value: the threads that talk to servers must not ask. Raises UsageError.
+    """
+    with Connections(opener(begun, connection, servers, person)) as connections:
+        yield Fleet(connections, connection.forks, connection.retries)
+
+
+def opener(
+    begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
+) -> Opener:
+    """Return what connects to one of these servers; asks first. See `connect`."""
+    asked = asked_become = None
+    if connection.ask_pass:
+        hint = "log in with a key, or put ansible_password into a vault value"
+        asked = person.secret("SSH password", hint)
+    if connection.ask_become_pass:
+        hint = "put ansible_become_password into a vault value"
+        asked_become = person.secret("sudo password", hint)
+    options = ssh.Options(
+        host_key="accept-new" if connection.accept_new_host_keys else "strict",
+        known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
+        allow_exec=begun.source.allow_exec,
+    )
+    limit = connection.time_limit
+    if limit is not None:
+        options = replace(options, start_timeout=min(limit, options.start_timeout))
+    if any(isinstance(each, VaultValue) for server in servers for each in _secrets(server)):
+        _refuse_tokens(begun, servers)
+        begun.passwords()
+
+    def opened(value: Secret | VaultValue | None) -> Secret | None:
+        if not isinstance(value, VaultValue):
+            return value
+        secret = vault.decrypt(value.ciphertext, begun.passwords())
+        # Whoever can write this variable could put a token of the token file into it.
+        if is_like_generated(secret):
+            raise _is_no_password(value)
+        return secret
+
+    def open_agent(server: Server) -> AbstractContextManager[Agent]:
+        credentials = ssh.Credentials(
+            password=opened(server.connection.password) or asked,
+            become_password=opened(server.connection.become_password) or asked_become or asked,
+            passphrase=opened(server.connection.passphrase),
+            ask=person.answer_server if connection.ask_pass else None,
+        )
+        way = server.connection
+        if limit is not None:
+            way = replace(way, timeout=min(limit, way.timeout))
+        return ssh.open_agent(way, server.paths, credentials, options)
+
+    return open_agent if limit is None else limited(open_agent, limit)
+
+
+def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:
+    """Raise UsageError for a password that is a token's vault value: it would be sent away."""
+    file = token_file(begun.source)
+    of_realms = {
+        vault.identity(realm.token.ciphertext)
+        for server in servers
+        for realm in server.realms
+        if isinstance(realm.token, VaultValue)
+    }
+    for server in servers:
+        for each in _secrets(server):
+            if isinstance(each, VaultValue):
+                file.refuse(each)
+                if vault.identity(each.ciphertext) in of_realms:
+                    raise _is_no_password(each)
+
+
+def _is_no_password(value: VaultValue) -> UsageError:
+    where = f"{value.position}: " if value.position else ""
+    return UsageError(
+        f"{where}this vault value holds a SCIM token, or a text that looks like one, so it is not "
+        "sent as a password",
+        "if it is a password: choose one that is not 43 letters and digits",
+    )
+
+
+def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:
+    way = server.connection
+    return way.password, way.become_password, way.passphrase

@@ -1,0 +1,212 @@
+"""A server as it is, in the words of the inventory: what `plan` then finds nothing to do about.
+
+The one place for which a token leaves a server in clear, and it is a Secret as soon as it is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from scimconf.errors import Busy, HostError
+from scimconf.fleet.observe import Agent, final, observe, paths
+from scimconf.foreign import one_line
+from scimconf.inventory import rules
+from scimconf.inventory.host_vars import may_be_template
+from scimconf.inventory.schema import RealmVariables
+from scimconf.model import Desired, Observed, ObservedRealm, Server
+from scimconf.secret import Secret
+from scimconf.tokens.strength import weakness_of
+from scimconf.zulip.bearer import secret_name
+from scimconf.zulip.presets import PRESETS
+
+_OPTIONAL = ("create_guests_without_streams", "custom_profile_field_map")
+
+Variables = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a host's variables have to say of it, and its tokens by realm."""
+
+    variables: Mapping[str, object]
+    tokens: Mapping[str, Secret] = field(repr=False)
+    warnings: tuple[str, ...]
+
+    def only(self, realms: Collection[str]) -> Found:
+        """Return what is found of these realms; of all of them where none is named."""
+        if not realms:
+            return self
+        tokens = {name: token for name, token in self.tokens.items() if name in realms}
+        described = self.variables.get("scim_realms")
+        if not isinstance(described, dict):
+            return replace(self, tokens=tokens)
+        kept = {name: each for name, each in described.items() if name in realms}
+        return replace(self, tokens=tokens, variables={**self.variables, "scim_realms": kept})
+
+
+class _LeftOutError(Exception):
+    """Why a realm cannot be taken over as it is."""
+
+
+def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
+    """Give what a server has. Raises HostError where it has nothing that can be taken over."""
+    observed = _observed(agent, server)
+    found = describe(server, observed, _tokens(agent, server)[0])
+    if not found.tokens:
+        said = "; ".join(found.warnings) or "SCIM_CONFIG is not there, or empty"
+        raise HostError("import", f"there is nothing to take over: {said}")
+    return observed, found
+
+
+def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
+    """Return the tokens that a server has for the realms of `server`, which the inventory names.
+
+    One that is not the token that scimconf has put there is left out: somebody else has changed
+    it, and whoever did knows it. Raises HostError where nothing is left.
+    """
+    observed = _observed(agent, server)
+    tokens, ours = _tokens(agent, server)
+    warnings: list[str] = []
+    adopted = {}
+    for realm in server.realms:
+        token = tokens.get(realm.string_id)
+        if token is None:
+            warnings.append(f"realm {realm.label}: the server has no token of it")
+            continue
+        if not ours.get(realm.string_id, True):
+            warnings.append(
+                f"realm {realm.label} is left out: its token is not the one that scimconf has put "
+                "there last. Do not trust it, and give the realm a new one: scimconf apply "
+                f"--create-tokens {server.name}"
+            )
+            continue
+        adopted[realm.string_id] = token
+        if reason := weakness_of(token):
+            warnings.append(f"realm {realm.label}: {_weak(realm.string_id, reason)}")
+    if not adopted:
+        raise HostError("import", f"there is nothing to take over: {'; '.join(warnings)}")
+    return observed, Found({}, adopted, tuple(warnings))
+
+
+def _observed(agent: Agent, server: Server) -> Observed:
+    """Look at a server; raises HostError where it has to be left alone."""
+    observed = observe(agent, Desired(server, {}))
+    if observed.at_work:
+        message = f"another run is at work here: {observed.at_work}"
+        raise Busy("observe", message, "import the server once that run has ended")
+    if observed.blocked:
+        raise HostError("observe", observed.blocked)
+    return observed
+
+
+def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, bool]]:
+    """Ask for the tokens of all realms, and which of them scimconf has put there, as far as known.
+
+    Raises HostError.
+    """
+    answer = final(agent.ask({"do": "tokens", "paths": paths(server.paths)}), "import")
+    tokens, ours = answer.get("tokens"), answer.get("applied", {})
+    if (
+        not isinstance(tokens, dict)
+        or not isinstance(ours, dict)
+        or not all(isinstance(each, str) for each in tokens.values())
+    ):
+        raise HostError("import", "the agent's answer is not understood")
+    # Whatever is not plainly true counts as a stranger's.
+    return (
+        {realm: Secret(text) for realm, text in tokens.items()},
+        {str(realm): each is True for realm, each in ours.items()},
+    )
+
+
+def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -> Found:
+    """Say the server's entries in the inventory's words; what has none is left out, with why.
+
+    Raises HostError for an EXTERNAL_HOST that is none.
+    """
+    in_secrets = any(found.secret_name for found in observed.realms.values())
+    realms: dict[str, Variables] = {}
+    warnings = [observed.unknown_secrets] if observed.unknown_secrets else []
+    for name, found in observed.realms.items():
+        try:
+            _check(found, tokens, in_secrets)
+            realms[name] = _realm(found, observed)
+        except _LeftOutError as reason:
+            warnings.append(f"realm {found.label} is left out, and stays as it is: {reason}")
+            continue
+        warnings += (f"realm {found.label}: {said}" for said in _remarks(found, tokens[name]))
+    variables: Variables = {}
+    if observed.external_host and observed.external_host.lower() != server.external_host.lower():
+        try:
+            variables["zulip_external_host"] = rules.external_host(observed.external_host)
+        except rules.Invalid as error:
+            raise HostError("import", f"EXTERNAL_HOST: {error.message}") from None
+    variables["scim_token_store"] = "secrets" if in_secrets else "settings"
+    variables["scim_realms"] = realms
+    return Found(variables, {name: tokens[name] for name in realms}, tuple(warnings))
+
+
+def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool) -> None:
+    """Raise _LeftOutError for an entry that a plan would have to change to make it ours."""
+    if found.unreadable:
+        raise _LeftOutError(found.unreadable)
+    if found.string_id not in tokens:
+        raise _LeftOutError("it has no token")
+    try:
+        rules.string_id(found.string_id)
+        if "scim_client_name" in found.values:
+            rules.client(str(found.values["scim_client_name"]))
+    except rules.Invalid as error:
+        raise _LeftOutError(error.message) from None
+    wanted = secret_name(found.string_id) if in_secrets else None
+    if found.secret_name != wanted:
+        where = found.secret_name or "settings.py"
+        raise _LeftOutError(
+            f"its token stands in {where}, not in {wanted}; name it in the inventory by hand, and "
+            "apply moves it"
+        )
+
+
+def _realm(found: ObservedRealm, observed: Observed) -> Variables:
+    """Give an entry as the inventory has it; what its preset says anyway is not repeated."""
+    client = found.values.get("scim_client_name")
+    preset = PRESETS.get(str(client), PRESETS["other"])
+    variables: Variables = {"idp": preset.name}
+    if isinstance(client, str) and client != preset.client:
+        variables["client"] = client
+    formatted = found.values.get("name_formatted_included")
+    if isinstance(formatted, bool) and formatted is not preset.name_formatted_included:
+        variables["name_formatted_included"] = formatted
+    variables.update((key, found.values[key]) for key in _OPTIONAL if key in found.values)
+    fields = variables.get("custom_profile_field_map")
+    for name in fields if isinstance(fields, dict) else ():
+        if may_be_template(str(name)):
+            raise _LeftOutError(
+                "a key of its custom_profile_field_map could be a template, which Ansible would "
+                f"run: {one_line(str(name), 80)}"
+            )
+    if found.string_id in observed.realm_hosts:
+        variables["url"] = f"https://{observed.realm_hosts[found.string_id]}"
+    try:
+        RealmVariables.model_validate(variables)
+    except ValueError:  # pydantic's, which is not said: it is about words that are not there yet
+        raise _LeftOutError("it holds a value that the inventory cannot say") from None
+    return variables
+
+
+def _weak(realm: str, reason: str) -> str:
+    return (
+        f"its token is weak ({reason}), and its fingerprint stands in the token file: give it a "
+        f"new one with scimconf rotate --realm {realm!r}"
+    )
+
+
+def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
+    if reason := weakness_of(token):
+        yield _weak(found.string_id, reason)
+    known = ("scim_client_name", "name_formatted_included", *_OPTIONAL)
+    if missing := [key for key in known[:2] if key not in found.values]:
+        yield f"it has no {' and no '.join(missing)}: plan will add it"
+    if extra := [key for key in found.values if key not in known]:
+        yield f"Zulip does not read its {', '.join(extra)}: plan will remove it"

@@ -1,0 +1,45 @@
+"""What the command line says about a run: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scimconf.consent import NOTHING, Consent
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Which inventory, and which hosts of it."""
+
+    inventory: tuple[Path, ...]
+    limit: tuple[str, ...]
+    tokens: Path | None
+    allow_exec: Consent = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """How to connect where the inventory does not say it."""
+
+    forks: int
+    user: str | None
+    ask_pass: bool
+    become: bool
+    become_user: str | None
+    ask_become_pass: bool
+    private_key: Path | None
+    known_hosts: Path | None
+    accept_new_host_keys: bool
+    retries: int = 0
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutOptions:
+    """In which order servers are changed, and when no more of them are."""
+
+    order: str
+    serial: str | None
+    canary: int | None
+    max_fail: str | None

@@ -1,0 +1,59 @@
+"""`plan`: what `apply` would do. Nothing is changed, written or run, and no secret is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from scimconf.errors import UsageError
+from scimconf.fleet.look import planned
+from scimconf.run import saved_plan
+from scimconf.run.connect import connect
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.person import Person
+from scimconf.run.result import Result, described
+from scimconf.run.start import start
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What `plan` is told on the command line."""
+
+    source: SourceOptions
+    pattern: tuple[str, ...]
+    connection: ConnectionOptions
+    resolve: bool = False
+    """Whether to fetch tokens that are kept elsewhere, which runs what the inventory names."""
+    read_only: bool = False
+    out: Path | None = None
+    """Where to save the plan."""
+    writes: tuple[Path, ...] = ()
+
+
+def plan(options: PlanOptions, person: Person) -> Result:
+    """Look at the servers, compare them with the inventory, save the plan if that is wanted.
+
+    Raises UsageError.
+    """
+    if options.resolve and options.out:
+        raise UsageError(
+            "--resolve and --out exclude each other: a saved plan is compared by the words of a "
+            "reference, never by the token that it leads to",
+            "save the plan without --resolve",
+        )
+    writes = (*options.writes, options.out) if options.out else options.writes
+    begun = start(options.source, options.pattern, person, options.connection, writes=writes)
+    keyring = begun.keyring()
+    if options.resolve:
+        keyring.fetch(begun.servers)
+    desired = [keyring.desired(server) for server in begun.servers]
+    with (
+        connect(begun, options.connection, begun.servers, person) as fleet,
+        person.progress(steps=False) as watcher,
+    ):
+        looked = fleet.look(desired, watcher, look=partial(planned, read_only=options.read_only))
+    if options.out and not fleet.interrupted:
+        saved_plan.save(options.out, looked)
+    outcomes = [each.outcome for each in looked]
+    return Result("plan", described(looked, outcomes), fleet.interrupted)

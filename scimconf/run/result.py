@@ -1,0 +1,63 @@
+"""What came of a run, and the exit code that speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from scimconf.errors import ExitCode, worst
+from scimconf.fleet.look import Looked
+from scimconf.model import Outcome, Status
+from scimconf.run.binding import way
+
+_EXIT = {
+    Status.OK: ExitCode.OK,
+    Status.CHANGED: ExitCode.OK,
+    Status.PENDING: ExitCode.PENDING,
+    Status.BUSY: ExitCode.UNREACHABLE,
+    Status.UNREACHABLE: ExitCode.UNREACHABLE,
+    Status.FAILED: ExitCode.FAILED,
+    Status.ROLLED_BACK: ExitCode.ROLLED_BACK,
+    Status.ROLL_BACK_FAILED: ExitCode.ROLL_BACK_FAILED,
+    # A skipped server has changes pending; the reason to skip it has a code of its own.
+    Status.SKIPPED: ExitCode.PENDING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one run of a verb; every report is derived from it."""
+
+    verb: str
+    outcomes: tuple[Outcome, ...] = ()
+    """One for each server that was selected, in the order of the run."""
+    interrupted: bool = False
+    """Whether Ctrl-C was pressed."""
+    unwritten: bool = False
+    """Whether the token file could not be written though servers were changed."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the worst code of all servers, of Ctrl-C and of the token file."""
+        codes = [code for outcome in self.outcomes for code in _codes(outcome)]
+        codes += [ExitCode.INTERRUPTED] if self.interrupted else []
+        codes += [ExitCode.FAILED] if self.unwritten else []
+        return worst(codes)
+
+
+def described(looked: Sequence[Looked], outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Return the outcomes with each server's place in the inventory and the way to it."""
+    by_name = {each.server.name: each for each in looked}
+    return tuple(
+        replace(outcome, way=way(each.server, each.reached), position=each.server.position)
+        if (each := by_name.get(outcome.server))
+        else outcome
+        for outcome in outcomes
+    )
+
+
+def _codes(outcome: Outcome) -> Iterator[ExitCode]:
+    """Return the codes of one server: an unmanaged realm adds its own, whatever else was done."""
+    yield _EXIT[outcome.status]
+    if outcome.plan and outcome.plan.unmanaged:
+        yield ExitCode.PENDING

@@ -1,0 +1,173 @@
+"""`rotate`: new tokens, put in force by the transaction that `apply` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from scimconf.errors import UsageError
+from scimconf.fleet.batches import ordered
+from scimconf.fleet.look import Looked
+from scimconf.model import Outcome, Server, Status
+from scimconf.run import changes
+from scimconf.run.changes import ChangeOptions
+from scimconf.run.connect import connect
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.person import Person
+from scimconf.run.result import Result, described
+from scimconf.run.start import start
+from scimconf.run.which_tokens import (
+    Wanted,
+    check_whole,
+    keys_of,
+    listed,
+    tell_what_is_replaced,
+    who_shares,
+)
+from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.rotation import activated, gone_back
+from scimconf.tokens.store import Key
+
+_NO_SERVER = Result("rotate")
+
+
+@dataclass(frozen=True, slots=True)
+class RotateOptions:
+    """What `rotate` is told on the command line."""
+
+    source: SourceOptions
+    pattern: tuple[str, ...]
+    connection: ConnectionOptions
+    change: ChangeOptions
+    order: str
+    wanted: Wanted
+    writes: tuple[Path, ...] = ()
+
+
+def rotate(options: RotateOptions, person: Person) -> Result:
+    """Give the selected realms their next or their previous token.
+
+    Select the tokens, make or take the next ones, look, recover, ask, write them into the token
+    file as staged, change, and write down which are in force. Raises UsageError, Stopped.
+    """
+    wanted, how = options.wanted, options.change
+    begun = start(
+        options.source, options.pattern, person, options.connection, writes=options.writes
+    )
+    keyring = begun.keyring()
+    servers = wanted.narrowed(begun.servers, keyring, person)
+    if not servers:
+        _nothing(wanted, person)
+        return _NO_SERVER
+    check_whole(servers, begun.inventory)
+    keys = sorted({key for server in servers for key in keys_of(server)})
+    shared = who_shares(keyring, keys, begun.inventory) if wanted.realms else {}
+    for warning in shared.values():
+        person.tell(f"warning: {warning}")
+    if wanted.mode != "activate":
+        tell_what_is_replaced(keyring, keys, person)
+    if wanted.mode == "stage":
+        _stage(keyring, keys, person)
+        return _NO_SERVER
+    staged = keyring
+    if wanted.mode == "at once":
+        person.tell(
+            "warning: from its server's restart on, each identity provider is locked out until it "
+            "has the new token (to hand the token over first: scimconf rotate --stage)"
+        )
+        staged = keyring.staged(keys)
+    turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
+    servers = ordered(servers, options.order, lambda server: server.name)
+    with (
+        changes.told_of_interruption(),
+        connect(begun, options.connection, servers, person) as fleet,
+    ):
+        desired = [turned.desired(server) for server in servers]
+        looked: Sequence[Looked] = changes.look(
+            fleet, desired, person, lock_timeout=how.lock_timeout
+        )
+        looked = changes.recover(fleet, looked, how, person)
+        outcomes = [each.outcome for each in looked]
+        agreed = how.yes
+        if not fleet.interrupted and changes.pending(looked):
+            changes.approve(looked, how, person)
+            agreed = True
+            keyring.keep(staged, keys)
+            tokens = turned.tokens(each.server for each in changes.pending(looked))
+            outcomes = changes.change(fleet, looked, tokens, how, person)
+        agreed = agreed or _is_agreed(outcomes, person)
+    good = changes.in_force(servers, outcomes) if agreed else []
+    done = {key for server in good for key in keys_of(server)}
+    again = "scimconf rotate --back" if wanted.mode == "back" else "scimconf rotate --activate"
+    written = changes.noted(partial(keyring.keep, turned, done), person, again)
+    if left := [key for key in keys if key not in done]:
+        person.tell(f"the token that was in force stays in force: {listed(left)}")
+        person.tell(f"  -> once the cause is mended: {again}")
+    told = [_told(each, servers, shared) for each in described(looked, outcomes)]
+    return Result("rotate", tuple(told), fleet.interrupted, unwritten=not written)
+
+
+def _stage(keyring: Keyring, keys: Sequence[Key], person: Person) -> None:
+    """Make the next token of each of these and write it into the token file; ask no server."""
+    keyring.keep(keyring.staged(keys), keys)
+    person.tell(f"made the next token of {listed(keys)}; the one in force stays in force")
+    person.tell("next: scimconf handoff --next --show-tokens")
+    person.tell("then, at the planned time: scimconf rotate --activate")
+
+
+def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
+    """Return whether the token file may be written where no server had to be changed.
+
+    The servers have the tokens already if an earlier run ended before it wrote the file: ask.
+    """
+    if any(each.status is not Status.OK for each in outcomes):
+        return False
+    person.confirm("The servers have these tokens already. Write that into the token file?")
+    return True
+
+
+def _nothing(wanted: Wanted, person: Person) -> None:
+    """Say that there is nothing to rotate. Raises UsageError unless an age was asked for."""
+    what = {
+        "activate": ("no token is staged there", "make one first: scimconf rotate --stage"),
+        "back": (
+            "no previous token is kept there",
+            "a previous token is kept for 7 days after a rotation; make a new one: scimconf rotate",
+        ),
+    }
+    message, hint = what.get(
+        wanted.mode,
+        (
+            "the token file holds no such token",
+            "scimconf apply makes the first token; a token that is kept elsewhere is changed there",
+        ),
+    )
+    if wanted.older_than is None:
+        raise UsageError(message, hint)
+    days = f"{wanted.older_than.days} day{'' if wanted.older_than.days == 1 else 's'}"
+    person.tell(f"nothing to rotate: {message}, or none is older than {days}")
+
+
+def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]) -> Outcome:
+    """Return the outcome with who shared its tokens, and how long SCIM was unavailable.
+
+    The server measures it; where it could not, restart and gate together are the upper limit.
+    """
+    keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
+    warnings = [text for key, text in shared.items() if key in keys]
+    outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
+    hint = f"enter it at the identity provider: scimconf handoff --show-tokens {outcome.server}"
+    if outcome.status is Status.OK:
+        return replace(outcome, message="the token is in force there already", hint=hint)
+    if outcome.status is not Status.CHANGED:
+        return outcome
+    seconds = outcome.outage
+    if seconds is None:
+        seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
+    message = (
+        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is let in"
+    )
+    said = f"{message}; {outcome.message}" if outcome.message else message
+    return replace(outcome, message=said, hint=outcome.hint or hint)

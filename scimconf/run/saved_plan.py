@@ -1,0 +1,262 @@
+"""A plan in a file: what was approved, to be compared with what a later `apply` would do.
+
+Nothing is carried out from the file. Two plans are equal where they do equal things to equal
+files of the same server, by the same inventory (docs/applying.md, "Saved plans").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from itertools import takewhile
+from pathlib import Path
+
+from scimconf import __version__
+from scimconf.errors import UsageError
+from scimconf.fleet.look import Looked
+from scimconf.foreign import one_line, visible
+from scimconf.model import Desired, Outcome, Reference, Server, Status
+from scimconf.run.binding import way
+from scimconf.tokens import durable
+
+VERSION = 2
+_MARK = "scimconf_plan"
+_LARGEST = 64 << 20
+"""Bytes of a plan file that are read."""
+
+_AGAIN = "plan again: scimconf plan --out FILE"
+
+Facts = Mapping[str, object]
+
+
+def save(path: Path, looked: Sequence[Looked]) -> None:
+    """Write what the plans say, mode 0600, no token in it. Raises UsageError."""
+    document = {
+        _MARK: VERSION,
+        "scimconf": __version__,
+        "saved": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "servers": [_facts(each) for each in looked],
+    }
+    durable.put(path, json.dumps(document, indent=2) + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """What a plan file says, by server."""
+
+    path: Path
+    servers: Mapping[str, Facts]
+
+    def check_selection(self, servers: Iterable[Server]) -> None:
+        """Raise UsageError where the plan is not about exactly these servers."""
+        names = {server.name for server in servers}
+        for name in sorted({*self.servers} ^ names):
+            where = "is not in the plan" if name in names else "is in the plan only"
+            raise UsageError(
+                f"{self.path} is a plan for other servers: {one_line(name, 100)} {where}",
+                "give the inventory, PATTERN and --limit that it was made with",
+            )
+
+    def other_way(self, servers: Iterable[Server]) -> list[Outcome]:
+        """Return the outcomes of a run whose inventory says another way, or runs something else,
+        than the plan; empty where it says the same. No server needs to be asked for that: another
+        way may lead to somebody else's machine.
+        """
+        said = {
+            each.name: "".join(_changes(each.name, self._way(each.name), _way(each)))
+            for each in servers
+        }
+        if not any(said.values()):
+            return []
+        names = ", ".join(name for name, why in said.items() if why)
+        skipped = f"not started: the saved plan no longer holds for {names}"
+        return [
+            Outcome(name, Status.FAILED, f"moved on since the plan was saved: {why}", _AGAIN)
+            if why
+            else Outcome(name, Status.SKIPPED, skipped)
+            for name, why in said.items()
+        ]
+
+    def refusal(self, looked: Sequence[Looked]) -> list[Outcome]:
+        """Give the outcomes of a run that the plan does not cover; empty where it covers all."""
+        found = ((each.server.name, self._moved_on(each)) for each in looked)
+        moved = {name: why for name, why in found if why}
+        return self.refused(looked, moved) if moved else []
+
+    def refused(self, looked: Sequence[Looked], moved: Mapping[str, str]) -> list[Outcome]:
+        """Return the outcomes where the plan does not hold any more: by server, why not."""
+        names = ", ".join(moved)
+        outcomes = []
+        for each in looked:
+            outcome, why = each.outcome, moved.get(each.server.name)
+            if outcome.status in (Status.OK, Status.PENDING) and why:
+                message = f"moved on since the plan was saved: {why}"
+                outcome = replace(outcome, status=Status.FAILED, message=message, hint=_AGAIN)
+            elif each.pending:
+                message = f"not started: the saved plan no longer holds for {names}"
+                outcome = replace(outcome, status=Status.SKIPPED, message=message)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _way(self, name: str) -> Facts:
+        return _mapping(self.servers[name].get("way"))
+
+    def _moved_on(self, each: Looked) -> str:
+        return "; ".join(_differences(self.servers[each.server.name], _facts(each)))
+
+
+def load(path: Path) -> SavedPlan:
+    """Read a plan file. Raises UsageError where it is none, or one of another version."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    nonsense = UsageError(f"{path} is no plan of scimconf", "make one: scimconf plan --out FILE")
+    try:
+        document = json.loads(data[: _LARGEST + 1])
+    except (ValueError, RecursionError):
+        raise nonsense from None
+    if not isinstance(document, dict) or len(data) > _LARGEST:
+        raise nonsense
+    if document.get(_MARK, VERSION) != VERSION:
+        raise UsageError(f"{path} is a plan of another version of scimconf", _AGAIN)
+    servers = document.get("servers")
+    if _MARK not in document or not isinstance(servers, list):
+        raise nonsense
+    by_name = {}
+    for each in servers:
+        name = each.get("server") if isinstance(each, dict) else None
+        if not isinstance(name, str) or name in by_name:
+            raise nonsense
+        by_name[name] = each
+    return SavedPlan(path, by_name)
+
+
+# --- what is compared -------------------------------------------------------------------------
+
+
+def _facts(each: Looked) -> Facts:
+    """Give all that makes up the plan of one server, as JSON gives it back."""
+    plan = each.plan
+    facts = {
+        "server": each.server.name,
+        "status": each.outcome.status.value,
+        "zulip_version": plan.version if plan else None,
+        "settings_sha256": plan.settings_sha256 if plan else None,
+        "secrets_sha256": plan.secrets_sha256 if plan else None,
+        "actions": [
+            {"kind": action.kind.value, "realm": action.realm, "text": action.text}
+            for action in (plan.actions if plan else ())
+        ],
+        "unmanaged": [each.text for each in (plan.unmanaged if plan else ())],
+        "diff": plan.diff if plan else "",
+        "way": _way(each.desired.server),
+        "tokens": _tokens(each.desired),
+    }
+    plain: Facts = json.loads(json.dumps(facts))
+    return plain
+
+
+def _way(server: Server) -> dict[str, str]:
+    return {fact.source: fact.value for fact in way(server) if fact.bound}
+
+
+def _tokens(desired: Desired) -> Facts:
+    """Return which token each realm has, and of none even its salted fingerprint.
+
+    A reference counts by its words (`way`): what it gives is not known before it is approved.
+    """
+    elsewhere = {
+        realm.string_id for realm in desired.server.realms if isinstance(realm.token, Reference)
+    }
+    return {
+        name: hashlib.sha256(fingerprint.hash.encode()).hexdigest()[:16]
+        for name, fingerprint in desired.fingerprints.items()
+        if name not in elsewhere and name not in desired.unrecorded
+    }
+
+
+# --- what is not equal ------------------------------------------------------------------------
+
+_CHANGED = {
+    "status": "it stands otherwise",
+    "settings_sha256": "settings.py was changed",
+    "secrets_sha256": "zulip-secrets.conf was changed",
+    "diff": "the change is another one",
+    "unmanaged": "its unmanaged realms are others",
+}
+
+
+_MOST = 8
+"""Facts about the way that are named where they differ."""
+_SHOWN = 200
+"""Characters of a value that are shown where it differs."""
+
+
+_FOLLOWING = ("status", "diff")
+"""Facts that follow from the others: said only where nothing else differs."""
+
+
+def _differences(saved: Facts, now: Facts) -> Iterator[str]:
+    changed = [name for name in now if saved.get(name) != now[name]]
+    for name in [each for each in changed if each not in _FOLLOWING] or changed:
+        before, after = saved.get(name), now[name]
+        if name == "zulip_version":
+            yield f"Zulip is {after or 'not known'}, and was {one_line(str(before), 40)}"
+        elif name == "actions":
+            yield from _actions(before, after)
+        elif name == "way":
+            yield from _changes(str(now["server"]), _mapping(before), _mapping(after))
+        elif name == "tokens":
+            yield f"the token is another one: {_keys(before, after)}"
+        else:
+            yield _CHANGED.get(name, name)
+
+
+def _actions(before: object, after: object) -> Iterator[str]:
+    old, new = _texts(before), _texts(after)
+    yield from (f"now also: {text}" for text in new if text not in old)
+    yield from (f"not any more: {one_line(text, 200)}" for text in old if text not in new)
+
+
+def _texts(actions: object) -> list[str]:
+    found = actions if isinstance(actions, list) else []
+    return [str(each.get("text")) if isinstance(each, dict) else "?" for each in found]
+
+
+def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
+    """Return which of the facts about a server's way differ, at most so many."""
+    pairs = {name: (str(old.get(name, "")), str(new.get(name, ""))) for name in {**new, **old}}
+    changed = [name for name, (before, after) in pairs.items() if before != after]
+    if not changed:
+        return
+    texts = []
+    for name in changed[:_MOST]:
+        was, now = _excerpts(*pairs[name])
+        texts.append(f"{visible(name, 100)} of {server} was {was}, is {now}")
+    if len(changed) > _MOST:
+        texts.append(f"and {len(changed) - _MOST} more")
+    yield f"the inventory says something else: {'; '.join(texts)}"
+
+
+def _excerpts(*texts: str) -> Iterator[str]:
+    """Return the texts as they are shown: of long ones the part where they begin to differ."""
+    alike = takewhile(lambda pair: len(set(pair)) == 1, zip(*texts, strict=False))
+    start = max(0, sum(1 for _ in alike) - _SHOWN // 4)
+    for text in texts:
+        skipped = "[...] " if start and len(text) > _SHOWN else ""
+        yield skipped + visible(text[start if skipped else 0 :], _SHOWN) if text else "not set"
+
+
+def _keys(before: object, after: object) -> str:
+    old, new = _mapping(before), _mapping(after)
+    changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    return ", ".join(f"realm {visible(key, 100) or '(root)'}" for key in changed) or "something"
+
+
+def _mapping(facts: object) -> Facts:
+    return facts if isinstance(facts, dict) else {}

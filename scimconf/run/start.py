@@ -1,0 +1,148 @@
+"""What every verb that reads an inventory needs at its start: inventory, servers, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scimconf import inventory as inventories
+from scimconf import vault
+from scimconf.errors import UsageError
+from scimconf.inventory import Inventory
+from scimconf.model import Server
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.person import Person
+from scimconf.tokens import durable
+from scimconf.tokens.keyring import Keyring, Passwords
+from scimconf.tokens.references import withhold
+from scimconf.tokens.store import TokenFile, place
+
+_DEFAULT = Path("inventory.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run starts with."""
+
+    source: SourceOptions
+    inventory: Inventory
+    servers: Sequence[Server]
+    """The servers that were selected, in the order of the inventory."""
+    passwords: Passwords
+    """Gets the vault passwords when they are needed."""
+
+    def keyring(self) -> Keyring:
+        """Return the tokens of the fleet. Raises UsageError for a token file that is wrong."""
+        return Keyring(token_file(self.source), self.passwords)
+
+
+def start(
+    source: SourceOptions,
+    pattern: Sequence[str],
+    person: Person,
+    connection: ConnectionOptions | None = None,
+    *,
+    writes: Iterable[Path] = (),
+    bare: bool = False,
+    encrypts: bool = True,
+) -> Start:
+    """Load the inventory and select the servers of `pattern` and --limit; asks no server.
+
+    `writes`: files that this run is going to write. `bare`: hosts without scim_realms are servers,
+    too. `encrypts`: whether new values may be encrypted. Raises UsageError (InventoryError with
+    all errors of the inventory).
+    """
+    loaded = load(source, person.warn, connection, writes=writes, bare=bare)
+    servers = select(loaded, pattern, source.limit)
+    passwords = person.vault_passwords((lambda: vault_ids(source)) if encrypts else None)
+    return Start(source, loaded, servers, passwords)
+
+
+def vault_ids(source: SourceOptions) -> set[str]:
+    """Return the vault ids of the tokens in the token file."""
+    closed = (entry.ciphertext for entry in token_file(source).entries.values())
+    return {vault.id_of(each) for each in closed if each}
+
+
+def sources(source: SourceOptions) -> tuple[Path, ...]:
+    """Return the inventory's files: those of -i, else inventory.yaml of this folder."""
+    if source.inventory:
+        return source.inventory
+    if _DEFAULT.exists():
+        return (_DEFAULT,)
+    raise UsageError(
+        "no inventory: there is no inventory.yaml in this folder",
+        "name one with -i, or make one: scimconf init",
+    )
+
+
+def load(
+    source: SourceOptions,
+    warn: Callable[[str], None],
+    connection: ConnectionOptions | None = None,
+    *,
+    writes: Iterable[Path] = (),
+    bare: bool = False,
+) -> Inventory:
+    """Load the inventory and pass on its warnings. Raises InventoryError with all errors."""
+    _check_written(source, tuple(writes))
+    loaded = inventories.load(
+        sources(source),
+        _defaults(connection),
+        allow_exec="inventory" in source.allow_exec,
+        bare=bare,
+    )
+    withhold(loaded.servers.values())
+    for warning in loaded.warnings:
+        warn(str(warning))
+    return loaded
+
+
+def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:
+    """Raise UsageError for a file to write that this run reads, or that is a link or a pipe."""
+    if not writes:
+        return
+    tokens = place(source.tokens, sources(source))
+    reads = [each.resolve() for each in (*sources(source), tokens)]
+    for file in writes:
+        for each in reads:
+            if file.resolve().is_relative_to(each):
+                raise UsageError(
+                    f"{file} is not written: this run reads {each}",
+                    "give the result a name of its own",
+                )
+        durable.check_place(file)
+
+
+def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:
+    """Return the connection options that were given, as the variables that they stand for.
+
+    The inventory's own variables win, as with Ansible (its manual, "Controlling how Ansible
+    behaves: precedence rules").
+    """
+    if connection is None:
+        return {}
+    given: dict[str, object] = {
+        "ansible_user": connection.user,
+        "ansible_become": connection.become or None,
+        "ansible_become_user": connection.become_user,
+        "ansible_ssh_private_key_file": connection.private_key and str(connection.private_key),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -> Sequence[Server]:
+    """Return the servers of the pattern and of --limit. Raises UsageError where there is none."""
+    servers = inventories.select(inventory, pattern, limit)
+    if not servers:
+        raise UsageError(
+            "no server to work on: none of the selected hosts has scim_realms",
+            "scimconf inventory list shows the inventory",
+        )
+    return servers
+
+
+def token_file(source: SourceOptions) -> TokenFile:
+    """Read the token file: --tokens, else tokens.yaml beside the first inventory file."""
+    return TokenFile.load(place(source.tokens, sources(source)))

@@ -1,0 +1,46 @@
+"""`undo` and `recover`: roll a server back to how it was before a run.
+
+Neither needs a token, or more of the inventory than the way to the server: the server's journal
+holds the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scimconf.fleet.look import looks_for
+from scimconf.fleet.undo import Verb
+from scimconf.model import Desired
+from scimconf.run.changes import pending, told_of_interruption
+from scimconf.run.connect import connect
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.person import Person
+from scimconf.run.result import Result, described
+from scimconf.run.start import start
+
+
+def put_back(
+    verb: Verb,
+    source: SourceOptions,
+    pattern: Sequence[str],
+    connection: ConnectionOptions,
+    person: Person,
+    *,
+    yes: bool,
+    writes: Sequence[Path] = (),
+) -> Result:
+    """Look at the servers, ask, and roll back what there is. Raises UsageError, Stopped."""
+    begun = start(source, pattern, person, connection, writes=writes, encrypts=False)
+    with told_of_interruption(), connect(begun, connection, begun.servers, person) as fleet:
+        desired = [Desired(server, {}) for server in begun.servers]
+        with person.progress(steps=False) as watcher:
+            looked = fleet.look(desired, watcher, keep=True, look=looks_for(verb))
+        outcomes = [each.outcome for each in looked]
+        found = [each.outcome for each in pending(looked)]
+        if found and not fleet.interrupted:
+            if not yes:
+                person.approve(verb, "Put back", found, diff=True)
+            with person.progress(steps=True) as watcher:
+                outcomes = fleet.put_back(looked, verb, watcher)
+    return Result(verb, described(looked, outcomes), fleet.interrupted)

@@ -1,0 +1,52 @@
+"""`verify`: can the identity provider get in? Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from scimconf.fleet.checks import public_check
+from scimconf.fleet.look import judge
+from scimconf.model import Outcome, Status
+from scimconf.run.connect import connect
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.person import Person
+from scimconf.run.result import Result, described
+from scimconf.run.start import start
+
+
+def verify(
+    source: SourceOptions,
+    pattern: Sequence[str],
+    connection: ConnectionOptions,
+    person: Person,
+    writes: Sequence[Path] = (),
+) -> Result:
+    """Look at the servers, then ask each realm's public URL as its identity provider would.
+
+    The look comes first, because a token is sent only to a host that the server's own settings
+    name. Raises UsageError.
+    """
+    begun = start(source, pattern, person, connection, writes=writes)
+    keyring = begun.keyring()
+    keyring.fetch(begun.servers)
+    tokens = keyring.tokens(begun.servers)
+    desired = [keyring.desired(server) for server in begun.servers]
+    with (
+        connect(begun, connection, begun.servers, person) as fleet,
+        person.progress(steps=False) as watcher,
+    ):
+        looked = fleet.look(desired, watcher)
+        outcomes = [_without_changes(each.outcome) for each in looked]
+        check = public_check(tokens, wanted=Status.OK)
+        outcomes = fleet.check(looked, outcomes, check, watcher)
+    return Result("verify", described(looked, outcomes), fleet.interrupted)
+
+
+def _without_changes(outcome: Outcome) -> Outcome:
+    """Forget what a plan would change: the question is only what the public URL answers."""
+    if outcome.plan is None:
+        return outcome
+    plan = replace(outcome.plan, actions=(), warnings=(), diff="", unmanaged=(), unproved=None)
+    return replace(judge(outcome.server, plan), seconds=outcome.seconds)

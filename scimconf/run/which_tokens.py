@@ -1,0 +1,128 @@
+"""Which tokens a rotation is about, and who else has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Literal
+
+from scimconf.errors import UsageError
+from scimconf.inventory import Inventory
+from scimconf.model import Server
+from scimconf.run.person import Person
+from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.rotation import older_than, pruned
+from scimconf.tokens.store import Entry, Key
+
+Mode = Literal["at once", "stage", "activate", "back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The tokens that the command line selects."""
+
+    mode: Mode
+    realms: tuple[str, ...]
+    older_than: timedelta | None
+
+    def narrowed(self, servers: Sequence[Server], keyring: Keyring, person: Person) -> list[Server]:
+        """Return the servers with the selected realms only, so that no other realm changes.
+
+        Raises UsageError for a realm that none of them has.
+        """
+        known = {realm.string_id for server in servers for realm in server.realms if realm.present}
+        if unknown := set(self.realms) - known:
+            names = ", ".join(sorted(each or "(root)" for each in unknown))
+            raise UsageError(f"none of these servers has a realm {names}")
+        narrowed = []
+        for server in servers:
+            meant = tuple(
+                realm
+                for realm in server.realms
+                if realm.present and (not self.realms or realm.string_id in self.realms)
+            )
+            for realm in meant:
+                if realm.token is not None:
+                    person.tell(
+                        f"left out: the token of realm {realm.label} of {server.name} is not in "
+                        "the token file"
+                    )
+            ours = tuple(
+                realm
+                for realm in meant
+                if realm.token is None
+                and self._means(keyring.file.entry(server.deployment, realm.string_id))
+            )
+            if ours:
+                rest = frozenset(each.string_id for each in server.realms if each not in ours)
+                narrowed.append(replace(server, realms=ours, left_alone=rest, unmanaged="keep"))
+        return narrowed
+
+    def _means(self, entry: Entry | None) -> bool:
+        now = datetime.now(timezone.utc)
+        if entry is None or entry.ciphertext is None:
+            return False
+        # A staged token is young: a nightly --stage must not replace it, and void its sheet.
+        newest = entry.next if self.mode == "stage" and entry.next else entry
+        if self.older_than is not None and not older_than(newest, self.older_than, now):
+            return False
+        if self.mode == "activate":
+            return entry.next is not None
+        if self.mode == "back":
+            return pruned(entry, now).previous is not None
+        return True
+
+
+def keys_of(server: Server) -> Iterator[Key]:
+    """Return the server's tokens as the token file names them."""
+    return ((server.deployment, realm.string_id) for realm in server.realms)
+
+
+def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
+    """Raise UsageError where a server of a deployment would keep the old token."""
+    chosen = {server.name for server in servers}
+    deployments = {server.deployment for server in servers}
+    for server in inventory.servers.values():
+        if server.deployment in deployments and server.name not in chosen:
+            raise UsageError(
+                f"{server.name} belongs to deployment {server.deployment} too, and would keep the "
+                "old token",
+                f"select {server.name} as well: a deployment is rotated as one",
+            )
+
+
+def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> Mapping[Key, str]:
+    """Return a sentence for each token that other realms have, too: a leak concerns them as well.
+
+    A token that none of the given vault passwords opens is not compared.
+    """
+    of: dict[str, list[str]] = {}
+    for server in inventory.servers.values():
+        of.setdefault(server.deployment, []).append(server.name)
+
+    def named(key: Key) -> str:
+        servers = of.get(key[0], [])
+        return listed([key]) + (f" ({', '.join(servers)})" if servers not in ([], [key[0]]) else "")
+
+    return {
+        key: f"the token of {listed([key])} is also that of {', '.join(map(named, others))}"
+        for key, others in keyring.sharing(keys).items()
+        if others
+    }
+
+
+def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key], person: Person) -> None:
+    """Warn of staged tokens that are replaced: their sheets may have been handed over."""
+    for key in keys:
+        entry = keyring.file.entry(*key)
+        if entry and entry.next:
+            person.tell(
+                f"warning: the staged token of {listed([key])}, made {entry.next.created}, is "
+                "replaced; a hand-off sheet with it is no longer valid"
+            )
+
+
+def listed(keys: Iterable[Key]) -> str:
+    """Return the names of these tokens for a sentence."""
+    return ", ".join(f"realm {realm or '(root)'} of {deployment}" for deployment, realm in keys)

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf import ssh, vault
+from scimconf.cli.options import VaultOptions
+from scimconf.cli.person import Terminal as Person
+from scimconf.consent import EVERYTHING, NOTHING
+from scimconf.fleet.connections import Opener
+from scimconf.inventory import Inventory
+from scimconf.model import Server, VaultValue
+from scimconf.run.connect import opener
+from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.start import Start, load
+from scimconf.secret import Secret
+from scimconf.tokens.keyring import Passwords
+from tests.cli.conftest import Run
+from tests.cli.terminal import Terminal, own_environment
+from tests.factories import connection, server
+
+PASSWORDS = {"default": Secret("correct horse")}
+SOURCE = SourceOptions((), (), None)
+EMPTY = Inventory({}, (), {}, {}, ())
+PASSWORD_FILE = ("--vault-password-file", "password")
+PLAIN = ConnectionOptions(
+    forks=20,
+    user=None,
+    ask_pass=False,
+    become=False,
+    become_user=None,
+    ask_become_pass=False,
+    private_key=None,
+    known_hosts=None,
+    accept_new_host_keys=False,
+)
+
+
+# --- passwords that are typed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [("-k", "SSH password"), ("-K", "sudo password"), ("--ask-vault-pass", "vault password")],
+)
+def test_no_terminal_to_ask_on(option: str, what: str, scimconf: Run) -> None:
+    arguments = ("plan", option) if option != "--ask-vault-pass" else ("verify", option)
+    Path("tokens.yaml").unlink(missing_ok=True)
+    scimconf(
+        "render", "chat1*", "--create-tokens", "--show-tokens", "--vault-password-file", "password"
+    )
+    done = scimconf(*arguments)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert f"error: no terminal to ask for the {what} on\n  -> " in done.stderr
+
+
+def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
+    with Terminal("plan", "-k", "-K", "chat1*", cwd=tmp_path, env=own_environment()) as terminal:
+        terminal.answer("SSH password: ", "hunter2")
+        terminal.answer("Sudo password: ", "hunter3")
+        assert terminal.end() == 3
+        assert "hunter" not in terminal.shown
+        assert "refuses" in terminal.text
+
+
+# --- from options to servers ------------------------------------------------------------------
+
+
+def test_connection_options_are_weaker_than_the_inventorys_own(
+    scimconf: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "inventory.yaml").write_text(
+        "all:\n  hosts:\n    a.example.com: {scim_realms: {acme: {}}}\n"
+        "    b.example.com: {scim_realms: {acme: {}}, ansible_user: bob}\n"
+    )
+    given = replace(PLAIN, user="ops", become=True, become_user="root", private_key=Path("key"))
+    a, b = load(SOURCE, print, given).servers.values()
+    assert (a.connection.user, b.connection.user) == ("ops", "bob")
+    assert (a.connection.become, a.connection.become_user) == (True, "root")
+    assert str(a.connection.private_key).endswith("key")
+    plain, _ = load(SOURCE, print, PLAIN).servers.values()
+    assert (plain.connection.user, plain.connection.become) == (None, False)
+
+
+def test_no_server_is_an_error(scimconf: Run, tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text("all: {hosts: {a.example.com: {}}}\n")
+    done = scimconf("plan", "a.example.com")
+    assert done.returncode == 64
+    assert "no server to work on" in done.stderr
+    assert "scimconf inventory list" in done.stderr
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was handed to ssh.open_agent."""
+    calls: list[Any] = []
+
+    def open_agent(*given: object) -> nullcontext[None]:
+        calls.append(given)
+        return nullcontext()
+
+    monkeypatch.setattr(ssh, "open_agent", open_agent)
+    return calls
+
+
+def _opener(
+    given: ConnectionOptions,
+    servers: Sequence[Server] = (),
+    source: SourceOptions = SOURCE,
+    passwords: Passwords = lambda: PASSWORDS,
+) -> Opener:
+    begun = Start(source, EMPTY, servers, passwords)
+    return opener(begun, given, servers, Person(VaultOptions(None, False)))
+
+
+def _open(given: ConnectionOptions, **own: Any) -> None:
+    open_agent = _opener(given)
+    with open_agent(server(connection=connection(**own))):
+        pass
+
+
+def test_without_passwords_none_are_made_up(opened: list[Any]) -> None:
+    _open(PLAIN)
+    ((_, _, credentials, options),) = opened
+    assert (credentials.password, credentials.become_password) == (None, None)
+    assert (options.host_key, options.known_hosts) == ("strict", None)
+
+
+def test_the_inventorys_passwords_are_stronger_than_typed_ones(
+    opened: list[Any], typed: list[tuple[str, bool]]
+) -> None:
+    both = replace(PLAIN, ask_pass=True, ask_become_pass=True)
+    _open(both)
+    _open(both, password=Secret("ssh"), become_password=Secret("sudo"))
+    found = [(each[2].password.reveal(), each[2].become_password.reveal()) for each in opened]
+    assert found == [("typed", "typed"), ("ssh", "sudo")]
+    assert typed == [("SSH password", False), ("Sudo password", False)] * 2
+
+
+def test_a_person_is_asked_only_where_k_says_that_there_is_one(
+    opened: list[Any], typed: list[tuple[str, bool]]
+) -> None:
+    _open(PLAIN)
+    _open(replace(PLAIN, ask_pass=True), passphrase=Secret("sesame"))
+    (_, _, nobody, _), (_, _, somebody, _) = opened
+    assert nobody.ask is None
+    assert somebody.ask("zulip at chat1: Code").reveal() == "typed"
+    assert somebody.passphrase.reveal() == "sesame"
+    assert typed[-1] == ("zulip at chat1: Code", False)
+
+
+def test_what_ssh_would_run_here_needs_leave(opened: list[Any]) -> None:
+    _open(PLAIN)
+    assert opened[0][3].allow_exec == NOTHING
+    given = SourceOptions((), (), None, allow_exec=frozenset({"local"}))
+    with _opener(PLAIN, source=given)(server()):
+        pass
+    assert opened[1][3].allow_exec == {"local"}
+
+
+def test_one_typed_password_is_both_as_ansibles_is(
+    opened: list[Any], typed: list[tuple[str, bool]]
+) -> None:
+    _open(replace(PLAIN, ask_pass=True))
+    assert opened[0][2].become_password.reveal() == "typed"
+
+
+def test_a_vault_password_is_fetched_before_any_thread_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inventory.yaml").touch()
+    asked: list[str] = []
+
+    def passwords() -> dict[str, Secret]:
+        asked.append("vault")
+        return PASSWORDS
+
+    sealed = VaultValue(vault.encrypt(Secret("sesame"), PASSWORDS["default"]))
+    for closed in ({}, {"password": sealed}, {"become_password": sealed}, {"passphrase": sealed}):
+        servers = [server(connection=connection(**closed))]
+        _opener(PLAIN, servers, passwords=passwords)
+    assert len(asked) == 3
+
+
+def test_vault_values_are_opened(opened: list[Any]) -> None:
+    sealed = VaultValue(vault.encrypt(Secret("sesame"), PASSWORDS["default"]))
+    _open(PLAIN, password=sealed)
+    assert opened[0][2].password.reveal() == "sesame"
+
+
+def test_host_key_options(opened: list[Any]) -> None:
+    _open(replace(PLAIN, accept_new_host_keys=True, known_hosts=Path("known")))
+    assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
+
+
+# --- what the inventory may run here ------------------------------------------------------------
+
+
+@pytest.fixture
+def opened_with(opened: list[Any], scimconf: Run, tmp_path: Path) -> Any:
+    """A function that plans with these arguments, and gives the consent that got through."""
+    (tmp_path / "inventory.yaml").write_text(
+        "all: {hosts: {a.example.com: {scim_realms: {acme: {}}}}}\n"
+    )
+
+    def plan(*arguments: str) -> Any:
+        opened.clear()
+        done = scimconf("plan", *arguments)
+        return opened[0][3].allow_exec if opened else done
+
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), NOTHING),
+        (("--allow-exec",), EVERYTHING),
+        (("--allow-exec", "a.example.com"), EVERYTHING),  # the word behind it is a pattern
+        (("--allow-exec=local",), {"local"}),
+        (("--allow-exec=local,proxy", "a.example.com"), {"local", "proxy"}),
+        (("--allow-exec=local", "--allow-exec=inventory"), {"local", "inventory"}),
+        (("--allow-exec=all",), EVERYTHING),
+    ],
+)
+def test_consent_has_kinds(arguments: tuple[str, ...], expected: object, opened_with: Any) -> None:
+    assert opened_with(*arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("1", EVERYTHING), ("true", EVERYTHING), ("0", NOTHING), ("", NOTHING), ("proxy", {"proxy"})],
+)
+def test_the_variable_takes_the_same_words(
+    variable: str, expected: object, opened_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCIMCONF_ALLOW_EXEC", variable)
+    assert opened_with() == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("locl", "did you mean local?"), ("x", "local, inventory, proxy")]
+)
+def test_a_kind_that_there_is_not_is_wrong_usage(given: str, hint: str, opened_with: Any) -> None:
+    done = opened_with(f"--allow-exec={given}")
+    assert done.returncode == 64
+    assert hint in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["plan", "verify", ("apply", "--yes", "--create-tokens")])
+def test_a_local_connection_needs_consent_wherever_its_programs_are(
+    verb: str | tuple[str, ...], scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anywhere on the disk, found through PATH, without .git, from a base and an overlay."""
+    words = (verb,) if isinstance(verb, str) else verb
+    sealed = ("--vault-password-file", "password")
+    with tempfile.TemporaryDirectory() as folder:  # not beside the inventory, and open to all
+        elsewhere = Path(folder)
+        elsewhere.chmod(0o777)
+        program = elsewhere / ".venv/bin/python3"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\ntouch {elsewhere}/ran\n")
+        program.chmod(0o755)
+        (program.parent / "mine").symlink_to(program)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        (tmp_path / "inventory.yaml").write_text(
+            "all:\n  vars: {ansible_connection: local, zulip_user: nobody}\n  hosts:\n"
+            f"    a.test: {{zulip_deployment: {elsewhere}, scim_realms: {{acme: {{}}}}}}\n"
+            f"    b.test: {{ansible_python_interpreter: {program}, scim_realms: {{acme: {{}}}}}}\n"
+            "    c.test: {ansible_python_interpreter: mine, scim_realms: {acme: {}}}\n"
+        )
+        (tmp_path / "overlay.yaml").write_text("all: {hosts: {a.test: {scim_verify: true}}}\n")
+        scimconf("render", "a.test", "--create-tokens", "--show-tokens", *sealed)
+        done = scimconf(*words, "-i", "inventory.yaml", "-i", "overlay.yaml", *sealed)
+        assert not (elsewhere / "ran").exists()
+    assert done.returncode == 1
+    assert "3 failed" in done.stdout
+    assert "add --allow-exec=local" in done.stdout

@@ -1,0 +1,154 @@
+"""Batches and the rule that stops a rollout, by themselves."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scimconf.errors import UsageError
+from scimconf.fleet.batches import ORDERS, Strategy, ordered, strategy
+
+# What `_get_serialized_batches` of ansible-core 2.19.14 gives for so many hosts.
+ANSIBLE = [
+    ("3", 10, [3, 3, 3, 1]),
+    ("30%", 10, [3, 3, 3, 1]),
+    ("1,5,50%", 20, [1, 5, 10, 4]),
+    ("29%", 100, [28, 28, 28, 16]),
+    ("57%", 100, [56, 44]),
+    ("33%", 10, [3, 3, 3, 1]),
+    ("10%", 5, [1, 1, 1, 1, 1]),
+    ("1%", 3, [1, 1, 1]),
+    ("0", 7, [7]),
+    ("1,0", 7, [1, 6]),
+    ("2,150%", 5, [2, 3]),
+    ("4", 3, [3]),
+    ("1,2,3", 12, [1, 2, 3, 3, 3]),
+    ("1,25%", 9, [1, 2, 2, 2, 2]),
+    ("14%", 50, [7, 7, 7, 7, 7, 7, 7, 1]),
+]
+
+
+def _servers(batches: list[list[list[int]]]) -> list[int]:
+    return [sum(map(len, batch)) for batch in batches]
+
+
+@pytest.mark.parametrize(("serial", "count", "expected"), ANSIBLE)
+def test_servers_of_their_own_come_in_ansibles_batches(
+    serial: str, count: int, expected: list[int]
+) -> None:
+    units = [[number] for number in range(count)]
+    batches = strategy(serial, None, None).batches(units, count)
+    assert _servers(batches) == expected
+    assert [unit for batch in batches for unit in batch] == units
+
+
+def test_without_options_all_come_at_once_and_any_number_may_fail() -> None:
+    plain = Strategy()
+    assert strategy(None, None, None) == plain
+    assert _servers(plain.batches([[1], [2], [3]], 3)) == [3]
+    assert plain.next_deployment_may_begin(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("serial", "canary", "expected"),
+    [(None, 2, [2, 8]), ("3", 2, [2, 3, 3, 2]), ("1,5", 2, [2, 1, 5, 2]), (None, 20, [10])],
+)
+def test_a_canary_is_the_first_batch(serial: str | None, canary: int, expected: list[int]) -> None:
+    batches = strategy(serial, canary, None).batches([[n] for n in range(10)], 10)
+    assert _servers(batches) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "serial", "expected"),
+    [
+        ([2, 2, 2], "3", [2, 2, 2]),  # never larger than asked for,
+        ([1, 3, 1], "2", [1, 3, 1]),  # but where one deployment alone is
+        ([2, 1, 2], "3", [3, 2]),
+        ([3], "1", [3]),
+        ([3, 1, 1], "1,2", [3, 2]),
+    ],
+)
+def test_a_deployment_is_never_parted(sizes: list[int], serial: str, expected: list[int]) -> None:
+    units = [[number] * size for number, size in enumerate(sizes)]
+    assert _servers(strategy(serial, None, None).batches(units, sum(sizes))) == expected
+
+
+SIZE = st.one_of(st.integers(0, 40).map(str), st.integers(0, 200).map(lambda n: f"{n}%"))
+
+
+@given(
+    st.lists(st.integers(1, 5), max_size=40),
+    st.lists(SIZE, min_size=1, max_size=4),
+    st.integers(0, 30),
+)
+def test_every_server_comes_once_in_its_order(
+    sizes: list[int], serial: list[str], up_to_date: int
+) -> None:
+    units = [[number] * size for number, size in enumerate(sizes)]
+    selected = sum(sizes) + up_to_date
+    how = strategy(",".join(serial), None, None)
+    batches = how.batches(units, selected)
+    assert [unit for batch in batches for unit in batch] == units
+    for number, batch in enumerate(batches):
+        most = how.serial[min(number, len(serial) - 1)].of(selected)
+        assert batch
+        assert sum(map(len, batch)) <= most or len(batch) == 1
+
+
+@pytest.mark.parametrize(
+    ("max_fail", "failed", "batch", "unit"),
+    [
+        (None, 0, True, True),
+        (None, 1, False, True),
+        ("0", 0, True, True),
+        ("0", 1, False, False),
+        ("2", 2, True, True),
+        ("2", 3, False, False),
+        ("10%", 2, True, True),  # of 20: exceeds, not reaches
+        ("10%", 3, False, False),
+        ("0%", 1, False, False),
+        ("100%", 20, True, True),
+    ],
+)
+def test_whether_it_goes_on(max_fail: str | None, failed: int, batch: bool, unit: bool) -> None:
+    how = strategy("5", None, max_fail)
+    assert how.next_batch_may_begin(failed, 20) is batch
+    assert how.next_deployment_may_begin(failed, 20) is unit
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "5,", "5;6", "%", "1.5", "٣", "10 %", "9" * 30])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--serial takes numbers and per cents"):
+        strategy(text, None, None)
+    with pytest.raises(UsageError, match="--max-fail takes numbers and per cents"):
+        strategy(None, None, text)
+
+
+def test_blanks_between_sizes_are_none_of_them() -> None:
+    assert strategy("1, 5, 50%", None, None) == strategy("1,5,50%", None, None)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("inventory", ["b", "a", "c"]),
+        ("reverse_inventory", ["c", "a", "b"]),
+        ("sorted", ["a", "b", "c"]),
+        ("reverse_sorted", ["c", "b", "a"]),
+    ],
+)
+def test_orders(how: str, expected: list[str]) -> None:
+    assert ordered(["b", "a", "c"], how, str) == expected
+    assert how in ORDERS
+
+
+def test_shuffle() -> None:
+    names = list(map(str, range(50)))
+    random.seed(1)
+    first = ordered(names, "shuffle", str)
+    assert first != names
+    assert sorted(first) == sorted(names)
+    assert first != ordered(names, "shuffle", str)

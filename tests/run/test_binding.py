@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.foreign import visible
+from scimconf.model import (
+    Connection,
+    Paths,
+    Position,
+    Realm,
+    Reference,
+    Server,
+    VaultValue,
+    WayFact,
+)
+from scimconf.report.lines import way_text
+from scimconf.run.binding import UNBOUND, way
+from scimconf.secret import Secret
+from tests.factories import connection, realm, server
+
+COMMAND = Reference("command", ("./get-token", "a b"), ".")
+ONE = server(
+    realm("acme", token=COMMAND),
+    position=Position("inventory.yaml", 3, 1),
+    connection=connection(
+        port=2222,
+        ssh_arguments=("-o", "HostName=10.0.0.1"),
+        private_key="keys/one",
+        password=Secret("a password"),
+        passphrase=VaultValue("cipher"),
+        become=True,
+        become_password=Secret("another one"),
+        python="/usr/bin/python3.11",
+        said=frozenset(
+            {
+                "ansible_user",
+                "ansible_private_key_file",
+                "ansible_become",
+                "ansible_become_user",
+                "ansible_ssh_common_args",
+            }
+        ),
+    ),
+    ca="ca.pem",
+    probe="http://127.0.0.1:8080",
+)
+OTHER: dict[str, Any] = {
+    "Connection.kind": "local",
+    "Connection.host": "10.0.0.2",
+    "Connection.port": 22,
+    "Connection.user": "ops",
+    "Connection.password": None,
+    "Connection.private_key": "keys/two",
+    "Connection.become": False,
+    "Connection.become_method": "su",
+    "Connection.become_user": "root",
+    "Connection.become_password": None,
+    "Connection.python": "/home/ops/python",
+    "Connection.timeout": 20.0,
+    "Connection.passphrase": None,
+    "Connection.ssh_arguments": ("-o", "HostName=10.0.0.2"),
+    "Paths.settings": "/srv/settings.py",
+    "Paths.secrets": "/srv/zulip-secrets.conf",
+    "Paths.deployment": "/home/ops/x",
+    "Paths.user": "ops",
+    "Server.name": "chat2",
+    "Server.external_host": "chat.example.org",
+    "Server.token_store": "secrets",
+    "Server.unmanaged": True,
+    "Server.deployment": "chat2",
+    "Server.restart": ("reboot",),
+    "Server.restart_timeout": 1,
+    "Server.gate_timeout": 1,
+    "Server.probe": None,
+    "Server.verify": False,
+    "Server.ca": "other.pem",
+    "Realm.string_id": "wiki",
+    "Realm.present": False,
+    "Realm.idp": "entra",
+    "Realm.client": "entra",
+    "Realm.name_formatted_included": True,
+    "Realm.create_guests_without_streams": True,
+    "Realm.custom_profile_field_map": {"phoneNumber": "phone"},
+    "Realm.token": VaultValue("cipher"),
+    "Realm.url": "https://chat.evil.test",
+    "Reference.kind": "file",
+    "Reference.words": ("./evil",),
+    "Reference.folder": "elsewhere",
+}
+"""A value for each field that is not the one that ONE has."""
+
+_NESTED = ("Server.connection", "Server.paths", "Server.realms")
+
+
+def _bound(one: Server) -> dict[str, str]:
+    facts = [fact for fact in way(one) if fact.bound]
+    found = {fact.source: fact.value for fact in facts}
+    assert len(found) == len(facts), "each bound fact has a source of its own"
+    return found
+
+
+def _with(kind: type, field: str, value: object) -> Server:
+    """Return ONE with another value in one field of it or of its parts."""
+    change: Any = {field: value}
+    (acme,) = ONE.realms
+    if kind is Server:
+        return replace(ONE, **change)
+    if kind is Connection:
+        return replace(ONE, connection=replace(ONE.connection, **change))
+    if kind is Paths:
+        return replace(ONE, paths=replace(ONE.paths, **change))
+    if kind is Realm:
+        return replace(ONE, realms=(replace(acme, **change),))
+    return replace(ONE, realms=(replace(acme, token=replace(COMMAND, **change)),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        pytest.param(kind, field.name, id=f"{kind.__name__}.{field.name}")
+        for kind in (Server, Connection, Paths, Realm, Reference)
+        for field in fields(kind)
+    ],
+)
+def test_every_field_of_a_server_is_bound_or_has_a_reason(kind: type, field: str) -> None:
+    name = f"{kind.__name__}.{field}"
+    if name in _NESTED:
+        return
+    if name not in OTHER:
+        assert UNBOUND[name]
+        return
+    assert _bound(_with(kind, field, OTHER[name])) != _bound(ONE)
+
+
+def test_no_reason_is_left_over() -> None:
+    kinds = (Server, Connection, Paths, Realm, Reference)
+    known = {f"{kind.__name__}.{field.name}" for kind in kinds for field in fields(kind)}
+    assert set(UNBOUND) <= known
+
+
+def test_what_the_command_line_says_is_shown_and_not_bound() -> None:
+    plain = server(realm(), connection=connection(user=None))
+    options = server(
+        realm(), connection=connection(user="ops", private_key="k", become=True, become_user="root")
+    )
+    assert _bound(plain) == _bound(options)
+    marked = {fact.value for fact in way(options) if fact.source == "from the command line"}
+    assert marked == {"ops", "k", "another user after the login", "root"}
+
+
+@pytest.mark.parametrize(
+    "checkout", ["", "{cwd}/", "/builds/two/"], ids=["here", "absolute", "elsewhere"]
+)
+def test_another_place_of_the_checkout_is_the_same_way(checkout: str) -> None:
+    def at(folder: str) -> Server:
+        folder = folder.format(cwd=Path().absolute())
+        absolute = f"{folder or f'{Path().absolute()}/'}prod"
+        return server(
+            realm("acme", token=Reference("command", ("./get", f"{absolute}/x"), f"{folder}prod")),
+            realm("wiki", token=Reference("file", ("t",), f"{folder}prod/group_vars")),
+            position=Position(f"{folder}prod/inventory.yaml", 3, 1),
+            ca=f"{folder}prod/../ca.pem",
+            connection=connection(ssh_arguments=("-i", f"{absolute}/key")),
+        )
+
+    bound = _bound(at(checkout))
+    assert bound == _bound(at(""))
+    assert bound["scim_ca"] == "../ca.pem"
+    assert bound["scim_realms.wiki.token"].endswith("in the folder group_vars")
+    assert "{{ inventory_dir }}/key" in bound["ansible_ssh_common_args"]
+
+
+def test_paths_of_the_server_are_never_taken_for_paths_of_this_machine() -> None:
+    beside = replace(ONE, position=Position("/etc/zulip/inventory.yaml", 1, 1))
+    assert _bound(beside)["zulip_settings"] == "/etc/zulip/settings.py"
+
+
+def test_a_restart_command_is_not_one_of_our_words() -> None:
+    assert _bound(replace(ONE, restart=("none",))) != _bound(replace(ONE, restart="none"))
+
+
+def test_it_holds_no_secret() -> None:
+    in_clear = _with(Realm, "token", Secret("Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6"))
+    in_vault = _with(Realm, "token", VaultValue("cipher"))
+    said = repr([way(ONE), way(in_clear), way(in_vault)])
+    for secret in ("a password", "another one", "cipher", "Zm9v"):
+        assert secret not in said
+    assert "ansible_become_password" in said
+
+
+def test_what_the_look_adds_stands_with_its_like() -> None:
+    added = WayFact("goes to", "10.9.9.9", "from the name server", bound=False)
+    facts = way(ONE, (added,))
+    kinds = [fact.what for fact in facts]
+    assert added in facts
+    assert [kind for kind in dict.fromkeys(kinds) for _ in range(kinds.count(kind))] == kinds
+    assert _bound(ONE) == {fact.source: fact.value for fact in facts if fact.bound}
+
+
+def test_what_is_shown_is_on_one_line_and_leaves_nothing_out() -> None:
+    text = way_text(WayFact("runs there", "a\nb\x1b[2J\u202e", "scim_restart"))
+    assert text == r"runs there: a\nb\x1b[2J\u202e (scim_restart)"
+    assert visible("a\tb") == r"a\tb"

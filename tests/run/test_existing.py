@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from scimconf.errors import HostError
+from scimconf.run.existing import describe, look
+from scimconf.secret import Secret
+from scimconf.tokens.generate import generate
+from tests.factories import found, observed, server
+
+TOKEN = generate()
+
+
+def _described(*entries: Any, tokens: Any = None, **changes: Any) -> Any:
+    tokens = {entry.string_id: TOKEN for entry in entries} if tokens is None else tokens
+    return describe(server(), observed(*entries, **changes), tokens)
+
+
+def test_an_entry_in_the_inventorys_words() -> None:
+    values = {"scim_client_name": "okta", "name_formatted_included": False}
+    made = _described(
+        found(),
+        found("wiki", values={"scim_client_name": "okta-emea", "name_formatted_included": True}),
+        found("", values={**values, "create_guests_without_streams": True}),
+    )
+    assert made.variables == {
+        "scim_token_store": "settings",
+        "scim_realms": {
+            "acme": {"idp": "okta"},
+            "wiki": {"idp": "other", "client": "okta-emea", "name_formatted_included": True},
+            "": {"idp": "okta", "create_guests_without_streams": True},
+        },
+    }
+    assert made.warnings == ()
+    assert "gR7" not in repr(made)
+
+
+def test_where_it_is() -> None:
+    made = _described(
+        found(secret_name="scim_bearer_token_acme"),
+        external_host="zulip.example.org",
+        realm_hosts={"acme": "chat.acme.example"},
+    )
+    assert made.variables == {
+        "zulip_external_host": "zulip.example.org",
+        "scim_token_store": "secrets",
+        "scim_realms": {"acme": {"idp": "okta", "url": "https://chat.acme.example"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("strange", "words"),
+    [
+        ({"unreadable": "bearer_token is computed"}, "bearer_token is computed"),
+        ({"secret_name": "my_own"}, "its token stands in my_own, not in scim_bearer_token_wiki"),
+        ({"string_id": "Wiki"}, "no capitals"),
+        ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot say"),
+        ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot say"),
+        ({"values": {"custom_profile_field_map": {"{{ 1 }}": "a"}}}, "could be a template"),
+        ({"values": {"custom_profile_field_map": {"b": "c", "{% if": "a"}}}, "could be a template"),
+        ({"values": {"custom_profile_field_map": {"#jinja2: x": "a"}}}, "could be a template"),
+        ({"values": {"custom_profile_field_map": {"!unsafe x": "a"}}}, "could be a template"),
+        ({"values": {"create_guests_without_streams": "no"}}, "the inventory cannot say"),
+        ({"values": {"scim_client_name": "-x"}}, "begins with a letter or digit"),
+    ],
+)
+def test_what_a_plan_would_have_to_change_is_left_out(strange: Any, words: str) -> None:
+    ours = found(secret_name="scim_bearer_token_acme")
+    theirs = found(
+        **{"string_id": "wiki", "secret_name": "scim_bearer_token_wiki", **strange}
+    )  # fmt: skip
+    made = _described(ours, theirs)
+    assert set(made.variables["scim_realms"]) == set(made.tokens) == {"acme"}
+    (warning,) = made.warnings
+    assert words in warning
+
+
+def test_a_realm_without_a_token_is_left_out() -> None:
+    made = _described(found(), found("wiki", token=None), tokens={"acme": TOKEN})
+    assert set(made.tokens) == {"acme"}
+    assert made.warnings == ("realm wiki is left out, and stays as it is: it has no token",)
+
+
+def test_hosts_that_are_none_are_not_believed() -> None:
+    made = _described(found(), realm_hosts={"acme": "chat.example/{{ lookup('pipe', 'id') }}"})
+    assert made.tokens == {}
+    assert "the inventory cannot say" in made.warnings[0]
+    made = _described(found(), realm_hosts={"acme": "[fe80::1%{{lookup('pipe','id')}}]"})
+    assert made.tokens == {}
+    with pytest.raises(HostError, match="EXTERNAL_HOST: expected a host name"):
+        _described(found(), external_host="{{ lookup('pipe', 'id') }}")
+
+
+def test_remarks() -> None:
+    entry = found(values={"scim_client_name": "okta", "comment": "<masked>"})
+    made = _described(entry, tokens={"acme": Secret("hunter2")})
+    assert set(made.tokens) == {"acme"}
+    weak, missing, extra = made.warnings
+    assert "it is worth about" in weak
+    assert "scimconf rotate --realm 'acme'" in weak
+    assert missing.endswith("it has no name_formatted_included: plan will add it")
+    assert extra.endswith("Zulip does not read its comment: plan will remove it")
+
+
+class _Agent:
+    def __init__(self, *answers: Mapping[str, object]) -> None:
+        self.answers = list(answers)
+
+    def ask(
+        self, request: Mapping[str, object], seconds: float = 900.0
+    ) -> Iterator[Mapping[str, object]]:
+        yield self.answers.pop(0)
+
+
+FACTS: dict[str, object] = {
+    "final": True, "version": "9.0", "has_client_command": False, "external_host": None,
+    "realm_hosts": {}, "settings_sha256": "", "secrets_sha256": None, "unknown_secrets": "",
+    "block": None, "has_get_secret": False, "realms": {}, "secret_names": [],
+    "right_secrets": [], "clients": None, "own_clients": [],
+    "running": {}, "blocked": "", "interrupted": "", "at_work": "", "finished_alone": None,
+    "lost": "", "given_secrets": [], "unseen": "", "sites": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer", "words"),
+    [
+        ({"blocked": "/s.py:3:1: twice"}, {}, "/s.py:3:1: twice"),
+        ({}, {"final": True, "tokens": {}}, "nothing to take over: SCIM_CONFIG is not there"),
+        ({}, {"final": True, "tokens": {"acme": 3}}, "not understood"),
+        ({}, {"final": True, "tokens": "x"}, "not understood"),
+        ({"unknown_secrets": "no leave"}, {"final": True, "tokens": {}}, "no leave"),
+    ],
+)
+def test_a_server_that_cannot_be_taken_over(
+    facts: dict[str, object], answer: dict[str, object], words: str
+) -> None:
+    with pytest.raises(HostError, match=words):
+        look(_Agent({**FACTS, **facts}, answer), server())
