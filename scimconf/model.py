@@ -234,8 +234,8 @@ class ObservedRealm:
     """The name in zulip-secrets.conf, where the entry says get_secret(name)."""
     line: int
     column: int
-    unreadable: str
-    """Why the entry cannot be read as data, "" if it can; line and column then say where."""
+    unreadable: str | None
+    """Why the entry cannot be read as data; None if it can. Line and column say where it is."""
 
     @property
     def label(self) -> str:
@@ -265,8 +265,8 @@ class Observed:
     settings_sha256: str
     secrets_sha256: str | None
     """None: there is no such file, or it cannot be read (see `unknown_secrets`)."""
-    unknown_secrets: str
-    """Why zulip-secrets.conf could not be read, "" if it could or is not there."""
+    unknown_secrets: str | None
+    """Why zulip-secrets.conf could not be read; None if it could, or is not there."""
     block: str | None
     """The text of the assignment to SCIM_CONFIG, tokens masked; None: there is none."""
     has_get_secret: bool
@@ -280,16 +280,16 @@ class Observed:
     running: Mapping[str, int | None]
     """Realm -> HTTP status the local web server gives to the token in the file; None: no answer.
     A realm without a token is not asked about."""
-    blocked: str
-    """Why this server must be left alone (not replaceable, computed block, ...); "" if not."""
-    interrupted: str
-    """Which run died and left its transaction open (when, by whom, where); "" if none did."""
-    at_work: str
-    """Who is changing this server just now, from where and since when; "" if nobody is."""
+    blocked: str | None
+    """Why this server cannot be changed (a computed block, ...); None if it can."""
+    interrupted: str | None
+    """Which run died and left its transaction open (when, by whom, where); None if none did."""
+    at_work: str | None
+    """Who is changing this server now, from where and since when; None if nobody is."""
     finished_alone: FinishedAlone | None
     """The last run, if its controller never took note of how it ended."""
-    lost: str
-    """Why an edit of settings.py would be lost at the next start (docker-zulip); "" if not."""
+    lost: str | None
+    """Why docker-zulip would undo an edit of settings.py at its next start; None if it keeps it."""
     given_secrets: frozenset[str]
     """The names in [secrets] that docker-zulip writes anew at every start."""
     sites: Mapping[str, Site] = field(default_factory=dict)
@@ -299,8 +299,8 @@ class Observed:
     refers to it or not."""
     own_clients: frozenset[tuple[str, str]] = frozenset()
     """Those of `clients` that scimconf has registered itself."""
-    unseen: str = ""
-    """What a user who may only read could not look at; "" if all was seen."""
+    unseen: str | None = None
+    """What a user who may only read could not look at; None if all was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,13 +390,13 @@ class Plan:
     version: str
     actions: tuple[Action, ...] = ()
     warnings: tuple[str, ...] = ()
-    blocked: str = ""
-    """Why nothing will be done here, "" if it can."""
+    blocked: str | None = None
+    """Why nothing can be done here; None if it can."""
     diff: str = ""
     """Unified diff of the block, tokens masked."""
     settings_sha256: str = ""
     secrets_sha256: str | None = None
-    busy: str = ""
+    busy: str | None = None
     """Which other run is at work here: what was seen may be different a moment later."""
     unmanaged: tuple[Unmanaged, ...] = ()
     """Realms to report (`scim_unmanaged: report`): apply neither changes nor removes them."""

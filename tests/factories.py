@@ -110,7 +110,7 @@ def found(string_id: str = "acme", **changes: Any) -> ObservedRealm:
         "secret_name": None,
         "line": 800,
         "column": 5,
-        "unreadable": "",
+        "unreadable": None,
     }
     return ObservedRealm(**values | changes)
 
@@ -124,18 +124,18 @@ def observed(*entries: ObservedRealm, **changes: Any) -> Observed:
         "realm_hosts": {},
         "settings_sha256": "5" * 64,
         "secrets_sha256": "6" * 64,
-        "unknown_secrets": "",
+        "unknown_secrets": None,
         "block": block(*entries) if entries else None,
         "has_get_secret": True,
         "realms": {entry.string_id: entry for entry in entries},
         "secret_names": frozenset(e.secret_name for e in entries if e.secret_name),
         "clients": None,
         "running": {entry.string_id: 200 for entry in entries},
-        "blocked": "",
-        "interrupted": "",
-        "at_work": "",
+        "blocked": None,
+        "interrupted": None,
+        "at_work": None,
         "finished_alone": None,
-        "lost": "",
+        "lost": None,
         "given_secrets": frozenset(),
     }
     return Observed(**values | changes)

@@ -129,7 +129,7 @@ class Fleet:
         looked = attempt()
         while looked.outcome.status is Status.BUSY:
             left = until - time.monotonic()
-            busy = one_line(looked.plan.busy, 200) if looked.plan else ""
+            busy = one_line(looked.plan.busy or "", 200) if looked.plan else ""
             if left <= 0:
                 break
             watcher.step(looked.server.name, f"lock: waiting for {busy}", True)

@@ -133,7 +133,7 @@ def parse(
         realm_hosts=facts.map("realm_hosts", str),
         settings_sha256=facts.get("settings_sha256", str),
         secrets_sha256=facts.get("secrets_sha256", str, None),
-        unknown_secrets=facts.get("unknown_secrets", str),
+        unknown_secrets=facts.get("unknown_secrets", str) or None,
         block=block,
         has_get_secret=facts.get("has_get_secret", bool),
         realms={
@@ -151,13 +151,13 @@ def parse(
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()
         },
-        blocked=facts.get("blocked", str),
-        interrupted=facts.get("interrupted", str),
-        at_work=facts.get("at_work", str),
+        blocked=facts.get("blocked", str) or None,
+        interrupted=facts.get("interrupted", str) or None,
+        at_work=facts.get("at_work", str) or None,
         finished_alone=_finished_alone(facts),
-        lost=facts.get("lost", str),
+        lost=facts.get("lost", str) or None,
         given_secrets=frozenset(_text(name, facts) for name in facts.get("given_secrets", list)),
-        unseen=facts.get("unseen", str),
+        unseen=facts.get("unseen", str) or None,
     )
 
 
@@ -182,7 +182,7 @@ def _realm(name: str, facts: _Facts, others: tuple[Fingerprint, ...]) -> Observe
         secret_name=facts.get("secret_name", str, None),
         line=facts.get("line", int),
         column=facts.get("column", int),
-        unreadable=facts.get("unreadable", str),
+        unreadable=facts.get("unreadable", str) or None,
     )
 
 

@@ -58,7 +58,7 @@ def test_a_suite_as_the_schema_of_the_ant_task_wants_it_too() -> None:
     )
     assert suite.attrib == {
         "name": "chat1",
-        "package": "scimconf.fleet.change",
+        "package": "scimconf.apply",
         "id": "0",
         "hostname": "chat1",
         "timestamp": "2026-11-24T10:00:00",

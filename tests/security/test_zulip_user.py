@@ -73,7 +73,7 @@ def test_a_token_of_its_own_making_is_not_adopted(
     assert operator.apply().returncode == 0
     text = server.settings.read_text().replace(operator.token(server.name, "acme"), TOKEN)
     server.settings.write_text(text)
-    assert "the server has another token than the wanted one" in operator.run("plan").stdout
+    assert "the server does not have the wanted token" in operator.run("plan").stdout
     operator.tokens.unlink()
     assert operator.run("import", *VAULT).returncode == 1
     assert not operator.tokens.exists()

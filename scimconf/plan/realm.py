@@ -1,0 +1,268 @@
+"""What is to be done about one realm: compare it with its entry in SCIM_CONFIG. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Desired,
+    Fingerprint,
+    Observed,
+    ObservedRealm,
+    ObservedToken,
+    Realm,
+)
+from scimconf.plan.diff import Change
+from scimconf.plan.obstacles import computed, obstacle
+from scimconf.tokens.fingerprint import short
+from scimconf.zulip import block
+from scimconf.zulip.bearer import secret_name
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done about one realm."""
+
+    change: Change
+    actions: tuple[Action, ...] = ()
+    warnings: tuple[str, ...] = ()
+    blocked: str | None = None
+    """Why nothing can be done."""
+    stale: str | None = None
+    """Why the running server needs a restart though its files are right."""
+
+
+def for_realm(realm: Realm, desired: Desired, observed: Observed) -> Verdict:
+    """Return what makes a realm as the inventory says: there, or gone."""
+    found = observed.realms.get(realm.string_id)
+    if blocked := obstacle(realm, found, desired, observed):
+        return Verdict(Change(realm.string_id), blocked=blocked)
+    if realm.present:
+        return _presence(realm, found, desired, observed)
+    return _absence(realm, found, _useless_clients(realm, found, observed))
+
+
+def for_unmanaged(found: ObservedRealm, settings: str) -> Verdict:
+    """Return what removes a realm that the inventory does not name (`scim_unmanaged: remove`)."""
+    if found.unreadable:
+        remedy = "remove it by hand, or set scim_unmanaged to keep or report"
+        return Verdict(Change(found.string_id), blocked=computed(found, settings, remedy))
+    return _absence(found, found, ())
+
+
+def _presence(
+    realm: Realm, found: ObservedRealm | None, desired: Desired, observed: Observed
+) -> Verdict:
+    name = realm.string_id
+    fingerprint = desired.fingerprints.get(name)
+    there = found.token if found else None
+    known = bool(fingerprint and there and there.matches)  # the server has the wanted token
+    removed_on = desired.unrecorded.get(name)
+    in_secrets = desired.server.token_store == "secrets"  # noqa: S105
+    secret = secret_name(name) if in_secrets else None
+    moved = found is None or found.secret_name != secret
+    right = name in observed.right_secrets  # zulip-secrets.conf has it: only refer to it
+    keys = _changed_keys(realm, found, observed.version)
+    if found and (moved or not (known or in_secrets)):
+        keys.insert(0, "bearer_token")
+
+    actions: list[Action] = []
+    if fingerprint is None or removed_on is not None:
+        actions.append(_new_token(realm, found, removed_on or ""))
+    if secret and not right and (moved or not known):
+        verb = "change" if secret in observed.secret_names else "add"
+        text = f"{verb} {secret} in zulip-secrets.conf"
+        actions.append(Action(ActionKind.SET_SECRET, name, text))
+    if found is None:
+        actions.append(_set_realm(realm, "add", ""))
+    elif keys:
+        actions.append(_set_realm(realm, "change", f": {', '.join(keys)}"))
+    if there and not known and fingerprint and name in desired.others:
+        actions = [_replacing(each) for each in actions]
+    if found and found.secret_name and moved:
+        actions.append(_remove_secret(name, found.secret_name))
+    if _unregistered(realm, found, observed):
+        text = f"register SCIM client {realm.client} for realm {realm.label}"
+        actions.append(Action(ActionKind.REGISTER_CLIENT, name, text, realm.client))
+
+    before = _mask_found(realm, there)
+    # The salt of a fingerprint that is not in the token file yet is another in the next plan.
+    after = before if known else _mask_wanted(realm, None if removed_on == "" else fingerprint)
+    place = block.SecretName(secret) if secret else after
+    entry, warnings = block.entry(realm, place, observed.version)
+    change = Change(
+        name,
+        entry=entry if found is None or keys else None,
+        secret_before=(found.secret_name, before.text)
+        if found and found.secret_name and there
+        else None,
+        secret_after=(secret, after.text) if secret and not (right and moved) else None,
+    )
+    if there and not known:
+        warnings += tuple(_other_token(realm, there, desired))
+    to_server = any(action.kind is not ActionKind.RECORD_TOKEN for action in actions)
+    stale = None if to_server else _stale(realm, observed)
+    return Verdict(change, tuple(actions), warnings, stale=stale)
+
+
+def _absence(
+    realm: Realm | ObservedRealm, found: ObservedRealm | None, clients: Iterable[str]
+) -> Verdict:
+    name = realm.string_id
+    actions = []
+    if found:
+        text = f"remove realm {realm.label} from SCIM_CONFIG"
+        actions.append(Action(ActionKind.REMOVE_REALM, name, text))
+        if found.secret_name:
+            actions.append(_remove_secret(name, found.secret_name))
+    actions += [remove_client(name, client) for client in clients]
+    secret = (found.secret_name, "<token>") if found and found.secret_name else None
+    change = Change(name, removed=found is not None, secret_before=secret)
+    return Verdict(change, tuple(actions))
+
+
+# --- the token ----------------------------------------------------------------------------------
+
+
+def _mask_found(realm: Realm, there: ObservedToken | None) -> block.Mask:
+    return block.mask(realm, there.length, there.short) if there else block.mask(realm)
+
+
+def _mask_wanted(realm: Realm, fingerprint: Fingerprint | None) -> block.Mask:
+    if fingerprint is None:
+        return block.mask(realm, new=True)
+    return block.mask(realm, short=short(fingerprint))
+
+
+def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Action:
+    if removed_on:
+        text = (
+            f"restore the token of realm {realm.label}, which was removed on {removed_on[:10]}, in "
+            "the token file"
+        )
+        return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
+    if realm.token is not None:
+        text = f"record the fingerprint of the token of realm {realm.label}"
+        return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
+    text = f"make a token for realm {realm.label}"
+    if not (found and found.token):
+        return Action(ActionKind.MAKE_TOKEN, realm.string_id, text)
+    text += (
+        ", replacing the one in force: the identity provider is locked out until it has the new "
+        "token"
+    )
+    return Action(ActionKind.MAKE_TOKEN, realm.string_id, text, locks_out=True)
+
+
+_OF_TOKEN = (ActionKind.SET_SECRET, ActionKind.SET_REALM)
+
+
+def _replacing(action: Action) -> Action:
+    """Mark an action that replaces the token in force by the one of the token file."""
+    return replace(action, locks_out=action.kind in _OF_TOKEN)
+
+
+def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterator[str]:
+    """Warn of a token on the server that is not the wanted one, as far as it is known."""
+    wanted = desired.fingerprints.get(realm.string_id)
+    if wanted is None and realm.token is None:
+        yield (
+            f"realm {realm.label}: the server has a token, the token file has none; to keep it: "
+            "scimconf import (if scimconf has put it there)"
+        )
+    if wanted is None and realm.token is not None:
+        yield (
+            f"realm {realm.label}: apply fetches its token; if it is not the one in force, the "
+            "identity provider is locked out until it has the fetched one"
+        )
+    if wanted is None or realm.string_id not in desired.others:
+        return
+    others = {each.created for each in desired.others[realm.string_id]}
+    if there.created and there.created in others:
+        staged = there.created > wanted.created
+        which, verb = ("the staged", "--activate") if staged else ("a previous", "--back")
+        yield (
+            f"realm {realm.label}: the server has {which} token (made {there.created}), not the "
+            f"current one; to keep it: scimconf rotate {verb}"
+        )
+        return
+    text = f"realm {realm.label}: the server does not have the wanted token"
+    if there.created > wanted.created:
+        yield (
+            f"{text}, but a newer one: made on {there.created}, the wanted one on "
+            f"{wanted.created}. Was an older token file restored? apply would put the older token "
+            "in force, and lock out an identity provider that has the newer one"
+        )
+    else:
+        yield f"{text}: apply locks out an identity provider that has the other one"
+
+
+def _remove_secret(realm: str, name: str) -> Action:
+    return Action(ActionKind.REMOVE_SECRET, realm, f"remove {name} from zulip-secrets.conf")
+
+
+# --- the entry, the client, the restart -----------------------------------------------------------
+
+
+def _changed_keys(realm: Realm, found: ObservedRealm | None, version: str) -> list[str]:
+    """Return the keys that are missing, different or too many, except bearer_token."""
+    wanted = block.values(realm, version)
+    has = found.values if found else {}
+    return [
+        key
+        for key in dict.fromkeys((*wanted, *has))
+        if key not in wanted or key not in has or has[key] != wanted[key]
+    ]
+
+
+def _set_realm(realm: Realm, verb: str, what: str) -> Action:
+    text = f"{verb} realm {realm.label} in SCIM_CONFIG{what}"
+    return Action(ActionKind.SET_REALM, realm.string_id, text)
+
+
+def _useless_clients(
+    realm: Realm, found: ObservedRealm | None, observed: Observed
+) -> Iterator[str]:
+    """Return the clients of a realm that is removed: its entry's, and ours if it is registered."""
+    if not observed.has_client_command:
+        return
+    named = client_of(found)
+    if named is not None:
+        yield named
+    ours = (realm.string_id, realm.client)
+    if realm.client != named and observed.clients is not None and ours in observed.clients:
+        yield realm.client
+
+
+def client_of(found: ObservedRealm | None) -> str | None:
+    """Return the client that an entry names."""
+    named = found.values.get("scim_client_name") if found else None
+    return named if isinstance(named, str) else None
+
+
+def _unregistered(realm: Realm, found: ObservedRealm | None, observed: Observed) -> bool:
+    if not observed.has_client_command:
+        return False
+    if observed.clients is not None:
+        return (realm.string_id, realm.client) not in observed.clients
+    # A 5.x server answers 200 to a registered client only, so the agent did not list them: it
+    # takes a second.
+    return found is None or found.values.get("scim_client_name") != realm.client
+
+
+def remove_client(realm: str, client: str, why: str = "") -> Action:
+    """Return the action that removes a registered client of 5.x."""
+    text = f"remove SCIM client {client} of realm {realm or '(root)'}{why}"
+    return Action(ActionKind.REMOVE_CLIENT, realm, text, client)
+
+
+def _stale(realm: Realm, observed: Observed) -> str | None:
+    status = observed.running.get(realm.string_id)
+    if status is None or status == 200:
+        return None
+    if status == 401:
+        return f"it still runs with another token for realm {realm.label}"
+    return f"it answers {status} for realm {realm.label}, though its settings are right"

@@ -1,0 +1,109 @@
+"""What a plan warns of or reports, beside its actions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from scimconf.model import (
+    Action,
+    ActionKind,
+    Desired,
+    Observed,
+    ObservedRealm,
+    Position,
+    Unmanaged,
+)
+from scimconf.plan.realm import client_of
+from scimconf.zulip.login_page import deactivated
+from scimconf.zulip.versions import advice
+
+
+def of_server(desired: Desired, observed: Observed) -> Iterator[str]:
+    """Return the warnings about the server as a whole."""
+    server = desired.server
+    if observed.finished_alone:
+        yield observed.finished_alone.text
+    if observed.unseen:
+        yield observed.unseen
+    if observed.blocked:
+        return
+    yield from advice(observed.version)
+    yield from _deactivated(desired, observed)
+    if observed.unknown_secrets:
+        yield observed.unknown_secrets
+    if observed.has_client_command and observed.clients is None:
+        yield "the registered SCIM clients could not be listed, so unused ones are not found"
+    if observed.external_host is None:
+        yield "EXTERNAL_HOST in settings.py is not a plain value, so it was not compared"
+    if server.unmanaged == "keep":
+        for found in unnamed(desired, observed):
+            place = f"{server.paths.settings}:{found.line}:{found.column}"
+            yield f"realm {found.label} at {place}: unmanaged, left unchanged"
+    if server.restart == "none":
+        yield "scim_restart is none: restart Zulip by hand after a change"
+
+
+def _deactivated(desired: Desired, observed: Observed) -> Iterator[str]:
+    for realm in desired.server.realms:
+        site = observed.sites.get(realm.string_id)
+        if realm.present and site and deactivated(site.status, site.location):
+            yield (
+                f"realm {realm.label} is deactivated: nobody can log in there, though SCIM still "
+                "answers; reactivate it in Zulip, or set state: absent for it in scim_realms"
+            )
+
+
+def unnamed(desired: Desired, observed: Observed) -> Iterator[ObservedRealm]:
+    """Return the realms of the server that the inventory does not name."""
+    server = desired.server
+    named = server.left_alone | {realm.string_id for realm in server.realms}
+    return (found for name, found in observed.realms.items() if name not in named)
+
+
+def for_report(desired: Desired, observed: Observed) -> Iterator[Unmanaged]:
+    """Return the unmanaged realms that the inventory wants to be reported."""
+    server = desired.server
+    if server.unmanaged == "report":
+        for found in unnamed(desired, observed):
+            place = Position(server.paths.settings, found.line, found.column)
+            yield Unmanaged(found.string_id, place)
+
+
+def unused_clients(
+    desired: Desired, observed: Observed, actions: Iterable[Action]
+) -> list[tuple[str, str]]:
+    """Return the registered clients that no realm will use and no action removes.
+
+    Without an entry in SCIM_CONFIG, a client lets nobody in. Realms whose entry is not data, and
+    realms that this run leaves alone, are not judged.
+    """
+    server = desired.server
+    removed = {each.realm for each in actions if each.kind is ActionKind.REMOVE_REALM}
+    going = {(each.realm, each.client) for each in actions if each.client}
+    unknown = server.left_alone | {r for r, found in observed.realms.items() if found.unreadable}
+    used = {
+        name: client_of(found) for name, found in observed.realms.items() if name not in removed
+    }
+    used |= {realm.string_id: realm.client for realm in server.realms if realm.present}
+    return [
+        (realm, client)
+        for realm, client in sorted(observed.clients or ())
+        if used.get(realm) != client and (realm, client) not in going and realm not in unknown
+    ]
+
+
+def stays_registered(realm: str, client: str) -> str:
+    """Return the warning about an unused client that scimconf did not register."""
+    return (
+        f"SCIM client {client} stays registered for realm {realm or '(root)'}, unused "
+        "(not registered by scimconf)"
+    )
+
+
+def stays_empty(observed: Observed) -> str:
+    """Return the warning about the empty SCIM_CONFIG that is left (docs/zulip.md)."""
+    return (
+        "the last realm is removed: SCIM_CONFIG = {} stays in settings.py, so that Zulip "
+        f"{observed.version} answers an identity provider with 401. Without it, each request would "
+        "cause a 500 and a mail to the administrators"
+    )
