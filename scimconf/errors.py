@@ -41,7 +41,7 @@ _WORST_FIRST = (
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Give the one code that speaks for several servers; OK where there are none."""
+    """Return the worst of several codes; OK if there are none."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.OK)
 
 
@@ -101,9 +101,9 @@ class Stopped(ScimconfError):
 
 
 def bug(error: Exception) -> ScimconfError:
-    """Give what to say of an exception that nobody foresaw: its kind and its place.
+    """Return the error for an exception that nobody foresaw: its type and its place.
 
-    Not its message and no values: a token could be among them.
+    Its message and its values are left out: a token could be among them.
     """
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"

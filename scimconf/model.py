@@ -1,8 +1,8 @@
-"""The nouns, frozen. Nothing here reads, writes or decides.
+"""The values that the program works with. Nothing here reads, writes or decides.
 
-The picture they belong to: an inventory gives `Server`s; with the token file each becomes a
-`Desired`; the agent's facts are an `Observed`; `plan` compares the two into a `Plan` of
-`Action`s; what came of it is an `Outcome`.
+An inventory is read into `Server`s. With the token file, each becomes a `Desired`. The agent's
+facts become an `Observed`. `plan` compares the two and returns a `Plan` of `Action`s. What came of
+it is an `Outcome`.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ class Observed:
     unknown_secrets: str | None
     """Why zulip-secrets.conf could not be read; None if it could, or is not there."""
     block: str | None
-    """The text of the assignment to SCIM_CONFIG, tokens masked; None: there is none."""
+    """The text of the assignment to SCIM_CONFIG, tokens masked; None if there is none."""
     has_get_secret: bool
     """Whether settings.py imports get_secret (one first made on Zulip 4.x may not)."""
     realms: Mapping[str, ObservedRealm]
@@ -287,7 +287,7 @@ class Observed:
     at_work: str | None
     """Who is changing this server now, from where and since when; None if nobody is."""
     finished_alone: FinishedAlone | None
-    """The last run, if its controller never took note of how it ended."""
+    """The last run, if its controller did not acknowledge how it ended."""
     lost: str | None
     """Why docker-zulip would undo an edit of settings.py at its next start; None if it keeps it."""
     given_secrets: frozenset[str]
@@ -305,12 +305,12 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class FinishedAlone:
-    """A run that ended when nobody listened any more."""
+    """A run that ended after its connection was lost."""
 
     run: str
     """The agent's name for it."""
     text: str
-    """The sentence that says which run it was and how it ended."""
+    """The sentence that says which run it was, and how it ended."""
 
 
 # --- what to do, and what came of it ----------------------------------------------------------
@@ -401,7 +401,7 @@ class Plan:
     unmanaged: tuple[Unmanaged, ...] = ()
     """Realms to report (`scim_unmanaged: report`): apply neither changes nor removes them."""
     unproved: Unproved | None = None
-    """None: the local web server lets the right tokens in, or nobody is to ask it."""
+    """None: the local web server lets the right tokens in, or is not asked."""
 
     @property
     def pending(self) -> bool:
@@ -410,7 +410,7 @@ class Plan:
 
     @property
     def recovers(self) -> bool:
-        """Whether an interrupted run has to be put back first."""
+        """Whether an interrupted run has to be rolled back first."""
         return any(action.kind is ActionKind.RECOVER for action in self.actions)
 
     @property

@@ -1,4 +1,4 @@
-"""A rollout in batches: which servers come when, and whether it goes on. Pure, no I/O.
+"""A rollout in batches: which servers are changed when, and whether it goes on. Pure.
 
 The words are those of Ansible's playbook keywords `serial`, `max_fail_percentage` and `order`
 (docs/rollouts.md says where ours mean something else).
@@ -15,8 +15,8 @@ from typing import TypeVar
 from scimconf.errors import UsageError
 
 Item = TypeVar("Item")
-Unit = TypeVar("Unit", bound=Sized)
-"""Servers that are changed as one."""
+Servers = TypeVar("Servers", bound=Sized)
+"""A deployment: the servers that are changed as one."""
 
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 
@@ -31,7 +31,7 @@ class Size:
     per_cent: bool = False
 
     def of(self, selected: int) -> int:
-        """Give the size of a batch; all where it is 0 (ansible/utils/helpers.py, `pct_to_int`).
+        """Return the size of a batch; all servers for 0 (ansible/utils/helpers.py, `pct_to_int`).
 
         A per cent is rounded down by way of a float, 29% of 100 is 28, and is at least 1: as
         Ansible does it.
@@ -41,7 +41,7 @@ class Size:
         return int((self.number / 100.0) * selected) or 1
 
     def allows(self, failed: int, selected: int) -> bool:
-        """Say whether so many may have failed: "exceeds" counts, not "reaches"."""
+        """Return True if `failed` servers do not exceed the limit; to reach it is allowed."""
         if self.per_cent:
             return failed * 100 <= self.number * selected
         return failed <= self.number
@@ -70,36 +70,36 @@ class Strategy:
     serial: tuple[Size, ...] = (_ALL,)
     """The sizes of the batches; the last one repeats."""
     max_fail: Size | None = None
-    """How many may fail; None: any number in the last batch, none before the next one begins."""
+    """How many may fail. None: any number within a batch, but none before the next batch."""
 
-    def batches(self, units: Sequence[Unit], selected: int) -> list[list[Unit]]:
-        """Part the units into batches, in their order.
+    def batches(self, deployments: Sequence[Servers], selected: int) -> list[list[Servers]]:
+        """Divide the deployments into batches, in their order.
 
-        A batch takes whole units as long as they fit; one that is larger than the batch is a batch
-        of its own. With units of one server each these are Ansible's batches
+        A batch takes whole deployments as long as they fit; a larger one is a batch of its own.
+        With deployments of one server each, these are Ansible's batches
         (executor/playbook_executor.py, `_get_serialized_batches`).
         """
-        found: list[list[Unit]] = []
+        found: list[list[Servers]] = []
         left = 0
-        for unit in units:
-            if len(unit) > left or not found:
+        for servers in deployments:
+            if len(servers) > left or not found:
                 left = self.serial[min(len(found), len(self.serial) - 1)].of(selected)
                 found.append([])
-            found[-1].append(unit)
-            left -= len(unit)
+            found[-1].append(servers)
+            left -= len(servers)
         return found
 
     def next_batch_may_begin(self, failed: int, selected: int) -> bool:
-        """Say whether the rollout goes on when so many servers of its batches have failed."""
+        """Return True if the rollout goes on after `failed` servers of its batches have failed."""
         return (self.max_fail or _NONE).allows(failed, selected)
 
     def next_deployment_may_begin(self, failed: int, selected: int) -> bool:
-        """Say whether one more server of a batch is begun: without max_fail always."""
+        """Return True if one more deployment of a batch may start; always without max_fail."""
         return self.max_fail is None or self.max_fail.allows(failed, selected)
 
 
 def strategy(serial: str | None, canary: int | None, max_fail: str | None) -> Strategy:
-    """Give what the options say: a canary of N is a first batch of N. Raises UsageError."""
+    """Return what the options say: a canary of N is a first batch of N. Raises UsageError."""
     first = () if canary is None else (Size(canary),)
     return Strategy(
         (*first, *(sizes(serial) if serial is not None else (_ALL,))),
@@ -108,7 +108,7 @@ def strategy(serial: str | None, canary: int | None, max_fail: str | None) -> St
 
 
 def ordered(items: Sequence[Item], how: str, name: Callable[[Item], str]) -> list[Item]:
-    """Put servers into one of ORDERS; `inventory` is the order that they are in."""
+    """Return the servers in one of ORDERS; `inventory` is the order that they are in."""
     if how == "shuffle":
         return random.sample(items, len(items))
     if how in ("sorted", "reverse_sorted"):

@@ -22,11 +22,11 @@ def change(
     on_step: OnStep = lambda name, doing: None,
     lock_timeout: int = 0,
 ) -> Outcome:
-    """Do what `plan` says on the server behind `agent`; never raises for what a server can cause.
+    """Carry out `plan` on the server behind `agent`; never raises for what a server can cause.
 
-    `tokens` holds the token of every realm that is to be present, and `desired` its fingerprint;
-    `lock_timeout` is how many seconds it waits for another run there. A plan that changes the token
-    file alone asks nothing of the server.
+    `tokens` holds the token of every realm that is to be present, `desired` its fingerprint.
+    `lock_timeout`: seconds to wait for another run there. For a plan that changes the token file
+    alone, the server is not asked.
     """
     if not plan.touches_server:
         return Outcome(
@@ -47,7 +47,7 @@ def request(
 ) -> Message:
     """Return the request that carries out `plan` (docs/agent.md, "apply").
 
-    Every text in it that holds a token is a Secret: it can be shown whole.
+    Each text with a token in it is a Secret, so the request can be shown as a whole.
     """
     server = desired.server
     by_kind: dict[ActionKind, list[str]] = {kind: [] for kind in ActionKind}
@@ -127,7 +127,7 @@ def _restart_command(
 def _gate(
     server: Server, removed: list[str], tokens: Mapping[str, Secret]
 ) -> dict[str, Message] | None:
-    """Give what the agent asks its own web server before it commits; None: it cannot prove it."""
+    """Return what the agent asks the local web server before the commit; None: it is not asked."""
     if not server.verify or server.restart == "none":
         return None
     return {

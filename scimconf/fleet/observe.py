@@ -1,7 +1,7 @@
-"""Ask a server how it is, and believe nothing of the answer that has not the right shape.
+"""Ask a server how it is, and check the type of each fact in its answer.
 
-The agent's facts (docs/agent.md) come from a machine that may be broken or hostile, so each is
-checked for its type here, once; what is behind `Observed` can be used without a second look.
+The agent's facts (docs/agent.md) come from a machine that may be broken or hostile. They are
+checked here, once; an `Observed` can be used without a second check.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from scimconf.model import (
 from scimconf.zulip.bearer import secret_name
 
 LARGEST_BLOCK = 256 * 1024
-"""Characters of a server's SCIM_CONFIG that are taken to Python's parser, which makes some 800
-bytes of each: more than a thousand realms."""
+"""Characters of a SCIM_CONFIG, enough for more than a thousand realms. Python's parser needs some
+800 bytes of memory for each."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
@@ -37,21 +37,21 @@ Message = Mapping[str, object]
 
 
 class Agent(Protocol):
-    """The near end of a conversation with one server's agent (`scimconf.ssh`)."""
+    """A conversation with the agent on one server (`scimconf.ssh`)."""
 
     def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
-        """Send one request; return its step messages and, last, its final one.
+        """Send one request; return its step messages and, last, the final message.
 
-        Raises HostError where that is not there in `seconds`; None: in the time that a look has.
+        Raises HostError if that does not arrive in `seconds`; None: in the time that a look has.
         """
         ...
 
 
 def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Observed:
-    """Give the facts of the server behind `agent`.
+    """Return the facts of the server behind `agent`.
 
-    `read_only`: it is no obstacle that this user could not change anything. Raises HostError where
-    the agent could not look or answered nonsense.
+    `read_only`: the user may lack the rights to change anything. Raises HostError if the agent
+    could not look, or if its answer is invalid.
     """
     asked = request(desired)
     answer = final(agent.ask({**asked, "read_only": True} if read_only else asked), "observe")
@@ -59,18 +59,18 @@ def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Obser
 
 
 def final(messages: Iterable[Message], step: str) -> Message:
-    """Give the final message of an answer; raises HostError where it says "error" or is missing."""
+    """Return the final message of an answer. Raises HostError if it is an error, or missing."""
     last = next(iter(deque(messages, maxlen=1)), {})
     if last.get("result") == "error":
         facts = _Facts(last, step)
         raise HostError(facts.get("step", str), facts.get("message", str), facts.get("hint", str))
     if not last.get("final"):
-        raise HostError(step, "the agent ended before it had answered")
+        raise HostError(step, "the agent ended without an answer")
     return last
 
 
 def request(desired: Desired) -> Message:
-    """Give the request that asks for all that a plan for this server needs to know."""
+    """Return the request for all facts that a plan for this server needs."""
     server = desired.server
     in_secrets = server.token_store == "secrets"  # noqa: S105
     return {
@@ -96,12 +96,12 @@ def _asked(known: Fingerprint | None) -> Message | None:
 
 
 def host_of(url: str) -> str:
-    """Give the Host header that belongs to a realm's URL: the name, and the port if it has one."""
+    """Return the Host header of a realm's URL: the name, and the port if it has one."""
     return urlsplit(url).netloc
 
 
 def paths(where: Paths) -> Message:
-    """Give the `paths` of a request."""
+    """Return the `paths` of a request."""
     return {
         "settings": where.settings,
         "secrets": where.secrets,
@@ -113,7 +113,7 @@ def paths(where: Paths) -> Message:
 def parse(
     answer: Message, others: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
 ) -> Observed:
-    """Make an Observed of the agent's final message; raises HostError where the shape is wrong.
+    """Build an Observed from the agent's final message. Raises HostError for a wrong type.
 
     `others`: the fingerprints that the request named beside the wanted ones, by realm.
     """
@@ -123,7 +123,7 @@ def parse(
     if block is not None and len(block) > LARGEST_BLOCK:
         raise HostError(
             "observe",
-            f"SCIM_CONFIG there has {len(block)} characters, and {LARGEST_BLOCK} are the most",
+            f"SCIM_CONFIG there has {len(block)} characters; the limit is {LARGEST_BLOCK}",
             "nothing was changed; look at its settings.py by hand",
         )
     return Observed(
@@ -230,7 +230,7 @@ class _Facts:
     def get(self, name: str, kind: type[T], default: None) -> T | None: ...
 
     def get(self, name: str, kind: type[T], default: object = ...) -> T | None:
-        """Give the fact `name`; None only where a default of None says that it may be null."""
+        """Return the fact `name`; None only if the default is None, so that it may be null."""
         value = self.values.get(name)
         if value is None and default is None:
             return None
@@ -240,7 +240,7 @@ class _Facts:
         return value
 
     def map(self, name: str, kind: type[T]) -> dict[str, T]:
-        """Give an object whose values are all of one kind."""
+        """Return a JSON object whose values are all of one type."""
         values = self.get(name, dict)
         if not all(isinstance(value, kind) for value in values.values()):
             raise self.nonsense(name)
@@ -249,6 +249,6 @@ class _Facts:
     def nonsense(self, name: str) -> HostError:
         return HostError(
             "observe",
-            f"the agent's answer is not understood ({self.where}: {name})",
-            "is something between here and the server changing what passes?",
+            f"the server sent an invalid answer ({self.where}: {name}); it was ignored",
+            "look at what runs on the server, or between here and there",
         )

@@ -1,4 +1,4 @@
-"""Work in threads that Ctrl-C does not tear: what is under way ends, nothing new is begun."""
+"""Threads that Ctrl-C does not break off: what is under way ends, nothing new starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Pool:
-    """One run's threads, at most `forks` at a time. After Ctrl-C it begins nothing any more."""
+    """The threads of one run, at most `forks` at a time. After Ctrl-C, nothing new starts."""
 
     def __init__(self, forks: int) -> None:
         self._forks = max(1, forks)
@@ -26,11 +26,11 @@ class Pool:
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody pressed Ctrl-C."""
+        """Whether Ctrl-C was pressed."""
         return self._interrupted.is_set()
 
     def pause(self, seconds: float) -> bool:
-        """Wait so long; gives whether to go on: Ctrl-C ends the wait, and the answer is no."""
+        """Wait; return False if Ctrl-C ended the wait."""
         return not self._interrupted.wait(seconds)
 
     def each(
@@ -39,9 +39,9 @@ class Pool:
         work: Callable[[Item], Result],
         skipped: Callable[[Item], Result],
     ) -> list[Result]:
-        """Do `work` on each item in threads; after Ctrl-C what has not begun is `skipped`.
+        """Do `work` on each item in threads; after Ctrl-C, the items that are left are `skipped`.
 
-        A second Ctrl-C raises KeyboardInterrupt at once; threads may still be at work then.
+        A second Ctrl-C raises KeyboardInterrupt at once; threads may still be running then.
         """
 
         def one(item: Item) -> Result:
@@ -67,7 +67,7 @@ def _noting_ctrl_c(interrupted: threading.Event) -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         interrupted.set()
         signal.signal(signal.SIGINT, before)
-        _log.warning("interrupted: no new server is begun, those under way finish; again: at once")
+        _log.warning("interrupted: no new server is started; press Ctrl-C again to leave at once")
 
     before = signal.signal(signal.SIGINT, note)
     try:

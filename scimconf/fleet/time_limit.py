@@ -1,6 +1,6 @@
-"""A time limit for the conversation with one server: when it is over, we hang up.
+"""A time limit for the conversation with one server; at its end we hang up.
 
-The server needs nobody to finish what it has begun, or to go back (docs/applying.md).
+A server finishes what it has begun, or rolls it back, without us (docs/applying.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Opener = Callable[[Server], AbstractContextManager[Agent]]
 
 
 def limited(open_agent: Opener, seconds: float) -> Opener:
-    """Give what opens conversations of at most so many seconds, without those between requests.
+    """Return what opens conversations of at most `seconds`, not counting those between requests.
 
     Opening counts, and has limits of its own for each of its steps.
     """
@@ -58,6 +58,6 @@ class _Limited:
         return HostError(
             "time limit",
             f"hung up after {self._limit:g} s (--time-limit)",
-            "what the server had begun it finishes by itself, or goes back: run `scimconf plan` to "
-            "see what came of it",
+            "the server finishes what it had begun, or rolls it back, by itself; scimconf plan "
+            "shows how it stands",
         )

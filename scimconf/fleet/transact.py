@@ -1,7 +1,7 @@
-"""Ask a server's agent for a transaction, and say in words what came of it.
+"""Ask a server's agent for a transaction, and return what came of it as an Outcome.
 
-The transaction itself, with its gate and its way back, belongs to the server
-(`scimconf/agent/transaction.py`); from here on it needs nobody.
+The transaction itself, with its gate and its rollback, belongs to the server
+(`scimconf/agent/transaction.py`): it ends there even if the connection is lost.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from scimconf.model import Outcome, Plan, Server, Status, Step
 from scimconf.secret import redact
 
 OnStep = Callable[[str, bool], None]
-"""Told of each step when it begins (True) and when it has ended (False)."""
+"""Called with the name of each step when it begins (True) and when it has ended (False)."""
 
 _MOST_STEPS = 200
-"""Steps that a transaction may tell of; ours has some thirty, the way back included."""
+"""Steps that are accepted of one transaction; ours has some thirty, with the rollback."""
 
 _YEAR = 366 * 86400.0
-"""Seconds. A step that says that it took longer did not tell the truth."""
+"""Seconds. A step that claims to have taken longer is not believed."""
 
 _PATIENCE = 600
 """Seconds for all but restarts and gates: four runs of manage.py and the candidate check."""
@@ -49,13 +49,13 @@ def transact(
     on_step: OnStep = lambda name, doing: None,
     lock_timeout: int = 0,
 ) -> Outcome:
-    """Send a request (docs/agent.md) and give what came of it.
+    """Send a request (docs/agent.md) and return what came of it.
 
     Never raises for what a server can cause.
     """
     steps: list[Step] = []
     begun = time.monotonic()
-    # Once there, once on the way back, and before both one that a dead run may have left.
+    # One for the change, one for its rollback, and one that an earlier, dead run may have left.
     restarts = 3 * server.restart_timeout + 2 * server.gate_timeout
     is_look = request.get("look") is True
     patience = None if is_look else _PATIENCE + lock_timeout + restarts
@@ -63,9 +63,9 @@ def transact(
     try:
         answer = final(_watch(agent.ask(asked, patience), steps, on_step), str(request["do"]))
     except Unreachable as lost:
-        # The request may have arrived: then the server finishes alone, one way or the other.
+        # The request may have arrived: then the server finishes without us.
         message = f"the connection was lost during the change ({lost.message})"
-        hint = "the server finishes or goes back by itself; run `scimconf plan` to see which"
+        hint = "the server commits or rolls back by itself; scimconf plan shows which"
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
     except HostError as error:
         message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)
@@ -90,13 +90,13 @@ def transact(
 
 
 def heard(agent: Agent, server: Server, run: str) -> None:
-    """Tell the server that the end of a run was heard of: else its next plan says so once more."""
+    """Acknowledge the result of a run, so that the server's next plan does not tell it again."""
     with suppress(HostError):
         final(agent.ask({"do": "heard", "paths": paths(server.paths), "run": run}), "heard")
 
 
 def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> Iterable[Message]:
-    """Pass the messages on, keeping each step that has ended."""
+    """Pass the messages on, and keep each step that has ended."""
     for message in messages:
         if isinstance(message.get("step"), str) and not message.get("final"):
             name = one_line(str(message["step"]), 40)
@@ -106,7 +106,7 @@ def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> I
             if len(steps) > _MOST_STEPS:
                 raise HostError(
                     "agent",
-                    f"the server tells of more than {_MOST_STEPS} steps",
+                    f"the server reports more than {_MOST_STEPS} steps; the rest is ignored",
                     "look at that server by hand",
                 )
             waiting = one_line(_text(message, "detail"), 200) if doing else ""
@@ -115,7 +115,7 @@ def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> I
 
 
 def _text(answer: Message, name: str) -> str:
-    """Give a text of the server's, without the tokens that it was sent: it may echo them."""
+    """Return a text of the server, with tokens masked: it may echo what it was sent."""
     value = answer.get(name)
     return redact(value) if isinstance(value, str) else ""
 
@@ -126,7 +126,7 @@ def _step(name: str, message: Message) -> Step:
 
 
 def _seconds(value: object) -> float | None:
-    """Return a duration that a server tells of; None if it is none."""
+    """Return a duration in seconds that a server reports; None if it is not a valid one."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _YEAR:
         return None
     return float(value)

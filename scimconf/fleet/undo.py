@@ -1,6 +1,6 @@
-"""Put a server back: undo its last transaction, or finish the way back of an interrupted one.
+"""Undo a server's last transaction, or finish the rollback of an interrupted one.
 
-Both need no token and no inventory but the way to the server: its journal holds all of it.
+Neither needs a token: the server's journal holds what is restored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Verb = Literal["undo", "recover"]
 
 
 def look(agent: Agent, server: Server, verb: Verb) -> Outcome:
-    """Give what `put_back` would do: a plan of one action, and its diff; nothing is changed."""
+    """Return what `put_back` would do, as a plan of one action with its diff; changes nothing."""
     outcome = transact(agent, server, {"do": verb, "look": True})
     if outcome.status is not Status.PENDING:
         return outcome
@@ -33,7 +33,7 @@ def put_back(
     on_step: OnStep = lambda name, doing: None,
     lock_timeout: int = 0,
 ) -> Outcome:
-    """Do it. `run`: undo only this transaction, and only if no other came after it."""
+    """Undo or recover. `run`: undo only this transaction, and only if it is the last one."""
     request: Message = {"do": verb}
     if verb == "undo":
         request = {"do": verb, "run": run or None}

@@ -1,9 +1,8 @@
-"""Ask each realm's public URL what its identity provider would ask, and say what comes of it.
+"""Ask a realm's public URL what its identity provider would ask.
 
-From the controller, over the real network: what is not reached is a warning; what answers wrongly,
-or with a certificate that the provider would refuse, has failed. Neither undoes anything. The
-question without the right token comes first, so that no token travels before the address has
-proved itself.
+The question goes from this machine over the real network. A URL that is not reached is a warning;
+a wrong answer, or a certificate that the identity provider would refuse, is a failure. The first
+question has a wrong token: the right one is sent only to what answered as Zulip does.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back: a status and a body, or (status None) why nothing did."""
+    """What came back: a status and a body, or, with status None, why there is no answer."""
 
     status: int | None
     body: bytes = b""
@@ -70,11 +69,11 @@ def verify(
     answers: int = 1,
     timeout: float = 15.0,
 ) -> tuple[Check, ...]:
-    """Ask as the realm's provider asks, with a wrong token (401 wanted) and with the right one.
+    """Ask as the realm's identity provider does: with a wrong token, then with the right one.
 
-    `hosts` None: not observed, and the inventory's external host stands for them. `answers`:
-    how many good ones in a row are wanted, several after a restart (workers change one by one).
-    `timeout`: seconds for each question as a whole.
+    `hosts`: None means the inventory's external host. `answers`: how many good answers in a row
+    are needed; several after a restart, because workers change one by one. `timeout`: seconds for
+    each question as a whole.
     """
     known = hosts or Hosts(server.external_host, {})
     if reason := refusal(realm.url, known.external_host, known.realm_hosts):
@@ -99,7 +98,7 @@ def verify(
 
 
 def _context(ca: str | None) -> ssl.SSLContext:
-    """Return what checks certificates. Raises OSError or ValueError for a file that is no CA's."""
+    """Return what checks certificates. Raises OSError, ValueError for a bad file of CAs."""
     if ca is None:
         return ssl.create_default_context()
     text = plain_file.read(ca, plain_file.MOST_LIST).decode("ascii", "ignore")
@@ -107,12 +106,12 @@ def _context(ca: str | None) -> ssl.SSLContext:
 
 
 def _wrong_token(asker: _Asker) -> Check:
-    """Ask with a token that nobody has: 401 is right."""
+    """Ask with a random token: 401 is right."""
     answer = asker.ask(Secret(secrets.token_hex(32)))
     if answer.status == 401:
         return asker.check(WRONG, "ok", "a wrong token is refused", answer)
     if answer.status == 200:
-        message = "a wrong token is let in: this is not Zulip, and the right one is not sent there"
+        message = "a wrong token is let in, so this is not Zulip; the right token was not sent"
         hint = "what else answers under this host name?"
         return asker.check(WRONG, "failed", message, answer, hint)
     return asker.trouble(WRONG, answer)
@@ -131,8 +130,8 @@ def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
             hint = "what else answers under this host name?"
             return asker.check(RIGHT, "failed", message, answer, hint)
         if total and asker.preset.tests_by_filter:
-            message = f"a user that nobody is was found{before}: the filter is lost on the way"
-            hint = "does a proxy in front of the server drop the query?"
+            message = f"a user was returned for a random name{before}: the filter is ignored"
+            hint = "does a proxy in front of the server remove the query from the URL?"
             return asker.check(RIGHT, "failed", message, answer, hint)
     times = f", {answers} times in a row" if answers > 1 else ""
     message = f"{asker.preset.title}'s connection test is answered{times}"
@@ -144,7 +143,7 @@ def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Asks one realm's URL the question of its provider, and words what comes back."""
+    """Asks one realm's URL the question of its identity provider."""
 
     realm: Realm
     context: ssl.SSLContext
@@ -177,10 +176,10 @@ class _Asker:
         return Check(self.realm.string_id, name, result, message, answer.status, hint)
 
     def trouble(self, name: str, answer: _Answer, before: str = "") -> Check:
-        """Word an answer that is none, or not the one that was wanted.
+        """Return the check for a missing or a wrong answer.
 
-        Where it is redirected to is told only of the wrong token: nothing that came back after
-        the right one is shown, it could hold it.
+        The target of a redirect is shown for the wrong token only: an answer to the right token
+        could repeat it.
         """
         if answer.status is None:
             if answer.refused:
@@ -215,7 +214,7 @@ def _send(
 
 
 def _host_of(location: str) -> str:
-    """Give scheme and host of a redirect, no more: the rest may hold anything."""
+    """Return scheme and host of a redirect; the rest may hold anything."""
     try:
         parts = urlsplit(location)
     except ValueError:
@@ -224,7 +223,7 @@ def _host_of(location: str) -> str:
 
 
 def _not_reached(reason: object) -> _Answer:
-    """Word what urllib gives where there is no answer."""
+    """Return why there is no answer, for the reason that urllib gives."""
     if isinstance(reason, ssl.SSLCertVerificationError):
         trouble = f"its certificate is not accepted: {one_line(reason.verify_message, 120)}"
         hint = certificate_hint(reason.verify_code)
@@ -233,12 +232,12 @@ def _not_reached(reason: object) -> _Answer:
         trouble = f"no TLS connection: {one_line(reason.reason or str(reason), 120)}"
         return _Answer(None, trouble=trouble, hint="is that port the web server's https port?")
     if isinstance(reason, socket.gaierror):
-        hint = "is the DNS record there, and visible from this machine?"
+        hint = "does the DNS record exist, and can this machine see it?"
         return _Answer(None, trouble="the host name has no address", hint=hint)
     if isinstance(reason, TimeoutError):
         return _timed_out()
     if isinstance(reason, http.client.HTTPException):
-        trouble = "what answers does not speak HTTP, or broke off"
+        trouble = "the answer is not HTTP, or incomplete"
         return _Answer(None, trouble=trouble, hint="what else listens on that port?")
     if isinstance(reason, ConnectionRefusedError):
         hint = "is the web server running, and the port right?"
@@ -268,15 +267,15 @@ def certificate_hint(code: int) -> str:
 
 
 def _timed_out() -> _Answer:
-    hint = "a firewall that drops packets, or a server that is overloaded"
-    return _Answer(None, trouble="no whole answer in time", hint=hint)
+    hint = "does a firewall drop packets, or is the server overloaded?"
+    return _Answer(None, trouble="no complete answer in time", hint=hint)
 
 
 def _within(seconds: float, question: Callable[[], _Answer]) -> _Answer:
-    """Ask in a thread of its own and wait no longer than this.
+    """Ask in a thread of its own, and wait for at most `seconds`.
 
     urllib's timeout is for each read and does not cover DNS: a server that sends a byte now and
-    then, or a resolver that hangs, would hold us. The thread is left to its own timeouts.
+    then, or a resolver that hangs, would block us. The thread ends by its own timeouts.
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(question()), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Who is told of the progress of a run."""
+"""The interface for whatever shows the progress of a run."""
 
 from __future__ import annotations
 

@@ -34,11 +34,11 @@ class Change:
 def unified(
     observed: Observed, changes: Sequence[Change], paths: Paths, *, keep_empty: bool
 ) -> str:
-    """Give the diff of both files, "" if nothing changes.
+    """Return the diff of both files, "" if nothing changes.
 
     `keep_empty`: whether `SCIM_CONFIG = {}` stays with the last realm gone.
     The server's block, masked as the agent sent it, goes through the same editor as the real
-    file will on the server. Raises HostError for a block that is none.
+    file will on the server. Raises HostError for a block that cannot be edited.
     """
     entries = {
         change.realm: change.entry
@@ -66,7 +66,7 @@ def unified(
 def _edited(
     block: str, entries: Mapping[str, str | None], *, has_import: bool, keep_empty: bool
 ) -> str:
-    """Edit the block as if it stood in its file, below the import that the file may have."""
+    """Edit the block as in its file, below the import that the file may have."""
     above = "from .config import get_secret\n\n" if has_import else ""
     try:
         text = (above + block).encode()
@@ -77,7 +77,7 @@ def _edited(
             f"the SCIM_CONFIG that the server sent cannot be edited: {one_line(str(error))}",
             "nothing was changed; look at its settings.py by hand",
         ) from None
-    # Where the block goes, the blank line above it goes too.
+    # If the block is removed, the empty line above it is removed, too.
     return edited.removeprefix(above.rstrip("\n")).lstrip("\n")
 
 

@@ -1,4 +1,4 @@
-"""What proves that a server with nothing left to change lets the right tokens in: pure.
+"""What proves that a server lets the right tokens in. Pure.
 
 The agent asked the local web server for each realm, with the token in the file; only 200 is proof.
 """
@@ -16,7 +16,7 @@ from scimconf.zulip.answers import explain
 def unproved(server: Server, observed: Observed) -> Unproved | None:
     """Return why the server is not proved to let the right tokens in; None if it is.
 
-    `scim_verify: false` asks nobody, so then there is nothing to prove.
+    With `scim_verify: false` no server is asked, and nothing has to be proved.
     """
     if silent := no_answer(server, observed):
         return silent
@@ -49,7 +49,7 @@ def proved(server: Server, outcome: Outcome) -> Outcome:
 
 
 def no_answer(server: Server, observed: Observed) -> Unproved | None:
-    """Return the first realm for which the local web server gave no answer; None: all have one."""
+    """Return the first realm for which the local web server gave no answer; else None."""
     for realm in server.realms if server.verify else ():
         statuses = list(_statuses(realm, observed))
         if (realm.present or statuses) and (not statuses or None in statuses):
@@ -58,15 +58,15 @@ def no_answer(server: Server, observed: Observed) -> Unproved | None:
                 f"realm {realm.label}: the local web server did not answer (asked: {where}), so it "
                 "is not proved that the right token is let in",
                 "is Zulip up? On the server: supervisorctl status. scim_probe says where the web "
-                "server listens; scim_verify: false asks nobody",
+                "server listens; with scim_verify: false it is not asked",
             )
     return None
 
 
 def down(server: Server, observed: Observed) -> Unproved | None:
-    """Return the first realm for which Zulip is down; None: it is up, as far as was asked.
+    """Return the first realm for which Zulip is down; None if it is up, as far as was asked.
 
-    A 500 of SCIM alone is none: its configuration may be what is wrong.
+    A 500 of SCIM alone does not count: SCIM_CONFIG may be wrong.
     """
     for realm in server.realms if server.verify else ():
         site = observed.sites.get(realm.string_id)
@@ -92,10 +92,10 @@ def _statuses(realm: Realm, observed: Observed) -> Iterator[int | None]:
 
 
 def _refused(server: Server, realm: Realm, status: int) -> Unproved:
-    """Describe a refusal that no restart of ours will mend: `scim_restart` is `none`."""
+    """Describe a refusal that scimconf does not mend by a restart (`scim_restart: none`)."""
     meaning, hint = explain(status)
     if status == 401:
-        meaning = "Zulip still runs with another token than settings.py has"
+        meaning = "Zulip still runs with an older token than settings.py has"
         script = shlex.quote(f"{server.paths.deployment}/scripts/restart-server")
         hint = f"restart Zulip by hand, as {server.paths.user}: {script}"
     message = f"realm {realm.label}: the local web server answered {status} to the right token"

@@ -1,7 +1,8 @@
-"""Where a server's token goes, and what runs for it: one list, for whoever approves a plan.
+"""What decides what happens where: the facts that a person approves with a plan. Pure.
 
-Pure. A saved plan binds the bound facts (`saved_plan`), and the reports show all of them: what is
-bound is what is seen. A field of the model that has no words of its own here is bound, too.
+The facts name the way to a server, what runs and what is read. A saved plan binds them
+(`saved_plan`), and every report shows them, so what is bound is what was seen. A field of the model
+that has no sentence of its own here is bound as a plain value.
 """
 
 from __future__ import annotations

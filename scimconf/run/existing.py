@@ -1,6 +1,6 @@
-"""A server as it is, in the words of the inventory: what `plan` then finds nothing to do about.
+"""Describe a server as it is in the variables of an inventory, so that `plan` finds no change.
 
-The one place for which a token leaves a server in clear, and it is a Secret as soon as it is here.
+For this alone a token leaves a server in clear; it becomes a Secret as soon as it arrives.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Variables = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a host's variables have to say of it, and its tokens by realm."""
+    """The variables that describe a host, and its tokens by realm."""
 
     variables: Mapping[str, object]
     tokens: Mapping[str, Secret] = field(repr=False)
     warnings: tuple[str, ...]
 
     def only(self, realms: Collection[str]) -> Found:
-        """Return what is found of these realms; of all of them where none is named."""
+        """Return what was found of these realms; of all realms if none is named."""
         if not realms:
             return self
         tokens = {name: token for name, token in self.tokens.items() if name in realms}
@@ -46,24 +46,24 @@ class Found:
 
 
 class _LeftOutError(Exception):
-    """Why a realm cannot be taken over as it is."""
+    """Why a realm cannot be imported."""
 
 
 def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
-    """Give what a server has. Raises HostError where it has nothing that can be taken over."""
+    """Return what a server has. Raises HostError if there is nothing to import."""
     observed = _observed(agent, server)
     found = describe(server, observed, _tokens(agent, server)[0])
     if not found.tokens:
         said = "; ".join(found.warnings) or "SCIM_CONFIG is not there, or empty"
-        raise HostError("import", f"there is nothing to take over: {said}")
+        raise HostError("import", f"there is nothing to import: {said}")
     return observed, found
 
 
 def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
-    """Return the tokens that a server has for the realms of `server`, which the inventory names.
+    """Return the tokens that a server has for the realms that the inventory names.
 
-    One that is not the token that scimconf has put there is left out: somebody else has changed
-    it, and whoever did knows it. Raises HostError where nothing is left.
+    A token that scimconf did not put there is left out: whoever changed it knows it. Raises
+    HostError if no token is left.
     """
     observed = _observed(agent, server)
     tokens, ours = _tokens(agent, server)
@@ -76,21 +76,21 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
             continue
         if not ours.get(realm.string_id, True):
             warnings.append(
-                f"realm {realm.label} is left out: its token is not the one that scimconf has put "
-                "there last. Do not trust it, and give the realm a new one: scimconf apply "
-                f"--create-tokens {server.name}"
+                f"realm {realm.label} is left out: scimconf did not put its token there. Do not "
+                "trust that token; replace it: scimconf apply --create-tokens "
+                f"{server.name}"
             )
             continue
         adopted[realm.string_id] = token
         if reason := weakness_of(token):
             warnings.append(f"realm {realm.label}: {_weak(realm.string_id, reason)}")
     if not adopted:
-        raise HostError("import", f"there is nothing to take over: {'; '.join(warnings)}")
+        raise HostError("import", f"there is nothing to import: {'; '.join(warnings)}")
     return observed, Found({}, adopted, tuple(warnings))
 
 
 def _observed(agent: Agent, server: Server) -> Observed:
-    """Look at a server; raises HostError where it has to be left alone."""
+    """Look at a server. Raises HostError if it cannot be worked with."""
     observed = observe(agent, Desired(server, {}))
     if observed.at_work:
         message = f"another run is at work here: {observed.at_work}"
@@ -101,7 +101,7 @@ def _observed(agent: Agent, server: Server) -> Observed:
 
 
 def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, bool]]:
-    """Ask for the tokens of all realms, and which of them scimconf has put there, as far as known.
+    """Return the tokens of all realms, and which of them scimconf put there, as far as known.
 
     Raises HostError.
     """
@@ -112,8 +112,8 @@ def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, 
         or not isinstance(ours, dict)
         or not all(isinstance(each, str) for each in tokens.values())
     ):
-        raise HostError("import", "the agent's answer is not understood")
-    # Whatever is not plainly true counts as a stranger's.
+        raise HostError("import", "the server sent an invalid answer; it was ignored")
+    # Anything but `true` means that somebody else put it there.
     return (
         {realm: Secret(text) for realm, text in tokens.items()},
         {str(realm): each is True for realm, each in ours.items()},
@@ -121,9 +121,9 @@ def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, 
 
 
 def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -> Found:
-    """Say the server's entries in the inventory's words; what has none is left out, with why.
+    """Return the variables for the server's entries; warn of entries that no variable can express.
 
-    Raises HostError for an EXTERNAL_HOST that is none.
+    Raises HostError for an EXTERNAL_HOST that is not a host name.
     """
     in_secrets = any(found.secret_name for found in observed.realms.values())
     realms: dict[str, Variables] = {}
@@ -133,7 +133,7 @@ def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -
             _check(found, tokens, in_secrets)
             realms[name] = _realm(found, observed)
         except _LeftOutError as reason:
-            warnings.append(f"realm {found.label} is left out, and stays as it is: {reason}")
+            warnings.append(f"realm {found.label} is left out, and stays unchanged: {reason}")
             continue
         warnings += (f"realm {found.label}: {said}" for said in _remarks(found, tokens[name]))
     variables: Variables = {}
@@ -148,7 +148,7 @@ def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -
 
 
 def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool) -> None:
-    """Raise _LeftOutError for an entry that a plan would have to change to make it ours."""
+    """Raise _LeftOutError for an entry that a plan would have to change."""
     if found.unreadable:
         raise _LeftOutError(found.unreadable)
     if found.string_id not in tokens:
@@ -169,7 +169,7 @@ def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool)
 
 
 def _realm(found: ObservedRealm, observed: Observed) -> Variables:
-    """Give an entry as the inventory has it; what its preset says anyway is not repeated."""
+    """Return the variables of one entry, without what its preset says anyway."""
     client = found.values.get("scim_client_name")
     preset = PRESETS.get(str(client), PRESETS["other"])
     variables: Variables = {"idp": preset.name}
@@ -191,7 +191,7 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
     try:
         RealmVariables.model_validate(variables)
     except ValueError:  # pydantic's, which is not said: it is about words that are not there yet
-        raise _LeftOutError("it holds a value that the inventory cannot say") from None
+        raise _LeftOutError("it has a value that the inventory cannot express") from None
     return variables
 
 

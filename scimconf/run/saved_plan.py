@@ -1,4 +1,4 @@
-"""A plan in a file: what was approved, to be compared with what a later `apply` would do.
+"""A plan in a file: what was approved, to compare with what a later `apply` would do.
 
 Nothing is carried out from the file. Two plans are equal where they do equal things to equal
 files of the same server, by the same inventory (docs/applying.md, "Saved plans").
@@ -61,9 +61,9 @@ class SavedPlan:
             )
 
     def other_way(self, servers: Iterable[Server]) -> list[Outcome]:
-        """Return the outcomes of a run whose inventory says another way, or runs something else,
-        than the plan; empty where it says the same. No server needs to be asked for that: another
-        way may lead to somebody else's machine.
+        """Return the outcomes of a run whose inventory leads elsewhere, or runs other programs.
+
+        Empty if it is as in the plan. No server is asked: another way may lead to another machine.
         """
         said = {
             each.name: "".join(_changes(each.name, self._way(each.name), _way(each)))
@@ -81,13 +81,13 @@ class SavedPlan:
         ]
 
     def refusal(self, looked: Sequence[Looked]) -> list[Outcome]:
-        """Give the outcomes of a run that the plan does not cover; empty where it covers all."""
+        """Return the outcomes of a run that the plan does not cover; empty if it covers all."""
         found = ((each.server.name, self._moved_on(each)) for each in looked)
         moved = {name: why for name, why in found if why}
         return self.refused(looked, moved) if moved else []
 
     def refused(self, looked: Sequence[Looked], moved: Mapping[str, str]) -> list[Outcome]:
-        """Return the outcomes where the plan does not hold any more: by server, why not."""
+        """Return the outcomes of a run that the plan does not fit; `moved`: why, by server."""
         names = ", ".join(moved)
         outcomes = []
         for each in looked:
@@ -109,13 +109,13 @@ class SavedPlan:
 
 
 def load(path: Path) -> SavedPlan:
-    """Read a plan file. Raises UsageError where it is none, or one of another version."""
+    """Read a plan file. Raises UsageError for another file, or a plan of another version."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    nonsense = UsageError(f"{path} is no plan of scimconf", "make one: scimconf plan --out FILE")
+    nonsense = UsageError(f"{path} is not a plan of scimconf", "make one: scimconf plan --out FILE")
     try:
         document = json.loads(data[: _LARGEST + 1])
     except (ValueError, RecursionError):
@@ -140,7 +140,7 @@ def load(path: Path) -> SavedPlan:
 
 
 def _facts(each: Looked) -> Facts:
-    """Give all that makes up the plan of one server, as JSON gives it back."""
+    """Return all that makes up the plan of one server, as plain JSON values."""
     plan = each.plan
     facts = {
         "server": each.server.name,
@@ -166,9 +166,9 @@ def _way(server: Server) -> dict[str, str]:
 
 
 def _tokens(desired: Desired) -> Facts:
-    """Return which token each realm has, and of none even its salted fingerprint.
+    """Return an identifier of each realm's token: a hash of its fingerprint.
 
-    A reference counts by its words (`way`): what it gives is not known before it is approved.
+    A reference is compared by its words (`way`): its token is fetched after the approval.
     """
     elsewhere = {
         realm.string_id for realm in desired.server.realms if isinstance(realm.token, Reference)
@@ -183,10 +183,10 @@ def _tokens(desired: Desired) -> Facts:
 # --- what is not equal ------------------------------------------------------------------------
 
 _CHANGED = {
-    "status": "it stands otherwise",
+    "status": "its status is another",
     "settings_sha256": "settings.py was changed",
     "secrets_sha256": "zulip-secrets.conf was changed",
-    "diff": "the change is another one",
+    "diff": "the change is another",
     "unmanaged": "its unmanaged realms are others",
 }
 
@@ -198,7 +198,7 @@ _SHOWN = 200
 
 
 _FOLLOWING = ("status", "diff")
-"""Facts that follow from the others: said only where nothing else differs."""
+"""Facts that follow from the others: named only if nothing else differs."""
 
 
 def _differences(saved: Facts, now: Facts) -> Iterator[str]:
@@ -220,7 +220,7 @@ def _differences(saved: Facts, now: Facts) -> Iterator[str]:
 def _actions(before: object, after: object) -> Iterator[str]:
     old, new = _texts(before), _texts(after)
     yield from (f"now also: {text}" for text in new if text not in old)
-    yield from (f"not any more: {one_line(text, 200)}" for text in old if text not in new)
+    yield from (f"no longer: {one_line(text, 200)}" for text in old if text not in new)
 
 
 def _texts(actions: object) -> list[str]:
@@ -229,7 +229,7 @@ def _texts(actions: object) -> list[str]:
 
 
 def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
-    """Return which of the facts about a server's way differ, at most so many."""
+    """Return which facts about the way to a server differ, at most _MOST of them."""
     pairs = {name: (str(old.get(name, "")), str(new.get(name, ""))) for name in {**new, **old}}
     changed = [name for name, (before, after) in pairs.items() if before != after]
     if not changed:
@@ -244,7 +244,7 @@ def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
 
 
 def _excerpts(*texts: str) -> Iterator[str]:
-    """Return the texts as they are shown: of long ones the part where they begin to differ."""
+    """Return the texts as they are shown; of long texts, the part where they begin to differ."""
     alike = takewhile(lambda pair: len(set(pair)) == 1, zip(*texts, strict=False))
     start = max(0, sum(1 for _ in alike) - _SHOWN // 4)
     for text in texts:

@@ -96,7 +96,7 @@ def test_a_weak_token_and_an_entry_that_is_left_out(
     assert done.returncode == 2, done
     assert ", with an unmanaged realm" in done.stdout
     assert "realm acme: its token is weak" in done.stdout
-    assert "realm wiki is left out, and stays as it is: a value is computed" in done.stdout
+    assert "realm wiki is left out, and stays unchanged: a value is computed" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr + successor.tokens.read_text()
     assert "hunter2hunter2" in successor.run("handoff", "--show-tokens", *VAULT).stdout
 
@@ -110,7 +110,7 @@ def test_one_that_has_nothing_and_one_that_is_not_there(
     successor.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
     done = successor.run("import", *VAULT)
     assert done.returncode == 1, done
-    assert "there is nothing to take over: SCIM_CONFIG is not there, or empty" in done.stdout
+    assert "there is nothing to import: SCIM_CONFIG is not there, or empty" in done.stdout
     assert "127.0.0.1 port 9 refuses connections" in done.stdout
     assert not (successor.folder / "host_vars").exists()
     assert not successor.tokens.exists()

@@ -29,7 +29,7 @@ def test_a_saved_plan_is_carried_out_or_refused(
     wide = operator.apply("--plan", "plan.json")
     assert (wide.returncode, f"{other.name} is not in the plan" in wide.stderr) == (64, True)
     nothing = operator.apply("--plan", "inventory.yaml", server.name)
-    assert (nothing.returncode, "is no plan" in nothing.stderr) == (64, True)
+    assert (nothing.returncode, "is not a plan" in nothing.stderr) == (64, True)
     server.settings.write_bytes(before + b"\n# by hand\n")
     moved = operator.apply("--plan", "plan.json", server.name, "--format", "json")
     assert moved.returncode == 1, moved

@@ -185,7 +185,7 @@ def test_what_a_server_tells_of_its_steps_is_harmless_and_bounded() -> None:
 def test_steps_without_end_are_not_kept() -> None:
     outcome, _ = _apply(*[{"step": "gate", "ok": False}] * 100_000, _final("committed"))
     assert outcome.status is Status.FAILED
-    assert outcome.message == "agent: the server tells of more than 200 steps"
+    assert "more than 200 steps" in outcome.message
     assert len(outcome.steps) < 300
 
 

@@ -57,13 +57,13 @@ def test_where_it_is() -> None:
         ({"unreadable": "bearer_token is computed"}, "bearer_token is computed"),
         ({"secret_name": "my_own"}, "its token stands in my_own, not in scim_bearer_token_wiki"),
         ({"string_id": "Wiki"}, "no capitals"),
-        ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot say"),
-        ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot say"),
+        ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot express"),
+        ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot express"),
         ({"values": {"custom_profile_field_map": {"{{ 1 }}": "a"}}}, "could be a template"),
         ({"values": {"custom_profile_field_map": {"b": "c", "{% if": "a"}}}, "could be a template"),
         ({"values": {"custom_profile_field_map": {"#jinja2: x": "a"}}}, "could be a template"),
         ({"values": {"custom_profile_field_map": {"!unsafe x": "a"}}}, "could be a template"),
-        ({"values": {"create_guests_without_streams": "no"}}, "the inventory cannot say"),
+        ({"values": {"create_guests_without_streams": "no"}}, "the inventory cannot express"),
         ({"values": {"scim_client_name": "-x"}}, "begins with a letter or digit"),
     ],
 )
@@ -81,13 +81,13 @@ def test_what_a_plan_would_have_to_change_is_left_out(strange: Any, words: str) 
 def test_a_realm_without_a_token_is_left_out() -> None:
     made = _described(found(), found("wiki", token=None), tokens={"acme": TOKEN})
     assert set(made.tokens) == {"acme"}
-    assert made.warnings == ("realm wiki is left out, and stays as it is: it has no token",)
+    assert made.warnings == ("realm wiki is left out, and stays unchanged: it has no token",)
 
 
 def test_hosts_that_are_none_are_not_believed() -> None:
     made = _described(found(), realm_hosts={"acme": "chat.example/{{ lookup('pipe', 'id') }}"})
     assert made.tokens == {}
-    assert "the inventory cannot say" in made.warnings[0]
+    assert "the inventory cannot express" in made.warnings[0]
     made = _described(found(), realm_hosts={"acme": "[fe80::1%{{lookup('pipe','id')}}]"})
     assert made.tokens == {}
     with pytest.raises(HostError, match="EXTERNAL_HOST: expected a host name"):
@@ -129,9 +129,9 @@ FACTS: dict[str, object] = {
     ("facts", "answer", "words"),
     [
         ({"blocked": "/s.py:3:1: twice"}, {}, "/s.py:3:1: twice"),
-        ({}, {"final": True, "tokens": {}}, "nothing to take over: SCIM_CONFIG is not there"),
-        ({}, {"final": True, "tokens": {"acme": 3}}, "not understood"),
-        ({}, {"final": True, "tokens": "x"}, "not understood"),
+        ({}, {"final": True, "tokens": {}}, "nothing to import: SCIM_CONFIG is not there"),
+        ({}, {"final": True, "tokens": {"acme": 3}}, "invalid answer"),
+        ({}, {"final": True, "tokens": "x"}, "invalid answer"),
         ({"unknown_secrets": "no leave"}, {"final": True, "tokens": {}}, "no leave"),
     ],
 )

@@ -91,8 +91,8 @@ def test_a_realm_that_changed_in_the_inventory_is_said(plan: Path, look: Any) ->
 def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     (message,) = _refused(plan, look(desired(realm()), observed(found())))
-    assert "not any more: restart Zulip" in message
-    assert "stands otherwise" not in message
+    assert "no longer: restart Zulip" in message
+    assert "its status is" not in message
     assert "another one" not in message, "what follows from that is not said, too"
 
 
@@ -198,7 +198,7 @@ def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> 
 )  # fmt: skip
 def test_what_is_no_plan_is_refused(plan: Path, content: bytes) -> None:
     plan.write_bytes(content)
-    with pytest.raises(UsageError, match="is no plan of scimconf"):
+    with pytest.raises(UsageError, match="is not a plan of scimconf"):
         load(plan)
 
 
