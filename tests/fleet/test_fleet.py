@@ -21,7 +21,7 @@ from scimconf.fleet.connections import Connections
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked, looks_for, planned, planned_and_acknowledged
 from scimconf.fleet.observe import Message
-from scimconf.model import Check, Outcome, Plan, Position, Realm, Server, Status, Unmanaged
+from scimconf.model import Check, Outcome, Realm, Server, Status
 from scimconf.run.result import Result
 from scimconf.secret import Secret
 from tests.factories import desired, realm
@@ -547,38 +547,6 @@ class TestConfirm:
         unknown = [replace(e, observed=replace(e.observed, external_host=None)) for e in looked]
         outcome = self._confirm(monkeypatch, unknown, Check("acme", "n", "failed", "sent"))
         assert [check.result for check in outcome.checks] == ["warning"]
-
-
-@pytest.mark.parametrize(
-    ("statuses", "code"),
-    [
-        ([], ExitCode.OK),
-        ([Status.OK, Status.CHANGED], ExitCode.OK),
-        ([Status.PENDING, Status.UNREACHABLE], ExitCode.UNREACHABLE),
-        ([Status.UNREACHABLE, Status.SKIPPED], ExitCode.UNREACHABLE),
-        ([Status.BUSY, Status.PENDING], ExitCode.UNREACHABLE),
-        ([Status.SKIPPED, Status.ROLLED_BACK], ExitCode.ROLLED_BACK),
-        ([Status.ROLLED_BACK, Status.FAILED], ExitCode.FAILED),
-        ([Status.FAILED, Status.ROLL_BACK_FAILED], ExitCode.ROLL_BACK_FAILED),
-    ],
-)
-def test_the_worst_speaks_for_all(statuses: list[Status], code: ExitCode) -> None:
-    outcomes = [Outcome(str(n), status) for n, status in enumerate(statuses)]
-    assert _Run(1, _Watcher()).exit_code(outcomes) is code
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (Status.PENDING, ExitCode.PENDING),
-        (Status.CHANGED, ExitCode.PENDING),
-        (Status.FAILED, ExitCode.FAILED),
-        (Status.BUSY, ExitCode.UNREACHABLE),
-    ],
-)
-def test_an_unmanaged_realm_is_a_2_whatever_else_was_done(status: Status, code: ExitCode) -> None:
-    plan = Plan("a", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
-    assert _Run(1, _Watcher()).exit_code([Outcome("a", status, plan=plan)]) is code
 
 
 class TestExitZeroMeansProven:
