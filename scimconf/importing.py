@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from scimconf.errors import Busy, HostError
-from scimconf.foreign import one_line
 from scimconf.inventory import rules
 from scimconf.inventory.host_vars import may_be_template
 from scimconf.inventory.schema import RealmVariables
 from scimconf.model import Desired, Observed, ObservedRealm, Server
 from scimconf.observe import Agent, final, observe, paths
+from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.tokens.strength import weakness_of
 from scimconf.zulip.bearer import secret_name

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from scimconf.foreign import visible
+from scimconf.sanitize import visible
 from scimconf.secret import Secret
 
 # --- where something stands -------------------------------------------------------------------

@@ -15,10 +15,10 @@ from typing import Protocol
 from scimconf import unit
 from scimconf.batches import Strategy
 from scimconf.errors import ExitCode, worst
-from scimconf.foreign import one_line
 from scimconf.model import Desired, Outcome, Position, Server, Status, WayFact
 from scimconf.pool import Pool
 from scimconf.put_back import Verb, put_back
+from scimconf.sanitize import one_line
 from scimconf.survey import (
     Look,
     Opener,

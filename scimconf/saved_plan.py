@@ -16,8 +16,8 @@ from pathlib import Path
 
 from scimconf import __version__
 from scimconf.errors import UsageError
-from scimconf.foreign import one_line, visible
 from scimconf.model import Desired, Outcome, Reference, Server, Status
+from scimconf.sanitize import one_line, visible
 from scimconf.survey import Surveyed
 from scimconf.tokens import durable
 from scimconf.way import way

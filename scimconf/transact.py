@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.foreign import one_line
 from scimconf.model import Outcome, Plan, Server, Status, Step
 from scimconf.observe import Agent, Message, final, paths
+from scimconf.sanitize import one_line
 from scimconf.secret import redact
 
 OnStep = Callable[[str, bool], None]

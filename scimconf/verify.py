@@ -23,8 +23,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from scimconf import __version__, plain_file
-from scimconf.foreign import one_line
 from scimconf.model import Check, Realm, Server
+from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.zulip.answers import explain, list_response
 from scimconf.zulip.bearer import unfit

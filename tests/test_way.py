@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from scimconf.foreign import visible
 from scimconf.model import (
     Connection,
     Paths,
@@ -18,6 +17,7 @@ from scimconf.model import (
     WayFact,
 )
 from scimconf.report.lines import way_text
+from scimconf.sanitize import visible
 from scimconf.secret import Secret
 from scimconf.way import UNBOUND, way
 from tests.factories import connection, realm, server

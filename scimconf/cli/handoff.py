@@ -58,9 +58,9 @@ def command(
     Asks no server. Tokens are masked unless --show-tokens is given.
     """
     from scimconf.cli import fleet
-    from scimconf.foreign import harmless
     from scimconf.report.handoff import handoff
     from scimconf.report.sheet import sheet
+    from scimconf.sanitize import sanitize
     from scimconf.tokens import durable
 
     servers = fleet.select(
@@ -84,7 +84,7 @@ def command(
     if not sheets:
         raise click.UsageError("no realm to hand off: none of the servers has such a one")
     text = handoff(sheets, form)
-    text = harmless(text, len(text))
+    text = sanitize(text, len(text))
     if file:
         durable.put(file, text)
         err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")

@@ -72,11 +72,11 @@ def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
 def graph(source: SourceOptions) -> None:
     """Draw the groups and their hosts as a tree, as ansible-inventory --graph does."""
     from scimconf.cli import fleet
-    from scimconf.foreign import harmless
     from scimconf.inventory import as_graph
+    from scimconf.sanitize import sanitize
 
     drawn = as_graph(fleet.load(source))
-    out(harmless(drawn, len(drawn)))
+    out(sanitize(drawn, len(drawn)))
 
 
 @command.command("schema")

@@ -73,7 +73,7 @@ def results(
     elif output.format == "github":
         from scimconf.report import github
 
-        out(github.unheard(text(), secrets.token_hex(16)))
+        out(github.stop_commands(text(), secrets.token_hex(16)))
         root = os.environ.get("GITHUB_WORKSPACE")
         for line in github.annotated(verb, outcomes, run.positions, Path(root) if root else None):
             out(line)

@@ -12,9 +12,9 @@ import click
 from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
 from scimconf.errors import UsageError
-from scimconf.foreign import visible
 from scimconf.model import Outcome, Reference
 from scimconf.report.text import show
+from scimconf.sanitize import visible
 
 
 def may_ask(verb: str) -> None:

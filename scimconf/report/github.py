@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome, Position, Status
 from scimconf.report.lines import Line, alike
 from scimconf.report.words import ATTENTION, phrase
+from scimconf.sanitize import sanitize, visible
 
 _LEVEL = {
     Status.PENDING: "notice",
@@ -28,7 +28,7 @@ _LEVEL = {
 _MOST_NAMES = 20
 
 
-def unheard(text: str, token: str) -> str:
+def stop_commands(text: str, token: str) -> str:
     """Give the text so that the runner obeys no line of it; `token` is random, new every time."""
     return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::"
 
@@ -78,7 +78,7 @@ def _where(position: Position | None, root: Path | None) -> dict[str, str]:
 
 def _data(text: str) -> str:
     """Escape the message of a command (actions/toolkit, core/src/command.ts: escapeData)."""
-    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return sanitize(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from scimconf import __version__
 from scimconf.errors import ExitCode
-from scimconf.foreign import one_line
 from scimconf.model import Outcome, Status, Step
 from scimconf.report.lines import UNMANAGED_HINT, way_text
 from scimconf.report.words import ATTENTION, base, phrase, words
+from scimconf.sanitize import one_line
 from scimconf.template import render_page
 
 _SIGN = {

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome, Status
 from scimconf.report.lines import lines
 from scimconf.report.words import phrase
+from scimconf.sanitize import sanitize, visible
 
 _RESULT = {
     Status.PENDING: "failure",
@@ -25,7 +25,7 @@ _RESULT = {
     Status.ROLL_BACK_FAILED: "failure",
     Status.SKIPPED: "skipped",
 }
-# harmless() leaves those of XML 1.0, section 2.2, that are no control characters.
+# sanitize() leaves those of XML 1.0, section 2.2, that are no control characters.
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -113,4 +113,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _text(text: str) -> str:
-    return _NO_XML.sub("\ufffd", harmless(text, 20_000))
+    return _NO_XML.sub("\ufffd", sanitize(text, 20_000))

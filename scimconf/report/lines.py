@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from scimconf.foreign import unbroken, visible
 from scimconf.model import Check, Outcome, Status, WayFact
+from scimconf.sanitize import escape_line_breaks, visible
 
 # Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
 STYLE = {
@@ -57,7 +57,7 @@ def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Itera
     has put into it: a line break in it is an escape, so that no text makes a line of its own.
     """
     for line in _lines(outcome, diff=diff, steps=steps):
-        text = unbroken(line.text) if line.verbatim else visible(line.text, _LONGEST)
+        text = escape_line_breaks(line.text) if line.verbatim else visible(line.text, _LONGEST)
         yield line._replace(text=text)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scimconf.errors import ExitCode
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome
 from scimconf.report.commonmark import code_block, code_span
 from scimconf.report.lines import Line, alike, way_text
 from scimconf.report.words import ATTENTION, phrase, totals
+from scimconf.sanitize import sanitize, visible
 
 LARGEST = 60_000
 """Characters. GitHub takes comments of 65,536, GitLab of a million."""
@@ -51,9 +51,9 @@ def _group(verb: str, servers: Sequence[Outcome], about: Sequence[Line]) -> Iter
     if said:
         yield ""
     for line in said:
-        yield f"- {_SIGN.get(line.mark, line.mark)}{code_span(harmless(line.text))}"
+        yield f"- {_SIGN.get(line.mark, line.mark)}{code_span(sanitize(line.text))}"
     if change := "\n".join(line.text for line in about if line.verbatim):
-        block = code_block(harmless(change, _LONGEST_DIFF), "diff")
+        block = code_block(sanitize(change, _LONGEST_DIFF), "diff")
         yield f"\n<details><summary>the change</summary>\n\n{block}\n\n</details>"
 
 

@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from scimconf.foreign import one_line, unheard
+from scimconf.sanitize import escape_ci_commands, one_line
 
 _LONGEST_NAME = 40
 """Characters of a step's name, which comes from a server."""
@@ -128,7 +128,9 @@ class LineProgress(AbstractContextManager["LineProgress"]):
 
     def _print(self, line: str) -> None:
         with suppress(OSError):  # a full disk is no reason to stop a change
-            self._console.print(unheard(line), soft_wrap=True, markup=False, highlight=False)
+            self._console.print(
+                escape_ci_commands(line), soft_wrap=True, markup=False, highlight=False
+            )
 
     def done(self, server: str) -> None:
         """End the steps that have no end of their own."""

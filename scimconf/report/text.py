@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome
 from scimconf.report.lines import STYLE, Line, alike
 from scimconf.report.words import ATTENTION, phrase, totals
+from scimconf.sanitize import sanitize, visible
 
 
 def show(
@@ -48,7 +48,7 @@ def show(
 
 def _print(line: Line, console: Console) -> None:
     """Print it: wrapped behind its mark on a terminal, in one piece for grep in a pipe."""
-    mark, text = Text(f"  {line.mark}", line.style), Text(harmless(line.text), line.style)
+    mark, text = Text(f"  {line.mark}", line.style), Text(sanitize(line.text), line.style)
     if console.is_terminal and not line.verbatim:
         grid = Table.grid()
         grid.add_row(mark, text)

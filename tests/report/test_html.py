@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimconf.errors import ExitCode
-from scimconf.foreign import harmless
 from scimconf.model import (
     Action,
     ActionKind,
@@ -26,6 +25,7 @@ from scimconf.model import (
     WayFact,
 )
 from scimconf.report.html import page
+from scimconf.sanitize import sanitize
 from tests.report.fleet import TROUBLE, WHEN, fleet
 
 
@@ -244,7 +244,7 @@ def test_no_text_becomes_markup_or_turns_the_page(text: str) -> None:
     changed = ("aria-label", "class")
     assert _structure(theirs, changed) == _structure(ours, changed)
     assert theirs.inline == ours.inline
-    assert hostile == harmless(hostile, len(hostile))
+    assert hostile == sanitize(hostile, len(hostile))
 
 
 def _structure(seen: _Seen, without: tuple[str, ...]) -> list[tuple[str, dict[str, str | None]]]:
