@@ -96,10 +96,8 @@ class Realm:
     idp: str
     client: str
     name_formatted_included: bool
-    create_guests_without_streams: bool | None
-    """None: the key is left out."""
-    custom_profile_field_map: Mapping[str, str] | None
-    """None: the key is left out."""
+    options: Mapping[str, object]
+    """The optional keys of SCIM_CONFIG that the inventory sets (`scimconf.zulip.keys`)."""
     token: TokenSource
     url: str
     """`https://host`, no trailing slash; the SCIM base URL is this and `/scim/v2`."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from scimconf import vault
 from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
 from scimconf.secret import Secret
+from scimconf.zulip.keys import OPTIONAL
 
 UNBOUND: Mapping[str, str] = {
     "Connection.said": "says which of the other fields the inventory decides",
@@ -30,7 +31,7 @@ UNBOUND: Mapping[str, str] = {
 
 _LAST = "setting"
 _IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
-_REALM_IN_WORDS = ("string_id", "token", "url", "position")
+_REALM_IN_WORDS = ("string_id", "token", "url", "position", "options")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
@@ -121,7 +122,9 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
     yield WayFact(what, value, f"{name}.token")
     yield WayFact("asks from outside", realm.url, f"{name}.url")
     rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
-    said = ", ".join(f"{each} {_plain(getattr(realm, each))}" for each in rest)
+    values = {each: getattr(realm, each) for each in rest}
+    values |= {key.variable: key.value(realm) for key in OPTIONAL}
+    said = ", ".join(f"{each} {_plain(value)}" for each, value in values.items())
     yield WayFact(_LAST, said, name)
 
 

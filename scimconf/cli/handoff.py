@@ -72,9 +72,8 @@ def command(
     elif show_tokens:
         keyring.fetch(servers)
     tokens = keyring.tokens(servers) if show_tokens else {}
-    starts = "from the cut-over on" if staged else ""
     sheets = [
-        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id), starts)
+        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id), staged=staged)
         for server in servers
         for realm in server.realms
         if realm.present and (not realms or realm.string_id in realms)

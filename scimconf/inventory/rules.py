@@ -8,7 +8,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from scimconf.inventory.place import nearest
@@ -179,6 +181,10 @@ def restart(value: object) -> str | tuple[str, ...]:
         return tuple(value)
     hint = nearest(value, words) if isinstance(value, str) else ""
     raise Invalid(f"expected {', '.join(words)} or a command as a list of words", hint)
+
+
+OF_KEYS: Mapping[str, Callable[[Any], Any]] = {}
+"""Checks of optional keys of SCIM_CONFIG (`scimconf.zulip.keys`), by name, beyond their types."""
 
 
 def token(value: object, folder: str) -> TokenSource:

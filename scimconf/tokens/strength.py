@@ -11,7 +11,7 @@ import string
 from itertools import pairwise
 
 from scimconf.secret import Secret
-from scimconf.zulip.bearer import unfit
+from scimconf.zulip.bearer import why_unusable
 
 MINIMUM_BITS = 119
 """What 20 random letters and digits hold: 20 * log2(62) = 119.08."""
@@ -45,7 +45,7 @@ def weakness(token: str) -> str:
     that holds them all; repetitions and runs such as "abcdef" or "1111" count once. No more can
     be told of a text without knowing how it was made.
     """
-    if reason := unfit(token):
+    if reason := why_unusable(token):
         return reason
     bits = _drawn(token) * math.log2(len(_alphabet(token)))
     if bits < MINIMUM_BITS:
