@@ -53,12 +53,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A token kept elsewhere: `env:NAME`, `file:PATH`, `command:` words (never a shell)."""
+    """A token that is kept outside the token file: `env:NAME`, `file:PATH`, `command:` words."""
 
-    kind: Literal["env", "file", "command"]
+    kind: str
+    """A key of `scimconf.tokens.references.SOURCES`."""
     words: tuple[str, ...]
     folder: str
-    """Where a relative path of it starts: the folder of the file that names it."""
+    """The folder that a relative path in it starts from: that of the file that names it."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{' '.join(self.words)}"

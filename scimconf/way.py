@@ -18,6 +18,7 @@ from pathlib import Path
 from scimconf import vault
 from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
 from scimconf.secret import Secret
+from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
 
 UNBOUND: Mapping[str, str] = {
@@ -133,8 +134,9 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
     token = realm.token
     if isinstance(token, Reference):
         words = shlex.join(map(_portable(server), token.words))
-        what = "runs here" if token.kind == "command" else "reads here"
-        where = "" if token.kind == "env" else f", in the folder {_from(server, token.folder)}"
+        source = SOURCES[token.kind]
+        what = "runs here" if source.runs_program else "reads here"
+        where = f", in the folder {_from(server, token.folder)}" if source.uses_folder else ""
         return what, f"{token.kind}: {words}{where}"
     if isinstance(token, VaultValue):
         return "reads here", f"a vault value of the inventory{_which(token)}"

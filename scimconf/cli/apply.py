@@ -85,8 +85,7 @@ def command(
         approved.check_selection(servers)
         if refused := approved.other_way(servers):
             return results("apply", Rollout(1, NoProgress()), refused, output)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
+    keyring = fleet.keyring(source, vault)
     how = How(
         connection,
         output,
@@ -97,7 +96,7 @@ def command(
         create_tokens=create_tokens,
         approved=approved,
     )
-    open_agent = fleet.opener(source, connection, passwords, servers)
+    open_agent = fleet.opener(source, connection, keyring.passwords, servers)
     done = change(servers, keyring, open_agent, how)
     failed = ExitCode.OK
     if done.agreed:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
+from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
 from scimconf.cli.streams import err
 from scimconf.cli.vault_password import VaultPassword, ask
 from scimconf.errors import UsageError
@@ -142,15 +142,12 @@ def token_file(source: SourceOptions) -> TokenFile:
     return TokenFile.load(place(source.tokens, sources(source)))
 
 
-def keyring(source: SourceOptions, passwords: VaultPassword) -> Keyring:
+def keyring(source: SourceOptions, vault: VaultOptions) -> Keyring:
     """Return the tokens of the fleet."""
-    from scimconf import vault
     from scimconf.tokens.keyring import Keyring
 
     file = token_file(source)
-    closed = [entry.ciphertext for entry in file.entries.values() if entry.ciphertext]
-    passwords.known_ids = {vault.id_of(each) for each in closed}
-    return Keyring(file, passwords)
+    return Keyring(file, VaultPassword(vault, file.vault_ids))
 
 
 def opener(

@@ -66,7 +66,7 @@ def command(
     servers = fleet.select(
         fleet.load(source, writes=(file,) if file else ()), pattern, source.limit
     )
-    keyring = fleet.keyring(source, fleet.VaultPassword(vault))
+    keyring = fleet.keyring(source, vault)
     if staged:
         keyring, servers = _staged(keyring, servers)
     elif show_tokens:

@@ -54,11 +54,10 @@ def command(
 
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files, bare=True)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
+    keyring = fleet.keyring(source, vault)
     servers = _to_import(fleet.select(inventory, pattern, source.limit), keyring, realms)
-    passwords()  # before any server is asked for its tokens
-    open_agent = fleet.opener(source, connection, passwords, servers)
+    keyring.passwords()  # before any server is asked for its tokens
+    open_agent = fleet.opener(source, connection, keyring.passwords, servers)
     found: dict[str, Found] = {}
 
     def look(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:

@@ -94,12 +94,11 @@ def run(
     writes = (*output.files, out) if out else output.files
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=writes)
     servers = fleet.select(inventory, pattern, source.limit)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
+    keyring = fleet.keyring(source, vault)
     if resolve:
         keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]
-    open_agent = fleet.opener(source, connection, passwords, servers)
+    open_agent = fleet.opener(source, connection, keyring.passwords, servers)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
         look = partial(planned, read_only=read_only)

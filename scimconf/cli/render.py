@@ -79,7 +79,7 @@ def command(
     warnings = [*render.container_warnings(server, zulip_version)] if docker else []
     if docker:
         server = render.in_container(server)
-    keyring = fleet.keyring(source, fleet.VaultPassword(vault))
+    keyring = fleet.keyring(source, vault)
     if not (show_tokens or settings):
         rendered = render.masked(keyring.desired(server), zulip_version)
     else:

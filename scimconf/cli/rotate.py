@@ -103,8 +103,7 @@ def command(
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     chosen = fleet.select(inventory, pattern, source.limit)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
+    keyring = fleet.keyring(source, vault)
     wanted = Wanted(mode, realms, older_than)
     servers = wanted.narrowed(chosen, keyring)
     if not servers:
@@ -133,7 +132,7 @@ def command(
     changed = change(
         batches.ordered(servers, rollout.order, lambda server: server.name),
         turned,
-        fleet.opener(source, connection, passwords, servers),
+        fleet.opener(source, connection, keyring.passwords, servers),
         How(
             *(connection, output, strategy, lock_timeout),
             yes=yes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -36,16 +36,18 @@ class VaultPassword:
     Called from the one thread that talks to the person before any other is started.
     """
 
-    def __init__(self, options: VaultOptions) -> None:
-        self._options = options
-        self._found: Mapping[str, Secret] | None = None
-        self.known_ids: Iterable[str] | None = None
-        """The ids that the token file's values carry: nothing would notice a mistyped password of
-        another, and it is asked for twice. None where nothing is going to be encrypted.
+    def __init__(self, options: VaultOptions, known_ids: Collection[str] | None = None) -> None:
+        """`known_ids`: the vault ids of the token file's values; None: nothing will be encrypted.
+
+        The password of an id that is not among them is asked for twice: no value in the file would
+        reveal a typing error.
         """
+        self._options = options
+        self._known_ids = known_ids
+        self._found: Mapping[str, Secret] | None = None
 
     def __call__(self) -> Mapping[str, Secret]:
-        """Give the passwords. Raises UsageError where there is none, or one cannot be had."""
+        """Return the passwords. Raises UsageError if there is none or one cannot be read."""
         if self._found is None:
             self._found = self._fetch()
         return self._found
@@ -75,7 +77,7 @@ class VaultPassword:
 
         if source == _PROMPT:
             of = "" if label == _DEFAULT else f" ({label})"
-            is_new = first and self.known_ids is not None and label not in self.known_ids
+            is_new = first and self._known_ids is not None and label not in self._known_ids
             return ask(f"vault password{of}", _FILES, twice=is_new)
         return vault.read_password_file(Path(source).expanduser(), label)
 

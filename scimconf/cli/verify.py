@@ -40,12 +40,11 @@ def command(
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     servers = fleet.select(inventory, pattern, source.limit)
-    passwords = fleet.VaultPassword(vault)
-    keyring = fleet.keyring(source, passwords)
+    keyring = fleet.keyring(source, vault)
     keyring.fetch(servers)
     tokens = keyring.tokens(servers)
     desired = [keyring.desired(server) for server in servers]
-    open_agent = fleet.opener(source, connection, passwords, servers)
+    open_agent = fleet.opener(source, connection, keyring.passwords, servers)
     with progress(output, steps=False) as watcher:
         run = Rollout(connection.forks, watcher, connection.retries)
         surveyed = run.survey(desired, open_agent, keep=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scimconf.model import Realm, Reference, Server
+from scimconf.tokens.references import SOURCES
 
 if TYPE_CHECKING:
     from scimconf.inventory import Inventory
@@ -115,4 +116,5 @@ def _realm(realm: Realm) -> dict[str, Any]:
 
 
 def _reference(token: Reference) -> str | dict[str, list[str]]:
-    return {"command": list(token.words)} if token.kind == "command" else str(token)
+    takes_list = SOURCES[token.kind].takes_list
+    return {token.kind: list(token.words)} if takes_list else str(token)

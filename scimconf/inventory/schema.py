@@ -28,6 +28,7 @@ from scimconf.inventory import rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Reference, VaultValue
 from scimconf.secret import Secret
+from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL, REQUIRED, Key
 from scimconf.zulip.presets import PRESETS
 
@@ -74,11 +75,7 @@ _TOKEN_SCHEMA = {
         {"type": "string"},
         {
             "type": "object",
-            "properties": {
-                "env": {"type": "string"},
-                "file": {"type": "string"},
-                "command": {"type": ["string", "array"], "items": {"type": "string"}},
-            },
+            "properties": {kind: source.schema() for kind, source in SOURCES.items()},
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": False,
@@ -135,10 +132,9 @@ class RealmFields(BaseModel):
     )
     token: Token | None = Field(
         None,
-        description="Where the token is kept instead of the token file: `env:NAME`, `file:PATH` "
-        "(relative to the inventory file), `command: WORDS` (split as a shell would, or a list "
-        "under `command`; never run by a shell), or a `!vault` value. A token in clear works and "
-        "is warned about.",
+        description="Where the token is kept instead of the token file: "
+        f"{', '.join(source.syntax for source in SOURCES.values())}, or a `!vault` value. A token "
+        "in clear works, with a warning.",
         json_schema_extra=default_words("scimconf makes one and keeps it in the token file"),
     )
     url: Url | None = Field(

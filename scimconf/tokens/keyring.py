@@ -50,7 +50,7 @@ class Keyring:
 
     def __init__(self, file: TokenFile, passwords: Passwords, *, turned: bool = False) -> None:
         self.file = file
-        self._passwords = passwords
+        self.passwords = passwords
         self._is_turned = turned
         self._fetched: dict[TokenSource, Secret] = {}
         self._opened: dict[Key, Secret] = {}
@@ -123,7 +123,7 @@ class Keyring:
             self._fetched[source] = resolve(source)
             return
         self.file.refuse(source)
-        self._fetched[source] = vault.decrypt(source.ciphertext, self._passwords())
+        self._fetched[source] = vault.decrypt(source.ciphertext, self.passwords())
 
     def make(self, servers: Iterable[Server]) -> None:
         """Make the tokens that are missing; they are durable in the token file after this.
@@ -174,7 +174,7 @@ class Keyring:
 
         New values are encrypted under the first, so it is the first where a token carries its id.
         """
-        passwords = self._passwords()
+        passwords = self.passwords()
         first = next(iter(passwords))
         closed = {key: each.ciphertext for key, each in self.file.entries.items()}
         known = {key: vault.id_of(text) for key, text in closed.items() if text}
@@ -239,7 +239,7 @@ class Keyring:
                 records[key] = change(key, self._ours(key), now)
             except UsageError as error:
                 raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
-        return Keyring(replace(self.file, records=records), self._passwords, turned=True)
+        return Keyring(replace(self.file, records=records), self.passwords, turned=True)
 
     def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
         """Write into the file what `turned` has of these; durable after this."""
@@ -302,7 +302,7 @@ class Keyring:
         closed = [key for key, entry in entries.items() if entry and entry.ciphertext]
         if not closed:
             return
-        passwords = self._passwords()  # here, not in a thread: it may ask
+        passwords = self.passwords()  # here, not in a thread: it may ask
 
         def token(key: Key) -> Secret | None:
             return self.file.token(*key, passwords)
@@ -318,7 +318,7 @@ class Keyring:
         key = (deployment, realm)
         entry = self.file.entry(*key)
         if key not in self._opened and entry and entry.ciphertext:
-            token = self.file.token(deployment, realm, self._passwords())
+            token = self.file.token(deployment, realm, self.passwords())
             if token:
                 self._opened[key] = token
         return self._opened.get(key)

@@ -113,6 +113,12 @@ class TokenFile:
         """The realms that are not gone."""
         return {key: each for key, each in self.records.items() if isinstance(each, Entry)}
 
+    @property
+    def vault_ids(self) -> frozenset[str]:
+        """The vault ids of the tokens in the file."""
+        closed = (entry.ciphertext for entry in self.entries.values())
+        return frozenset(vault.id_of(each) for each in closed if each)
+
     def entry(self, deployment: str, realm: str) -> Entry | None:
         """Return what is known of a realm's token, where the realm is not gone."""
         found = self.records.get((deployment, realm))

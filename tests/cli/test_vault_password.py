@@ -114,8 +114,7 @@ def test_what_is_no_identity(
 
 def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Path) -> None:
     def made(*ids: str, realm_id: str) -> None:
-        passwords = VaultPassword(VaultOptions(None, not ids, ids))
-        fleet.keyring(SOURCE, passwords).make([server(realm(realm_id))])
+        fleet.keyring(SOURCE, VaultOptions(None, not ids, ids)).make([server(realm(realm_id))])
 
     made(realm_id="a")
     made(realm_id="b")
@@ -136,8 +135,7 @@ def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_
     (tmp_path / "prod").write_text("of prod")
 
     def make(realm_id: str, *ids: str) -> None:
-        passwords = VaultPassword(VaultOptions(None, False, ids))
-        fleet.keyring(SOURCE, passwords).make([server(realm(realm_id))])
+        fleet.keyring(SOURCE, VaultOptions(None, False, ids)).make([server(realm(realm_id))])
 
     make("a", "default@password")
     make("b", "prod@prod", "default@password")
@@ -174,7 +172,7 @@ def test_no_child_gets_the_password_of_the_environment(
     assert "PATH=" in seen
     assert "sesame" not in seen
     (entry,) = fleet.keyring(
-        SourceOptions((), (), tmp_path / "kept.yaml"), VaultPassword(NONE_GIVEN)
+        SourceOptions((), (), tmp_path / "kept.yaml"), NONE_GIVEN
     ).file.entries.values()
     assert entry.ciphertext
     assert vault.decrypt(entry.ciphertext, {"default": Secret("sesame")}).reveal() in done.stdout
