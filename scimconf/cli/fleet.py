@@ -163,7 +163,7 @@ def opener(
     """
     from scimconf import ssh, vault
     from scimconf.time_limit import limited
-    from scimconf.tokens.generate import is_like_generated
+    from scimconf.tokens.generate import looks_generated
 
     asked = asked_become = None
     if connection.ask_pass:
@@ -201,7 +201,7 @@ def opener(
             return value
         secret = vault.decrypt(value.ciphertext, passwords())
         # Whoever can write this variable can take a token out of the token file as well.
-        if is_like_generated(secret):
+        if looks_generated(secret):
             raise _no_password(value)
         return secret
 

@@ -1,4 +1,4 @@
-"""`scimconf handoff`: what to type into the identity provider."""
+"""`scimconf handoff`: print what to enter into the identity provider."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 @click.option(
     "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
 )
-@click.option("--next", "staged", is_flag=True, help="Of the tokens that rotate --stage has made.")
+@click.option("--next", "staged", is_flag=True, help="Print sheets of staged tokens.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "markdown", "html"]),
     default="text",
     show_default=True,
-    help="markdown: a check list; html: one file to print, a page for each realm.",
+    help="markdown: a check list; html: one file to print, a page per realm.",
 )
 @click.option(
     "--out",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a new file (0600) in place of printing; one that is there is replaced.",
+    help="Write a file with mode 0600, instead of printing; replace an existing one.",
 )
 @options.vault
 def command(
@@ -53,9 +53,9 @@ def command(
     file: Path | None,
     vault: VaultOptions,
 ) -> None:
-    """Print, per realm, what its identity provider's administrator has to enter.
+    """Print a sheet per realm for the administrator of its identity provider.
 
-    Asks no server. Tokens are masked unless --show-tokens is given.
+    Contacts no server. Masks tokens unless --show-tokens is given.
     """
     from scimconf.cli import fleet
     from scimconf.report.handoff import handoff
@@ -79,9 +79,9 @@ def command(
         if realm.present and (not realms or realm.string_id in realms)
     ]
     if not sheets and staged:
-        raise UsageError("no token is staged there", "make one first: scimconf rotate --stage")
+        raise UsageError("no token is staged there", "stage one first: scimconf rotate --stage")
     if not sheets:
-        raise click.UsageError("no realm to hand off: none of the servers has such a one")
+        raise click.UsageError("no realm to hand off: none of these servers has such a realm")
     text = handoff(sheets, form)
     text = sanitize(text, len(text))
     if file:
@@ -92,7 +92,7 @@ def command(
 
 
 def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[Server]]:
-    """Give the realms that have a staged token, and a keyring in which it is in force."""
+    """Return the realms that have a staged token, and a keyring with that token in force."""
     from scimconf.tokens.rotation import activated
 
     narrowed, keys = [], set()

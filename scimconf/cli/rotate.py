@@ -94,7 +94,7 @@ def command(
     from scimconf.cli import fleet, question
     from scimconf.cli.change import How, change, in_force, noted
     from scimconf.cli.output import results
-    from scimconf.tokens.rotation import activated, gone_back
+    from scimconf.tokens.rotation import activated, rolled_back
 
     mode = _mode(stage=stage, activate=activate, back=back)
     if not yes and mode != "stage":
@@ -128,7 +128,7 @@ def command(
             "has the new token (to hand it over first: scimconf rotate --stage)"
         )
     staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
-    turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
+    turned = staged.turned(keys, rolled_back if wanted.mode == "back" else activated)
     changed = change(
         batches.ordered(servers, rollout.order, lambda server: server.name),
         turned,

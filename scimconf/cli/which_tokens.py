@@ -1,4 +1,4 @@
-"""Which tokens a rotation means, and who else has them."""
+"""Select the tokens of a rotation, and find others that share them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Mode = Literal["at once", "stage", "activate", "back"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which tokens are meant."""
+    """Which tokens to rotate, and how."""
 
     mode: Mode
     realms: tuple[str, ...]
     older_than: timedelta | None
 
     def narrowed(self, servers: Sequence[Server], keyring: Keyring) -> list[Server]:
-        """Give the servers with the realms that are meant, and no others: nothing else changes.
+        """Return the servers with only the selected realms, so that nothing else changes.
 
         Raises UsageError for a realm that none of them has.
         """
@@ -45,7 +45,7 @@ class Wanted:
             )
             for realm in meant:
                 if realm.token is not None:
-                    err(f"left out: realm {realm.label} of {server.name} has its token elsewhere")
+                    err(f"left out: the token of {realm.label} of {server.name} is kept elsewhere")
             ours = tuple(
                 realm
                 for realm in meant
@@ -63,7 +63,7 @@ class Wanted:
         now = datetime.now(timezone.utc)
         if entry is None or entry.ciphertext is None:
             return False
-        # One that is staged already is young: a nightly --stage must not make its sheet void.
+        # A nightly --stage must not replace a token that was staged recently.
         newest = entry.next if self.mode == "stage" and entry.next else entry
         if self.older_than is not None and not older_than(newest, self.older_than, now):
             return False
@@ -75,12 +75,12 @@ class Wanted:
 
 
 def keys_of(server: Server) -> Iterator[Key]:
-    """Give the server's tokens as the token file names them."""
+    """Return the keys of the server's tokens in the token file."""
     return ((server.deployment, realm.string_id) for realm in server.realms)
 
 
 def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
-    """Raise UsageError where part of a deployment would be left with the old token."""
+    """Raise UsageError if a server of a selected deployment would keep the old token."""
     chosen = {server.name for server in servers}
     deployments = {server.deployment for server in servers}
     for server in inventory.servers.values():
@@ -88,14 +88,14 @@ def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
             raise UsageError(
                 f"{server.name} belongs to deployment {server.deployment} too, and would keep the "
                 "old token",
-                "name it as well: the servers of a deployment are rotated together",
+                "name it as well: rotate the servers of a deployment together",
             )
 
 
 def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> Mapping[Key, str]:
-    """Say of each token that others have, too, who they are: a leaked one leaked for them as well.
+    """Return a warning for each token that other realms also have: a leak affects all of them.
 
-    Others are compared as far as the vault passwords at hand open them.
+    Leave out tokens that the given vault passwords do not decrypt.
     """
     of: dict[str, list[str]] = {}
     for server in inventory.servers.values():
@@ -113,16 +113,16 @@ def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> M
 
 
 def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key]) -> None:
-    """Warn of staged tokens that will give way: their sheets may have been handed over."""
+    """Warn of staged tokens that will be replaced: somebody may have their hand-off sheets."""
     for key in keys:
         entry = keyring.file.entry(*key)
         if entry and entry.next:
             err(
-                f"warning: the token staged for {listed([key])}, made {entry.next.created}, gives "
-                "way: a hand-off sheet of it will be void"
+                f"warning: the token staged for {listed([key])} at {entry.next.created} will be "
+                "replaced; do not use its hand-off sheet any more"
             )
 
 
 def listed(keys: Iterable[Key]) -> str:
-    """Name these in a sentence."""
+    """Return the realms as words of a sentence."""
     return ", ".join(f"realm {realm or '(root)'} of {deployment}" for deployment, realm in keys)
