@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from scimconf.foreign import visible
+from scimconf.sanitize import visible
 from scimconf.secret import Secret
 
 # --- where something stands -------------------------------------------------------------------
@@ -53,12 +53,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A token kept elsewhere: `env:NAME`, `file:PATH`, `command:` words (never a shell)."""
+    """A token that is kept outside the token file: `env:NAME`, `file:PATH`, `command:` words."""
 
-    kind: Literal["env", "file", "command"]
+    kind: str
+    """A key of `scimconf.tokens.references.SOURCES`."""
     words: tuple[str, ...]
     folder: str
-    """Where a relative path of it starts: the folder of the file that names it."""
+    """The folder that a relative path in it starts from: that of the file that names it."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{' '.join(self.words)}"
@@ -96,10 +97,8 @@ class Realm:
     idp: str
     client: str
     name_formatted_included: bool
-    create_guests_without_streams: bool | None
-    """None: the key is left out."""
-    custom_profile_field_map: Mapping[str, str] | None
-    """None: the key is left out."""
+    options: Mapping[str, object]
+    """The optional keys of SCIM_CONFIG that the inventory sets (`scimconf.zulip.keys`)."""
     token: TokenSource
     url: str
     """`https://host`, no trailing slash; the SCIM base URL is this and `/scim/v2`."""

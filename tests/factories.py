@@ -15,6 +15,7 @@ from scimconf.model import (
     Realm,
     Server,
 )
+from scimconf.zulip.keys import OPTIONAL
 
 FINGERPRINT = (
     "$pbkdf2-sha256$29000$nHOulRICwFgrhVAqBSAkRA$RanPXBfRt9fhqFhXyP15mtJ7xdVuT.MnzCfEQ7iqd4o"
@@ -38,11 +39,12 @@ def realm(string_id: str = "acme", **changes: Any) -> Realm:
         "idp": "okta",
         "client": "okta",
         "name_formatted_included": False,
-        "create_guests_without_streams": None,
-        "custom_profile_field_map": None,
+        "options": {},
         "token": None,
         "url": f"https://{host}",
     }
+    options = {each.variable: changes.pop(each.variable, None) for each in OPTIONAL}
+    values["options"] = {name: value for name, value in options.items() if value is not None}
     return Realm(**values | changes)
 
 

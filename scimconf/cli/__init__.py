@@ -127,8 +127,8 @@ def _in_our_words(error: click.ClickException) -> ScimconfError:
 
 
 def _complain(error: ScimconfError) -> None:
-    from scimconf.foreign import harmless
+    from scimconf.sanitize import sanitize
 
-    err(f"error: {harmless(error.message, 20_000)}")
+    err(f"error: {sanitize(error.message, 20_000)}")
     if error.hint:
-        err(f"  -> {harmless(error.hint)}")
+        err(f"  -> {sanitize(error.hint)}")

@@ -1,4 +1,4 @@
-"""`scimconf handoff`: what to type into the identity provider."""
+"""`scimconf handoff`: print what to enter into the identity provider."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from scimconf.cli.options import VaultOptions
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err, out
 from scimconf.errors import UsageError
-from scimconf.foreign import harmless
 from scimconf.model import Server
 from scimconf.report.handoff import Form, handoff
 from scimconf.report.sheet import sheet
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import start
+from scimconf.sanitize import sanitize
 from scimconf.tokens import durable
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated
@@ -31,20 +31,20 @@ from scimconf.tokens.rotation import activated
 @click.option(
     "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
 )
-@click.option("--next", "staged", is_flag=True, help="Of the tokens that rotate --stage has made.")
+@click.option("--next", "staged", is_flag=True, help="Print sheets of staged tokens.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "markdown", "html"]),
     default="text",
     show_default=True,
-    help="markdown: a check list; html: one file to print, a page for each realm.",
+    help="markdown: a check list; html: one file to print, a page per realm.",
 )
 @click.option(
     "--out",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a new file (0600) in place of printing; one that is there is replaced.",
+    help="Write a file with mode 0600, instead of printing; replace an existing one.",
 )
 @options.vault
 def command(
@@ -57,9 +57,9 @@ def command(
     file: Path | None,
     vault: VaultOptions,
 ) -> None:
-    """Print, per realm, what its identity provider's administrator has to enter.
+    """Print a sheet per realm for the administrator of its identity provider.
 
-    Asks no server. Tokens are masked unless --show-tokens is given.
+    Contacts no server. Masks tokens unless --show-tokens is given.
     """
     begun = start(source, pattern, Terminal(vault), writes=(file,) if file else ())
     servers, keyring = begun.servers, begun.keyring()
@@ -68,19 +68,18 @@ def command(
     elif show_tokens:
         keyring.fetch(servers)
     tokens = keyring.tokens(servers) if show_tokens else {}
-    starts = "from the cut-over on" if staged else ""
     sheets = [
-        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id), starts)
+        sheet(server, realm, tokens.get(server.name, {}).get(realm.string_id), staged=staged)
         for server in servers
         for realm in server.realms
         if realm.present and (not realms or realm.string_id in realms)
     ]
     if not sheets and staged:
-        raise UsageError("no token is staged there", "make one first: scimconf rotate --stage")
+        raise UsageError("no token is staged there", "stage one first: scimconf rotate --stage")
     if not sheets:
-        raise click.UsageError("no realm to hand off: none of the servers has such a one")
+        raise click.UsageError("no realm to hand off: none of these servers has such a realm")
     text = handoff(sheets, form)
-    text = harmless(text, len(text))
+    text = sanitize(text, len(text))
     if file:
         durable.put(file, text)
         err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")

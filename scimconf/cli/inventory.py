@@ -10,11 +10,11 @@ import click
 from scimconf.cli import options
 from scimconf.cli.streams import err, out
 from scimconf.errors import InventoryError
-from scimconf.foreign import harmless
 from scimconf.inventory import as_graph, as_listing, json_schema
 from scimconf.inventory.leaks import leaks as found
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import load, select, token_file
+from scimconf.sanitize import sanitize
 from scimconf.yamlfile import read_text
 
 
@@ -73,7 +73,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
 def graph(source: SourceOptions) -> None:
     """Draw the groups and their hosts as a tree, as ansible-inventory --graph does."""
     drawn = as_graph(load(source, _warn))
-    out(harmless(drawn, len(drawn)))
+    out(sanitize(drawn, len(drawn)))
 
 
 @command.command("schema")

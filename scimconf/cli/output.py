@@ -31,7 +31,7 @@ def results(result: Result, output: OutputOptions, *, diff: bool = False) -> Exi
     elif output.format == "junit":
         out(junit(verb, outcomes, now), end="")
     elif output.format == "github":
-        out(github.unheard(_text(result, output, diff=diff), secrets.token_hex(16)))
+        out(github.stop_commands(_text(result, output, diff=diff), secrets.token_hex(16)))
         root = os.environ.get("GITHUB_WORKSPACE")
         for line in github.annotated(verb, outcomes, Path(root) if root else None):
             out(line)

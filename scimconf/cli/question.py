@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -12,9 +10,10 @@ import click
 from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
 from scimconf.errors import Stopped, UsageError
-from scimconf.foreign import visible
 from scimconf.model import Outcome, Reference
 from scimconf.report.text import show
+from scimconf.sanitize import visible
+from scimconf.tokens.references import SOURCES
 
 
 def may_ask(verb: str) -> None:
@@ -44,20 +43,12 @@ def ask(
     if references:
         err("\nTokens that are kept elsewhere are fetched on this machine first:")
     for reference, realm in references.items():
-        err(f"  {_fetched(reference)}  ({realm})")
+        err(f"  {visible(SOURCES[reference.kind].describe(reference))}  ({realm})")
     servers = "this server" if len(outcomes) == 1 else f"these {len(outcomes)} servers"
     if outcomes:
         confirm(f"{what} {servers}{in_batches}?")
     else:
         confirm("Fetch them, and compare them with what the servers have?")
-
-
-def _fetched(reference: Reference) -> str:
-    if reference.kind == "command":
-        words = visible(shlex.join(reference.words))
-        return f"run, in {os.path.abspath(reference.folder)}: {words}"
-    what = {"env": "the environment variable", "file": "the file"}[reference.kind]
-    return f"read {what} {visible(reference.words[0])}"
 
 
 def confirm(question: str) -> None:

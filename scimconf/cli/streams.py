@@ -10,7 +10,7 @@ from typing import TextIO
 import click
 
 from scimconf.errors import ScimconfError
-from scimconf.foreign import harmless, unheard
+from scimconf.sanitize import escape_ci_commands, sanitize
 
 
 def out(text: str, *, end: str = "\n") -> None:
@@ -33,12 +33,12 @@ def out(text: str, *, end: str = "\n") -> None:
 def err(text: str) -> None:
     """Print what is no result; if nobody can read it, go on all the same.
 
-    Made harmless for the terminal: servers and inventories take part in its wording.
+    The text is sanitized: servers and inventories have a part in its wording.
     """
-    text = unheard(text)
+    text = escape_ci_commands(text)
     try:
         # Named, or click would write past live progress, which then overwrites the line.
-        click.echo(harmless(text, 20_000), file=sys.stderr)
+        click.echo(sanitize(text, 20_000), file=sys.stderr)
     except OSError:
         _mute(sys.stderr)
 

@@ -1,4 +1,4 @@
-"""`scimconf token`: print good tokens; `token migrate`: rewrite an old token file."""
+"""`scimconf token`: print strong tokens; `token migrate`: rewrite an old token file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHARSETS = ("ascii_62", "ascii_50", "hex")
 @click.group(
     "token",
     invoke_without_command=True,
-    short_help="Print good tokens: 43 letters and digits each, 256 bits.",
+    short_help="Print random tokens: 43 letters and digits each, 256 bits.",
 )
 @options.option(
     "--entropy",
@@ -30,7 +30,7 @@ CHARSETS = ("ascii_62", "ascii_50", "hex")
     variable="LENGTH",
     type=click.IntRange(1),
     metavar="N",
-    help="Characters, in place of --entropy.",
+    help="Number of characters, instead of --entropy.",
 )
 @options.option(
     "--charset",
@@ -39,7 +39,7 @@ CHARSETS = ("ascii_62", "ascii_50", "hex")
     help="ascii_62: letters and digits; ascii_50: without look-alikes.  [default: ascii_62]",
 )
 @options.option(
-    "--phrase", variable="PHRASE", is_flag=True, help="Words, for people who must type it."
+    "--phrase", variable="PHRASE", is_flag=True, help="Print words, for people who type it."
 )
 @options.option(
     "--count",
@@ -48,7 +48,7 @@ CHARSETS = ("ascii_62", "ascii_50", "hex")
     metavar="N",
     default=1,
     show_default=True,
-    help="How many.",
+    help="Number of tokens.",
 )
 @click.pass_context
 def command(
@@ -59,18 +59,18 @@ def command(
     phrase: bool,
     count: int,
 ) -> None:
-    """Print tokens, one a line: 43 letters and digits (256 bits) if nothing else is asked for.
+    """Print random tokens, one per line; by default 43 letters and digits (256 bits).
 
-    Refuses what is weaker than 20 letters and digits (119 bits).
+    Refuses tokens that are weaker than 20 letters and digits (119 bits).
     """
     if context.invoked_subcommand:
         return
     from scimconf.tokens import generate
 
     if phrase and (length is not None or charset is not None):
-        raise click.UsageError("--phrase goes by --entropy, not by --length or --charset")
+        raise click.UsageError("use --entropy with --phrase, not --length or --charset")
     if entropy is not None and length is not None:
-        raise click.UsageError("--entropy and --length are two ways to say one thing: give one")
+        raise click.UsageError("--entropy and --length exclude each other")
     for _ in range(count):
         if phrase:
             token = generate.phrase(entropy or 128)
@@ -85,16 +85,16 @@ def command(
 def migrate(file: Path, vault: VaultOptions) -> None:
     """Rewrite a token file of format 1 in format 2, which binds each token to its place.
 
-    Needs every vault password of the file. Run it once, on a file that is as you left it: tokens
-    that somebody has moved to other places are bound to those.
+    Needs every vault password of the file. Run it once, on a file that nobody else has changed:
+    an entry that was moved is bound to its new place.
     """
     from scimconf.cli.vault_password import VaultPassword
     from scimconf.tokens.migration import migrate as rewrite
 
     elsewhere = rewrite(file, VaultPassword(vault)())
-    out(f"{file} has format 2 now")
+    out(f"{file} now has format 2")
     for deployment, realm in elsewhere:
         err(
-            f"left out: realm {realm or '(root)'} of {deployment}, whose token is kept elsewhere: "
-            "scimconf apply records it anew"
+            f"left out: realm {realm or '(root)'} of {deployment}; its token is kept elsewhere and "
+            "scimconf apply records it again"
         )

@@ -45,7 +45,7 @@ class VaultPassword:
         self._found: Mapping[str, Secret] | None = None
 
     def __call__(self) -> Mapping[str, Secret]:
-        """Give the passwords. Raises UsageError where there is none, or one cannot be had."""
+        """Return the passwords. Raises UsageError if there is none or one cannot be read."""
         if self._found is None:
             self._found = self._fetch()
         return self._found

@@ -26,9 +26,9 @@ from scimconf.fleet.pool import Pool
 from scimconf.fleet.transact import OnStep
 from scimconf.fleet.undo import Verb, put_back
 from scimconf.fleet.watcher import Watcher
-from scimconf.foreign import one_line
 from scimconf.model import Desired, Outcome, Server, Status
 from scimconf.plan.proof import proved
+from scimconf.sanitize import one_line
 from scimconf.tokens.keyring import Tokens
 
 _BAD = (

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from scimconf.errors import HostError, Unreachable
 from scimconf.fleet.observe import Agent, Message, final, paths
-from scimconf.foreign import one_line
 from scimconf.model import Outcome, Plan, Server, Status, Step
+from scimconf.sanitize import one_line
 from scimconf.secret import redact
 
 OnStep = Callable[[str, bool], None]

@@ -22,11 +22,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from scimconf import __version__, plain_file
-from scimconf.foreign import one_line
 from scimconf.model import Check, Realm, Server
+from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.zulip.answers import explain, list_response
-from scimconf.zulip.bearer import unfit
+from scimconf.zulip.bearer import why_unusable
 from scimconf.zulip.hosts import refusal
 from scimconf.zulip.presets import PRESETS, Preset
 
@@ -80,8 +80,8 @@ def verify(
         hint = "correct the realm's url in the inventory, or EXTERNAL_HOST on the server"
         message = f"no token is sent: {reason}"
         return (Check(realm.string_id, "address", "failed", message, hint=hint),)
-    if reason := unfit(token.reveal()):
-        message = f"the token cannot be used: {reason}"
+    if unusable := why_unusable(token.reveal()):
+        message = f"the token cannot be used: {unusable}"
         return (Check(realm.string_id, RIGHT, "failed", message),)
     try:
         context = _context(server.ca)

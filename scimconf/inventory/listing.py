@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scimconf.model import Realm, Reference, Server
+from scimconf.tokens.references import SOURCES
 
 if TYPE_CHECKING:
     from scimconf.inventory import Inventory
@@ -106,8 +107,7 @@ def _realm(realm: Realm) -> dict[str, Any]:
         "idp": realm.idp,
         "client": realm.client,
         "name_formatted_included": realm.name_formatted_included,
-        "create_guests_without_streams": realm.create_guests_without_streams,
-        "custom_profile_field_map": realm.custom_profile_field_map,
+        **realm.options,
         "token": _reference(token) if isinstance(token, Reference) else token and str(token),
         "url": realm.url,
         "state": "present" if realm.present else "absent",
@@ -116,4 +116,5 @@ def _realm(realm: Realm) -> dict[str, Any]:
 
 
 def _reference(token: Reference) -> str | dict[str, list[str]]:
-    return {"command": list(token.words)} if token.kind == "command" else str(token)
+    takes_list = SOURCES[token.kind].takes_list
+    return {token.kind: list(token.words)} if takes_list else str(token)

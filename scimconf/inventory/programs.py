@@ -18,8 +18,8 @@ from pathlib import Path
 
 from scimconf import consent
 from scimconf.errors import InventoryError
-from scimconf.foreign import one_line
 from scimconf.model import Position, Problem
+from scimconf.sanitize import one_line
 from scimconf.yamlfile import MAX_BYTES
 
 TIMEOUT = 120.0

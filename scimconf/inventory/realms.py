@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from scimconf.inventory import rules, wording
 from scimconf.inventory.place import Place, Problems, kind_of
-from scimconf.inventory.schema import RealmVariables, ServerVariables
+from scimconf.inventory.schema import RealmFields, RealmVariables, ServerVariables
 from scimconf.model import Problem, Realm, Server
 from scimconf.secret import Secret
+from scimconf.zulip.keys import OPTIONAL
 from scimconf.zulip.presets import PRESETS
 
 _KEYS = tuple(RealmVariables.model_fields)
@@ -61,15 +62,20 @@ def _realm(
         idp=preset.name,
         client=given.client or common.scim_client or preset.client,
         name_formatted_included=preset.name_formatted_included if formatted is None else formatted,
-        create_guests_without_streams=given.create_guests_without_streams,
-        custom_profile_field_map=given.custom_profile_field_map,
+        options=_options(given),
         token=given.token,
         url=given.url or _url(string_id, external_host),
         position=place.position,
     )
 
 
-def _checked(values: object, place: Place, problems: Problems) -> RealmVariables | None:
+def _options(given: RealmFields) -> dict[str, object]:
+    """Return the optional keys of SCIM_CONFIG that are set, by their variables."""
+    found = {key.variable: getattr(given, key.variable) for key in OPTIONAL}
+    return {variable: value for variable, value in found.items() if value is not None}
+
+
+def _checked(values: object, place: Place, problems: Problems) -> RealmFields | None:
     context = {"folder": str(Path(place.document.file).parent)}
     try:
         return RealmVariables.model_validate(values, context=context)

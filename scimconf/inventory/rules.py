@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import shlex
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
 from scimconf.secret import Secret
+from scimconf.tokens.references import SOURCES, InvalidReference
+from scimconf.tokens.strength import weakness
 from scimconf.zulip.presets import PRESETS
 
 _STRING_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -22,9 +25,7 @@ _HOST = re.compile(
     r"(?=.{1,253}(?:\Z|:))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?::[0-9]{1,5})?"
 )
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@\\-]*\$?")
-_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_+.-]{0,30}):")
-_SCHEMES = ("env", "file", "command")
 
 
 class Invalid(ValueError):
@@ -181,6 +182,10 @@ def restart(value: object) -> str | tuple[str, ...]:
     raise Invalid(f"expected {', '.join(words)} or a command as a list of words", hint)
 
 
+OF_KEYS: Mapping[str, Callable[[Any], Any]] = {}
+"""Checks of optional keys of SCIM_CONFIG (`scimconf.zulip.keys`), by name, beyond their types."""
+
+
 def token(value: object, folder: str) -> TokenSource:
     """Make a token's source of what the inventory says; a token in clear is wrapped at once."""
     if isinstance(value, (VaultValue, Secret)):
@@ -188,54 +193,42 @@ def token(value: object, folder: str) -> TokenSource:
     if isinstance(value, dict):
         return _reference_in(value, folder)
     if not isinstance(value, str):
-        raise Invalid("expected env:NAME, file:PATH, command:WORDS, or a !vault value")
+        raise Invalid(f"expected {', '.join(_EXAMPLES)}, or a !vault value")
     found = _SCHEME.match(value)
     if not found:
         return _in_clear(value)
-    if found[1] not in _SCHEMES:
+    if found[1] not in SOURCES:
         # What is before the colon may be the beginning of a token: it is not shown.
-        hint = nearest(found[1].lower(), _SCHEMES)
-        raise Invalid("unknown kind of token reference, known are env:, file: and command:", hint)
-    rest = value[found.end() :].strip()
-    if found[1] != "command":
-        return _reference(found[1], [rest], folder)
-    return _reference("command", _words(rest), folder)
+        known = and_list(f"{kind}:" for kind in SOURCES)
+        hint = nearest(found[1].lower(), SOURCES)
+        raise Invalid(f"unknown kind of token reference, known are {known}", hint)
+    return _reference(found[1], value[found.end() :].strip(), folder)
+
+
+_EXAMPLES = tuple(source.example for source in SOURCES.values())
 
 
 def _reference_in(value: dict[object, object], folder: str) -> Reference:
     kind = next(iter(value), None)
-    if len(value) != 1 or kind not in _SCHEMES:
-        raise Invalid("expected one of env, file and command", nearest(kind, _SCHEMES))
-    words = value[kind]
-    if isinstance(words, str):
-        return _reference(str(kind), _words(words) if kind == "command" else [words], folder)
-    if kind != "command":
-        raise Invalid(f"expected text after {kind}")
-    if not isinstance(words, list) or not all(isinstance(item, str) for item in words):
-        raise Invalid("expected text or a list of words after command")
-    return _reference(kind, words, folder)
+    if len(value) != 1 or not isinstance(kind, str) or kind not in SOURCES:
+        raise Invalid(f"expected one of {and_list(SOURCES)}", nearest(kind, SOURCES))
+    return _reference(kind, value[kind], folder)
 
 
-def _words(command: str) -> list[str]:
+def _reference(kind: str, value: object, folder: str) -> Reference:
     try:
-        return shlex.split(command)
-    except ValueError:
-        raise Invalid("a quote in this command is not closed") from None
+        return SOURCES[kind].reference(value, folder)
+    except InvalidReference as error:
+        raise Invalid(str(error)) from None
 
 
-def _reference(kind: str, words: list[str], folder: str) -> Reference:
-    if not words or not words[0] or any("\0" in each for each in words):
-        raise Invalid(f"nothing stands after {kind}:")
-    if kind == "env":
-        if not _ENVIRONMENT.fullmatch(words[0]):
-            raise Invalid("expected the name of an environment variable after env:")
-        return Reference("env", tuple(words), folder)
-    return Reference("file" if kind == "file" else "command", tuple(words), folder)
+def and_list(words: Iterable[str]) -> str:
+    """Return the words as "a, b and c"."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _in_clear(value: str) -> Secret:
-    from scimconf.tokens.strength import weakness
-
     if reason := weakness(value):
         raise Invalid(
             f"this token cannot be used: {reason}",

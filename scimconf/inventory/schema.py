@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     WithJsonSchema,
+    create_model,
 )
 from pydantic_core import PydanticCustomError
 
@@ -26,6 +28,8 @@ from scimconf.inventory import rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Reference, VaultValue
 from scimconf.secret import Secret
+from scimconf.tokens.references import SOURCES
+from scimconf.zulip.keys import OPTIONAL, REQUIRED, Key
 from scimconf.zulip.presets import PRESETS
 
 # A plugin of pydantic's sees all that is checked, tokens in clear among it; and only looking for
@@ -71,11 +75,7 @@ _TOKEN_SCHEMA = {
         {"type": "string"},
         {
             "type": "object",
-            "properties": {
-                "env": {"type": "string"},
-                "file": {"type": "string"},
-                "command": {"type": ["string", "array"], "items": {"type": "string"}},
-            },
+            "properties": {kind: source.schema() for kind, source in SOURCES.items()},
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": False,
@@ -102,13 +102,16 @@ Token = Annotated[
 ]
 
 
+_CLIENT, _NAME_FORMATTED = REQUIRED
+
+
 def default_words(words: str) -> dict[str, Any]:
     """Say in the reference what happens where the variable is not set."""
     return {"default_words": words}
 
 
-class RealmVariables(BaseModel):
-    """One realm under `scim_realms`."""
+class RealmFields(BaseModel):
+    """One realm under `scim_realms`, without the optional keys of SCIM_CONFIG."""
 
     model_config = CONFIG
 
@@ -119,32 +122,19 @@ class RealmVariables(BaseModel):
     )
     client: Client | None = Field(
         None,
-        description="The SCIM client's name (`scim_client_name`): a letter or digit, then also "
-        "blanks and `. _ @ -`.",
-        json_schema_extra=default_words("`scim_client`, else the preset's"),
+        description=_CLIENT.description,
+        json_schema_extra=default_words(_CLIENT.default),
     )
     name_formatted_included: bool | None = Field(
         None,
-        description="Whether the provider sends `name.formatted`.",
-        json_schema_extra=default_words("the preset's"),
-    )
-    create_guests_without_streams: bool | None = Field(
-        None,
-        description="Whether new guests get no default channels (Zulip 9.0 and later).",
-        json_schema_extra=default_words("the key is left out"),
-    )
-    custom_profile_field_map: dict[str, str] | None = Field(
-        None,
-        description="SCIM attribute -> variable name of the custom profile field (Zulip 12.0 and "
-        "later).",
-        json_schema_extra=default_words("the key is left out"),
+        description=_NAME_FORMATTED.description,
+        json_schema_extra=default_words(_NAME_FORMATTED.default),
     )
     token: Token | None = Field(
         None,
-        description="Where the token is kept instead of the token file: `env:NAME`, `file:PATH` "
-        "(relative to the inventory file), `command: WORDS` (split as a shell would, or a list "
-        "under `command`; never run by a shell), or a `!vault` value. A token in clear works and "
-        "is warned about.",
+        description="Where the token is kept instead of the token file: "
+        f"{', '.join(source.syntax for source in SOURCES.values())}, or a `!vault` value. A token "
+        "in clear works, with a warning.",
         json_schema_extra=default_words("scimconf makes one and keeps it in the token file"),
     )
     url: Url | None = Field(
@@ -155,6 +145,23 @@ class RealmVariables(BaseModel):
     state: Literal["present", "absent"] = Field(
         "present", description="`absent`: the entry is removed from the server."
     )
+
+
+def _field(key: Key) -> tuple[Any, Any]:
+    """Return a field's type and definition, as pydantic's `create_model` takes them."""
+    check = rules.OF_KEYS.get(key.name)
+    kind = Annotated[key.type, AfterValidator(partial(_called, check))] if check else key.type
+    words = default_words(key.default)
+    return kind | None, Field(None, description=key.description, json_schema_extra=words)
+
+
+_OPTIONAL_FIELDS: dict[str, Any] = {key.variable: _field(key) for key in OPTIONAL}
+RealmVariables: type[RealmFields] = create_model(
+    "RealmVariables",
+    __base__=RealmFields,
+    __doc__="One realm under `scim_realms`.",
+    **_OPTIONAL_FIELDS,
+)
 
 
 class ServerVariables(BaseModel):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from scimconf.agent import settings_file
 from scimconf.agent.trouble import Refusal
 from scimconf.errors import HostError
-from scimconf.foreign import one_line
 from scimconf.model import Observed, Paths
+from scimconf.sanitize import one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What came of it, for people and for programs: every form is derived from the Outcomes."""
+"""Reports of a run, for people and for programs. Every report is derived from the Outcomes."""

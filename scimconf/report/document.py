@@ -1,4 +1,4 @@
-"""The JSON form of a run (docs/json.md): stable, versioned, and without a token."""
+"""The JSON report of a run (docs/json.md): stable, versioned, and without tokens."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scimconf.errors import ExitCode
 from scimconf.model import Check, Outcome
 
 SCHEMA = 1
-"""Raised when a field goes or changes its meaning; new fields may come without that."""
+"""Increased when a field disappears or changes its meaning, not for new fields."""
 
 
 def document(verb: str, outcomes: Sequence[Outcome], code: ExitCode) -> Mapping[str, object]:
-    """Give the whole run as what `json.dumps` takes."""
+    """Return the whole run as data for `json.dumps`."""
     return {
         "schema": SCHEMA,
         "scimconf": __version__,

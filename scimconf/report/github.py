@@ -1,9 +1,9 @@
-"""Outcomes for a job of GitHub Actions: its log, with annotations at the inventory's lines.
+"""Report outcomes in a job of GitHub Actions: a log with annotations at the inventory's lines.
 
-Workflow commands are lines of output that the runner obeys ("Workflow commands for GitHub
-Actions" in GitHub's manual; the runner's ActionCommand.cs). It also looks behind leading blanks,
-and for the older `##[command]` anywhere in a line. So all that others have worded is printed while
-the runner is told not to listen, or stands escaped in a command of ours.
+The runner executes lines of output that are workflow commands ("Workflow commands for GitHub
+Actions" in GitHub's manual; the runner's ActionCommand.cs). It also accepts commands after leading
+spaces, and the older `##[command]` anywhere in a line. So untrusted text is printed while commands
+are stopped, or stands escaped inside one of our commands.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome, Position, Status
 from scimconf.report.lines import Line, alike
 from scimconf.report.words import ATTENTION, phrase
+from scimconf.sanitize import sanitize, visible
 
 _LEVEL = {
     Status.PENDING: "notice",
@@ -28,8 +28,11 @@ _LEVEL = {
 _MOST_NAMES = 20
 
 
-def unheard(text: str, token: str) -> str:
-    """Give the text so that the runner obeys no line of it; `token` is random, new every time."""
+def stop_commands(text: str, token: str) -> str:
+    """Return the text between a command that stops commands and one that resumes them.
+
+    `token` is a fresh random word.
+    """
     return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::"
 
 
@@ -38,10 +41,10 @@ def annotated(
     outcomes: Sequence[Outcome],
     root: Path | None = None,
 ) -> Iterator[str]:
-    """Give an annotation, a line each, for servers that say the same; what is worst stands first.
+    """Return one annotation, on one line, for each group of servers with the same report.
 
-    GitHub shows ten of each level of a step. It stands where the first of the servers stands in
-    the inventory, relative to `root` (GITHUB_WORKSPACE), as GitHub wants it.
+    The worst come first: GitHub shows ten annotations of each level per step. An annotation points
+    to the first server's place in the inventory, relative to `root` (GITHUB_WORKSPACE).
     """
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     for servers, about in alike(by_attention):
@@ -62,7 +65,7 @@ def annotated(
 
 
 def _level_of(about: Sequence[Line]) -> str | None:
-    """Give the level of a server with which all is well but this."""
+    """Return "warning" for a good server with warnings, else None."""
     return "warning" if any(line.mark == "! " for line in about) else None
 
 
@@ -77,9 +80,9 @@ def _where(position: Position | None, root: Path | None) -> dict[str, str]:
 
 def _data(text: str) -> str:
     """Escape the message of a command (actions/toolkit, core/src/command.ts: escapeData)."""
-    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return sanitize(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """Escape a property of a command (the same place: escapeProperty)."""
+    """Escape a property of a command (in the same file: escapeProperty)."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")

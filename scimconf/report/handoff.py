@@ -1,6 +1,6 @@
-"""The hand-off: sheets for identity providers' administrators, as text, Markdown or HTML.
+"""Print hand-off sheets for administrators of identity providers, as text, Markdown or HTML.
 
-What they say is `scimconf.report.sheet`'s; templates/handoff/ holds the looks.
+`scimconf.report.sheet` has the content, templates/handoff/ the layout.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Form = Literal["text", "markdown", "html"]
 
 
 def handoff(sheets: Sequence[Sheet], form: Form = "text") -> str:
-    """Give all of the sheets in one text, which ends with a line break.
+    """Return all sheets as one text that ends with a line break.
 
-    HTML is one self-contained file, made to be printed: a page for each sheet.
+    HTML is one self-contained file for printing, with a page per sheet.
     """
     if form == "html":
         return render_page(

@@ -1,6 +1,6 @@
-"""Outcomes as one HTML file, for whoever was not at the terminal (docs/report.md).
+"""Report outcomes as one HTML file, for people who were not at the terminal (docs/report.md).
 
-Nothing is decided here that the other reports do not say; `templates/report/` holds the looks.
+The content is that of the other reports; `templates/report/` has the layout.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import datetime
 
 from scimconf import __version__
 from scimconf.errors import ExitCode
-from scimconf.foreign import one_line
 from scimconf.model import Outcome, Status, Step
 from scimconf.report.lines import UNMANAGED_HINT, way_text
 from scimconf.report.words import ATTENTION, base, phrase, words
+from scimconf.sanitize import one_line
 from scimconf.template import render_page
 
 _SIGN = {
@@ -41,28 +41,28 @@ _TONE = {
     Status.SKIPPED: "away",
 }
 _EXIT = {
-    ExitCode.OK: "every server is as it should be",
+    ExitCode.OK: "every server is as the inventory says",
     ExitCode.FAILED: "something failed",
     ExitCode.PENDING: "changes are pending, or an unmanaged realm was found",
-    ExitCode.UNREACHABLE: "some servers were not reached or are busy, none failed",
-    ExitCode.ROLLED_BACK: "a change did not prove good and was put back",
-    ExitCode.ROLL_BACK_FAILED: "a change was not put back either: somebody has to look",
+    ExitCode.UNREACHABLE: "some servers are unreachable or busy, none failed",
+    ExitCode.ROLLED_BACK: "a change failed its checks and was rolled back",
+    ExitCode.ROLL_BACK_FAILED: "a rollback failed: look at that server now",
     ExitCode.INTERRUPTED: "interrupted",
 }
 _LOOK = frozenset(ATTENTION[: ATTENTION.index(Status.PENDING)])
-"""The statuses that somebody has to deal with."""
+"""The statuses that need a person's attention."""
 _GOOD = (Status.OK, Status.CHANGED)
 _FEW, _MOST_OPEN = 3, 20
-"""So few servers are shown with all that is known of them from the start; of more, the first of
-each kind of trouble, at most so many."""
+"""Up to `_FEW` servers are all open at first. Of more, the first server of each kind of trouble is
+open, at most `_MOST_OPEN`."""
 
 _LEAST_SHARE = 0.008
-"""Of the bar of the whole fleet: one server of a thousand has to be seen."""
+"""Of the bar of the whole fleet: one server of a thousand must be visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Servers of this run that stand alike."""
+    """Servers of this run with the same result."""
 
     key: str
     name: str
@@ -83,7 +83,7 @@ class _Row:
     outcome: Outcome
     bars: tuple[_Bar, ...]
     done: str
-    """What its actions are: to be done, done, or begun."""
+    """The heading above its actions: "To do", "Done" or "Started"."""
     way: tuple[str, ...]
 
 
@@ -97,7 +97,7 @@ class _Bar:
 
 
 def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime) -> str:
-    """Give the whole run as the text of one HTML file, UTF-8; `when` it ended."""
+    """Return the whole run as the text of one HTML file, UTF-8; `when` it ended."""
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     kinds = {kind.key: kind for kind in _kinds(verb, by_attention)}
     rows = [
@@ -145,7 +145,7 @@ def _key(verb: str, outcome: Outcome) -> str:
 
 
 def _name(verb: str, outcome: Outcome) -> str:
-    """Return what is counted together: an unmanaged realm is a kind of its own."""
+    """Return the name of a server's kind; an unmanaged realm makes a kind of its own."""
     name = base(verb, outcome)
     return f"{name}, with an unmanaged realm" if _is_unmanaged(outcome) else name
 
@@ -155,7 +155,7 @@ def _is_good(outcome: Outcome) -> bool:
 
 
 def _is_unmanaged(outcome: Outcome) -> bool:
-    """Whether an unmanaged realm is what keeps this server from being as it should be."""
+    """Return whether an unmanaged realm is the only difference from the inventory."""
     if outcome.status is Status.CHANGED and outcome.plan is not None:
         return bool(outcome.plan.unmanaged)
     return outcome.only_unmanaged
@@ -169,7 +169,7 @@ def _row(verb: str, number: int, kind: _Kind, outcome: Outcome) -> _Row:
         replace(kind, name=phrase(verb, outcome)),
         outcome,
         tuple(_bars(outcome.steps)),
-        done.get(outcome.status, "Begun"),
+        done.get(outcome.status, "Started"),
         tuple(map(way_text, outcome.way)),
     )
 
@@ -183,7 +183,7 @@ def _bars(steps: Sequence[Step]) -> Iterator[_Bar]:
 
 
 def _troubles(rows: Sequence[_Row]) -> list[list[_Row]]:
-    """Give what needs attention, servers that fail alike together."""
+    """Return what needs attention, with servers that fail in the same way together."""
     alike: dict[tuple[str, str, str], list[_Row]] = {}
     for row in rows:
         said = row.outcome

@@ -1,7 +1,7 @@
-"""Outcomes as JUnit's XML, for what shows test results: a suite for each server.
+"""Report outcomes as JUnit XML, for programs that show test results: one suite per server.
 
-Made for both schemas in use: Jenkins' junit-10.xsd, and the older one of the Ant task, which wants
-more attributes and one order of elements.
+JUnit XML has no official schema. The output follows the strictest reader, the Ant task's: all of
+its attributes, and its order of elements.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome, Status
 from scimconf.report.lines import lines
 from scimconf.report.words import phrase
+from scimconf.sanitize import sanitize, visible
 
 _RESULT = {
     Status.PENDING: "failure",
@@ -25,15 +25,15 @@ _RESULT = {
     Status.ROLL_BACK_FAILED: "failure",
     Status.SKIPPED: "skipped",
 }
-# harmless() leaves those of XML 1.0, section 2.2, that are no control characters.
+# Not allowed by XML 1.0, section 2.2, and not control characters, so sanitize() leaves them.
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
 def junit(verb: str, outcomes: Sequence[Outcome], when: datetime) -> str:
-    """Give the whole run as the text of one XML file; `when` it ended.
+    """Return the whole run as the text of one XML file; `when` it ended.
 
-    A server that is not as it should be (`changes pending`, too) is a failure, one that was not
-    reached (or is busy) an error, one that was not begun is skipped.
+    A server that differs from the inventory is a failure, also if changes are pending. A server
+    that is unreachable or busy is an error.
     """
     root = ET.Element("testsuites")
     for number, outcome in enumerate(outcomes):
@@ -70,7 +70,7 @@ def _count(cases: Iterable[ET.Element], result: str) -> str:
 
 
 def _cases(verb: str, outcome: Outcome) -> Iterator[ET.Element]:
-    """Give the server itself, then its steps and what the public addresses answered."""
+    """Return cases for the server itself, its steps and the answers of the public URLs."""
     case = _case(outcome, verb, outcome.seconds)
     result = _RESULT.get(outcome.status)
     if result is None and outcome.plan and outcome.plan.unmanaged:
@@ -113,4 +113,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _text(text: str) -> str:
-    return _NO_XML.sub("\ufffd", harmless(text, 20_000))
+    return _NO_XML.sub("\ufffd", sanitize(text, 20_000))

@@ -1,4 +1,4 @@
-"""What is said of a server, line by line: what the terminal, Markdown and CI reports share."""
+"""The lines of a server's report, shared by the terminal, Markdown and CI reports."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from scimconf.foreign import unbroken, visible
 from scimconf.model import Check, Outcome, Status, WayFact
+from scimconf.sanitize import escape_line_breaks, visible
 
-# Blue, orange and bold are told apart by colour-blind eyes; the words and signs say it without.
+# Colour-blind people can tell blue, orange and bold apart. Words and signs work without colour.
 STYLE = {
     Status.OK: "blue",
     Status.CHANGED: "bold blue",
@@ -24,25 +24,25 @@ STYLE = {
 
 
 UNMANAGED_HINT = (
-    "name it in scim_realms; or set scim_unmanaged to remove (apply removes it) or to keep "
+    "name it in scim_realms, or set scim_unmanaged to remove (apply removes it) or to keep "
     "(a warning only)"
 )
 
 
 class Line(NamedTuple):
-    """A line about a server, behind a mark that says what kind of line it is."""
+    """A line about a server, with a mark for its kind in front."""
 
     mark: str
     text: str
     style: str = ""
     verbatim: bool = False
-    """Never wrapped: a line of a diff."""
+    """Whether the line is part of a diff and must not be wrapped."""
 
 
 def alike(
     outcomes: Iterable[Outcome], *, diff: bool = False, steps: bool = False
 ) -> list[tuple[list[Outcome], tuple[Line, ...]]]:
-    """Put servers together of which the very same is to be said; each with what that is."""
+    """Return groups of servers with the same report, each with its lines."""
     groups: dict[tuple[Status, tuple[Line, ...]], list[Outcome]] = {}
     for outcome in outcomes:
         said = tuple(lines(outcome, diff=diff, steps=steps))
@@ -51,13 +51,13 @@ def alike(
 
 
 def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Iterator[Line]:
-    """Return what there is to say: the message, what is done about it, steps, answers, warnings.
+    """Return a server's lines: message, hint, actions, failed steps, answers, warnings.
 
-    With `steps` also the way to the server and what runs there. Each is one line, whatever a server
-    has put into it: a line break in it is an escape, so that no text makes a line of its own.
+    With `steps` also all steps, and the way to the server and what runs there. A line break inside
+    a line is escaped, so that no text from a server can forge a line.
     """
     for line in _lines(outcome, diff=diff, steps=steps):
-        text = unbroken(line.text) if line.verbatim else visible(line.text, _LONGEST)
+        text = escape_line_breaks(line.text) if line.verbatim else visible(line.text, _LONGEST)
         yield line._replace(text=text)
 
 
@@ -96,7 +96,7 @@ def way_text(fact: WayFact) -> str:
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[Line]:
-    """Give a line for what is well with a realm, and one for each thing that is not."""
+    """Return one line with all good answers of a realm, and one for each other answer."""
     for realm, all_of_it in groupby(checks, key=lambda check: check.realm):
         own = list(all_of_it)
         good = [f"{check.message} (HTTP {check.status})" for check in own if check.result == "ok"]

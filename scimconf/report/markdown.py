@@ -1,7 +1,7 @@
-"""Outcomes as Markdown: for a comment on a merge request, and for GitHub's step summary.
+"""Report outcomes as Markdown, for a comment on a merge request and GitHub's step summary.
 
-All that an inventory or a server has worded stands in code, so that it makes no markup, mentions
-nobody and links nowhere.
+Text from inventories and servers is in code spans and blocks, so that it cannot be markup, a
+mention or a link.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scimconf.errors import ExitCode
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome
 from scimconf.report.commonmark import code_block, code_span
 from scimconf.report.lines import Line, alike, way_text
 from scimconf.report.words import ATTENTION, phrase, totals
+from scimconf.sanitize import sanitize, visible
 
 LARGEST = 60_000
-"""Characters. GitHub takes comments of 65,536, GitLab of a million."""
+"""Characters. GitHub accepts comments of 65,536, GitLab of a million."""
 _MOST_NAMES = 40
 _LONGEST_DIFF = 20_000
 _SIGN = {"-> ": "→ ", "* ": "", "! ": "⚠ "}
 
 
 def markdown(verb: str, outcomes: Sequence[Outcome], code: ExitCode, *, diff: bool = False) -> str:
-    """Give the whole run; what needs attention stands first, and what is too long is cut off."""
+    """Return the whole run, servers that need attention first, cut off at `LARGEST`."""
     parts = [f"## scimconf {verb}\n\n{totals(verb, outcomes)} (exit code {int(code)})\n"]
     room = LARGEST - len(parts[0]) - 200
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
@@ -32,7 +32,7 @@ def markdown(verb: str, outcomes: Sequence[Outcome], code: ExitCode, *, diff: bo
         said = "\n".join(_group(verb, servers, about)) + "\n"
         part = said + _way(servers)
         if len(part) >= room:
-            part = f"{said}\nToo long for a comment: `-v` and the JSON show where it goes.\n"
+            part = f"{said}\nToo long for a comment: `-v` and the JSON show what runs and where.\n"
         room -= len(part) + 1
         if room < 0:
             left = sum(len(servers) for servers, _ in groups[number:])
@@ -51,16 +51,16 @@ def _group(verb: str, servers: Sequence[Outcome], about: Sequence[Line]) -> Iter
     if said:
         yield ""
     for line in said:
-        yield f"- {_SIGN.get(line.mark, line.mark)}{code_span(harmless(line.text))}"
+        yield f"- {_SIGN.get(line.mark, line.mark)}{code_span(sanitize(line.text))}"
     if change := "\n".join(line.text for line in about if line.verbatim):
-        block = code_block(harmless(change, _LONGEST_DIFF), "diff")
+        block = code_block(sanitize(change, _LONGEST_DIFF), "diff")
         yield f"\n<details><summary>the change</summary>\n\n{block}\n\n</details>"
 
 
 def _way(servers: Sequence[Outcome]) -> str:
-    """Return where the servers that have something to do are, and what runs; "" where none has.
+    """Return the ways to the servers with actions and what runs there; "" if there is none.
 
-    What they have in common stands once.
+    List common facts once.
     """
     ways = {
         outcome.server: [way_text(fact) for fact in outcome.way]

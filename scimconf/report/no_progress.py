@@ -1,4 +1,4 @@
-"""Where nobody looks on. Apart from `progress`, which needs rich."""
+"""The progress display that shows nothing. Not in `progress`, because that imports rich."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 
 
 class NoProgress(AbstractContextManager["NoProgress"]):
-    """Silence."""
+    """Shows nothing."""
 
     def __exit__(self, *_: object) -> None:
         return None
 
     def step(self, server: str, name: str, doing: bool) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def done(self, server: str) -> None:
-        """Say nothing."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""What goes on while it goes on, on stderr: a live line per busy server, or plain lines."""
+"""Progress on stderr: a live line per server on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from scimconf.foreign import one_line, unheard
+from scimconf.sanitize import escape_ci_commands, one_line
 
 _LONGEST_NAME = 40
 """Characters of a step's name, which comes from a server."""
@@ -30,26 +30,26 @@ WAITING = ": waiting for "
 _LONGEST_WAIT = 200
 
 _STEP = 20
-"""Columns for a step: "register client 12 s"."""
+"""Columns for a step, such as "register client 12 s"."""
 _BESIDE_THE_NAME = 14 + _STEP
-"""Columns that are not for a server's name. Three of them stay empty: where `^C` fits in, no line
-is broken by it, and the picture is drawn anew in its place.
+"""Columns that are not for a server's name. Three of them stay empty for the terminal's `^C`, which
+would otherwise break the line and leave the old picture on the screen.
 """
 
 
 class _Step(ProgressColumn):
-    """The step that a server is in, and for how many seconds it has been."""
+    """The current step of a server and its duration in seconds."""
 
     def render(self, task: Task) -> Text:
-        """Give the text; the seconds once there are any."""
+        """Return the step's name, with its seconds after the first."""
         seconds = int(task.get_time() - task.fields["begun"])
         return Text(f"{task.description} {seconds} s" if seconds else task.description, "dim")
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """A line for each server that is being worked on, with its clock and its step; for a terminal.
+    """A line for each busy server with its clock and its step, for a terminal.
 
-    In a narrow window a long name is cut, and neither clock nor step.
+    A narrow window cuts a long name, but not the clock and the step.
     """
 
     def __init__(self, console: Console) -> None:
@@ -82,7 +82,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         self._progress.stop()
 
     def step(self, server: str, name: str, doing: bool) -> None:
-        """Show the step that has begun; for whom it waits is said above, where there is room."""
+        """Show the step that starts; print what it waits for above, where there is room."""
         if not doing:
             return
         if WAITING in name:
@@ -98,7 +98,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             self._progress.update(self._tasks[server], description=name, begun=begun)
 
     def done(self, server: str) -> None:
-        """Take the server's line away."""
+        """Remove the server's line."""
         with self._lock:
             task = self._tasks.pop(server, None)
             if task is not None:
@@ -106,7 +106,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
 
 class LineProgress(AbstractContextManager["LineProgress"]):
-    """A line for each step that has ended, with its time, and for what one waits; for a log."""
+    """A line for each finished step with its duration, and for each wait; for a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -116,7 +116,7 @@ class LineProgress(AbstractContextManager["LineProgress"]):
         return None
 
     def step(self, server: str, name: str, doing: bool) -> None:
-        """Note when a step begins; print it when it has ended."""
+        """Record when a step starts; print it when it ends."""
         if doing and WAITING in name:
             self._print(f"{server}: {one_line(name, _LONGEST_WAIT)}")
         elif doing:
@@ -127,11 +127,13 @@ class LineProgress(AbstractContextManager["LineProgress"]):
             self._print(f"{server}: {one_line(name, _LONGEST_NAME)} {seconds:.1f} s")
 
     def _print(self, line: str) -> None:
-        with suppress(OSError):  # a full disk is no reason to stop a change
-            self._console.print(unheard(line), soft_wrap=True, markup=False, highlight=False)
+        with suppress(OSError):  # a full disk must not stop a change
+            self._console.print(
+                escape_ci_commands(line), soft_wrap=True, markup=False, highlight=False
+            )
 
     def done(self, server: str) -> None:
-        """End the steps that have no end of their own."""
+        """End the steps of this server that have not ended."""
         for of, name in list(self._begun):
             if of == server:
                 self.step(server, name, False)

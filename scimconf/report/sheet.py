@@ -1,22 +1,23 @@
-"""What somebody types into the identity provider for one realm, in the provider's own words.
+"""The hand-off sheet of one realm: what to enter into the identity provider, in its own words.
 
-The steps are those of Zulip's help centre (zulip.com/help/scim) for Okta and Microsoft Entra ID;
-of the others it says what was assumed. How a sheet looks is `scimconf.report.handoff`'s.
+Each provider's steps are in `scimconf.zulip.presets`; `scimconf.report.handoff` prints the sheet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from scimconf.model import Realm, Server
 from scimconf.secret import Secret
 from scimconf.zulip.block import mask
-from scimconf.zulip.presets import PRESETS, Preset
+from scimconf.zulip.keys import OPTIONAL
+from scimconf.zulip.presets import PRESETS, Instruction, Preset, Slot
 
 _CAUTION = (
-    "This sheet holds the token. Whoever has it can create and deactivate users of this realm: "
-    "pass it on encrypted, and destroy the sheet once the token is entered."
+    "This sheet contains the token. Anybody who has it can create and deactivate users of this "
+    "realm: send the sheet encrypted, and destroy it once the token is entered."
 )
 
 
@@ -32,14 +33,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sheet:
-    """The sheet of one realm. It holds the token in clear if one was given."""
+    """The sheet of one realm. It contains the token in clear if one was given."""
 
     provider: str
     url: str
-    realm: str
+    realm: Realm
     server: str
-    starts: str
-    """When its token comes into force, "" if it is in force."""
+    staged: bool
+    """Whether the token is staged: it comes into force with `rotate --activate`."""
     place: str
     """Where the steps are done: "In the Okta admin console"."""
     steps: tuple[Step, ...]
@@ -47,143 +48,101 @@ class Sheet:
     masked: bool
 
     @property
+    def starts(self) -> str:
+        """When a staged token comes into force; "" for a token that is in force."""
+        return "from the cut-over on" if self.staged else ""
+
+    @property
     def heading(self) -> str:
-        """Which provider meets which realm."""
-        starts = f", {self.starts}" if self.starts else ""
-        return f"{self.provider} -> {self.url} (realm {self.realm} of {self.server}){starts}"
+        """The provider and the realm on one line."""
+        starts = f", {self.starts}" if self.staged else ""
+        return f"{self.provider} -> {self.url} (realm {self.realm.label} of {self.server}){starts}"
 
     @property
     def show_tokens(self) -> str:
-        """Give the command that shows the sheet with its token."""
-        return f"scimconf handoff {'--next ' if self.starts else ''}--show-tokens {self.server}"
+        """The command that prints this sheet with its token."""
+        following = ("--next",) if self.staged else ()
+        realm = ("--realm", self.realm.string_id)
+        words = ("scimconf", "handoff", *following, "--show-tokens", *realm, self.server)
+        return shlex.join(words)
+
+    @property
+    def verify(self) -> str:
+        """The command that checks that the provider's token works."""
+        return shlex.join(("scimconf", "verify", self.server))
 
 
-def sheet(server: Server, realm: Realm, token: Secret | None, starts: str = "") -> Sheet:
-    """Give the sheet of one realm; with no token, what stands for it is shown.
-
-    `starts`: when the token comes into force, where it is not yet: "from the cut-over on".
-    """
+def sheet(server: Server, realm: Realm, token: Secret | None, *, staged: bool = False) -> Sheet:
+    """Return the sheet of one realm; without a token, the sheet shows the token's mask."""
     preset = PRESETS[realm.idp]
-    shown = preset.token_field(token.reveal() if token is not None else mask(realm).text)
-    base_url = f"{realm.url}/scim/v2{preset.base_url_suffix}"
-    place, steps = {"okta": _okta, "entra": _entra}.get(preset.name, _generic)(
-        realm, base_url, shown
-    )
+    values = {
+        Slot.BASE_URL: f"{realm.url}/scim/v2{preset.base_url_suffix}",
+        Slot.TOKEN: preset.token_field(mask(realm).text if token is None else token.reveal()),
+    }
+    first = preset.steps or tuple(_first_steps(realm))
+    last = preset.last_steps if preset.steps else _LAST_STEPS
     return Sheet(
-        preset.title,
-        realm.url,
-        realm.label,
-        server.name,
-        starts,
-        place,
-        steps,
-        (*_remarks(realm, preset), *([] if token is None else [_CAUTION])),
+        provider=preset.title,
+        url=realm.url,
+        realm=realm,
+        server=server.name,
+        staged=staged,
+        place=f"In {preset.console or preset.title}",
+        steps=(
+            *(_filled(each, values) for each in first),
+            *_optional_keys(realm),
+            *(_filled(each, values) for each in last),
+        ),
+        remarks=(*_remarks(realm, preset), *([] if token is None else [_CAUTION])),
         masked=token is None,
     )
 
 
-_Steps = tuple[str, tuple[Step, ...]]
-
-
-def _okta(realm: Realm, base_url: str, token: str) -> _Steps:
-    return "In the Okta admin console", (
-        Step('Applications > Browse App Catalog: add "SCIM 2.0 Test App (Header Auth)".'),
-        Step(
-            "Sign-On Options > Credentials Details",
-            (
-                ("Application username format", "Email"),
-                ("Update application username on", "Create and update"),
-            ),
-        ),
-        Step(
-            "Provisioning > Configure API Integration > Enable API integration",
-            (("Base URL", base_url), ("API token", token)),
-            'The word "Bearer" and one blank belong into that field. "Test API Credentials" must '
-            "succeed.",
-        ),
-        Step(
-            "Provisioning > To App: enable Create Users, Update User Attributes, Deactivate Users."
-        ),
-        Step("Attribute Mappings: keep userName, givenName and familyName, remove all others."),
-        *_custom_fields(realm),
-        Step(
-            "Optional, roles (Zulip 8.0 and later). Profile Editor > Add Attribute",
-            (
-                ("Data type", "string"),
-                ("Variable name, External name", "role"),
-                ("External namespace", "urn:ietf:params:scim:schemas:core:2.0:User"),
-            ),
-            "Values: owner, administrator, moderator, member, guest.",
-        ),
-        Step(
-            "Assignments: assign users. Okta takes over an account with the same email address, or "
-            "makes it; taking the assignment away deactivates it."
-        ),
+def _filled(step: Instruction, values: Mapping[Slot, str]) -> Step:
+    fields = tuple(
+        (name, values[value] if isinstance(value, Slot) else value) for name, value in step.fields
     )
+    return Step(step.text, fields, step.after)
 
 
-def _entra(realm: Realm, base_url: str, token: str) -> _Steps:
-    return "In the Microsoft Entra admin center", (
-        Step(
-            "Identity > Applications > Enterprise applications > New application > Create your own "
-            "application > Integrate any other application you don't find in the gallery."
-        ),
-        Step(
-            "Provisioning > Provisioning Mode: Automatic > Admin Credentials",
-            (("Tenant URL", base_url), ("Secret Token", token)),
-            'The bare token, without the word "Bearer". "Test Connection" must succeed.',
-        ),
-        Step("Mappings > Provision Microsoft Entra ID Groups: disable it before Zulip 11.0."),
-        Step(
-            "Mappings > Provision Microsoft Entra ID Users",
-            (
-                ("userName", "mail (every user must have one)"),
-                ("active", "keep"),
-                ("name.formatted", "keep"),
-            ),
-            "Delete all other mappings. Roles cannot be synchronised from Entra "
-            "(https://github.com/zulip/zulip/issues/39773).",
-        ),
-        *_custom_fields(realm),
-        Step("Provisioning Status: On, then Save."),
-        Step(
-            "Users and groups: assign users. The first cycle can take 40 minutes; "
-            '"Provision on demand" tries one user at once.'
-        ),
+def _first_steps(realm: Realm) -> Iterator[Instruction]:
+    """Return the steps for a provider that Zulip does not describe."""
+    yield Instruction(
+        "Create a SCIM 2.0 connection with these values.",
+        (("Base URL", Slot.BASE_URL), ("Bearer token", Slot.TOKEN)),
+        "Enter the URL without a slash at its end, and the token alone, without the word "
+        '"Bearer". If your provider sends the field as the whole Authorization header, enter the '
+        "word Bearer and one space before the token.",
     )
-
-
-def _generic(realm: Realm, base_url: str, token: str) -> _Steps:
-    title = PRESETS[realm.idp].title
     names = (
-        "name.formatted, the whole name,"
+        "name.formatted (the whole name)"
         if realm.name_formatted_included
         else "name.givenName, name.familyName"
     )
-    return f"In {'your identity provider' if realm.idp == 'other' else title}", (
-        Step(
-            "A SCIM 2.0 connection with",
-            (("Base URL", base_url), ("Bearer token", token)),
-            'Without a slash at the end of the URL. The bare token, without the word "Bearer": if '
-            "your provider sends the field as it is, as the whole Authorization header, write the "
-            "word and one blank before the token.",
-        ),
-        Step(
-            "Attributes: userName must be the user's email address. "
-            f"Send {names} and active; map nothing else."
-        ),
-        *_custom_fields(realm),
-        Step("Groups: do not push them before Zulip 11.0."),
-        Step("Let it create, update and deactivate users. Zulip never deletes one through SCIM."),
+    yield Instruction(
+        "Attributes: userName must be the user's email address. "
+        f"Send {names} and active; map nothing else."
     )
 
 
-def _custom_fields(realm: Realm) -> Iterator[Step]:
-    if realm.custom_profile_field_map:
-        yield Step(
-            "Custom profile fields (Zulip 12.0 and later): map these besides.",
-            tuple(realm.custom_profile_field_map.items()),
-        )
+_LAST_STEPS = (
+    Instruction(
+        "Groups: do not push them if the server runs Zulip 10 or older. Only Zulip 11.0 and later "
+        "accept groups."
+    ),
+    Instruction(
+        "Let it create, update and deactivate users. Zulip never deletes a user through SCIM."
+    ),
+)
+
+
+def _optional_keys(realm: Realm) -> Iterator[Step]:
+    """Return a step for each optional key of SCIM_CONFIG that the provider has to know."""
+    for key in OPTIONAL:
+        value = key.value(realm)
+        if key.sheet and value:
+            pairs = value.items() if isinstance(value, dict) else ((key.variable, value),)
+            yield Step(key.sheet, tuple((str(name), str(each)) for name, each in pairs))
 
 
 def _remarks(realm: Realm, preset: Preset) -> Iterator[str]:
@@ -197,6 +156,7 @@ def _remarks(realm: Realm, preset: Preset) -> Iterator[str]:
             else "name.givenName and name.familyName"
         )
         yield (
-            f"This realm says name_formatted_included: {str(realm.name_formatted_included).lower()}"
-            f", unlike others of {preset.title}: map {name}, or no user can be created."
+            f"This realm sets name_formatted_included: "
+            f"{str(realm.name_formatted_included).lower()}, which is unusual for {preset.title}. "
+            f"Map {name}, or no user can be created."
         )

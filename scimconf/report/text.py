@@ -1,4 +1,4 @@
-"""Outcomes for people: plain lines in a pipe, colour and a table on a terminal."""
+"""Print outcomes for people: plain lines in a pipe, colour and a table on a terminal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scimconf.foreign import harmless, visible
 from scimconf.model import Outcome
 from scimconf.report.lines import STYLE, Line, alike
 from scimconf.report.words import ATTENTION, phrase, totals
+from scimconf.sanitize import sanitize, visible
 
 
 def show(
@@ -22,10 +22,10 @@ def show(
     diff: bool = False,
     steps: bool = False,
 ) -> None:
-    """Print what came of each server, then a summary: what needs attention stands last.
+    """Print each server's report, then a summary; servers that need attention come last.
 
-    Servers that say the very same stand together above what they say: in a pipe one a line, for
-    grep. On a terminal, those that have nothing to say are left to the table.
+    Print servers with the same report together: one per line in a pipe, for grep. On a terminal,
+    servers without lines are in the table only.
     """
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status), reverse=True)
     tabled = console.is_terminal and len(outcomes) > 1
@@ -34,7 +34,7 @@ def show(
             for outcome in servers:
                 console.print(_head(verb, [outcome]), soft_wrap=True)
             if about and len(servers) > 1:
-                console.print(Text(f"  these {len(servers)}, all the same:"), soft_wrap=True)
+                console.print(Text(f"  all {len(servers)} report:"), soft_wrap=True)
         elif about:
             console.print(_head(verb, servers))
         for line in about:
@@ -47,8 +47,8 @@ def show(
 
 
 def _print(line: Line, console: Console) -> None:
-    """Print it: wrapped behind its mark on a terminal, in one piece for grep in a pipe."""
-    mark, text = Text(f"  {line.mark}", line.style), Text(harmless(line.text), line.style)
+    """Print a line: wrapped after its mark on a terminal, in one piece in a pipe, for grep."""
+    mark, text = Text(f"  {line.mark}", line.style), Text(sanitize(line.text), line.style)
     if console.is_terminal and not line.verbatim:
         grid = Table.grid()
         grid.add_row(mark, text)
@@ -58,7 +58,7 @@ def _print(line: Line, console: Console) -> None:
 
 
 def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
-    """Give the names of servers that stand alike, the version where they have one, the status."""
+    """Return the servers' names, their version if they have the same one, and their status."""
     head = Text(", ".join(visible(outcome.server) for outcome in outcomes), style="bold")
     version, *others = {outcome.plan.version if outcome.plan else "" for outcome in outcomes}
     if version and not others:
@@ -70,7 +70,7 @@ def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
 def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("server", "zulip", "result", "seconds"):
-        # A name is folded rather than cut: it is what one copies.
+        # Fold a name and do not cut it: people copy it.
         table.add_column(
             heading,
             justify="right" if heading == "seconds" else "left",

@@ -1,4 +1,4 @@
-"""What each status is called, and which needs attention first: the same in every report."""
+"""The words for each status, and the order of attention: the same in every report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ATTENTION = (
     Status.CHANGED,
     Status.OK,
 )
-"""Every status; what somebody has to look at first stands first."""
+"""Every status, the most urgent first."""
 
 _WORDS = {
     ("plan", Status.OK): "nothing to do",
@@ -26,11 +26,11 @@ _WORDS = {
     ("apply", Status.OK): "nothing to do",
     ("verify", Status.OK): "verified",
     ("undo", Status.OK): "nothing to undo",
-    ("undo", Status.PENDING): "to put back",
-    ("undo", Status.CHANGED): "put back",
+    ("undo", Status.PENDING): "to undo",
+    ("undo", Status.CHANGED): "undone",
     ("recover", Status.OK): "nothing to recover",
-    ("recover", Status.PENDING): "to put back",
-    ("recover", Status.CHANGED): "put back",
+    ("recover", Status.PENDING): "to recover",
+    ("recover", Status.CHANGED): "recovered",
     ("import", Status.OK): "imported",
     ("import", Status.PENDING): "imported, to change",
 }
@@ -42,28 +42,28 @@ def words(verb: str, status: Status) -> str:
 
 
 def phrase(verb: str, outcome: Outcome) -> str:
-    """Return how one server stands: "changed, not verified from outside, unmanaged realm"."""
+    """Return one server's result: "changed, not verified from outside, with an unmanaged realm"."""
     return ", ".join((base(verb, outcome), *_remarks(outcome)))
 
 
 def totals(verb: str, outcomes: Sequence[Outcome]) -> str:
-    """Return how many servers there are and how they stand: "3 servers: 1 failed, 2 changed"."""
-    counts: Counter[str] = Counter()
-    remarks: dict[str, Counter[str]] = {}
-    for outcome in sorted(outcomes, key=lambda each: ATTENTION.index(each.status)):
-        name = base(verb, outcome)
-        counts[name] += 1
-        remarks.setdefault(name, Counter()).update(_remarks(outcome))
-    parts = []
-    for name, count in counts.items():
-        parts.append(f"{count} {name}")
-        parts += [f"{number} of them {said}" for said, number in remarks[name].items()]
+    """Return the number of servers by result, each remark once for the whole run.
+
+    "3 servers: 1 failed, 2 changed; 1 of them with an unmanaged realm".
+    """
+    if not outcomes:
+        return "no server"
+    by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
+    counts = Counter(base(verb, outcome) for outcome in by_attention)
+    remarks = Counter(said for outcome in outcomes for said in _remarks(outcome))
     servers = "1 server" if len(outcomes) == 1 else f"{len(outcomes)} servers"
-    return f"{servers}: {', '.join(parts)}" if parts else "no server"
+    results = ", ".join(f"{count} {name}" for name, count in counts.items())
+    parts = [f"{servers}: {results}", *(f"{n} of them {said}" for said, n in remarks.items())]
+    return "; ".join(parts)
 
 
 def base(verb: str, outcome: Outcome) -> str:
-    """Return how one server stands but for remarks: what is counted together."""
+    """Return one server's result without remarks; the summary counts equal ones together."""
     if verb == "verify" and outcome.status is Status.OK and outcome.verified == "not asked":
         return "not asked"
     return words(verb, Status.OK if outcome.only_unmanaged else outcome.status)

@@ -19,6 +19,8 @@ from pathlib import Path
 from scimconf import vault
 from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
 from scimconf.secret import Secret
+from scimconf.tokens.references import SOURCES
+from scimconf.zulip.keys import OPTIONAL
 
 UNBOUND: Mapping[str, str] = {
     "Connection.said": "says which of the other fields the inventory decides",
@@ -31,7 +33,7 @@ UNBOUND: Mapping[str, str] = {
 
 _LAST = "setting"
 _IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
-_REALM_IN_WORDS = ("string_id", "token", "url", "position")
+_REALM_IN_WORDS = ("string_id", "token", "url", "position", "options")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
@@ -122,7 +124,9 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
     yield WayFact(what, value, f"{name}.token")
     yield WayFact("asks from outside", realm.url, f"{name}.url")
     rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
-    said = ", ".join(f"{each} {_plain(getattr(realm, each))}" for each in rest)
+    values = {each: getattr(realm, each) for each in rest}
+    values |= {key.variable: key.value(realm) for key in OPTIONAL}
+    said = ", ".join(f"{each} {_plain(value)}" for each, value in values.items())
     yield WayFact(_LAST, said, name)
 
 
@@ -131,8 +135,9 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
     token = realm.token
     if isinstance(token, Reference):
         words = shlex.join(map(_portable(server), token.words))
-        what = "runs here" if token.kind == "command" else "reads here"
-        where = "" if token.kind == "env" else f", in the folder {_from(server, token.folder)}"
+        source = SOURCES[token.kind]
+        what = "runs here" if source.runs_program else "reads here"
+        where = f", in the folder {_from(server, token.folder)}" if source.uses_folder else ""
         return what, f"{token.kind}: {words}{where}"
     if isinstance(token, VaultValue):
         return "reads here", f"a vault value of the inventory{_which(token)}"

@@ -17,7 +17,7 @@ from scimconf.run.person import Person
 from scimconf.run.start import Start, token_file
 from scimconf.secret import Secret
 from scimconf.ssh import Agent
-from scimconf.tokens.generate import is_like_generated
+from scimconf.tokens.generate import looks_generated
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def opener(
             return value
         secret = vault.decrypt(value.ciphertext, begun.passwords())
         # Whoever can write this variable could put a token of the token file into it.
-        if is_like_generated(secret):
+        if looks_generated(secret):
             raise _is_no_password(value)
         return secret
 

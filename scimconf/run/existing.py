@@ -10,17 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from scimconf.errors import Busy, HostError
 from scimconf.fleet.observe import Agent, final, observe, paths
-from scimconf.foreign import one_line
 from scimconf.inventory import rules
 from scimconf.inventory.host_vars import may_be_template
 from scimconf.inventory.schema import RealmVariables
 from scimconf.model import Desired, Observed, ObservedRealm, Server
+from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.tokens.strength import weakness_of
 from scimconf.zulip.bearer import secret_name
+from scimconf.zulip.keys import KEYS, OPTIONAL, REQUIRED
 from scimconf.zulip.presets import PRESETS
-
-_OPTIONAL = ("create_guests_without_streams", "custom_profile_field_map")
 
 Variables = dict[str, object]
 
@@ -178,14 +177,9 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
     formatted = found.values.get("name_formatted_included")
     if isinstance(formatted, bool) and formatted is not preset.name_formatted_included:
         variables["name_formatted_included"] = formatted
-    variables.update((key, found.values[key]) for key in _OPTIONAL if key in found.values)
-    fields = variables.get("custom_profile_field_map")
-    for name in fields if isinstance(fields, dict) else ():
-        if may_be_template(str(name)):
-            raise _LeftOutError(
-                "a key of its custom_profile_field_map could be a template, which Ansible would "
-                f"run: {one_line(str(name), 80)}"
-            )
+    for key in OPTIONAL:
+        if key.name in found.values:
+            variables[key.variable] = _no_template(key.name, found.values[key.name])
     if found.string_id in observed.realm_hosts:
         variables["url"] = f"https://{observed.realm_hosts[found.string_id]}"
     try:
@@ -193,6 +187,17 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
     except ValueError:  # pydantic's, which is not said: it is about words that are not there yet
         raise _LeftOutError("it has a value that the inventory cannot express") from None
     return variables
+
+
+def _no_template(key: str, value: object) -> object:
+    """Return a value; raise _LeftOutError if a key inside it could be a template."""
+    for name in value if isinstance(value, dict) else ():
+        if may_be_template(str(name)):
+            raise _LeftOutError(
+                f"a key of its {key} could be a template, which Ansible would run: "
+                f"{one_line(str(name), 80)}"
+            )
+    return value
 
 
 def _weak(realm: str, reason: str) -> str:
@@ -205,8 +210,8 @@ def _weak(realm: str, reason: str) -> str:
 def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
     if reason := weakness_of(token):
         yield _weak(found.string_id, reason)
-    known = ("scim_client_name", "name_formatted_included", *_OPTIONAL)
-    if missing := [key for key in known[:2] if key not in found.values]:
+    if missing := [key.name for key in REQUIRED if key.name not in found.values]:
         yield f"it has no {' and no '.join(missing)}: plan will add it"
-    if extra := [key for key in found.values if key not in known]:
+    known = {key.name for key in KEYS}
+    if extra := [name for name in found.values if name not in known]:
         yield f"Zulip does not read its {', '.join(extra)}: plan will remove it"

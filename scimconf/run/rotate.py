@@ -27,7 +27,7 @@ from scimconf.run.which_tokens import (
     who_shares,
 )
 from scimconf.tokens.keyring import Keyring
-from scimconf.tokens.rotation import activated, gone_back
+from scimconf.tokens.rotation import activated, rolled_back
 from scimconf.tokens.store import Key
 
 _NO_SERVER = Result("rotate")
@@ -78,7 +78,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             "has the new token (to hand the token over first: scimconf rotate --stage)"
         )
         staged = keyring.staged(keys)
-    turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)
+    turned = staged.turned(keys, rolled_back if wanted.mode == "back" else activated)
     servers = ordered(servers, options.order, lambda server: server.name)
     with (
         changes.told_of_interruption(),

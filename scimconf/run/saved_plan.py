@@ -17,9 +17,9 @@ from pathlib import Path
 from scimconf import __version__
 from scimconf.errors import UsageError
 from scimconf.fleet.look import Looked
-from scimconf.foreign import one_line, visible
 from scimconf.model import Desired, Outcome, Reference, Server, Status
 from scimconf.run.binding import way
+from scimconf.sanitize import one_line, visible
 from scimconf.tokens import durable
 
 VERSION = 2

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf import inventory as inventories
-from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.inventory import Inventory
 from scimconf.model import Server
@@ -55,14 +54,8 @@ def start(
     """
     loaded = load(source, person.warn, connection, writes=writes, bare=bare)
     servers = select(loaded, pattern, source.limit)
-    passwords = person.vault_passwords((lambda: vault_ids(source)) if encrypts else None)
+    passwords = person.vault_passwords((lambda: token_file(source).vault_ids) if encrypts else None)
     return Start(source, loaded, servers, passwords)
-
-
-def vault_ids(source: SourceOptions) -> set[str]:
-    """Return the vault ids of the tokens in the token file."""
-    closed = (entry.ciphertext for entry in token_file(source).entries.values())
-    return {vault.id_of(each) for each in closed if each}
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import paramiko  # type: ignore[import-untyped]
 
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 
 AskPerson = Callable[[str], Secret]

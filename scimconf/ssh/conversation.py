@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.foreign import one_line
 from scimconf.model import WayFact
+from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.ssh.opening import Move, Opening
 from scimconf.ssh.process import Process

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scimconf.errors import Unreachable
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh import certificate, revocation
 from scimconf.ssh.certificate import CertificateError
 from scimconf.ssh.known_hosts import KnownKey, Verdict, fingerprint, judge, remember

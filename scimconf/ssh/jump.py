@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh.options import Options
 from scimconf.ssh.route import Route
 from scimconf.ssh.stream import MOST_HANDSHAKE, too_much

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh.entry import enter
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.process import Exchange

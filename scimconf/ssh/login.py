@@ -9,7 +9,7 @@ from functools import partial
 import paramiko  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh import certificate, keys
 from scimconf.ssh.answers import Answers, UnansweredError
 from scimconf.ssh.candidates import Key, candidates

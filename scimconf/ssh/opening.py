@@ -6,7 +6,7 @@ import re
 from enum import Enum
 
 from scimconf.errors import HostError
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh.become import Become
 
 OLDEST_PYTHON = (3, 8)

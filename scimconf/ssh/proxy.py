@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scimconf.errors import Unreachable
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh.process import end
 from scimconf.ssh.stream import Socket
 

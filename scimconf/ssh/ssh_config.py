@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from scimconf.errors import HostError
-from scimconf.foreign import one_line
+from scimconf.sanitize import one_line
 from scimconf.ssh import keywords
 
 _TIMEOUT = 30.0

@@ -21,8 +21,8 @@ from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped
 from paramiko.kex_gex import KexGexSHA256  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
-from scimconf.foreign import one_line
 from scimconf.plain_file import UnfitFileError
+from scimconf.sanitize import one_line
 from scimconf.ssh import host_key, known_hosts
 from scimconf.ssh.algorithms import SIGNATURES, Algorithms
 from scimconf.ssh.host_key import ShownKey

@@ -1,7 +1,7 @@
 """The HTML pages that we render ourselves, from `templates/`: one file each, and nothing outside.
 
 Hosts, realms and servers take part in their wording, so three things hold for every page. Values
-are escaped (jinja2's autoescape). What a terminal would obey is made harmless: a mark that turns
+are escaped (jinja2's autoescape). What a terminal would obey is escaped: a mark that turns
 the direction of writing turns it in a browser, too. And the page's own Content-Security-Policy
 (https://www.w3.org/TR/CSP3/) permits the one style and the one script that we wrote, by their
 hashes, and no request to anywhere.
@@ -17,7 +17,7 @@ from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from scimconf.foreign import harmless
+from scimconf.sanitize import sanitize
 from scimconf.template.files import template_text
 
 
@@ -35,7 +35,7 @@ def render_page(name: str, *, styles: tuple[str, ...], script: str = "", **value
     )
     page = _environment().get_template(name)
     text = page.render(policy=policy, style=Markup(style), script=Markup(program), **values)  # noqa: S704
-    return harmless(text, len(text))
+    return sanitize(text, len(text))
 
 
 def _hash(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Bearer tokens: made, told apart, kept, and fetched from where else they are kept.
+"""Bearer tokens: generate them, compare them, keep them, fetch them from other stores.
 
-The only room that imports passlib. What is wanted is libpass, the kept-up passlib under the same
-import name: passlib 1.7.4 does not work on current Pythons.
+Only this package imports passlib. It needs libpass, the maintained passlib with the same import
+name: passlib 1.7.4 does not work on current Pythons.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from scimconf.errors import UsageError
 
 
 def _need_libpass() -> None:
-    """Raise UsageError unless libpass is what `import passlib` gives.
+    """Raise UsageError unless `import passlib` loads libpass.
 
-    Its own word for its version: importlib.metadata would take a seventh of a start.
+    Read the package's own version: importlib.metadata takes a seventh of the start-up time.
     """
     try:
         from passlib import __version__ as found  # type: ignore[import-untyped]
@@ -24,8 +24,8 @@ def _need_libpass() -> None:
         fits = False
     if not fits:
         raise UsageError(
-            "scimconf needs libpass 1.9.4 or later, the kept-up passlib under the same name; "
-            f"here is {f'passlib {found}' if found else 'none'}",
+            "scimconf needs libpass 1.9.4 or later, the maintained passlib with the same name, but "
+            f"{f'passlib {found}' if found else 'none'} is installed",
             "pip uninstall passlib libpass; pip install 'libpass>=1.9.4'",
         )
 

@@ -1,4 +1,4 @@
-"""What a token file says, read strictly: a mistake in it is found before anything is made of it.
+"""Read a token file strictly: report every mistake in it before any entry is used.
 
 version: 2
 scimconf_tokens:
@@ -9,14 +9,14 @@ scimconf_tokens:
       token: !vault |
         $ANSIBLE_VAULT;1.1;AES256
         ...
-      previous:             # the one before, and until when it was in force; `next:` is alike
+      previous:             # the token before, and until when it was in force; `next:` is similar
         fingerprint: ...
         created: ...
         retired: "2026-06-01T10:01:00Z"
         token: ...
     "gone":
       removed: "2026-07-01T09:00:00Z"
-      fingerprint: ...      # of the token that was in force until then; both are kept for 7 days
+      fingerprint: ...      # of the token that was in force until then; kept for 7 days
       created: ...
       token: ...
 ...
@@ -24,6 +24,7 @@ scimconf_tokens:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ TOP = "scimconf_tokens"
 VERSION = "version"
 FORMAT = 2
 END = "..."
-"""The last line: YAML's own mark for the end of a document. A file that was cut short lacks it."""
+"""The last line: YAML's mark for the end of a document. A file that was cut short lacks it."""
 
 Key = tuple[str, str]
 """Deployment and realm."""
@@ -46,23 +47,23 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the token file knows of one realm's token."""
+    """What the token file contains about one realm's token."""
 
     fingerprint: str
-    """passlib's text; it holds for this token at its place only: see `bound`."""
+    """passlib's text. It matches this token at its place only: see `bound`."""
     created: str
-    """When it was made or first seen, UTC: `2026-06-01T10:00:00Z`."""
+    """When the token was made or first seen, UTC: `2026-06-01T10:00:00Z`."""
     ciphertext: str | None = field(default=None, repr=False)
-    """The token as an Ansible Vault value; None where it is kept elsewhere."""
+    """The token as an Ansible Vault value; None if it is kept elsewhere."""
     next: Entry | None = None
-    """A token that is made but not in force yet; its `previous` is one that was staged before."""
+    """A staged token, not in force yet; its `previous` is a token that was staged before."""
     previous: Entry | None = None
-    """The token that this one has replaced: a server may have it still, or again."""
+    """The token that this one replaced. A server may still have it, or have it again."""
     retired: str = ""
-    """Of a previous one: until when it was in force, or staged."""
+    """Of a previous token: until when it was in force or staged."""
 
     def tokens(self) -> Iterator[Entry]:
-        """Return this token and all that stand beside it."""
+        """Return this token and all staged and previous ones."""
         yield self
         for other in (self.next, self.previous):
             if other:
@@ -76,22 +77,23 @@ class Removed:
     removed: str
     """When, UTC."""
     entry: Entry | None = None
-    """The token that was in force until then, with those beside it; None once it is forgotten."""
+    """The token that was in force until then, with its staged and previous ones; None once it is
+    forgotten."""
 
 
 Record = Entry | Removed
 
 
 def bound(key: Key, entry: Entry) -> Fingerprint:
-    """Return the fingerprint of an entry, with the place that it is bound to."""
+    """Return an entry's fingerprint with the place that it is bound to."""
     return Fingerprint(entry.fingerprint, place_of(*key, entry.created), entry.created)
 
 
 def entries_of(document: Document, version: int = FORMAT) -> dict[Key, Record]:
-    """Return all that the file says, by deployment and realm.
+    """Return all entries by deployment and realm.
 
-    Raises InventoryError with everything that is wrong: another version among it, a file that was
-    cut short, and a token that stands at two places.
+    Raises InventoryError with every problem, such as another version, a file that was cut short, or
+    a token that stands at two places.
     """
     if document.text.lstrip().startswith("$ANSIBLE_VAULT;"):
         raise InventoryError(
@@ -100,8 +102,8 @@ def entries_of(document: Document, version: int = FORMAT) -> dict[Key, Record]:
                     "this token file is encrypted as a whole",
                     document.position(()),
                     "",
-                    f"ansible-vault decrypt {document.file}: each token in it is a vault value of "
-                    "its own, and a plan reads the rest without a password",
+                    f"run: ansible-vault decrypt {shlex.quote(document.file)}; each token in it "
+                    "stays encrypted as a vault value",
                 )
             ]
         )
@@ -113,30 +115,30 @@ def entries_of(document: Document, version: int = FORMAT) -> dict[Key, Record]:
 
 
 def is_whole(text: str) -> bool:
-    """Return whether a token file's text goes on to its end."""
+    """Return whether a token file's text has its last line."""
     return text.rstrip().rpartition("\n")[2] == END
 
 
 def cut_short(file: str, text: str) -> Problem:
-    """Return what to say of a token file that does not go on to its end."""
+    """Return the problem of a token file without its last line."""
     last = text.rstrip().count("\n") + 1
     return Problem(
-        f"this token file was cut short, or something stands behind its end: its last line is not "
+        "this token file was cut short, or text was added after its end: its last line is not "
         f"{END}",
         Position(file, last, 1),
-        hint="put it back from version control or a backup; never write by hand what is missing",
+        hint="restore it from version control or a backup; do not add what is missing by hand",
     )
 
 
 class _Reader:
-    """Goes through a document and keeps what is wrong with it."""
+    """Reads a document and collects its problems."""
 
     def __init__(self, document: Document, version: int) -> None:
         self.document = document
         self.version = version
         self.problems: list[Problem] = []
         self.places: dict[bytes, Way] = {}
-        """Where each token stands."""
+        """The place of each token."""
 
     def read(self) -> dict[Key, Record]:
         top = self.mapping((), self.document.data)
@@ -165,16 +167,16 @@ class _Reader:
             self.report(
                 (),
                 "this token file has format 1, in which a token is not bound to its place",
-                f"scimconf token migrate {self.document.file}: once, and only for a file that you "
-                "know to be right",
+                f"run once, if you trust the file: scimconf token migrate "
+                f"{shlex.quote(self.document.file)}",
             )
         elif version is None:
             self.problems.append(cut_short(self.document.file, self.document.text))
         elif version == FORMAT:
-            self.report((VERSION,), f"this token file has version {FORMAT} already")
+            self.report((VERSION,), f"this token file already has version {FORMAT}")
         else:
             hint = "was it written by a newer scimconf?"
-            self.report((VERSION,), f"version {version!r} of a token file is not known", hint)
+            self.report((VERSION,), f"version {version!r} of a token file is unknown", hint)
 
     def record(self, way: Way, value: object) -> Record:
         fields = self.mapping(way, value)
@@ -192,7 +194,7 @@ class _Reader:
         if isinstance(token, VaultValue):
             self.once((*way, "token"), token.ciphertext)
         elif token is not None:
-            hint = "it may have been seen: make a new one"
+            hint = "it may have been seen: rotate to a new token"
             self.report((*way, "token"), "this token is not a !vault value", hint)
         retired = "retired" in fields
         entry = Entry(
@@ -211,21 +213,20 @@ class _Reader:
         return entry
 
     def once(self, way: Way, ciphertext: str) -> None:
-        """Report a token that stands at another place, too: it was copied there."""
+        """Report a token that also stands at another place: it was copied."""
         identity = vault.identity(ciphertext)
         if identity is None:
-            return  # whoever opens it is told that it is damaged
+            return  # decrypting it reports the damage
         first = self.places.setdefault(identity, way)
         if first != way:
             self.report(
                 way,
-                f"the very same token stands at {self.document.position(first)}: one of them was "
-                "copied",
-                "put the file back from version control; each place has a token of its own",
+                f"the same token stands at {self.document.position(first)}: one of them was copied",
+                "restore the file from version control; each place needs its own token",
             )
 
     def other(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry | None:
-        """Return the next or the previous token, where the field is there."""
+        """Return the next or the previous token, if the file has the field."""
         name = str(way[-1])
         return self.entry(way, self.mapping(way, fields[name]), more) if name in fields else None
 
@@ -236,7 +237,7 @@ class _Reader:
                 self.report((*way, name), "a key that this scimconf does not know", hint)
 
     def mapping(self, way: Way, value: object) -> dict[str, Any]:
-        """Return a mapping with text for keys; an empty one, and a problem, for anything else."""
+        """Return a mapping with text keys; report anything else, and return an empty mapping."""
         if value is None:
             return {}
         if not isinstance(value, dict):

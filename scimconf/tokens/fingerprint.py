@@ -1,7 +1,7 @@
-"""Fingerprints: a salted hash of a token and its place, to tell tokens apart without having them.
+"""Fingerprints: salted hashes of a token and its place, to compare tokens without reading them.
 
-passlib's `pbkdf2_sha256`, in its own text form `$pbkdf2-sha256$rounds$salt$checksum`. The agent
-computes the same on the server, with hashlib (docs/agent.md, "observe").
+The format is passlib's `pbkdf2_sha256`: `$pbkdf2-sha256$rounds$salt$checksum`. The agent computes
+the same on the server, with hashlib (docs/agent.md, "observe").
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from scimconf.model import Fingerprint
 from scimconf.secret import Secret
 
 ROUNDS = 29_000
-"""For a token that somebody else made: it may be guessed, and each guess costs some 11 ms."""
+"""For a token from elsewhere: it may be guessed, and each guess takes some 11 ms."""
 ROUNDS_OF_GENERATED = 100
-"""For a token that scimconf made: nobody guesses 256 random bits, at any number of rounds."""
+"""For a token that scimconf generated: nobody guesses 256 random bits, at any number of rounds."""
 _MOST_ROUNDS = 100_000
-"""More would let a token file keep a server busy for minutes."""
+"""With more, a token file could keep a server busy for minutes."""
 
 
 def place_of(deployment: str, realm: str, created: str) -> str:
-    """Return what is hashed behind a token, so that its fingerprint is good at one place only."""
+    """Return the text that is hashed after a token and binds its fingerprint to one place."""
     return json.dumps([deployment, realm, created])
 
 
 def fingerprint(token: Secret, place: str, *, generated: bool = False) -> str:
-    """Return a new fingerprint of a token at its place, under a random salt."""
+    """Return a new fingerprint of a token at its place, with a random salt."""
     rounds = ROUNDS_OF_GENERATED if generated else ROUNDS
     return str(pbkdf2_sha256.using(rounds=rounds).hash(_bound(token, place)))
 
 
 def matches(token: Secret, known: Fingerprint) -> bool:
-    """Return whether `known` is the fingerprint of this token. Raises UsageError if it is none."""
+    """Return whether `known` is the fingerprint of this token. Raises UsageError as `check`."""
     check(known.hash)
     return bool(pbkdf2_sha256.verify(_bound(token, known.place), known.hash))
 
@@ -47,7 +47,7 @@ def matches_unbound(token: Secret, known: str) -> bool:
 
 
 def _bound(token: Secret, place: str) -> str:
-    return f"{token.reveal()}\n{place}"  # no token holds a line feed
+    return f"{token.reveal()}\n{place}"  # no token contains a line feed
 
 
 def short(known: Fingerprint) -> str:
@@ -58,7 +58,7 @@ def short(known: Fingerprint) -> str:
 
 
 def check(known: str) -> None:
-    """Raise UsageError unless this is a fingerprint of a kind that scimconf makes."""
+    """Raise UsageError unless scimconf could have made this fingerprint."""
     try:
         parsed = pbkdf2_sha256.from_string(known)
     except (ValueError, TypeError):

@@ -1,7 +1,7 @@
 """The tokens of a fleet, wherever each is kept, and their fingerprints.
 
-One Keyring serves one run. It opens a vault, resolves a reference or makes a token only when
-asked for the tokens themselves: a plan asks for fingerprints, and needs no secret.
+One Keyring serves one run. It decrypts, resolves or generates a token only when a caller asks for
+tokens: a plan asks for fingerprints and needs no secret.
 """
 
 from __future__ import annotations
@@ -32,35 +32,37 @@ from scimconf.tokens.references import resolve, withhold
 from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
 
 Passwords = Callable[[], Mapping[str, Secret]]
-"""Returns the vault passwords by vault id; raises UsageError where there are none to be had."""
+"""Returns the vault passwords by vault id, the one for new values first. Raises UsageError if there
+is none."""
 
 Tokens = Mapping[str, Mapping[str, Secret]]
 """By server and realm."""
 
 Turn = Callable[[Entry, datetime], Entry]
-"""Puts another token of an entry in force: `rotation.activated`, `rotation.gone_back`."""
+"""Puts another token of an entry in force: `rotation.activated`, `rotation.rolled_back`."""
 
 
 class Keyring:
-    """The token file, and what the inventory says of tokens that are kept elsewhere.
+    """The token file, and the tokens that the inventory keeps elsewhere.
 
-    `turned`: another token of some entries is meant to come into force, so that what the servers
-    have is no surprise.
+    `turned`: the run puts another token of some entries in force, so the servers are expected to
+    have different tokens.
     """
 
     def __init__(self, file: TokenFile, passwords: Passwords, *, turned: bool = False) -> None:
         self.file = file
-        self._passwords = passwords
+        self.passwords = passwords
         self._is_turned = turned
         self._fetched: dict[TokenSource, Secret] = {}
         self._opened: dict[Key, Secret] = {}
         self._new: dict[tuple[Key, Secret], Entry] = {}
-        """Of tokens that are kept elsewhere, the entries that the token file has yet to get."""
+        """New entries, not written yet, for tokens that are kept elsewhere."""
 
     def desired(self, server: Server) -> Desired:
-        """Return the server with the fingerprints that are known without opening anything.
+        """Return the server with the fingerprints that are known without decrypting anything.
 
-        A token in clear, and one that `fetch` has fetched, count as what they are now.
+        For a token in clear, or one that `fetch` has read, that is the fingerprint of its present
+        value.
         """
         known: dict[str, Fingerprint] = {}
         unrecorded: dict[str, str] = {}
@@ -80,9 +82,9 @@ class Keyring:
         return Desired(server, known, unrecorded, others)
 
     def _wanted(self, key: Key, realm: Realm) -> Entry | None:
-        """Return the entry of the token that a realm is to have; None where none is known yet.
+        """Return the entry of the token that a realm should have; None if none is known yet.
 
-        A realm that comes again while its token is still kept has that one.
+        A removed realm that comes back while its token is still kept gets that token again.
         """
         record = self.file.records.get(key)
         entry = record.entry if isinstance(record, Removed) else record
@@ -90,7 +92,7 @@ class Keyring:
             return self.file.entry(*key)
         token = self._at_hand(realm)
         if token is None:
-            # Of a token that is kept elsewhere the file has no ciphertext: one with it is another.
+            # An entry with a ciphertext is not that of a token that is kept elsewhere.
             is_elsewhere = realm.token is not None
             return entry if entry and is_elsewhere is (entry.ciphertext is None) else None
         if entry and entry.ciphertext is None and matches(token, bound(key, entry)):
@@ -100,10 +102,10 @@ class Keyring:
         return self._new[key, token]
 
     def fetch(self, servers: Iterable[Server]) -> None:
-        """Fetch the tokens that are kept elsewhere: each reference is resolved once, and a vault
-        value of the inventory is opened. Writes nothing.
+        """Fetch the tokens that are kept elsewhere: resolve each reference once, and decrypt the
+        inventory's vault values. Write nothing.
 
-        Raises UsageError where one cannot be had, is too weak, or belongs to the token file.
+        Raises UsageError for a token that cannot be read, is too weak, or is in the token file.
         """
         servers = list(servers)
         withhold(servers)
@@ -123,14 +125,14 @@ class Keyring:
             self._fetched[source] = resolve(source)
             return
         self.file.refuse(source)
-        self._fetched[source] = vault.decrypt(source.ciphertext, self._passwords())
+        self._fetched[source] = vault.decrypt(source.ciphertext, self.passwords())
 
     def make(self, servers: Iterable[Server]) -> None:
-        """Make the tokens that are missing; they are durable in the token file after this.
+        """Generate the missing tokens and write them into the token file, durably.
 
-        A realm that comes again gets its entry back. Servers of one deployment share tokens. Raises
-        UsageError where there is no vault password, or one that does not open what the file holds,
-        before anything is written.
+        A realm that comes back gets its old entry. Servers of one deployment share tokens. Raises
+        UsageError, before anything is written, if there is no vault password or it does not decrypt
+        the tokens in the file.
         """
         new: dict[Key, Record] = {}
         for server, realm in _present(servers):
@@ -147,11 +149,11 @@ class Keyring:
             self.file = self.file.save(new)
 
     def settle(self, changed: Iterable[Server], proved: Iterable[Server]) -> None:
-        """Write down what the servers have now, for servers that have what was wanted.
+        """Record the state of servers that were changed as wanted.
 
-        That is the fingerprints of tokens that are kept elsewhere; and of those servers that are
-        `proved` to be as the inventory says, which realms are gone: their tokens are kept for a
-        while. Tokens of these realms whose time is over are forgotten.
+        Write the fingerprints of tokens that are kept elsewhere. For the servers that are `proved`
+        to match the inventory, record removed realms; their tokens are kept for a week. Forget
+        expired tokens of these realms.
         """
         now = datetime.now(timezone.utc)
         without = {server.name for server in proved}
@@ -170,11 +172,12 @@ class Keyring:
         self.file = self.file.save(new) if new else self.file
 
     def _proved(self) -> Mapping[str, Secret]:
-        """Give the passwords once one has opened a token that is there: a typo would be kept.
+        """Return the passwords after one has decrypted an existing token, so that no new token is
+        encrypted under a mistyped password.
 
-        New values are encrypted under the first, so it is the first where a token carries its id.
+        New values are encrypted with the first password. Test that one if a token has its vault id.
         """
-        passwords = self._passwords()
+        passwords = self.passwords()
         first = next(iter(passwords))
         closed = {key: each.ciphertext for key, each in self.file.entries.items()}
         known = {key: vault.id_of(text) for key, text in closed.items() if text}
@@ -190,15 +193,15 @@ class Keyring:
             if tried is passwords:
                 raise
             raise UsageError(
-                f"{error.message}; the vault id {first!r} stands for another password in this file",
-                "give the new password an id of its own: --vault-id NEW@FILE",
+                f"{error.message}; the file uses the vault id {first!r} with another password",
+                "use another id for the new password: --vault-id NEW@FILE",
             ) from None
         return passwords
 
     def adopt(self, tokens: Mapping[Key, Secret]) -> None:
-        """Keep tokens that are in use somewhere already, weak ones too, in the token file.
+        """Write tokens that servers already use into the token file, even weak ones.
 
-        What the file has of the same token stays. Raises UsageError as `make` does.
+        Keep an existing entry of the same token. Raises UsageError as `make` does.
         """
         new = {}
         for key, token in tokens.items():
@@ -210,9 +213,9 @@ class Keyring:
             self.file = self.file.save(new)
 
     def staged(self, keys: Iterable[Key]) -> Keyring:
-        """Return a keyring that has the next token of each of these, not in force; writes nothing.
+        """Return a keyring in which each of these has a new staged token. Write nothing.
 
-        Raises UsageError as `make` does, and for one whose token is kept elsewhere.
+        Raises UsageError as `make` does, and for a token that is kept elsewhere.
         """
         password = _first(self._proved())
 
@@ -223,9 +226,9 @@ class Keyring:
         return self._changed(keys, turn)
 
     def turned(self, keys: Iterable[Key], turn: Turn) -> Keyring:
-        """Return a keyring in which each of these is what `turn` makes of it; writes nothing.
+        """Return a keyring in which `turn` has changed each of these entries. Write nothing.
 
-        Raises UsageError, with the realm, where there is no such token.
+        Raises UsageError, with the realm, if an entry has no such token.
         """
         return self._changed(keys, lambda _key, entry, now: turn(entry, now))
 
@@ -239,16 +242,16 @@ class Keyring:
                 records[key] = change(key, self._ours(key), now)
             except UsageError as error:
                 raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
-        return Keyring(replace(self.file, records=records), self._passwords, turned=True)
+        return Keyring(replace(self.file, records=records), self.passwords, turned=True)
 
     def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
-        """Write into the file what `turned` has of these; durable after this."""
+        """Write the entries that `turned` has for these keys into the file, durably."""
         self.file = self.file.save({key: turned.file.records[key] for key in keys})
 
     def sharing(self, keys: Iterable[Key]) -> Mapping[Key, tuple[Key, ...]]:
-        """Give for each which others of the file have the very same token in force.
+        """Return for each key the other entries of the file with the same token in force.
 
-        One that none of the passwords opens, such as another team's, is not compared.
+        Leave out tokens that no given password decrypts, such as another team's.
         """
         opened: dict[Key, Secret | None] = {}
         for key in self.file.entries:
@@ -266,21 +269,21 @@ class Keyring:
     def _in_place(self, key: Key, new: Entry) -> Entry:
         record = self.file.records.get(key)
         entry = record.entry if isinstance(record, Removed) else record
-        return rotation.succeeded(entry, new, datetime.now(timezone.utc))
+        return rotation.replaced_by(entry, new, datetime.now(timezone.utc))
 
     def _ours(self, key: Key) -> Entry:
         entry = self.file.entry(*key)
         if entry is None or entry.ciphertext is None:
             raise UsageError(
-                f"the token file {self.file.path} holds no token of {_named(key)}",
-                "scimconf apply makes the first one; one that is kept elsewhere is changed there",
+                f"the token file {self.file.path} has no token for {_named(key)}",
+                "scimconf apply makes the first one; if it is kept elsewhere, change it there",
             )
         return entry
 
     def tokens(self, servers: Iterable[Server]) -> Tokens:
-        """Give every token there is for the present realms of these servers.
+        """Return every known token of the present realms of these servers.
 
-        Raises UsageError where the vault does not open.
+        Raises UsageError if a token cannot be decrypted.
         """
         servers = list(servers)
         self._open(
@@ -297,12 +300,12 @@ class Keyring:
         return found
 
     def _open(self, keys: Iterable[Key]) -> None:
-        """Open what is still closed of these: each is slow work that needs no lock of Python's."""
+        """Decrypt those that are not decrypted yet, in threads: it is slow and releases the GIL."""
         entries = {key: self.file.entry(*key) for key in keys if key not in self._opened}
         closed = [key for key, entry in entries.items() if entry and entry.ciphertext]
         if not closed:
             return
-        passwords = self._passwords()  # here, not in a thread: it may ask
+        passwords = self.passwords()  # not in a thread: it may ask a person
 
         def token(key: Key) -> Secret | None:
             return self.file.token(*key, passwords)
@@ -318,14 +321,14 @@ class Keyring:
         key = (deployment, realm)
         entry = self.file.entry(*key)
         if key not in self._opened and entry and entry.ciphertext:
-            token = self.file.token(deployment, realm, self._passwords())
+            token = self.file.token(deployment, realm, self.passwords())
             if token:
                 self._opened[key] = token
         return self._opened.get(key)
 
 
 def _removed_on(record: Record | None, entry: Entry) -> str:
-    """Return when the realm of this entry was removed, "" where the entry is a new one."""
+    """Return when the realm of this entry was removed; "" for a new entry."""
     return record.removed if isinstance(record, Removed) and record.entry is entry else ""
 
 
@@ -339,6 +342,6 @@ def _named(key: Key) -> str:
 
 
 def _first(passwords: Mapping[str, Secret]) -> tuple[Secret, str]:
-    """Give the password that new values are encrypted with, and its vault id."""
+    """Return the password for new values, and its vault id."""
     vault_id, password = next(iter(passwords.items()))
     return password, vault_id

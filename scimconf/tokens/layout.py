@@ -1,4 +1,4 @@
-"""The token file as text: how an entry looks, and how one is put in so that nothing else moves."""
+"""The token file as text: write an entry, or edit one and leave all other lines as they are."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from scimconf.yamlfile import Document, Way, parse
 
 HEADER = f"""\
 # The bearer tokens that scimconf keeps, by deployment and realm ("" is the root domain).
-# Each token is an Ansible Vault value. A fingerprint tells tokens apart without opening any.
-# Keep this file, and the vault password elsewhere. scimconf writes it; comments survive. An entry
-# is good at its own place only, so do not move or copy any; the last line is the mark of the end.
+# Each token is an Ansible Vault value. A fingerprint identifies a token without decrypting it.
+# Keep this file, and keep the vault password elsewhere. scimconf writes the file; comments stay.
+# Do not move or copy entries: each is valid at its own place only. The last line marks the end.
 {VERSION}: {FORMAT}
 {TOP}:
 {END}
 """
 
 _STEP = 2
-"""Blanks for a level, where the file does not show another number."""
+"""Spaces for a level, unless the file uses another number."""
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-"""A line with its end, as YAML and `Document` count them."""
+"""A line with its line break, as YAML and `Document` count them."""
 
 
 class _Edit(NamedTuple):
-    """New lines in the place of the lines `first` to `last` (from 1; none where last < first)."""
+    """New lines that replace the lines `first` to `last` (from 1; none if last < first)."""
 
     first: int
     depth: int
-    """What belongs deeper stands first where two are put in at one place."""
+    """Of two insertions at one place, the deeper one comes first."""
     name: str
-    """Orders what is put in at one place."""
+    """Orders insertions at one place and depth."""
     last: int
     lines: list[str]
 
 
 def edit(document: Document, entries: Mapping[Key, Record]) -> str:
-    """Return the file's text with these entries in it, each where its name sorts.
+    """Return the file's text with these entries in it, sorted by name.
 
-    What is there is changed field by field, so that comments stay. The document has been checked to
-    be a token file, or is that of a file that is not there yet. What comes out has to be proved by
-    reading it: a file in flow style (`{a: b}`) cannot be edited line by line.
+    Change existing entries field by field, so that comments stay. `document` is a checked token
+    file or that of a file that does not exist yet. The caller must read the result back and compare
+    it: a file in flow style (`{a: b}`) cannot be edited line by line.
     """
     if document.data is None:
         document = parse(HEADER, document.file)
@@ -87,7 +87,7 @@ def _deployment(
 
 
 def _changes(document: Document, way: Way, record: Record) -> Iterator[_Edit]:
-    """Give what has to change in an entry that is there, a field at a time."""
+    """Return the changes of an existing entry, one per field."""
     there = _mapping(document, way)
     column = document.position((*way, next(iter(there)))).column - 1
     end = max(document.line_span((*way, name))[1] for name in there)
@@ -103,7 +103,7 @@ def _changes(document: Document, way: Way, record: Record) -> Iterator[_Edit]:
 
 
 def _place(document: Document, way: Way, name: str) -> tuple[int, int]:
-    """Give the column for a new key under `way`, and the line after which it belongs."""
+    """Return the column for a new key under `way`, and the line that it follows."""
     siblings = _mapping(document, way)
     parent = document.position(way)
     if not siblings:
@@ -126,7 +126,7 @@ def _entry(realm: str, record: Record, column: int) -> list[str]:
 
 
 def _fields(record: Record) -> dict[str, list[str]]:
-    """Give the lines of each field, in the order in which a new record has them."""
+    """Return the lines of each field, in the order of a new record."""
     if not isinstance(record, Entry):
         removed = {"removed": [f"removed: {_quoted(record.removed)}"]}
         return removed if record.entry is None else removed | _fields(record.entry)
@@ -150,9 +150,11 @@ def _inside(lines: Iterable[str]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Give a text as a double-quoted YAML scalar, which takes JSON's escapes (YAML 1.1, 5.7)."""
+    """Return a text as a double-quoted YAML scalar, which takes JSON's escapes (YAML 1.1, 5.7)."""
     if not text.isprintable():
-        raise UsageError(f"{text!a} holds control characters: the token file takes none")
+        raise UsageError(
+            f"{text!a} contains control characters, which the token file must not contain"
+        )
     return json.dumps(text, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""From format 1 of the token file to format 2, which binds each token to its place and date."""
+"""Migrate a token file from format 1 to format 2, which binds each token to its place and date."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from scimconf.yamlfile import Document, load, parse
 
 
 def migrate(path: Path, passwords: Mapping[str, Secret]) -> list[Key]:
-    """Rewrite a token file of format 1 in format 2, durably, comments kept.
+    """Rewrite a token file of format 1 in format 2. Keep its comments.
 
-    Every token is opened, so that its new fingerprint is made of the token itself. Returns the
-    entries of tokens that are kept elsewhere: they are left out, and `apply` records them anew.
+    Decrypt every token and compute its new fingerprint from the token itself. Leave out tokens that
+    are kept elsewhere and return their entries: `apply` records them again.
 
-    Raises InventoryError for a file that is not one of format 1, and UsageError where a token does
-    not open or does not belong to its fingerprint; then the file is as it was.
+    Raises InventoryError for a file that does not have format 1, and UsageError for a token that
+    cannot be decrypted or does not match its fingerprint. The file is then unchanged.
     """
     try:
         real = path.resolve(strict=True)
@@ -51,8 +51,8 @@ def migrate(path: Path, passwords: Mapping[str, Secret]) -> list[Key]:
         text = f"{_with_version(text).rstrip()}\n{END}\n"
         if entries_of(parse(text, str(path))) != wanted:
             raise UsageError(
-                f"{path} is not laid out in a way that scimconf can add to",
-                "each deployment, realm and field has to stand on a line of its own, without {}",
+                f"scimconf cannot edit the layout of {path}",
+                "put each deployment, realm and field on a line of its own, without {}",
             )
         durable.replace(real, text)
     return elsewhere
@@ -74,23 +74,23 @@ def _migrated(
         return _bound(key, record, passwords, where)
     if record.previous is None:
         return None
-    # Kept elsewhere now, but for the token before, which a server may have still.
+    # Kept elsewhere now. A server may still have the token before it.
     before = _bound(key, replace(record.previous, retired=""), passwords, where)
     return Removed(record.previous.retired, before)
 
 
 def _bound(key: Key, entry: Entry, passwords: Mapping[str, Secret], where: str) -> Entry:
-    """Return the entry with a fingerprint that is bound to its place, and those beside it too."""
+    """Return the entry and those beside it with fingerprints that are bound to their place."""
     try:
         token = vault.decrypt(entry.ciphertext or "", passwords)
     except UsageError as error:
         raise UsageError(f"{where}: {error.message}", error.hint) from None
     if not matches_unbound(token, entry.fingerprint):
         raise UsageError(
-            f"{where}: the token and its fingerprint do not belong together",
-            "was one of them edited by hand? Put the entry back from version control",
+            f"{where}: the token does not match its fingerprint: one of them was edited",
+            "restore the entry from version control",
         )
-    # Many rounds: nothing says whether scimconf made it. The next rotation does.
+    # Many rounds: format 1 does not record whether scimconf generated the token.
     return replace(
         entry,
         fingerprint=fingerprint(token, place_of(*key, entry.created)),

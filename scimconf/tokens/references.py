@@ -1,20 +1,28 @@
-"""Tokens kept elsewhere: in the environment, in a file, or behind a command (never a shell).
+"""Places outside the token file where a token can be kept: `env:NAME`, `file:PATH`, `command:`.
 
-What a command writes to stderr is not shown: some print the secret there when they fail.
+To add a kind of place, write a `Source` and add it to `SOURCES`. The inventory's syntax and schema,
+the question before `apply`, saved plans and reports all follow that table.
+
+`plan` reads no token. What a command writes to stderr is not shown: some programs print the secret
+there when they fail.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import selectors
+import shlex
 import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import IO, Any, ClassVar, cast
 
 from scimconf.errors import UsageError
 from scimconf.model import Reference, Server
@@ -24,131 +32,221 @@ from scimconf.tokens.strength import weakness
 _log = logging.getLogger(__name__)
 
 LARGEST = 64 * 1024
-"""Bytes that a reference may give; more is not a token."""
+"""Bytes that a reference may return; more is not a token."""
 
 
-def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> Secret:
-    """Give the token that a reference leads to, one trailing line break taken off.
-
-    `timeout` in seconds, for a command. Raises UsageError, naming the reference, where there is
-    none, or one that is no good as a token.
-    """
-    fetch = {"env": _from_environment, "file": _from_file, "command": _from_command}
-    data = fetch[reference.kind](reference, timeout, cap)
-    if len(data) > cap:
-        raise UsageError(f"{reference}: it gives more than {cap} bytes, which is no token")
-    try:
-        text = data.decode("ascii")
-    except UnicodeDecodeError:
-        # `from None`: the exception holds the bytes.
-        raise UsageError(f"{reference}: what it gives is not ASCII text") from None
-    token = text.removesuffix("\n").removesuffix("\r")
-    if reason := weakness(token):
-        raise UsageError(f"{reference}: what it gives cannot be used as a token: {reason}")
-    return Secret(token)
+class InvalidReference(ValueError):
+    """A reference in the inventory that cannot be used. The message contains no secret."""
 
 
-# --- the environment --------------------------------------------------------------------------
+class Source(ABC):
+    """One kind of place. `kind` is the word before the colon."""
 
-_taken: dict[str, Secret] = {}
-"""What was taken out of os.environ, so that no child of ours inherits it."""
+    kind: ClassVar[str]
+    syntax: ClassVar[str]
+    """For the reference page: "`env:NAME`"."""
+    example: ClassVar[str]
+    """For error messages: "env:NAME"."""
+    runs_program: ClassVar[bool] = False
+    """Whether reading it starts a program of the inventory's author."""
+    uses_folder: ClassVar[bool] = True
+    """Whether a relative path in it depends on the folder of the inventory."""
+    takes_list: ClassVar[bool] = False
+    """Whether the inventory may also have a list of words: `{command: [op, read, ...]}`."""
 
-_taking = Lock()
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Parse the text after the colon. Raises InvalidReference."""
+        return (text,)
+
+    def check(self, words: Sequence[str]) -> None:
+        """Raise InvalidReference for words that cannot be used."""
+        if not words or not words[0] or any("\0" in each for each in words):
+            raise InvalidReference(f"nothing stands after {self.kind}:")
+
+    def reference(self, value: object, folder: str) -> Reference:
+        """Return the reference that the inventory writes as text or a list after the kind.
+
+        Raises InvalidReference.
+        """
+        if isinstance(value, str):
+            words = self.parse(value)
+        elif not self.takes_list:
+            raise InvalidReference(f"expected text after {self.kind}")
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            words = tuple(value)
+        else:
+            raise InvalidReference(f"expected text or a list of words after {self.kind}")
+        self.check(words)
+        return Reference(self.kind, words, folder)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the value after the kind."""
+        if self.takes_list:
+            return {"type": ["string", "array"], "items": {"type": "string"}}
+        return {"type": "string"}
+
+    def withhold(self, reference: Reference) -> None:  # noqa: B027 - most places need none
+        """Take the token out of the reach of child processes, without reading it."""
+
+    @abstractmethod
+    def describe(self, reference: Reference) -> str:
+        """Return what `read` does, for the person who consents to it; not sanitized."""
+
+    @abstractmethod
+    def read(self, reference: Reference, timeout: float, cap: int) -> bytes:
+        """Return what the place holds, at most `cap` bytes and one more.
+
+        `timeout` in seconds. Raises UsageError that names the reference.
+        """
 
 
-def withhold(servers: Iterable[Server]) -> None:
-    """Take the tokens that stand in our environment out of it, unread: no child inherits them."""
-    for server in servers:
-        for realm in server.realms:
-            if isinstance(realm.token, Reference) and realm.token.kind == "env":
-                _take(realm.token.words[0])
+class Environment(Source):
+    """An environment variable. Once taken, child processes do not inherit it."""
 
+    kind = "env"
+    syntax = "`env:NAME`"
+    example = "env:NAME"
+    uses_folder = False
 
-def _take(name: str) -> None:
-    with _taking:
-        if name in os.environ:
-            _taken[name] = Secret(os.environ.pop(name))
+    _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+    def __init__(self) -> None:
+        self._taken: dict[str, Secret] = {}
+        self._taking = Lock()
 
-def _from_environment(reference: Reference, _timeout: float, _cap: int) -> bytes:
-    name = reference.words[0]
-    _take(name)
-    with _taking:
-        if name not in _taken:
+    def check(self, words: Sequence[str]) -> None:
+        """Raise InvalidReference unless this is the name of a variable."""
+        super().check(words)
+        if not self._NAME.fullmatch(words[0]):
+            raise InvalidReference("expected the name of an environment variable after env:")
+
+    def withhold(self, reference: Reference) -> None:
+        """Move the variable out of os.environ."""
+        name = reference.words[0]
+        with self._taking:
+            if name in os.environ:
+                self._taken[name] = Secret(os.environ.pop(name))
+
+    def describe(self, reference: Reference) -> str:
+        """Return "read the environment variable NAME"."""
+        return f"read the environment variable {reference.words[0]}"
+
+    def read(self, reference: Reference, timeout: float, cap: int) -> bytes:
+        """Return the variable's value."""
+        self.withhold(reference)
+        name = reference.words[0]
+        with self._taking:
+            found = self._taken.get(name)
+        if found is None:
             raise UsageError(
                 f"{reference}: the environment variable {name} is not set",
                 f"set it where scimconf runs: export {name}=...",
             )
-        return os.fsencode(_taken[name].reveal())
+        return os.fsencode(found.reveal())
 
 
-# --- a file -----------------------------------------------------------------------------------
+class File(Source):
+    """A regular file of this machine."""
+
+    kind = "file"
+    syntax = "`file:PATH` (relative to the inventory file)"
+    example = "file:PATH"
+
+    def describe(self, reference: Reference) -> str:
+        """Return "read the file PATH"."""
+        return f"read the file {reference.words[0]}"
+
+    def read(self, reference: Reference, timeout: float, cap: int) -> bytes:
+        """Return the file's content; warn if other users can read it."""
+        path = Path(reference.folder, os.path.expanduser(reference.words[0]))
+        try:
+            # O_NONBLOCK: to open a FIFO without a writer would block for ever.
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise UsageError(f"{reference}: {path} is not a regular file")
+                data = file.read(cap + 1)
+        except OSError as error:
+            raise UsageError(f"{reference}: cannot read {path}: {error.strerror}") from None
+        except ValueError:
+            raise UsageError(f"{reference}: not a path") from None
+        if status.st_mode & 0o077:
+            mode = stat.S_IMODE(status.st_mode)
+            _log.warning(
+                "%s: other users can read %s (mode %04o): chmod 600 it", reference, path, mode
+            )
+        return data
 
 
-def _from_file(reference: Reference, _timeout: float, cap: int) -> bytes:
-    path = Path(reference.folder, os.path.expanduser(reference.words[0]))
-    try:
-        # Not blocking: a FIFO that nobody writes to would hold us for ever.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{reference}: {path} is not a regular file")
-            data = file.read(cap + 1)
-    except OSError as error:
-        raise UsageError(f"{reference}: cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        raise UsageError(f"{reference}: not a path") from None
-    if status.st_mode & 0o077:
-        mode = stat.S_IMODE(status.st_mode)
-        _log.warning("%s: others can read %s (mode %04o): chmod 600 it", reference, path, mode)
-    return data
+class Command(Source):
+    """The output of a program, which is never started by a shell."""
+
+    kind = "command"
+    syntax = (
+        "`command: WORDS` (split as a shell would, or a list under `command`; never run by a shell)"
+    )
+    example = "command:WORDS"
+    runs_program = True
+    takes_list = True
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Split the command into words, as a shell does."""
+        try:
+            return tuple(shlex.split(text))
+        except ValueError:
+            raise InvalidReference("a quote in this command is not closed") from None
+
+    def describe(self, reference: Reference) -> str:
+        """Return "run, in FOLDER: WORDS"."""
+        return f"run, in {os.path.abspath(reference.folder)}: {shlex.join(reference.words)}"
+
+    def read(self, reference: Reference, timeout: float, cap: int) -> bytes:
+        """Run the command and return its output."""
+        try:
+            process = subprocess.Popen(
+                reference.words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=reference.folder,
+                bufsize=0,
+                start_new_session=True,  # without a terminal, and as one process group to kill
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not the name of a program"
+            raise UsageError(f"{reference}: cannot start {reference.words[0]}: {reason}") from None
+        try:
+            data = _output(process, time.monotonic() + timeout, cap)
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if data is None:
+            raise UsageError(
+                f"{reference}: no token within {timeout:g} seconds",
+                "the command has no terminal and no input here; make sure that it asks no question",
+            )
+        if process.returncode and len(data) <= cap:
+            code = process.returncode
+            how = f"exited with status {code}" if code > 0 else f"was ended by signal {-code}"
+            raise UsageError(
+                f"{reference}: the command {how}",
+                "run it by hand to see its messages; scimconf does not show them, because they may "
+                "contain secrets",
+            )
+        return data
 
 
-# --- a command --------------------------------------------------------------------------------
-
-
-def _from_command(reference: Reference, timeout: float, cap: int) -> bytes:
-    try:
-        process = subprocess.Popen(
-            reference.words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=reference.folder,
-            start_new_session=True,  # no terminal, and one group to end
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not something that can be started"
-        raise UsageError(f"{reference}: cannot start {reference.words[0]}: {reason}") from None
-    try:
-        data = _read(process, time.monotonic() + timeout, cap)
-    finally:
-        _end(process)
-    if data is None:
-        raise UsageError(
-            f"{reference}: no token within {timeout:g} seconds",
-            "it has no terminal and no input here; can it answer without asking anybody?",
-        )
-    if process.returncode and len(data) <= cap:
-        code = process.returncode
-        how = f"exited {code}" if code > 0 else f"was ended by signal {-code}"
-        raise UsageError(
-            f"{reference}: the command {how}",
-            "run it by hand to see what it says; its messages are not shown, they may hold secrets",
-        )
-    return data
-
-
-def _read(process: subprocess.Popen[bytes], deadline: float, cap: int) -> bytes | None:
-    """Read stdout up to its end or one byte beyond `cap`; None if the deadline came first."""
-    assert process.stdout is not None
+def _output(process: subprocess.Popen[bytes], deadline: float, cap: int) -> bytes | None:
+    """Return the output up to its end or one byte beyond `cap`; None if the deadline came first."""
     data = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
+    # A Popen with stdout=PIPE has a stream there.
+    with cast("IO[bytes]", process.stdout) as output, selectors.DefaultSelector() as ready:
+        ready.register(output, selectors.EVENT_READ)
         while len(data) <= cap:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
+            if not ready.select(max(0.0, deadline - time.monotonic())):
                 return None
-            chunk = os.read(process.stdout.fileno(), 65536)
+            chunk = output.read(65536)
             if not chunk:
                 break
             data += chunk
@@ -160,10 +258,35 @@ def _read(process: subprocess.Popen[bytes], deadline: float, cap: int) -> bytes 
     return data
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command that has not ended by itself, and its children with it."""
-    assert process.stdout is not None
-    process.stdout.close()
-    if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+SOURCES: Mapping[str, Source] = {
+    source.kind: source for source in (Environment(), File(), Command())
+}
+"""By the word before the colon."""
+
+
+def withhold(servers: Iterable[Server]) -> None:
+    """Take the tokens of these servers out of the environment, so that no child inherits them."""
+    for server in servers:
+        for realm in server.realms:
+            if isinstance(realm.token, Reference):
+                SOURCES[realm.token.kind].withhold(realm.token)
+
+
+def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> Secret:
+    """Return the token that a reference leads to, without one trailing line break.
+
+    `timeout` in seconds, for a command. Raises UsageError, which names the reference, if there is
+    no token or it cannot be used.
+    """
+    data = SOURCES[reference.kind].read(reference, timeout, cap)
+    if len(data) > cap:
+        raise UsageError(f"{reference}: it returns more than {cap} bytes, which is no token")
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        # `from None`: the exception contains the bytes.
+        raise UsageError(f"{reference}: what it returns is not ASCII text") from None
+    token = text.removesuffix("\n").removesuffix("\r")
+    if reason := weakness(token):
+        raise UsageError(f"{reference}: what it returns cannot be used as a token: {reason}")
+    return Secret(token)

@@ -1,7 +1,8 @@
-"""A token's way through its life: made, in force, replaced, kept for a while, forgotten.
+"""The life of a token: staged, in force, replaced, kept for a week, forgotten.
 
-Zulip takes one token per realm, so there is one in force at any moment; what comes next and what
-was before stand beside it in the token file, encrypted alike. Pure: records in, records out.
+Zulip accepts one token per realm, so one token is in force at a time. The token file keeps the next
+and the previous tokens beside it, encrypted in the same way. These functions are pure: they take
+records and return records.
 """
 
 from __future__ import annotations
@@ -13,61 +14,61 @@ from scimconf.errors import UsageError
 from scimconf.tokens.entries import Entry, Record, Removed
 
 KEPT = timedelta(days=7)
-"""How long the token that was in force before is kept for a way back."""
+"""How long a replaced token is kept for a rollback."""
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def stamp(moment: datetime) -> str:
-    """Give a moment as the token file has it: UTC, to the second."""
+    """Return a moment in the token file's format: UTC, to the second."""
     return moment.astimezone(timezone.utc).strftime(_FORMAT)
 
 
 def staged(entry: Entry, new: Entry, now: datetime) -> Entry:
     """Return the entry with a new token beside the one in force.
 
-    One that was staged before gives way, and is kept for a while: where a rotation was cut off, or
-    another run is at work, the server may have it.
+    A token that was staged before is kept as a replaced one: the server may have it, if a rotation
+    was cut off or another run is at work.
     """
     return replace(entry, next=_over(new, _retired(entry.next, now)))
 
 
 def activated(entry: Entry, now: datetime) -> Entry:
-    """Return the entry with its staged token in force. Raises UsageError where none is staged.
+    """Return the entry with its staged token in force. Raises UsageError if none is staged.
 
-    All that were replaced within a week are kept: an undo brings back what the server had, and
-    that need not be the last one.
+    Keep all tokens that were replaced within a week: an undo restores the token that the server
+    had, which may be an older one.
     """
     if entry.next is None:
-        raise UsageError("no token is staged", "make one first: scimconf rotate --stage")
+        raise UsageError("no token is staged", "stage one first: scimconf rotate --stage")
     return _over(entry.next, [*_retired(entry, now), *_replaced(entry.next)])
 
 
 def _replaced(entry: Entry) -> list[Entry]:
-    """Return the tokens that this one and its predecessors have replaced, the last first."""
+    """Return the tokens that this one and its predecessors have replaced, latest first."""
     previous = entry.previous
     return [replace(previous, previous=None), *_replaced(previous)] if previous else []
 
 
 def _retired(entry: Entry | None, now: datetime) -> list[Entry]:
-    """Return a token that gives way now, and those that it has replaced."""
+    """Return a token that is replaced now, and those that it has replaced."""
     if entry is None:
         return []
     return [replace(entry, next=None, previous=None, retired=stamp(now)), *_replaced(entry)]
 
 
 def _over(entry: Entry, replaced: list[Entry]) -> Entry:
-    """Return the entry with these as the ones that it has replaced, the last first."""
+    """Return the entry with these as the tokens that it has replaced, latest first."""
     previous: Entry | None = None
     for each in reversed(replaced):
         previous = replace(each, previous=previous)
     return replace(entry, previous=previous)
 
 
-def succeeded(entry: Entry | None, new: Entry, now: datetime) -> Entry:
-    """Give a token that is in force by itself, in the place of `entry`: imported, or referred to.
+def replaced_by(entry: Entry | None, new: Entry, now: datetime) -> Entry:
+    """Return `new`, an imported or referenced token that is in force already, in place of `entry`.
 
-    A token that only the token file holds is kept as the previous one.
+    Keep the old token as the previous one if only the token file has it.
     """
     if entry is None:
         return new
@@ -76,32 +77,32 @@ def succeeded(entry: Entry | None, new: Entry, now: datetime) -> Entry:
     return activated(staged(entry, new, now), now)
 
 
-def gone_back(entry: Entry, now: datetime) -> Entry:
-    """Give the entry with its previous token in force again; the one it takes over from is staged.
+def rolled_back(entry: Entry, now: datetime) -> Entry:
+    """Return the entry with its previous token in force again and the present one staged.
 
-    Raises UsageError where there is no previous one, or none that is kept any more.
+    Raises UsageError if there is no previous token or it is no longer kept.
     """
     entry = pruned(entry, now)
     if entry.previous is None:
         raise UsageError(
-            "no previous token is kept",
-            f"it is kept for {KEPT.days} days after a rotation; make a new one: scimconf rotate",
+            f"no previous token is kept: it is forgotten {KEPT.days} days after a rotation",
+            "rotate to a new token: scimconf rotate",
         )
     staged_now = _over(replace(entry, next=None), _retired(entry.next, now))
     return replace(entry.previous, next=staged_now, retired="")
 
 
 def removed(entry: Entry, now: datetime) -> Removed:
-    """Return the record of a realm that is gone from its servers.
+    """Return the record of a realm that was removed from its servers.
 
-    Its tokens are kept for a while, those beside it too: an undo brings back what the server had,
-    and where a rotation was cut off that is another than the one in force here.
+    Keep all its tokens: an undo restores the token that the server had, which may be another than
+    the one in force here if a rotation was cut off.
     """
     return Removed(stamp(now), entry)
 
 
 def without_expired(record: Record, now: datetime) -> Record:
-    """Return the record without a token that was replaced or removed too long ago."""
+    """Return the record without tokens that were replaced or removed more than `KEPT` ago."""
     if isinstance(record, Entry):
         return pruned(record, now)
     expired = now - _moment(record.removed) > KEPT
@@ -110,14 +111,14 @@ def without_expired(record: Record, now: datetime) -> Record:
 
 
 def pruned(entry: Entry, now: datetime) -> Entry:
-    """Return the entry without the replaced tokens whose time is over."""
+    """Return the entry without tokens that were replaced more than `KEPT` ago."""
     kept = [each for each in _replaced(entry) if now - _moment(each.retired) <= KEPT]
     following = entry.next and pruned(entry.next, now)
     return replace(_over(entry, kept), next=following)
 
 
 def older_than(entry: Entry, age: timedelta, now: datetime) -> bool:
-    """Say whether the token in force was made longer ago; one without a date counts as old."""
+    """Return whether the token in force is older than `age`; a token without a date is old."""
     return now - _moment(entry.created) > age
 
 

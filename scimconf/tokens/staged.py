@@ -1,7 +1,7 @@
-"""Files that are written beside the one that they replace, and what a killed run left of them.
+"""New files that are written beside the files that they replace, and their leftovers.
 
-Whoever writes one holds a lock on it (flock), which ends with the process. So the next run that
-writes into the folder can tell what is left over from what another run is writing just now.
+The writer holds a lock (flock) on its new file; the lock ends with the process. So the next run
+that writes into the folder can tell the leftovers of killed runs from files that are being written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAME = re.compile(r"\..+\.[0-9a-f]{16}\.new", re.DOTALL)
 
 
 def new(path: Path, mode: int) -> tuple[int, Path]:
-    """Make a new file beside `path` and return its descriptor, open for writing, and its path.
+    """Create a new file beside `path`; return its descriptor, open for writing, and its path.
 
     Raises OSError.
     """
@@ -28,11 +28,11 @@ def new(path: Path, mode: int) -> tuple[int, Path]:
         descriptor = os.open(beside, flags, mode)
         if _hold(descriptor) and beside.exists():
             return descriptor, beside
-        os.close(descriptor)  # another run took it for a leftover before it was locked
+        os.close(descriptor)  # another run removed it as a leftover before it was locked
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed runs of this user left in a folder. Never raises."""
+    """Remove the leftovers of this user's killed runs from a folder. Never raise."""
     with suppress(OSError):
         for name in os.listdir(folder):
             if _NAME.fullmatch(name):
@@ -59,5 +59,5 @@ def _hold(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system without locks: there, nothing is swept either
+        return True  # no locks on this file system: `sweep` then removes nothing either
     return True

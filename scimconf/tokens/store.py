@@ -1,6 +1,6 @@
-"""The token file: each token an Ansible Vault value, its fingerprint and date in clear beside it.
+"""The token file: tokens as Ansible Vault values, with fingerprints and dates in clear.
 
-`ansible-vault` opens every value, git shows which realm changed, and a plan needs no password.
+`ansible-vault` decrypts every value, git shows which realm changed, and a plan needs no password.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
 
 
 def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
-    """Give the path of the token file: the one asked for, else beside the first inventory.
+    """Return the path of the token file: the one asked for, else beside the first inventory.
 
-    Raises UsageError for a place where Ansible would read it as a source: inside an inventory
-    folder, or in group_vars or host_vars.
+    Raises UsageError for a path where Ansible would read it as a source: inside an inventory
+    folder, or in group_vars or host_vars. Also for a default path that is a link.
     """
     first = inventories[0]
     path = asked or first.parent / "tokens.yaml"
     if asked is None and path.is_symlink():
         raise UsageError(
-            f"the token file {path} is a link: whoever made it chooses what is read and written",
-            f"name the file that is meant: --tokens {shlex.quote(str(path.resolve()))}",
+            f"the token file {path} is a link: its author decides which file is read and written",
+            f"name the file itself: --tokens {shlex.quote(str(path.resolve()))}",
         )
     inside = path.absolute().parent.resolve()
     for inventory in inventories:
         if inventory.is_dir() and inside.is_relative_to(inventory.resolve()):
             raise UsageError(
-                f"the token file {path} stands inside the inventory folder {inventory}, "
-                "where Ansible would read it as a source",
-                "keep it beside the folder",
+                f"the token file {path} is inside the inventory folder {inventory}, where Ansible "
+                "would read it as a source",
+                "move it beside the folder",
             )
     if {"group_vars", "host_vars"} & set(inside.parts):
         raise UsageError(
-            f"the token file {path} stands where Ansible would read it as variables",
-            "keep it beside the inventory",
+            f"the token file {path} is where Ansible would read it as variables",
+            "move it beside the inventory",
         )
     return path
 
@@ -75,13 +75,14 @@ def new_entry(
     weak: bool = False,
     generated: bool = False,
 ) -> Entry:
-    """Return the entry of a token as of now; without a password only its fingerprint is kept.
+    """Return a token's new entry; without a password, the entry has only its fingerprint.
 
-    `generated`: scimconf made it, with 256 random bits. Raises UsageError for a token that could be
-    guessed from its fingerprint, unless a `weak` one is in use already.
+    `generated`: scimconf generated it, with 256 random bits. Raises UsageError for a token that
+    could be guessed from its fingerprint. `weak`: accept such a token, because it is in use
+    already.
     """
     if not weak and (reason := weakness_of(token)):
-        raise UsageError(f"a token cannot be used: {reason}", "`scimconf token` prints good ones")
+        raise UsageError(f"the token cannot be used: {reason}", "take one from: scimconf token")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
     created = stamp(datetime.now(timezone.utc))
     hashed = fingerprint(token, place_of(*key, created), generated=generated)
@@ -90,7 +91,7 @@ def new_entry(
 
 @dataclass(frozen=True)
 class TokenFile:
-    """What the token file held when it was read, and the way to add to it."""
+    """The content of the token file when it was read; `save` writes changes."""
 
     path: Path
     records: Mapping[Key, Record] = field(repr=False)
@@ -98,10 +99,10 @@ class TokenFile:
 
     @classmethod
     def load(cls, path: Path) -> TokenFile:
-        """Read the file; one that is not there has no entries.
+        """Read the file; a missing file has no entries.
 
-        Raises InventoryError, with file:line:col, for one that is no token file or not a whole one,
-        a merge conflict of git among the reasons. Such a file is never written to.
+        Raises InventoryError, with file:line:col, for a file that is no token file or is not whole,
+        for example because of a git merge conflict. scimconf never writes to such a file.
         """
         if not _exists(path):
             return cls(path, {}, parse("", str(path)))
@@ -110,11 +111,17 @@ class TokenFile:
 
     @property
     def entries(self) -> Mapping[Key, Entry]:
-        """The realms that are not gone."""
+        """The entries of realms that are not removed."""
         return {key: each for key, each in self.records.items() if isinstance(each, Entry)}
 
+    @property
+    def vault_ids(self) -> frozenset[str]:
+        """The vault ids of the tokens in the file."""
+        closed = (entry.ciphertext for entry in self.entries.values())
+        return frozenset(vault.id_of(each) for each in closed if each)
+
     def entry(self, deployment: str, realm: str) -> Entry | None:
-        """Return what is known of a realm's token, where the realm is not gone."""
+        """Return the entry of a realm; None if there is none or the realm is removed."""
         found = self.records.get((deployment, realm))
         return found if isinstance(found, Entry) else None
 
@@ -124,10 +131,10 @@ class TokenFile:
         return bound((deployment, realm), entry) if entry else None
 
     def token(self, deployment: str, realm: str, passwords: Mapping[str, Secret]) -> Secret | None:
-        """Open a realm's token; None where the file holds none.
+        """Decrypt a realm's token; return None if the file has none.
 
-        Raises UsageError, with file:line:col, if no password opens it or it is not the one that
-        the fingerprint beside it was made of, at this place and date.
+        Raises UsageError, with file:line:col, if no password decrypts it, or if it does not match
+        its fingerprint for this place and date.
         """
         entry = self.entry(deployment, realm)
         if entry is None or entry.ciphertext is None:
@@ -140,16 +147,17 @@ class TokenFile:
         if not matches(token, bound((deployment, realm), entry)):
             raise UsageError(
                 f"{where}: this token does not belong here: its fingerprint is that of another "
-                "token, deployment, realm or date",
-                "was the entry copied, moved or edited by hand? Put it back from version control",
+                "token, deployment, realm or date. The entry was copied, moved or edited",
+                "restore the entry from version control",
             )
         return token
 
     def refuse(self, value: VaultValue) -> None:
-        """Raise UsageError for a vault value that stands in this file, as any of its tokens.
+        """Raise UsageError for a vault value that is one of this file's tokens.
 
-        A token of this file is for its own place alone. Whoever copies its vault value to another
-        variable, with other line breaks or another header, would have it sent somewhere else.
+        A token of this file is for its own place only. A copy of its vault value in another
+        variable, even with other line breaks or another header, would send the token somewhere
+        else.
         """
         identity = vault.identity(value.ciphertext)
         if identity is None:
@@ -159,16 +167,16 @@ class TokenFile:
                 where = f"{value.position}: " if value.position else ""
                 raise UsageError(
                     f"{where}this vault value is the token of realm {realm or '(root)'} of "
-                    f"{deployment} in {self.path}, and is used for nothing else",
-                    "give this variable a value of its own: ansible-vault encrypt_string",
+                    f"{deployment} in {self.path}, which must not be used elsewhere",
+                    "encrypt another value for this variable: ansible-vault encrypt_string",
                 )
 
     def save(self, entries: Mapping[Key, Record]) -> TokenFile:
-        """Put these records into the file, durably, and return the file as it is then.
+        """Write these records durably, and return the file as it is after that.
 
-        All other entries stay as they are, with what other runs have added since this one was read.
-        Of these, previous and removed tokens whose time is over are forgotten. Raises UsageError,
-        and leaves the file as it was, if one of these very entries has changed meanwhile.
+        Keep all other entries, and what other runs have added since this file was read. Forget
+        expired previous and removed tokens of these records. Raises UsageError, and leaves the file
+        unchanged, if another run has changed one of these entries since.
         """
         real = self.path.resolve()  # a link stays a link
         with durable.locked(real):
@@ -177,7 +185,7 @@ class TokenFile:
                 if now.records.get(key) != self.records.get(key):
                     raise UsageError(
                         f"{self.path}: another run has changed the token of realm "
-                        f"{key[1] or '(root)'} of {key[0]} meanwhile",
+                        f"{key[1] or '(root)'} of {key[0]}",
                         "run the same command again",
                     )
             moment = datetime.now(timezone.utc)
@@ -204,7 +212,7 @@ def _parsed(path: Path) -> Document:
 
 
 def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
-    """Return every token that the file has, with its place: staged, previous and removed ones."""
+    """Return every token in the file with its place, staged, previous and removed ones included."""
     for key, record in records.items():
         entry = record if isinstance(record, Entry) else record.entry
         if entry:
@@ -212,9 +220,9 @@ def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
 
 
 def _exists(path: Path) -> bool:
-    """Return whether there is a file; one that may not be looked at counts: reading says why.
+    """Return whether the file exists. If that cannot be checked, return True: reading reports why.
 
-    Raises UsageError for what is no regular file: a pipe would be waited for.
+    Raises UsageError for anything but a regular file: reading a pipe could block for ever.
     """
     try:
         status = path.stat()
@@ -228,7 +236,7 @@ def _exists(path: Path) -> bool:
 
 
 def _proved(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
-    """Give the file with these records and no others, read back from the text to be written."""
+    """Return the file with exactly these records, read back from the text to be written."""
     changed = {key: each for key, each in records.items() if file.records.get(key) != each}
     text = edit(file._document, changed)
     try:
@@ -238,7 +246,7 @@ def _proved(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
         after = file
     if after.records != records:
         raise UsageError(
-            f"{file.path} is not laid out in a way that scimconf can add to",
-            "each deployment, realm and field has to stand on a line of its own, without {} and *",
+            f"scimconf cannot edit the layout of {file.path}",
+            "put each deployment, realm and field on a line of its own, without {} and *",
         )
     return after

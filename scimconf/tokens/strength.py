@@ -1,7 +1,8 @@
-"""How hard a token is to guess, judged by its text alone.
+"""Judge from a token's text how hard it is to guess.
 
-A fingerprint of every token stands in the token file, which may be in git: whoever reads it can
-try guesses at leisure. So nothing weaker than 20 random letters and digits is used.
+The token file contains a fingerprint of every token and may be in git. Anybody who reads it can try
+guesses against the fingerprint. So scimconf uses no token that is weaker than 20 random letters and
+digits.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import string
 from itertools import pairwise
 
 from scimconf.secret import Secret
-from scimconf.zulip.bearer import unfit
+from scimconf.zulip.bearer import why_unusable
 
 MINIMUM_BITS = 119
 """What 20 random letters and digits hold: 20 * log2(62) = 119.08."""
@@ -27,35 +28,35 @@ _ALPHABETS = (
     string.ascii_letters + string.digits,
     string.ascii_letters + string.digits + string.punctuation,
 )
-"""The alphabets that people draw tokens from, the smallest first."""
+"""The alphabets of common tokens, the smallest first."""
 
 _FEWEST_DIFFERENT = 8
 _LONGEST_RUN = 4
 
 
-def weakness_of(token: Secret) -> str:
-    """Say why this token must not be used, "" if it may, as `weakness`."""
+def weakness_of(token: Secret) -> str | None:
+    """Return why this token must not be used, or None, as `weakness` does."""
     return weakness(token.reveal())
 
 
-def weakness(token: str) -> str:
-    """Say why this token must not be used, "" if it may.
+def weakness(token: str) -> str | None:
+    """Return why this token must not be used, or None if it can be used.
 
-    The bits are counted as if each character had been drawn at random from the smallest alphabet
-    that holds them all; repetitions and runs such as "abcdef" or "1111" count once. No more can
-    be told of a text without knowing how it was made.
+    Count the bits as if each character was drawn at random from the smallest alphabet that contains
+    them all. Count repetitions and runs such as "abcdef" or "1111" once. A text does not reveal
+    more without knowledge of how it was made.
     """
-    if reason := unfit(token):
+    if reason := why_unusable(token):
         return reason
     bits = _drawn(token) * math.log2(len(_alphabet(token)))
     if bits < MINIMUM_BITS:
         return (
-            f"it is worth about {int(bits)} bits; {MINIMUM_BITS} are the least, "
-            "which is 20 random letters and digits"
+            f"it has about {int(bits)} bits; {MINIMUM_BITS} are needed, which is 20 random letters "
+            "and digits"
         )
     if len(set(token)) < _FEWEST_DIFFERENT:
-        return f"it holds fewer than {_FEWEST_DIFFERENT} different characters"
-    return ""
+        return f"it contains fewer than {_FEWEST_DIFFERENT} different characters"
+    return None
 
 
 def _alphabet(token: str) -> str:
@@ -63,12 +64,12 @@ def _alphabet(token: str) -> str:
 
 
 def _drawn(token: str) -> int:
-    """Count the characters that cannot be told from those before them."""
+    """Count the characters that those before them do not predict."""
     period = (token + token).find(token, 1)
-    unit = token[:period]
-    steps = [ord(b) - ord(a) for a, b in pairwise(unit)]
+    repeated = token[:period]
+    steps = [ord(b) - ord(a) for a, b in pairwise(repeated)]
     predicted = run = 0
     for before, step in pairwise(steps):
         run = run + 1 if step == before else 0
         predicted += run >= _LONGEST_RUN - 2
-    return len(unit) - predicted
+    return len(repeated) - predicted

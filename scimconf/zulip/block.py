@@ -14,13 +14,9 @@ from scimconf.errors import ScimconfError, UsageError
 from scimconf.model import Realm
 from scimconf.secret import Secret
 from scimconf.template import render
-from scimconf.zulip.bearer import unfit
-from scimconf.zulip.versions import Feature, available, first_version
-
-_NEWER_KEYS = {
-    "create_guests_without_streams": Feature.CREATE_GUESTS_WITHOUT_STREAMS,
-    "custom_profile_field_map": Feature.CUSTOM_PROFILE_FIELD_MAP,
-}
+from scimconf.zulip.bearer import why_unusable
+from scimconf.zulip.keys import KEYS
+from scimconf.zulip.versions import Feature, available
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,7 +60,7 @@ def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tu
     stay. Raises UsageError for a token or text that cannot be written, ScimconfError if the
     rendered text is not what was meant.
     """
-    if isinstance(token, Secret) and (reason := unfit(token.reveal())):
+    if isinstance(token, Secret) and (reason := why_unusable(token.reveal())):
         raise UsageError(f"realm {realm.label}: the token cannot be used: {reason}")
     seen = {"bearer_token": _seen(token), **values(realm, version)}
     text = render(
@@ -83,14 +79,8 @@ def wanted(realm: Realm, token: Secret, version: str | None) -> dict[str, object
 
 def values(realm: Realm, version: str | None) -> dict[str, object]:
     """Give every key but the token that this realm sets and this version knows."""
-    fields = realm.custom_profile_field_map
-    every = {
-        "scim_client_name": realm.client,
-        "name_formatted_included": realm.name_formatted_included,
-        "create_guests_without_streams": realm.create_guests_without_streams,
-        "custom_profile_field_map": None if fields is None else dict(fields),
-    }
-    return {k: v for k, v in every.items() if v is not None and _known(k, version)}
+    every = {key.name: key.value(realm) for key in KEYS if key.known_to(version)}
+    return {name: value for name, value in every.items() if value is not None}
 
 
 def keeps_empty(version: str) -> bool:
@@ -101,17 +91,12 @@ def keeps_empty(version: str) -> bool:
     return not available(Feature.SCIM_CONFIG_DEFAULT, version)
 
 
-def _known(key: str, version: str | None) -> bool:
-    feature = _NEWER_KEYS.get(key)
-    return feature is None or version is None or available(feature, version)
-
-
 def _warnings(realm: Realm, version: str | None) -> tuple[str, ...]:
     return tuple(
-        f"realm {realm.label}: {key} is left out: Zulip {version} does not know it, "
-        f"{first_version(feature)} and later do"
-        for key, feature in _NEWER_KEYS.items()
-        if getattr(realm, key) is not None and not _known(key, version)
+        f"realm {realm.label}: {key.name} is left out: Zulip {version} does not know it, "
+        f"{key.since} and later do"
+        for key in KEYS
+        if key.value(realm) is not None and not key.known_to(version)
     )
 
 

@@ -1,45 +1,91 @@
-"""What is known of each identity provider: names, the connection test, the token field.
+"""Identity providers: their names, connection tests, token fields, and what to enter into them.
 
-Okta and Microsoft Entra ID are what Zulip's help centre describes. The others are not in Zulip's
-documentation: `assumption` says what was taken for granted and must be checked by whoever knows
-the provider. The rule behind `name_formatted_included` is Zulip's own (SCIM page of its
-production manual): true if the provider sends `name.formatted`, else false.
+To add a provider, add a `Preset` to `_ALL`. Zulip's help centre (zulip.com/help/scim) describes
+Okta and Microsoft Entra ID. It does not describe the others: their `assumption` says what has to be
+checked.
+
+`name_formatted_included` follows Zulip's rule (SCIM page of its production manual): true if the
+provider sends `name.formatted`, else false.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from urllib.parse import quote
 
 USERS = "/scim/v2/Users"
 
 
+class Slot(Enum):
+    """A value on a hand-off sheet that depends on the realm."""
+
+    BASE_URL = "base URL"
+    TOKEN = "token"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One step in the provider's console."""
+
+    text: str
+    fields: tuple[tuple[str, str | Slot], ...] = ()
+    """Name and value, as the provider names them, in its order."""
+    after: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One identity provider as scimconf knows it."""
+    """One identity provider."""
 
     name: str
-    """What the inventory calls it: `idp: okta`."""
+    """In the inventory: `idp: okta`."""
     title: str
-    """Its maker's name for it."""
-    client: str
-    """The usual `scim_client_name`."""
-    name_formatted_included: bool
-    bearer_prefix: bool
-    """Whether its token field holds `Bearer <token>`, the word included, not the bare token."""
-    tests_by_filter: bool
-    """Whether its connection test looks for a user that nobody is (Entra), not for a page."""
+    """The provider's own name."""
+    client_name: str | None = None
+    """The usual `scim_client_name`; None: the same as `name`."""
+    name_formatted_included: bool = False
+    bearer_prefix: bool = False
+    """Whether its token field contains `Bearer <token>` and not the token alone."""
+    tests_by_filter: bool = False
+    """Whether its connection test filters for a user that does not exist (Entra). Other tests read
+    the first page of users."""
     base_url_suffix: str = ""
     """What its base URL field needs after `/scim/v2`."""
-    assumption: str = ""
-    """What of this is an assumption, in words; "" where documentation or observation backs it."""
+    console: str | None = None
+    """Where the steps are done: "the Okta admin console"; None: the title says it."""
+    steps: tuple[Instruction, ...] = ()
+    """From Zulip's help centre; empty where Zulip does not describe the provider."""
+    last_steps: tuple[Instruction, ...] = ()
+    """Steps after those for the optional keys of SCIM_CONFIG (`scimconf.zulip.keys`)."""
+    note: str = ""
+    """More to check about an undocumented provider."""
+
+    @property
+    def client(self) -> str:
+        """The usual `scim_client_name`."""
+        return self.client_name or self.name
+
+    @property
+    def assumption(self) -> str | None:
+        """What has to be checked, in words; None if Zulip describes the provider."""
+        if self.steps:
+            return None
+        sent, other = "name.givenName and name.familyName", "name.formatted"
+        if self.name_formatted_included:
+            sent, other = other, sent
+        setting = str(not self.name_formatted_included).lower()
+        return (
+            f"Zulip's documentation does not describe {self.title}. scimconf assumes that it sends "
+            f"{sent}{self.note}. If it sends {other}, set name_formatted_included: {setting}"
+        )
 
     def connection_test(self, guid: str) -> str:
-        """Give path and query of what the provider asks when somebody presses "Test connection".
+        """Return path and query of the request that the provider's "Test connection" sends.
 
-        `guid` is a user name that no user has; a good answer is 200 with a ListResponse.
+        `guid` is a user name that no user has. A good answer is 200 with a ListResponse.
         """
         if self.tests_by_filter:
             wanted = f'userName eq "{guid}"'
@@ -47,68 +93,112 @@ class Preset:
         return f"{USERS}?startIndex=1&count=2"
 
     def token_field(self, token: str) -> str:
-        """Give what goes into the provider's token field for this token (or its mask)."""
+        """Return the content of the provider's token field for this token (or its mask)."""
         return f"Bearer {token}" if self.bearer_prefix else token
 
 
-_UNDOCUMENTED = "Zulip's documentation does not describe {}: "
+_OKTA = Preset(
+    "okta",
+    "Okta",
+    bearer_prefix=True,
+    console="the Okta admin console",
+    steps=(
+        Instruction('Applications > Browse App Catalog: add "SCIM 2.0 Test App (Header Auth)".'),
+        Instruction(
+            "Sign-On Options > Credentials Details",
+            (
+                ("Application username format", "Email"),
+                ("Update application username on", "Create and update"),
+            ),
+        ),
+        Instruction(
+            "Provisioning > Configure API Integration > Enable API integration",
+            (("Base URL", Slot.BASE_URL), ("API token", Slot.TOKEN)),
+            'Enter the token with the word "Bearer" and one space before it. "Test API '
+            'Credentials" must succeed.',
+        ),
+        Instruction(
+            "Provisioning > To App: enable Create Users, Update User Attributes, Deactivate Users."
+        ),
+        Instruction(
+            "Attribute Mappings: keep userName, givenName and familyName. Remove all others."
+        ),
+    ),
+    last_steps=(
+        Instruction(
+            "Optional, for roles (Zulip 8.0 and later). Profile Editor > Add Attribute",
+            (
+                ("Data type", "string"),
+                ("Variable name, External name", "role"),
+                ("External namespace", "urn:ietf:params:scim:schemas:core:2.0:User"),
+            ),
+            "Values: owner, administrator, moderator, member, guest.",
+        ),
+        Instruction(
+            "Assignments: assign users. For each, Okta takes over the Zulip account with the same "
+            "email address, or creates one. Removing an assignment deactivates the account."
+        ),
+    ),
+)
+
+_ENTRA = Preset(
+    "entra",
+    "Microsoft Entra ID",
+    name_formatted_included=True,
+    tests_by_filter=True,
+    base_url_suffix="/?aadOptscim062020",
+    console="the Microsoft Entra admin center",
+    steps=(
+        Instruction(
+            "Identity > Applications > Enterprise applications > New application > Create your own "
+            "application > Integrate any other application you don't find in the gallery."
+        ),
+        Instruction(
+            "Provisioning > Provisioning Mode: Automatic > Admin Credentials",
+            (("Tenant URL", Slot.BASE_URL), ("Secret Token", Slot.TOKEN)),
+            'Enter the token alone, without the word "Bearer". "Test Connection" must succeed.',
+        ),
+        Instruction(
+            "Mappings > Provision Microsoft Entra ID Groups: disable it if the server runs Zulip "
+            "10 or older. Only Zulip 11.0 and later accept groups."
+        ),
+        Instruction(
+            "Mappings > Provision Microsoft Entra ID Users",
+            (
+                ("userName", "mail (every user must have one)"),
+                ("active", "keep"),
+                ("name.formatted", "keep"),
+            ),
+            "Delete all other mappings. Roles cannot be synchronized from Entra "
+            "(https://github.com/zulip/zulip/issues/39773).",
+        ),
+    ),
+    last_steps=(
+        Instruction("Provisioning Status: On, then Save."),
+        Instruction(
+            "Users and groups: assign users. The first cycle can take 40 minutes; "
+            '"Provision on demand" tries one user at once.'
+        ),
+    ),
+)
 
 _ALL = (
-    Preset("okta", "Okta", "okta", False, True, False),
-    Preset("entra", "Microsoft Entra ID", "entra", True, False, True, "/?aadOptscim062020"),
-    Preset(
-        "onelogin",
-        "OneLogin",
-        "onelogin",
-        False,
-        False,
-        False,
-        assumption=_UNDOCUMENTED.format("OneLogin")
-        + "its SCIM JSON template is taken to send name.givenName and name.familyName; set "
-        "name_formatted_included: true if yours sends name.formatted instead",
-    ),
+    _OKTA,
+    _ENTRA,
+    Preset("onelogin", "OneLogin", note=" in its SCIM JSON template"),
     Preset(
         "authentik",
         "authentik",
-        "authentik",
-        True,
-        False,
-        False,
-        assumption=_UNDOCUMENTED.format("authentik")
-        + "its default user mapping is taken to be in use, which sends name.formatted; set "
-        "name_formatted_included: false if yours does not",
+        name_formatted_included=True,
+        note=", as its default user mapping does",
     ),
-    Preset(
-        "jumpcloud",
-        "JumpCloud",
-        "jumpcloud",
-        False,
-        False,
-        False,
-        assumption=_UNDOCUMENTED.format("JumpCloud")
-        + "it is taken to send name.givenName and name.familyName; set "
-        "name_formatted_included: true if it sends name.formatted",
-    ),
-    Preset(
-        "keycloak",
-        "Keycloak (with a SCIM plug-in)",
-        "keycloak",
-        False,
-        False,
-        False,
-        assumption=_UNDOCUMENTED.format("Keycloak's plug-ins")
-        + "they differ; yours is taken to send name.givenName and name.familyName; set "
-        "name_formatted_included: true if it sends name.formatted",
-    ),
+    Preset("jumpcloud", "JumpCloud"),
+    Preset("keycloak", "Keycloak (with a SCIM plug-in)", note="; its plug-ins differ in this"),
     Preset(
         "other",
         "another identity provider",
-        "scim",
-        False,
-        False,
-        False,
-        assumption="the provider is unknown: it is taken to send name.givenName and "
-        "name.familyName; set name_formatted_included: true if it sends name.formatted",
+        client_name="scim",
+        console="your identity provider",
     ),
 )
 

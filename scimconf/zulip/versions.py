@@ -1,7 +1,8 @@
-"""Zulip's versions, and what each of them has.
+"""Zulip's versions, and the features that each of them has.
 
-The table was observed on real servers and read from Zulip's history (its changelog,
-`docs/overview/changelog.md`, and the files named beside each row).
+The table comes from real servers and from Zulip's history: its changelog
+(`docs/overview/changelog.md`) and the files named beside each row. Keys of SCIM_CONFIG have their
+versions in `scimconf.zulip.keys`.
 """
 
 from __future__ import annotations
@@ -27,25 +28,26 @@ class Version(NamedTuple):
     minor: int
     patch: int = 0
     released: bool = True
-    """False for a dev, beta or rc: it comes before its release, so that nothing new is relied on
-    that it may not have yet."""
+    """False for a dev version, beta or rc. It sorts before its release, which may have
+    more than it."""
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
 
 
 class Feature(Enum):
-    """What some versions of Zulip have and others have not."""
+    """Something that only some versions of Zulip have."""
 
     SCIM = "SCIM"
     ADD_SCIM_CLIENT = "manage.py add_scim_client"  # zerver/management/commands/
     DEACTIVATION = "deactivation through SCIM"
     CONSTANT_TIME_COMPARE = "constant-time token compare"  # CVE-2022-41914
     USER_ROLE = "user role over SCIM"
-    CREATE_GUESTS_WITHOUT_STREAMS = "create_guests_without_streams"
     SKIP_CLIENT_RELOADS = "restart-server --skip-client-reloads"  # scripts/restart-server
     ONLY_DJANGO = "restart-server --only-django"  # scripts/restart-server
     REALM_HOST_REDIRECT = "a redirect to the realm's host in REALM_HOSTS"  # zerver/middleware.py
     SCIM_CONFIG_DEFAULT = "SCIM_CONFIG = {} by default"  # zproject/default_settings.py
     GROUPS = "groups over SCIM"  # zerver/lib/scim.py
-    CUSTOM_PROFILE_FIELD_MAP = "custom_profile_field_map"
 
 
 _FIRST = {
@@ -54,20 +56,18 @@ _FIRST = {
     Feature.DEACTIVATION: Version(5, 2),
     Feature.CONSTANT_TIME_COMPARE: Version(5, 7),
     Feature.USER_ROLE: Version(8, 0),
-    Feature.CREATE_GUESTS_WITHOUT_STREAMS: Version(9, 0),
     Feature.SKIP_CLIENT_RELOADS: Version(9, 0),
     Feature.ONLY_DJANGO: Version(10, 0),
     Feature.REALM_HOST_REDIRECT: Version(7, 0),
     Feature.SCIM_CONFIG_DEFAULT: Version(11, 0),
     Feature.GROUPS: Version(11, 0),
-    Feature.CUSTOM_PROFILE_FIELD_MAP: Version(12, 0),
 }
 
 _GONE_SINCE = {Feature.ADD_SCIM_CLIENT: Version(6, 0)}
 
 
 def parse(text: str) -> Version:
-    """Read "9.0", "12.1", "6.0-beta1", "10.0-dev+git" or a git describe "9.0-123-gabc".
+    """Parse "9.0", "12.1", "6.0-beta1", "10.0-dev+git" or a git describe "9.0-123-gabc".
 
     Raises ScimconfError for anything else.
     """
@@ -86,21 +86,15 @@ def parse(text: str) -> Version:
     )
 
 
-def first_version(feature: Feature) -> str:
-    """Give the release that brought a feature: "9.0"."""
-    first = _FIRST[feature]
-    return f"{first.major}.{first.minor}"
-
-
 def available(feature: Feature, version: str) -> bool:
-    """Say whether this version of Zulip has the feature."""
+    """Return whether this version of Zulip has the feature."""
     here = parse(version)
     gone = _GONE_SINCE.get(feature)
     return here >= _FIRST[feature] and (gone is None or here < gone)
 
 
 def advice(version: str) -> tuple[str, ...]:
-    """Say what an operator of this version should know about SCIM on it, in whole sentences."""
+    """Return sentences about what SCIM lacks on this version, for its operator."""
     sentences = []
     if not available(Feature.DEACTIVATION, version):
         sentences.append(

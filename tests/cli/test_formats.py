@@ -19,7 +19,7 @@ from tests.lab import Lab, Server
 from tests.lab.operator import VAULT, Operator
 from tests.report import published
 
-XSD = xmlschema.XMLSchema10(str(Path(__file__).parents[1] / "report/junit-10.xsd"))
+XSD = xmlschema.XMLSchema10(str(Path(__file__).parents[1] / "report/junit.xsd"))
 PASSWORD = ("--vault-password-file", "password")
 AWAY = {
     "plan": (),

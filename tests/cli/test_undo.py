@@ -35,7 +35,7 @@ def test_undo_puts_back_what_the_last_apply_replaced(operator: Operator, one: On
     operator.tokens.rename(operator.tokens.with_suffix(".away"))  # it needs no token
     done = operator.run("undo", "--yes", env=operator.bare_environment())
     assert done.returncode == 0, done
-    assert "  put back" in done.stdout
+    assert "  undone" in done.stdout
     assert "undo the run of " in done.stdout
     assert '-    "acme": {' in done.stdout
     assert token not in done.stdout

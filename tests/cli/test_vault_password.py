@@ -13,7 +13,7 @@ from scimconf.cli.options import VaultOptions
 from scimconf.cli.vault_password import VARIABLE, VaultPassword, withhold
 from scimconf.errors import UsageError
 from scimconf.run.options import SourceOptions
-from scimconf.run.start import token_file, vault_ids
+from scimconf.run.start import token_file
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Keyring
 from tests.cli.conftest import Run
@@ -22,6 +22,10 @@ from tests.factories import realm, server
 NONE_GIVEN = VaultOptions(None, False)
 SOURCE = SourceOptions((), (), None)
 Typed = list[tuple[str, bool]]
+
+
+def _known_ids() -> frozenset[str]:
+    return token_file(SOURCE).vault_ids
 
 
 def _given(options: VaultOptions) -> list[tuple[str, str]]:
@@ -116,7 +120,7 @@ def test_what_is_no_identity(
 
 def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Path) -> None:
     def made(*ids: str, realm_id: str) -> None:
-        passwords = VaultPassword(VaultOptions(None, not ids, ids), lambda: vault_ids(SOURCE))
+        passwords = VaultPassword(VaultOptions(None, not ids, ids), _known_ids)
         Keyring(token_file(SOURCE), passwords).make([server(realm(realm_id))])
 
     made(realm_id="a")
@@ -138,7 +142,7 @@ def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_
     (tmp_path / "prod").write_text("of prod")
 
     def make(realm_id: str, *ids: str) -> None:
-        passwords = VaultPassword(VaultOptions(None, False, ids), lambda: vault_ids(SOURCE))
+        passwords = VaultPassword(VaultOptions(None, False, ids), _known_ids)
         Keyring(token_file(SOURCE), passwords).make([server(realm(realm_id))])
 
     make("a", "default@password")

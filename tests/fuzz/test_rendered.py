@@ -40,7 +40,7 @@ def test_what_is_rendered_is_what_python_sees(
         assert reason.isprintable()
         assert "token cannot be used: it" in reason or "control characters" in reason
         texts = (client, *(each for pair in (fields or {}).items() for each in pair))
-        assert block.unfit(token) or not all(each.isprintable() for each in texts)
+        assert block.why_unusable(token) or not all(each.isprintable() for each in texts)
         return
     assert text.isascii()
     file = settings_files.settings_file(Random(seed))
@@ -58,13 +58,13 @@ def test_what_is_rendered_is_what_python_sees(
     ("token", "reason"),
     [
         ("", "it is empty"),
-        ("a\nb", "it holds a line break"),
-        ("a\0b", "it holds a NUL character"),
-        ("a\tb", "it holds control characters"),
-        ("a\x1b[31m", "it holds control characters"),
-        ("a b", "it holds a blank"),
-        ("a\u202eb", "it holds characters outside ASCII"),
-        ("a\U0001f600", "it holds characters outside ASCII"),
+        ("a\nb", "line break"),
+        ("a\0b", "NUL character"),
+        ("a\tb", "control characters"),
+        ("a\x1b[31m", "control characters"),
+        ("a b", "space"),
+        ("a\u202eb", "characters outside ASCII"),
+        ("a\U0001f600", "characters outside ASCII"),
     ],
 )
 def test_a_token_that_cannot_be_one_is_refused_with_the_reason(token: str, reason: str) -> None:

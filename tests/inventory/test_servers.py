@@ -35,8 +35,7 @@ def test_defaults(one: One) -> None:
                 idp="other",
                 client="scim",
                 name_formatted_included=False,
-                create_guests_without_streams=None,
-                custom_profile_field_map=None,
+                options={},
                 token=None,
                 url="https://acme.chat.example.com",
                 position=Position("hosts.yaml", 4, 21),
@@ -200,9 +199,9 @@ def test_realms_take_from_preset_server_and_themselves(one: One) -> None:
     ]
     assert [realm.present for realm in realms] == [True, True, True, False, True]
     assert realms[3].url == "https://chat.example.com"
-    assert realms[3].create_guests_without_streams is False
+    assert realms[3].options == {"create_guests_without_streams": False}
     assert realms[4].url == "https://zulip.example.org"
-    assert realms[4].custom_profile_field_map == {"x": "y"}
+    assert realms[4].options == {"custom_profile_field_map": {"x": "y"}}
 
 
 def test_the_client_defaults_to_the_presets(one: One) -> None:

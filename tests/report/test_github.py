@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.model import Outcome, Plan, Position, Status, Unmanaged
-from scimconf.report.github import annotated, unheard
+from scimconf.report.github import annotated, stop_commands
 from tests.report.fleet import fleet
 
 
@@ -125,5 +125,5 @@ def test_nothing_that_a_server_says_is_obeyed(name: str, text: str, status: Stat
     outcome = Outcome(name, status, text, text, warnings=(text,))
     lines = list(_annotated("plan", [outcome], {name: Position(name, 1, 1)}))
     assert all(re.match("::(error|warning|notice) ", line) for line in lines)
-    printed = "\n".join([unheard(f"{name}\n{text}", "not guessed"), *lines])
+    printed = "\n".join([stop_commands(f"{name}\n{text}", "not guessed"), *lines])
     assert _obeyed(printed) == lines

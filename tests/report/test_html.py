@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimconf.errors import ExitCode
-from scimconf.foreign import harmless
 from scimconf.model import (
     Action,
     ActionKind,
@@ -26,6 +25,7 @@ from scimconf.model import (
     WayFact,
 )
 from scimconf.report.html import page
+from scimconf.sanitize import sanitize
 from tests.report.fleet import TROUBLE, WHEN, fleet
 
 
@@ -68,7 +68,7 @@ def _servers(page: str) -> list[str]:
 
 def test_the_fleet_at_a_glance() -> None:
     said = _said(page("apply", fleet(40), ExitCode.ROLLED_BACK, WHEN))
-    assert "2026-11-24 10:00 UTC · 40 servers · exit code 4: a change did not prove good" in said
+    assert "2026-11-24 10:00 UTC · 40 servers · exit code 4: a change failed its checks" in said
     assert f"21 of 40 as they should be, {TROUBLE} need attention." in said
     assert "1 ✗ failed 1 ↩ rolled back 12 ? unreachable 5 – skipped 1 ✓ changed" in said
 
@@ -158,7 +158,7 @@ def test_all_that_is_known_of_a_server_is_there() -> None:
     seen = _Seen(_page(outcome, code=ExitCode.FAILED))
     said = " ".join(seen.text.split())
     assert "chat1.example.com Zulip 9.0 ✗ failed ! 1 warning 8.2 s the message the hint" in said
-    assert "Begun restart Zulip" in said
+    assert "Started restart Zulip" in said
     assert "+new" in said
     assert "restart 2.0 gate 6.0 failed: HTTP 500" in said
     assert "(root) connection test ✗ failed 500 the answer the other hint" in said
@@ -170,7 +170,7 @@ def test_all_that_is_known_of_a_server_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("status", "heading"),
-    [(Status.PENDING, "To do"), (Status.CHANGED, "Done"), (Status.ROLLED_BACK, "Begun")],
+    [(Status.PENDING, "To do"), (Status.CHANGED, "Done"), (Status.ROLLED_BACK, "Started")],
 )
 def test_what_is_said_of_the_actions(status: Status, heading: str) -> None:
     plan = Plan("chat1", "9.0", (Action(ActionKind.RESTART, None, "restart Zulip"),))
@@ -244,7 +244,7 @@ def test_no_text_becomes_markup_or_turns_the_page(text: str) -> None:
     changed = ("aria-label", "class")
     assert _structure(theirs, changed) == _structure(ours, changed)
     assert theirs.inline == ours.inline
-    assert hostile == harmless(hostile, len(hostile))
+    assert hostile == sanitize(hostile, len(hostile))
 
 
 def _structure(seen: _Seen, without: tuple[str, ...]) -> list[tuple[str, dict[str, str | None]]]:

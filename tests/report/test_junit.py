@@ -22,8 +22,7 @@ from scimconf.model import (
 from scimconf.report.junit import junit
 from tests.report.fleet import WHEN, fleet
 
-# The schema of Jenkins' xunit-plugin (MIT), which other CI servers read by, too.
-XSD = xmlschema.XMLSchema10(str(Path(__file__).with_name("junit-10.xsd")))
+XSD = xmlschema.XMLSchema10(str(Path(__file__).with_name("junit.xsd")))
 
 
 def _suites(*outcomes: Outcome, verb: str = "apply") -> list[ET.Element]:

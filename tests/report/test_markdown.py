@@ -68,7 +68,7 @@ def test_where_it_goes_stands_once_where_it_is_common() -> None:
 def test_a_way_that_is_too_long_for_a_comment_is_said() -> None:
     said = markdown("plan", [_going_to("x" * 100 + str(n)) for n in range(1000)], ExitCode.PENDING)
     assert len(said) <= LARGEST
-    assert "`-v` and the JSON show where it goes" in said
+    assert "`-v` and the JSON show what runs and where" in said
     assert "restart Zulip" in said
 
 

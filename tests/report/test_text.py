@@ -111,7 +111,7 @@ def test_what_was_not_verified_from_outside_is_counted() -> None:
     said = _pipe(*outcomes, verb="apply")
     assert "chat1  changed, not verified from outside\n" in said
     assert "chat2  changed\n" in said
-    assert said.endswith("2 servers: 2 changed, 1 of them not verified from outside\n")
+    assert said.endswith("2 servers: 2 changed; 1 of them not verified from outside\n")
 
 
 def test_an_unmanaged_realm_is_named_with_its_place() -> None:
@@ -119,9 +119,18 @@ def test_an_unmanaged_realm_is_named_with_its_place() -> None:
     assert "chat1  Zulip 9.0  nothing to do, with an unmanaged realm\n" in said
     assert "  ! unmanaged realm wiki at /s.py:8:5: " in said
     assert "scim_unmanaged" in said
-    assert said.endswith("2 servers: 2 nothing to do, 1 of them with an unmanaged realm\n")
+    assert said.endswith("2 servers: 2 nothing to do; 1 of them with an unmanaged realm\n")
     said = _pipe(_outcome(status=Status.CHANGED, plan=_found(actions=PLAN.actions)), verb="apply")
     assert "chat1  Zulip 9.0  changed, with an unmanaged realm\n" in said
+
+
+def test_the_summary_names_each_remark_once() -> None:
+    said = _pipe(
+        _outcome("chat1", Status.OK, plan=_found()),
+        _outcome("chat2", Status.CHANGED, plan=_found(actions=PLAN.actions)),
+        verb="apply",
+    )
+    assert said.endswith("1 changed, 1 nothing to do; 2 of them with an unmanaged realm\n")
 
 
 def test_verify_says_where_nobody_was_asked() -> None:
@@ -164,14 +173,14 @@ def test_message_hint_failed_step_and_warning() -> None:
         message="the gate said no",
         hint="look at the log",
         steps=(Step("write", True, 0.01), Step("restart", False, 9.1, "exit 1")),
-        warnings=("kept as it is: realm wiki",),
+        warnings=("unmanaged, left unchanged: realm wiki",),
     )
     assert _pipe(outcome, verb="apply") == (
         "chat1  rolled back\n"
         "  the gate said no\n"
         "  -> look at the log\n"
         "  failed: restart exit 1\n"
-        "  ! kept as it is: realm wiki\n"
+        "  ! unmanaged, left unchanged: realm wiki\n"
     )
     assert "  ok: write 0.0 s\n  failed: restart exit 1\n" in _pipe(outcome, steps=True)
 
@@ -212,7 +221,7 @@ def test_servers_that_say_the_same_stand_together() -> None:
     said = _pipe(*failed[:20], other, *failed[20:], verb="plan")
     assert said.count("no Zulip") == 1
     assert said.count("no sudo") == 1
-    assert "chat39  failed\n  these 40, all the same:\n  no Zulip\nweb  failed\n" in said
+    assert "chat39  failed\n  all 40 report:\n  no Zulip\nweb  failed\n" in said
     for each in failed:
         assert f"{each.server}  failed\n" in said
     said = re.sub(r"\x1b\[[0-9;]*m", "", _terminal(*failed, other, width=72))

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from scimconf.foreign import visible
 from scimconf.model import (
     Connection,
     Paths,
@@ -19,6 +18,7 @@ from scimconf.model import (
 )
 from scimconf.report.lines import way_text
 from scimconf.run.binding import UNBOUND, way
+from scimconf.sanitize import visible
 from scimconf.secret import Secret
 from tests.factories import connection, realm, server
 
@@ -83,8 +83,7 @@ OTHER: dict[str, Any] = {
     "Realm.idp": "entra",
     "Realm.client": "entra",
     "Realm.name_formatted_included": True,
-    "Realm.create_guests_without_streams": True,
-    "Realm.custom_profile_field_map": {"phoneNumber": "phone"},
+    "Realm.options": {"custom_profile_field_map": {"phoneNumber": "phone"}},
     "Realm.token": VaultValue("cipher"),
     "Realm.url": "https://chat.evil.test",
     "Reference.kind": "file",

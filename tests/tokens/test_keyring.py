@@ -14,7 +14,7 @@ from scimconf.tokens.entries import Removed
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
 from scimconf.tokens.keyring import Keyring
-from scimconf.tokens.rotation import activated, gone_back
+from scimconf.tokens.rotation import activated, rolled_back
 from scimconf.tokens.store import TokenFile, new_entry
 from tests.factories import realm, server
 
@@ -237,7 +237,7 @@ def test_a_staged_token_comes_into_force_when_it_is_kept(path: Path, plain: Serv
     first.keep(turned, [ACME])
     assert _keyring(path).tokens([plain])["chat1"] == new
     again = _keyring(path)
-    again.keep(again.turned([ACME], gone_back), [ACME])
+    again.keep(again.turned([ACME], rolled_back), [ACME])
     assert _keyring(path).tokens([plain])["chat1"] == old
 
 
@@ -252,7 +252,7 @@ def test_staging_asks_for_the_password_and_writes_nothing_without(
 
 
 def test_only_what_the_file_holds_can_be_rotated(path: Path, plain: Server) -> None:
-    with pytest.raises(UsageError, match=r"holds no token of realm acme of chat1") as error:
+    with pytest.raises(UsageError, match=r"has no token for realm acme of chat1") as error:
         _keyring(path).staged([ACME])
     assert "apply" in error.value.hint
     _keyring(path).make([plain])

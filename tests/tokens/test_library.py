@@ -25,7 +25,7 @@ def test_passlib_is_not(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
 
 def test_nor_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "passlib", None)
-    _is_refused("here is none")
+    _is_refused("none is installed")
 
 
 def _is_refused(reason: str) -> None:

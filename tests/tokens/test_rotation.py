@@ -9,12 +9,12 @@ from scimconf.errors import UsageError
 from scimconf.tokens.entries import Entry, Removed
 from scimconf.tokens.rotation import (
     activated,
-    gone_back,
     older_than,
     pruned,
     removed,
+    replaced_by,
+    rolled_back,
     staged,
-    succeeded,
     without_expired,
 )
 from tests.factories import FINGERPRINT
@@ -77,19 +77,19 @@ def test_activation_keeps_the_one_before() -> None:
 def test_one_that_comes_into_force_by_itself_leaves_the_one_that_was_kept_here() -> None:
     elsewhere = replace(NEW, ciphertext=None)
     before = replace(OLD, retired="2026-06-01T10:00:00Z")
-    assert succeeded(None, NEW, NOW) == NEW
+    assert replaced_by(None, NEW, NOW) == NEW
     gave_way = replace(NEW, retired="2026-06-01T10:00:00Z")
-    assert succeeded(staged(OLD, NEW, NOW), elsewhere, NOW) == replace(
+    assert replaced_by(staged(OLD, NEW, NOW), elsewhere, NOW) == replace(
         elsewhere, previous=replace(before, previous=gave_way)
     )
     moved = replace(elsewhere, previous=before)
-    assert succeeded(moved, elsewhere, NOW) == moved
-    assert succeeded(elsewhere, NEW, NOW) == NEW
+    assert replaced_by(moved, elsewhere, NOW) == moved
+    assert replaced_by(elsewhere, NEW, NOW) == NEW
 
 
 def test_the_way_back_and_forward_again() -> None:
     entry = activated(staged(OLD, NEW, NOW), NOW)
-    back = gone_back(entry, NOW + timedelta(days=7))
+    back = rolled_back(entry, NOW + timedelta(days=7))
     assert back == staged(OLD, NEW, NOW)
     assert activated(back, NOW) == entry
 
@@ -100,14 +100,14 @@ def test_the_previous_one_is_kept_for_seven_days() -> None:
     assert pruned(entry, late - timedelta(seconds=1)) == entry
     assert pruned(entry, late) == NEW
     with pytest.raises(UsageError, match="no previous token is kept"):
-        gone_back(entry, late)
+        rolled_back(entry, late)
 
 
 def test_what_is_not_there_cannot_come_into_force() -> None:
     with pytest.raises(UsageError, match="no token is staged"):
         activated(OLD, NOW)
     with pytest.raises(UsageError, match="no previous token"):
-        gone_back(OLD, NOW)
+        rolled_back(OLD, NOW)
 
 
 def test_age() -> None:

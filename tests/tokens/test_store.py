@@ -203,7 +203,7 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         ("version: 2\n", ":1:1", "cut short"),
         ("version: 2\nscimconf_tokens:\n  c: {}\n", ":3:1", "cut short"),
         ("version: 2\nscimconf_tokens:\n  c: {\n", ":3:1", "cut short"),
-        ("version: 2\nscimconf_tokens:\n...\n# more\n", ":4:1", "behind its end"),
+        ("version: 2\nscimconf_tokens:\n...\n# more\n", ":4:1", "after its end"),
         ("version: 3\nscimconf_tokens:\n...\n", ":1:1", "newer scimconf"),
         ("scimconf_tokens: {}\n", ":1:1", "scimconf token migrate"),
         ("scimconf_tokens:\n  chat1: 3\n" + WHOLE, ":2:3", "mapping"),
@@ -279,7 +279,7 @@ def test_a_file_with_a_mistake_is_named_and_never_written(
 def test_a_layout_that_cannot_be_added_to_is_left_alone(path: Path, text: str) -> None:
     path.write_text(text)
     file = TokenFile.load(path)
-    with pytest.raises(UsageError, match="not laid out in a way"):
+    with pytest.raises(UsageError, match="cannot edit the layout"):
         file.save({("chat1", "acme"): _entry()})
     assert path.read_text() == text
 

@@ -10,8 +10,8 @@ GOOD = "gR7bQ2mXv9LkPz4TnW8s"
 
 
 def test_20_random_letters_and_digits_are_enough() -> None:
-    assert weakness(GOOD) == ""
-    assert "about 113 bits" in weakness(GOOD[:-1])
+    assert weakness(GOOD) is None
+    assert "about 113 bits" in (weakness(GOOD[:-1]) or "")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_20_random_letters_and_digits_are_enough() -> None:
     ],
 )
 def test_takes_what_others_make(token: str) -> None:
-    assert weakness(token) == ""
+    assert weakness(token) is None
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,15 @@ def test_takes_what_others_make(token: str) -> None:
         (string.digits * 4, "bits"),
         ("0123456789abcdef0123456789", "bits"),
         ("3f9a0c7be2d84516a7c0e9d1b5f2", "bits"),
-        ("<secret token>", "blank"),
+        ("<secret token>", "space"),
         ("Bearer " + GOOD, "Bearer"),
         ("tökén" * 10, "ASCII"),
     ],
 )
-def test_says_why_a_token_is_too_weak(token: str, word: str) -> None:
-    assert word in weakness(token)
+def test_weak_tokens_are_refused_with_the_reason(token: str, word: str) -> None:
+    assert word in (weakness(token) or "")
 
 
 def test_no_reason_shows_the_token() -> None:
     for token in ("hunter2hunter2", GOOD[:15], "two words"):
-        assert token not in weakness(token)
+        assert token not in (weakness(token) or "")

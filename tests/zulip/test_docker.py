@@ -155,7 +155,7 @@ def test_a_plan_of_such_a_container_has_nothing_to_do(tmp_path: Path) -> None:
     )
     asked = {**request(wanted), "paths": zulip.paths()}
     made = plan(wanted, parse(agent_observe.observe(asked)))
-    assert (made.blocked, made.actions) == ("", ())
+    assert (made.blocked, made.actions) == (None, ())
 
 
 @pytest.mark.parametrize("token", ["a$b", "a'b", 'a"b', "a#b", "a~b", "a&b", "a\\b", "a%b", ""])

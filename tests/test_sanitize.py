@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scimconf.foreign import harmless, one_line, unheard
+from scimconf.sanitize import escape_ci_commands, one_line, sanitize
 
 
 @pytest.mark.parametrize(
@@ -36,16 +36,16 @@ def test_whatever_comes_one_short_visible_line_is_left(text: str | bytes) -> Non
 
 @given(st.text())
 def test_nothing_is_left_that_a_terminal_obeys(text: str) -> None:
-    shown = harmless(text, limit=10_000)
+    shown = sanitize(text, limit=10_000)
     assert not {unicodedata.category(c) for c in shown if c not in "\n\t"} & {"Cc", "Cf", "Cs"}
 
 
 def test_what_was_there_can_still_be_seen() -> None:
-    assert harmless("a\x1b[31mb\u202ec\n\td") == "a\\x1b[31mb\\u202ec\n\td"
+    assert sanitize("a\x1b[31mb\u202ec\n\td") == "a\\x1b[31mb\\u202ec\n\td"
 
 
 def test_the_length_is_bounded() -> None:
-    assert harmless("x" * 50, limit=10) == "x" * 10 + " [...]"
+    assert sanitize("x" * 50, limit=10) == "x" * 10 + " [...]"
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_the_length_is_bounded() -> None:
     ],
 )
 def test_a_ci_job_hears_no_command(text: str, expected: str) -> None:
-    assert unheard(text) == expected
+    assert escape_ci_commands(text) == expected

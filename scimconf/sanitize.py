@@ -1,4 +1,4 @@
-"""Text that comes from a server or a file, made harmless before a person's terminal sees it."""
+"""Make text from a server or a file safe to print on a terminal, in a log or in a report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def one_line(text: bytes | str, limit: int = 300) -> str:
     return joined if len(joined) <= limit else joined[: limit - 3] + "..."
 
 
-def harmless(text: str, limit: int = 2000) -> str:
+def sanitize(text: str, limit: int = 2000) -> str:
     """Give the text as it is, but nothing a terminal would obey; cut off after `limit` characters.
 
     Control characters (escape sequences begin with one) and the marks that turn the direction of
@@ -52,11 +52,11 @@ def visible(text: str, limit: int = 2000) -> str:
 
     For values that somebody approves: two that differ look different, up to `limit` characters.
     """
-    return unbroken(harmless(text, limit)).replace("\t", "\\t")
+    return escape_line_breaks(sanitize(text, limit)).replace("\t", "\\t")
 
 
-def unbroken(text: str) -> str:
-    """Return the text with escapes for what `harmless` leaves of line breaks."""
+def escape_line_breaks(text: str) -> str:
+    """Return the text with escapes for what `sanitize` leaves of line breaks."""
     return _BREAK.sub(lambda found: _escaped(found[0]), text)
 
 
@@ -71,6 +71,6 @@ def _escaped(character: str) -> str:
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)#(?=\[)", re.MULTILINE)
 
 
-def unheard(text: str) -> str:
+def escape_ci_commands(text: str) -> str:
     """Give the text so that a CI job whose log it is in takes nothing of it for a command."""
     return _COMMAND.sub(lambda found: "\\x23" if found[1] is None else f"{found[1]}\\x3a", text)
