@@ -99,7 +99,7 @@ def test_remarks() -> None:
     made = _described(entry, tokens={"acme": Secret("hunter2")})
     assert set(made.tokens) == {"acme"}
     weak, missing, extra = made.warnings
-    assert "it is worth about" in weak
+    assert "it has about" in weak
     assert "scimconf rotate --realm 'acme'" in weak
     assert missing.endswith("it has no name_formatted_included: plan will add it")
     assert extra.endswith("Zulip does not read its comment: plan will remove it")
