@@ -1,4 +1,4 @@
-"""The block without a server: the same entries and the same editor as apply's, offline."""
+"""Render the block offline, without a server, with the entries and the editor that apply uses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from scimconf.zulip.versions import Feature, available
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rendered:
-    """What belongs into the two files of one server; may hold tokens, so it has no repr."""
+    """The content for the two files of one server. It may contain tokens, so it has no repr."""
 
     entries: Mapping[str, str | None]
-    """Realm -> its entry of SCIM_CONFIG; None: it is to be absent."""
+    """Realm -> its entry of SCIM_CONFIG; None: remove it."""
     secrets: Mapping[str, str | None]
-    """Name in zulip-secrets.conf -> its value; None: it is to be absent."""
+    """Name in zulip-secrets.conf -> its value; None: remove it."""
     warnings: tuple[str, ...]
 
     def text(self) -> str:
-        """Give the block, and below it the lines for zulip-secrets.conf if there are any."""
+        """Return the block, and below it the lines for zulip-secrets.conf if there are any."""
         written = {name: entry for name, entry in self.entries.items() if entry is not None}
         text = settings_file.edit(b"", written).decode()
         lines = [f"{name} = {value}\n" for name, value in self.secrets.items() if value]
@@ -39,7 +39,7 @@ class Rendered:
         return text
 
     def environment(self, *, masked: bool) -> str:
-        """Give the same as the environment of docker-zulip; all tokens have to be secrets."""
+        """Return the content as variables of docker-zulip; all tokens must be secrets."""
         written = {name: entry for name, entry in self.entries.items() if entry is not None}
         line = docker.variable if masked else docker.secret
         secrets = (line(name, value) for name, value in self.secrets.items() if value)
@@ -47,32 +47,32 @@ class Rendered:
 
 
 def in_container(server: Server) -> Server:
-    """Give the server as its container is to be configured: every token a secret."""
+    """Return the server with the settings for a container: tokens in zulip-secrets.conf."""
     return replace(server, token_store="secrets")  # noqa: S106
 
 
 def container_warnings(server: Server, version: str | None) -> Iterator[str]:
-    """Say what the environment alone does not do."""
+    """Return warnings about what the environment variables alone do not do."""
     if server.token_store != "secrets":  # noqa: S105
         yield (
-            f"set scim_token_store: secrets for {server.name}: the environment gives the tokens as "
-            "secrets, and a plan would want them back in settings.py"
+            f"set scim_token_store: secrets for {server.name}: these variables set the tokens as "
+            "secrets, and a plan would move them back to settings.py"
         )
     if version is None or not available(Feature.ADD_SCIM_CLIENT, version):
         return
     for realm in server.realms:
         if realm.present:
-            # Digits are taken for an id, and never looked up as a name.
+            # manage.py reads digits as an id and never as a name.
             name = "ID" if realm.string_id.isdigit() else shlex.quote(realm.string_id)
             yield (
-                f"Zulip {version} also wants the client registered: docker compose exec -u zulip "
+                f"on Zulip {version}, also register the client: docker compose exec -u zulip "
                 "zulip /home/zulip/deployments/current/manage.py add_scim_client "
                 f"{shlex.quote(realm.client)} -r {name}"
             )
 
 
 def masked(desired: Desired, version: str | None) -> Rendered:
-    """Give what belongs on the server, with what stands for each token in its place."""
+    """Return the content for the server with a mask in place of each token."""
     places = {}
     for realm in desired.server.realms:
         known = desired.fingerprints.get(realm.string_id)
@@ -81,12 +81,12 @@ def masked(desired: Desired, version: str | None) -> Rendered:
 
 
 def clear(server: Server, tokens: Mapping[str, Secret], version: str | None) -> Rendered:
-    """Give what belongs on the server, tokens included; raises UsageError where one is missing."""
+    """Return the content for the server with tokens. Raises UsageError if one is missing."""
     for realm in server.realms:
         if realm.present and realm.string_id not in tokens:
             raise UsageError(
                 f"there is no token yet for realm {realm.label} of {server.name}",
-                "scimconf apply makes it; without a server, --create-tokens does",
+                "scimconf apply makes it; to make it without a server, add --create-tokens",
             )
     return _rendered(server, tokens, version)
 
@@ -118,17 +118,17 @@ def _text(place: Secret | block.Mask) -> str:
 
 
 def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]:
-    """Bring the files up to date; give those that changed.
+    """Update the files; return those that changed.
 
-    At every moment each secret that settings.py refers to is there. Raises UsageError where a file
-    cannot be edited safely; both are then as they were.
+    Every secret that settings.py refers to exists at every moment. Raises UsageError if a file
+    cannot be edited safely; both files are then unchanged.
     """
     wanted = {name: value for name, value in rendered.secrets.items() if value is not None}
     gone = [name for name, value in rendered.secrets.items() if value is None]
     if wanted and secrets is None:
         raise UsageError(
-            "the tokens of this server stand in zulip-secrets.conf (scim_token_store: secrets)",
-            "say where it is: --secrets FILE",
+            "the tokens of this server are in zulip-secrets.conf (scim_token_store: secrets)",
+            "name the file: --secrets FILE",
         )
     steps = []
     if secrets:
@@ -143,7 +143,7 @@ def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Say which file it is that is refused, and where in it."""
+    """Add the file and the place in it to a refusal."""
     try:
         yield
     except Refusal as refusal:
@@ -151,10 +151,10 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _replaceable(path: Path) -> bytes:
-    """Give the file's bytes; raises UsageError where its owner and group could not be kept."""
+    """Return the file's bytes. Raises UsageError if its owner and group could not be kept."""
     data = _read(path)
     if reason := files.obstacle(str(path)):
-        raise UsageError(reason, "run this as the user whom the file belongs to")
+        raise UsageError(reason, "run this as the owner of the file")
     return data
 
 

@@ -1,6 +1,6 @@
-"""A value that cannot be printed by accident, and the log formatter that redacts what slips by.
+"""A secret text that cannot be printed by accident, and a log formatter that redacts secrets.
 
-The text of a Secret is reached by one call, `reveal()`; a test holds which rooms make it.
+Only `reveal()` returns the text of a Secret; a test lists the packages that may call it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from weakref import WeakSet
 MASK = "<secret>"
 
 _LONG_ENOUGH = 6
-"""Characters. Anything shorter is also part of ordinary words, and stays."""
+"""Characters. A shorter text may be part of ordinary words, so it is not redacted."""
 
 _HEADER = re.compile(r"(?i)\b(bearer +)[^\s'\"<]+")
 
@@ -23,8 +23,8 @@ _HEADER = re.compile(r"(?i)\b(bearer +)[^\s'\"<]+")
 class Secret:
     """A text that str, repr, format, pickle and JSON do not show.
 
-    Compared in constant time; hashable by identity only, so that no set or dict order tells
-    anything of it.
+    Comparison takes constant time. The hash is that of the object's identity, so that the order of
+    a set or dict reveals nothing about the text.
     """
 
     __slots__ = ("__text", "__weakref__")
@@ -35,7 +35,7 @@ class Secret:
             _alive.add(self)
 
     def reveal(self) -> str:
-        """Give the clear text. Only rooms that must hand it on may call this."""
+        """Return the clear text. Call this only where the text has to be passed on."""
         return self.__text
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ _lock = Lock()
 
 
 def redact(text: str) -> str:
-    """Give a text with every secret that is alive, and every bearer token, replaced by the mask."""
+    """Return a text with every existing Secret and every bearer token replaced by the mask."""
     if not text:
         return text
     with _lock:
@@ -81,8 +81,8 @@ def redact(text: str) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record, its traceback included, and redacts the whole."""
+    """Formats a log record with its traceback, and redacts the whole text."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record's text without secrets."""
+        """Return the record's text without secrets."""
         return redact(super().format(record))

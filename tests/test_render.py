@@ -141,9 +141,9 @@ def test_a_secret_is_there_as_long_as_settings_refer_to_it(
 
 def test_the_secrets_file_has_to_be_named(write: Callable[..., Path]) -> None:
     settings = write("settings.py", "")
-    with pytest.raises(UsageError, match="stand in zulip-secrets") as error:
+    with pytest.raises(UsageError, match="are in zulip-secrets") as error:
         render.edit(_clear("acme", store="secrets"), settings, None)
-    assert error.value.hint == "say where it is: --secrets FILE"
+    assert error.value.hint == "name the file: --secrets FILE"
     assert settings.read_text() == ""
 
 
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_replaced_is_left_as_it_is(
     monkeypatch.setattr(files, "obstacle", lambda path: f"{path} belongs to zulip")
     with pytest.raises(UsageError, match="belongs to zulip") as error:
         render.edit(wanted, settings, secrets)
-    assert error.value.hint == "run this as the user whom the file belongs to"
+    assert error.value.hint == "run this as the owner of the file"
     monkeypatch.undo()
 
     def full(path: str, data: bytes) -> None:

@@ -27,7 +27,7 @@ def test_one_line(text: bytes | str, expected: str) -> None:
 
 
 @given(st.text() | st.binary())
-def test_whatever_comes_one_short_visible_line_is_left(text: str | bytes) -> None:
+def test_one_line_returns_one_short_visible_line(text: str | bytes) -> None:
     shown = one_line(text, 40)
     assert len(shown) <= 40
     assert shown.isprintable()
@@ -35,12 +35,12 @@ def test_whatever_comes_one_short_visible_line_is_left(text: str | bytes) -> Non
 
 
 @given(st.text())
-def test_nothing_is_left_that_a_terminal_obeys(text: str) -> None:
+def test_sanitize_leaves_nothing_that_a_terminal_executes(text: str) -> None:
     shown = sanitize(text, limit=10_000)
     assert not {unicodedata.category(c) for c in shown if c not in "\n\t"} & {"Cc", "Cf", "Cs"}
 
 
-def test_what_was_there_can_still_be_seen() -> None:
+def test_sanitized_characters_stay_visible() -> None:
     assert sanitize("a\x1b[31mb\u202ec\n\td") == "a\\x1b[31mb\\u202ec\n\td"
 
 
@@ -58,5 +58,5 @@ def test_the_length_is_bounded() -> None:
         ("###[x]", "##\\x23[x]"),
     ],
 )
-def test_a_ci_job_hears_no_command(text: str, expected: str) -> None:
+def test_a_ci_job_finds_no_command(text: str, expected: str) -> None:
     assert escape_ci_commands(text) == expected

@@ -1,1 +1,1 @@
-"""What is true of Zulip alone: versions, identity providers, the SCIM_CONFIG block, restarts."""
+"""Facts about Zulip and identity providers: versions, keys of SCIM_CONFIG, presets, answers."""

@@ -1,7 +1,7 @@
-"""A realm's entry of SCIM_CONFIG as text: rendered, parsed back, and compared with what was meant.
+"""Render a realm's entry of SCIM_CONFIG, parse it back and compare it with the wanted values.
 
-The form is that of Zulip's manual (production/scim): double-quoted keys, four blanks a level, one
-key a line, in its order.
+The layout is that of Zulip's manual (production/scim): double-quoted keys, four spaces per level,
+one key per line, in the manual's order.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from scimconf.zulip.versions import Feature, available
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SecretName:
-    """The token stands in zulip-secrets.conf, under this name."""
+    """The name under which the token is in zulip-secrets.conf."""
 
     name: str
 
     def __repr__(self) -> str:
-        """Give the Python that settings.py holds for it."""
+        """Return the Python expression for settings.py."""
         return f"get_secret({self.name!r})"
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """What stands for a token wherever people read; the agent writes the same."""
+    """The text that replaces a token in everything that people read; the agent writes the same."""
 
     text: str
 
@@ -41,7 +41,7 @@ TokenPlace = Secret | SecretName | Mask
 
 
 def mask(realm: Realm, length: int | None = None, short: str = "", *, new: bool = False) -> Mask:
-    """Give `<token acme, 43 characters, fingerprint ab12...>`, without what is not known."""
+    """Return `<token acme, 43 characters, fingerprint ab12...>`, without unknown parts."""
     facts = [f"token {realm.label}"]
     if length is not None:
         facts.append(f"{length} characters")
@@ -53,12 +53,12 @@ def mask(realm: Realm, length: int | None = None, short: str = "", *, new: bool 
 
 
 def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tuple[str, ...]]:
-    """Give the entry's source text and warnings about keys that this version does not know.
+    """Return the entry's source text, and warnings about keys that this version does not know.
 
-    The first line is without indentation, the others as deep as they stand in the file; no comma
-    follows the closing bracket (docs/agent.md, "entries"). `version` None: not known, all keys
-    stay. Raises UsageError for a token or text that cannot be written, ScimconfError if the
-    rendered text is not what was meant.
+    The first line has no indentation, the others have that of the file. No comma follows the
+    closing bracket (docs/agent.md, "entries"). `version` None: unknown, so keep all keys. Raises
+    UsageError for a token or text that cannot be written, ScimconfError if the rendered text has
+    other values than wanted.
     """
     if isinstance(token, Secret) and (reason := why_unusable(token.reveal())):
         raise UsageError(f"realm {realm.label}: the token cannot be used: {reason}")
@@ -73,20 +73,21 @@ def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tu
 
 
 def wanted(realm: Realm, token: Secret, version: str | None) -> dict[str, object]:
-    """Give what Zulip will see for this realm."""
+    """Return the values that Zulip will read for this realm."""
     return {"bearer_token": token, **values(realm, version)}
 
 
 def values(realm: Realm, version: str | None) -> dict[str, object]:
-    """Give every key but the token that this realm sets and this version knows."""
+    """Return the keys, without the token, that this realm sets and this version knows."""
     every = {key.name: key.value(realm) for key in KEYS if key.known_to(version)}
     return {name: value for name, value in every.items() if value is not None}
 
 
 def keeps_empty(version: str) -> bool:
-    """Return whether `SCIM_CONFIG = {}` has to stay in settings.py when the last realm goes.
+    """Return whether `SCIM_CONFIG = {}` must stay in settings.py after the last realm is removed.
 
-    Before 11.0 a request to SCIM where it is undefined is a 500 and a mail to the administrators.
+    Before 11.0, if it is undefined, Zulip answers SCIM requests with status 500 and sends a mail to
+    the administrators.
     """
     return not available(Feature.SCIM_CONFIG_DEFAULT, version)
 
@@ -107,28 +108,28 @@ def _seen(token: TokenPlace) -> str | SecretName:
 
 
 def _literal(value: object, depth: int = 3) -> str:
-    """Give a value as Python source, double-quoted and ASCII, so that no file encoding matters."""
+    """Return a value as Python source, double-quoted and ASCII: valid in every file encoding."""
     if isinstance(value, bool):
         return repr(value)
     if isinstance(value, SecretName):
         return f"get_secret({_literal(value.name)})"
     if isinstance(value, str):
         if not value.isprintable():
-            raise UsageError(f"{value!a} holds control characters: settings.py gets none")
+            raise UsageError(f"{value!a} contains control characters: they are not allowed here")
         return '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
     if isinstance(value, Mapping):
         if not value:
             return "{}"
-        blanks = "    " * depth
-        lines = [f"{blanks}{_literal(k)}: {_literal(v, depth + 1)},\n" for k, v in value.items()]
+        indent = "    " * depth
+        lines = [f"{indent}{_literal(k)}: {_literal(v, depth + 1)},\n" for k, v in value.items()]
         return "{\n" + "".join(lines) + "    " * (depth - 1) + "}"
     raise TypeError(f"no literal for {type(value).__name__}")
 
 
 def _prove(text: str, realm: Realm, meant: Mapping[str, object]) -> None:
-    """Parse the entry back; raise ScimconfError, without showing it, if it is not what was meant.
+    """Parse the entry back; raise ScimconfError, without showing it, if its values are not `meant`.
 
-    Both sides are compared as syntax trees: key by key, in order, a doubled key included.
+    Compare syntax trees: key by key, in order, so that a duplicate key is found too.
     """
     try:
         same = _tree("{" + text + "}") == _tree(repr({realm.string_id: meant}))
@@ -136,8 +137,8 @@ def _prove(text: str, realm: Realm, meant: Mapping[str, object]) -> None:
         same = False
     if not same:
         raise ScimconfError(
-            f"realm {realm.label}: the rendered entry is not what was meant; nothing is written",
-            "look at templates/scim_config.py.j2: was it changed?",
+            f"realm {realm.label}: the rendered entry has wrong values; nothing was written",
+            "restore templates/scim_config.py.j2 if it was changed",
         )
 
 

@@ -1,6 +1,6 @@
-"""SCIM_CONFIG as the environment of docker-zulip, whose entrypoint.sh writes the files from it.
+"""Write SCIM_CONFIG as environment variables of docker-zulip; its entrypoint.sh writes the files.
 
-One variable a line, as `docker run --env-file` and the `env_file` of docker compose read it.
+One variable per line, as `docker run --env-file` and the `env_file` of docker compose read it.
 """
 
 from __future__ import annotations
@@ -13,45 +13,43 @@ from scimconf.errors import ScimconfError, UsageError
 
 SETTING = "SETTING_SCIM_CONFIG"
 _PLAIN = re.compile(r"[A-Za-z0-9._+/=-]+")
-"""What docker, compose, bash and sed all leave as it is."""
+"""Characters that docker, compose, bash and sed all leave unchanged."""
 
 
 def environment(entries: Mapping[str, str]) -> str:
-    """Give the variable that holds SCIM_CONFIG, made of the entries' source texts.
+    """Return the variable with SCIM_CONFIG, built from the entries' source texts.
 
-    In parentheses it is Python on every image from 5.0-0 on: before 9.3-0 a value that starts with
-    a brace is taken for a text. Compose ends a value at " #" and replaces $NAME, docker does
-    neither: so both signs, which stand only inside of Python's strings, are written as \\x24 and
-    \\x23.
+    The value is in parentheses: images before 9.3-0 read a value that starts with a brace as text,
+    not as Python. Compose ends a value at " #" and replaces $NAME, docker does neither. Both
+    characters occur only in Python strings, so they are written as \\x24 and \\x23.
     """
     line = ", ".join(_one_line(entry) for entry in entries.values())
     text = f"({{{line}}})".replace("$", r"\x24").replace("#", r"\x23")
     if _tree(text) != _tree(f"{{{','.join(entries.values())}}}"):
-        raise ScimconfError("the environment is not what was meant; this is a mistake in scimconf")
+        raise ScimconfError("the rendered environment has wrong values; this is a bug in scimconf")
     return f"{SETTING}={text}\n"
 
 
 def secret(name: str, token: str) -> str:
-    """Give the variable that docker-zulip writes into zulip-secrets.conf.
+    """Return the variable that docker-zulip writes into zulip-secrets.conf.
 
-    Raises UsageError for a token that does not come through as it is.
+    Raises UsageError for a token that would arrive changed.
     """
     if not _PLAIN.fullmatch(token):
         raise UsageError(
-            f"the token for {name} holds a sign that docker, compose and the image do not all take "
-            "as it is",
-            "let scimconf make the token, or use letters, digits and . _ + / = -",
+            f"the token for {name} contains a character that docker or the image would change",
+            "let scimconf generate the token, or use letters, digits and . _ + / = -",
         )
     return variable(name, token)
 
 
 def variable(name: str, value: str) -> str:
-    """Give the line for a secret; what stands for a token may be any text."""
+    """Return the line for a secret; the value may be a mask with any characters."""
     return f"SECRETS_{name}={value}\n"
 
 
 def _one_line(entry: str) -> str:
-    """Join the lines of an entry's source: none of them ends inside of a string."""
+    """Join the lines of an entry's source: no line break in it is inside a string."""
     joined = ""
     for line in map(str.strip, entry.splitlines()):
         if line.startswith("}"):

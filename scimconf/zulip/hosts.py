@@ -1,4 +1,4 @@
-"""Which host names belong to a Zulip server: the guard before a token is sent anywhere."""
+"""Check that a host name belongs to a Zulip server, before a token is sent to it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from urllib.parse import SplitResult, urlsplit
 _LABELS = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 
 
-def refusal(url: str, external_host: str, realm_hosts: Mapping[str, str]) -> str:
-    """Say why a token must not be sent to `url`, "" if it may.
+def refusal(url: str, external_host: str, realm_hosts: Mapping[str, str]) -> str | None:
+    """Return why a token must not be sent to `url`, or None if it may.
 
-    It goes over https (http on loopback only), to a host that is EXTERNAL_HOST, under it, or a
-    value of REALM_HOSTS. Names are compared as DNS does: no case, no trailing dot, IDN as
-    punycode, whole labels; ports are not part of a name.
+    Allowed are https (http only on loopback) and a host that is EXTERNAL_HOST, below it, or a value
+    of REALM_HOSTS. Names are compared as in DNS: without case and trailing dot, IDN as punycode, by
+    whole labels. Ports are not part of a name.
     """
     try:
-        if not url.isprintable():  # urlsplit drops tabs and line breaks
+        if not url.isprintable():  # urlsplit removes tabs and line breaks
             raise ValueError
         parts = urlsplit(url)
         name = _name(parts.hostname or "")
-        _ = parts.port  # raises where it is no port
+        _ = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return f"{url!a} is not a URL"
     if not _plain(parts):
-        return f"{url!a} is not just https:// and a host name"
+        return f"{url!a} has more than https:// and a host name"
     if parts.scheme != "https" and not _loopback(name):
-        return f"{url!a} is not https, and a token is never sent in the clear"
+        return f"{url!a} is not https, and a token is never sent unencrypted"
     own = {_name_of(setting) for setting in (external_host, *realm_hosts.values())}
     under = _name_of(external_host)
     if name in own or (under and name.endswith(f".{under}")):
-        return ""
-    return f"{name} is not {external_host!a}, nor under it, nor in REALM_HOSTS"
+        return None
+    return f"{name} is not {external_host!a}, not below it and not in REALM_HOSTS"
 
 
 def _plain(parts: SplitResult) -> bool:
@@ -46,7 +46,7 @@ def _plain(parts: SplitResult) -> bool:
 
 
 def _name_of(setting: str) -> str:
-    """Give the name in a setting of Zulip's, `host` or `host:port`; "" if there is none."""
+    """Return the host name in a Zulip setting, `host` or `host:port`; "" if it has none."""
     try:
         return _name(urlsplit(f"//{setting}").hostname or "")
     except ValueError:
@@ -54,7 +54,7 @@ def _name_of(setting: str) -> str:
 
 
 def _name(host: str) -> str:
-    """Give a host name in a form in which two can be compared. Raises ValueError if it is none."""
+    """Return a host name in its canonical form. Raises ValueError for an invalid name."""
     name = host.removesuffix(".").lower()
     if not name.isascii():
         name = name.encode("idna").decode("ascii").lower()

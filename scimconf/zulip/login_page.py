@@ -1,4 +1,4 @@
-"""What a realm's login page tells: whether the realm has another host, or is deactivated.
+"""Read from a realm's login page whether the realm has another host or is deactivated.
 
 Zulip redirects in both cases (zerver/middleware.py, zerver/views/auth.py).
 """
@@ -13,10 +13,10 @@ _DEACTIVATED = "/accounts/deactivated"
 
 
 def moved_to(status: int | None, location: str, url: str) -> str:
-    """Return the URL of the other host that serves the realm of `url`; "" if none is named.
+    """Return the URL of the other host that serves the realm of `url`; "" if there is none.
 
-    A login page may redirect for other reasons (a single way to log in, a landing page): only
-    one to the login page of another host is about the host.
+    A login page may redirect for other reasons (a single login method, a landing page). Only a
+    redirect to the login page of another host is about the host.
     """
     parts = _redirect(status, location)
     if parts is None or parts.path.rstrip("/") != "/login":
@@ -25,12 +25,12 @@ def moved_to(status: int | None, location: str, url: str) -> str:
 
 
 def url_of(host: str) -> str:
-    """Return the URL of a host that a server names, with its port; "" for anything else."""
+    """Return the URL of a host and port that a server sent; "" for anything else."""
     return f"https://{host}" if _HOST.fullmatch(host) else ""
 
 
 def deactivated(status: int | None, location: str) -> bool:
-    """Return whether the login page says that the realm is deactivated."""
+    """Return whether the login page redirects to the page of deactivated realms."""
     parts = _redirect(status, location)
     return parts is not None and parts.path.startswith(_DEACTIVATED)
 

@@ -1,4 +1,4 @@
-"""The command that makes a running Zulip see a new SCIM_CONFIG (run as the user zulip)."""
+"""The command that makes a running Zulip load a new SCIM_CONFIG (run as the user zulip)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scimconf.zulip.versions import Feature, available
 def command(
     setting: Literal["server", "django", "none"] | tuple[str, ...], version: str, deployment: str
 ) -> tuple[str, ...] | None:
-    """Give the argv for the inventory's `scim_restart`; None where it says `none`.
+    """Return the command for the inventory's `scim_restart`; None for `none`.
 
-    `server` is Zulip's scripts/restart-server, everywhere. `django` restarts no more than SCIM
-    needs: supervisorctl before 10.0, from then on `restart-server --only-django`, which checks
-    the settings before it stops anything. No web client needs a reload for a new token, so
-    `--skip-client-reloads` goes with it wherever restart-server knows it (9.0).
+    `server` is Zulip's scripts/restart-server in every version. `django` restarts only what SCIM
+    needs: with supervisorctl before 10.0, later with `restart-server --only-django`, which checks
+    the settings before it stops anything. Web clients need no reload for a new token, so
+    restart-server gets `--skip-client-reloads` where it knows that option (9.0 and later).
     """
     if setting == "none":
         return None

@@ -249,7 +249,7 @@ def test_realm_hosts_count(web: Web) -> None:
 def test_http_is_refused_beyond_loopback() -> None:
     hosts = Hosts("chat.example.com", {})
     check = _only(_ask("http://chat.example.com", hosts), "address", "failed")
-    assert "in the clear" in check.message
+    assert "unencrypted" in check.message
 
 
 def test_a_token_that_is_none_is_not_sent(web: Web) -> None:
@@ -309,9 +309,9 @@ def test_a_server_that_takes_any_token_never_sees_the_right_one(web: Web) -> Non
         (429, "too many", "wait"),
         (500, "SCIM configuration", "on 5.x the SCIM client is not registered"),
         (501, "does not implement", "proxy"),
-        (502, "Zulip behind it is not", "supervisorctl"),
-        (503, "Zulip behind it is not", "supervisorctl"),
-        (418, "does not give this answer", "what else"),
+        (502, "Zulip behind it does not", "supervisorctl"),
+        (503, "Zulip behind it does not", "supervisorctl"),
+        (418, "never sends this status", "which program"),
     ],
 )
 def test_each_status_says_what_to_do(web: Web, status: int, words: str, advice: str) -> None:

@@ -171,7 +171,7 @@ def test_a_template_that_renders_something_else_is_found_out(
         return broken.format(realm=realm, body="".join(f"{k}: {v}, " for k, v in items))
 
     monkeypatch.setattr(block, "render", render)
-    with pytest.raises(ScimconfError, match="not what was meant") as error:
+    with pytest.raises(ScimconfError, match="wrong values") as error:
         block.entry(realm("acme"), TOKEN, "9.0")
     assert TOKEN.reveal() not in str(error.value)
     assert error.value.__cause__ is None
