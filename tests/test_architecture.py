@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "scimconf"
 
 # From the ground up: a room imports only rooms of lower lines.
 LAYERS = (
-    ("secret", "foreign", "consent", "plain_file"),
+    ("secret", "foreign", "consent", "plain_file", "startup"),
     ("model",),
     ("errors",),
     ("yamlfile", "template", "vault"),
@@ -22,7 +22,7 @@ LAYERS = (
     ("tokens", "ssh"),
     ("inventory", "report"),
     ("batches", "diff", "observe", "verify", "render", "way", "proof"),
-    ("plan", "confirm", "transact", "time_limit", "importing"),
+    ("plan", "confirm", "transact", "importing"),
     ("apply", "put_back"),
     ("survey", "pool"),
     ("unit", "saved_plan"),

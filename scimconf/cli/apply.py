@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import click
-
 from scimconf.cli import options
 from scimconf.cli import plan as plan_verb
 from scimconf.cli.options import (
@@ -19,24 +17,23 @@ from scimconf.cli.options import (
 from scimconf.errors import ExitCode, worst
 
 
-@click.command("apply")
+@options.verb("apply")
 @options.pattern
 @options.source
-@options.option("--check", variable="CHECK", is_flag=True, help="Change nothing: the same as plan.")
+@options.option("--check", is_flag=True, help="Change nothing: the same as plan.")
 @options.option(
     "--plan",
     "plan_file",
-    variable="PLAN",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Only what this file, written by plan --out, says; refused if anything has moved on.",
+    type=options.NEW_FILE,
+    metavar="FILE",
+    help="Apply only this saved plan (plan --out). Refuse it if a server has changed since.",
 )
-@options.option("--diff", variable="DIFF", is_flag=True, help="Show the change, masked.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
+@options.diff
+@options.yes
 @options.option(
     "--create-tokens",
-    variable="CREATE_TOKENS",
     is_flag=True,
-    help="Make new tokens without a question, also in the place of tokens in force.",
+    help="Create new tokens without asking, even if they replace tokens in use.",
 )
 @options.lock_timeout
 @options.rollout
@@ -57,11 +54,11 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Make the hosts of PATTERN (all if there is none) as the inventory says.
+    """Configure the servers as the inventory says.
 
-    Shows the plan and asks; then changes each server in one transaction, which proves on the
-    server that SCIM answers, or puts everything back. Then it asks the public URLs as the
-    identity provider would.
+    Shows the plan and asks. Then changes each server in one transaction: the server checks that
+    SCIM works with the new token, or rolls back. Last, the public URLs are checked as the
+    identity provider would use them.
     """
     from scimconf import batches
     from scimconf.cli import fleet, question
@@ -80,7 +77,7 @@ def command(
     fleet.start_log(output)
     inventory = fleet.load(source, connection, quiet=output.quiet, writes=output.files)
     chosen = fleet.select(inventory, pattern, source.limit)
-    servers = batches.ordered(chosen, rollout.order, lambda server: server.name)
+    servers = list(chosen)
     if approved:
         approved.check_selection(servers)
         if refused := approved.other_way(servers):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scimconf.cli import variables
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
 from scimconf.cli.streams import err
 from scimconf.cli.vault_password import VaultPassword, ask
@@ -46,6 +47,7 @@ def sources(source: SourceOptions) -> tuple[Path, ...]:
         return source.inventory
     if _DEFAULT.exists():
         return (_DEFAULT,)
+    variables.check()  # is SCIMCONF_INVENTORY misspelt?
     raise UsageError(
         "no inventory: there is no inventory.yaml here",
         "give one with -i, or start with: scimconf init",
@@ -76,6 +78,7 @@ def load(
         bare=bare,
     )
     withhold(loaded.servers.values())
+    variables.check()
     if not quiet:
         for warning in loaded.warnings:
             err(f"warning: {warning}")
@@ -165,7 +168,6 @@ def opener(
     vault value: the threads that talk to servers must not ask.
     """
     from scimconf import ssh, vault
-    from scimconf.time_limit import limited
     from scimconf.tokens.generate import is_like_generated
 
     asked = asked_become = None
@@ -178,9 +180,8 @@ def opener(
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
         allow_exec=source.allow_exec,
     )
-    limit = connection.time_limit
-    if limit is not None:
-        options = replace(options, start_timeout=min(limit, options.start_timeout))
+    if connection.look_timeout is not None:
+        options = replace(options, look_timeout=connection.look_timeout)
 
     closed = [
         each for server in servers for each in _secrets(server) if isinstance(each, VaultValue)
@@ -215,13 +216,10 @@ def opener(
             passphrase=opened(server.connection.passphrase),
             ask=_person if connection.ask_pass else None,
         )
-        way = server.connection
-        if limit is not None:
-            way = replace(way, timeout=min(limit, way.timeout))
-        return ssh.open_agent(way, server.paths, credentials, options)
+        return ssh.open_agent(server.connection, server.paths, credentials, options)
 
     threading.Thread(target=_load_the_rest).start()
-    return open_agent if limit is None else limited(open_agent, limit)
+    return open_agent
 
 
 def _load_the_rest() -> None:

@@ -1,4 +1,4 @@
-"""`scimconf handoff`: what to type into the identity provider."""
+"""`scimconf handoff`: what to enter at the identity provider."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scimconf.cli import options
+from scimconf.cli.help import OUTPUT
 from scimconf.cli.options import SourceOptions, VaultOptions
 from scimconf.cli.streams import err, out
 from scimconf.errors import UsageError
@@ -20,27 +21,36 @@ if TYPE_CHECKING:
     from scimconf.tokens.keyring import Keyring
 
 
-@click.command("handoff")
+@options.verb("handoff")
 @options.pattern
 @options.source
 @options.realm
-@click.option(
-    "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
+@options.show_tokens
+@options.option(
+    "--next",
+    "staged",
+    variable=False,
+    is_flag=True,
+    help="Use the tokens that rotate --stage has created.",
 )
-@click.option("--next", "staged", is_flag=True, help="Of the tokens that rotate --stage has made.")
-@click.option(
+@options.option(
     "--format",
     "form",
+    section=OUTPUT,
+    variable=False,
     type=click.Choice(["text", "markdown", "html"]),
+    metavar="FORMAT",
     default="text",
-    show_default=True,
-    help="markdown: a check list; html: one file to print, a page for each realm.",
+    help="Print text, a markdown check list, or html to print on paper.  [default: text]",
 )
-@click.option(
+@options.option(
     "--out",
     "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a new file (0600) in place of printing; one that is there is replaced.",
+    section=OUTPUT,
+    variable=False,
+    type=options.NEW_FILE,
+    metavar="FILE",
+    help="Write to FILE (mode 0600) instead of printing. An existing file is replaced.",
 )
 @options.vault
 def command(
@@ -53,9 +63,9 @@ def command(
     file: Path | None,
     vault: VaultOptions,
 ) -> None:
-    """Print, per realm, what its identity provider's administrator has to enter.
+    """Print what to enter at the identity provider.
 
-    Asks no server. Tokens are masked unless --show-tokens is given.
+    Prints one sheet for each realm. Contacts no server. Tokens are masked without --show-tokens.
     """
     from scimconf.cli import fleet
     from scimconf.foreign import harmless
@@ -82,7 +92,7 @@ def command(
     if not sheets and staged:
         raise UsageError("no token is staged there", "make one first: scimconf rotate --stage")
     if not sheets:
-        raise click.UsageError("no realm to hand off: none of the servers has such a one")
+        raise click.UsageError("no realm to hand off: none of the servers has this realm")
     text = handoff(sheets, form)
     text = harmless(text, len(text))
     if file:
@@ -93,7 +103,7 @@ def command(
 
 
 def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[Server]]:
-    """Give the realms that have a staged token, and a keyring in which it is in force."""
+    """Return a keyring in which the staged tokens are in use, and the realms that have one."""
     from scimconf.tokens.rotation import activated
 
     narrowed, keys = [], set()

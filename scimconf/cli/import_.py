@@ -8,8 +8,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
 from scimconf.cli.streams import err
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from scimconf.tokens.store import Key
 
 
-@click.command("import")
+@options.verb("import")
 @options.pattern
 @options.source
 @options.realm
@@ -41,10 +39,11 @@ def command(
 ) -> int:
     """Import the existing SCIM configuration of servers.
 
-    Changes nothing on them. Of hosts without scim_realms, the realms are written into host_vars
-    beside the inventory, and their tokens, encrypted, into the token file. Of hosts with
-    scim_realms, only the tokens that the token file does not have. A plan then shows what is left
-    to do, and gives the exit code.
+    Changes nothing on the servers. For a host without scim_realms, writes its realms to host_vars
+    beside the inventory and its tokens, encrypted, to the token file. For a host with scim_realms,
+    imports only the tokens that the token file lacks.
+
+    Then shows what apply would change, and exits as plan does.
     """
     from scimconf import importing
     from scimconf.cli import fleet

@@ -1,4 +1,4 @@
-"""`scimconf init`: a first inventory, or what an Ansible inventory lacks, and what goes with it."""
+"""`scimconf init`: write a first inventory, or add SCIM variables to an Ansible inventory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import click
 
 from scimconf.cli import existing, options
 from scimconf.cli.existing import Existing
+from scimconf.cli.help import Argument
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
 from scimconf.zulip.presets import PRESETS
@@ -28,39 +29,48 @@ _IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
 leave: unfinished files, which may hold tokens in clear."""
 
 
-@click.command("init")
-@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@options.verb("init")
+@click.argument(
+    "folder",
+    cls=Argument,
+    type=options.FILE,
+    default=".",
+    text="Write into this folder.  [default: .]",
+)
 @options.option(
     "--host",
     "hosts",
-    variable="HOST",
+    variable=False,
     multiple=True,
-    help="A server's host name; in an inventory that is there, a host or group of it. "
-    "Repeat for more.",
+    metavar="HOST",
+    help="Add this server. In an existing inventory: configure this host or group. Repeatable.",
 )
 @options.option(
     "--user",
-    variable="USER",
-    help="Log in as this user.  [default: zulip; what an inventory says that is there]",
+    variable=False,
+    metavar="USER",
+    help="Set the login user.  [default: zulip, or what the inventory says]",
 )
 @options.option(
     "--idp",
-    variable="IDP",
+    variable=False,
     type=click.Choice(sorted(PRESETS)),
-    help="Identity provider.  [default: okta]",
+    metavar="IDP",
+    help=f"Set the IdP: okta (default), {', '.join(sorted({*PRESETS} - {'okta'}))}.",
 )
 @options.option(
     "--realm",
     "realms",
-    variable="REALM",
+    variable=False,
     multiple=True,
-    help='A realm of each server, by its subdomain.  [default: "", the root]',
+    metavar="REALM",
+    help='Add the realm with this subdomain to each server. Repeatable.  [default: "", the root]',
 )
 @options.option(
     "--make-vault-password/--no-vault-password",
-    variable="MAKE_VAULT_PASSWORD",
+    variable=False,
     default=None,
-    help=f"Make {_PASSWORD_FILE} (0600), which encrypts the token file.  [default: no]",
+    help=f"Create {_PASSWORD_FILE}, which encrypts the token file.  [default: no]",
 )
 def command(
     folder: Path,
@@ -70,12 +80,12 @@ def command(
     realms: tuple[str, ...],
     make_vault_password: bool | None,
 ) -> None:
-    """Write a first inventory into FOLDER; a vault password too, if wanted.
+    """Write a first inventory, or extend an Ansible inventory.
 
-    Where an Ansible inventory is there (inventory.yaml, inventory/, hosts.yml, ...), that one is
-    used: what is missing in it is put into its group_vars or host_vars.
+    If the folder has an Ansible inventory (inventory.yaml, inventory/, hosts.yml, ...), init adds
+    the SCIM variables to its group_vars or host_vars.
 
-    Without --host it asks, on a terminal, for all that no option says.
+    Without --host, init asks on the terminal for everything that no option sets.
     """
     there = existing.find(folder)
     asks = not hosts

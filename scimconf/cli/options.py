@@ -1,4 +1,4 @@
-"""The options that verbs share, with Ansible's letters, and the value they arrive as."""
+"""The options that several verbs share, with Ansible's letters, and the values they arrive as."""
 
 from __future__ import annotations
 
@@ -12,17 +12,55 @@ import click
 
 from scimconf import consent
 from scimconf.cli import completion
+from scimconf.cli.help import (
+    CONNECTION,
+    OUTPUT,
+    OWN,
+    PASSWORDS,
+    ROLLOUT,
+    WORK,
+    Argument,
+    Group,
+    Option,
+    Verb,
+)
+from scimconf.cli.variables import PREFIX
 from scimconf.consent import NOTHING, Consent
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
-_FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def option(*names: str, variable: str, **settings: Any) -> Decorator:
-    """Declare an option that SCIMCONF_`variable` stands for, too; --help names it."""
-    return click.option(*names, envvar=f"SCIMCONF_{variable}", show_envvar=True, **settings)
+def option(
+    *names: str,
+    section: str = OWN,
+    variable: bool = True,
+    cls: type[Option] = Option,
+    **settings: Any,
+) -> Decorator:
+    """Declare an option in a section of --help.
+
+    The variable SCIMCONF_NAME sets it as well, unless `variable` is False: a variable must not
+    agree to a change, print tokens, or choose what is done.
+    """
+    if variable:
+        long = next(name for name in names if name.startswith("--"))
+        name = long.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+        settings["envvar"] = f"{PREFIX}{name}"
+    return click.option(*names, cls=cls, section=section, **settings)
+
+
+def verb(name: str, **settings: Any) -> Callable[[Command], Verb]:
+    """Declare a verb, or a command of a verb."""
+    return click.command(name, cls=Verb, **settings)
+
+
+def group(name: str, **settings: Any) -> Callable[[Command], Group]:
+    """Declare a verb that has commands of its own."""
+    return click.group(name, cls=Group, **settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +84,7 @@ class VaultOptions:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOptions:
-    """How to get in where the inventory does not say it."""
+    """How to log in where the inventory does not say it."""
 
     forks: int
     user: str | None
@@ -58,14 +96,13 @@ class ConnectionOptions:
     known_hosts: Path | None
     accept_new_host_keys: bool
     retries: int = 0
-    time_limit: float | None = None
+    look_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """Which servers are changed when, and when no more are."""
+    """How many servers are changed at a time, and when the run stops."""
 
-    order: str
     serial: str | None
     canary: int | None
     max_fail: str | None
@@ -73,7 +110,7 @@ class RolloutOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """What is printed, and how."""
+    """What is printed, and in which form."""
 
     format: str
     verbose: int
@@ -87,21 +124,25 @@ class OutputOptions:
         return (*self.report, self.failed_hosts) if self.failed_hosts else self.report
 
 
-def _kinds_known(
+def _known_reports(
     context: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
 ) -> tuple[Path, ...]:
-    """Refuse a report whose name does not say what it is to be."""
+    """Refuse a report whose file name ends in no known format."""
     for file in files:
         if file.suffix not in (".html", ".md", ".xml"):
-            problem = f"{str(file)!r} ends neither in .html nor in .md or .xml"
+            problem = f"{str(file)!r} must end in .html, .md or .xml"
             raise click.BadParameter(problem, context, parameter)
     return files
 
 
-class _Attached(click.Option):
-    """An option whose value only `=` attaches: alone it means all, and takes no word behind it."""
+class _Attached(Option):
+    """An option whose value must follow `=`. Without one it means "all".
+
+    The next word of the command line is never its value.
+    """
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Write `--allow-exec` as `--allow-exec=all` before click parses the line."""
         super().add_to_parser(parser, ctx)
         parse = parser.parse_args
 
@@ -113,12 +154,13 @@ class _Attached(click.Option):
         parser.parse_args = parse_args
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Show the value as optional."""
         record = super().get_help_record(ctx)
         return record and (f"{self.opts[0]}[=KINDS]", record[1])
 
 
 def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:
-    """Return what all of them together allow; refuse a kind that there is not."""
+    """Return what all values together allow. Refuse an unknown kind."""
     try:
         return NOTHING.union(*map(consent.parse, given))
     except ValueError as error:
@@ -129,56 +171,57 @@ _SOURCE = (
     option(
         "-i",
         "--inventory",
-        variable="INVENTORY",
-        type=_FILE,
+        section=WORK,
+        type=FILE,
         multiple=True,
-        help="Inventory file, folder, or - for stdin; may be given several times.  "
+        metavar="FILE",
+        help="Read this inventory file or folder (- is stdin). Repeatable.  "
         "[default: inventory.yaml]",
     ),
     option(
         "-l",
         "--limit",
-        variable="LIMIT",
+        section=WORK,
         multiple=True,
+        metavar="PATTERN",
         shell_complete=completion.patterns,
-        help="Only these of the hosts: a pattern as Ansible's.",
+        help="Limit the run to hosts that match this Ansible-style pattern, or to those in @FILE.",
     ),
     option(
         "--tokens",
-        variable="TOKENS",
-        type=_FILE,
-        help="The token file.  [default: tokens.yaml beside the first inventory file]",
+        section=WORK,
+        type=FILE,
+        metavar="FILE",
+        help="Use this token file.  [default: tokens.yaml beside the inventory]",
     ),
     option(
         "--allow-exec",
-        variable="ALLOW_EXEC",
+        section=WORK,
         cls=_Attached,
         multiple=True,
         callback=_consent,
         shell_complete=completion.consent_or_patterns,
-        help="Allow the inventory to run programs on this machine: local (ansible_connection: "
-        "local), inventory (sources that are programs; links that lead out of group_vars and "
-        "host_vars) or proxy (its proxy commands); a list with commas, or nothing for all.",
+        help="Allow the inventory to run programs here: all, or only local, inventory or proxy.",
     ),
 )
 _VAULT = (
     option(
         "--vault-id",
-        variable="VAULT_ID",
+        section=PASSWORDS,
         multiple=True,
-        metavar="LABEL@SOURCE",
-        help="The vault password of an id: from a file, a program, or prompt; may be given several "
-        "times, and new values are encrypted under the first.",
+        metavar="ID@SOURCE",
+        help="Get the password of a vault id from a file, a program or prompt. Repeatable.",
     ),
     option(
         "--vault-password-file",
-        variable="VAULT_PASSWORD_FILE",
-        type=_FILE,
-        help="File that holds (or program that prints) the vault password.",
+        section=PASSWORDS,
+        type=FILE,
+        metavar="FILE",
+        help="Read the vault password from this file, or from the output of this program.",
     ),
     option(
         "--ask-vault-pass",
-        variable="ASK_VAULT_PASS",
+        section=PASSWORDS,
         is_flag=True,
         help="Ask for the vault password.",
     ),
@@ -187,132 +230,147 @@ _CONNECTION = (
     option(
         "-f",
         "--forks",
-        variable="FORKS",
+        section=CONNECTION,
         type=click.IntRange(1, 1000),
         metavar="N",
         default=20,
-        show_default=True,
-        help="Servers at a time.",
+        help="Work on up to N servers at the same time.  [default: 20]",
     ),
-    option("-u", "--user", variable="USER", help="Log in as this user."),
-    option("-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."),
     option(
-        "-b", "--become", variable="BECOME", is_flag=True, help="Become another user with sudo."
+        "-u",
+        "--user",
+        section=CONNECTION,
+        metavar="USER",
+        help="Log in as this user where the inventory names none.",
+    ),
+    option(
+        "--private-key",
+        section=CONNECTION,
+        type=FILE,
+        metavar="FILE",
+        help="Log in with this private key where the inventory names none.",
+    ),
+    option(
+        "-b",
+        "--become",
+        section=CONNECTION,
+        is_flag=True,
+        help="Become another user after login, with sudo if the inventory names no method.",
     ),
     option(
         "--become-user",
-        variable="BECOME_USER",
-        help="Become this user.  [default: the server's zulip_user]",
+        section=CONNECTION,
+        metavar="USER",
+        help="Become this user where the inventory names none.  [default: zulip_user]",
+    ),
+    option(
+        "--known-hosts",
+        section=CONNECTION,
+        type=FILE,
+        metavar="FILE",
+        help="Read the servers' host keys from this file.  [default: as ssh does]",
+    ),
+    option(
+        "--accept-new-host-keys",
+        section=CONNECTION,
+        is_flag=True,
+        help="Trust and store the key of an unknown server. A changed key is still refused.",
+    ),
+    option(
+        "--retries",
+        section=CONNECTION,
+        type=click.IntRange(0, 20),
+        metavar="N",
+        default=0,
+        help="Retry an unreachable server up to N times.  [default: 0]",
+    ),
+    option(
+        "--look-timeout",
+        section=CONNECTION,
+        type=click.FloatRange(0, 86400, min_open=True),
+        metavar="SECONDS",
+        help="Wait this long for a server to report its state.  [default: 60]",
+    ),
+    option(
+        "-k",
+        "--ask-pass",
+        section=PASSWORDS,
+        is_flag=True,
+        help="Ask for the SSH password.",
     ),
     option(
         "-K",
         "--ask-become-pass",
-        variable="ASK_BECOME_PASS",
+        section=PASSWORDS,
         is_flag=True,
-        help="Ask for the sudo password.",
-    ),
-    option(
-        "--private-key", variable="PRIVATE_KEY", type=_FILE, help="Log in with this private key."
-    ),
-    option(
-        "--known-hosts",
-        variable="KNOWN_HOSTS",
-        type=_FILE,
-        help="The servers' host keys.  [default: as ssh has it, ~/.ssh/known_hosts]",
-    ),
-    option(
-        "--accept-new-host-keys",
-        variable="ACCEPT_NEW_HOST_KEYS",
-        is_flag=True,
-        help="Trust and remember the key of a server that known_hosts does not have; "
-        "a changed key is refused all the same.",
-    ),
-    option(
-        "--retries",
-        variable="RETRIES",
-        type=click.IntRange(0, 20),
-        metavar="N",
-        default=0,
-        show_default=True,
-        help="Try a server that is not reached so many times more, after 1, 2, 4, ... seconds.",
-    ),
-    option(
-        "--time-limit",
-        variable="TIME_LIMIT",
-        type=click.FloatRange(0, 86400, min_open=True),
-        metavar="SECONDS",
-        help="Hang up on a server after so long (without it, a look has 60 seconds).",
+        help="Ask for the sudo or su password.",
     ),
 )
 _ROLLOUT = (
     option(
-        "--order",
-        variable="ORDER",
-        type=click.Choice(
-            ["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
-        ),
-        default="inventory",
-        show_default=True,
-        help="Which servers come first.",
-    ),
-    option(
         "--serial",
-        variable="SERIAL",
+        section=ROLLOUT,
         metavar="SIZES",
-        help="Change so many servers, then the next, as long as none fails: 5, 25% or 1,5,25%.",
+        help="Change servers in batches of this size: 5, 25% or 1,5,25%.",
     ),
     option(
         "--canary",
-        variable="CANARY",
+        section=ROLLOUT,
         type=click.IntRange(1),
         metavar="N",
-        help="Change N servers first, and the others if none of them fails.",
+        help="Change N servers first. Change the others only if none of these fails.",
     ),
     option(
         "--max-fail",
-        variable="MAX_FAIL",
+        section=ROLLOUT,
         metavar="N",
-        help="Begin no more servers once more than so many, or 10%, have failed.",
+        help="Stop starting new servers once more than N (or N%) have failed.",
     ),
 )
 _OUTPUT = (
     option(
         "--format",
-        variable="FORMAT",
+        section=OUTPUT,
         type=click.Choice(["text", "json", "junit", "github"]),
+        metavar="FORMAT",
         default="text",
-        show_default=True,
-        help="json: docs/json.md; junit, and github for its Actions: docs/ci/.",
+        help="Print the result as text, json, junit or github (GitHub Actions).  [default: text]",
+    ),
+    option(
+        "--report",
+        section=OUTPUT,
+        type=NEW_FILE,
+        multiple=True,
+        callback=_known_reports,
+        metavar="FILE",
+        help="Also write a report (.html, .md or .xml) without tokens. Repeatable.",
+    ),
+    option(
+        "--failed-hosts",
+        section=OUTPUT,
+        type=FILE,
+        metavar="FILE",
+        help="Write failed and skipped servers to FILE, for --limit @FILE.",
     ),
     option(
         "-v",
         "--verbose",
-        variable="VERBOSE",
+        section=OUTPUT,
         count=True,
-        help="Show every step and its time; -vvv: what SSH does, too.",
-    ),
-    option("-q", "--quiet", variable="QUIET", is_flag=True, help="No progress, no warnings."),
-    option(
-        "--failed-hosts",
-        variable="FAILED_HOSTS",
-        type=_FILE,
-        help="Write the servers that failed, or were not begun, into this file, for --limit @FILE.",
+        help="Show every step and its time. -vvv also shows the SSH log.",
     ),
     option(
-        "--report",
-        variable="REPORT",
-        type=click.Path(path_type=Path, dir_okay=False),
-        multiple=True,
-        callback=_kinds_known,
-        metavar="FILE",
-        help="Write what came of it into a file, too (0600, no token in it): .html, a page for a "
-        "browser; .md, for a comment; .xml, JUnit's. May be given several times.",
+        "-q",
+        "--quiet",
+        section=OUTPUT,
+        is_flag=True,
+        help="Print no progress and no warnings.",
     ),
 )
 
 
 def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorator:
-    """Declare options and hand them to the verb as one frozen value of `kind`."""
+    """Declare options and pass them to the verb as one frozen value of `kind`."""
 
     def decorate(command: Command) -> Command:
         def call(**values: Any) -> Any:
@@ -332,31 +390,58 @@ vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
-pattern: Decorator = click.argument("pattern", nargs=-1, shell_complete=completion.patterns)
-"""Hosts and groups as Ansible's; all where there is none."""
+pattern: Decorator = click.argument(
+    "pattern",
+    cls=Argument,
+    nargs=-1,
+    metavar="[PATTERN]...",
+    text="Select hosts and groups as Ansible does.  [default: all]",
+    shell_complete=completion.patterns,
+)
 
 
 def _as_string_ids(
     _context: click.Context, _parameter: click.Parameter, realms: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Take "(root)", which is what reports call it, for the root realm."""
+    """Replace "(root)", the name of the root realm in reports, by its subdomain, ""."""
     return tuple("" if realm == "(root)" else realm for realm in realms)
 
 
 realm: Decorator = option(
     "--realm",
     "realms",
+    section=WORK,
     callback=_as_string_ids,
-    variable="REALM",
     multiple=True,
+    metavar="REALM",
     shell_complete=completion.realms,
-    help='Only these realms; "" is the root.',
+    help='Limit the run to this realm. "" is the root realm. Repeatable.',
+)
+diff: Decorator = option(
+    "--diff",
+    section=OUTPUT,
+    is_flag=True,
+    help="Show the change of each file as a diff, tokens masked.",
+)
+yes: Decorator = option(
+    "-y",
+    "--yes",
+    variable=False,
+    is_flag=True,
+    help="Do not ask before the first change.",
+)
+show_tokens: Decorator = option(
+    "--show-tokens",
+    section=OUTPUT,
+    variable=False,
+    is_flag=True,
+    help="Print tokens in clear text. Needs the vault password.",
 )
 lock_timeout: Decorator = option(
     "--lock-timeout",
-    variable="LOCK_TIMEOUT",
+    section=ROLLOUT,
     type=click.IntRange(0, 86400),
+    metavar="SECONDS",
     default=0,
-    show_default=True,
-    help="Seconds to wait for another run on a server; 0: refuse at once.",
+    help="Wait this long for another run on a server to end.  [default: 0]",
 )

@@ -1,11 +1,9 @@
-"""`scimconf verify`: can the identity provider get in?"""
+"""`scimconf verify`: check the public SCIM URLs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import click
 
 from scimconf.cli import options
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions, VaultOptions
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from scimconf.model import Outcome
 
 
-@click.command("verify")
+@options.verb("verify")
 @options.pattern
 @options.source
 @options.connection
@@ -28,10 +26,10 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Ask the public URL of each realm what its identity provider would ask.
+    """Check the public SCIM URLs as the identity provider would.
 
-    Looks at each server first: a token is sent only to a host that the server's own settings
-    name. Changes nothing.
+    Changes nothing. Reads each server's settings first: a token is sent only to a host name that
+    these settings contain. Needs the vault password.
     """
     from scimconf.cli import fleet
     from scimconf.cli.output import progress, results

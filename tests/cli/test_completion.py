@@ -62,7 +62,7 @@ HOSTS = ["chat1.example.com", "chat2.example.com", "fe80::1", "db.example.com"]
         (["render", "ch"], HOSTS[:2]),
         (["handoff", "--realm", ""], ["acme", "old", "wiki"]),
         (["rotate", "europe", "--realm", "a"], ["acme"]),
-        (["apply", "--order", "s"], ["sorted", "shuffle"]),
+        (["apply", "--format", "j"], ["json", "junit"]),
         (["ro"], ["rotate"]),
         (["frobnicate", "x"], []),
         (["plan", "--di"], ["--diff"]),

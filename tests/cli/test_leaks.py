@@ -11,7 +11,7 @@ TOKEN = "q7ZkW2mB9xTfR4vYc1LsD8hNpJ3gKaEu5oQiXwMtVbr"
 
 def test_good_files(scimconf: Run) -> None:
     done = scimconf("inventory", "leaks", "inventory.yaml", "password")
-    assert (done.returncode, done.stdout) == (0, "ok: no token in clear in 2 files\n")
+    assert (done.returncode, done.stdout) == (0, "ok: no token in clear text in 2 files\n")
 
 
 def test_every_place_of_every_file_and_no_token(scimconf: Run, tmp_path: Path) -> None:

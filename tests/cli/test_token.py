@@ -69,7 +69,7 @@ def test_a_token_file_of_format_1_is_rewritten_once(scimconf: Run, tmp_path: Pat
     assert scimconf("token", "migrate", "tokens.yaml").returncode == 64, "without the password"
     assert (tmp_path / "tokens.yaml").read_text() == old
     done = scimconf("token", "migrate", "tokens.yaml", *password)
-    assert (done.returncode, done.stdout) == (0, "tokens.yaml has format 2 now\n")
+    assert (done.returncode, done.stdout) == (0, "tokens.yaml now has format 2\n")
     after = TokenFile.load(tmp_path / "tokens.yaml")
     assert after.token("chat1.example.com", "acme", {"default": Secret("correct horse")}) == token
     again = scimconf("token", "migrate", "tokens.yaml", *password)
