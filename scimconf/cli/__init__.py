@@ -7,7 +7,6 @@ when it is called, and imports what it needs when it runs: `--help` and `token` 
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from keyword import iskeyword
 
 import click
 
-from scimconf import __version__
+from scimconf import __version__, startup
 from scimconf.cli.streams import err
 from scimconf.cli.undumpable import make_undumpable
 from scimconf.cli.vault_password import withhold
@@ -85,12 +84,12 @@ def scimconf() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit. The console script calls this."""
+    startup.collect_rarely()
     code = run(arguments)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # None: it was closed at our start
             stream.flush()
-    # Do not wait for threads: after Ctrl-C some still talk to servers.
-    os._exit(code)
+    startup.leave(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

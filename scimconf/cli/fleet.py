@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from scimconf import startup
 from scimconf.cli import variables
 from scimconf.cli.options import ConnectionOptions, OutputOptions, SourceOptions
 from scimconf.cli.streams import err
@@ -218,16 +218,8 @@ def opener(
         )
         return ssh.open_agent(server.connection, server.paths, credentials, options)
 
-    threading.Thread(target=_load_the_rest).start()
+    startup.import_in_background("scimconf.cli.terminal", "scimconf.plan", "scimconf.report.text")
     return open_agent
-
-
-def _load_the_rest() -> None:
-    """Import what their answers need while the servers are being reached: a fifth of a second."""
-    with suppress(ImportError):  # whoever needs it says so, and not with a traceback of a thread
-        import scimconf.cli.terminal
-        import scimconf.plan
-        import scimconf.report.text  # noqa: F401
 
 
 def _no_password(value: VaultValue) -> UsageError:

@@ -90,7 +90,9 @@ def command(
         if realm.present and (not realms or realm.string_id in realms)
     ]
     if not sheets and staged:
-        raise UsageError("no token is staged there", "make one first: scimconf rotate --stage")
+        raise UsageError(
+            "no token is staged for these realms", "create one first: scimconf rotate --stage"
+        )
     if not sheets:
         raise click.UsageError("no realm to hand off: none of the servers has this realm")
     text = handoff(sheets, form)

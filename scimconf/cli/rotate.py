@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,8 @@ from scimconf.model import Outcome, Server, Status
 if TYPE_CHECKING:
     from scimconf.cli.change import Done
     from scimconf.tokens.store import Key
+
+_log = logging.getLogger(__name__)
 
 
 def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -124,7 +127,7 @@ def command(
     keys = sorted({key for server in servers for key in keys_of(server)})
     shared = who_shares(keyring, keys, inventory) if realms else {}
     for warning in shared.values():
-        err(f"warning: {warning}")
+        _log.warning("%s", warning)
     if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys)
     if wanted.mode == "stage":
@@ -134,9 +137,9 @@ def command(
         err("then, in the window: scimconf rotate --activate")
         return _no_server(output)
     if wanted.mode == "at once":
-        err(
-            "warning: from its server's restart on, each identity provider is locked out until it "
-            "has the new token (to hand it over first: scimconf rotate --stage)"
+        _log.warning(
+            "after its server's restart, each identity provider is locked out until it has the new "
+            "token (to hand it over first: scimconf rotate --stage)"
         )
     staged = keyring.staged(keys) if wanted.mode == "at once" else keyring
     turned = staged.turned(keys, gone_back if wanted.mode == "back" else activated)

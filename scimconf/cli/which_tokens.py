@@ -1,13 +1,13 @@
-"""Which tokens a rotation means, and who else has them."""
+"""Select the tokens of a rotation, and find other realms that share them."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal
 
-from scimconf.cli.streams import err
 from scimconf.errors import UsageError
 from scimconf.model import Server
 
@@ -16,26 +16,28 @@ if TYPE_CHECKING:
     from scimconf.tokens.keyring import Keyring
     from scimconf.tokens.store import Entry, Key
 
+_log = logging.getLogger(__name__)
+
 Mode = Literal["at once", "stage", "activate", "back"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which tokens are meant."""
+    """The options that select tokens."""
 
     mode: Mode
     realms: tuple[str, ...]
     older_than: timedelta | None
 
     def narrowed(self, servers: Sequence[Server], keyring: Keyring) -> list[Server]:
-        """Give the servers with the realms that are meant, and no others: nothing else changes.
+        """Return the servers with only the selected realms, so that nothing else changes.
 
-        Raises UsageError for a realm that none of them has.
+        Raises UsageError for a realm that no server has.
         """
         known = {realm.string_id for server in servers for realm in server.realms if realm.present}
         if unknown := set(self.realms) - known:
             names = ", ".join(sorted(each or "(root)" for each in unknown))
-            raise UsageError(f"none of these servers has a realm {names}")
+            raise UsageError(f"no selected server has realm {names}")
         narrowed = []
         for server in servers:
             meant = tuple(
@@ -45,25 +47,29 @@ class Wanted:
             )
             for realm in meant:
                 if realm.token is not None:
-                    err(f"left out: realm {realm.label} of {server.name} has its token elsewhere")
+                    _log.warning(
+                        "left out: the token of realm %s of %s is in an external store",
+                        realm.label,
+                        server.name,
+                    )
             ours = tuple(
                 realm
                 for realm in meant
                 if realm.token is None
-                and self._means(keyring.file.entry(server.deployment, realm.string_id))
+                and self._selects(keyring.file.entry(server.deployment, realm.string_id))
             )
             if ours:
                 rest = frozenset(each.string_id for each in server.realms if each not in ours)
                 narrowed.append(replace(server, realms=ours, left_alone=rest, unmanaged="keep"))
         return narrowed
 
-    def _means(self, entry: Entry | None) -> bool:
+    def _selects(self, entry: Entry | None) -> bool:
         from scimconf.tokens.rotation import older_than, pruned
 
         now = datetime.now(timezone.utc)
         if entry is None or entry.ciphertext is None:
             return False
-        # One that is staged already is young: a nightly --stage must not make its sheet void.
+        # A staged token counts as new: a nightly --stage must not replace it every night.
         newest = entry.next if self.mode == "stage" and entry.next else entry
         if self.older_than is not None and not older_than(newest, self.older_than, now):
             return False
@@ -75,27 +81,27 @@ class Wanted:
 
 
 def keys_of(server: Server) -> Iterator[Key]:
-    """Give the server's tokens as the token file names them."""
+    """Return the keys of the server's tokens in the token file."""
     return ((server.deployment, realm.string_id) for realm in server.realms)
 
 
 def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
-    """Raise UsageError where part of a deployment would be left with the old token."""
+    """Raise UsageError if part of a deployment would keep the old token."""
     chosen = {server.name for server in servers}
     deployments = {server.deployment for server in servers}
     for server in inventory.servers.values():
         if server.deployment in deployments and server.name not in chosen:
             raise UsageError(
-                f"{server.name} belongs to deployment {server.deployment} too, and would keep the "
+                f"{server.name} also belongs to deployment {server.deployment}, and would keep the "
                 "old token",
-                "name it as well: the servers of a deployment are rotated together",
+                "select it too: the servers of a deployment are rotated together",
             )
 
 
 def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> Mapping[Key, str]:
-    """Say of each token that others have, too, who they are: a leaked one leaked for them as well.
+    """Return a sentence for each token that other realms share: if it leaked, it leaked for them.
 
-    Others are compared as far as the vault passwords at hand open them.
+    Compares only the tokens that the given vault passwords decrypt.
     """
     of: dict[str, list[str]] = {}
     for server in inventory.servers.values():
@@ -106,23 +112,24 @@ def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> M
         return listed([key]) + (f" ({', '.join(servers)})" if servers not in ([], [key[0]]) else "")
 
     return {
-        key: f"the token of {listed([key])} is also that of {', '.join(map(named, others))}"
+        key: f"the token of {listed([key])} is also used by {', '.join(map(named, others))}"
         for key, others in keyring.sharing(keys).items()
         if others
     }
 
 
 def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key]) -> None:
-    """Warn of staged tokens that will give way: their sheets may have been handed over."""
+    """Warn about staged tokens that are replaced: their sheets may have been handed over."""
     for key in keys:
         entry = keyring.file.entry(*key)
         if entry and entry.next:
-            err(
-                f"warning: the token staged for {listed([key])}, made {entry.next.created}, gives "
-                "way: a hand-off sheet of it will be void"
+            _log.warning(
+                "the token staged for %s on %s is replaced; its hand-off sheet is no longer valid",
+                listed([key]),
+                entry.next.created,
             )
 
 
 def listed(keys: Iterable[Key]) -> str:
-    """Name these in a sentence."""
+    """Return their names for a sentence."""
     return ", ".join(f"realm {realm or '(root)'} of {deployment}" for deployment, realm in keys)

@@ -117,7 +117,7 @@ def test_what_takes_too_long_offers_nothing(folder: Path, monkeypatch: pytest.Mo
             pass
 
     monkeypatch.setattr("scimconf.inventory.layout.read", forever)
-    monkeypatch.setattr(completion, "_PATIENCE", 0.01)
+    monkeypatch.setattr(completion, "_SECONDS", 0.01)
     before = signal.getsignal(signal.SIGPROF)
     assert _offered("plan", "ch") == []
     assert signal.getsignal(signal.SIGPROF) is before
