@@ -75,15 +75,15 @@ class _Verb(click.Command):
             error.ctx = error.ctx or ctx
             raise
 
+
+class Verb(_Verb):
+    """A command whose --help has sections."""
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb. One that loads no inventory checks the variables' names here."""
         if not any(parameter.name == "inventory" for parameter in self.params):
             variables.check()
         return super().invoke(ctx)
-
-
-class Verb(_Verb):
-    """A command whose --help has sections."""
 
 
 class Group(click.Group, _Verb):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scimconf.cli import options
+from scimconf.cli import options, variables
 from scimconf.cli.help import Argument
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.streams import err, out
@@ -58,6 +58,7 @@ def command(
     """
     if context.invoked_subcommand:
         return
+    variables.check()
     from scimconf.tokens import generate
 
     if phrase and (length is not None or charset is not None):
