@@ -125,7 +125,7 @@ def _pipe(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     ("command", "code"),
     [("token --count 10000", 0), ("inventory schema", 0), ("plan chat1*", 3)],
 )
-def test_a_reader_that_leaves_is_no_error(
+def test_a_closed_stdout_pipe_is_not_an_error(
     command: str, code: int, scimconf: Run, tmp_path: Path
 ) -> None:
     """`exec <&-` is the reader that was gone before a word was written."""
@@ -134,7 +134,7 @@ def test_a_reader_that_leaves_is_no_error(
     assert "rror" not in done.stderr
 
 
-def test_nor_is_one_of_stderr(scimconf: Run, tmp_path: Path) -> None:
+def test_a_closed_stderr_pipe_is_not_an_error(scimconf: Run, tmp_path: Path) -> None:
     both = "(scimconf plan chat1* -v; echo $? > code) 2>&1 | exec 0<&-"
     done = _pipe(both, tmp_path)
     assert (done.stdout, done.stderr) == ("", "")
@@ -142,7 +142,7 @@ def test_nor_is_one_of_stderr(scimconf: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_an_error_that_says_so(scimconf: Run, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error(scimconf: Run, tmp_path: Path) -> None:
     done = _pipe("scimconf token > /dev/full", tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot write the output: No space left on device\n  -> ")
@@ -153,12 +153,12 @@ def test_a_full_disk_is_an_error_that_says_so(scimconf: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
-def test_closed_streams_are_no_error(closed: str, scimconf: Run, tmp_path: Path) -> None:
+def test_closed_streams_are_not_an_error(closed: str, scimconf: Run, tmp_path: Path) -> None:
     done = _pipe(f"scimconf plan chat1* {closed}", tmp_path)
     assert (done.returncode, done.stderr) == (3, "")
 
 
-def test_err_goes_on_where_stderr_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_err_ignores_an_unwritable_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")

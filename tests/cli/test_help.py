@@ -73,7 +73,7 @@ def test_the_pages_show_command_lines() -> None:
 
 
 @pytest.mark.parametrize(("page", "line"), LINES)
-def test_what_the_pages_tell_to_type_is_understood(page: str, line: str) -> None:
+def test_command_lines_of_the_pages_are_valid(page: str, line: str) -> None:
     words = re.sub(r"\[PATTERN\]|\{\{ *sheet\.server *\}\}", "chat1", line)
     _, verb, *arguments = shlex.split(words)
     command = COMMANDS[verb]
@@ -82,7 +82,7 @@ def test_what_the_pages_tell_to_type_is_understood(page: str, line: str) -> None
     command.make_context(verb, arguments, parent=_program())
 
 
-def test_the_readme_lists_the_verbs_that_there_are() -> None:
+def test_the_readme_lists_all_verbs() -> None:
     listed = re.findall(r"^\| `(\w+)(?: [^`]*)?` \|", (ROOT / "README.md").read_text(), re.M)
     assert sorted(listed) == sorted(VERBS)
 
@@ -165,7 +165,7 @@ def test_the_page_of_options_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("inventory",)])
-def test_alone_it_says_how_it_is_used(arguments: tuple[str, ...], scimconf: Run) -> None:
+def test_without_arguments_it_prints_its_usage(arguments: tuple[str, ...], scimconf: Run) -> None:
     done = scimconf(*arguments)
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr.startswith(f"Usage: {' '.join(('scimconf', *arguments))} ")

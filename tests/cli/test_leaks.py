@@ -14,7 +14,7 @@ def test_good_files(scimconf: Run) -> None:
     assert (done.returncode, done.stdout) == (0, "ok: no token in clear text in 2 files\n")
 
 
-def test_every_place_of_every_file_and_no_token(scimconf: Run, tmp_path: Path) -> None:
+def test_every_leak_is_reported_without_the_token(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "a.conf").write_text(f"[secrets]\nscim_bearer_token = {TOKEN}\n")
     (tmp_path / "b.yaml").write_text(f"scim_realms: {{acme: {{token: {TOKEN}}}}}\n")
     done = scimconf("inventory", "leaks", "a.conf", "inventory.yaml", "b.yaml")
@@ -24,7 +24,7 @@ def test_every_place_of_every_file_and_no_token(scimconf: Run, tmp_path: Path) -
     assert TOKEN not in done.stderr
 
 
-def test_a_file_that_cannot_be_read_is_not_let_through(scimconf: Run) -> None:
+def test_an_unreadable_file_is_an_error(scimconf: Run) -> None:
     done = scimconf("inventory", "leaks", "nowhere.yaml")
     assert done.returncode == 64
     assert "cannot read nowhere.yaml" in done.stderr

@@ -38,7 +38,7 @@ def no_more_than_an_ordinary_user() -> None:
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_a_program_does_not_read_its_parent(kind: str, tmp_path: Path) -> None:
+def test_a_child_cannot_read_the_memory_of_scimconf(kind: str, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text(
         "#!/bin/sh\n"

@@ -63,7 +63,7 @@ def test_it_asks_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed == [("Vault password", False)]
 
 
-def test_without_options_the_variable_and_then_ansibles(
+def test_without_options_our_variable_then_ansibles(
     scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -82,13 +82,13 @@ def test_without_options_the_variable_and_then_ansibles(
     assert _given(NONE_GIVEN) == ansibles, "of this run only"
 
 
-def test_without_any_it_says_which_options_there_are(scimconf: Run) -> None:
+def test_without_a_password_the_hint_lists_the_options(scimconf: Run) -> None:
     with pytest.raises(UsageError, match="a vault password is needed") as error:
         _given(NONE_GIVEN)
     assert "--vault-password-file FILE or --ask-vault-pass" in error.value.hint
 
 
-def test_the_same_one_twice_is_one(scimconf: Run) -> None:
+def test_the_same_vault_id_twice_is_one(scimconf: Run) -> None:
     assert len(_given(VaultOptions(Path("password"), False, ("default@password",)))) == 1
 
 
@@ -102,7 +102,7 @@ def test_the_same_one_twice_is_one(scimconf: Run) -> None:
         ("default@prompt", "two vault passwords for the vault id 'default'"),
     ],
 )
-def test_what_is_no_identity(
+def test_invalid_vault_ids(
     identity: str, words: str, scimconf: Run, typed: Typed, client: Path
 ) -> None:
     with pytest.raises(UsageError, match=words):
@@ -131,7 +131,7 @@ def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Pa
     assert text.count(";1.1;AES256\n") == text.count(";1.2;AES256;prod\n") == 2
 
 
-def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_path: Path) -> None:
+def test_new_values_are_encrypted_with_the_proved_password(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "mistyped").write_text("correct hrose")
     (tmp_path / "prod").write_text("of prod")
 
@@ -153,7 +153,7 @@ def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_
 # --- the environment ------------------------------------------------------------------------------
 
 
-def test_no_child_gets_the_password_of_the_environment(
+def test_children_do_not_inherit_the_password_variable(
     scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inventory = tmp_path / "inventory.sh"
