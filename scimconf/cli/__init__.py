@@ -10,6 +10,7 @@ import errno
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
@@ -20,7 +21,7 @@ from scimconf import __version__, startup
 from scimconf.cli.streams import err
 from scimconf.cli.undumpable import make_undumpable
 from scimconf.cli.vault_password import withhold
-from scimconf.errors import ExitCode, ScimconfError, bug
+from scimconf.errors import ExitCode, InventoryError, ScimconfError, bug
 from scimconf.foreign import harmless
 
 _STEPS = (
@@ -132,6 +133,12 @@ def _in_our_form(error: click.ClickException) -> ScimconfError:
 
 
 def _complain(error: ScimconfError) -> None:
+    """Print the message and the hint. Each problem of an inventory is a line that editors know."""
+    if isinstance(error, InventoryError):
+        for problem in error.problems:
+            place = f"{problem.position}: " if problem.position else ""
+            err(f"{place}error: {replace(problem, position=None)}")
+        return
     err(f"error: {harmless(error.message, 20_000)}")
     if error.hint:
         err(f"  -> {harmless(error.hint)}")

@@ -39,20 +39,21 @@ def page() -> str:
 
 
 def _tables() -> Iterator[str]:
-    verbs: dict[tuple[str, str, str, str], list[str]] = {}
+    users: dict[tuple[str, str, str, str], list[str]] = {}
     for name, command in commands():
         for each in command.params:
             if isinstance(each, Option):
                 row = (each.section, _names(each), str(each.envvar or ""), each.help or "")
-                verbs.setdefault(row, []).append(name)
+                users.setdefault(row, []).append(name.partition(" ")[0])
     for title in SECTIONS:
         yield f"## {title}\n"
         yield "| option | variable | what it does | verbs |"
         yield "|---|---|---|---|"
-        for (section, names, variable, text), users in verbs.items():
+        for (section, names, variable, text), verbs in users.items():
             if section == title:
                 text = text.replace("  [", " [").replace("|", "\\|")
-                yield f"| {names} | {variable and f'`{variable}`'} | {text} | {', '.join(users)} |"
+                listed = ", ".join(dict.fromkeys(verbs))
+                yield f"| {names} | {variable and f'`{variable}`'} | {text} | {listed} |"
         yield ""
 
 

@@ -352,7 +352,8 @@ def test_init_asks_for_hosts_of_the_inventory(empty: Run, tmp_path: Path) -> Non
 
 def test_init_asks(empty: Run, tmp_path: Path) -> None:
     with Terminal("init", "new", cwd=tmp_path, env=own_environment(), columns=60) as terminal:
-        terminal.answer("Zulip servers (host names, separated by spaces): ", "chat.example.com, b.test")
+        question = "Zulip servers (host names, separated by spaces): "
+        terminal.answer(question, "chat.example.com, b.test")
         terminal.answer("Log in as [zulip]: ", "")
         terminal.answer("[okta]: ", "okto")
         terminal.answer("[okta]: ", "keycloak")
