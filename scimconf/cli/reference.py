@@ -21,8 +21,8 @@ An option on the command line wins over its variable. Values in variables:
 - An option that takes no value is on for `1`, `true`, `yes` and `on`. `--verbose` takes a number.
 - A repeatable option takes several values: files separated by colons, other values by spaces.
 
-A variable whose name is nearly one of these (`SCIMCONF_LIMT`) is an error: scimconf exits with 64
-before it contacts a server. Other names are ignored.
+A variable whose name is nearly one of these (`SCIMCONF_LIMT`) is an error: the exit code is 64, and
+no server is contacted. Other names are ignored.
 
 Some options have no variable. A variable must not agree to a change (`--yes`), print tokens
 (`--show-tokens`) or choose what a verb does (`--stage`). `init` reads no variables: it writes what

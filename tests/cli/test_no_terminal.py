@@ -26,7 +26,7 @@ def _refused(done: subprocess.CompletedProcess[str], option: str) -> None:
 
 @pytest.mark.parametrize("verb", ["apply", "rotate", "undo", "recover"])
 def test_changing_verbs_need_yes(verb: str, scimconf: Run) -> None:
-    _refused(scimconf(verb), f"give --yes to {verb}")
+    _refused(scimconf(verb), f"scimconf {verb} --yes")
 
 
 @pytest.mark.parametrize("asking", ["-k", "-K"])

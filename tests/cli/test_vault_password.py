@@ -11,7 +11,8 @@ import pytest
 from scimconf import vault
 from scimconf.cli import fleet
 from scimconf.cli.options import SourceOptions, VaultOptions
-from scimconf.cli.vault_password import VARIABLE, VaultPassword, withhold
+from scimconf.cli.variables import VAULT_PASSWORD
+from scimconf.cli.vault_password import VaultPassword, withhold
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 from tests.cli.conftest import Run
@@ -73,9 +74,9 @@ def test_without_options_our_variable_then_ansibles(
         (tmp_path / name).write_text(name)
     ansibles = [("prod", "of prod"), ("dev", "other"), ("default", "correct horse")]
     assert _given(NONE_GIVEN) == ansibles
-    monkeypatch.setenv(VARIABLE, " in the environment\n")
+    monkeypatch.setenv(VAULT_PASSWORD, " in the environment\n")
     withhold()
-    assert VARIABLE not in os.environ
+    assert VAULT_PASSWORD not in os.environ
     assert _given(NONE_GIVEN) == [("default", "in the environment")]
     assert _given(VaultOptions(Path("other"), False)) == [("default", "other")]
     withhold()
@@ -95,11 +96,11 @@ def test_the_same_vault_id_twice_is_one(scimconf: Run) -> None:
 @pytest.mark.parametrize(
     ("identity", "words"),
     [
-        ("prod@", "the vault id 'prod@' names no source"),
-        ("", "names no source"),
+        ("prod@", "the vault id 'prod@' has no source"),
+        ("", "has no source"),
         ("prod@nowhere", "cannot read the vault password file nowhere"),
         ("none@keys-client.sh", "keys-client.sh knows no vault id none"),
-        ("default@prompt", "two vault passwords for the vault id 'default'"),
+        ("default@prompt", "for the vault id 'default'"),
     ],
 )
 def test_invalid_vault_ids(
@@ -164,11 +165,11 @@ def test_children_do_not_inherit_the_password_variable(
     )
     inventory.chmod(stat.S_IRWXU)
     arguments = ("-i", "inventory.sh", "--allow-exec", "--tokens", "kept.yaml")
-    monkeypatch.setenv(VARIABLE, "sesame")
+    monkeypatch.setenv(VAULT_PASSWORD, "sesame")
     done = scimconf("render", "c.test", *arguments, "--create-tokens", "--show-tokens")
     assert done.returncode == 0, done
     for verb in ("list", "check"):
-        monkeypatch.setenv(VARIABLE, "sesame")
+        monkeypatch.setenv(VAULT_PASSWORD, "sesame")
         assert scimconf("inventory", verb, *arguments[:3]).returncode == 0
     seen = (tmp_path / "seen").read_text()
     assert "PATH=" in seen
