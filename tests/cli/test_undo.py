@@ -31,7 +31,7 @@ def test_undo_rolls_back_the_last_apply(operator: Operator, one: One) -> None:
     token = operator.token(server.name, "acme")
 
     asked = operator.run("undo")
-    assert (asked.returncode, "no terminal to ask on" in asked.stderr) == (64, True)
+    assert (asked.returncode, "there is no terminal" in asked.stderr) == (64, True)
     operator.tokens.rename(operator.tokens.with_suffix(".away"))  # it needs no token
     done = operator.run("undo", "--yes", env=operator.bare_environment())
     assert done.returncode == 0, done
