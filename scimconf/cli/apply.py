@@ -25,7 +25,6 @@ from scimconf.errors import ExitCode, worst
     "--plan",
     "plan_file",
     type=options.NEW_FILE,
-    metavar="FILE",
     help="Apply only this saved plan (plan --out). Refuse it if a server has changed since.",
 )
 @options.diff

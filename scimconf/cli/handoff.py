@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     section=OUTPUT,
     variable=False,
     type=options.NEW_FILE,
-    metavar="FILE",
     help="Write to FILE (mode 0600) instead of printing. An existing file is replaced.",
 )
 @options.vault

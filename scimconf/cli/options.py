@@ -167,36 +167,38 @@ def _consent(context: click.Context, parameter: click.Parameter, given: tuple[st
         raise click.BadParameter(str(error), context, parameter) from None
 
 
+_work = functools.partial(option, section=WORK)
+_rollout = functools.partial(option, section=ROLLOUT)
+_connection = functools.partial(option, section=CONNECTION)
+_passwords = functools.partial(option, section=PASSWORDS)
+_output = functools.partial(option, section=OUTPUT)
+
 _SOURCE = (
-    option(
+    _work(
         "-i",
         "--inventory",
-        section=WORK,
         type=FILE,
         multiple=True,
         metavar="FILE",
         help="Read this inventory file or folder (- is stdin). Repeatable.  "
         "[default: inventory.yaml]",
     ),
-    option(
+    _work(
         "-l",
         "--limit",
-        section=WORK,
         multiple=True,
         metavar="PATTERN",
         shell_complete=completion.patterns,
         help="Limit the run to hosts that match this Ansible-style pattern, or to those in @FILE.",
     ),
-    option(
+    _work(
         "--tokens",
-        section=WORK,
         type=FILE,
         metavar="FILE",
         help="Use this token file.  [default: tokens.yaml beside the inventory]",
     ),
-    option(
+    _work(
         "--allow-exec",
-        section=WORK,
         cls=_Attached,
         multiple=True,
         callback=_consent,
@@ -205,167 +207,122 @@ _SOURCE = (
     ),
 )
 _VAULT = (
-    option(
+    _passwords(
         "--vault-id",
-        section=PASSWORDS,
         multiple=True,
         metavar="ID@SOURCE",
         help="Get the password of a vault id from a file, a program or prompt. Repeatable.",
     ),
-    option(
+    _passwords(
         "--vault-password-file",
-        section=PASSWORDS,
         type=FILE,
         metavar="FILE",
         help="Read the vault password from this file, or from the output of this program.",
     ),
-    option(
-        "--ask-vault-pass",
-        section=PASSWORDS,
-        is_flag=True,
-        help="Ask for the vault password.",
-    ),
+    _passwords("--ask-vault-pass", is_flag=True, help="Ask for the vault password."),
 )
 _CONNECTION = (
-    option(
+    _connection(
         "-f",
         "--forks",
-        section=CONNECTION,
         type=click.IntRange(1, 1000),
         metavar="N",
         default=20,
         help="Work on up to N servers at the same time.  [default: 20]",
     ),
-    option(
-        "-u",
-        "--user",
-        section=CONNECTION,
-        metavar="USER",
-        help="Log in as this user where the inventory names none.",
+    _connection(
+        "-u", "--user", metavar="USER", help="Log in as this user where the inventory names none."
     ),
-    option(
+    _connection(
         "--private-key",
-        section=CONNECTION,
         type=FILE,
         metavar="FILE",
         help="Log in with this private key where the inventory names none.",
     ),
-    option(
+    _connection(
         "-b",
         "--become",
-        section=CONNECTION,
         is_flag=True,
         help="Become another user after login, with sudo if the inventory names no method.",
     ),
-    option(
+    _connection(
         "--become-user",
-        section=CONNECTION,
         metavar="USER",
         help="Become this user where the inventory names none.  [default: zulip_user]",
     ),
-    option(
+    _connection(
         "--known-hosts",
-        section=CONNECTION,
         type=FILE,
         metavar="FILE",
         help="Read the servers' host keys from this file.  [default: as ssh does]",
     ),
-    option(
+    _connection(
         "--accept-new-host-keys",
-        section=CONNECTION,
         is_flag=True,
         help="Trust and store the key of an unknown server. A changed key is still refused.",
     ),
-    option(
+    _connection(
         "--retries",
-        section=CONNECTION,
         type=click.IntRange(0, 20),
         metavar="N",
         default=0,
         help="Retry an unreachable server up to N times.  [default: 0]",
     ),
-    option(
+    _connection(
         "--look-timeout",
-        section=CONNECTION,
         type=click.FloatRange(0, 86400, min_open=True),
         metavar="SECONDS",
         help="Wait this long for a server to report its state.  [default: 60]",
     ),
-    option(
-        "-k",
-        "--ask-pass",
-        section=PASSWORDS,
-        is_flag=True,
-        help="Ask for the SSH password.",
-    ),
-    option(
-        "-K",
-        "--ask-become-pass",
-        section=PASSWORDS,
-        is_flag=True,
-        help="Ask for the sudo or su password.",
-    ),
+    _passwords("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password."),
+    _passwords("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo or su password."),
 )
 _ROLLOUT = (
-    option(
+    _rollout(
         "--serial",
-        section=ROLLOUT,
         metavar="SIZES",
         help="Change servers in batches of this size: 5, 25% or 1,5,25%.",
     ),
-    option(
+    _rollout(
         "--canary",
-        section=ROLLOUT,
         type=click.IntRange(1),
         metavar="N",
         help="Change N servers first. Change the others only if none of these fails.",
     ),
-    option(
+    _rollout(
         "--max-fail",
-        section=ROLLOUT,
         metavar="N",
         help="Stop starting new servers once more than N (or N%) have failed.",
     ),
 )
 _OUTPUT = (
-    option(
+    _output(
         "--format",
-        section=OUTPUT,
         type=click.Choice(["text", "json", "junit", "github"]),
         metavar="FORMAT",
         default="text",
         help="Print the result as text, json, junit or github (GitHub Actions).  [default: text]",
     ),
-    option(
+    _output(
         "--report",
-        section=OUTPUT,
         type=NEW_FILE,
         multiple=True,
         callback=_known_reports,
-        metavar="FILE",
         help="Also write a report (.html, .md or .xml) without tokens. Repeatable.",
     ),
-    option(
+    _output(
         "--failed-hosts",
-        section=OUTPUT,
         type=FILE,
         metavar="FILE",
         help="Write failed and skipped servers to FILE, for --limit @FILE.",
     ),
-    option(
+    _output(
         "-v",
         "--verbose",
-        section=OUTPUT,
         count=True,
         help="Show every step and its time. -vvv also shows the SSH log.",
     ),
-    option(
-        "-q",
-        "--quiet",
-        section=OUTPUT,
-        is_flag=True,
-        help="Print no progress and no warnings.",
-    ),
+    _output("-q", "--quiet", is_flag=True, help="Print no progress and no warnings."),
 )
 
 
@@ -407,39 +364,29 @@ def _as_string_ids(
     return tuple("" if realm == "(root)" else realm for realm in realms)
 
 
-realm: Decorator = option(
+realm: Decorator = _work(
     "--realm",
     "realms",
-    section=WORK,
     callback=_as_string_ids,
     multiple=True,
     metavar="REALM",
     shell_complete=completion.realms,
     help='Limit the run to this realm. "" is the root realm. Repeatable.',
 )
-diff: Decorator = option(
-    "--diff",
-    section=OUTPUT,
-    is_flag=True,
-    help="Show the change of each file as a diff, tokens masked.",
+diff: Decorator = _output(
+    "--diff", is_flag=True, help="Show the change of each file as a diff, tokens masked."
 )
 yes: Decorator = option(
-    "-y",
-    "--yes",
-    variable=False,
-    is_flag=True,
-    help="Do not ask before the first change.",
+    "-y", "--yes", variable=False, is_flag=True, help="Do not ask before the first change."
 )
-show_tokens: Decorator = option(
+show_tokens: Decorator = _output(
     "--show-tokens",
-    section=OUTPUT,
     variable=False,
     is_flag=True,
     help="Print tokens in clear text. Needs the vault password.",
 )
-lock_timeout: Decorator = option(
+lock_timeout: Decorator = _rollout(
     "--lock-timeout",
-    section=ROLLOUT,
     type=click.IntRange(0, 86400),
     metavar="SECONDS",
     default=0,

@@ -31,7 +31,6 @@ from scimconf.errors import UsageError
     "--out",
     section=OUTPUT,
     type=options.NEW_FILE,
-    metavar="FILE",
     help="Save the plan to FILE, without tokens, for apply --plan.",
 )
 @options.connection

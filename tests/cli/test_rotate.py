@@ -150,7 +150,7 @@ def test_realms_that_share_a_leaked_token_are_named(operator: Operator, server: 
     TokenFile.load(operator.tokens).save({wiki: new_entry(wiki, token, password)})
     assert operator.apply().returncode == 0
     done = operator.run("rotate", "--yes", "--realm", "acme", "--format", "json", *VAULT)
-    says = f"the token of realm acme of {server.name} is also that of realm wiki of {server.name}"
+    says = f"the token of realm acme of {server.name} is also used by realm wiki of {server.name}"
     assert f"warning: {says}" in done.stderr
     (told,) = json.loads(done.stdout)["servers"]
     assert says in told["warnings"]
@@ -360,7 +360,7 @@ def test_a_nightly_stage_keeps_the_staged_token(scimconf: Run, made: Path) -> No
 
     asked_for = scimconf(*stage)
     assert asked_for.returncode == 0
-    assert "warning: the token staged for realm acme of chat1.example.com, made 20" in (
+    assert "warning: the token staged for realm acme of chat1.example.com on 20" in (
         asked_for.stderr
     )
     assert "a hand-off sheet of it will be void" in asked_for.stderr
