@@ -156,7 +156,7 @@ class _Attached(Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Show the value as optional."""
         record = super().get_help_record(ctx)
-        return record and (f"{self.opts[0]}[=KINDS]", record[1])
+        return record and (f"{self.opts[0]}{self.metavar}", record[1])
 
 
 def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:
@@ -200,6 +200,7 @@ _SOURCE = (
     _work(
         "--allow-exec",
         cls=_Attached,
+        metavar="[=KINDS]",
         multiple=True,
         callback=_consent,
         shell_complete=completion.consent_or_patterns,

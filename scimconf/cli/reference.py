@@ -59,8 +59,10 @@ def _tables() -> Iterator[str]:
 
 def _names(option: Option) -> str:
     """Return the names, and the value that the option takes."""
-    takes_value = not (option.is_flag or option.count)
-    value = f" {option.make_metavar(click.Context(scimconf))}" if takes_value else ""
+    value = ""
+    if not (option.is_flag or option.count):
+        value = option.make_metavar(click.Context(scimconf))
+        value = value if value.startswith("[=") else f" {value}"
     names = [*option.opts, *option.secondary_opts]
     return ", ".join(f"`{name}{value if name.startswith('--') else ''}`" for name in names)
 
