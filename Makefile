@@ -85,6 +85,7 @@ docs: $(STAMP) ## the generated pages of docs/
 	@$(BIN)/python -m scimconf.inventory.reference > docs/inventory.md
 	@$(BIN)/python -m scimconf inventory schema > docs/schema/inventory.json
 	@$(BIN)/python -m scimconf.ssh.reference docs/ssh.md
+	@$(BIN)/python -m scimconf.cli.reference > docs/options.md
 
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)"; exit 1; }

@@ -1,6 +1,6 @@
-"""zsh and fish, for the tests of what they complete: `python -m tests.shells` installs them.
+"""Install zsh and fish for the tests of shell completion: `python -m tests.shells`.
 
-Only as root, where there is apt-get. bash is everywhere.
+Works as root, with apt-get. bash is installed everywhere.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ SHELLS = ("zsh", "fish")
 
 
 def missing() -> list[str]:
-    """Give those that this machine lacks."""
+    """Return the shells that this machine lacks."""
     return [shell for shell in SHELLS if shutil.which(shell) is None]
 
 
 def main() -> int:
-    """Install what is missing, and say what is there. To have none is no failure of this step."""
+    """Install the missing shells, and print which ones are installed. None is not an error."""
     if missing() and os.geteuid() == 0 and shutil.which("apt-get"):
         install = ("install", "--yes", "--no-install-recommends")
         if apt_get(*install, *missing()).returncode != 0:

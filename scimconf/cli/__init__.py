@@ -1,37 +1,38 @@
-"""The command line: one small file per verb, which parses, calls and prints, and nothing else.
+"""The command line: one small file per verb, which parses, calls and prints.
 
-This is the only place where an exception becomes a message and an exit code. Verbs are imported
-when they are called, and each imports what it needs when it runs: `--help` and `token` stay
-instant.
+This is the only place where an exception becomes a message and an exit code. A verb is imported
+when it is called, and imports what it needs when it runs: `--help` and `token` stay fast.
 """
 
 from __future__ import annotations
 
 import errno
-import gc
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 
 import click
 
-from scimconf import __version__
+from scimconf import __version__, startup
 from scimconf.cli.streams import err
 from scimconf.cli.undumpable import make_undumpable
 from scimconf.cli.vault_password import withhold
 from scimconf.errors import ExitCode, ScimconfError, Stopped, bug
 
-VERBS = (
-    *("init", "import", "token", "inventory", "render"),
-    *("plan", "apply", "verify", "rotate", "undo", "recover", "handoff"),
+_STEPS = (
+    ("Start", ("init", "import")),
+    ("Look", ("inventory", "render", "plan", "verify")),
+    ("Change", ("apply", "undo", "recover")),
+    ("Tokens", ("token", "rotate", "handoff")),
 )
+VERBS = tuple(verb for _, verbs in _STEPS for verb in verbs)
 
 
 class _Verbs(click.Group):
-    """The verbs, each in the module of its name, in the order in which a newcomer needs them."""
+    """The verbs. Each is the `command` of the module of its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -48,45 +49,50 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Add the nearest verb to click's "No such command"."""
         unknown = args and args[0] not in VERBS and not args[0].startswith("-")
-        if unknown and not ctx.resilient_parsing:  # a shell that completes a line is told nothing
-            from difflib import get_close_matches
-
+        if unknown and not ctx.resilient_parsing:  # no message while a shell completes a line
             near = get_close_matches(args[0], VERBS, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(VERBS)}."
+            hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(VERBS)}."
             raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs in the order of the work, each on one line."""
+        width = max(map(len, VERBS))
+        for step, verbs in _STEPS:
+            with formatter.section(step):
+                commands = {verb: self.get_command(ctx, verb) for verb in verbs}
+                formatter.write_dl(
+                    [
+                        (f"{verb:{width}}", command.get_short_help_str(formatter.width))
+                        for verb, command in commands.items()
+                        if command
+                    ]
+                )
 
 
 @click.group(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 converged, 1 failed, 2 changes pending, 3 unreachable, 4 rolled back, "
-    "5 rolling back failed, 64 wrong usage or inventory, 130 interrupted.",
+    "5 rollback failed, 64 wrong usage or inventory, 130 interrupted.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def scimconf() -> None:
-    """Keep the SCIM configuration of a fleet of Zulip servers as one inventory says."""
-
-
-_SELDOM = 50_000
-"""Objects between two looks for cycles. With Python's 700 (2,000 from 3.13 on) those looks are a
-tenth of a start, and find nothing: it imports."""
+    """Keep the SCIM configuration of Zulip servers as one inventory describes it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and exit; the console script's entry point."""
-    gc.set_threshold(_SELDOM)
+    """Run the program and exit. The console script calls this."""
+    startup.collect_rarely()
     code = run(arguments)
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # None: closed before we began
+        with suppress(OSError, ValueError, AttributeError):  # None: it was closed at our start
             stream.flush()
-    # At once: taking everything down takes Python a tenth of a plan, and after Ctrl-C it would
-    # wait for threads that still talk to servers.
-    os._exit(code)
+    startup.leave(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; give its exit code."""
+    """Run the program and return its exit code."""
     make_undumpable()
     withhold()
     try:
@@ -95,7 +101,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return ExitCode.USAGE
     except click.ClickException as error:
-        _complain(_in_our_words(error))
+        _complain(_in_our_form(error))
         return ExitCode.USAGE
     except Stopped as stop:
         err(stop.message)
@@ -104,12 +110,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(error)
         return error.exit_code
     except OSError as error:
-        full = error.errno == errno.ENOSPC and not error.filename  # click's own text: a help page
-        said = ScimconfError(f"cannot write the output: {error.strerror}")
-        _complain(said if full else bug(error))
+        # click prints help pages itself; a full disk is no bug.
+        full = error.errno == errno.ENOSPC and not error.filename
+        unwritten = ScimconfError(f"cannot write the output: {error.strerror}")
+        _complain(unwritten if full else bug(error))
         return ExitCode.FAILED
     except (click.Abort, KeyboardInterrupt) as stop:
-        err(str(stop) or "\ninterrupted")  # a question may stand on this line
+        err(str(stop) or "\ninterrupted")  # the line may hold an unanswered question
         return ExitCode.INTERRUPTED
     except Exception as error:
         _complain(bug(error))
@@ -117,7 +124,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else ExitCode.OK
 
 
-def _in_our_words(error: click.ClickException) -> ScimconfError:
+def _in_our_form(error: click.ClickException) -> ScimconfError:
     message = error.format_message()
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     return ScimconfError(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from scimconf.cli import options
 from scimconf.cli.log import start_log
 from scimconf.cli.options import OutputOptions, VaultOptions
@@ -19,24 +17,22 @@ from scimconf.run.plan import PlanOptions, plan
 from scimconf.run.saved_plan import load
 
 
-@click.command("apply")
+@options.verb("apply")
 @options.pattern
 @options.source
-@options.option("--check", variable="CHECK", is_flag=True, help="Change nothing: the same as plan.")
+@options.option("--check", is_flag=True, help="Change nothing: the same as plan.")
 @options.option(
     "--plan",
     "plan_file",
-    variable="PLAN",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Only what this file, written by plan --out, says; refused if anything has moved on.",
+    type=options.NEW_FILE,
+    help="Apply only this saved plan (plan --out). Refuse it if a server has changed since.",
 )
-@options.option("--diff", variable="DIFF", is_flag=True, help="Show the change, masked.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
+@options.diff
+@options.yes
 @options.option(
     "--create-tokens",
-    variable="CREATE_TOKENS",
     is_flag=True,
-    help="Make new tokens without a question, also in the place of tokens in force.",
+    help="Create new tokens without asking, even if they replace tokens in use.",
 )
 @options.lock_timeout
 @options.rollout
@@ -57,11 +53,11 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Make the hosts of PATTERN (all if there is none) as the inventory says.
+    """Configure the servers as the inventory says.
 
-    Shows the plan and asks; then changes each server in one transaction, which proves on the
-    server that SCIM answers, or puts everything back. Then it asks the public URLs as the
-    identity provider would.
+    Shows the plan and asks. Then changes each server in one transaction: the server checks that
+    SCIM works with the new token, or rolls back. Last, the public URLs are checked as the
+    identity provider would use them.
     """
     start_log(output)
     person = Terminal(vault, output)
@@ -80,9 +76,7 @@ def command(
         approved=saved is not None,
     )
     result = apply(
-        ApplyOptions(
-            *(source, pattern, connection, how, rollout.order), saved=saved, writes=output.files
-        ),
+        ApplyOptions(*(source, pattern, connection, how), saved=saved, writes=output.files),
         person,
     )
     return results(result, output, diff=diff)

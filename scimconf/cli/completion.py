@@ -1,7 +1,7 @@
-"""What a shell offers at the Tab key: hosts, groups and realms of the inventory.
+"""Shell completion for hosts, groups and realms of the inventory.
 
-click's own completion calls these (docs/how-to/completion.md). Somebody is in the middle of typing:
-nothing is printed, no program of the inventory is run, and what cannot be read offers nothing.
+click's own completion calls these functions (docs/how-to/completion.md). They run while a person
+types: they print nothing, run no program of the inventory, and ignore what they cannot read.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from scimconf.errors import ScimconfError
 if TYPE_CHECKING:
     from scimconf.inventory.layout import Layout
 
-_PATIENCE = 1.0
-"""Seconds of processor time for the inventory; then the key does nothing."""
+_SECONDS = 1.0
+"""Processor time for reading the inventory. After that, nothing is offered."""
 _SEPARATORS = ",:&!"
-"""Behind one of these a pattern's next part begins."""
+"""They separate the parts of a pattern."""
 
 
 def patterns(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer groups and hosts, also for the last part of `web,db` or `web:!db`."""
+    """Return groups and hosts, also for the last part of `web,db` or `web:!db`."""
     layout = _layout(context)
     if layout is None:
         return []
     kinds = dict.fromkeys(layout.tree.hosts, "host")
     kinds |= {name: "group" for name, members in layout.groups.items() if members}
     before = ""
-    if not any(name.startswith(incomplete) for name in kinds):  # IPv6 has colons of its own
+    if not any(name.startswith(incomplete) for name in kinds):  # IPv6 addresses contain colons
         before = incomplete[: 1 + max(map(incomplete.rfind, _SEPARATORS))]
     return [
         CompletionItem(before + name, help=kind)
@@ -48,8 +48,9 @@ def patterns(
 def consent_or_patterns(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the kinds of consent, and hosts: click does not tell `--allow-exec=x` from a word x
-    behind it.
+    """Return the kinds of consent, and hosts.
+
+    click cannot tell `--allow-exec=x` from `--allow-exec x`, in which x is a host.
     """
     kinds = [CompletionItem(kind) for kind in KINDS if kind.startswith(incomplete)]
     return [*kinds, *patterns(context, parameter, incomplete)]
@@ -58,7 +59,7 @@ def consent_or_patterns(
 def hosts(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer hosts."""
+    """Return hosts."""
     layout = _layout(context)
     names = layout.tree.hosts if layout else ()
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -67,7 +68,7 @@ def hosts(
 def realms(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the names of realms; the root's is empty, and typed faster than chosen."""
+    """Return the names of realms. The root realm's name is empty, and not offered."""
     layout = _layout(context)
     names: set[object] = set()
     for written in layout.written.values() if layout else ():
@@ -84,7 +85,7 @@ def _layout(context: click.Context) -> Layout | None:
     from scimconf.run.options import SourceOptions
     from scimconf.run.start import sources
 
-    # The shell has not expanded what stands on the line.
+    # The shell has not expanded the words yet.
     given = tuple(path.expanduser() for path in context.params.get("inventory") or ())
     with suppress(ScimconfError, OSError, RuntimeError), _limited():
         files = sources(SourceOptions(given, (), None))
@@ -96,13 +97,13 @@ def _layout(context: click.Context) -> Layout | None:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """Raise TimeoutError in what takes too long."""
+    """Raise TimeoutError in the block if it takes too long."""
 
     def stop(*_: object) -> None:
         raise TimeoutError
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, _PATIENCE)
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""An Ansible inventory that was there before `scimconf init`: how it is found and added to."""
+"""An Ansible inventory that exists before `scimconf init`: find it and add SCIM variables."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from scimconf.inventory import Inventory
 
 _NAMES = ("inventory.yaml", "inventory.yml", "inventory", "hosts.yaml", "hosts.yml", "hosts")
-"""What people call them: the first that is there."""
+"""Usual names. The first one that exists is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """An inventory with hosts that have no scim_realms yet."""
+    """An inventory in which some hosts have no scim_realms."""
 
     source: Path
     inventory: Inventory
 
     @property
     def likely(self) -> str:
-        """The group that probably means the Zulip servers."""
+        """The group that probably holds the Zulip servers."""
         return "zulip" if "zulip" in self.inventory.groups else "all"
 
     def additions(
         self, patterns: Sequence[str], variables: Mapping[str, object]
     ) -> dict[Path, str]:
-        """Give the files to write, with their texts: variables of one group, or of each host.
+        """Return the files to write and their text: variables of one group, or of each host.
 
-        Raises UsageError for a pattern that names no host, or only such as have scim_realms.
+        Raises UsageError if the patterns match no host without scim_realms.
         """
         from scimconf.inventory import host_vars
         from scimconf.inventory.patterns import matching
@@ -45,7 +45,7 @@ class Existing:
         named = matching(patterns, (), inventory.groups, inventory.hosts)
         new = [name for name in named if name not in inventory.servers]
         if not new:
-            raise UsageError(f"all hosts of {' '.join(patterns)} have scim_realms already")
+            raise UsageError(f"all hosts of {' '.join(patterns)} already have scim_realms")
         if len(patterns) == 1 and patterns[0] in inventory.groups and new == named:
             paths = [host_vars.place(self.source, patterns[0], "group_vars")]
         else:
@@ -54,9 +54,9 @@ class Existing:
         return {path: host_vars.added(path, variables, comment) for path in paths}
 
     def write(self, additions: Mapping[Path, str]) -> None:
-        """Write them, if the inventory is a good one with them; else leave all as it was.
+        """Write the files, and read the inventory back. If it is invalid, restore all files.
 
-        Raises InventoryError, with what is wrong.
+        Raises InventoryError with the problems.
         """
         from scimconf import inventory
         from scimconf.inventory import host_vars
@@ -68,14 +68,14 @@ class Existing:
             inventory.load([self.source])
         except (InventoryError, UsageError):
             for path, data in before.items():
-                _put_back(path, data)
+                _restore(path, data)
             raise
 
 
 def find(folder: Path) -> Existing | None:
-    """Give the inventory in this folder, if there is one.
+    """Return the inventory of this folder; None if there is none.
 
-    Raises UsageError where nothing of it is left to do, and InventoryError where it is not usable.
+    Raises UsageError if all of its hosts have scim_realms, and InventoryError if it is invalid.
     """
     from scimconf import inventory
 
@@ -86,28 +86,28 @@ def find(folder: Path) -> Existing | None:
     loaded = inventory.load(there[:1])
     if set(loaded.hosts) <= set(loaded.servers):
         raise UsageError(
-            f"{there[0]} is already there, and no host of it is without scim_realms",
+            f"{there[0]} already exists, and all of its hosts have scim_realms",
             "edit it, or choose another folder",
         )
     return Existing(there[0], loaded)
 
 
 def _name_the_configured(folder: Path, there: Sequence[Path]) -> None:
-    """Say that ansible.cfg names another inventory: nothing of it is read."""
+    """Print a note if ansible.cfg names another inventory, which init does not read."""
     from scimconf.inventory import ansible_cfg
 
     named = ansible_cfg.inventory(folder)
     if named and (folder / named).resolve() not in [path.resolve() for path in there[:1]]:
         err(
-            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which is not looked at; "
-            "if it is meant: scimconf init FOLDER, with the folder that it is in"
+            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which is not read; "
+            "to use it: scimconf init FOLDER, with the folder that holds it"
         )
 
 
-def _put_back(path: Path, data: bytes | None) -> None:
+def _restore(path: Path, data: bytes | None) -> None:
     with suppress(OSError):
         if data is not None:
             path.write_bytes(data)
         else:
             path.unlink(missing_ok=True)
-            path.parent.rmdir()  # as long as it is empty
+            path.parent.rmdir()  # fails if it is not empty

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scimconf.cli import options
+from scimconf.cli.help import OUTPUT
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err, out
@@ -24,23 +25,31 @@ from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated
 
 
-@click.command("handoff")
+@options.verb("handoff")
 @options.pattern
 @options.source
 @options.realm
-@click.option(
-    "--show-tokens", is_flag=True, help="Print the tokens, too; needs the vault password."
+@options.show_tokens
+@options.option(
+    "--next",
+    "staged",
+    variable=False,
+    is_flag=True,
+    help="Use the tokens that rotate --stage has created.",
 )
 @click.option("--next", "staged", is_flag=True, help="Print sheets of staged tokens.")
 @click.option(
     "--format",
     "form",
+    section=OUTPUT,
+    variable=False,
     type=click.Choice(["text", "markdown", "html"]),
+    metavar="FORMAT",
     default="text",
     show_default=True,
     help="markdown: a check list; html: one file to print, a page per realm.",
 )
-@click.option(
+@options.option(
     "--out",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),

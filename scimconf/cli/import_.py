@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
 from scimconf.cli import options
 from scimconf.cli.log import start_log
 from scimconf.cli.options import OutputOptions, VaultOptions
@@ -13,7 +11,7 @@ from scimconf.run.import_ import import_servers
 from scimconf.run.options import ConnectionOptions, SourceOptions
 
 
-@click.command("import")
+@options.verb("import")
 @options.pattern
 @options.source
 @options.realm
@@ -30,10 +28,11 @@ def command(
 ) -> int:
     """Import the existing SCIM configuration of servers.
 
-    Changes nothing on them. Of hosts without scim_realms, the realms are written into host_vars
-    beside the inventory, and their tokens, encrypted, into the token file. Of hosts with
-    scim_realms, only the tokens that the token file does not have. A plan then shows what is left
-    to do, and gives the exit code.
+    Changes nothing on the servers. For a host without scim_realms, writes its realms to host_vars
+    beside the inventory and its tokens, encrypted, to the token file. For a host with scim_realms,
+    imports only the tokens that the token file lacks.
+
+    Then shows what apply would change, and exits as plan does.
     """
     start_log(output)
     person = Terminal(vault, output)

@@ -1,4 +1,4 @@
-"""`scimconf init`: a first inventory, or what an Ansible inventory lacks, and what goes with it."""
+"""`scimconf init`: write a first inventory, or add SCIM variables to an Ansible inventory."""
 
 from __future__ import annotations
 
@@ -16,51 +16,61 @@ import click
 
 from scimconf.cli import existing, options
 from scimconf.cli.existing import Existing
+from scimconf.cli.help import Argument
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
 from scimconf.zulip.presets import PRESETS
 
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
 _SCHEMA = ".scimconf-schema.json"
-"""Beside the inventory: editors look from the file that names it. Ansible skips such a name."""
+"""Stands beside the inventory, which names it for editors. Ansible skips names with a dot."""
 _IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
-"""The password, the lock that scimconf holds while it writes tokens.yaml, and what a killed run can
-leave: unfinished files, which may hold tokens in clear."""
+"""Names for .gitignore: the password, the lock of tokens.yaml, and the unfinished files of a killed
+run, which may hold tokens in clear text."""
 
 
-@click.command("init")
-@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@options.verb("init")
+@click.argument(
+    "folder",
+    cls=Argument,
+    type=options.FILE,
+    default=".",
+    text="Write into this folder.  [default: .]",
+)
 @options.option(
     "--host",
     "hosts",
-    variable="HOST",
+    variable=False,
     multiple=True,
-    help="A server's host name; in an inventory that is there, a host or group of it. "
-    "Repeat for more.",
+    metavar="HOST",
+    help="Add this server. In an existing inventory: configure this host or group. Repeatable.",
 )
 @options.option(
     "--user",
-    variable="USER",
-    help="Log in as this user.  [default: zulip; what an inventory says that is there]",
+    variable=False,
+    metavar="USER",
+    help="Set the login user.  [default: zulip, or what the inventory says]",
 )
 @options.option(
     "--idp",
-    variable="IDP",
+    variable=False,
     type=click.Choice(sorted(PRESETS)),
-    help="Identity provider.  [default: okta]",
+    metavar="IDP",
+    help=f"Set the IdP: okta (default), {', '.join(sorted({*PRESETS} - {'okta'}))}.",
 )
 @options.option(
     "--realm",
     "realms",
-    variable="REALM",
+    variable=False,
     multiple=True,
-    help='A realm of each server, by its subdomain.  [default: "", the root]',
+    metavar="REALM",
+    help='Add the realm with this subdomain to each server. Repeatable.  [default: "", the root]',
 )
 @options.option(
     "--make-vault-password/--no-vault-password",
-    variable="MAKE_VAULT_PASSWORD",
+    variable=False,
     default=None,
-    help=f"Make {_PASSWORD_FILE} (0600), which encrypts the token file.  [default: no]",
+    help=f"Create {_PASSWORD_FILE}, which encrypts the token file.  [default: no]",
 )
 def command(
     folder: Path,
@@ -70,30 +80,35 @@ def command(
     realms: tuple[str, ...],
     make_vault_password: bool | None,
 ) -> None:
-    """Write a first inventory into FOLDER; a vault password too, if wanted.
+    """Write a first inventory, or extend an Ansible inventory.
 
-    Where an Ansible inventory is there (inventory.yaml, inventory/, hosts.yml, ...), that one is
-    used: what is missing in it is put into its group_vars or host_vars.
+    If the folder has an Ansible inventory (inventory.yaml, inventory/, hosts.yml, ...), init adds
+    the SCIM variables to its group_vars or host_vars.
 
-    Without --host it asks, on a terminal, for all that no option says.
+    Without --host, init asks on the terminal for everything that no option sets.
     """
     there = existing.find(folder)
     asks = not hosts
     if asks and not sys.stdin.isatty():
-        raise UsageError("no terminal to ask on", "say which servers: --host chat.example.com")
+        raise UsageError(
+            "init asks for the servers, and there is no terminal",
+            "name them: --host chat.example.com",
+        )
     if there:
         hosts = hosts or _ask_which(there)
     elif asks:
-        hosts = _words(click.prompt("Zulip servers (host names, blanks between)"))
+        hosts = _words(click.prompt("Zulip servers (host names, separated by spaces)"))
         user = user or click.prompt("Log in as", default="zulip")
     if asks:
         idp = idp or click.prompt(
             "Identity provider", type=click.Choice(sorted(PRESETS)), default="okta"
         )
-        question = 'Realms (subdomains, blanks between; "" is the root domain)'
+        question = 'Realms (subdomains, separated by spaces; "" is the root domain)'
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
-            make_vault_password = click.confirm(f"Make a vault password ({_PASSWORD_FILE})?", True)
+            make_vault_password = click.confirm(
+                f"Create a vault password ({_PASSWORD_FILE})?", True
+            )
     if there:
         _add(there, hosts, user, idp or "okta", realms or ("",))
     else:
@@ -106,16 +121,16 @@ def command(
 
 
 def _ask_which(there: Existing) -> tuple[str, ...]:
-    out(f"Using the inventory {there.source}. A server that has SCIM already is not for init:")
-    out(f"  scimconf import -i {there.source.name} HOST    takes it over as it is")
-    question = "Zulip servers (its hosts or groups, blanks between)"
+    out(f"Using the inventory {there.source}. For a server that already has SCIM, run instead:")
+    out(f"  scimconf import -i {there.source.name} HOST")
+    question = "Zulip servers (hosts or groups of it, separated by spaces)"
     return _words(click.prompt(question, default=there.likely))
 
 
 def _add(
     there: Existing, hosts: Sequence[str], user: str | None, idp: str, realms: Sequence[str]
 ) -> None:
-    """Put what is missing beside the inventory that is there."""
+    """Add the SCIM variables to the existing inventory."""
     variables: dict[str, object] = {"ansible_user": user} if user else {}
     variables |= {"scim_idp": idp, "scim_token_store": "secrets"}
     additions = there.additions(hosts, {**variables, "scim_realms": {name: {} for name in realms}})
@@ -125,7 +140,7 @@ def _add(
 
 
 def _begin(folder: Path, text: str) -> None:
-    """Write a first inventory, and the schema that its first line names to editors."""
+    """Write a first inventory, and the schema for editors."""
     from scimconf.inventory import json_schema
 
     _check(text)
@@ -146,8 +161,8 @@ def _inventory(hosts: Sequence[str], user: str, idp: str, realms: Sequence[str])
     return f"""\
 # yaml-language-server: $schema={_SCHEMA}
 #
-# What scimconf makes of the SCIM configuration of these Zulip servers. It is an Ansible inventory:
-# groups, host_vars and the rest work as they do there. All variables: docs/inventory.md
+# The SCIM configuration of these Zulip servers. This is an Ansible inventory: groups, host_vars and
+# the rest work as they do in Ansible. All variables: docs/inventory.md
 all:
   vars:
     ansible_user: {_scalar(user)}
@@ -155,8 +170,7 @@ all:
     zulip:
       vars:
         scim_idp: {_scalar(idp)}
-        # The tokens stand in zulip-secrets.conf, not in settings.py, which every local user of
-        # the server can read.
+        # Keep tokens in zulip-secrets.conf: every local user of the server can read settings.py.
         scim_token_store: secrets
         scim_realms:
 {entries}      hosts:
@@ -164,7 +178,7 @@ all:
 
 
 def _scalar(text: str) -> str:
-    """Give a text as a YAML scalar: plain where no reader takes it for anything else."""
+    """Return a text as a YAML scalar, without quotes only if every reader takes it as text."""
     bare = text.replace(".", "").replace("-", "").replace("_", "")
     if bare.isascii() and bare.isalnum() and text[0].isalpha() and ("." in text or text in _PLAIN):
         return text
@@ -173,11 +187,11 @@ def _scalar(text: str) -> str:
 
 
 _PLAIN = {"zulip", "root", *PRESETS}
-"""Words without a dot that YAML reads as text: not so `no`, `on`, `1e3`."""
+"""Words without a dot that YAML reads as text. It does not read `no`, `on` or `1e3` so."""
 
 
 def _check(text: str) -> None:
-    """Read the inventory back before it is written; raises UsageError for what was asked for."""
+    """Read the text as an inventory before it is written. Raises InventoryError."""
     from scimconf import inventory
 
     with TemporaryDirectory() as folder:
@@ -186,7 +200,7 @@ def _check(text: str) -> None:
         try:
             inventory.load([path])
         except InventoryError as error:
-            # The place is one in a file that there will not be.
+            # Drop the position: the file will not exist.
             raise InventoryError(
                 [replace(each, position=None) for each in error.problems]
             ) from None
@@ -196,11 +210,11 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make {folder}: {error.strerror}") from None
+        raise UsageError(f"cannot create {folder}: {error.strerror}") from None
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Write a new file; never over one that is there."""
+    """Write a new file. Never overwrite a file."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
@@ -211,7 +225,7 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def _ignore(path: Path) -> None:
-    """Keep out of git what does not belong there."""
+    """Add the names that git must ignore."""
     try:
         data = path.read_bytes() if path.exists() else b""
         missing = [name for name in _IGNORED if name.encode() not in data.splitlines()]
@@ -225,7 +239,7 @@ def _ignore(path: Path) -> None:
 
 
 def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
-    """Print commands to copy, without comments: not every shell takes them on a command line."""
+    """Print commands to paste. They have no comments: interactive zsh does not accept them."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
     name = there.source.name if there else "inventory.yaml"
     source = "" if name == "inventory.yaml" else f" -i {name}"
@@ -237,7 +251,7 @@ Next:{cd}
   scimconf apply{source} {vault}
   scimconf handoff{source} {vault} --show-tokens
 
-plan changes nothing; handoff says what to type into the identity provider."""
+plan changes nothing. handoff prints what to enter at the identity provider."""
     )
     if there:
-        out(f"Servers that have SCIM already: scimconf import{source} {vault} HOST")
+        out(f"For servers that already have SCIM: scimconf import{source} {vault} HOST")

@@ -1,4 +1,4 @@
-"""`scimconf inventory`: what the inventory holds, and whether it can be used."""
+"""`scimconf inventory`: check, list or draw the inventory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from scimconf.cli import options
-from scimconf.cli.streams import err, out
+from scimconf.cli.help import Argument
+from scimconf.cli.person import Terminal
+from scimconf.cli.streams import out
 from scimconf.errors import InventoryError
 from scimconf.inventory import as_graph, as_listing, json_schema
 from scimconf.inventory.leaks import leaks as found
@@ -18,41 +20,47 @@ from scimconf.sanitize import sanitize
 from scimconf.yamlfile import read_text
 
 
-@click.group("inventory")
+@options.group("inventory")
 def command() -> None:
-    """Check, list or draw the inventory; asks no server."""
+    """Check, list or draw the inventory.
+
+    Contacts no server.
+    """
 
 
 @command.command("check")
 @options.source
 def check(source: SourceOptions) -> None:
     """Say whether the inventory can be used: every error at once, each with its place."""
-    loaded = load(source, _warn)
+    loaded = load(source, Terminal())
     token_file(source)  # raises what is wrong with it
     servers = select(loaded, (), source.limit) if source.limit else loaded.servers.values()
     if not servers:
-        out("ok, but there is nothing to do: no host has scim_realms")
+        out("ok, but no host has scim_realms: there is nothing to configure")
         return
     realms = sum(len(server.realms) for server in servers)
     out(f"ok: {_count(len(servers), 'server')}, {_count(realms, 'realm')}")
 
 
 @command.command("leaks")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "files",
+    cls=Argument,
+    nargs=-1,
+    required=True,
+    type=options.FILE,
+    text="Check these inventories, token files or server files.",
+)
 def leaks(files: tuple[Path, ...]) -> None:
-    """Refuse FILES in which a token stands in clear, before they are committed.
+    """Fail if a file contains a token in clear text.
 
-    Looks into inventories and token files, and for bearer tokens in copies of settings.py,
-    zulip-secrets.conf and the environment of docker-zulip.
+    Checks inventories and token files, and copies of settings.py, zulip-secrets.conf and the
+    environment of docker-zulip. Run it before a commit.
     """
     problems = [each for file in files for each in found(read_text(file), str(file))]
     if problems:
         raise InventoryError(problems)
-    out(f"ok: no token in clear in {_count(len(files), 'file')}")
-
-
-def _warn(text: str) -> None:
-    err(f"warning: {text}")
+    out(f"ok: no token in clear text in {_count(len(files), 'file')}")
 
 
 def _count(number: int, noun: str) -> str:
@@ -64,7 +72,7 @@ def _count(number: int, noun: str) -> str:
 @options.source
 def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
     """Print hosts, groups and variables as JSON, as ansible-inventory --list does."""
-    loaded = load(source, _warn)
+    loaded = load(source, Terminal())
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
 
@@ -72,7 +80,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
 @options.source
 def graph(source: SourceOptions) -> None:
     """Draw the groups and their hosts as a tree, as ansible-inventory --graph does."""
-    drawn = as_graph(load(source, _warn))
+    drawn = as_graph(load(source, Terminal()))
     out(sanitize(drawn, len(drawn)))
 
 

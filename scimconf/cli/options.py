@@ -1,4 +1,4 @@
-"""The options that verbs share, with Ansible's letters, and the value they arrive as."""
+"""The options that several verbs share, with Ansible's letters, and the values they arrive as."""
 
 from __future__ import annotations
 
@@ -12,18 +12,56 @@ import click
 
 from scimconf import consent
 from scimconf.cli import completion
+from scimconf.cli.help import (
+    CONNECTION,
+    OUTPUT,
+    OWN,
+    PASSWORDS,
+    ROLLOUT,
+    WORK,
+    Argument,
+    Group,
+    Option,
+    Verb,
+)
+from scimconf.cli.variables import PREFIX
 from scimconf.consent import NOTHING, Consent
 from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
-_FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def option(*names: str, variable: str, **settings: Any) -> Decorator:
-    """Declare an option that SCIMCONF_`variable` stands for, too; --help names it."""
-    return click.option(*names, envvar=f"SCIMCONF_{variable}", show_envvar=True, **settings)
+def option(
+    *names: str,
+    section: str = OWN,
+    variable: bool = True,
+    cls: type[Option] = Option,
+    **settings: Any,
+) -> Decorator:
+    """Declare an option in a section of --help.
+
+    The variable SCIMCONF_NAME sets it as well, unless `variable` is False: a variable must not
+    agree to a change, print tokens, or choose what is done.
+    """
+    if variable:
+        long = next(name for name in names if name.startswith("--"))
+        name = long.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+        settings["envvar"] = f"{PREFIX}{name}"
+    return click.option(*names, cls=cls, section=section, **settings)
+
+
+def verb(name: str, **settings: Any) -> Callable[[Command], Verb]:
+    """Declare a verb, or a command of a verb."""
+    return click.command(name, cls=Verb, **settings)
+
+
+def group(name: str, **settings: Any) -> Callable[[Command], Group]:
+    """Declare a verb that has commands of its own."""
+    return click.group(name, cls=Group, **settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +75,7 @@ class VaultOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """What is printed, and how."""
+    """What is printed, and in which form."""
 
     format: str
     verbose: int
@@ -51,21 +89,25 @@ class OutputOptions:
         return (*self.report, self.failed_hosts) if self.failed_hosts else self.report
 
 
-def _kinds_known(
+def _known_reports(
     context: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
 ) -> tuple[Path, ...]:
-    """Refuse a report whose name does not say what it is to be."""
+    """Refuse a report whose file name ends in no known format."""
     for file in files:
         if file.suffix not in (".html", ".md", ".xml"):
-            problem = f"{str(file)!r} ends neither in .html nor in .md or .xml"
+            problem = f"{str(file)!r} must end in .html, .md or .xml"
             raise click.BadParameter(problem, context, parameter)
     return files
 
 
-class _Attached(click.Option):
-    """An option whose value only `=` attaches: alone it means all, and takes no word behind it."""
+class _Attached(Option):
+    """An option whose value must follow `=`. Without one it means "all".
+
+    The next word of the command line is never its value.
+    """
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Write `--allow-exec` as `--allow-exec=all` before click parses the line."""
         super().add_to_parser(parser, ctx)
         parse = parser.parse_args
 
@@ -77,206 +119,181 @@ class _Attached(click.Option):
         parser.parse_args = parse_args
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Show the value as optional."""
         record = super().get_help_record(ctx)
-        return record and (f"{self.opts[0]}[=KINDS]", record[1])
+        return record and (f"{self.opts[0]}{self.metavar}", record[1])
 
 
 def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:
-    """Return what all of them together allow; refuse a kind that there is not."""
+    """Return what all values together allow. Refuse an unknown kind."""
     try:
         return NOTHING.union(*map(consent.parse, given))
     except ValueError as error:
         raise click.BadParameter(str(error), context, parameter) from None
 
 
+_work = functools.partial(option, section=WORK)
+_rollout = functools.partial(option, section=ROLLOUT)
+_connection = functools.partial(option, section=CONNECTION)
+_passwords = functools.partial(option, section=PASSWORDS)
+_output = functools.partial(option, section=OUTPUT)
+
 _SOURCE = (
-    option(
+    _work(
         "-i",
         "--inventory",
-        variable="INVENTORY",
-        type=_FILE,
+        type=FILE,
         multiple=True,
-        help="Inventory file, folder, or - for stdin; may be given several times.  "
+        metavar="FILE",
+        help="Read this inventory file or folder (- is stdin). Repeatable.  "
         "[default: inventory.yaml]",
     ),
-    option(
+    _work(
         "-l",
         "--limit",
-        variable="LIMIT",
         multiple=True,
+        metavar="PATTERN",
         shell_complete=completion.patterns,
-        help="Only these of the hosts: a pattern as Ansible's.",
+        help="Limit the run to hosts that match this Ansible-style pattern, or to those in @FILE.",
     ),
-    option(
+    _work(
         "--tokens",
-        variable="TOKENS",
-        type=_FILE,
-        help="The token file.  [default: tokens.yaml beside the first inventory file]",
+        type=FILE,
+        metavar="FILE",
+        help="Use this token file.  [default: tokens.yaml beside the inventory]",
     ),
-    option(
+    _work(
         "--allow-exec",
-        variable="ALLOW_EXEC",
         cls=_Attached,
+        metavar="[=KINDS]",
         multiple=True,
         callback=_consent,
         shell_complete=completion.consent_or_patterns,
-        help="Allow the inventory to run programs on this machine: local (ansible_connection: "
-        "local), inventory (sources that are programs; links that lead out of group_vars and "
-        "host_vars) or proxy (its proxy commands); a list with commas, or nothing for all.",
+        help="Allow the inventory to run programs here: all, or only local, inventory or proxy.",
     ),
 )
 _VAULT = (
-    option(
+    _passwords(
         "--vault-id",
-        variable="VAULT_ID",
         multiple=True,
-        metavar="LABEL@SOURCE",
-        help="The vault password of an id: from a file, a program, or prompt; may be given several "
-        "times, and new values are encrypted under the first.",
+        metavar="ID@SOURCE",
+        help="Get the password of a vault id from a file, a program or prompt. Repeatable.",
     ),
-    option(
+    _passwords(
         "--vault-password-file",
-        variable="VAULT_PASSWORD_FILE",
-        type=_FILE,
-        help="File that holds (or program that prints) the vault password.",
+        type=FILE,
+        metavar="FILE",
+        help="Read the vault password from this file, or from the output of this program.",
     ),
-    option(
-        "--ask-vault-pass",
-        variable="ASK_VAULT_PASS",
-        is_flag=True,
-        help="Ask for the vault password.",
-    ),
+    _passwords("--ask-vault-pass", is_flag=True, help="Ask for the vault password."),
 )
 _CONNECTION = (
-    option(
+    _connection(
         "-f",
         "--forks",
-        variable="FORKS",
         type=click.IntRange(1, 1000),
         metavar="N",
         default=20,
-        show_default=True,
-        help="Servers at a time.",
+        help="Work on up to N servers at the same time.  [default: 20]",
     ),
-    option("-u", "--user", variable="USER", help="Log in as this user."),
-    option("-k", "--ask-pass", variable="ASK_PASS", is_flag=True, help="Ask for the SSH password."),
-    option(
-        "-b", "--become", variable="BECOME", is_flag=True, help="Become another user with sudo."
+    _connection(
+        "-u", "--user", metavar="USER", help="Log in as this user where the inventory names none."
     ),
-    option(
+    _connection(
+        "--private-key",
+        type=FILE,
+        metavar="FILE",
+        help="Log in with this private key where the inventory names none.",
+    ),
+    _connection(
+        "-b",
+        "--become",
+        is_flag=True,
+        help="Become another user after login, with sudo if the inventory names no method.",
+    ),
+    _connection(
         "--become-user",
-        variable="BECOME_USER",
-        help="Become this user.  [default: the server's zulip_user]",
+        metavar="USER",
+        help="Become this user where the inventory names none.  [default: zulip_user]",
     ),
-    option(
-        "-K",
-        "--ask-become-pass",
-        variable="ASK_BECOME_PASS",
-        is_flag=True,
-        help="Ask for the sudo password.",
-    ),
-    option(
-        "--private-key", variable="PRIVATE_KEY", type=_FILE, help="Log in with this private key."
-    ),
-    option(
+    _connection(
         "--known-hosts",
-        variable="KNOWN_HOSTS",
-        type=_FILE,
-        help="The servers' host keys.  [default: as ssh has it, ~/.ssh/known_hosts]",
+        type=FILE,
+        metavar="FILE",
+        help="Read the servers' host keys from this file.  [default: as ssh does]",
     ),
-    option(
+    _connection(
         "--accept-new-host-keys",
-        variable="ACCEPT_NEW_HOST_KEYS",
         is_flag=True,
-        help="Trust and remember the key of a server that known_hosts does not have; "
-        "a changed key is refused all the same.",
+        help="Trust and store the key of an unknown server. A changed key is still refused.",
     ),
-    option(
+    _connection(
         "--retries",
-        variable="RETRIES",
         type=click.IntRange(0, 20),
         metavar="N",
         default=0,
-        show_default=True,
-        help="Try a server that is not reached so many times more, after 1, 2, 4, ... seconds.",
+        help="Retry an unreachable server up to N times.  [default: 0]",
     ),
-    option(
-        "--time-limit",
-        variable="TIME_LIMIT",
+    _connection(
+        "--look-timeout",
         type=click.FloatRange(0, 86400, min_open=True),
         metavar="SECONDS",
-        help="Hang up on a server after so long (without it, a look has 60 seconds).",
+        help="Wait this long for a server to report its state.  [default: 60]",
     ),
+    _passwords("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password."),
+    _passwords("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo or su password."),
 )
 _ROLLOUT = (
-    option(
-        "--order",
-        variable="ORDER",
-        type=click.Choice(
-            ["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
-        ),
-        default="inventory",
-        show_default=True,
-        help="Which servers come first.",
-    ),
-    option(
+    _rollout(
         "--serial",
-        variable="SERIAL",
         metavar="SIZES",
-        help="Change so many servers, then the next, as long as none fails: 5, 25% or 1,5,25%.",
+        help="Change servers in batches of this size: 5, 25% or 1,5,25%.",
     ),
-    option(
+    _rollout(
         "--canary",
-        variable="CANARY",
         type=click.IntRange(1),
         metavar="N",
-        help="Change N servers first, and the others if none of them fails.",
+        help="Change N servers first. Change the others only if none of these fails.",
     ),
-    option(
+    _rollout(
         "--max-fail",
-        variable="MAX_FAIL",
         metavar="N",
-        help="Begin no more servers once more than so many, or 10%, have failed.",
+        help="Stop starting new servers once more than N (or N%) have failed.",
     ),
 )
 _OUTPUT = (
-    option(
+    _output(
         "--format",
-        variable="FORMAT",
         type=click.Choice(["text", "json", "junit", "github"]),
+        metavar="FORMAT",
         default="text",
-        show_default=True,
-        help="json: docs/json.md; junit, and github for its Actions: docs/ci/.",
+        help="Print the result as text, json, junit or github (GitHub Actions).  [default: text]",
     ),
-    option(
+    _output(
+        "--report",
+        type=NEW_FILE,
+        multiple=True,
+        callback=_known_reports,
+        help="Also write a report (.html, .md or .xml) without tokens. Repeatable.",
+    ),
+    _output(
+        "--failed-hosts",
+        type=FILE,
+        metavar="FILE",
+        help="Write failed and skipped servers to FILE, for --limit @FILE.",
+    ),
+    _output(
         "-v",
         "--verbose",
-        variable="VERBOSE",
         count=True,
-        help="Show every step and its time; -vvv: what SSH does, too.",
+        help="Show every step and its time. -vvv also shows the SSH log.",
     ),
-    option("-q", "--quiet", variable="QUIET", is_flag=True, help="No progress, no warnings."),
-    option(
-        "--failed-hosts",
-        variable="FAILED_HOSTS",
-        type=_FILE,
-        help="Write the servers that failed, or were not begun, into this file, for --limit @FILE.",
-    ),
-    option(
-        "--report",
-        variable="REPORT",
-        type=click.Path(path_type=Path, dir_okay=False),
-        multiple=True,
-        callback=_kinds_known,
-        metavar="FILE",
-        help="Write what came of it into a file, too (0600, no token in it): .html, a page for a "
-        "browser; .md, for a comment; .xml, JUnit's. May be given several times.",
-    ),
+    _output("-q", "--quiet", is_flag=True, help="Print no progress and no warnings."),
 )
 
 
 def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorator:
-    """Declare options and hand them to the verb as one frozen value of `kind`."""
+    """Declare options and pass them to the verb as one frozen value of `kind`."""
 
     def decorate(command: Command) -> Command:
         def call(**values: Any) -> Any:
@@ -296,31 +313,48 @@ vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
-pattern: Decorator = click.argument("pattern", nargs=-1, shell_complete=completion.patterns)
-"""Hosts and groups as Ansible's; all where there is none."""
+pattern: Decorator = click.argument(
+    "pattern",
+    cls=Argument,
+    nargs=-1,
+    metavar="[PATTERN]...",
+    text="Select hosts and groups as Ansible does.  [default: all]",
+    shell_complete=completion.patterns,
+)
 
 
 def _as_string_ids(
     _context: click.Context, _parameter: click.Parameter, realms: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Take "(root)", which is what reports call it, for the root realm."""
+    """Replace "(root)", the name of the root realm in reports, by its subdomain, ""."""
     return tuple("" if realm == "(root)" else realm for realm in realms)
 
 
-realm: Decorator = option(
+realm: Decorator = _work(
     "--realm",
     "realms",
     callback=_as_string_ids,
-    variable="REALM",
     multiple=True,
+    metavar="REALM",
     shell_complete=completion.realms,
-    help='Only these realms; "" is the root.',
+    help='Limit the run to this realm. "" is the root realm. Repeatable.',
 )
-lock_timeout: Decorator = option(
+diff: Decorator = _output(
+    "--diff", is_flag=True, help="Show the change of each file as a diff, tokens masked."
+)
+yes: Decorator = option(
+    "-y", "--yes", variable=False, is_flag=True, help="Do not ask before the first change."
+)
+show_tokens: Decorator = _output(
+    "--show-tokens",
+    variable=False,
+    is_flag=True,
+    help="Print tokens in clear text. Needs the vault password.",
+)
+lock_timeout: Decorator = _rollout(
     "--lock-timeout",
-    variable="LOCK_TIMEOUT",
     type=click.IntRange(0, 86400),
+    metavar="SECONDS",
     default=0,
-    show_default=True,
-    help="Seconds to wait for another run on a server; 0: refuse at once.",
+    help="Wait this long for another run on a server to end.  [default: 0]",
 )

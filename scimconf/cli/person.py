@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import click
 
-from scimconf.cli import question
+from scimconf.cli import question, variables
 from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
@@ -19,17 +19,20 @@ from scimconf.report.progress import LineProgress, LiveProgress
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Passwords
 
+NO_VAULT = VaultOptions(None, False)
+
 
 class Terminal:
     """The Person (`scimconf.run.person`) who started the program."""
 
     approve = staticmethod(question.ask)
+    check_variables = staticmethod(variables.check)
     confirm = staticmethod(question.confirm)
     must_answer = staticmethod(question.may_ask)
     secret = staticmethod(ask)
     tell = staticmethod(err)
 
-    def __init__(self, vault: VaultOptions, output: OutputOptions | None = None) -> None:
+    def __init__(self, vault: VaultOptions = NO_VAULT, output: OutputOptions | None = None) -> None:
         self._vault = vault
         self._output = output
         self._quiet = output is not None and output.quiet

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import click
-
 from scimconf.cli import options
+from scimconf.cli.help import OUTPUT
 from scimconf.cli.log import start_log
 from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
@@ -17,29 +16,25 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 
 
-@click.command("plan")
+@options.verb("plan")
 @options.pattern
 @options.source
-@options.option(
-    "--diff", variable="DIFF", is_flag=True, help="Show the change of each block, masked."
-)
+@options.diff
 @options.option(
     "--resolve",
-    variable="RESOLVE",
     is_flag=True,
-    help="Fetch tokens that are kept elsewhere, too: runs what the inventory names.",
+    help="Fetch tokens from external stores. This runs the commands that the inventory names.",
 )
 @options.option(
     "--read-only",
-    variable="READ_ONLY",
     is_flag=True,
-    help="Log in as somebody who may only read, and could not apply: docs/ci/README.md.",
+    help="Log in as a user who may read the configuration and cannot change it.",
 )
 @options.option(
     "--out",
-    variable="OUT",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Save the plan in this file (0600, no token in it), for apply --plan.",
+    section=OUTPUT,
+    type=options.NEW_FILE,
+    help="Save the plan to FILE, without tokens, for apply --plan.",
 )
 @options.connection
 @options.vault
@@ -55,10 +50,10 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Show what apply would do on the hosts of PATTERN (all if there is none).
+    """Show what apply would change.
 
-    Needs no token and no vault password: tokens are compared by fingerprint. Exits with 2 if
-    changes are pending or a realm is unmanaged.
+    Changes nothing. Needs no token and no vault password: tokens are compared by fingerprint.
+    Exits with 2 if changes are pending or a realm is unmanaged.
     """
     start_log(output)
     result = plan(

@@ -17,9 +17,12 @@ from scimconf.tokens.references import SOURCES
 
 
 def may_ask(verb: str) -> None:
-    """Raise UsageError where there is no terminal to ask on."""
+    """Raise UsageError if there is no terminal to ask on."""
     if not sys.stdin.isatty():
-        raise UsageError("no terminal to ask on", f"give --yes to {verb} without being asked")
+        raise UsageError(
+            f"{verb} asks before it changes a server, and there is no terminal",
+            f"to go on without a question: scimconf {verb} --yes",
+        )
 
 
 _NO_REFERENCES: Mapping[Reference, str] = {}
@@ -34,21 +37,21 @@ def ask(
     in_batches: str = "",
     references: Mapping[Reference, str] = _NO_REFERENCES,
 ) -> None:
-    """Show what is to be done on stderr (results go to stdout) and ask.
+    """Show the plan on stderr (stdout is for results) and ask for consent.
 
-    `what` is done to the servers: "Change", and perhaps " in batches of 1, 5". `references`: what
-    is run or read on this machine for it, and for which realm. Raises click.Abort for a no.
+    `what` begins the question: "Change". `references`: what is run or read on this machine, and for
+    which realm. Raises click.Abort if the answer is no.
     """
     show(terminal(stderr=True), verb, outcomes, diff=diff)
     if references:
-        err("\nTokens that are kept elsewhere are fetched on this machine first:")
+        err("\nTokens from external stores are fetched first. This machine will:")
     for reference, realm in references.items():
         err(f"  {visible(SOURCES[reference.kind].describe(reference))}  ({realm})")
     servers = "this server" if len(outcomes) == 1 else f"these {len(outcomes)} servers"
     if outcomes:
         confirm(f"{what} {servers}{in_batches}?")
     else:
-        confirm("Fetch them, and compare them with what the servers have?")
+        confirm("Fetch them, and compare them with the tokens on the servers?")
 
 
 def confirm(question: str) -> None:
@@ -56,7 +59,7 @@ def confirm(question: str) -> None:
     try:
         agreed = click.confirm(f"\n{question}", err=True)
     except click.Abort:
-        err("")  # the line of the question is not ended
+        err("")  # end the line of the question
         agreed = False
     if not agreed:
         raise Stopped("nothing was changed")

@@ -1,8 +1,6 @@
-"""`scimconf recover`: finish the way back that an interrupted run left."""
+"""`scimconf recover`: roll back changes that were interrupted."""
 
 from __future__ import annotations
-
-import click
 
 from scimconf.cli import options
 from scimconf.cli.log import start_log
@@ -13,10 +11,10 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.undo import put_back
 
 
-@click.command("recover")
+@options.verb("recover")
 @options.pattern
 @options.source
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
+@options.yes
 @options.connection
 @options.vault
 @options.output
@@ -28,11 +26,12 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Put back what an interrupted run left on the hosts of PATTERN, if one did.
+    """Roll back changes that were interrupted.
 
-    That is where the program on the server died itself (power, out of memory): a lost connection
-    or a dead controller leaves nothing behind. apply does the same before anything else. Needs no
-    token.
+    A change is left half done only if the agent on the server was killed (power failure, out of
+    memory). After a lost connection the server finishes by itself. Needs no token.
+
+    apply does the same before its own change.
     """
     person = Terminal(vault, output)
     if not yes:

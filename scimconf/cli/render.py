@@ -1,4 +1,4 @@
-"""`scimconf render`: the block itself, without asking any server."""
+"""`scimconf render`: print the SCIM_CONFIG block without contacting a server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from scimconf import render
 from scimconf.cli import completion, options
+from scimconf.cli.help import OUTPUT, Argument
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err, out
@@ -19,39 +20,44 @@ from scimconf.run.start import start
 from scimconf.zulip import versions
 
 
-@click.command("render")
-@click.argument("host", shell_complete=completion.hosts)
+@options.verb("render")
+@click.argument(
+    "host",
+    cls=Argument,
+    text="Select one host.",
+    shell_complete=completion.hosts,
+)
 @options.source
 @options.option(
     "--zulip-version",
-    variable="ZULIP_VERSION",
-    help="Leave out what this version does not know.  [default: leave out nothing]",
+    metavar="VERSION",
+    help="Leave out keys that this version of Zulip does not support.",
 )
 @options.option(
     "--for",
     "form",
-    variable="FOR",
+    section=OUTPUT,
     type=click.Choice(["docker-env"]),
-    help="Print it as the environment of docker-zulip, an env file (docs/docker.md).",
+    metavar="FORM",
+    help="Print an env file for docker-zulip. FORM is docker-env.",
 )
-@click.option("--show-tokens", is_flag=True, help="Print the tokens; needs the vault password.")
+@options.show_tokens
 @options.option(
     "--settings",
-    variable="SETTINGS",
-    type=click.Path(path_type=Path),
-    help="Edit this settings.py in place, tokens included, in place of printing.",
+    type=options.FILE,
+    metavar="FILE",
+    help="Edit this settings.py, instead of printing. Writes tokens in clear text.",
 )
 @options.option(
     "--secrets",
-    variable="SECRETS",
-    type=click.Path(path_type=Path),
-    help="And this zulip-secrets.conf, where scim_token_store is `secrets`.",
+    type=options.FILE,
+    metavar="FILE",
+    help="With --settings: edit this zulip-secrets.conf too, if scim_token_store is secrets.",
 )
 @options.option(
     "--create-tokens",
-    variable="CREATE_TOKENS",
     is_flag=True,
-    help="Make the tokens that are missing, and keep them in the token file.",
+    help="Create missing tokens, and store them in the token file.",
 )
 @options.vault
 def command(
@@ -65,16 +71,16 @@ def command(
     create_tokens: bool,
     vault: VaultOptions,
 ) -> None:
-    """Print HOST's SCIM_CONFIG block, tokens masked; or edit files with it, offline.
+    """Print the SCIM_CONFIG block of a host, or edit files.
 
-    Connects to nothing, restarts nothing. What needs zulip-secrets.conf is printed below the
-    block.
+    Contacts no server and restarts nothing. Tokens are masked without --show-tokens. Lines for
+    zulip-secrets.conf follow the block.
     """
     if secrets and not settings:
-        raise click.UsageError("--secrets goes with --settings")
+        raise click.UsageError("--secrets needs --settings")
     docker = form == "docker-env"
     if docker and settings:
-        raise click.UsageError("--for docker-env prints; it goes without --settings")
+        raise click.UsageError("--for and --settings exclude each other: docker-env is printed")
     if zulip_version is not None:
         _check_version(zulip_version)
     begun = start(source, (host,), Terminal(vault))
@@ -112,5 +118,7 @@ def _check_version(text: str) -> None:
 def _one(servers: Sequence[Server], host: str) -> Server:
     if len(servers) > 1:
         names = ", ".join(server.name for server in servers)
-        raise click.UsageError(f"render takes one host; {host!r} names {len(servers)}: {names}")
+        raise click.UsageError(
+            f"render takes one host, but {host!r} matches {len(servers)}: {names}"
+        )
     return servers[0]

@@ -1,4 +1,4 @@
-"""The files that a run writes besides what it prints; one that cannot be written is a failure."""
+"""The report files of a run. If one cannot be written, the run has failed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def write(
     *,
     diff: bool,
 ) -> ExitCode:
-    """Write all that the options want, and GitHub's step summary for its format.
+    """Write the files that the options name, and GitHub's step summary for `--format github`.
 
-    Gives FAILED where one of them cannot be written, and has said so then.
+    Returns FAILED, after an error message, if a file cannot be written.
     """
     codes = [_report(file, verb, outcomes, code, now, diff=diff) for file in output.report]
     if output.failed_hosts:
@@ -58,7 +58,7 @@ def _report(
     *,
     diff: bool,
 ) -> ExitCode:
-    """Write what the name of the file asks for."""
+    """Write the format that the file name ends in."""
     if file.suffix == ".md":
         text = markdown(verb, outcomes, code, diff=diff)
     elif file.suffix == ".xml":
@@ -76,7 +76,7 @@ def _report(
 
 
 def _append(file: Path, text: str) -> ExitCode:
-    """Add to the summary of this step of a job: earlier commands of it may have written there."""
+    """Append to the step summary: earlier commands of the step may have written to it."""
     try:
         with file.open("a", encoding="utf-8") as summary:
             summary.write(f"{text}\n")
@@ -87,14 +87,15 @@ def _append(file: Path, text: str) -> ExitCode:
 
 
 def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
-    """Write the servers that a next run has to deal with, one a line; no file where there are none.
+    """Write the servers that the next run must repeat, one per line. If there are none, remove the
+    file: `--limit @FILE` of an empty file would select all servers.
 
-    An empty one would be no limit at all to a `--limit @FILE`. One that is somebody else's stays.
+    A file that --failed-hosts did not write is left unchanged, and is an error.
     """
     names = [outcome.server for outcome in outcomes if outcome.status in _FAILED]
     try:
         if file.is_file() and not _is_ours(file):
-            raise UsageError(f"{file} was not written by --failed-hosts: it stays as it is")
+            raise UsageError(f"{file} was not written by --failed-hosts; it is left unchanged")
         if names:
             durable.put(file, "".join(f"{line}\n" for line in (_HEAD, *names)))
         elif file.is_file():

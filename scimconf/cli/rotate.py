@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import timedelta
 
@@ -19,6 +20,8 @@ from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOption
 from scimconf.run.rotate import RotateOptions, rotate
 from scimconf.run.which_tokens import Mode, Wanted
 
+_log = logging.getLogger(__name__)
+
 
 def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
     if value is None:
@@ -29,22 +32,31 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
 
 
-@click.command("rotate")
+@options.verb("rotate")
 @options.pattern
 @options.source
 @options.realm
 @options.option(
     "--older-than",
-    variable="OLDER_THAN",
     callback=_age,
     metavar="AGE",
-    help="Only tokens that were made longer ago: 90d, 12w.",
+    help="Replace only tokens older than this: 90d, 12w.",
 )
-@click.option("--stage", is_flag=True, help="Make the next token; touch no server yet.")
-@click.option("--activate", is_flag=True, help="Put staged tokens in force.")
-@click.option("--back", is_flag=True, help="Put the previous tokens in force again (7 days).")
-@options.option("--diff", variable="DIFF", is_flag=True, help="Show the change, masked.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
+@options.option(
+    "--stage",
+    variable=False,
+    is_flag=True,
+    help="Create the next token. Contact no server yet.",
+)
+@options.option("--activate", variable=False, is_flag=True, help="Put the staged tokens into use.")
+@options.option(
+    "--back",
+    variable=False,
+    is_flag=True,
+    help="Put the previous tokens back into use, within 7 days.",
+)
+@options.diff
+@options.yes
 @options.lock_timeout
 @options.rollout
 @options.connection
@@ -66,12 +78,13 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Give the realms of PATTERN's hosts (all if there is none) new tokens.
+    """Replace bearer tokens with new ones.
 
-    At once: the server takes the new token, proves it, and from then on turns the old one away,
-    until the new one is entered at the identity provider. Or in two steps: --stage makes the next
-    token, which can be handed over in advance, and --activate cuts over. --back returns to the
-    token before.
+    By default each server gets its new token at once and refuses the old one. The identity
+    provider is locked out until the new token is entered there.
+
+    To prepare that, rotate in two steps: --stage creates the next token, which can be handed over
+    in advance, and --activate puts it into use. --back returns to the previous token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
     person = Terminal(vault, output)
@@ -86,7 +99,7 @@ def command(
     )
     result = rotate(
         RotateOptions(
-            *(source, pattern, connection, how, rollout.order),
+            *(source, pattern, connection, how),
             Wanted(mode, realms, older_than),
             writes=output.files,
         ),

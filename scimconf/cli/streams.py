@@ -1,4 +1,4 @@
-"""What is printed: results on stdout, everything else on stderr. Nothing breaks over a reader."""
+"""Print results on stdout, and everything else on stderr. A closed pipe is not an error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from scimconf.sanitize import escape_ci_commands, sanitize
 
 
 def out(text: str, *, end: str = "\n") -> None:
-    """Print a result. A reader that has had enough (`| head`) is no error.
+    """Print a result. A closed pipe (`| head`) is not an error.
 
-    Raises ScimconfError where stdout cannot be written: a full disk.
+    Raises ScimconfError if stdout cannot be written, for example on a full disk.
     """
     try:
         click.echo(f"{text}{end}", nl=False)
@@ -26,12 +26,12 @@ def out(text: str, *, end: str = "\n") -> None:
         _mute(sys.stdout)
         raise ScimconfError(
             f"cannot write the output: {error.strerror}",
-            "what was done before is done; `scimconf plan` shows how the servers stand",
+            "changes made so far remain; to see the state of the servers: scimconf plan",
         ) from None
 
 
 def err(text: str) -> None:
-    """Print what is no result; if nobody can read it, go on all the same.
+    """Print a message. If stderr cannot be written, go on.
 
     The text is sanitized: servers and inventories have a part in its wording.
     """
@@ -44,8 +44,8 @@ def err(text: str) -> None:
 
 
 def _mute(stream: TextIO) -> None:
-    """Lead what the stream still holds to nowhere: Python would fail over it at its end."""
+    """Send the rest of the stream to /dev/null: Python would fail at exit when it flushes."""
     with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

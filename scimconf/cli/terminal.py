@@ -1,4 +1,4 @@
-"""The console of this terminal, if it is one."""
+"""The rich console for stdout and stderr."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from rich.console import Console
 
 
 class _Console(Console):
-    """rich's, whose way to take a reader that left is to exit: in the middle of a change."""
+    """rich's console exits the process on a closed pipe. This one must not: a change may run."""
 
     def on_broken_pipe(self) -> None:
-        """Say no more, and go on."""
+        """Stop printing, and go on."""
         self.quiet = True
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """Give the console of stdout or stderr. NO_COLOR also means: no bold, nothing but text."""
+    """Return the console of stdout or stderr. With NO_COLOR it prints plain text, without bold."""
     return _Console(stderr=stderr, highlight=False, color_system=_colours())
 
 
 def page(text: io.StringIO) -> Console:
-    """Give a console that writes as that of stdout would, into `text`."""
+    """Return a console that writes into `text` what stdout's console would print."""
     real = terminal()
     return _Console(
         file=text,

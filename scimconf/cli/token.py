@@ -1,4 +1,4 @@
-"""`scimconf token`: print strong tokens; `token migrate`: rewrite an old token file."""
+"""`scimconf token`: generate tokens; `token migrate`: convert an old token file."""
 
 from __future__ import annotations
 
@@ -6,49 +6,44 @@ from pathlib import Path
 
 import click
 
-from scimconf.cli import options
+from scimconf.cli import options, variables
+from scimconf.cli.help import Argument
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.streams import err, out
+from scimconf.cli.vault_password import VaultPassword
+from scimconf.tokens import generate
+from scimconf.tokens.migration import migrate as rewrite
 
 CHARSETS = ("ascii_62", "ascii_50", "hex")
 
 
-@click.group(
-    "token",
-    invoke_without_command=True,
-    short_help="Print random tokens: 43 letters and digits each, 256 bits.",
-)
+@options.group("token", invoke_without_command=True)
 @options.option(
     "--entropy",
-    variable="ENTROPY",
     type=click.IntRange(1),
     metavar="BITS",
-    help="Bits of randomness.  [default: 256; 128 with --phrase]",
+    help="Set the bits of randomness.  [default: 256, with --phrase 128]",
 )
 @options.option(
     "--length",
-    variable="LENGTH",
     type=click.IntRange(1),
     metavar="N",
-    help="Number of characters, instead of --entropy.",
+    help="Set the number of characters, instead of --entropy.",
 )
 @options.option(
     "--charset",
-    variable="CHARSET",
     type=click.Choice(CHARSETS),
-    help="ascii_62: letters and digits; ascii_50: without look-alikes.  [default: ascii_62]",
+    metavar="CHARSET",
+    help="Use ascii_62 (letters and digits), ascii_50 (no look-alikes) or hex.  "
+    "[default: ascii_62]",
 )
-@options.option(
-    "--phrase", variable="PHRASE", is_flag=True, help="Print words, for people who type it."
-)
+@options.option("--phrase", is_flag=True, help="Generate words, which are easier to type.")
 @options.option(
     "--count",
-    variable="COUNT",
     type=click.IntRange(1, 10_000),
     metavar="N",
     default=1,
-    show_default=True,
-    help="Number of tokens.",
+    help="Generate N tokens.  [default: 1]",
 )
 @click.pass_context
 def command(
@@ -59,18 +54,18 @@ def command(
     phrase: bool,
     count: int,
 ) -> None:
-    """Print random tokens, one per line; by default 43 letters and digits (256 bits).
+    """Generate strong bearer tokens.
 
-    Refuses tokens that are weaker than 20 letters and digits (119 bits).
+    Prints one token per line. By default a token has 43 letters and digits (256 bits). Less than
+    119 bits (20 letters and digits) is refused.
     """
     if context.invoked_subcommand:
         return
-    from scimconf.tokens import generate
-
+    variables.check()
     if phrase and (length is not None or charset is not None):
-        raise click.UsageError("use --entropy with --phrase, not --length or --charset")
+        raise click.UsageError("--phrase takes --entropy, but not --length or --charset")
     if entropy is not None and length is not None:
-        raise click.UsageError("--entropy and --length exclude each other")
+        raise click.UsageError("--entropy and --length exclude each other: give one of them")
     for _ in range(count):
         if phrase:
             token = generate.phrase(entropy or 128)
@@ -80,21 +75,25 @@ def command(
 
 
 @command.command("migrate")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument(
+    "file",
+    cls=Argument,
+    type=options.NEW_FILE,
+    text="Convert this token file.",
+)
 @options.vault
 def migrate(file: Path, vault: VaultOptions) -> None:
-    """Rewrite a token file of format 1 in format 2, which binds each token to its place.
+    """Convert a token file from format 1 to format 2.
 
-    Needs every vault password of the file. Run it once, on a file that nobody else has changed:
-    an entry that was moved is bound to its new place.
+    Format 2 binds each token to its deployment and realm. Needs every vault password of the file.
+
+    Make sure that nobody has moved entries in the file: a token is bound to the place where it is
+    found.
     """
-    from scimconf.cli.vault_password import VaultPassword
-    from scimconf.tokens.migration import migrate as rewrite
-
     elsewhere = rewrite(file, VaultPassword(vault)())
     out(f"{file} now has format 2")
     for deployment, realm in elsewhere:
         err(
-            f"left out: realm {realm or '(root)'} of {deployment}; its token is kept elsewhere and "
-            "scimconf apply records it again"
+            f"left out: realm {realm or '(root)'} of {deployment}: its token is in an external "
+            "store, and scimconf apply records it again"
         )

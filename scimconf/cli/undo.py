@@ -1,8 +1,6 @@
-"""`scimconf undo`: put back what the last transaction replaced."""
+"""`scimconf undo`: roll back the last transaction."""
 
 from __future__ import annotations
-
-import click
 
 from scimconf.cli import options
 from scimconf.cli.log import start_log
@@ -13,10 +11,10 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.undo import put_back
 
 
-@click.command("undo")
+@options.verb("undo")
 @options.pattern
 @options.source
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first change.")
+@options.yes
 @options.connection
 @options.vault
 @options.output
@@ -28,12 +26,13 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Put back what the last transaction on the hosts of PATTERN replaced.
+    """Roll back the last change of each server.
 
-    A transaction like any other: it restarts, proves on the server that the old tokens are let
-    in, or puts everything back. Refused, with what has changed, where something else has touched
-    the files since. Needs no token: the server's journal holds all of it. The inventory and the
-    token file stay as they are: the next apply makes the change again.
+    The server restores the files from its journal, restarts Zulip and checks that the old tokens
+    work. If they do not, it keeps the present state. A server whose files were changed since is
+    refused. Needs no token.
+
+    The inventory and the token file stay as they are: the next apply makes the change again.
     """
     person = Terminal(vault, output)
     if not yes:

@@ -1,4 +1,4 @@
-"""Keep this process's memory and first environment from the programs that it starts."""
+"""Hide this process's memory and first environment from the programs that it starts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ _PR_SET_DUMPABLE = 4
 
 
 def make_undumpable() -> None:
-    """Close /proc/PID/environ, mem and the like of this process to other processes of its user.
+    """Make /proc/PID/environ, mem and so on unreadable for other processes of the same user.
 
-    To take a secret out of os.environ does not erase it from the memory that the process began
-    with, and any child could read it there. A child becomes readable again as soon as another
-    program runs in it. Linux only, elsewhere nothing happens; root, and any process with
-    CAP_SYS_PTRACE, reads on. There is no core dump any more, either.
+    Removing a secret from os.environ does not erase it from the memory in which the process got its
+    environment, and any child could read it there. A child process is readable again as soon as it
+    executes another program.
+
+    Works on Linux only; elsewhere this does nothing. root and processes with CAP_SYS_PTRACE can
+    still read. The process no longer writes core dumps.
     """
     if sys.platform != "linux":
         return
-    with suppress(ImportError, OSError, AttributeError):  # a Python without ctypes, or libc's prctl
+    with suppress(ImportError, OSError, AttributeError):  # no ctypes, or no prctl in libc
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Where the vault passwords come from: options, else the environment; fetched once, when needed."""
+"""Get the vault passwords from options or the environment: once, and only if they are needed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ from pathlib import Path
 import click
 
 from scimconf.cli.options import VaultOptions
+from scimconf.cli.variables import VAULT_PASSWORD
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 
-VARIABLE = "SCIMCONF_VAULT_PASSWORD"
-"""Holds the password itself, as pipelines keep their secrets; no child of ours inherits it."""
-
 _DEFAULT = "default"
 _PROMPT = "prompt"
-_FILES = "give --vault-id LABEL@FILE, --vault-password-file FILE"
+_HOW = "use --vault-id ID@FILE or --vault-password-file FILE"
 
 _taken: dict[str, Secret] = {}
 
 
 def withhold() -> None:
-    """Take the password that stands in our environment out of it, before any child is started."""
+    """Remove the password from the environment, so that no child process inherits it."""
     _taken.clear()
-    if given := os.environ.pop(VARIABLE, "").strip():
-        _taken[VARIABLE] = Secret(given)
+    if given := os.environ.pop(VAULT_PASSWORD, "").strip():
+        _taken[VAULT_PASSWORD] = Secret(given)
 
 
 class VaultPassword:
-    """The vault passwords by vault id, the one that new values are encrypted under first.
+    """The vault passwords by vault id. The first one encrypts new values.
 
-    Called from the one thread that talks to the person before any other is started.
+    The main thread calls it before it starts others: only the main thread may ask.
     """
 
     def __init__(
@@ -53,20 +51,20 @@ class VaultPassword:
     def _fetch(self) -> dict[str, Secret]:
         sources = _of_options(self._options)
         if not sources and _taken:
-            return {_DEFAULT: _taken[VARIABLE]}
+            return {_DEFAULT: _taken[VAULT_PASSWORD]}
         found: dict[str, Secret] = {}
         for label, source in dict.fromkeys(sources or _of_ansibles_environment()):
             if label in found:
                 raise UsageError(
-                    f"there are two vault passwords for the vault id {label!r}",
-                    "tell them apart: --vault-id new@FILE --vault-id old@FILE; each value is "
+                    f"two vault passwords are given for the vault id {label!r}",
+                    "use different ids: --vault-id new@FILE --vault-id old@FILE; each value is "
                     "tried with the password of its id first, then with the others",
                 )
             found[label] = self._one(label, source, first=not found)
         if not found:
             raise UsageError(
-                "a vault password is needed: the tokens are kept encrypted",
-                f"{_FILES} or --ask-vault-pass",
+                "a vault password is needed, because the tokens are encrypted",
+                f"{_HOW}, or --ask-vault-pass on a terminal",
             )
         return found
 
@@ -76,12 +74,12 @@ class VaultPassword:
         if source == _PROMPT:
             of = "" if label == _DEFAULT else f" ({label})"
             is_new = first and self._known_ids is not None and label not in self._known_ids()
-            return ask(f"vault password{of}", _FILES, twice=is_new)
+            return ask(f"vault password{of}", _HOW, twice=is_new)
         return vault.read_password_file(Path(source).expanduser(), label)
 
 
 def _of_options(options: VaultOptions) -> list[tuple[str, str]]:
-    """Give label and source of each, in Ansible's order (its cli/__init__.py, build_vault_ids)."""
+    """Return label and source of each, in Ansible's order (cli/__init__.py, build_vault_ids)."""
     sources = [_split(each) for each in options.vault_id]
     if options.vault_password_file:
         sources.append((_DEFAULT, str(options.vault_password_file)))
@@ -99,22 +97,22 @@ def _of_ansibles_environment() -> list[tuple[str, str]]:
 
 
 def _split(identity: str) -> tuple[str, str]:
-    """Split LABEL@SOURCE; without an @ it is a source, as Ansible has it."""
+    """Split ID@SOURCE. Without an @ it is a source, as in Ansible."""
     label, at, source = identity.partition("@")
     if not at:
         label, source = "", identity
     if not source:
         raise UsageError(
-            f"the vault id {identity!r} names no source",
-            "it is LABEL@FILE, or LABEL@prompt to be asked",
+            f"the vault id {identity!r} has no source",
+            "write ID@FILE, or ID@prompt to be asked",
         )
     return label or _DEFAULT, source
 
 
-def ask(what: str, instead: str, *, twice: bool = False) -> Secret:
-    """Ask for a secret on the terminal; raises UsageError, hinting at `instead`, without one."""
+def ask(what: str, hint: str, *, twice: bool = False) -> Secret:
+    """Ask for a secret on the terminal. Without a terminal, raises UsageError with a hint."""
     if not sys.stdin.isatty():
-        raise UsageError(f"no terminal to ask for the {what} on", instead)
+        raise UsageError(f"the {what} is needed, and there is no terminal to ask for it", hint)
     question = what[0].upper() + what[1:]
     again = f"{question} again" if twice else False
     return Secret(click.prompt(question, hide_input=True, err=True, confirmation_prompt=again))

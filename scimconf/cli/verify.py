@@ -1,8 +1,6 @@
-"""`scimconf verify`: can the identity provider get in?"""
+"""`scimconf verify`: check the public SCIM URLs."""
 
 from __future__ import annotations
-
-import click
 
 from scimconf.cli import options
 from scimconf.cli.log import start_log
@@ -13,7 +11,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.verify import verify
 
 
-@click.command("verify")
+@options.verb("verify")
 @options.pattern
 @options.source
 @options.connection
@@ -26,10 +24,10 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Ask the public URL of each realm what its identity provider would ask.
+    """Check the public SCIM URLs as the identity provider would.
 
-    Looks at each server first: a token is sent only to a host that the server's own settings
-    name. Changes nothing.
+    Changes nothing. Reads each server's settings first: a token is sent only to a host name that
+    these settings contain. Needs the vault password.
     """
     start_log(output)
     person = Terminal(vault, output)

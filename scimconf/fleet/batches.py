@@ -1,14 +1,13 @@
 """A rollout in batches: which servers are changed when, and whether it goes on. Pure.
 
-The words are those of Ansible's playbook keywords `serial`, `max_fail_percentage` and `order`
-(docs/rollouts.md says where ours mean something else).
+The words are those of Ansible's playbook keywords `serial` and `max_fail_percentage`
+(docs/rollouts.md lists the differences).
 """
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,8 +16,6 @@ from scimconf.errors import UsageError
 Item = TypeVar("Item")
 Servers = TypeVar("Servers", bound=Sized)
 """A deployment: the servers that are changed as one."""
-
-ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 
 _SIZE = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 
@@ -105,12 +102,3 @@ def strategy(serial: str | None, canary: int | None, max_fail: str | None) -> St
         (*first, *(sizes(serial) if serial is not None else (_ALL,))),
         None if max_fail is None else size(max_fail, "--max-fail"),
     )
-
-
-def ordered(items: Sequence[Item], how: str, name: Callable[[Item], str]) -> list[Item]:
-    """Return the servers in one of ORDERS; `inventory` is the order that they are in."""
-    if how == "shuffle":
-        return random.sample(items, len(items))
-    if how in ("sorted", "reverse_sorted"):
-        return sorted(items, key=name, reverse=how == "reverse_sorted")
-    return list(items) if how == "inventory" else list(reversed(items))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from scimconf.fleet.batches import ordered
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.inventory import Inventory
@@ -31,7 +30,6 @@ class ApplyOptions:
     pattern: tuple[str, ...]
     connection: ConnectionOptions
     change: ChangeOptions
-    order: str
     saved: SavedPlan | None = None
     writes: tuple[Path, ...] = ()
 
@@ -46,7 +44,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
-    servers = ordered(begun.servers, options.order, lambda server: server.name)
+    servers = begun.servers
     if saved:
         saved.check_selection(servers)
         if refused := saved.other_way(servers):

@@ -10,7 +10,6 @@ from scimconf import ssh, vault
 from scimconf.errors import UsageError
 from scimconf.fleet.connections import Connections, Opener
 from scimconf.fleet.fleet import Fleet
-from scimconf.fleet.time_limit import limited
 from scimconf.model import Server, VaultValue
 from scimconf.run.options import ConnectionOptions
 from scimconf.run.person import Person
@@ -49,9 +48,8 @@ def opener(
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
         allow_exec=begun.source.allow_exec,
     )
-    limit = connection.time_limit
-    if limit is not None:
-        options = replace(options, start_timeout=min(limit, options.start_timeout))
+    if connection.look_timeout is not None:
+        options = replace(options, look_timeout=connection.look_timeout)
     if any(isinstance(each, VaultValue) for server in servers for each in _secrets(server)):
         _refuse_tokens(begun, servers)
         begun.passwords()
@@ -72,12 +70,9 @@ def opener(
             passphrase=opened(server.connection.passphrase),
             ask=person.answer_server if connection.ask_pass else None,
         )
-        way = server.connection
-        if limit is not None:
-            way = replace(way, timeout=min(limit, way.timeout))
-        return ssh.open_agent(way, server.paths, credentials, options)
+        return ssh.open_agent(server.connection, server.paths, credentials, options)
 
-    return open_agent if limit is None else limited(open_agent, limit)
+    return open_agent
 
 
 def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:

@@ -59,7 +59,7 @@ def import_servers(
         keyring.adopt(_tokens(good, found))
         try:
             with host_vars.written(dict(texts.values())):
-                again = load(source, lambda warning: None, connection)
+                again = load(source, person, connection, quiet=True)
         except InventoryError:
             person.tell("host_vars are as they were: what was found would make the inventory wrong")
             raise

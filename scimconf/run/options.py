@@ -32,14 +32,14 @@ class ConnectionOptions:
     known_hosts: Path | None
     accept_new_host_keys: bool
     retries: int = 0
-    time_limit: float | None = None
+    look_timeout: float | None = None
+    """Seconds; None: the default of `ssh.Options`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """In which order servers are changed, and when no more of them are."""
+    """How many servers are changed at a time, and when the run stops."""
 
-    order: str
     serial: str | None
     canary: int | None
     max_fail: str | None

@@ -28,6 +28,13 @@ class Person(Protocol):
         """Print a warning, unless the person wants to see results only."""
         ...
 
+    def check_variables(self) -> None:
+        """Raise UsageError for environment variables with misspelt names.
+
+        Called after the inventory is loaded: variables that it refers to are known then.
+        """
+        ...
+
     def progress(self, *, steps: bool) -> AbstractContextManager[Watcher]:
         """Show the progress of what happens in `with`; `steps`: each step is worth a line."""
         ...

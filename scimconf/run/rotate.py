@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from scimconf.errors import UsageError
-from scimconf.fleet.batches import ordered
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, Server, Status
 from scimconf.run import changes
@@ -41,7 +40,6 @@ class RotateOptions:
     pattern: tuple[str, ...]
     connection: ConnectionOptions
     change: ChangeOptions
-    order: str
     wanted: Wanted
     writes: tuple[Path, ...] = ()
 
@@ -65,7 +63,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     keys = sorted({key for server in servers for key in keys_of(server)})
     shared = who_shares(keyring, keys, begun.inventory) if wanted.realms else {}
     for warning in shared.values():
-        person.tell(f"warning: {warning}")
+        person.warn(warning)
     if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys, person)
     if wanted.mode == "stage":
@@ -73,13 +71,12 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         return _NO_SERVER
     staged = keyring
     if wanted.mode == "at once":
-        person.tell(
-            "warning: from its server's restart on, each identity provider is locked out until it "
-            "has the new token (to hand the token over first: scimconf rotate --stage)"
+        person.warn(
+            "after its server's restart, each identity provider is locked out until it has the new "
+            "token (to hand it over first: scimconf rotate --stage)"
         )
         staged = keyring.staged(keys)
     turned = staged.turned(keys, rolled_back if wanted.mode == "back" else activated)
-    servers = ordered(servers, options.order, lambda server: server.name)
     with (
         changes.told_of_interruption(),
         connect(begun, options.connection, servers, person) as fleet,

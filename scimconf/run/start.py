@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def start(
     too. `encrypts`: whether new values may be encrypted. Raises UsageError (InventoryError with
     all errors of the inventory).
     """
-    loaded = load(source, person.warn, connection, writes=writes, bare=bare)
+    loaded = load(source, person, connection, writes=writes, bare=bare)
     servers = select(loaded, pattern, source.limit)
     passwords = person.vault_passwords((lambda: token_file(source).vault_ids) if encrypts else None)
     return Start(source, loaded, servers, passwords)
@@ -72,13 +72,17 @@ def sources(source: SourceOptions) -> tuple[Path, ...]:
 
 def load(
     source: SourceOptions,
-    warn: Callable[[str], None],
+    person: Person,
     connection: ConnectionOptions | None = None,
     *,
     writes: Iterable[Path] = (),
     bare: bool = False,
+    quiet: bool = False,
 ) -> Inventory:
-    """Load the inventory and pass on its warnings. Raises InventoryError with all errors."""
+    """Load the inventory, and print its warnings unless `quiet`.
+
+    Raises InventoryError with all errors of the inventory, UsageError for misspelt variables.
+    """
     _check_written(source, tuple(writes))
     loaded = inventories.load(
         sources(source),
@@ -87,8 +91,9 @@ def load(
         bare=bare,
     )
     withhold(loaded.servers.values())
-    for warning in loaded.warnings:
-        warn(str(warning))
+    person.check_variables()
+    for warning in () if quiet else loaded.warnings:
+        person.warn(str(warning))
     return loaded
 
 

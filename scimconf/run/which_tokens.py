@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -14,6 +15,8 @@ from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import older_than, pruned
 from scimconf.tokens.store import Entry, Key
+
+_log = logging.getLogger(__name__)
 
 Mode = Literal["at once", "stage", "activate", "back"]
 
@@ -29,12 +32,12 @@ class Wanted:
     def narrowed(self, servers: Sequence[Server], keyring: Keyring, person: Person) -> list[Server]:
         """Return the servers with the selected realms only, so that no other realm changes.
 
-        Raises UsageError for a realm that none of them has.
+        Raises UsageError for a realm that no server has.
         """
         known = {realm.string_id for server in servers for realm in server.realms if realm.present}
         if unknown := set(self.realms) - known:
             names = ", ".join(sorted(each or "(root)" for each in unknown))
-            raise UsageError(f"none of these servers has a realm {names}")
+            raise UsageError(f"no selected server has realm {names}")
         narrowed = []
         for server in servers:
             meant = tuple(
@@ -52,14 +55,14 @@ class Wanted:
                 realm
                 for realm in meant
                 if realm.token is None
-                and self._means(keyring.file.entry(server.deployment, realm.string_id))
+                and self._selects(keyring.file.entry(server.deployment, realm.string_id))
             )
             if ours:
                 rest = frozenset(each.string_id for each in server.realms if each not in ours)
                 narrowed.append(replace(server, realms=ours, left_alone=rest, unmanaged="keep"))
         return narrowed
 
-    def _means(self, entry: Entry | None) -> bool:
+    def _selects(self, entry: Entry | None) -> bool:
         now = datetime.now(timezone.utc)
         if entry is None or entry.ciphertext is None:
             return False
@@ -86,7 +89,7 @@ def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
     for server in inventory.servers.values():
         if server.deployment in deployments and server.name not in chosen:
             raise UsageError(
-                f"{server.name} belongs to deployment {server.deployment} too, and would keep the "
+                f"{server.name} also belongs to deployment {server.deployment}, and would keep the "
                 "old token",
                 f"select {server.name} as well: a deployment is rotated as one",
             )
@@ -106,7 +109,7 @@ def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> M
         return listed([key]) + (f" ({', '.join(servers)})" if servers not in ([], [key[0]]) else "")
 
     return {
-        key: f"the token of {listed([key])} is also that of {', '.join(map(named, others))}"
+        key: f"the token of {listed([key])} is also used by {', '.join(map(named, others))}"
         for key, others in keyring.sharing(keys).items()
         if others
     }
@@ -117,8 +120,8 @@ def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key], person: Person)
     for key in keys:
         entry = keyring.file.entry(*key)
         if entry and entry.next:
-            person.tell(
-                f"warning: the staged token of {listed([key])}, made {entry.next.created}, is "
+            person.warn(
+                f"the staged token of {listed([key])}, made {entry.next.created}, is "
                 "replaced; a hand-off sheet with it is no longer valid"
             )
 

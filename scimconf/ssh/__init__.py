@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scimconf import consent
+from scimconf import consent, startup
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
 from scimconf.ssh import command
@@ -26,9 +25,7 @@ from scimconf.ssh.route import Route, find_route, reached
 
 __all__ = ["Agent", "Credentials", "Options", "open_agent"]
 
-# paramiko does without it, but for its own reader of ssh_config, which we do not use: importing
-# it takes as long as all the rest of paramiko.
-sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]
+startup.skip_invoke()
 
 
 @contextmanager

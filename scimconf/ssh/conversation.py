@@ -129,7 +129,7 @@ class Conversation:
                 "agent",
                 f"the server had not answered in full after {self._look_seconds:g} s"
                 + self._said(),
-                "is it very slow? Give it longer: --time-limit 300",
+                "if the server is slow, wait longer: --look-timeout 300",
             )
         if left <= 0:
             raise HostError(

@@ -1,4 +1,4 @@
-"""scimconf on a terminal of its own: a real one, so that it asks, echoes and gets Ctrl-C."""
+"""Run scimconf on a pseudo-terminal, so that it asks, echoes and gets Ctrl-C."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
 
 
 def own_environment() -> dict[str, str]:
-    """Give the environment for a scimconf that talks to no server."""
+    """Return an environment for a scimconf that contacts no server."""
     ours = ("SCIMCONF_", "ANSIBLE_", "NO_COLOR", "FORCE_COLOR")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -1,4 +1,4 @@
-"""What the Tab key offers: asked of click, and typed into real shells."""
+"""Shell completion: through click, and typed into real shells."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(empty: Run, tmp_path: Path) -> Path:
 
 
 def _offered(*words: str) -> list[str]:
-    """Give what is offered for the last of the words."""
+    """Return what is offered for the last word."""
     complete = ShellComplete(scimconf, {}, "scimconf", "_SCIMCONF_COMPLETE")
     return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
 
@@ -62,19 +62,19 @@ HOSTS = ["chat1.example.com", "chat2.example.com", "fe80::1", "db.example.com"]
         (["render", "ch"], HOSTS[:2]),
         (["handoff", "--realm", ""], ["acme", "old", "wiki"]),
         (["rotate", "europe", "--realm", "a"], ["acme"]),
-        (["apply", "--order", "s"], ["sorted", "shuffle"]),
+        (["apply", "--format", "j"], ["json", "junit"]),
         (["ro"], ["rotate"]),
         (["frobnicate", "x"], []),
         (["plan", "--di"], ["--diff"]),
     ],
     ids=" ".join,
 )
-def test_what_is_offered(words: list[str], offered: list[str]) -> None:
+def test_completion_offers(words: list[str], offered: list[str]) -> None:
     found = _offered(*words)
     assert sorted(found) == sorted(offered)
 
 
-def test_the_inventory_is_the_one_on_the_line_or_in_the_variable(
+def test_the_inventory_comes_from_the_option_or_the_variable(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "inventory.yaml").rename(folder / "hosts.yml")
@@ -90,7 +90,7 @@ def test_the_inventory_is_the_one_on_the_line_or_in_the_variable(
     "text",
     ["all: [", "all:\n  hostss: {}\n  hosts: {chat1: {scim_realm: x}}\n", "\0", "[web]\nchat1\n"],
 )
-def test_a_broken_inventory_says_nothing(
+def test_a_broken_inventory_prints_nothing(
     text: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "inventory.yaml").write_text(text)
@@ -98,7 +98,7 @@ def test_a_broken_inventory_says_nothing(
     assert capsys.readouterr() == ("", "")
 
 
-def test_no_program_is_run_and_nothing_is_waited_for(
+def test_no_program_is_run_and_no_pipe_is_read(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = folder / "program"
@@ -111,20 +111,22 @@ def test_no_program_is_run_and_nothing_is_waited_for(
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_takes_too_long_offers_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_offered_after_the_time_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def forever(*_: object, **__: object) -> None:
         while True:
             pass
 
     monkeypatch.setattr("scimconf.inventory.layout.read", forever)
-    monkeypatch.setattr(completion, "_PATIENCE", 0.01)
+    monkeypatch.setattr(completion, "_SECONDS", 0.01)
     before = signal.getsignal(signal.SIGPROF)
     assert _offered("plan", "ch") == []
     assert signal.getsignal(signal.SIGPROF) is before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
 
-def test_hosts_groups_and_realms_are_offered_wherever_they_are_taken() -> None:
+def test_every_argument_for_hosts_groups_and_realms_is_completed() -> None:
     context = click.Context(scimconf, info_name="scimconf")
     for verb in scimconf.list_commands(context):
         command = scimconf.get_command(context, verb)
@@ -141,7 +143,7 @@ def test_hosts_groups_and_realms_are_offered_wherever_they_are_taken() -> None:
 
 @pytest.fixture
 def environment(folder: Path) -> dict[str, str]:
-    """A program `scimconf` in PATH, and nobody's own settings of the shell."""
+    """A program `scimconf` in PATH, and a shell without settings of the user."""
     (folder / "bin").mkdir()
     program = folder / "bin/scimconf"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m scimconf "$@"\n')
@@ -151,7 +153,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def _installed(shell: str, into: str, folder: Path, environment: dict[str, str]) -> Path:
-    """Do what docs/how-to/completion.md tells to do; give the file."""
+    """Install the completion as docs/how-to/completion.md says; return the file."""
     page = Path(__file__).parents[2] / "docs/how-to/completion.md"
     line = f"_SCIMCONF_COMPLETE={shell}_source scimconf > ~/{into}"
     assert f"$ {line}\n" in page.read_text()
@@ -162,7 +164,7 @@ def _installed(shell: str, into: str, folder: Path, environment: dict[str, str])
 
 
 def _tab(program: Sequence[str], folder: Path, environment: dict[str, str], setup: str) -> str:
-    """Type into an interactive shell, with the Tab key; give what has been on the screen."""
+    """Type into an interactive shell and press Tab; return the text of the screen."""
     with Terminal(cwd=folder, env=environment, columns=200, program=program) as terminal:
         terminal.type(f"{setup}; echo rea''dy\n")
         terminal.wait_for("ready")

@@ -58,7 +58,7 @@ def test_no_terminal_to_ask_on(option: str, what: str, scimconf: Run) -> None:
     )
     done = scimconf(*arguments)
     assert (done.returncode, done.stdout) == (64, "")
-    assert f"error: no terminal to ask for the {what} on\n  -> " in done.stderr
+    assert f"error: the {what} is needed, and there is no terminal" in done.stderr
 
 
 def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
@@ -73,9 +73,7 @@ def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
 # --- from options to servers ------------------------------------------------------------------
 
 
-def test_connection_options_are_weaker_than_the_inventorys_own(
-    scimconf: Run, tmp_path: Path
-) -> None:
+def test_the_inventory_wins_over_connection_options(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").write_text(
         "all:\n  hosts:\n    a.example.com: {scim_realms: {acme: {}}}\n"
         "    b.example.com: {scim_realms: {acme: {}}, ansible_user: bob}\n"
@@ -126,14 +124,14 @@ def _open(given: ConnectionOptions, **own: Any) -> None:
         pass
 
 
-def test_without_passwords_none_are_made_up(opened: list[Any]) -> None:
+def test_no_password_is_invented(opened: list[Any]) -> None:
     _open(PLAIN)
     ((_, _, credentials, options),) = opened
     assert (credentials.password, credentials.become_password) == (None, None)
     assert (options.host_key, options.known_hosts) == ("strict", None)
 
 
-def test_the_inventorys_passwords_are_stronger_than_typed_ones(
+def test_passwords_of_the_inventory_win_over_typed_ones(
     opened: list[Any], typed: list[tuple[str, bool]]
 ) -> None:
     both = replace(PLAIN, ask_pass=True, ask_become_pass=True)
@@ -144,7 +142,7 @@ def test_the_inventorys_passwords_are_stronger_than_typed_ones(
     assert typed == [("SSH password", False), ("Sudo password", False)] * 2
 
 
-def test_a_person_is_asked_only_where_k_says_that_there_is_one(
+def test_a_server_may_ask_the_user_only_with_k(
     opened: list[Any], typed: list[tuple[str, bool]]
 ) -> None:
     _open(PLAIN)
@@ -156,7 +154,7 @@ def test_a_person_is_asked_only_where_k_says_that_there_is_one(
     assert typed[-1] == ("zulip at chat1: Code", False)
 
 
-def test_what_ssh_would_run_here_needs_leave(opened: list[Any]) -> None:
+def test_proxy_commands_need_consent(opened: list[Any]) -> None:
     _open(PLAIN)
     assert opened[0][3].allow_exec == NOTHING
     given = SourceOptions((), (), None, allow_exec=frozenset({"local"}))
@@ -165,14 +163,14 @@ def test_what_ssh_would_run_here_needs_leave(opened: list[Any]) -> None:
     assert opened[1][3].allow_exec == {"local"}
 
 
-def test_one_typed_password_is_both_as_ansibles_is(
+def test_one_typed_password_is_used_for_ssh_and_become(
     opened: list[Any], typed: list[tuple[str, bool]]
 ) -> None:
     _open(replace(PLAIN, ask_pass=True))
     assert opened[0][2].become_password.reveal() == "typed"
 
 
-def test_a_vault_password_is_fetched_before_any_thread_needs_it(
+def test_a_vault_password_is_fetched_before_threads_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -190,7 +188,7 @@ def test_a_vault_password_is_fetched_before_any_thread_needs_it(
     assert len(asked) == 3
 
 
-def test_vault_values_are_opened(opened: list[Any]) -> None:
+def test_vault_values_are_decrypted(opened: list[Any]) -> None:
     sealed = VaultValue(vault.encrypt(Secret("sesame"), PASSWORDS["default"]))
     _open(PLAIN, password=sealed)
     assert opened[0][2].password.reveal() == "sesame"
@@ -206,7 +204,7 @@ def test_host_key_options(opened: list[Any]) -> None:
 
 @pytest.fixture
 def opened_with(opened: list[Any], scimconf: Run, tmp_path: Path) -> Any:
-    """A function that plans with these arguments, and gives the consent that got through."""
+    """Return a function that plans with these arguments and returns the consent."""
     (tmp_path / "inventory.yaml").write_text(
         "all: {hosts: {a.example.com: {scim_realms: {acme: {}}}}}\n"
     )
@@ -239,7 +237,7 @@ def test_consent_has_kinds(arguments: tuple[str, ...], expected: object, opened_
     ("variable", "expected"),
     [("1", EVERYTHING), ("true", EVERYTHING), ("0", NOTHING), ("", NOTHING), ("proxy", {"proxy"})],
 )
-def test_the_variable_takes_the_same_words(
+def test_the_variable_takes_the_same_values(
     variable: str, expected: object, opened_with: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCIMCONF_ALLOW_EXEC", variable)
@@ -249,7 +247,7 @@ def test_the_variable_takes_the_same_words(
 @pytest.mark.parametrize(
     ("given", "hint"), [("locl", "did you mean local?"), ("x", "local, inventory, proxy")]
 )
-def test_a_kind_that_there_is_not_is_wrong_usage(given: str, hint: str, opened_with: Any) -> None:
+def test_an_unknown_kind_of_consent_is_wrong_usage(given: str, hint: str, opened_with: Any) -> None:
     done = opened_with(f"--allow-exec={given}")
     assert done.returncode == 64
     assert hint in done.stderr

@@ -1,4 +1,4 @@
-"""What runs, is read and is written only after somebody has agreed to it."""
+"""Nothing runs, is read or is written before the user has agreed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _recorded(operator: Operator, server: Server, token: str) -> bool:
 def test_an_approved_plan_is_compared_before_anything_runs(
     operator: Operator, server: Server, store: Store
 ) -> None:
-    """A merge request adds a reference to a program, after somebody has approved the plan."""
+    """A merge request adds a command reference after the plan was approved."""
     assert operator.run("plan", "--out", "approved.json").returncode == 0
     _refer(operator, server, store)
     before = operator.tokens.read_bytes()
@@ -101,7 +101,7 @@ def test_the_question_comes_first_and_lists_what_will_run(
     assert server.settings.read_bytes() == settings
 
 
-def test_a_reference_is_recorded_once_its_token_is_in_force(
+def test_a_reference_is_recorded_after_the_change(
     operator: Operator, server: Server, store: Store
 ) -> None:
     _refer(operator, server, store)
@@ -134,7 +134,7 @@ def test_a_reference_is_recorded_once_its_token_is_in_force(
     assert _recorded(operator, server, new)
 
 
-def test_a_token_that_the_server_has_already_is_only_recorded(
+def test_a_token_that_the_server_already_has_is_only_recorded(
     operator: Operator, server: Server, store: Store
 ) -> None:
     _refer(operator, server, store)
@@ -153,7 +153,7 @@ def test_a_token_that_the_server_has_already_is_only_recorded(
     assert _recorded(operator, server, store.token)
 
 
-def test_what_only_reads_writes_no_token_file(
+def test_reading_verbs_do_not_write_the_token_file(
     operator: Operator, server: Server, store: Store
 ) -> None:
     _refer(operator, server, store)
@@ -173,7 +173,7 @@ def test_what_only_reads_writes_no_token_file(
         assert operator.tokens.read_bytes() == before, words
 
 
-def test_an_approved_plan_holds_for_the_words_of_a_reference(
+def test_an_approved_plan_is_bound_to_the_words_of_a_reference(
     operator: Operator, server: Server, store: Store
 ) -> None:
     _refer(operator, server, store)
@@ -198,9 +198,7 @@ def test_an_approved_plan_holds_for_the_words_of_a_reference(
     assert operator.tokens.read_bytes() == before
 
 
-def test_a_new_token_in_the_place_of_one_in_force_has_a_question_of_its_own(
-    operator: Operator, server: Server
-) -> None:
+def test_replacing_a_token_in_use_needs_a_second_answer(operator: Operator, server: Server) -> None:
     token = operator.token(server.name, "wiki")
     operator.tokens.unlink()
     environment = operator.lab.environment()
@@ -221,10 +219,10 @@ def test_a_new_token_in_the_place_of_one_in_force_has_a_question_of_its_own(
     assert not _lets_in(server, "wiki", token)
 
 
-def test_a_vault_value_of_the_token_file_opens_no_connection(
+def test_a_vault_value_of_the_token_file_is_not_used_as_a_password(
     operator: Operator, server: Server
 ) -> None:
-    """Whoever runs the host would be sent another server's token as a password."""
+    """Else the operator of that host would receive another server's token as a password."""
     entry = TokenFile.load(operator.tokens).entry(server.name, "wiki")
     assert entry
     assert entry.ciphertext

@@ -55,7 +55,7 @@ def _ended(server: Server) -> None:
 
 
 @pytest.mark.parametrize("ends", [_killed, _interrupted_twice])
-def test_the_server_finishes_alone_and_the_next_plan_tells(
+def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     operator: Operator, server: Server, ends: Callable[[subprocess.Popen[str]], None]
 ) -> None:
     crossing, process = _begun(operator, server)
@@ -80,7 +80,7 @@ def test_the_server_finishes_alone_and_the_next_plan_tells(
     assert "finished by itself" not in operator.run("plan").stdout
 
 
-def test_the_server_goes_back_alone_and_an_apply_converges(
+def test_the_server_rolls_back_alone_and_the_next_apply_converges(
     operator: Operator, server: Server
 ) -> None:
     before = server.settings.read_bytes()
@@ -98,7 +98,7 @@ def test_the_server_goes_back_alone_and_an_apply_converges(
     assert "finished by itself" not in operator.run("plan").stdout
 
 
-def test_a_second_controller_can_wait_and_says_for_whom(operator: Operator, server: Server) -> None:
+def test_a_second_controller_waits_and_names_the_first(operator: Operator, server: Server) -> None:
     crossing, first = _begun(operator, server)
     second = operator.start("apply", "--yes", *VAULT, "--lock-timeout", "60")
     said = second.stdout

@@ -25,20 +25,22 @@ from tests.cli.conftest import Run
     ("arguments", "said", "help_of"),
     [
         (("paln",), "no such command 'paln'. Did you mean 'plan'?", "scimconf"),
-        (("xyzzy",), "no such command 'xyzzy'. There are: init, import, token", "scimconf"),
+        (("xyzzy",), "no such command 'xyzzy'. Commands: init, import", "scimconf"),
         (("--versoin",), "--versoin", "scimconf"),
         (("plan", "--dif"), "--diff", "scimconf plan"),
-        (("plan", "-i"), "option '-i' requires an argument", "scimconf"),
+        (("plan", "-i"), "option '-i' requires an argument", "scimconf plan"),
+        (("plan", "--out"), "option '--out' requires an argument", "scimconf plan"),
+        (("inventory", "list", "-l"), "requires an argument", "scimconf inventory list"),
         (("plan", "-f", "x"), "invalid value for '-f' / '--forks'", "scimconf plan"),
         (("render",), "missing argument 'HOST'", "scimconf render"),
         (("render", "a", "b"), "got unexpected extra argument (b)", "scimconf render"),
-        (("render", "a", "--secrets", "b"), "--secrets goes with --settings", "scimconf render"),
-        (("render", "all"), "'all' names 2: chat1.example.com, chat2", "scimconf render"),
+        (("render", "a", "--secrets", "b"), "--secrets needs --settings", "scimconf render"),
+        (("render", "all"), "'all' matches 2: chat1.example.com, chat2", "scimconf render"),
         (("inventory", "chek"), "no such command 'chek'", "scimconf inventory"),
         (("handoff", "--realm", "x"), "no realm to hand off", "scimconf handoff"),
-        (("token", "--phrase", "--length", "9"), "--phrase goes by --entropy", "scimconf token"),
-        (("token", "--phrase", "--charset", "hex"), "--phrase goes by", "scimconf token"),
-        (("token", "--entropy", "200", "--length", "40"), "two ways to say one", "scimconf token"),
+        (("token", "--phrase", "--length", "9"), "--phrase takes --entropy", "scimconf token"),
+        (("token", "--phrase", "--charset", "hex"), "--phrase takes", "scimconf token"),
+        (("token", "--entropy", "200", "--length", "40"), "exclude each other", "scimconf token"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -123,7 +125,7 @@ def _pipe(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     ("command", "code"),
     [("token --count 10000", 0), ("inventory schema", 0), ("plan chat1*", 3)],
 )
-def test_a_reader_that_leaves_is_no_error(
+def test_a_closed_stdout_pipe_is_not_an_error(
     command: str, code: int, scimconf: Run, tmp_path: Path
 ) -> None:
     """`exec <&-` is the reader that was gone before a word was written."""
@@ -132,7 +134,7 @@ def test_a_reader_that_leaves_is_no_error(
     assert "rror" not in done.stderr
 
 
-def test_nor_is_one_of_stderr(scimconf: Run, tmp_path: Path) -> None:
+def test_a_closed_stderr_pipe_is_not_an_error(scimconf: Run, tmp_path: Path) -> None:
     both = "(scimconf plan chat1* -v; echo $? > code) 2>&1 | exec 0<&-"
     done = _pipe(both, tmp_path)
     assert (done.stdout, done.stderr) == ("", "")
@@ -140,7 +142,7 @@ def test_nor_is_one_of_stderr(scimconf: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_an_error_that_says_so(scimconf: Run, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error(scimconf: Run, tmp_path: Path) -> None:
     done = _pipe("scimconf token > /dev/full", tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot write the output: No space left on device\n  -> ")
@@ -151,12 +153,12 @@ def test_a_full_disk_is_an_error_that_says_so(scimconf: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
-def test_closed_streams_are_no_error(closed: str, scimconf: Run, tmp_path: Path) -> None:
+def test_closed_streams_are_not_an_error(closed: str, scimconf: Run, tmp_path: Path) -> None:
     done = _pipe(f"scimconf plan chat1* {closed}", tmp_path)
     assert (done.returncode, done.stderr) == (3, "")
 
 
-def test_err_goes_on_where_stderr_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_err_ignores_an_unwritable_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")

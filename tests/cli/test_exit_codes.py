@@ -27,25 +27,25 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
     # the table
     "| 0 |": ("tests/cli/test_main_job.py::test_a_5x_server_from_nothing_to_working",),
     "| 1 |": (
-        "tests/cli/test_main_job.py::test_one_broken_server_of_two_stops_not_the_other",
-        "tests/cli/test_saved_plan.py::test_a_saved_plan_is_carried_out_or_refused",
+        "tests/cli/test_main_job.py::test_a_broken_server_does_not_stop_the_others",
+        "tests/cli/test_saved_plan.py::test_a_saved_plan_is_applied_or_refused",
         "test_a_web_server_that_does_not_answer",
         "test_a_certificate_that_a_provider_would_refuse",
     ),
     "| 2 |": (
         "tests/cli/test_main_job.py::test_a_5x_server_from_nothing_to_working",
-        "tests/cli/test_undo.py::test_recover_and_apply_finish_the_way_back_first",
+        "tests/cli/test_undo.py::test_recover_and_apply_finish_an_interrupted_rollback",
         "test_an_unmanaged_realm_is_reported",
     ),
     "| 3 |": (
-        "tests/cli/test_rollout.py::test_hosts_that_are_not_reached_are_tried_again_and_noted",
-        "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_tells",
+        "tests/cli/test_rollout.py::test_unreachable_hosts_are_retried_and_written_to_failed_hosts",
+        "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_reports_it",
     ),
-    "| 4 |": ("tests/cli/test_main_job.py::test_a_change_that_does_not_prove_good_is_put_back",),
+    "| 4 |": ("tests/cli/test_main_job.py::test_a_change_that_fails_its_gate_is_rolled_back",),
     "| 5 |": ("test_a_rollback_that_fails",),
     "| 64 |": (
         "tests/cli/test_wrong_input.py::test_wrong_usage",
-        "tests/cli/test_wrong_input.py::test_an_inventory_that_cannot_be_used",
+        "tests/cli/test_wrong_input.py::test_an_invalid_inventory",
     ),
     "| 130 |": (
         "tests/cli/test_terminal.py::test_anything_but_yes_changes_nothing",
@@ -54,17 +54,17 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
     ),
     "One code speaks for all": ("tests/test_rollout.py::test_the_worst_speaks_for_all",),
     "was skipped because others failed": (
-        "tests/cli/test_rollout.py::test_a_canary_that_fails_then_the_hosts_that_failed",
+        "tests/cli/test_rollout.py::test_a_failed_canary_stops_the_run_and_failed_hosts_are_repeated",
     ),
     "cannot be written": (
         "tests/cli/test_report.py::test_a_page_that_cannot_be_written_is_a_failure",
-        "tests/cli/test_rollout.py::test_a_file_that_cannot_be_written_fails_a_run_that_was_well",
+        "tests/cli/test_rollout.py::test_an_unwritable_file_fails_the_run",
     ),
     # what 0 proves
     "`apply` with nothing to do": ("test_a_web_server_that_does_not_answer",),
     "may be the cure": ("test_a_web_server_that_does_not_answer",),
     "the gate on the server passed": (
-        "test_a_change_that_nobody_saw_proved",
+        "test_a_change_that_was_not_proved",
         "tests/test_rollout.py::TestExitZeroMeansProven"
         "::test_a_change_that_only_the_public_side_proved_is_good",
     ),
@@ -73,53 +73,53 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
         "tests/test_verify.py::test_over_tls_with_a_ca_of_ones_own",
         "tests/test_verify.py::test_an_expired_certificate_is_refused",
     ),
-    "cannot be reached from this machine": ("test_a_public_url_that_is_not_reached_from_here",),
+    "cannot be reached from this machine": ("test_a_public_url_that_cannot_be_reached",),
     "`verify`: every realm": (
-        "test_a_public_url_that_is_not_reached_from_here",
+        "test_a_public_url_that_cannot_be_reached",
         "tests/test_rollout.py::TestExitZeroMeansProven"
         "::test_verify_wants_every_realm_to_be_reached",
     ),
     "A site that is down": (
-        "tests/cli/test_real_zulip.py::test_a_site_that_is_down_is_said_to_be",
+        "tests/cli/test_real_zulip.py::test_a_site_that_is_down_is_reported",
         "tests/test_rollout.py::TestExitZeroMeansProven"
         "::test_a_server_that_does_not_let_it_in_has_failed",
     ),
     "A realm that is deactivated": (
-        "tests/cli/test_real_zulip.py::test_a_realm_that_is_deactivated_is_said_to_be",
+        "tests/cli/test_real_zulip.py::test_a_deactivated_realm_is_reported",
     ),
     "redirects to another host": (
         "tests/cli/test_real_zulip.py::test_a_realm_with_a_host_of_its_own",
     ),
-    "`scim_verify: false`": ("test_where_nobody_is_to_be_asked",),
-    "`scim_restart: none`": ("test_a_change_that_waits_for_a_restart_by_hand",),
-    "`plan --read-only`": ("test_what_a_user_who_may_only_read_cannot_see",),
+    "`scim_verify: false`": ("test_scim_verify_false",),
+    "`scim_restart: none`": ("test_a_change_that_needs_a_manual_restart",),
+    "`plan --read-only`": ("test_a_read_only_user_cannot_see_everything",),
     # other runs
     "nothing is planned, changed or verified": (
-        "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_tells",
+        "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_reports_it",
     ),
     "restart of an interrupted run": (
         "tests/agent/test_lock.py::test_it_waits_no_longer_than_a_restart_may_take",
     ),
     "`--lock-timeout SECONDS`": (
         "test_apply_waits_for_another_run_and_looks_again",
-        "tests/cli/test_real_zulip.py::test_who_waits_for_a_run_that_rolls_back_looks_again",
+        "tests/cli/test_real_zulip.py::test_after_waiting_for_another_run_the_server_is_planned_again",
     ),
     # unmanaged realms
     "`scim_unmanaged: report`": ("test_an_unmanaged_realm_is_reported",),
     "`scim_unmanaged: keep`": ("test_an_unmanaged_realm_is_kept_or_removed",),
     "`scim_unmanaged: remove`": ("test_an_unmanaged_realm_is_kept_or_removed",),
-    "are not about unmanaged realms": ("test_verbs_that_are_not_about_unmanaged_realms",),
+    "are not about unmanaged realms": ("test_verbs_that_ignore_unmanaged_realms",),
     "`import` exits with 2": (
-        "tests/cli/test_import.py::test_a_weak_token_and_an_entry_that_is_left_out",
+        "tests/cli/test_import.py::test_a_weak_token_and_a_computed_entry_are_left_out",
     ),
     # undo and recover
     "- 0: what was there": (
-        "tests/cli/test_undo.py::test_undo_puts_back_what_the_last_apply_replaced",
-        "tests/cli/test_undo.py::test_recover_and_apply_finish_the_way_back_first",
+        "tests/cli/test_undo.py::test_undo_rolls_back_the_last_apply",
+        "tests/cli/test_undo.py::test_recover_and_apply_finish_an_interrupted_rollback",
     ),
     "- 1: refused": (
-        "tests/cli/test_undo.py::test_undo_is_refused_where_somebody_else_was_at_it",
-        "test_an_undo_that_nobody_saw_proved",
+        "tests/cli/test_undo.py::test_undo_is_refused_after_a_manual_change",
+        "test_an_undo_that_was_not_proved",
     ),
     "- 4: the undo itself": ("test_an_undo_that_does_not_pass_its_gate",),
     "- 5: `recover`": (
@@ -145,7 +145,7 @@ def test_every_statement_of_the_page_has_a_test() -> None:
     assert [each for each in statements if proved.count(each) != 1] == []
 
 
-def test_every_test_that_is_named_exists() -> None:
+def test_every_named_test_exists() -> None:
     for name in {name for names in PROOFS.values() for name in names}:
         file, _, test = name.rpartition("::") if "::" in name else (__file__, "", name)
         file, _, inside = file.partition("::")
@@ -188,7 +188,7 @@ def test_a_web_server_that_does_not_answer(operator: Operator, one: One) -> None
 
 
 @pytest.mark.needs_sshd
-def test_a_change_that_nobody_saw_proved(operator: Operator, one: One) -> None:
+def test_a_change_that_was_not_proved(operator: Operator, one: One) -> None:
     """The web server did not answer before or after; then only the public URL can prove it."""
     server = one({**ROOT, "scim_probe": NOBODY, "scim_gate_timeout": 1}, version="9.0")
     seen = operator.apply("--format", "json")
@@ -203,7 +203,7 @@ def test_a_change_that_nobody_saw_proved(operator: Operator, one: One) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_an_undo_that_nobody_saw_proved(operator: Operator, one: One) -> None:
+def test_an_undo_that_was_not_proved(operator: Operator, one: One) -> None:
     silent = {**ROOT, "scim_probe": NOBODY, "scim_gate_timeout": 1}
     server = one(silent, version="9.0")
     before = server.settings.read_bytes()
@@ -257,7 +257,7 @@ def _without_names(operator: Operator) -> dict[str, str]:
 
 
 @pytest.mark.needs_sshd
-def test_a_public_url_that_is_not_reached_from_here(operator: Operator, one: One) -> None:
+def test_a_public_url_that_cannot_be_reached(operator: Operator, one: One) -> None:
     server = one(ROOT, version="9.0")
     away = _without_names(operator)
     done = operator.run("apply", "--yes", "--create-tokens", *VAULT, env=away)
@@ -273,7 +273,7 @@ def test_a_public_url_that_is_not_reached_from_here(operator: Operator, one: One
 
 
 @pytest.mark.needs_sshd
-def test_where_nobody_is_to_be_asked(operator: Operator, one: One) -> None:
+def test_scim_verify_false(operator: Operator, one: One) -> None:
     one({**ROOT, "scim_verify": False, "scim_probe": NOBODY}, version="9.0")
     done = operator.apply("--format", "json")
     said = _server(done.stdout)
@@ -284,7 +284,7 @@ def test_where_nobody_is_to_be_asked(operator: Operator, one: One) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_a_change_that_waits_for_a_restart_by_hand(operator: Operator, one: One) -> None:
+def test_a_change_that_needs_a_manual_restart(operator: Operator, one: One) -> None:
     server = one(ROOT, version="9.0")
     assert operator.apply().returncode == 0
     token = {"token": "env:NEW_TOKEN"}
@@ -301,7 +301,7 @@ def test_a_change_that_waits_for_a_restart_by_hand(operator: Operator, one: One)
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-def test_what_a_user_who_may_only_read_cannot_see(operator: Operator, one: One) -> None:
+def test_a_read_only_user_cannot_see_everything(operator: Operator, one: One) -> None:
     server = one(ROOT, version="9.0")
     assert operator.apply().returncode == 0
     members = "all=$(sed 's/^zulip:.*/&ops/' /etc/group); printf '%s\\n' \"$all\" > /etc/group"
@@ -315,9 +315,7 @@ def test_what_a_user_who_may_only_read_cannot_see(operator: Operator, one: One) 
 
 
 @pytest.mark.needs_sshd
-def test_a_rotation_that_is_not_proved_from_outside_is_in_force_all_the_same(
-    operator: Operator, one: One
-) -> None:
+def test_a_rotation_that_was_not_verified_is_still_in_use(operator: Operator, one: One) -> None:
     """Else the next apply would put the old token back."""
     server = one(ROOT, version="9.0")
     assert operator.apply().returncode == 0
@@ -430,7 +428,7 @@ def test_an_unmanaged_realm_is_kept_or_removed(operator: Operator, strange: Serv
 
 
 @pytest.mark.needs_sshd
-def test_verbs_that_are_not_about_unmanaged_realms(operator: Operator, strange: Server) -> None:
+def test_verbs_that_ignore_unmanaged_realms(operator: Operator, strange: Server) -> None:
     for verb in (("verify",), ("rotate", "--yes")):
         done = operator.run(*verb, *VAULT)
         assert done.returncode == 0, done

@@ -20,19 +20,19 @@ def test_masked_for_every_present_realm(scimconf: Run) -> None:
     assert done.stdout.count("<token ") == 2
 
 
-def test_only_the_realms_that_are_asked_for(scimconf: Run) -> None:
+def test_only_the_selected_realms(scimconf: Run) -> None:
     assert scimconf("handoff", "--realm", "acme").stdout.count("When it is done") == 1
     assert "realm (root) of chat2" in scimconf("handoff", "--realm", "").stdout
     assert scimconf("handoff", "--realm", "old").returncode == 64
 
 
-def test_the_tokens_are_shown_where_there_are_any(scimconf: Run) -> None:
+def test_existing_tokens_are_shown(scimconf: Run) -> None:
     assert "<token acme>" in scimconf("handoff", "--show-tokens").stdout
     made = scimconf("render", "chat1*", "--create-tokens", "--show-tokens", *PASSWORD).stdout
     (token,) = re.findall(r"\b\w{43}\b", made)
     refused = scimconf("handoff", "--show-tokens")
     assert (refused.returncode, refused.stdout) == (64, "")
-    assert "--vault-password-file FILE or --ask-vault-pass" in refused.stderr
+    assert "--vault-password-file FILE" in refused.stderr
     assert f"Bearer {token}\n" in scimconf("handoff", "chat1*", "--show-tokens", *PASSWORD).stdout
 
 
@@ -45,7 +45,7 @@ def test_the_forms(scimconf: Run) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
-def test_a_file_only_for_its_owner(form: str, scimconf: Run, tmp_path: Path) -> None:
+def test_the_file_is_readable_only_by_its_owner(form: str, scimconf: Run, tmp_path: Path) -> None:
     printed = scimconf("handoff", "--format", form).stdout
     file = tmp_path / "sheets"
     file.touch(0o644)
@@ -62,7 +62,7 @@ def test_a_file_that_cannot_be_written(scimconf: Run) -> None:
     assert "cannot write nowhere/sheets" in done.stderr
 
 
-def test_the_format_of_a_pipeline_is_not_that_of_a_sheet(
+def test_the_format_variable_does_not_apply_to_sheets(
     scimconf: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCIMCONF_FORMAT", "json")

@@ -1,4 +1,4 @@
-"""What --help promises, and what the documentation tells people to type."""
+"""What --help shows, and the command lines that the documentation shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from scimconf.cli import VERBS, scimconf
+from scimconf.cli import VERBS, reference, scimconf
+from scimconf.cli.help import Option, long_name
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -27,29 +28,27 @@ WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
 WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next"}
 """A variable that is set somewhere must not agree to a change, print tokens, or choose which."""
 OF_ITS_OWN = {"handoff --format", "handoff --out"}
-"""These mean something else than SCIMCONF_FORMAT and SCIMCONF_OUT mean to a pipeline's verbs."""
+"""SCIMCONF_FORMAT and SCIMCONF_OUT mean something else in a pipeline's other verbs."""
+IMPERATIVES = sorted(
+    {
+        *("Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do", "Edit"),
+        *("Fetch", "Generate", "Get", "Leave", "Limit", "Log", "Print", "Put", "Read", "Replace"),
+        *("Retry", "Save", "Set", "Show", "Stop", "Trust", "Use", "Wait", "With --settings: edit"),
+        *("Work", "Write"),
+    }
+)
 
 
 def _program() -> click.Context:
-    """Give the context that every verb stands in."""
+    """Return the context of every verb."""
     return click.Context(scimconf, info_name="scimconf", **scimconf.context_settings)
 
 
-def _commands() -> Iterator[tuple[str, click.Command]]:
-    context = _program()
-    for verb in VERBS:
-        command = scimconf.get_command(context, verb)
-        assert command
-        yield verb, command
-        if isinstance(command, click.Group):
-            yield from ((f"{verb} {name}", each) for name, each in command.commands.items())
-
-
-COMMANDS = dict(_commands())
+COMMANDS = dict(reference.commands())
 
 
 def _typed(page: Path) -> Iterator[str]:
-    """Give the command lines that a page shows: in a code block, or between backticks."""
+    """Return the command lines of a page: in code blocks or between backticks."""
     text = page.read_text()
     for found in re.finditer(
         r"^[ #$]*(scimconf .*)$|`(scimconf [^`]+)`|: (scimconf .*)$", text, re.M
@@ -74,7 +73,7 @@ def test_the_pages_show_command_lines() -> None:
 
 
 @pytest.mark.parametrize(("page", "line"), LINES)
-def test_what_the_pages_tell_to_type_is_understood(page: str, line: str) -> None:
+def test_command_lines_of_the_pages_are_valid(page: str, line: str) -> None:
     words = re.sub(r"\[PATTERN\]|\{\{ *sheet\.server *\}\}", "chat1", line)
     _, verb, *arguments = shlex.split(words)
     command = COMMANDS[verb]
@@ -83,48 +82,90 @@ def test_what_the_pages_tell_to_type_is_understood(page: str, line: str) -> None
     command.make_context(verb, arguments, parent=_program())
 
 
-def test_the_readme_lists_the_verbs_that_there_are() -> None:
+def test_the_readme_lists_all_verbs() -> None:
     listed = re.findall(r"^\| `(\w+)(?: [^`]*)?` \|", (ROOT / "README.md").read_text(), re.M)
-    assert listed == list(VERBS)
+    assert sorted(listed) == sorted(VERBS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_option_has_its_variable_and_help_names_it(name: str) -> None:
+def test_each_option_has_its_variable_and_a_text(name: str) -> None:
     command = COMMANDS[name]
-    said = " ".join(command.get_help(click.Context(command, _program(), name)).split())
     for parameter in command.params:
         if not isinstance(parameter, click.Option):
             continue
+        assert parameter.help
         names = {*parameter.opts, *(f"{name} {each}" for each in parameter.opts)}
-        if names & (WITHOUT_VARIABLE | OF_ITS_OWN):
+        if name == "init" or names & (WITHOUT_VARIABLE | OF_ITS_OWN):
             assert parameter.envvar is None
             continue
-        long = next(each for each in parameter.opts if each.startswith("--"))
-        variable = str(parameter.envvar)
-        assert variable == f"SCIMCONF_{long[2:].replace('-', '_').upper()}"
-        assert variable in said, f"{long}: --help does not name {variable}"
-        assert parameter.help
+        long = long_name(parameter)
+        assert parameter.envvar == f"SCIMCONF_{long[2:].replace('-', '_').upper()}"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help(name: str, scimconf: Run) -> None:
+def test_the_variables_are_explained_once(name: str) -> None:
+    command = COMMANDS[name]
+    text = command.get_help(click.Context(command, _program(), name, terminal_width=80))
+    options = [each for each in command.params if isinstance(each, Option)]
+    assert text.count("SCIMCONF_") == any(each.envvar for each in options)
+    listed = text.partition("Exceptions:")[2]
+    assert set(re.findall(r"--[a-z-]+", listed)) == {
+        long_name(each) for each in options if not each.envvar and listed
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_text_has_at_most_two_lines_and_begins_with_a_verb(name: str) -> None:
+    command = COMMANDS[name]
+    context = click.Context(command, _program(), name, terminal_width=80)
+    sections = command.get_help(context).split(":\n  ")[1:]
+    entries = [each for section in sections for each in re.split(r"\n  (?=\S)", section)]
+    assert entries
+    for entry in entries:
+        assert len(entry.partition("\n\n")[0].splitlines()) <= 2 + entry.startswith("--make"), entry
+    for parameter in command.params:
+        if isinstance(parameter, Option):
+            assert parameter.help
+            assert re.match(rf"({'|'.join(IMPERATIVES)})\b", parameter.help), parameter.help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_default_that_is_shown_is_the_default(name: str) -> None:
+    for parameter in COMMANDS[name].params:
+        default = getattr(parameter, "default", None)
+        if (
+            isinstance(parameter, Option)
+            and isinstance(default, str | int)
+            and not isinstance(default, bool)
+        ):
+            assert parameter.count or f"[default: {default}]" in str(parameter.help)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(name: str, scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     done = scimconf(*name.split(), "-h")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == scimconf(*name.split(), "--help").stdout
-    assert "..." not in done.stdout.splitlines()[2]
-    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
-def test_the_list_of_verbs_says_each_in_one_whole_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    said = scimconf.get_help(_program())
-    listed = said.partition("Commands:\n")[2].splitlines()[: len(VERBS)]
-    assert [line.split()[0] for line in listed] == list(VERBS)
-    assert all(line.endswith((".", ")")) and not line.endswith("...") for line in listed)
+def test_no_summary_of_a_verb_is_cut_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = re.findall(r"^  ([a-z]+) +(.*)$", scimconf.get_help(_program()), re.M)
+    summaries = {verb: text for verb, text in listed if verb in VERBS}
+    assert list(summaries) == list(VERBS)
+    assert all(text.endswith(".") and not text.endswith("...") for text in summaries.values())
+
+
+def test_the_page_of_options_is_up_to_date() -> None:
+    committed = (ROOT / "docs/options.md").read_text(encoding="utf-8")
+    assert committed == reference.page(), "run: make docs"
+    assert "Generated" in committed.splitlines()[0]
 
 
 @pytest.mark.parametrize("arguments", [(), ("inventory",)])
-def test_alone_it_says_how_it_is_used(arguments: tuple[str, ...], scimconf: Run) -> None:
+def test_without_arguments_it_prints_its_usage(arguments: tuple[str, ...], scimconf: Run) -> None:
     done = scimconf(*arguments)
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr.startswith(f"Usage: {' '.join(('scimconf', *arguments))} ")
@@ -136,7 +177,7 @@ def test_version(scimconf: Run) -> None:
 
 
 def test_help_and_token_load_nothing_heavy() -> None:
-    """All in one process: what none of them loads, each of them does not load."""
+    """Run them all in one process, to save time."""
     calls = [["--help"], *([*name.split(), "--help"] for name in COMMANDS), ["token"]]
     code = (
         "import sys; from scimconf.cli import run\n"

@@ -1,4 +1,4 @@
-"""Servers as they are, taken over from another operator's hands."""
+"""Import servers that another operator has configured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def successor(lab: Lab, tmp_path: Path) -> Operator:
 
 
 def _bare(operator: Operator, *servers: Server) -> str:
-    """Give an inventory that names hosts and how to reach them, and says nothing of SCIM."""
+    """Return an inventory with hosts and connections, without SCIM variables."""
     known = ("ansible_", "zulip_", "scim_probe", "scim_ca")
     hosts = {
         server.name: {k: v for k, v in server.inventory_vars().items() if k.startswith(known)}
@@ -36,7 +36,7 @@ def _bare(operator: Operator, *servers: Server) -> str:
     return text
 
 
-def test_two_servers_and_then_there_is_nothing_to_do(
+def test_after_an_import_there_is_nothing_to_do(
     operator: Operator, successor: Operator, lab_server: Callable[..., Server]
 ) -> None:
     old = lab_server(version="5.6", realms=["acme"])
@@ -80,7 +80,7 @@ def test_two_servers_and_then_there_is_nothing_to_do(
     assert f"{old.name} has scim_realms, and the token file has their tokens" in again.stderr
 
 
-def test_a_weak_token_and_an_entry_that_is_left_out(
+def test_a_weak_token_and_a_computed_entry_are_left_out(
     successor: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="9.0", realms=["acme", "wiki"])
@@ -101,7 +101,7 @@ def test_a_weak_token_and_an_entry_that_is_left_out(
     assert "hunter2hunter2" in successor.run("handoff", "--show-tokens", *VAULT).stdout
 
 
-def test_one_that_has_nothing_and_one_that_is_not_there(
+def test_a_server_without_scim_and_an_unreachable_server(
     successor: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="9.0", realms=["acme"])
@@ -116,10 +116,10 @@ def test_one_that_has_nothing_and_one_that_is_not_there(
     assert not successor.tokens.exists()
 
 
-def test_a_server_that_takes_anothers_name_breaks_no_inventory(
+def test_a_duplicate_url_does_not_break_the_inventory(
     successor: Operator, lab_server: Callable[..., Server]
 ) -> None:
-    """Two realms with one URL are an error of the whole inventory; nothing of it is kept."""
+    """Two realms with one URL make the inventory invalid: nothing is written."""
     server = lab_server(version="9.0", realms=["acme"])
     text = server.settings.read_text()
     text = re.sub(r"(?m)^EXTERNAL_HOST = .*$", 'EXTERNAL_HOST = "chat.test"', text)
@@ -143,7 +143,7 @@ def test_a_server_that_takes_anothers_name_breaks_no_inventory(
 # --- tokens.yaml is lost ------------------------------------------------------------------------
 
 
-def test_the_tokens_of_named_realms_come_back(
+def test_missing_tokens_of_known_realms_are_imported(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     """Without them, the next apply would lock both identity providers out."""
@@ -173,7 +173,7 @@ def test_the_tokens_of_named_realms_come_back(
     assert operator.run("plan").returncode == 0
 
 
-def test_a_token_that_scimconf_did_not_put_there_is_not_adopted(
+def test_a_token_that_scimconf_did_not_write_is_not_imported(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="9.0", realms=["acme"])

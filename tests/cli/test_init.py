@@ -22,7 +22,7 @@ def _hostvars(scimconf: Run, folder: str) -> dict[str, dict[str, object]]:
     return found
 
 
-def test_with_options_alone(empty: Run, tmp_path: Path) -> None:
+def test_init_with_options(empty: Run, tmp_path: Path) -> None:
     done = empty(
         *("init", "--host", "chat.example.com", "--host", "10.0.0.7", "--user", "ops"),
         *("--idp", "entra", "--realm", "acme", "--realm", "", "--make-vault-password"),
@@ -42,7 +42,7 @@ def test_with_options_alone(empty: Run, tmp_path: Path) -> None:
     assert len(password.read_text().strip()) >= 43
 
 
-def test_the_rest_has_defaults(empty: Run, tmp_path: Path) -> None:
+def test_init_has_defaults(empty: Run, tmp_path: Path) -> None:
     assert empty("init", "--host", "chat.example.com").returncode == 0
     variables = _hostvars(empty, ".")["chat.example.com"]
     assert variables["ansible_user"] == "zulip"
@@ -58,7 +58,7 @@ def test_the_rest_has_defaults(empty: Run, tmp_path: Path) -> None:
     assert not (tmp_path / ".vault-password").exists()
 
 
-def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
+def test_secret_files_are_in_gitignore(empty: Run, tmp_path: Path) -> None:
     assert empty("init", "--host", "chat.example.com", "--make-vault-password").returncode == 0
     made = empty(
         *("render", "chat.example.com", "--create-tokens", "--show-tokens"),
@@ -83,7 +83,9 @@ def test_what_git_must_not_have_is_ignored(empty: Run, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_gitignore_is_only_added_to(before: str, after: str, empty: Run, tmp_path: Path) -> None:
+def test_lines_are_only_added_to_gitignore(
+    before: str, after: str, empty: Run, tmp_path: Path
+) -> None:
     (tmp_path / ".gitignore").write_text(before, encoding="latin-1")
     done = empty("init", "--host", "chat.example.com")
     assert done.returncode == 0
@@ -91,23 +93,21 @@ def test_gitignore_is_only_added_to(before: str, after: str, empty: Run, tmp_pat
     assert ("wrote .gitignore" in done.stdout) is (before != after)
 
 
-def test_an_inventory_that_is_there_stays_and_nothing_is_written(
-    scimconf: Run, tmp_path: Path
-) -> None:
+def test_an_existing_inventory_is_not_overwritten(scimconf: Run, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     done = scimconf("init", "--host", "chat.example.com", "--make-vault-password")
     assert (done.returncode, done.stdout) == (64, "")
-    assert "inventory.yaml is already there" in done.stderr
+    assert "inventory.yaml already exists" in done.stderr
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_nor_is_a_link_followed(empty: Run, tmp_path: Path) -> None:
+def test_a_link_is_not_followed(empty: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").symlink_to("elsewhere")
     assert empty("init", "--host", "chat.example.com").returncode == 64
     assert [path.name for path in tmp_path.iterdir()] == ["inventory.yaml"]
 
 
-def test_a_password_that_is_there_stays(empty: Run, tmp_path: Path) -> None:
+def test_an_existing_password_is_kept(empty: Run, tmp_path: Path) -> None:
     (tmp_path / ".vault-password").write_text("mine\n")
     done = empty("init", "--host", "chat.example.com", "--make-vault-password")
     assert (tmp_path / ".vault-password").read_text() == "mine\n"
@@ -121,12 +121,12 @@ def test_a_password_that_is_there_stays(empty: Run, tmp_path: Path) -> None:
         (("--host", "a", "--realm", "ACME"), "ACME"),
         (("--host", "a", "--realm", "a_b"), "a_b"),
         (("--host", "a", "--idp", "okto"), "'okto' is not one of 'authentik'"),
-        (("--host", "a", "/dev/null/x"), "cannot make /dev/null/x: Not a directory"),
-        ((), "say which servers: --host chat.example.com"),
+        (("--host", "a", "/dev/null/x"), "/dev/null/x: Not a directory"),
+        ((), "--host chat.example.com"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(
+def test_wrong_answers_are_refused_before_anything_is_written(
     arguments: tuple[str, ...], said: str, empty: Run, tmp_path: Path
 ) -> None:
     done = empty("init", *arguments)
@@ -157,7 +157,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
 
 @pytest.mark.parametrize("folder", [".", "new", "two words/$HOME", "-x"])
 @pytest.mark.parametrize("password", ["--make-vault-password", "--no-vault-password"])
-def test_the_next_commands_can_be_copied(
+def test_the_next_commands_can_be_pasted(
     folder: str, password: str, empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = empty("init", "--host", "chat.example.com", password, "--", folder)
@@ -196,7 +196,7 @@ USER = st.just("no") | st.from_regex(r"[a-z_][a-z0-9_.-]{0,8}", fullmatch=True)
     user=USER,
     idp=st.sampled_from(sorted(PRESETS)),
 )
-def test_the_inventory_says_what_was_asked_for(
+def test_the_inventory_has_the_answers(
     hosts: list[str],
     realms: list[str],
     user: str,
@@ -219,7 +219,7 @@ def test_the_inventory_says_what_was_asked_for(
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_quoted_so_that_yaml_gives_it_back(text: str) -> None:
+def test_any_text_survives_quoting(text: str) -> None:
     from scimconf.yamlfile import parse
 
     assert parse(f"a: {init._scalar(text)}\n", "x").data == {"a": text}
@@ -280,13 +280,11 @@ def test_an_ansible_inventory_is_used(
     }
     option = "" if source == "inventory.yaml" else f" -i {source}"
     assert f"\n  scimconf plan{option}\n  scimconf apply{option} --ask-vault-pass\n" in done.stdout
-    assert done.stdout.endswith(
-        f"Servers that have SCIM already: scimconf import{option} --ask-vault-pass HOST\n"
-    )
+    assert done.stdout.endswith(f"scimconf import{option} --ask-vault-pass HOST\n")
     assert empty("inventory", "check", "-i", source).stdout == "ok: 2 servers, 4 realms\n"
 
 
-def test_of_single_hosts_it_is_their_own_files(empty: Run, tmp_path: Path) -> None:
+def test_single_hosts_get_their_own_files(empty: Run, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(ANSIBLE)
     (tmp_path / "host_vars").mkdir()
     (tmp_path / "host_vars/web2.example.com.yml").write_text("a: 1  # mine")
@@ -298,7 +296,7 @@ def test_of_single_hosts_it_is_their_own_files(empty: Run, tmp_path: Path) -> No
     assert empty("inventory", "check", "-i", "hosts.yml").stdout == "ok: 2 servers, 2 realms\n"
     again = empty("init", "--host", "web")
     assert (again.returncode, again.stdout) == (64, "")
-    assert "all hosts of web have scim_realms already" in again.stderr
+    assert "all hosts of web" in again.stderr
     assert _files(tmp_path) == written
 
 
@@ -308,12 +306,16 @@ def test_of_single_hosts_it_is_their_own_files(empty: Run, tmp_path: Path) -> No
         (ANSIBLE, ["--host", "wbe"], "no host or group matches 'wbe'"),
         (ANSIBLE, ["--host", "all"], "set zulip_external_host"),
         (ANSIBLE, ["--host", "web", "--realm", "ACME"], "ACME"),
-        (ANSIBLE, [], "say which servers: --host chat.example.com"),
+        (ANSIBLE, [], "--host chat.example.com"),
         ("[web]\nweb1\n", ["--host", "web"], "this looks like an INI inventory"),
-        ("all: {hosts: {a: {scim_realms: {}}}}\n", ["--host", "a"], "is already there"),
+        (
+            "all: {hosts: {a: {scim_realms: {}}}}\n",
+            ["--host", "a"],
+            "all of its hosts have",
+        ),
     ],
 )
-def test_what_cannot_be_added_leaves_all_as_it_was(
+def test_a_failed_addition_restores_all_files(
     text: str, arguments: list[str], said: str, empty: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "hosts").write_text(text)
@@ -323,7 +325,7 @@ def test_what_cannot_be_added_leaves_all_as_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["hosts"]
 
 
-def test_what_ansible_cfg_names_is_only_named(empty: Run, tmp_path: Path) -> None:
+def test_another_inventory_in_ansible_cfg_is_only_mentioned(empty: Run, tmp_path: Path) -> None:
     (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = production/hosts.yml\n")
     done = empty("init", "--host", "chat.example.com")
     assert done.returncode == 0
@@ -334,15 +336,15 @@ def test_what_ansible_cfg_names_is_only_named(empty: Run, tmp_path: Path) -> Non
     assert empty("init", "--host", "web").stderr == ""
 
 
-def test_it_asks_which_of_the_hosts(empty: Run, tmp_path: Path) -> None:
+def test_init_asks_for_hosts_of_the_inventory(empty: Run, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(ANSIBLE.replace("web:", "zulip:"))
     with Terminal("init", cwd=tmp_path, env=own_environment(), columns=60) as terminal:
         terminal.wait_for("Using the inventory hosts.yml.")
         terminal.wait_for("scimconf import -i hosts.yml HOST")
-        terminal.answer("blanks between) [zulip]: ", "")
+        terminal.answer("separated by spaces) [zulip]: ", "")
         terminal.answer("[okta]: ", "")
         terminal.answer('[""]: ', "")
-        terminal.answer("Make a vault password (.vault-password)? [Y/n]: ", "")
+        terminal.answer("Create a vault password (.vault-password)? [Y/n]: ", "")
         assert terminal.end() == 0
     assert empty("inventory", "check", "-i", "hosts.yml").stdout == "ok: 2 servers, 2 realms\n"
 
@@ -350,14 +352,15 @@ def test_it_asks_which_of_the_hosts(empty: Run, tmp_path: Path) -> None:
 # --- on a terminal ----------------------------------------------------------------------------
 
 
-def test_it_asks(empty: Run, tmp_path: Path) -> None:
+def test_init_asks(empty: Run, tmp_path: Path) -> None:
     with Terminal("init", "new", cwd=tmp_path, env=own_environment(), columns=60) as terminal:
-        terminal.answer("Zulip servers (host names, blanks between): ", "chat.example.com, b.test")
+        question = "Zulip servers (host names, separated by spaces): "
+        terminal.answer(question, "chat.example.com, b.test")
         terminal.answer("Log in as [zulip]: ", "")
         terminal.answer("[okta]: ", "okto")
         terminal.answer("[okta]: ", "keycloak")
         terminal.answer('[""]: ', 'acme ""')
-        terminal.answer("Make a vault password (.vault-password)? [Y/n]: ", "")
+        terminal.answer("Create a vault password (.vault-password)? [Y/n]: ", "")
         assert terminal.end() == 0
         assert "Next:\n  cd -- new\n" in terminal.text
     found = _hostvars(empty, "new")

@@ -18,7 +18,7 @@ def test_check_counts(scimconf: Run, tmp_path: Path) -> None:
     assert (said.returncode, "no host has scim_realms" in said.stdout) == (0, True)
 
 
-def test_check_says_every_error_at_once_with_its_place(scimconf: Run, tmp_path: Path) -> None:
+def test_check_prints_every_error_with_its_position(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").write_text(
         "all:\n  hosts:\n    a: {scim_realms: {ACME: {}, acme: {idp: okto}}}\n"
     )
@@ -40,7 +40,7 @@ def test_warnings_go_to_stderr(scimconf: Run, tmp_path: Path) -> None:
     assert token not in done.stderr + scimconf("inventory", "list").stdout
 
 
-def test_check_looks_at_the_hosts_of_limit_and_knows_a_typo(scimconf: Run) -> None:
+def test_check_applies_limit_and_reports_a_typo(scimconf: Run) -> None:
     one = scimconf("inventory", "check", "--limit", "chat1*")
     assert one.stdout.startswith("ok: 1 server, ")
     typo = scimconf("inventory", "check", "--limit", "chta1.example.com")
@@ -48,7 +48,7 @@ def test_check_looks_at_the_hosts_of_limit_and_knows_a_typo(scimconf: Run) -> No
     assert "chta1" in typo.stderr
 
 
-def test_a_key_forges_no_line(scimconf: Run, tmp_path: Path) -> None:
+def test_a_key_cannot_forge_an_output_line(scimconf: Run, tmp_path: Path) -> None:
     text = 'all: {hosts: {"a\\nweb9  nothing to do": {scim_realms: {"b\\nok": {}}}}}\n'
     (tmp_path / "inventory.yaml").write_text(text)
     done = scimconf("inventory", "check")
@@ -81,14 +81,14 @@ def test_several_sources(
     assert scimconf("inventory", "check", *sources).stdout == "ok: 2 servers, 2 realms\n"
 
 
-def test_without_an_inventory_it_says_how_to_begin(scimconf: Run, tmp_path: Path) -> None:
+def test_without_an_inventory_the_hint_is_init(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").unlink()
     done = scimconf("inventory", "check")
     assert done.returncode == 64
     assert "scimconf init" in done.stderr
 
 
-def test_a_program_runs_only_if_it_may(scimconf: Run, tmp_path: Path) -> None:
+def test_an_inventory_program_needs_consent(scimconf: Run, tmp_path: Path) -> None:
     """As docs/from-ansible.md has it."""
     source = tmp_path / "inv"
     source.write_text('#!/bin/sh\necho \'{"web": {"hosts": ["a"]}, "_meta": {"hostvars": {}}}\'\n')

@@ -75,7 +75,9 @@ def test_tokens_in_the_secrets_file_and_back(operator: Operator, one: One) -> No
     assert server.request("GET", USERS, "acme", token)[0] == 200
 
 
-def test_a_realm_that_goes_is_out_and_a_strange_one_stays(operator: Operator, one: One) -> None:
+def test_a_removed_realm_is_locked_out_and_an_unmanaged_one_stays(
+    operator: Operator, one: One
+) -> None:
     strange = '"wiki": {  # by hand\n        "bearer_token": "t" * 40,\n    }'
     server = one(
         {"scim_realms": {"acme": {}}},
@@ -96,7 +98,7 @@ def test_a_realm_that_goes_is_out_and_a_strange_one_stays(operator: Operator, on
     assert re.search(r"unmanaged realm wiki at \S+settings\.py:\d+:\d+", gone.stdout)
 
 
-def test_a_right_file_on_a_server_that_runs_with_another_token(
+def test_right_settings_on_a_server_that_runs_with_another_token(
     operator: Operator, one: One
 ) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
@@ -115,7 +117,7 @@ def test_a_right_file_on_a_server_that_runs_with_another_token(
     assert server.settings.read_text() == right
 
 
-def test_a_change_that_does_not_prove_good_is_put_back(operator: Operator, one: One) -> None:
+def test_a_change_that_fails_its_gate_is_rolled_back(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
     assert operator.apply().returncode == 0
     before = server.settings.read_bytes()
@@ -139,7 +141,7 @@ def test_a_change_that_does_not_prove_good_is_put_back(operator: Operator, one: 
     assert "NEW_TOKEN" not in server.settings.read_text()
 
 
-def test_a_restart_that_fails_is_put_back(operator: Operator, one: One) -> None:
+def test_a_change_whose_restart_fails_is_rolled_back(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}, "scim_restart": ["/bin/false"]}, version="9.0")
     before = server.settings.read_bytes()
     done = operator.apply()
@@ -148,7 +150,7 @@ def test_a_restart_that_fails_is_put_back(operator: Operator, one: One) -> None:
     assert "failed: restart" in done.stdout
 
 
-def test_one_broken_server_of_two_stops_not_the_other(
+def test_a_broken_server_does_not_stop_the_others(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     good = lab_server(version="9.0")
@@ -212,7 +214,7 @@ def test_a_plan_resolves_and_runs_nothing_that_the_inventory_names(
     assert not trace.exists()
 
 
-def test_no_token_is_made_without_a_terminal_unless_asked(operator: Operator, one: One) -> None:
+def test_without_a_terminal_no_token_is_created_by_default(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
     before = server.settings.read_bytes()
     done = operator.run("apply", "--yes", *VAULT)

@@ -25,8 +25,8 @@ def _refused(done: subprocess.CompletedProcess[str], option: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["apply", "rotate", "undo", "recover"])
-def test_what_changes_wants_yes(verb: str, scimconf: Run) -> None:
-    _refused(scimconf(verb), f"give --yes to {verb}")
+def test_changing_verbs_need_yes(verb: str, scimconf: Run) -> None:
+    _refused(scimconf(verb), f"scimconf {verb} --yes")
 
 
 @pytest.mark.parametrize("asking", ["-k", "-K"])
@@ -67,17 +67,17 @@ def test_vault_passwords_come_from_a_file(
     _refused(scimconf(*words, *hosts, *asking), "--vault-password-file FILE")
 
 
-def test_import_wants_a_vault_password_first(scimconf: Run, tmp_path: Path) -> None:
+def test_import_needs_a_vault_password(scimconf: Run, tmp_path: Path) -> None:
     bare = "all: {hosts: {chat1.example.com: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n"
     (tmp_path / "bare.yaml").write_text(bare)
     _refused(scimconf("import", "-i", "bare.yaml"), "--vault-password-file FILE")
 
 
-def test_init_wants_a_host(empty: Run) -> None:
+def test_init_needs_a_host(empty: Run) -> None:
     _refused(empty("init"), "--host")
 
 
-def test_an_answer_on_stdin_is_no_answer(scimconf: Run, tmp_path: Path) -> None:
+def test_an_answer_from_a_pipe_is_not_read(scimconf: Run, tmp_path: Path) -> None:
     """A pipe is no person: nothing is read from it."""
     done = subprocess.run(
         [sys.executable, "-m", "scimconf", "undo"],

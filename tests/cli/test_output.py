@@ -36,7 +36,7 @@ class Stream(io.StringIO):
         (False, "xterm", "", True, 1, True, NoProgress),
     ],
 )
-def test_the_progress_that_suits(
+def test_the_kind_of_progress(
     terminal: bool,
     term: str,
     force: str,
@@ -56,7 +56,7 @@ def test_the_progress_that_suits(
 
 
 @pytest.mark.parametrize(("no_color", "system"), [("1", None), ("", "256")])
-def test_no_color_means_nothing_but_text(
+def test_no_color_prints_plain_text(
     no_color: str, system: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", Stream(True))
@@ -66,7 +66,7 @@ def test_no_color_means_nothing_but_text(
     assert terminal.terminal().color_system == system
 
 
-def test_a_reader_that_leaves_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_pipe_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """rich's own Console exits, from whatever thread it is in."""
 
     def broken(text: str) -> int:

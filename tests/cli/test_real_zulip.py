@@ -53,9 +53,7 @@ def test_a_realm_with_a_host_of_its_own(operator: Operator, one: One, version: s
 
 
 @pytest.mark.parametrize("version", ["9.0", "11.0"])
-def test_nothing_is_mailed_to_the_administrators(
-    operator: Operator, one: One, version: str
-) -> None:
+def test_administrators_get_no_mail(operator: Operator, one: One, version: str) -> None:
     """Where SCIM_CONFIG is undefined, each question to SCIM is a traceback and a mail."""
     server = one(ACME, version=version, realms=["acme"])
     for _ in range(2):
@@ -78,7 +76,7 @@ def test_nothing_is_mailed_to_the_administrators(
     assert operator.run("plan").returncode == 0
 
 
-def test_a_site_that_is_down_is_said_to_be(operator: Operator, one: One) -> None:
+def test_a_site_that_is_down_is_reported(operator: Operator, one: One) -> None:
     server = one(ACME, version="9.0", realms=["acme"])
     assert server.run(["supervisorctl", "stop", "zulip-django"]).returncode == 0
     plan = operator.run("plan")
@@ -107,7 +105,7 @@ def test_a_database_that_does_not_answer_is_named(operator: Operator, one: One) 
     assert operator.apply().returncode == 0
 
 
-def test_a_realm_that_is_deactivated_is_said_to_be(operator: Operator, one: One) -> None:
+def test_a_deactivated_realm_is_reported(operator: Operator, one: One) -> None:
     """A warning: SCIM answers there as anywhere."""
     one(ACME, version="9.0", realms=["acme"], deactivated=["acme"])
     plan = operator.run("plan")
@@ -130,7 +128,9 @@ def test_a_host_that_only_settings_py_knows(operator: Operator, one: One) -> Non
     assert operator.run("plan").returncode == 2
 
 
-def test_who_waits_for_a_run_that_rolls_back_looks_again(operator: Operator, one: One) -> None:
+def test_after_waiting_for_another_run_the_server_is_planned_again(
+    operator: Operator, one: One
+) -> None:
     """While the first run restarts, the files already are as the second one wants them."""
     server = one(ACME, version="9.0", realms=["acme"])
     assert operator.apply().returncode == 0

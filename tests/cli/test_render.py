@@ -31,7 +31,7 @@ def test_the_block_masked(scimconf: Run) -> None:
     assert not Path("tokens.yaml").exists()
 
 
-def test_what_belongs_into_the_secrets_file_stands_below(scimconf: Run) -> None:
+def test_lines_for_the_secrets_file_follow_the_block(scimconf: Run) -> None:
     done = scimconf("render", "chat2.example.com")
     assert '"bearer_token": get_secret("scim_bearer_token"),' in done.stdout
     assert done.stdout.endswith(
@@ -46,13 +46,13 @@ def test_keys_that_a_version_does_not_know_are_left_out_with_a_warning(scimconf:
     assert done.stderr.startswith("warning: realm (root): custom_profile_field_map is left out")
 
 
-def test_a_version_that_is_none(scimconf: Run) -> None:
+def test_an_invalid_version(scimconf: Run) -> None:
     done = scimconf("render", "chat2*", "--zulip-version", "nine")
     assert (done.returncode, done.stdout) == (64, "")
     assert "'nine' is not a Zulip version" in done.stderr
 
 
-def test_tokens_are_made_only_on_demand_and_then_kept(scimconf: Run) -> None:
+def test_tokens_are_created_only_on_demand(scimconf: Run) -> None:
     refused = scimconf("render", "chat1*", "--show-tokens", *PASSWORD)
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "--create-tokens" in refused.stderr
@@ -63,7 +63,7 @@ def test_tokens_are_made_only_on_demand_and_then_kept(scimconf: Run) -> None:
     assert re.search(r"<token acme, fingerprint \w{4}\.\.\.>", scimconf("render", "chat1*").stdout)
 
 
-def test_in_place(scimconf: Run, files: tuple[Path, Path]) -> None:
+def test_files_are_edited_in_place(scimconf: Run, files: tuple[Path, Path]) -> None:
     settings, secrets = files
     arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
     done = scimconf("render", "chat2*", *arguments, *PASSWORD)
@@ -93,7 +93,7 @@ def test_in_place(scimconf: Run, files: tuple[Path, Path]) -> None:
         (SETTINGS, f"{SECRETS}secret_key = y\n", r"secrets\.conf:3:1: a name is given twice"),
     ],
 )
-def test_what_cannot_be_edited_is_named_and_both_files_stay(
+def test_a_file_that_cannot_be_edited_leaves_both_unchanged(
     settings: str | None,
     secrets: str | None,
     said: str,
@@ -118,9 +118,7 @@ def test_the_secrets_file_has_to_be_named(scimconf: Run, files: tuple[Path, Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_a_file_whose_owner_could_not_be_kept_is_left_alone(
-    scimconf: Run, files: tuple[Path, Path]
-) -> None:
+def test_a_file_of_another_owner_is_left_unchanged(scimconf: Run, files: tuple[Path, Path]) -> None:
     os.chown(files[1], 12345, -1)
     arguments = ("--settings", "settings.py", "--secrets", "secrets.conf", "--create-tokens")
     done = scimconf("render", "chat2*", *arguments, *PASSWORD)

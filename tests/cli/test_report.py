@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize("verb", ["plan", "verify", "apply"])
-def test_a_page_only_for_its_owner(verb: str, scimconf: Run, tmp_path: Path) -> None:
+def test_the_page_is_readable_only_by_its_owner(verb: str, scimconf: Run, tmp_path: Path) -> None:
     words = [verb, "chat1*", "--vault-password-file", "password"]
     words += ["--yes"] if verb == "apply" else []
     without = scimconf(*words)
@@ -25,7 +25,7 @@ def test_a_page_only_for_its_owner(verb: str, scimconf: Run, tmp_path: Path) -> 
     assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o600
 
 
-def test_it_ends_now_in_utc(scimconf: Run, tmp_path: Path) -> None:
+def test_the_time_is_in_utc(scimconf: Run, tmp_path: Path) -> None:
     scimconf("plan", "chat1*", "--report", "report.html")
     page = (tmp_path / "report.html").read_text()
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", page)

@@ -16,7 +16,7 @@ from tests.lab.operator import VAULT, Operator
 pytestmark = pytest.mark.needs_sshd
 
 
-def test_a_saved_plan_is_carried_out_or_refused(
+def test_a_saved_plan_is_applied_or_refused(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server, other = lab_server(version="9.0"), lab_server(version="12.1")
@@ -53,7 +53,7 @@ def _realms(token: str, **more: str) -> dict[str, Any]:
     return {"scim_realms": {"": {"token": token, **more}}}
 
 
-def test_another_way_is_refused_before_any_server_is_asked(
+def test_a_changed_connection_is_refused_before_any_server_is_contacted(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="9.0")
@@ -115,7 +115,7 @@ def test_another_way_is_refused_before_any_server_is_asked(
     assert f"ansible_ssh_args of {server.name} was not set, is -o HostName=127.0.0.2" in message
 
 
-def test_a_plan_of_another_user_and_another_checkout_is_carried_out(
+def test_a_plan_of_another_user_and_another_checkout_is_applied(
     operator: Operator, lab_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = lab_server(version="9.0")

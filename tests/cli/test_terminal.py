@@ -109,7 +109,7 @@ def test_no_color_and_a_narrow_window(seat: Seat) -> None:
 
 
 def _waiting(server: Server) -> tuple[list[str], Path]:
-    """Give a restart command that waits, and the file that lets it go on."""
+    """Return a restart command that waits, and the file that releases it."""
     script = f"{server.paths.deployment}/scripts/restart-server"
     wait = f"until test -e {server.paths.deployment}/go; do sleep 0.02; done; exec {script}"
     return ["/bin/sh", "-c", wait], server.deployment / "go"

@@ -24,7 +24,7 @@ from tests.cli.conftest import Run
     ],
     ids=" ".join,
 )
-def test_tokens_and_nothing_else(arguments: tuple[str, ...], pattern: str, scimconf: Run) -> None:
+def test_tokens_are_printed_alone(arguments: tuple[str, ...], pattern: str, scimconf: Run) -> None:
     done = scimconf("token", "--count", "3", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     tokens = done.stdout.splitlines()
@@ -34,20 +34,20 @@ def test_tokens_and_nothing_else(arguments: tuple[str, ...], pattern: str, scimc
 
 
 @pytest.mark.parametrize("arguments", [("--length", "19"), ("--entropy", "118")], ids=" ".join)
-def test_weak_ones_are_refused(arguments: tuple[str, ...], scimconf: Run) -> None:
+def test_weak_tokens_are_refused(arguments: tuple[str, ...], scimconf: Run) -> None:
     done = scimconf("token", *arguments)
     assert (done.returncode, done.stdout) == (64, "")
     assert "119" in done.stderr
     assert "\n  -> " in done.stderr
 
 
-def test_a_variable_stands_for_an_option(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_sets_an_option(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIMCONF_COUNT", "2")
     assert scimconf("token").stdout.count("\n") == 2
     assert scimconf("token", "--count", "1").stdout.count("\n") == 1
 
 
-def test_a_token_file_of_format_1_is_rewritten_once(scimconf: Run, tmp_path: Path) -> None:
+def test_a_token_file_of_format_1_is_converted_once(scimconf: Run, tmp_path: Path) -> None:
     password = ("--vault-password-file", "password")
     assert scimconf("token", "migrate", "tokens.yaml", *password).returncode == 64
     assert not list(tmp_path.glob(".tokens.yaml*"))

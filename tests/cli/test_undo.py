@@ -23,7 +23,7 @@ def _interrupt(server: Server) -> None:
     journal.write_text(json.dumps({**text, "state": "open", "reached": "restart"}))
 
 
-def test_undo_puts_back_what_the_last_apply_replaced(operator: Operator, one: One) -> None:
+def test_undo_rolls_back_the_last_apply(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"acme": {}}}, version="5.6", realms=["acme"])
     before = server.settings.read_bytes()
     assert "nothing to undo" in operator.run("undo", "--yes").stdout
@@ -31,7 +31,7 @@ def test_undo_puts_back_what_the_last_apply_replaced(operator: Operator, one: On
     token = operator.token(server.name, "acme")
 
     asked = operator.run("undo")
-    assert (asked.returncode, "no terminal to ask on" in asked.stderr) == (64, True)
+    assert (asked.returncode, "there is no terminal" in asked.stderr) == (64, True)
     operator.tokens.rename(operator.tokens.with_suffix(".away"))  # it needs no token
     done = operator.run("undo", "--yes", env=operator.bare_environment())
     assert done.returncode == 0, done
@@ -50,7 +50,7 @@ def test_undo_puts_back_what_the_last_apply_replaced(operator: Operator, one: On
     assert server.request("GET", USERS, "acme", token)[0] == 200
 
 
-def test_undo_is_refused_where_somebody_else_was_at_it(operator: Operator, one: One) -> None:
+def test_undo_is_refused_after_a_manual_change(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
     assert operator.apply().returncode == 0
     text = server.settings.read_text() + '\nAUTH_LDAP_BIND_PASSWORD = "hunter2hunter2"\n'
@@ -66,7 +66,7 @@ def test_undo_is_refused_where_somebody_else_was_at_it(operator: Operator, one: 
     assert server.settings.read_bytes() == edited
 
 
-def test_recover_and_apply_finish_the_way_back_first(operator: Operator, one: One) -> None:
+def test_recover_and_apply_finish_an_interrupted_rollback(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
     before = server.settings.read_bytes()
     assert "nothing to recover" in operator.run("recover", "--yes").stdout

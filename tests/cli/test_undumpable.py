@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scimconf.cli.vault_password import VARIABLE
+from scimconf.cli.variables import VAULT_PASSWORD
 from tests.cli.terminal import own_environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")
@@ -38,7 +38,7 @@ def no_more_than_an_ordinary_user() -> None:
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_a_program_does_not_read_its_parent(kind: str, tmp_path: Path) -> None:
+def test_a_child_cannot_read_the_memory_of_scimconf(kind: str, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text(
         "#!/bin/sh\n"
@@ -57,7 +57,7 @@ def test_a_program_does_not_read_its_parent(kind: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "scimconf", "render", "c.test", *ARGUMENTS[kind],
          "--tokens", "tokens.yaml", "--create-tokens", "--show-tokens"],
         cwd=tmp_path,
-        env={**own_environment(), VARIABLE: "sesame"},
+        env={**own_environment(), VAULT_PASSWORD: "sesame"},
         preexec_fn=no_more_than_an_ordinary_user,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -13,7 +13,7 @@ from tests.lab.operator import Operator
 pytestmark = pytest.mark.needs_sshd
 
 
-def test_one_fails_its_gate_and_the_other_is_undone(
+def test_if_one_server_fails_its_gate_the_other_is_rolled_back(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     first, second = lab_server(version="5.6"), lab_server(version="9.0")

@@ -10,7 +10,8 @@ import pytest
 
 from scimconf import vault
 from scimconf.cli.options import VaultOptions
-from scimconf.cli.vault_password import VARIABLE, VaultPassword, withhold
+from scimconf.cli.variables import VAULT_PASSWORD
+from scimconf.cli.vault_password import VaultPassword, withhold
 from scimconf.errors import UsageError
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import token_file
@@ -69,7 +70,7 @@ def test_it_asks_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed == [("Vault password", False)]
 
 
-def test_without_options_the_variable_and_then_ansibles(
+def test_without_options_our_variable_then_ansibles(
     scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -79,36 +80,37 @@ def test_without_options_the_variable_and_then_ansibles(
         (tmp_path / name).write_text(name)
     ansibles = [("prod", "of prod"), ("dev", "other"), ("default", "correct horse")]
     assert _given(NONE_GIVEN) == ansibles
-    monkeypatch.setenv(VARIABLE, " in the environment\n")
+    monkeypatch.setenv(VAULT_PASSWORD, " in the environment\n")
     withhold()
-    assert VARIABLE not in os.environ
+    assert VAULT_PASSWORD not in os.environ
     assert _given(NONE_GIVEN) == [("default", "in the environment")]
     assert _given(VaultOptions(Path("other"), False)) == [("default", "other")]
     withhold()
     assert _given(NONE_GIVEN) == ansibles, "of this run only"
 
 
-def test_without_any_it_says_which_options_there_are(scimconf: Run) -> None:
+def test_without_a_password_the_hint_lists_the_options(scimconf: Run) -> None:
     with pytest.raises(UsageError, match="a vault password is needed") as error:
         _given(NONE_GIVEN)
-    assert "--vault-password-file FILE or --ask-vault-pass" in error.value.hint
+    for option in ("--vault-id", "--vault-password-file", "--ask-vault-pass"):
+        assert option in error.value.hint
 
 
-def test_the_same_one_twice_is_one(scimconf: Run) -> None:
+def test_the_same_vault_id_twice_is_one(scimconf: Run) -> None:
     assert len(_given(VaultOptions(Path("password"), False, ("default@password",)))) == 1
 
 
 @pytest.mark.parametrize(
     ("identity", "words"),
     [
-        ("prod@", "the vault id 'prod@' names no source"),
-        ("", "names no source"),
+        ("prod@", "the vault id 'prod@' has no source"),
+        ("", "has no source"),
         ("prod@nowhere", "cannot read the vault password file nowhere"),
         ("none@keys-client.sh", "keys-client.sh knows no vault id none"),
-        ("default@prompt", "two vault passwords for the vault id 'default'"),
+        ("default@prompt", "for the vault id 'default'"),
     ],
 )
-def test_what_is_no_identity(
+def test_invalid_vault_ids(
     identity: str, words: str, scimconf: Run, typed: Typed, client: Path
 ) -> None:
     with pytest.raises(UsageError, match=words):
@@ -137,7 +139,7 @@ def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Pa
     assert text.count(";1.1;AES256\n") == text.count(";1.2;AES256;prod\n") == 2
 
 
-def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_path: Path) -> None:
+def test_new_values_are_encrypted_with_the_proved_password(scimconf: Run, tmp_path: Path) -> None:
     (tmp_path / "mistyped").write_text("correct hrose")
     (tmp_path / "prod").write_text("of prod")
 
@@ -159,7 +161,7 @@ def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_
 # --- the environment ------------------------------------------------------------------------------
 
 
-def test_no_child_gets_the_password_of_the_environment(
+def test_children_do_not_inherit_the_password_variable(
     scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inventory = tmp_path / "inventory.sh"
@@ -170,11 +172,11 @@ def test_no_child_gets_the_password_of_the_environment(
     )
     inventory.chmod(stat.S_IRWXU)
     arguments = ("-i", "inventory.sh", "--allow-exec", "--tokens", "kept.yaml")
-    monkeypatch.setenv(VARIABLE, "sesame")
+    monkeypatch.setenv(VAULT_PASSWORD, "sesame")
     done = scimconf("render", "c.test", *arguments, "--create-tokens", "--show-tokens")
     assert done.returncode == 0, done
     for verb in ("list", "check"):
-        monkeypatch.setenv(VARIABLE, "sesame")
+        monkeypatch.setenv(VAULT_PASSWORD, "sesame")
         assert scimconf("inventory", verb, *arguments[:3]).returncode == 0
     seen = (tmp_path / "seen").read_text()
     assert "PATH=" in seen

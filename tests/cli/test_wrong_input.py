@@ -1,4 +1,4 @@
-"""Wrong input by the dozen: a clear sentence, the right exit code, and nothing changed."""
+"""Wrong input gives a clear message and the right exit code, and changes nothing."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ OFFLINE = {
 
 
 @pytest.mark.parametrize("case", OFFLINE)
-def test_an_inventory_that_cannot_be_used(case: str, scimconf: Run, tmp_path: Path) -> None:
+def test_an_invalid_inventory(case: str, scimconf: Run, tmp_path: Path) -> None:
     content, *words = OFFLINE[case]
     data = content if isinstance(content, bytes) else content.encode()
     (tmp_path / "inventory.yaml").write_bytes(data)
@@ -147,7 +147,7 @@ def test_wrong_usage(
     ],
     ids=lambda value: " ".join(value),
 )
-def test_a_good_inventory_and_wrong_words(
+def test_a_valid_inventory_and_wrong_arguments(
     arguments: list[str],
     words: list[str],
     scimconf: Run,
@@ -282,7 +282,7 @@ class TestServersThatAreLeftAlone:
 
 
 def lab_key(lab: Lab, server: Server) -> str:
-    """Give a host key of the right kind that is not the server's own."""
+    """Return a host key of the right kind that is not the server's."""
     known = lab.known_hosts.read_text().splitlines()
     own = [line for line in known if f":{server.ssh_port} " in line][-1].split(" ", 1)[1]
     client = lab.client_key.with_suffix(".pub")
@@ -297,6 +297,6 @@ def _public(private: Path) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
-def test_vault_is_not_needed_to_say_what_is_wrong(operator: Operator) -> None:
+def test_errors_need_no_vault_password(operator: Operator) -> None:
     operator.write_inventory({"chat1.example.com": {"scim_realms": {"ACME": {}}}})
     _assert_said(operator.run("apply", "--yes", *VAULT), 64, "acme")

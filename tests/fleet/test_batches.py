@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.errors import UsageError
-from scimconf.fleet.batches import ORDERS, Strategy, ordered, strategy
+from scimconf.fleet.batches import Strategy, strategy
 
 # What `_get_serialized_batches` of ansible-core 2.19.14 gives for so many hosts.
 ANSIBLE = [
@@ -129,26 +127,3 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_blanks_between_sizes_are_none_of_them() -> None:
     assert strategy("1, 5, 50%", None, None) == strategy("1,5,50%", None, None)
-
-
-@pytest.mark.parametrize(
-    ("how", "expected"),
-    [
-        ("inventory", ["b", "a", "c"]),
-        ("reverse_inventory", ["c", "a", "b"]),
-        ("sorted", ["a", "b", "c"]),
-        ("reverse_sorted", ["c", "b", "a"]),
-    ],
-)
-def test_orders(how: str, expected: list[str]) -> None:
-    assert ordered(["b", "a", "c"], how, str) == expected
-    assert how in ORDERS
-
-
-def test_shuffle() -> None:
-    names = list(map(str, range(50)))
-    random.seed(1)
-    first = ordered(names, "shuffle", str)
-    assert first != names
-    assert sorted(first) == sorted(names)
-    assert first != ordered(names, "shuffle", str)

@@ -348,7 +348,7 @@ def test_a_look_has_its_time_altogether(server: Server) -> None:
     assert time.monotonic() - begun < 10
     assert (error.step, error.exit_code) == ("agent", 1)
     assert "had not answered in full after 1.5 s" in error.message
-    assert "--time-limit" in error.hint
+    assert "--look-timeout" in error.hint
 
 
 def test_the_start_counts_for_the_first_look(server: Server) -> None:

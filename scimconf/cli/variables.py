@@ -1,0 +1,64 @@
+"""The environment variables SCIMCONF_...: find those whose names are misspelt.
+
+A misspelt variable sets nothing, so the run would work on the wrong servers or files. That is an
+error, as a misspelt option is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import click
+
+from scimconf.errors import UsageError
+
+PREFIX = "SCIMCONF_"
+VAULT_PASSWORD = "SCIMCONF_VAULT_PASSWORD"  # noqa: S105
+"""Holds the vault password itself, as pipelines keep their secrets. No option has it."""
+
+_NEAR = 0.8
+"""Similarity, from 0 to 1, of the parts behind SCIMCONF_: LIMT and LIMIT have 0.89."""
+_RESERVED = ("SCIMCONF_IDP_", "SCIMCONF_BEARER_")
+"""Names that begin so may hold values for an identity provider."""
+
+
+def check() -> None:
+    """Raise UsageError for variables whose names are nearly those of options.
+
+    Call it after the inventory is loaded: then a variable that the inventory refers to (`env:`)
+    has been taken out of the environment, and is not reported.
+    """
+    given = [name for name in os.environ if name.startswith(PREFIX)]
+    context = click.get_current_context(silent=True)
+    if not given or context is None:
+        return
+    known = {VAULT_PASSWORD, *_variables(context.find_root().command)}
+    wrong = {
+        name: near
+        for name in sorted(given)
+        if name not in known and not name.startswith(_RESERVED) and (near := _nearest(name, known))
+    }
+    if wrong:
+        raise UsageError(
+            "; ".join(f"{name} is not a variable of scimconf" for name in wrong),
+            "; ".join(f"rename {name} to {near}, or unset it" for name, near in wrong.items()),
+        )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    short = [each.removeprefix(PREFIX) for each in known]
+    near = get_close_matches(name.removeprefix(PREFIX), short, 1, _NEAR)
+    return f"{PREFIX}{near[0]}" if near else None
+
+
+def _variables(command: click.Command) -> set[str]:
+    """Return the variables of all options of a command and of its commands."""
+    found = {each.envvar for each in command.params if isinstance(each.envvar, str)}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if inner := command.get_command(context, name):
+                found |= _variables(inner)
+    return found
