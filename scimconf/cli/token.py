@@ -10,9 +10,7 @@ from scimconf.cli import options, variables
 from scimconf.cli.help import Argument
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.streams import err, out
-from scimconf.cli.vault_password import VaultPassword
 from scimconf.tokens import generate
-from scimconf.tokens.migration import migrate as rewrite
 
 CHARSETS = ("ascii_62", "ascii_50", "hex")
 
@@ -90,6 +88,9 @@ def migrate(file: Path, vault: VaultOptions) -> None:
     Make sure that nobody has moved entries in the file: a token is bound to the place where it is
     found.
     """
+    from scimconf.cli.vault_password import VaultPassword
+    from scimconf.tokens.migration import migrate as rewrite
+
     elsewhere = rewrite(file, VaultPassword(vault)())
     out(f"{file} now has format 2")
     for deployment, realm in elsewhere:
