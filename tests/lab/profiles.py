@@ -1,6 +1,6 @@
 """What differs between the Zulip releases that the lab can be: one table.
 
-Every row is a sentence of ZULIP.md ("Versions", "Restart", "Groups"). A profile is written into the
+Each row is a fact of docs/zulip.md ("Releases", "Restart", "Groups"). A profile is written into the
 miniature deployment as `lab.json`; the deployment asks it, and knows no version number itself.
 """
 
@@ -15,7 +15,7 @@ class Profile:
 
     version: str
     feature_level: int
-    """Of /api/v1/server_settings. Where ZULIP.md gives none, a plausible number."""
+    """Of /api/v1/server_settings. Where docs/zulip.md has none, a plausible number."""
     virtualenv: str
     """The folder of it in the deployment."""
     registers_clients: bool
