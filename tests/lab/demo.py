@@ -184,9 +184,7 @@ def put_back(demo: Demo) -> None:
     check(done.returncode == 4, "apply exits 4: rolled back")
     check("its old token is still let in" in done.stdout, "it says why")
     check(server.settings.read_bytes() == before, "settings.py is restored, byte by byte")
-    check(
-        scim(server, "wiki", token, "GET", "/scim/v2/Users")[0] == 200, "SCIM works as before"
-    )
+    check(scim(server, "wiki", token, "GET", "/scim/v2/Users")[0] == 200, "SCIM works as before")
     demo.operator.write_inventory(INVENTORY)
     done = demo.scimconf("plan")
     check(done.returncode == 0, "plan exits 0: every server matches the inventory")
