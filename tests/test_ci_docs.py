@@ -189,7 +189,7 @@ def _actions(runner: Runner) -> str:
 
 @pytest.mark.needs_sshd
 @pytest.mark.parametrize("good", [True, False])
-def test_a_link_in_the_checkout_does_not_post_the_key(runner: Runner, good: bool) -> None:
+def test_a_link_in_the_checkout_does_not_publish_the_key(runner: Runner, good: bool) -> None:
     for name, target in (
         (".ssh-key", "plan.md"),
         ("plan.md", os.path.relpath(runner.temp / "ssh-key", runner.folder)),
@@ -273,7 +273,7 @@ def test_gitlab(runner: Runner, server: Server, lab: Lab) -> None:
     assert runner.gitlab("drift", **way).returncode == 2
 
 
-def test_no_job_is_forgotten() -> None:
+def test_every_job_is_tested() -> None:
     found = {
         (file.name, job)
         for file in FILES
@@ -289,7 +289,7 @@ def test_no_job_is_forgotten() -> None:
     }
 
 
-def test_what_plans_has_no_secret_but_its_key() -> None:
+def test_jobs_that_plan_have_no_secret_except_their_key() -> None:
     for name in ("github-plan.yml", "github-drift.yml"):
         assert set(SECRET.findall((DOCS / name).read_text())) == {"SCIM_PLAN_KEY"}
     jobs = _read("github-apply.yml")["jobs"]
@@ -301,7 +301,7 @@ def test_what_plans_has_no_secret_but_its_key() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_nothing_of_a_pull_request_is_put_into_a_script(file: Path) -> None:
+def test_scripts_read_values_from_variables(file: Path) -> None:
     """GitHub pastes an expression into the script, and the shell would run it. Use env."""
     scripts = list(_scripts(file.name))
     assert scripts
@@ -309,7 +309,7 @@ def test_nothing_of_a_pull_request_is_put_into_a_script(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_no_host_key_and_no_login_comes_from_the_checkout(file: Path) -> None:
+def test_jobs_keep_host_keys_and_files_outside_the_checkout(file: Path) -> None:
     """A merge request must not choose the host keys, nor place a link that a job follows."""
     text = file.read_text()
     assert "KNOWN_HOSTS" in text
@@ -320,7 +320,7 @@ def test_no_host_key_and_no_login_comes_from_the_checkout(file: Path) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_a_job_that_plans_has_the_login_passwords_and_opens_no_token(
+def test_the_login_password_is_enough_to_plan_and_not_to_apply(
     operator: Operator, server: Server
 ) -> None:
     """The commands in the section "Login passwords" work as they stand."""

@@ -48,7 +48,9 @@ def take(lab: Lab, folder: Path) -> str:
     for server in (old, new):
         _reach(operator, server)
     said = [
-        "This inventory has two servers, one with Zulip 5.6 and one with 12.1:\n",
+        "This inventory has two servers, one with Zulip 5.6 and one with 12.1. A realm is a Zulip "
+        'organisation: `acme`\nis its subdomain, and `""` is the organisation without a '
+        "subdomain.\n",
         f"```yaml\n{INVENTORY}```\n",
         "Show what would change. This needs no token and no vault password:\n",
         _run(operator, "plan", code=2),
