@@ -1,9 +1,9 @@
 """The first process of a lab server: `python -I -S tests/lab/inside CONFIG WEB_FD SSH_FD`.
 
-As root it is process 1 of its own PID and mount namespace; otherwise a plain process that adopts
-what its descendants leave behind. It is supervisor, nginx and inetd for one Zulip server, and it
-lives as long as somebody holds the other end of its stdin: however the lab ends, this ends, and
-takes everything with it.
+As root it is process 1 of its own PID and mount namespace. As another user it is an ordinary
+process that adopts orphaned descendants. It does the work of supervisor, nginx and inetd for one
+Zulip server. It ends when its stdin is closed, so it also ends if the lab dies. It then stops all
+its children.
 """
 
 import contextlib
