@@ -1,75 +1,77 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each makes its own .venv.
+# Start with `make demo` or `make test`. Each creates the virtual environment .venv that it needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
 	&& { echo "$$p"; break; }; done)
-# The tests start scimconf hundreds of times: without bytecode each would compile it again.
+# The tests start scimconf hundreds of times. Without bytecode files, each start would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 3
 STAMP := .venv/.stamp
 BIN := .venv/bin
-# The last mypy that knows Python 3.8, for what runs on the servers. bootstrap.py has to parse on
-# Python 2.7 too (it says "too old"), so it has no annotations.
+# The last mypy that supports Python 3.8, for the agent, which runs on the servers. bootstrap.py is left
+# out: it must also parse on Python 2.7 (to say "too old"), so it has no annotations.
 MYPY38 := .cache/mypy-3.8/.stamp
 ATHERIS := .cache/atheris/.stamp
-# ansible-core as a program of its own, to hold our reading of inventories against (tests/oracle).
-# PyYAML 6.0.4 puts the keys of `<<` in another order, which means nothing and would be compared.
+# ansible-core in its own environment. tests/oracle compares how it and scimconf read inventories.
+# PyYAML 6.0.4 orders the keys of `<<` differently. The order has no meaning, but the tests compare it.
 ANSIBLE := .cache/ansible/.stamp
 PEERS := .cache/bench/.stamp
-# Chromium's driver and axe-core, for the tests of our HTML pages (tests/browser).
+# The browser driver and axe-core, for the tests of the HTML pages (tests/browser).
 BROWSER := .venv/.browser
-# The lowest versions that pyproject.toml allows of what scimconf imports (pip itself has no option).
+# The lowest versions of the dependencies that pyproject.toml allows. pip has no option for this.
 LOWEST := .cache/lowest/.stamp
+# Seconds for one test of `make matrix` and `make faults`. pyproject.toml has the limit of the others.
+LONG := 3600
 FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
 .PHONY: help test coverage lint lowest matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
 
-help: ## these lines
+help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
-test: $(STAMP) $(ANSIBLE) sshd shells lint ## lint, types and the whole test suite
+test: $(STAMP) $(ANSIBLE) sshd shells lint ## run lint, the type checker and the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
-coverage: $(STAMP) $(ANSIBLE) sshd shells ## the test suite, and which lines it reaches (half as long again)
+coverage: $(STAMP) $(ANSIBLE) sshd shells ## run the test suite and measure line coverage (takes 50% longer)
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-lint: $(STAMP) $(MYPY38) ## ruff, mypy strict, the agent against Python 3.8
+lint: $(STAMP) $(MYPY38) ## run ruff and mypy (strict; the agent also for Python 3.8)
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m ruff format --check
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=.cache/mypy-3.8 $(BIN)/python -m mypy --config-file= --cache-dir=.cache/mypy-3.8/cache \
 		--strict --python-version 3.8 $(AGENT)
 
-lowest: $(LOWEST) $(ANSIBLE) sshd shells ## the test suite with the lowest versions of all dependencies
+lowest: $(LOWEST) $(ANSIBLE) sshd shells ## run the test suite with the lowest versions of all dependencies
 	@.cache/lowest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
-matrix: $(STAMP) $(ANSIBLE) sshd ## all of what make test has a sample of: 250 inventories against ansible-core, ...
+matrix: $(STAMP) $(ANSIBLE) sshd ## run all cases of tests that make test only samples (250 inventories, ...)
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
-		$(PYTEST_ARGS)
+		--timeout $(LONG) $(PYTEST_ARGS)
 
-faults: $(STAMP) sshd ## every fault at every step of a change, power cuts, tokens; prints the tables
+faults: $(STAMP) sshd ## run every fault at every step of a change; print the tables
 	@mkdir -p .cache && rm -f .cache/faults
 	@SCIMCONF_FAULTS=all SCIMCONF_FAULTS_RESULTS=$(CURDIR)/.cache/faults \
-		$(BIN)/python -m pytest -n $$(nproc) tests/faults $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n $$(nproc) tests/faults --timeout $(LONG) $(PYTEST_ARGS)
 	@$(BIN)/python -m tests.faults.table .cache/faults
 
-fuzz: $(STAMP) ## the two editors against 100,000 generated files each (fuzz-guided: under atheris)
+fuzz: $(STAMP) ## run both file editors on 100,000 generated files each (fuzz-guided: with atheris)
 	@$(BIN)/python -m tests.fuzz --settings $(FUZZ) --secrets $(FUZZ) --jobs $$(nproc)
 
 fuzz-guided: $(ATHERIS)
 	@.cache/atheris/bin/python -m tests.fuzz.guided .cache/atheris/corpus -artifact_prefix=.cache/atheris/ \
 		-timeout=60 -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
 
-bench: $(PEERS) sshd ## speed beside Ansible, mitogen and pyinfra, into docs/performance.md; exit 1 on a miss
+bench: $(PEERS) sshd ## compare speed with Ansible, mitogen, pyinfra; write docs/performance.md
 	@$(BIN)/python -m bench --write $(BENCH_ARGS)
 
-demo: $(STAMP) sshd ## three Zulip servers from nothing to "the identity provider can get in"
+demo: $(STAMP) sshd ## configure SCIM on three small Zulip servers, check it, clean up
 	@$(BIN)/python -m tests.lab.demo
 
-lab: $(STAMP) sshd ## three Zulip servers to try by hand; Ctrl-C ends them
+lab: $(STAMP) sshd ## start three small Zulip servers to try scimconf on; Ctrl-C stops them
 	@$(BIN)/python -m tests.lab
 
 sshd: $(STAMP)
@@ -78,18 +80,18 @@ sshd: $(STAMP)
 shells: $(STAMP)
 	@$(BIN)/python -m tests.shells
 
-chromium: $(BROWSER) ## what tests/browser needs: Chromium, playwright, axe-core (some 600 MB)
+chromium: $(BROWSER) ## install what tests/browser needs: Chromium, playwright, axe-core (600 MB)
 	@$(BIN)/python -m tests.browser.chromium
 
-docs: $(STAMP) ## the generated pages of docs/
+docs: $(STAMP) ## write the generated files of docs/
 	@$(BIN)/python -m scimconf.inventory.reference > docs/inventory.md
 	@$(BIN)/python -m scimconf inventory schema > docs/schema/inventory.json
 	@$(BIN)/python -m scimconf.ssh.reference docs/ssh.md
 	@$(BIN)/python -m scimconf.cli.reference > docs/options.md
 
 $(STAMP): pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "making .venv with $(PYTHON)"; \
+	@test -n "$(PYTHON)" || { echo "scimconf needs Python 3.10 or later with venv. On Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "creating .venv with $(PYTHON)"; \
 		rm -rf .venv && "$(PYTHON)" -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 2> .venv/pip.log \
 		|| { cat .venv/pip.log; exit 1; }
@@ -130,5 +132,5 @@ $(MYPY38): $(STAMP)
 		--target .cache/mypy-3.8 mypy==1.14.1 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@touch $@
 
-clean: ## what the commands above made
+clean: ## delete what the commands above created
 	@rm -rf .venv .cache dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,1 +1,1 @@
-"""Speed, measured beside scimconf's peers: `make bench`."""
+"""Benchmarks: compare the speed of scimconf with other tools. Run `make bench`."""

@@ -1,4 +1,4 @@
-"""`python -m bench [LINE...]`: measure, print the table, exit 1 where a line is missed."""
+"""`python -m bench [LINE...]`: measure and print the table. Exit with 1 if a limit is missed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PAGE = PROJECT / "docs/performance.md"
 
 
 def main() -> int:
-    """Measure the lines that are named, all if there is none."""
+    """Measure the named lines, or all."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("lines", nargs="*", metavar="LINE", help=f"of: {', '.join(LINES)}")
-    parser.add_argument("--runs", type=int, default=5, help="of each side (default: 5)")
+    parser.add_argument("lines", nargs="*", metavar="LINE", help=f"one of: {', '.join(LINES)}")
+    parser.add_argument("--runs", type=int, default=5, help="Run each tool N times (default: 5)")
     parser.add_argument(
-        "--write", action="store_true", help="put the figures into docs/performance.md"
+        "--write", action="store_true", help="Write the results into docs/performance.md"
     )
     asked = parser.parse_args()
     if unknown := set(asked.lines) - set(LINES):

@@ -1,9 +1,8 @@
-"""The floor: paramiko, one exec of the same agent's observe on each target, and nothing else.
+"""The floor: the least work that a plan needs. `python -m bench.floor REQUESTS FORKS`.
 
-`python -m bench.floor REQUESTS FORKS`. Plain but competent: one connection a target, threads,
-TCP_NODELAY and TCP_QUICKACK, the host key compared with the one that is known, program and request
-sent at once because nothing here asks for a password. No inventory, no ssh_config, no plan, no
-report.
+It opens one paramiko connection to each target, in threads, and runs the same agent with the same
+request. It uses TCP_NODELAY and TCP_QUICKACK, checks the host key, and sends program and request
+together because nothing asks for a password. It has no inventory, ssh_config, plan or report.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import paramiko  # type: ignore[import-untyped]
 
 
 class QuickSocket(socket.socket):
-    """Acknowledges at once; Linux forgets the option, so it is set again after every read."""
+    """A socket that acknowledges at once. Linux resets the option, so each read sets it again."""
 
     def recv(self, *arguments: int) -> bytes:
         data = super().recv(*arguments)
@@ -29,7 +28,7 @@ class QuickSocket(socket.socket):
 
 
 def observe(target: dict[str, Any], common: dict[str, Any], key: paramiko.PKey) -> bool:
-    """Ask one target; gives whether it observed."""
+    """Send the request to one target. Return whether it answered."""
     plain = socket.create_connection((target["address"], target["port"]), 60)
     connection = QuickSocket(fileno=plain.detach())
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

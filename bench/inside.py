@@ -1,8 +1,8 @@
 """The first process of the targets: `python -I inside.py PLAN`, then one sshd for them all.
 
-As root it is process 1 of a mount namespace with users of its own (tests/lab/inside/isolation.py);
-otherwise sshd lets in the user that runs it. It lives as long as somebody holds the other end of
-its stdin, and takes everything that logged in with it.
+As root it is process 1 of a mount namespace with its own users (tests/lab/inside/isolation.py). As
+another user, sshd accepts that user only. The process ends when its stdin is closed, and ends all
+logins.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""The lines of the table: each measures, and says what it reached and what it must reach."""
+"""The lines of the table. Each one measures something and compares it with a limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.targets import FIRST_ADDRESS, Target, Targets
 
 HOSTS, FORKS = 100, 20
 ONE_WAY = 0.05
-"""Seconds that the proxy holds a byte back: the round trip is 100 ms."""
+"""Seconds by which the proxy delays each byte, so the round trip is 100 ms."""
 DURABLE = ("journal", "back up", "write settings", "commit")
 """The steps of a transaction that wait for fsync."""
 QUIET = ("-q",)
@@ -27,7 +27,7 @@ QUIET = ("-q",)
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a line must reach."""
+    """One result and its limit."""
 
     what: str
     reached: str
@@ -37,41 +37,41 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """What a line came to: its checks, and below them the raw figures."""
+    """The results of a line, and the raw figures."""
 
     checks: Sequence[Check]
     figures: Sequence[str] = field(default_factory=list)
 
 
 class Bench:
-    """The targets, and what is measured on them; each part is made when it is first needed."""
+    """The targets and the measurements. Each part is created at its first use."""
 
     def __init__(self, targets: Targets, environments: Path, runs: int) -> None:
         self.targets = targets
         self.runs = runs
         self._environments = environments
         self.state = 0
-        """What all servers are like now."""
+        """The state of all servers: an index of WANTED."""
         self.notes: list[str] = []
-        """What has to be said about the sides that nothing changed for."""
+        """Notes about tools that could not run."""
 
     @cached_property
     def operator(self) -> Operator:
-        """Give the keeper of the hundred; they are as state 0 wants them."""
+        """Return the operator of the hundred servers, which are in state 0."""
         made = Operator(self.targets, "hundred", self.targets.at(HOSTS))
         made.apply(0, "--create-tokens", *QUIET).run()
         return made
 
     @cached_property
     def one(self) -> Operator:
-        """Give the keeper of one server alone, which is none of the hundred."""
+        """Return the operator of one other server."""
         made = Operator(self.targets, "one", self.targets.at(HOSTS + 1)[HOSTS:])
         made.apply(0, "--create-tokens", *QUIET).run()
         return made
 
     @cached_property
     def peers(self) -> Peers:
-        """Give the peers, who know both states."""
+        """Return the other tools, which know both states."""
         made = Peers(self.operator, self._environments, FORKS)
         made.mark()
         for state in range(len(WANTED)):
@@ -82,10 +82,10 @@ class Bench:
 
     @cached_property
     def plans(self) -> Mapping[str, list[Measured]]:
-        """Measure all sides where there is nothing to change."""
+        """Measure all tools when there is nothing to change."""
         peers, operator, state = self.peers, self.operator, self.state
         ansible, mitogen = peers.ansible(mitogen=False), peers.ansible(mitogen=True)
-        ansible.play(state).run()  # warm: its connections stand from here on
+        ansible.play(state).run()  # warm up: its connections stay open
         sides = {
             "floor": operator.floor(state, FORKS),
             "scimconf": operator.scimconf("plan", state, *QUIET),
@@ -94,7 +94,7 @@ class Bench:
             "mitogen": mitogen.play(state),
             "pyinfra": peers.pyinfra().play(state),
         }
-        try:  # mitogen is bound to certain versions of Ansible, and no line depends on it
+        try:  # mitogen needs certain versions of Ansible; no limit depends on it
             sides["mitogen"].run()
         except Failed as failed:
             del sides["mitogen"]
@@ -106,7 +106,7 @@ class Bench:
 
     @cached_property
     def applies(self) -> Mapping[str, list[Measured]]:
-        """Measure all sides where every server has to be changed; each change is looked at."""
+        """Measure all tools when every server must change. Check each change."""
         peers, operator = self.peers, self.operator
         ansible = peers.ansible(mitogen=False)
         ansible.play(self.state).run()
@@ -136,7 +136,7 @@ class Bench:
 
 
 def plan(bench: Bench) -> Report:
-    """Nothing to change on a hundred servers, twenty at a time."""
+    """Plan a hundred servers, twenty at a time, with nothing to change."""
     walls = _walls(bench.plans)
     ours = walls["scimconf"]
     return Report(
@@ -150,7 +150,7 @@ def plan(bench: Bench) -> Report:
 
 
 def apply(bench: Bench) -> Report:
-    """The same change on a hundred servers, twenty at a time; restart is `true`, no gate."""
+    """Change a hundred servers, twenty at a time. The restart is `true`, and there is no gate."""
     walls = _walls(bench.applies)
     ours, our_plan = walls["scimconf"], walls["scimconf plan"]
     check, durable = _apart(bench.applies["scimconf"])
@@ -175,9 +175,9 @@ def apply(bench: Bench) -> Report:
 
 
 def _apart(runs: Sequence[Measured]) -> tuple[float, float]:
-    """Give the wall time that the candidate check and the durable steps have a part in.
+    """Return the wall time of the candidate check and of the durable steps.
 
-    Each of the twenty that are at work at a time goes through its steps one after the other.
+    Twenty servers work at the same time, each through its steps one after the other.
     """
 
     def of(run: Measured, names: Sequence[str]) -> float:
@@ -193,7 +193,7 @@ def _apart(runs: Sequence[Measured]) -> tuple[float, float]:
 
 
 def cpu(bench: Bench) -> Report:
-    """What the controller's processor does for one server: a plan of 100 less a plan of one."""
+    """The controller's CPU time for one server: a plan of 100 servers minus a plan of one."""
     whole, empty = (
         median(bench.plans[name], lambda run: run.cpu)
         for name in ("scimconf", "scimconf, one server")
@@ -206,7 +206,7 @@ def cpu(bench: Bench) -> Report:
 
 
 def latency(bench: Bench) -> Report:
-    """One server behind a round trip of 100 ms, beside `ssh host true` through the same proxy."""
+    """Plan one server behind a round trip of 100 ms. Compare with `ssh host true`."""
     operator, port = bench.one, bench.targets.port
     (target,) = operator.fleet
     argv = [sys.executable, "-m", "bench.proxy", target.address, str(port), str(ONE_WAY)]
@@ -215,7 +215,7 @@ def latency(bench: Bench) -> Report:
     try:
         far = int(proxy.stdout.readline())
         bench.targets.trust([(target.address, far), *bench.targets.addresses])
-        # The second inventory wants another state; here it wants the same by another port.
+        # Replace the second inventory: the same state, through the port of the proxy.
         near_by = operator.inventory(0).read_text()
         operator.inventory(1).write_text(
             near_by.replace(f"ansible_port: {port}\n", f"ansible_port: {far}\n")
@@ -238,7 +238,7 @@ def latency(bench: Bench) -> Report:
 
 
 def start(bench: Bench) -> Report:
-    """What needs no server is there at once."""
+    """Measure the start of commands that need no server."""
     folder, around = bench.targets.controller, environment(bench.targets)
     commands = {
         "python -c pass": ["-c", "pass"],
@@ -267,7 +267,7 @@ def start(bench: Bench) -> Report:
 
 
 def thousand(bench: Bench) -> Report:
-    """A thousand real connections, a hundred at a time."""
+    """Plan over a thousand real connections, a hundred at a time."""
     fleet = Operator(bench.targets, "thousand", _targets(bench, 1000))
     fleet.tokens.write_bytes(bench.operator.tokens.read_bytes())
     bench.operator.apply(0, *QUIET).run()
@@ -279,7 +279,7 @@ def thousand(bench: Bench) -> Report:
         fleet.environment,
     ).run()
     said = json.loads(done.out.strip().splitlines()[-1])
-    answered = len(re.findall(r'"status": "ok"', done.out)) - 1  # one in the run before
+    answered = len(re.findall(r'"status": "ok"', done.out)) - 1  # the run before has one
     return Report(
         [
             Check("answered", f"{answered} of 1000", "all", answered == 1000 and not said["code"]),
@@ -296,7 +296,7 @@ def thousand(bench: Bench) -> Report:
 
 
 def simulated(bench: Bench) -> Report:
-    """Load and plan, from 1,000 servers to 10,000, with a transport that answers at once."""
+    """Load and plan 1,000 to 10,000 servers with a simulated connection that answers at once."""
     sizes = (1000, 2500, 5000, 10_000)
     rows: dict[int, tuple[float, float, float]] = {}
     for size in sizes:
@@ -329,7 +329,7 @@ def simulated(bench: Bench) -> Report:
 
 
 def _targets(bench: Bench, size: int, *, own: bool = False) -> Sequence[Target]:
-    """Give `size` targets that share the hundred Zulips, and their tokens too unless `own`."""
+    """Return `size` targets that share the hundred Zulips, and their tokens unless `own`."""
     zulips = [target.zulip for target in bench.targets.at(HOSTS)]
     found = []
     for n in range(size):
@@ -341,14 +341,14 @@ def _targets(bench: Bench, size: int, *, own: bool = False) -> Sequence[Target]:
 
 
 def _copy_tokens(text: str, fleet: Operator) -> None:
-    """Give every server the token of the first, encrypted once: making one takes 25 ms."""
+    """Copy the token of the first server to all servers. Encrypting one takes 25 ms."""
     head, entry = text.split('  "zulip0":\n')
     entry = entry.split('  "zulip')[0]
     entries = (f'  "{target.deployment}":\n{entry}' for target in fleet.fleet)
     fleet.tokens.write_text(head + "".join(entries))
 
 
-# --- what the lines have in common ------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------------------
 
 
 def _walls(sides: Mapping[str, Sequence[Measured]]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""One program from start to end: wall time, processor time and memory; and medians of several."""
+"""Measure the wall time, CPU time and memory of a program, and calculate medians."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run took, its own children (but not what it left behind) included."""
+    """The cost of one run. It includes child processes, but not processes that outlive the run."""
 
     wall: float
     cpu: float
     memory: float
-    """MiB, of the largest of its processes."""
+    """MiB of its largest process."""
     out: str
 
 
 class Failed(Exception):
-    """A side did not do what it is measured for."""
+    """A tool did not do what is measured."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command as it is measured."""
+    """A command to measure."""
 
     argv: Sequence[str]
     folder: Path
@@ -37,7 +37,7 @@ class Program:
     codes: Collection[int] = (0,)
 
     def run(self) -> Measured:
-        """Run it to its end. Raises Failed with the end of its output where it fails."""
+        """Run the program. Raise Failed with the end of its output if it fails."""
         with tempfile.TemporaryFile() as output:
             begun = time.monotonic()
             process = subprocess.Popen(
@@ -59,14 +59,14 @@ class Program:
 
 
 def median(runs: Sequence[Measured], what: Callable[[Measured], float]) -> float:
-    """Give the median of one figure."""
+    """Return the median of one figure."""
     return statistics.median(map(what, runs))
 
 
 def alternating(
     sides: Mapping[str, Callable[[], Measured]], runs: int
 ) -> dict[str, list[Measured]]:
-    """Run all sides in turn, `runs` times; the order turns round, so that none is always first."""
+    """Run all tools in turn, `runs` times. Every second round has the reverse order."""
     found: dict[str, list[Measured]] = {name: [] for name in sides}
     for number in range(runs):
         for name in list(sides)[:: -1 if number % 2 else 1]:

@@ -1,7 +1,7 @@
-"""Somebody who keeps the targets with scimconf: an inventory, a token file, and the programs.
+"""A user of scimconf for the targets: inventories, a token file, and the commands.
 
-There are two inventories, `WANTED`: they differ in one value of each server's SCIM block, so that
-going from one to the other is a change of every server.
+There is an inventory for each state in `WANTED`. They differ in one value of each server's SCIM
+block, so the step from one to the other changes every server.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from scimconf.tokens.store import TokenFile
 
 PROJECT = Path(__file__).resolve().parents[1]
 WANTED = ("false", "true")
-"""name_formatted_included of all servers, by state."""
+"""The value of name_formatted_included on all servers, by state."""
 
 
 class Operator:
-    """`targets` are kept in a folder of their own, `name`."""
+    """A folder `name` with the inventories and the token file of `fleet`."""
 
     def __init__(self, targets: Targets, name: str, fleet: Sequence[Target]) -> None:
         self.targets = targets
@@ -41,7 +41,7 @@ class Operator:
             self.inventory(state).write_text(self._inventory(WANTED[state]))
 
     def inventory(self, state: int) -> Path:
-        """Give the inventory that wants this state."""
+        """Return the inventory of this state."""
         return self.folder / f"inventory{state}.yaml"
 
     @property
@@ -51,24 +51,24 @@ class Operator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give what a side's process is started with."""
+        """Return the environment of each tool."""
         return environment(self.targets)
 
     def scimconf(
         self, verb: str, state: int, *arguments: str, codes: tuple[int, ...] = (0,)
     ) -> Program:
-        """Give a run of scimconf."""
+        """Return a scimconf command."""
         argv = [sys.executable, "-m", "scimconf", verb, *arguments, "--tokens", str(self.tokens)]
         argv += ["-i", str(self.inventory(state))]
         return Program(argv, self.folder, self.environment, codes)
 
     def apply(self, state: int, *arguments: str) -> Program:
-        """Give a run of `scimconf apply`."""
+        """Return a `scimconf apply` command."""
         vault = ("--vault-password-file", str(self.vault))
         return self.scimconf("apply", state, "--yes", *vault, *arguments)
 
     def floor(self, state: int, forks: int) -> Program:
-        """Write down what scimconf's plan would ask, for floor.py; gives that side."""
+        """Write the requests of scimconf's plan for floor.py. Return the command."""
         requests = self.folder / f"floor{state}.json"
         loaded = inventory.load([self.inventory(state)], {})
         keyring = Keyring(TokenFile.load(self.tokens), dict)
@@ -96,7 +96,7 @@ class Operator:
         return Program(argv, self.folder, self.environment)
 
     def ssh(self, target: Target, port: int, *words: str) -> Program:
-        """Give a run of OpenSSH's client, with no more than the way in."""
+        """Return a command of OpenSSH's client with the options that it needs to connect."""
         options = {
             "UserKnownHostsFile": str(self.targets.known_hosts),
             "IdentityFile": str(self.targets.client_key),
@@ -139,7 +139,7 @@ class Operator:
 
 
 def environment(targets: Targets) -> dict[str, str]:
-    """Give what every side's process is started with."""
+    """Return the environment of each tool."""
     kept = ("PATH", "LANG", "USER", "LOGNAME")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},

@@ -1,9 +1,8 @@
-"""The peers, each given the same edit of the same file and the same restart command.
+"""The other tools. Each one makes the same edit and runs the same restart command.
 
-They are programs in an environment of their own (`make bench` installs them) and find the SCIM
-block ready made, as scimconf wrote it: their part is to put it between its two marker lines, and to
-run `true` where that changed the file. Tokens stand in clear in what they are given, which spares
-them opening a vault.
+`make bench` installs them in their own environment. They get the SCIM block that scimconf wrote,
+with tokens in plain text, so they decrypt nothing. They put it between two marker lines, and run
+`true` if that changed the file.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ server.shell(name="restart", commands=["true"], _if=block.did_change)
 
 
 class Peers:
-    """Writes what each peer needs. `environments` is the folder with theirs."""
+    """Write the files of each tool. `environments` is the folder of their environment."""
 
     def __init__(self, operator: Operator, environments: Path, forks: int) -> None:
         self._operator = operator
@@ -76,7 +75,7 @@ class Peers:
             raise Failed("the peers are not there: make .cache/bench/.stamp installs them")
         self._forks = forks
         self.blocks: list[list[str]] = []
-        """By state, then target."""
+        """The SCIM blocks, by state and target."""
 
     def mark(self) -> None:
         """Put the marker lines around every server's SCIM block."""
@@ -88,18 +87,18 @@ class Peers:
             )
 
     def learn(self) -> None:
-        """Take the servers' SCIM blocks, as they stand, as those of the next state."""
+        """Save the current SCIM blocks of the servers as those of the next state."""
         found = [_block(target.zulip.settings.read_text()) for target in self._operator.fleet]
         self.blocks.append(found)
 
     def stand_at(self, state: int) -> bool:
-        """Say whether the block of every server is that of `state`, to the byte."""
+        """Return whether the block of every server equals that of `state`."""
         fleet = self._operator.fleet
         found = [_block(target.zulip.settings.read_text()) for target in fleet]
         return found == self.blocks[state]
 
     def ansible(self, *, mitogen: bool) -> _Ansible:
-        """Give Ansible, over SSH connections that stay, or over mitogen's."""
+        """Return Ansible, with SSH connections that stay open, or with mitogen."""
         name = "mitogen" if mitogen else "ansible"
         folder = self._folder(name)
         strategy = ""
@@ -137,7 +136,7 @@ class Peers:
         return _Ansible(self._bin, folder, self._environment(), self._operator)
 
     def pyinfra(self) -> _Pyinfra:
-        """Give pyinfra."""
+        """Return pyinfra."""
         folder = self._folder("pyinfra")
         targets = self._operator.targets
         hosts = {
@@ -182,12 +181,12 @@ class _Ansible:
         self._operator = operator
 
     def play(self, state: int) -> Program:
-        """Give a run of the playbook."""
+        """Return the command that runs the playbook."""
         argv = [str(self._programs / "ansible-playbook"), "playbook.yaml", "-e", f"state={state}"]
         return Program(argv, self._folder, self._environment)
 
     def hang_up(self) -> None:
-        """End the connections that stay."""
+        """Close the connections that stay open."""
         for path in (self._operator.targets.controller / "cp").glob("*"):
             argv = ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-O", "exit", "-q", "any"]
             subprocess.run(argv, capture_output=True, check=False)
@@ -203,7 +202,7 @@ class _Pyinfra:
         self._forks = forks
 
     def play(self, state: int) -> Program:
-        """Give a run of the deploy."""
+        """Return the command that runs the deploy."""
         argv: Sequence[str] = [
             *(str(self._programs / "pyinfra"), "-y", "--parallel", str(self._forks)),
             *("--data", f"state={state}", "inventory.py", "deploy.py"),
@@ -212,7 +211,7 @@ class _Pyinfra:
 
 
 def _block(text: str) -> str:
-    """Give the source of the assignment to SCIM_CONFIG."""
+    """Return the source code of the assignment to SCIM_CONFIG."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SCIM_CONFIG":
             return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])

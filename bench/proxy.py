@@ -1,7 +1,7 @@
-"""A server behind a slow line: `python -m bench.proxy ADDRESS PORT SECONDS`, its port on stdout.
+"""A proxy that adds latency: `python -m bench.proxy ADDRESS PORT SECONDS`. It prints its port.
 
-Passes bytes both ways and holds each back for SECONDS, whatever came before it: the round trip is
-twice that, the throughput is not touched. It lives until its stdin ends.
+It delays each byte by SECONDS in both directions. The round trip is twice as long; the throughput
+stays the same. It ends when its stdin is closed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ async def _pass_on(
         while data := await reader.read(1 << 16):
             loop.call_later(delay, writer.write, data)
     except ConnectionError:
-        pass  # whoever went away: the other side hears of it, as late as of everything
+        pass  # one side disconnected; the other side notices it with the same delay
     loop.call_later(delay, writer.close)
 
 
 async def _serve(address: str, port: int, delay: float) -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # The SYN and its answer take their time as well.
+        # The SYN and its answer are delayed too.
         await asyncio.sleep(2 * delay)
         far_reader, far_writer = await asyncio.open_connection(address, port)
         for each in (writer, far_writer):

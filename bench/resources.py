@@ -1,8 +1,8 @@
-"""scimconf in a process that looks at itself: `python -m bench.resources KIND ARGUMENTS...`.
+"""Run scimconf and measure its process: `python -m bench.resources KIND ARGUMENTS...`.
 
-`real`: descriptors before and after a run with its arguments. `simulated`: as many servers as the
-inventory has behind a transport that answers at once; times of the load and of the whole.
-Prints one line of JSON, the last of its output.
+`real` counts open files before and after a run. `simulated` replaces the connections by ones that
+answer at once, and measures the time for loading the inventory. The last line of the output is
+JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scimconf import cli, inventory, ssh
 
 
 class SimulatedAgent:
-    """Answers an observe as a server on which there is nothing to do."""
+    """An agent that answers like a server with nothing to do."""
 
     def ask(
         self, request: Mapping[str, Any], seconds: float = 900.0
@@ -56,7 +56,7 @@ class SimulatedAgent:
             "given_secrets": [],
             "unseen": "",
         }
-        # Through JSON, as what comes from a server does.
+        # Convert to JSON and back, as for a real server.
         yield json.loads(json.dumps(answer))
 
 
@@ -66,7 +66,7 @@ def _simulated(*_: object) -> Iterator[SimulatedAgent]:
 
 
 def real(arguments: Sequence[str]) -> dict[str, object]:
-    """Run once for one host, so that what is opened once is open; then count."""
+    """Run for one host first, because some files are opened once. Then run and count."""
     first = cli.run([*arguments, "--limit", "h0"])
     before = _descriptors()
     code = cli.run(arguments)
@@ -74,7 +74,7 @@ def real(arguments: Sequence[str]) -> dict[str, object]:
 
 
 def simulated(arguments: Sequence[str]) -> dict[str, object]:
-    """Plan with a transport that costs nothing."""
+    """Plan with simulated connections."""
     ssh.open_agent = _simulated  # type: ignore[assignment]
     load, took = inventory.load, 0.0
 

@@ -1,4 +1,4 @@
-"""What the lines came to: a table and raw figures, for the terminal and docs/performance.md."""
+"""The table of results and the raw figures, for the terminal and docs/performance.md."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of the figures
 
 
 def table(reports: Mapping[str, Report]) -> str:
-    """Give the table in Markdown: a row a check."""
-    rows = [("line", "what", "reached", "must reach", "")]
+    """Return the table in Markdown, with one row for each result."""
+    rows = [("line", "what", "result", "limit", "")]
     rows += [
         (name, check.what, check.reached, check.wanted, "ok" if check.ok else "**missed**")
         for name, report in reports.items()
@@ -27,7 +27,7 @@ def table(reports: Mapping[str, Report]) -> str:
 
 
 def figures(reports: Mapping[str, Report]) -> str:
-    """Give the raw figures, line by line."""
+    """Return the raw figures of each line."""
     return "\n\n".join(
         "\n".join([f"{name}:", *(f"  {each}" for each in report.figures)])
         for name, report in reports.items()
@@ -36,7 +36,7 @@ def figures(reports: Mapping[str, Report]) -> str:
 
 
 def machine() -> str:
-    """Say on what it was measured: both ends on the same."""
+    """Return a description of the machine."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return (
         f"{os.cpu_count()} cores, {pages * size / 2**30:.0f} GiB, {platform.system()} "
@@ -46,7 +46,7 @@ def machine() -> str:
 
 
 def write(page: Path, reports: Mapping[str, Report], command: str, versions: str) -> None:
-    """Put table and figures between the two marker lines of the page."""
+    """Write the table and the figures between the two marker lines of the page."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     day = datetime.datetime.now(datetime.timezone.utc).date()

@@ -1,8 +1,8 @@
-"""The servers that all sides are measured on: small Zulips behind one sshd on loopback.
+"""The servers for all tools: small Zulips behind one sshd on loopback.
 
-Each target has an address of its own (127.x.y.z), so that no side shares a connection between two
-of them, and a settings.py, a zulip-secrets.conf and a deployment of its own. The settings.py is as
-long as Zulip's. There is no web server: gates are off, and restarting is `true`, for all sides.
+Each target has its own address (127.x.y.z), so no tool can share a connection between two targets.
+It also has its own settings.py (as long as Zulip's), zulip-secrets.conf and deployment. There is no
+web server: gates are off, and the restart is `true`.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Target:
-    """One server: an address, and the Zulip that it has."""
+    """One server: an address and a Zulip."""
 
     name: str
     address: str
     zulip: Zulip
     deployment: str
-    """The name under which its tokens are kept."""
+    """Its name in the token file."""
 
     @property
     def python(self) -> str:
-        """The Python of its deployment, which runs the agent and Ansible's modules alike."""
+        """The Python of its deployment. It runs the agent and Ansible's modules."""
         return str(self.zulip.deployment / ".venv/bin/python3")
 
 
 class Targets:
-    """`count` Zulips, and sshd in front of them; a context manager that leaves nothing behind."""
+    """A context manager that creates `count` Zulips and an sshd, and deletes them at the end."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -58,11 +58,11 @@ class Targets:
         self._ending = contextlib.ExitStack()
 
     def __enter__(self) -> Targets:
-        """Lay them out and start sshd. Raises RuntimeError where there is none or it fails."""
+        """Create the Zulips and start sshd. Raise RuntimeError if sshd is missing or fails."""
         with contextlib.ExitStack() as stack:
             self.folder = Path(tempfile.mkdtemp(prefix="scimconf-bench-"))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self.folder.chmod(0o755)  # Zulip's user has to pass
+            self.folder.chmod(0o755)  # Zulip's user needs access
             self._lay_out()
             self._start_sshd(stack)
             self._ending = stack.pop_all()
@@ -72,7 +72,7 @@ class Targets:
         self._ending.close()
 
     def at(self, count: int) -> Sequence[Target]:
-        """Give `count` targets, each with its own address; Zulips are shared once they run out."""
+        """Return `count` targets with different addresses. They share Zulips if there are fewer."""
         found = []
         for n in range(count):
             zulip = self._zulips[n % self._count]
@@ -81,11 +81,11 @@ class Targets:
 
     @property
     def addresses(self) -> Sequence[tuple[str, int]]:
-        """Give the address and port of as many targets as are ever asked for."""
+        """Return the address and port of the largest number of targets that a line uses."""
         return [(str(FIRST_ADDRESS + n), self.port) for n in range(MOST)]
 
     def trust(self, addresses: Sequence[tuple[str, int]]) -> None:
-        """Write known_hosts for these addresses and ports, which are all sshd's."""
+        """Write known_hosts for these addresses and ports of sshd."""
         self.known_hosts.write_text(
             "".join(f"[{address}]:{port} {self.host_key}\n" for address, port in addresses)
         )
@@ -99,7 +99,7 @@ class Targets:
             )
             for n in range(self._count)
         ]
-        for zulip in self._zulips:  # a virtual environment, as Zulip's, that has what it imports
+        for zulip in self._zulips:  # a virtual environment with the packages that Zulip imports
             shutil.rmtree(zulip.deployment / ".venv")
             interpreter.make_virtualenv(zulip.deployment / ".venv", self._python)
         self.controller = self.folder / "controller"
@@ -115,7 +115,7 @@ class Targets:
 
     @property
     def user(self) -> str:
-        """Who logs in: Zulip's user."""
+        """The user who logs in: Zulip's user."""
         return accounts.ZULIP.name if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
     def _start_sshd(self, stack: contextlib.ExitStack) -> None:
@@ -124,7 +124,7 @@ class Targets:
             raise RuntimeError("there is no sshd: make sshd")
         self.port = _free_port()
         lines = [
-            # Loopback only, and all of it: sshd takes no more than 16 addresses of its own.
+            # All of loopback, and nothing else: sshd accepts at most 16 ListenAddress lines.
             f"ListenAddress 0.0.0.0:{self.port} rdomain lo",
             f'HostKey "{self.folder}/host_key"',
             f'AuthorizedKeysFile "{self.folder}/authorized_keys"',
@@ -145,7 +145,7 @@ class Targets:
         plan = {
             "isolated": {
                 "hostname": "bench.test",
-                # pyinfra runs awk, which is a link into it on Debian.
+                # pyinfra runs awk. On Debian, awk is a link into this folder.
                 "bind": {each: each for each in ("/etc/alternatives",) if os.path.isdir(each)},
                 "etc": accounts.etc("bench.test", None, "", PATH),
                 "keep": list(self._python.needs),

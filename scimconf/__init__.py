@@ -1,3 +1,3 @@
-"""scimconf keeps the SCIM configuration of a fleet of Zulip servers as one inventory says."""
+"""Keep the SCIM configuration of many Zulip servers in step with one inventory."""
 
 __version__ = "0.1.0"

@@ -1,9 +1,9 @@
-"""The lab as fixtures, and what happens to a test whose parts this machine lacks.
+"""Fixtures of the lab, and marks for tests that need a program that this machine may not have.
 
-`@pytest.mark.needs_ansible`, `needs_chromium`, `needs_fish`, `needs_zsh`, `needs_sshd`,
-`needs_sudo` and `needs_root` (root, and the right to make namespaces) skip a test by that name
-where the part is missing. The last line of the run counts such skips, and with SCIMCONF_NO_SKIPS=1
-they fail it, all but `needs root` for an ordinary user.
+The marks `needs_ansible`, `needs_chromium`, `needs_fish`, `needs_zsh`, `needs_sshd`, `needs_sudo`
+and `needs_root` (root with the right to create namespaces) skip a test if that part is missing. The
+last line of the run counts these skips. With SCIMCONF_NO_SKIPS=1 they fail the run, except `needs
+root` for an ordinary user.
 """
 
 from __future__ import annotations
@@ -26,35 +26,36 @@ from tests.lab.lab import can_isolate
 from tests.oracle.client import COMMAND as ANSIBLE
 
 PARTS = {
-    "needs_chromium": "Chromium, and what drives it (make chromium)",
-    "needs_ansible": "ansible-core in .cache/ansible (make ansible; Python 3.11 or later)",
+    "needs_chromium": "Chromium and its driver (make chromium)",
+    "needs_ansible": "ansible-core in .cache/ansible (make test; Python 3.11 or later)",
     "needs_fish": "fish",
     "needs_zsh": "zsh",
-    "needs_root": "root, and the right to make mount namespaces",
+    "needs_root": "root, and the right to create mount namespaces",
     "needs_sshd": "OpenSSH's sshd",
-    "needs_sudo": "sudo, and root to set it up",
+    "needs_sudo": "sudo, and root to configure it",
 }
 ABSENT = pytest.StashKey[Counter[str]]()
 
-# How long an example takes depends on what else the machine does.
+# The time for an example depends on the load of the machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-# A run that a shell has put into the background ignores Ctrl-C, and so would all that it starts.
+# In a background job of a shell, Ctrl-C is ignored, also by the programs that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """One lab for the whole run of this process."""
+    """One lab for all tests of this process."""
     with Lab() as started:
         yield started
 
 
 @pytest.fixture
 def lab_server(lab: Lab) -> Iterator[Callable[..., Server]]:
-    """A function that starts a server (the options of `Lab.server`, and optionally a name) which
-    ends with the test.
+    """Return a function that starts a server, with a name and the options of `Lab.server`.
+
+    The server stops at the end of the test.
     """
     started = []
 
@@ -71,7 +72,7 @@ def lab_server(lab: Lab) -> Iterator[Callable[..., Server]]:
 _numbers = itertools.count(1)
 
 
-# --- parts that a machine may lack ----------------------------------------------------------------
+# --- parts that may be missing --------------------------------------------------------------------
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, by name, what cannot run here."""
+    """Skip the tests that cannot run here."""
     marked = [item for item in items if any(item.get_closest_marker(mark) for mark in PARTS)]
     if not marked:
         return
@@ -94,7 +95,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _missing_parts() -> dict[str, str]:
-    """Give mark -> reason. Who is not root lacks root, and not the sudo that only root needs."""
+    """Return mark -> reason. Without root, the reason for `needs_sudo` is root, not sudo."""
     missing = {}
     if not ANSIBLE.exists():
         missing["needs_ansible"] = "needs ansible"
@@ -104,7 +105,7 @@ def _missing_parts() -> dict[str, str]:
     root = os.geteuid() == 0 and can_isolate()
     if not root:
         missing["needs_root"] = "needs root"
-    # Root without namespaces has no user whom an sshd could let in (Lab.has_ssh).
+    # Root without namespaces has no user who could log in (Lab.has_ssh).
     if openssh.find() is None or (os.geteuid() == 0 and not root):
         missing["needs_sshd"] = "needs sshd"
     if not root:
@@ -115,7 +116,7 @@ def _missing_parts() -> dict[str, str]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Count the skips for want of a part; refuse them where CI says so."""
+    """Count the tests that were skipped because a part is missing. In CI, fail the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or hasattr(session.config, "workerinput"):
         return
@@ -126,14 +127,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             if reason in {part.replace("_", " ") for part in PARTS}:
                 absent[reason] += 1
     excused = {"needs root"} if os.geteuid() else set()
-    if sys.version_info < (3, 11):  # which the oldest ansible-core that is kept up needs
+    if sys.version_info < (3, 11):  # the oldest supported ansible-core needs 3.11
         excused.add("needs ansible")
     if set(absent) - excused and os.environ.get("SCIMCONF_NO_SKIPS") == "1":
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Say it in the very last line."""
+    """Print the count in the last line."""
     if absent := config.stash[ABSENT]:
         parts = ", ".join(f"{reason} ({count})" for reason, count in sorted(absent.items()))
         print(f"absent parts: {absent.total()} tests skipped: {parts}")

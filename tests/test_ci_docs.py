@@ -1,4 +1,4 @@
-"""The pipelines of docs/ci: parsed, and each of their scripts run on a server of the lab."""
+"""The pipelines of docs/ci: parsed, and each of their scripts is run on a server of the lab."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SECRET = re.compile(r"\$\{\{ secrets\.(\w+) \}\}")
 
 
 def _read(name: str) -> Any:
-    """Read it by YAML 1.2, as GitHub and GitLab do: `on` is a word."""
+    """Read a file as YAML 1.2, as GitHub and GitLab do: `on` is a word, not a boolean."""
     return YAML(typ="safe", pure=True).load(DOCS / name)
 
 
 def _scripts(name: str) -> Iterator[tuple[str, str]]:
-    """Give each script of a pipeline, with the job it is in."""
+    """Yield each script of a pipeline with the name of its job."""
     pipeline = _read(name)
     for job, said in pipeline.get("jobs", pipeline).items():
         if isinstance(said, dict):
@@ -42,12 +42,12 @@ def _scripts(name: str) -> Iterator[tuple[str, str]]:
 
 
 class Runner:
-    """A machine that runs jobs: a checkout, the secrets, and stand-ins for what is not ours."""
+    """A CI machine: a checkout, the secrets, and substitutes for pip and gh."""
 
     def __init__(
         self, operator: Operator, secrets: Mapping[str, str], users: Mapping[str, str]
     ) -> None:
-        """`users`: who stands in for whom the pipelines log in as."""
+        """`users` maps the users in the pipelines to users of the lab."""
         self._operator = operator
         self.folder = operator.folder
         self.secrets = secrets
@@ -65,7 +65,7 @@ class Runner:
         (self._bin / name).chmod(0o755)
 
     def github(self, name: str, job: str) -> list[subprocess.CompletedProcess[str]]:
-        """Run the steps of a job up to one that fails, and those that run all the same."""
+        """Run the steps of a job until one fails, then those that run after a failure too."""
         workflow = _read(name)
         said = workflow["jobs"][job]
         done = []
@@ -120,7 +120,7 @@ class Runner:
 
 @pytest.fixture
 def server(operator: Operator, lab_server: Any) -> Server:
-    """A server as it is after its first apply, at somebody's desk."""
+    """Return a server after its first apply."""
     server: Server = lab_server(version="9.0")
     operator.write_inventory({server.name: REALMS})
     assert operator.apply().returncode == 0
@@ -134,7 +134,7 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
 
 @pytest.fixture
 def runner(operator: Operator, lab: Lab, server: Server) -> Runner:
-    """The repository after a change of the inventory, as CI checks it out."""
+    """Return a CI machine whose checkout has a change of the inventory."""
     password = operator.folder / VAULT[1]
     key = lab.client_key.read_text()
     secrets = {
@@ -148,7 +148,7 @@ def runner(operator: Operator, lab: Lab, server: Server) -> Runner:
 
 
 def _reader(server: Server) -> str:
-    """Let somebody read what belongs to zulip, where there is somebody else on this server."""
+    """Return a user who can read zulip's files; the login itself if the server has no other."""
     if not server.layout.isolated:
         return server.user
     members = "all=$(sed 's/^zulip:.*/&ops/' /etc/group); printf '%s\\n' \"$all\" > /etc/group"
@@ -158,7 +158,7 @@ def _reader(server: Server) -> str:
 
 
 def _write(operator: Operator, server: Server, realms: Mapping[str, Any]) -> None:
-    """Write an inventory that leaves to the pipeline who logs in, and with which key."""
+    """Write an inventory without a user and a key: the pipeline chooses them."""
     operator.write_inventory({server.name: realms})
     tree = json.loads(operator.inventory.read_text())
     for name in ("ansible_ssh_private_key_file", "ansible_user"):
@@ -183,13 +183,13 @@ def _add_by_hand(server: Server) -> None:
 
 
 def _actions(runner: Runner) -> str:
-    """Return what the last job says that starts the one that applies."""
+    """Return the last output of the job, which decides whether the job that applies starts."""
     return (runner.folder / "GITHUB_OUTPUT").read_text().splitlines()[-1]
 
 
 @pytest.mark.needs_sshd
 @pytest.mark.parametrize("good", [True, False])
-def test_a_link_in_the_checkout_does_not_post_the_key(runner: Runner, good: bool) -> None:
+def test_a_link_in_the_checkout_does_not_publish_the_key(runner: Runner, good: bool) -> None:
     for name, target in (
         (".ssh-key", "plan.md"),
         ("plan.md", os.path.relpath(runner.temp / "ssh-key", runner.folder)),
@@ -228,7 +228,7 @@ def test_github(runner: Runner, server: Server) -> None:
     assert '"name_formatted_included": True' in server.settings.read_text()
     assert "scimconf apply" in (runner.folder / "applied.html").read_text()
     again = runner.github("github-apply.yml", "apply")[-1]
-    assert again.returncode == 1, "what was approved is done: that plan holds no more"
+    assert again.returncode == 1, "the approved plan has been applied, so it is out of date"
 
     assert runner.github("github-drift.yml", "drift")[-1].returncode == 0
     _add_by_hand(server)
@@ -244,7 +244,7 @@ def test_github(runner: Runner, server: Server) -> None:
 def test_gitlab(runner: Runner, server: Server, lab: Lab) -> None:
     key = runner.temp / "SCIMCONF_PRIVATE_KEY"
     key.write_text(runner.secrets["SCIM_PLAN_KEY"])
-    known_hosts = runner.temp / "SCIMCONF_KNOWN_HOSTS"  # as GitLab does it for the type File
+    known_hosts = runner.temp / "SCIMCONF_KNOWN_HOSTS"  # as GitLab does for the type File
     known_hosts.write_text(lab.known_hosts.read_text())
     way = {"SCIMCONF_PRIVATE_KEY": str(key), "SCIMCONF_KNOWN_HOSTS": str(known_hosts)}
     planned = runner.gitlab("plan", **way)
@@ -273,7 +273,7 @@ def test_gitlab(runner: Runner, server: Server, lab: Lab) -> None:
     assert runner.gitlab("drift", **way).returncode == 2
 
 
-def test_no_job_is_forgotten() -> None:
+def test_every_job_is_tested() -> None:
     found = {
         (file.name, job)
         for file in FILES
@@ -289,7 +289,7 @@ def test_no_job_is_forgotten() -> None:
     }
 
 
-def test_what_plans_has_no_secret_but_its_key() -> None:
+def test_jobs_that_plan_have_no_secret_except_their_key() -> None:
     for name in ("github-plan.yml", "github-drift.yml"):
         assert set(SECRET.findall((DOCS / name).read_text())) == {"SCIM_PLAN_KEY"}
     jobs = _read("github-apply.yml")["jobs"]
@@ -301,16 +301,16 @@ def test_what_plans_has_no_secret_but_its_key() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_nothing_of_a_pull_request_is_put_into_a_script(file: Path) -> None:
-    """An expression in a script is text of a stranger that the shell reads; env holds it safely."""
+def test_scripts_read_values_from_variables(file: Path) -> None:
+    """GitHub pastes an expression into the script, and the shell would run it. Use env."""
     scripts = list(_scripts(file.name))
     assert scripts
     assert not [script for _, script in scripts if "${{" in script]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_no_host_key_and_no_login_comes_from_the_checkout(file: Path) -> None:
-    """What a merge request can write must not say which machine is believed, nor be a link."""
+def test_jobs_keep_host_keys_and_files_outside_the_checkout(file: Path) -> None:
+    """A merge request must not choose the host keys, nor place a link that a job follows."""
     text = file.read_text()
     assert "KNOWN_HOSTS" in text
     assert "in the repository" not in text
@@ -320,12 +320,12 @@ def test_no_host_key_and_no_login_comes_from_the_checkout(file: Path) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_a_job_that_plans_has_the_login_passwords_and_opens_no_token(
+def test_the_login_password_is_enough_to_plan_and_not_to_apply(
     operator: Operator, server: Server
 ) -> None:
-    """The commands of the page, as they stand: "Passwords for the way in"."""
+    """The commands in the section "Login passwords" work as they stand."""
     page = (DOCS / "README.md").read_text()
-    section = page.partition("## Passwords for the way in")[2].partition("\n## ")[0]
+    section = page.partition("## Login passwords")[2].partition("\n## ")[0]
     plan, apply = (shlex.split(line) for line in re.findall("^scimconf (.+)$", section, re.M))
     (operator.folder / VAULT[1]).rename(operator.folder.parent / "tokens-password")
     login = operator.folder.parent / "login-password"

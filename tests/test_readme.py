@@ -1,3 +1,5 @@
+"""README.md: the tour shows what scimconf prints."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,7 +9,7 @@ from tests.lab.tour import settled, shown, take
 
 
 @pytest.mark.needs_sshd
-def test_the_tour_is_what_scimconf_says() -> None:
-    """`python -m tests.lab.tour` brings the README up to date."""
+def test_the_tour_is_what_scimconf_prints() -> None:
+    """`python -m tests.lab.tour` writes the current output into the README."""
     with Lab() as lab:
         assert settled(shown()) == settled(take(lab, lab.folder / "tour"))

@@ -1,4 +1,4 @@
-"""The wheel is whole: built from the checkout, installed elsewhere, it renders from there."""
+"""The wheel is complete: built from the checkout and installed elsewhere, it works from there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import sys
 import venv
 from pathlib import Path
 
+import jinja2
 import pytest
+
+import scimconf
 
 PROJECT = Path(__file__).parents[1]
 
@@ -22,10 +25,10 @@ def _run(*argv: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the bin folder of an environment with nothing but the wheel and what it needs.
+    """Return the bin folder of a virtual environment that has the wheel and its dependencies.
 
-    What it needs comes from this environment by a .pth file: nothing is downloaded, and the
-    checkout, which an editable install would put on the path, is not among it.
+    The dependencies come from this environment through a .pth file, so nothing is downloaded. The
+    checkout is not on the path.
     """
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
@@ -36,10 +39,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [bin_ / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run(*pip, "--no-deps", "--no-index", wheel, cwd=folder)
     (site,) = (folder / "venv/lib").glob("python3.*/site-packages")
-    import jinja2
-
     packages = Path(jinja2.__file__).parents[1]
-    # Below the site-packages, and without the .pth files of the editable install there.
+    # The .pth files of that folder, the editable install's among them, are not loaded.
     (site / "needs.pth").write_text(f"{packages}\n")
     return bin_
 
@@ -57,11 +58,20 @@ def test_it_renders_from_the_installed_templates(installed: Path, tmp_path: Path
     assert "https://acme.chat1.example.com/scim/v2" in sheet
 
 
-def test_it_is_a_module_too(installed: Path, tmp_path: Path) -> None:
-    said = _run(installed / "python", "-m", "scimconf", "--version", cwd=tmp_path)
-    assert said.startswith("scimconf ")
+def test_the_package_and_the_program_have_the_same_version(installed: Path, tmp_path: Path) -> None:
+    ask = "from importlib.metadata import version; print(version('scimconf'))"
+    assert _run(installed / "python", "-c", ask, cwd=tmp_path).strip() == scimconf.__version__
+    for program in ([installed / "scimconf"], [installed / "python", "-m", "scimconf"]):
+        shown = _run(*program, "--version", cwd=tmp_path)
+        assert shown == f"scimconf {scimconf.__version__}\n"
 
 
-def test_the_agents_program_is_in_it(installed: Path, tmp_path: Path) -> None:
+def test_it_says_that_it_has_types(installed: Path, tmp_path: Path) -> None:
+    ask = "import scimconf; print(scimconf.__file__)"
+    where = _run(installed / "python", "-c", ask, cwd=tmp_path)
+    assert Path(where.strip()).with_name("py.typed").is_file()
+
+
+def test_it_contains_the_agent(installed: Path, tmp_path: Path) -> None:
     ask = "from scimconf.ssh.program import payload; print(len(payload()))"
     assert int(_run(installed / "python", "-c", ask, cwd=tmp_path)) > 10_000

@@ -40,7 +40,7 @@ _CHOOSE = (
     'echo "$2 none"; exit 127'
 )
 """Chooses the Python, once it is certain again that this is not root: the deployment's own, whose
-grammar is that of the Python that will run settings.py (where each Zulip keeps it: ZULIP.md), else
+grammar is that of the Python that will run settings.py (docs/zulip.md says where it is), else
 the inventory's, else any."""
 
 

@@ -1,165 +1,24 @@
-"""docs/exit-codes.md, statement by statement: each has a test, and those that no other file has."""
+"""Exit codes: what no other test file checks. docs/claims.md lists the tests of each statement."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.lab import Server
 from tests.lab.crossing import Crossing
-from tests.lab.lab import DNS, PROJECT
+from tests.lab.lab import DNS
 from tests.lab.operator import VAULT, Operator
 
-PAGE = PROJECT / "docs/exit-codes.md"
 One = Callable[..., Server]
 ROOT: dict[str, Any] = {"scim_realms": {"": {}}}
 NOBODY = "http://127.0.0.1:1"
 """Where no web server listens."""
-
-PROOFS: Mapping[str, tuple[str, ...]] = {
-    # the table
-    "| 0 |": ("tests/cli/test_main_job.py::test_a_5x_server_from_nothing_to_working",),
-    "| 1 |": (
-        "tests/cli/test_main_job.py::test_a_broken_server_does_not_stop_the_others",
-        "tests/cli/test_saved_plan.py::test_a_saved_plan_is_applied_or_refused",
-        "test_a_web_server_that_does_not_answer",
-        "test_a_certificate_that_a_provider_would_refuse",
-    ),
-    "| 2 |": (
-        "tests/cli/test_main_job.py::test_a_5x_server_from_nothing_to_working",
-        "tests/cli/test_undo.py::test_recover_and_apply_finish_an_interrupted_rollback",
-        "test_an_unmanaged_realm_is_reported",
-    ),
-    "| 3 |": (
-        "tests/cli/test_rollout.py::test_unreachable_hosts_are_retried_and_written_to_failed_hosts",
-        "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_reports_it",
-    ),
-    "| 4 |": ("tests/cli/test_main_job.py::test_a_change_that_fails_its_gate_is_rolled_back",),
-    "| 5 |": ("test_a_rollback_that_fails",),
-    "| 64 |": (
-        "tests/cli/test_wrong_input.py::test_wrong_usage",
-        "tests/cli/test_wrong_input.py::test_an_invalid_inventory",
-    ),
-    "| 130 |": (
-        "tests/cli/test_terminal.py::test_anything_but_yes_changes_nothing",
-        "tests/cli/test_terminal.py"
-        "::test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other",
-    ),
-    "One code speaks for all": ("tests/test_rollout.py::test_the_worst_speaks_for_all",),
-    "was skipped because others failed": (
-        "tests/cli/test_rollout.py::test_a_failed_canary_stops_the_run_and_failed_hosts_are_repeated",
-    ),
-    "cannot be written": (
-        "tests/cli/test_report.py::test_a_page_that_cannot_be_written_is_a_failure",
-        "tests/cli/test_rollout.py::test_an_unwritable_file_fails_the_run",
-    ),
-    # what 0 proves
-    "`apply` with nothing to do": ("test_a_web_server_that_does_not_answer",),
-    "may be the cure": ("test_a_web_server_that_does_not_answer",),
-    "the gate on the server passed": (
-        "test_a_change_that_was_not_proved",
-        "tests/test_rollout.py::TestExitZeroMeansProven"
-        "::test_a_change_that_only_the_public_side_proved_is_good",
-    ),
-    "a certificate that an identity": (
-        "test_a_certificate_that_a_provider_would_refuse",
-        "tests/test_verify.py::test_over_tls_with_a_ca_of_ones_own",
-        "tests/test_verify.py::test_an_expired_certificate_is_refused",
-    ),
-    "cannot be reached from this machine": ("test_a_public_url_that_cannot_be_reached",),
-    "`verify`: every realm": (
-        "test_a_public_url_that_cannot_be_reached",
-        "tests/test_rollout.py::TestExitZeroMeansProven"
-        "::test_verify_wants_every_realm_to_be_reached",
-    ),
-    "A site that is down": (
-        "tests/cli/test_real_zulip.py::test_a_site_that_is_down_is_reported",
-        "tests/test_rollout.py::TestExitZeroMeansProven"
-        "::test_a_server_that_does_not_let_it_in_has_failed",
-    ),
-    "A realm that is deactivated": (
-        "tests/cli/test_real_zulip.py::test_a_deactivated_realm_is_reported",
-    ),
-    "redirects to another host": (
-        "tests/cli/test_real_zulip.py::test_a_realm_with_a_host_of_its_own",
-    ),
-    "`scim_verify: false`": ("test_scim_verify_false",),
-    "`scim_restart: none`": ("test_a_change_that_needs_a_manual_restart",),
-    "`plan --read-only`": ("test_a_read_only_user_cannot_see_everything",),
-    # other runs
-    "nothing is planned, changed or verified": (
-        "tests/cli/test_dead_controller.py::test_the_server_finishes_alone_and_the_next_plan_reports_it",
-    ),
-    "restart of an interrupted run": (
-        "tests/agent/test_lock.py::test_it_waits_no_longer_than_a_restart_may_take",
-    ),
-    "`--lock-timeout SECONDS`": (
-        "test_apply_waits_for_another_run_and_looks_again",
-        "tests/cli/test_real_zulip.py::test_after_waiting_for_another_run_the_server_is_planned_again",
-    ),
-    # unmanaged realms
-    "`scim_unmanaged: report`": ("test_an_unmanaged_realm_is_reported",),
-    "`scim_unmanaged: keep`": ("test_an_unmanaged_realm_is_kept_or_removed",),
-    "`scim_unmanaged: remove`": ("test_an_unmanaged_realm_is_kept_or_removed",),
-    "are not about unmanaged realms": ("test_verbs_that_ignore_unmanaged_realms",),
-    "`import` exits with 2": (
-        "tests/cli/test_import.py::test_a_weak_token_and_a_computed_entry_are_left_out",
-    ),
-    # undo and recover
-    "- 0: what was there": (
-        "tests/cli/test_undo.py::test_undo_rolls_back_the_last_apply",
-        "tests/cli/test_undo.py::test_recover_and_apply_finish_an_interrupted_rollback",
-    ),
-    "- 1: refused": (
-        "tests/cli/test_undo.py::test_undo_is_refused_after_a_manual_change",
-        "test_an_undo_that_was_not_proved",
-    ),
-    "- 4: the undo itself": ("test_an_undo_that_does_not_pass_its_gate",),
-    "- 5: `recover`": (
-        "tests/agent/test_undo.py::test_a_way_back_whose_restart_fails_is_no_success",
-        "tests/agent/test_undo.py::test_a_way_back_that_cannot_be_finished_is_said",
-    ),
-}
-
-
-def _statements() -> Iterator[str]:
-    """Return the rows of the page's table and the items of its lists."""
-    text = PAGE.read_text().replace("\n  ", " ")
-    for line in text.splitlines():
-        if re.match(r"\| \d", line) or line.startswith("- "):
-            yield line
-
-
-def test_every_statement_of_the_page_has_a_test() -> None:
-    statements = list(_statements())
-    found = {key: [each for each in statements if key in each] for key in PROOFS}
-    assert {key: len(each) for key, each in found.items() if len(each) != 1} == {}
-    proved = [each for (each,) in found.values()]
-    assert [each for each in statements if proved.count(each) != 1] == []
-
-
-def test_every_named_test_exists() -> None:
-    for name in {name for names in PROOFS.values() for name in names}:
-        file, _, test = name.rpartition("::") if "::" in name else (__file__, "", name)
-        file, _, inside = file.partition("::")
-        names = _functions(PROJECT / file, inside)
-        assert test in names, name
-
-
-def _functions(file: Path, inside: str) -> set[str]:
-    body: list[ast.stmt] = ast.parse(file.read_text()).body
-    if inside:
-        body = next(
-            each.body for each in body if isinstance(each, ast.ClassDef) and each.name == inside
-        )
-    return {each.name for each in body if isinstance(each, ast.FunctionDef)}
 
 
 def _server(said: str) -> dict[str, Any]:

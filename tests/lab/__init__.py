@@ -1,4 +1,4 @@
-"""Miniature but true Zulip servers on loopback, for the tests and the demo.
+"""Small Zulip servers on loopback that behave like real ones, for the tests and the demo.
 
 with Lab() as lab:
     server = lab.server("chat.test", version="9.0", realms=["", "acme"])
@@ -19,7 +19,7 @@ _HOMES = {"Lab": "tests.lab.lab", "LabError": "tests.lab.server", "Server": "tes
 
 
 def __getattr__(name: str) -> object:
-    """Import at first use: `python -m tests.lab.openssh` is to find itself not yet imported."""
+    """Import a name at its first use, so that `python -m tests.lab.openssh` imports itself once."""
     if name not in _HOMES:
         raise AttributeError(name)
     return getattr(import_module(_HOMES[name]), name)

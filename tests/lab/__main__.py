@@ -1,4 +1,4 @@
-"""`make lab`: the demo's three servers in the foreground, to try scimconf on. Ctrl-C ends them."""
+"""`make lab`: start the demo's three servers, to try scimconf on them. Ctrl-C stops them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.lab.operator import VAULT, Operator
 
 
 def main() -> int:
-    """Start, say how to use it, wait."""
+    """Start the servers, print how to use them, and wait."""
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
         signal.signal(ending, signal.default_int_handler)
     try:
@@ -25,12 +25,12 @@ def main() -> int:
             print(_text(operator, servers), flush=True)
             signal.pause()
     except KeyboardInterrupt:
-        print("\nended, nothing is left")
+        print("\nThe servers are stopped and their files are deleted.")
     return 0
 
 
 def _text(operator: Operator, servers: list[Server]) -> str:
-    """Give what to type in another terminal."""
+    """Return the instructions for another terminal."""
     lab = operator.lab
     shell = operator.folder / "environment"
     wanted = operator.bare_environment()
@@ -57,7 +57,7 @@ def _text(operator: Operator, servers: list[Server]) -> str:
         key = shlex.quote(str(lab.client_key))
         known = shlex.quote(f'UserKnownHostsFile="{lab.known_hosts}"')
         lines.append(f"    ssh -i {key} -o {known} -p {server.ssh_port} {server.user}@127.0.0.1")
-    return "\n".join([*lines, "", "Ctrl-C ends it."])
+    return "\n".join([*lines, "", "Ctrl-C stops the servers."])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The files of an isolated server's own /etc: who may log in, and who may become whom."""
+"""The files in /etc of an isolated server: its users, and its sudo rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OPS_HASH = (
     "$6$rounds=1000$VPaPs73xytOTz9lF$lqgUrPK5tFva1jGtEBjgSeMhA9xT"
     "Oo6rMp/fwKtwgqREnd7GKSCQ.JlxG87zVN3z/2FiItZbBAdfcuGnE1iTX/"
 )
-# `*`: no password opens it; sshd would take `!` for a locked account and let no key in either.
+# `*`: no password is valid. With `!`, sshd would treat the account as locked and refuse keys too.
 _NO_PASSWORD = "*"
 _PAM = "auth required pam_unix.so\naccount required pam_unix.so\nsession optional pam_unix.so\n"
 
@@ -39,9 +39,9 @@ ACCOUNTS = {
 
 
 def etc(hostname: str, sudo: str | None, sudoers: str, path: str) -> dict[str, tuple[str, int]]:
-    """Give name -> (text, mode) of the files that stand in for the host's.
+    """Return the files that replace those of the host: name -> (text, mode).
 
-    `sudo` is "nopasswd", "password" or None: how `ops` becomes `zulip`. `sudoers` are lines to add.
+    `sudo` is "nopasswd", "password" or None: how `ops` becomes `zulip`. `sudoers` has extra lines.
     """
     shell = shutil.which("bash") or "/bin/sh"
     people = ACCOUNTS.values()
@@ -72,7 +72,7 @@ def etc(hostname: str, sudo: str | None, sudoers: str, path: str) -> dict[str, t
 
 def _sudoers(sudo: str | None, path: str) -> str:
     lines = [
-        # Neither the host's syslog nor its /var/lib/sudo is to hear of the lab.
+        # The lab must not write to the host's syslog or to its /var/lib/sudo.
         "Defaults !syslog, lecture=never",
         f'Defaults secure_path="{path}"',
         "root ALL=(ALL:ALL) ALL",

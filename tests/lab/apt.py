@@ -1,4 +1,4 @@
-"""apt-get, without questions, and patient where another one is at work."""
+"""Run apt-get without questions. Wait while another apt-get is running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
 def apt_get(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run it; whoever calls looks at what came of it."""
+    """Run apt-get. The caller checks the result."""
     return subprocess.run(
         ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", *words],
         env={**os.environ, **QUIET},

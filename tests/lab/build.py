@@ -1,4 +1,4 @@
-"""Lays a lab server out in its folder: Zulip, its users, sshd, and what starts it all."""
+"""Write the folder of a lab server: Zulip, its users, sshd, and the start configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build(
     interpreter: Interpreter,
     openssh: OpenSSH | None,
 ) -> Path:
-    """Write everything; gives the file that `inside` is started with."""
+    """Write all files. Return the configuration file for `tests/lab/inside`."""
     for part in PARTS:
         layout.outside(part).mkdir(parents=True)
     layout.outside("log").chmod(0o750)
@@ -57,7 +57,7 @@ def build(
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """Give the environment of a process of Zulip's user."""
+    """Return the environment for a process of Zulip's user."""
     return {
         "PATH": layout.path,
         "HOME": layout.inside("home"),
@@ -106,7 +106,7 @@ def _sshd(layout: Layout, openssh: OpenSSH) -> dict[str, Any]:
     lines = [
         f'HostKey "{layout.inside("run", "host_key")}"',
         f'AuthorizedKeysFile "{keys}/%u"',
-        # The temporary folder may be open to others on the way to the keys.
+        # Other users may have access to the temporary folder above the keys.
         "StrictModes no",
         "UsePAM no",
         "ChallengeResponseAuthentication no",
@@ -116,7 +116,7 @@ def _sshd(layout: Layout, openssh: OpenSSH) -> dict[str, Any]:
         "PidFile none",
         "LogLevel VERBOSE",
         "Subsystem sftp internal-sftp",
-        # HOME: an ordinary user's own one stays out of it, its start-up files too.
+        # HOME: keeps the real home and its start-up files of an ordinary user out of the lab.
         f'SetEnv "PATH={layout.path}"' + ("" if layout.isolated else f' "HOME={home}"'),
         *openssh.config,
     ]

@@ -1,4 +1,4 @@
-"""The lab's own certificate authority, and its SSH keys: made anew for every lab."""
+"""The certificate authority and the SSH keys of a lab. Each lab creates new ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Authority:
         )
 
     def pem(self) -> bytes:
-        """Give the CA's certificate."""
+        """Return the CA's certificate."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def issue(self, names: Iterable[str], *, expired: bool = False) -> bytes:
@@ -98,7 +98,7 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def ssh_key(path: Path, comment: str) -> str:
-    """Write an Ed25519 key in OpenSSH's format (0600); gives its public line."""
+    """Write an Ed25519 key in OpenSSH's format (mode 0600). Return its public line."""
     key = ed25519.Ed25519PrivateKey.generate()
     path.touch(0o600)
     path.write_bytes(

@@ -1,4 +1,4 @@
-"""A restart command that waits for a sign: time to do something to whoever waits for it."""
+"""A restart command that waits for a signal, so that a test can act during the restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECONDS = 60.0
 
 
 class Crossing:
-    """Stands before the restart of one server; `restart` is for its inventory."""
+    """Hold the restart of one server. `restart` is the command for its inventory."""
 
     def __init__(self, server: Server) -> None:
         self._begun = server.logs / "restart-begun"
@@ -28,16 +28,16 @@ class Crossing:
         ]
 
     def wait(self) -> None:
-        """Wait until somebody stands at it."""
+        """Wait until a restart is being held."""
         until(self._begun.exists, "nobody restarts")
 
     def go(self, answer: str = "go") -> None:
-        """Let everybody pass from now on; `fail`: let each restart fail."""
+        """Release this restart and all later ones. With `fail`, each restart fails."""
         self._sign.write_text(f"{answer}\n")
 
 
 def until(condition: Callable[[], bool], otherwise: str) -> None:
-    """Wait until it holds; raises TimeoutError if it does not within a minute."""
+    """Wait until the condition holds. Raise TimeoutError after one minute."""
     deadline = time.monotonic() + _SECONDS
     while not condition():
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""`make demo`: three Zulip servers go from nothing to "the identity provider can get in".
+"""`make demo`: configure SCIM on three Zulip servers, break them, repair them, check each result.
 
-Everything is real but Zulip itself: sshd, sudo-less zulip users, TLS, Django with django-scim2.
-Each act runs the program as an operator would and asserts what came of it; the first thing that
-is not as it should be ends the demo with exit 1.
+Everything except Zulip itself is real: sshd, the zulip users, TLS, Django with django-scim2. Each
+act runs scimconf as an operator would and checks the result. The first wrong result ends the demo
+with exit code 1.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ INVENTORY: Mapping[str, Mapping[str, Any]] = {
 
 
 class Failed(Exception):
-    """Something was not as it should be."""
+    """A check failed."""
 
 
 def check(holds: bool, what: str) -> None:
-    """Go on if it holds."""
+    """Print the check if it holds. Raise Failed if not."""
     if not holds:
         raise Failed(what)
     print(f"    ok: {what}")
 
 
 class Demo:
-    """The fleet, and the operator who looks after it."""
+    """The servers of the demo and their operator."""
 
     def __init__(self, lab: Lab) -> None:
         with ThreadPoolExecutor() as pool:
@@ -57,7 +57,7 @@ class Demo:
     def scimconf(
         self, *arguments: str, env: Mapping[str, str] | None = None, by: Operator | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run scimconf, and show it as a terminal would."""
+        """Run scimconf and print the command and its output."""
         print(f"\n  $ scimconf {shlex.join(arguments)}")
         done = (by or self.operator).run(*arguments, env=env)
         for line in (done.stderr + done.stdout).splitlines():
@@ -65,7 +65,7 @@ class Demo:
         return done
 
     def tokens(self) -> dict[tuple[str, str], str]:
-        """Give every token, by server and realm."""
+        """Return every token by server and realm."""
         return {
             (name, realm): self.operator.token(name, realm)
             for name, variables in INVENTORY.items()
@@ -74,29 +74,29 @@ class Demo:
 
 
 def nothing_yet(demo: Demo) -> None:
-    """A plan of what is to come."""
+    """Plan: show what would change."""
     done = demo.scimconf("plan")
     check(done.returncode == 2, "plan exits 2: changes are pending")
-    check("make a token for realm acme" in done.stdout, "it says what it would do")
+    check("make a token for realm acme" in done.stdout, "it shows what it would do")
 
 
 def apply_all(demo: Demo) -> None:
-    """From nothing to working."""
+    """Apply: configure all three servers."""
     done = demo.scimconf(*("apply", "--yes", "--create-tokens", *VAULT))
-    check(done.returncode == 0, "apply exits 0: every server changed and proved its gate")
+    check(done.returncode == 0, "apply exits 0: every server changed and passed its gate")
     check(done.stdout.count("  changed") >= 3, "all three servers changed")
 
 
 def verify_all(demo: Demo) -> None:
-    """The public side, as the identity provider asks."""
+    """Verify: ask the public URLs as the identity provider does."""
     done = demo.scimconf("verify", *VAULT)
-    check(done.returncode == 0, "verify exits 0: the identity provider can get in")
+    check(done.returncode == 0, "verify exits 0: the identity provider is accepted")
 
 
 def provision(demo: Demo) -> None:
-    """Users come and go, by requests in the shape that Okta and Entra ID send them."""
+    """Create, change and deactivate users with the requests that Okta and Entra ID send."""
     tokens = demo.tokens()
-    print("\n  Users by the hands of the providers (not by scimconf):")
+    print("\n  Requests of the identity providers (not by scimconf):")
     okta(check, demo.servers["chat56.test"], "acme", tokens["chat56.test", "acme"])
     okta(check, demo.servers["chat90.test"], "acme", tokens["chat90.test", "acme"])
     entra(check, demo.servers["chat90.test"], "", tokens["chat90.test", ""])
@@ -106,45 +106,45 @@ def provision(demo: Demo) -> None:
         *(demo.servers["chat90.test"], "wiki", tokens["chat90.test", "acme"]),
         *("GET", "/scim/v2/Users"),
     )
-    check(elsewhere[0] == 401, "one realm's token opens no other realm")
+    check(elsewhere[0] == 401, "the token of one realm is refused by another realm")
 
 
 def converged(demo: Demo) -> None:
-    """The same plan again."""
+    """Plan again: there is nothing to do."""
     done = demo.scimconf("plan")
     check(done.returncode == 0, "plan exits 0: nothing to do")
 
 
 def drift(demo: Demo) -> None:
-    """Somebody edits one server by hand."""
+    """Somebody edits one server by hand; plan finds it."""
     server = demo.servers["chat90.test"]
-    print(f"\n  Somebody edits {server.name}: the client of realm wiki, and restarts Zulip.")
+    print(f"\n  Somebody changes the client of realm wiki on {server.name} and restarts Zulip.")
     text = server.settings.read_text()
     edited = text.replace('"scim_client_name": "entra"', '"scim_client_name": "enter"', 1)
     check(edited != text, "the edit is in settings.py")
     server.settings.write_text(edited)
     server.restart()
     done = demo.scimconf("plan", "--diff", env=demo.operator.bare_environment())
-    check(done.returncode == 2, "plan needs no secret, and exits 2")
+    check(done.returncode == 2, "plan needs no token and no vault password, and exits 2")
     named = [line for line in done.stdout.splitlines() if line.startswith(server.name)]
     check("to change" in named[0], "it names the server")
     check("realm wiki" in done.stdout or "realm (root)" in done.stdout, "and the realm")
 
 
 def repair(demo: Demo) -> None:
-    """Back to right."""
+    """Apply repairs that server and changes no other."""
     before = {name: s.settings.stat().st_mtime_ns for name, s in demo.servers.items()}
     done = demo.scimconf("apply", "--yes", *VAULT)
     check(done.returncode == 0, "apply exits 0")
     after = {name: s.settings.stat().st_mtime_ns for name, s in demo.servers.items()}
     moved = [name for name in after if after[name] != before[name]]
-    check(moved == ["chat90.test"], "only that server was touched")
+    check(moved == ["chat90.test"], "only that server was changed")
     done = demo.scimconf("plan")
     check(done.returncode == 0, "plan exits 0 again")
 
 
 def killed(demo: Demo) -> None:
-    """The controller is killed in the middle of an apply: the server finishes alone."""
+    """scimconf is killed during an apply: the server finishes the change alone."""
     server = demo.servers["chat121.test"]
     crossing = Crossing(server)
     changed = {**INVENTORY[server.name], "scim_client": "okta-emea"}
@@ -156,74 +156,74 @@ def killed(demo: Demo) -> None:
         crossing.wait()
         process.kill()
     done = demo.scimconf("plan", server.name)
-    check("another run is at work here" in done.stdout, "the server is still at it")
+    check("another run is at work here" in done.stdout, "the server is still working")
     check(done.returncode == 3, "plan exits 3: try again later")
     crossing.go()
     journal = server.layout.outside("home", ".scimconf", "journal.json")
-    until(lambda: json.loads(journal.read_text())["state"] != "open", "the server never ends")
+    until(lambda: json.loads(journal.read_text())["state"] != "open", "the server does not finish")
     done = demo.scimconf("plan", server.name)
-    check(done.returncode == 0, "plan exits 0: it finished alone, nothing is left to do")
+    check(done.returncode == 0, "plan exits 0: the server finished alone, there is nothing to do")
     check("controller was gone: committed" in done.stdout, "and says so")
     token = demo.operator.token(server.name, "")
-    check(scim(server, "", token, "GET", "/scim/v2/Users")[0] == 200, "the provider can get in")
+    check(scim(server, "", token, "GET", "/scim/v2/Users")[0] == 200, "the provider is accepted")
     done = demo.scimconf("undo", "--yes", server.name)
-    check(done.returncode == 0, "undo takes it back")
+    check(done.returncode == 0, "undo restores the state before")
     demo.operator.write_inventory(INVENTORY)
 
 
 def put_back(demo: Demo) -> None:
-    """A change that fails its gate is put back."""
+    """A change that fails its gate is rolled back."""
     server = demo.servers["chat90.test"]
     before = server.settings.read_bytes()
     token = demo.operator.token(server.name, "wiki")
-    print("\n  Realm wiki is to go, but this restart command restarts nothing.")
+    print("\n  Realm wiki should be removed, but this restart command restarts nothing.")
     realms = {**INVENTORY[server.name]["scim_realms"], "wiki": {"state": "absent"}}
     useless = {"scim_realms": realms, "scim_restart": ["/bin/true"], "scim_gate_timeout": 2}
     demo.operator.write_inventory({**INVENTORY, server.name: useless})
     done = demo.scimconf("apply", "--yes", *VAULT, server.name)
     check(done.returncode == 4, "apply exits 4: rolled back")
     check("its old token is still let in" in done.stdout, "it says why")
-    check(server.settings.read_bytes() == before, "settings.py is as it was, byte by byte")
-    check(scim(server, "wiki", token, "GET", "/scim/v2/Users")[0] == 200, "and so is SCIM")
+    check(server.settings.read_bytes() == before, "settings.py is restored, byte by byte")
+    check(scim(server, "wiki", token, "GET", "/scim/v2/Users")[0] == 200, "SCIM works as before")
     demo.operator.write_inventory(INVENTORY)
     done = demo.scimconf("plan")
-    check(done.returncode == 0, "plan exits 0: every server is as the inventory says")
+    check(done.returncode == 0, "plan exits 0: every server matches the inventory")
 
 
 def rotated(demo: Demo) -> None:
-    """A new token, handed over in advance; and back, when the provider is not ready after all."""
+    """Rotate a token in two steps, and go back because the provider is not ready."""
     server = demo.servers["chat90.test"]
     old = demo.operator.token(server.name, "acme")
     done = demo.scimconf("rotate", "--stage", "--realm", "acme", *VAULT, server.name)
-    check(done.returncode == 0, "the next token is made")
+    check(done.returncode == 0, "the next token is created")
     sheet = demo.operator.run("handoff", "--next", "--show-tokens", *VAULT, server.name).stdout
     (new,) = set(re.findall(r"\b[A-Za-z0-9]{43}\b", sheet))
-    print("\n  The provider's administrator has it (scimconf handoff --next --show-tokens).")
+    print("\n  The provider's administrator gets it (scimconf handoff --next --show-tokens).")
 
     def let_in(token: str) -> bool:
         return scim(server, "acme", token, "GET", "/scim/v2/Users")[0] == 200
 
-    check(let_in(old) and not let_in(new), "until then the old one stays in force")
+    check(let_in(old) and not let_in(new), "the old token is still in force")
     done = demo.scimconf("rotate", "--activate", "--yes", *VAULT, server.name)
-    check(done.returncode == 0, "the cut-over, proved by its gate")
-    check(let_in(new) and not let_in(old), "the new one is let in, the old one is not")
+    check(done.returncode == 0, "the new token is in force, proved by the gate")
+    check(let_in(new) and not let_in(old), "the new token is accepted, the old one is refused")
     done = demo.scimconf("rotate", "--back", "--yes", *VAULT, server.name)
-    check(done.returncode == 0, "and back")
-    check(let_in(old) and not let_in(new), "the old one is let in again")
+    check(done.returncode == 0, "rotate --back exits 0")
+    check(let_in(old) and not let_in(new), "the old token is accepted again")
 
 
 def imported(demo: Demo) -> None:
-    """Another operator takes the servers over as they are."""
+    """Another operator imports the servers."""
     successor = Operator(demo.operator.lab, demo.operator.folder / "successor")
     successor.write_inventory({name: {} for name in demo.servers})
     done = demo.scimconf("import", *VAULT, by=successor)
     check(done.returncode == 0, "import exits 0: a plan finds nothing to do")
     mine = {successor.token(*key) for key in demo.tokens()}
-    check(mine == set(demo.tokens().values()), "with the same tokens, encrypted anew")
+    check(mine == set(demo.tokens().values()), "the successor has the same tokens, newly encrypted")
 
 
 def reported(demo: Demo) -> None:
-    """A page for those who do not read terminals."""
+    """Write an HTML report."""
     done = demo.scimconf("verify", "--report", "report.html", *VAULT)
     page = (demo.operator.folder / "report.html").read_text()
     check(done.returncode == 0, "verify exits 0")
@@ -231,14 +231,14 @@ def reported(demo: Demo) -> None:
 
 
 def clean(demo: Demo) -> None:
-    """No token where none belongs."""
+    """Search all files for tokens in plain text."""
     tokens = set(demo.tokens().values())
     places = [demo.operator.folder, *(server.logs for server in demo.servers.values())]
     files = [path for place in places for path in place.rglob("*") if path.is_file()]
     seen = [str(f) for f in files if any(t in f.read_text(errors="replace") for t in tokens)]
-    check(seen == [], f"none of {len(tokens)} tokens in clear in {len(files)} files of ours")
+    check(seen == [], f"none of {len(tokens)} tokens is in plain text in {len(files)} files")
     inside = demo.servers["chat121.test"].settings.read_text()
-    check(not any(t in inside for t in tokens), "and none in the settings.py of chat121.test")
+    check(not any(t in inside for t in tokens), "none is in the settings.py of chat121.test")
 
 
 ACTS = (
@@ -248,12 +248,12 @@ ACTS = (
 
 
 def main() -> int:
-    """Play every act; give the exit code."""
+    """Run every act. Return the exit code."""
     with Lab() as lab:
         if lab.openssh is None:
             print("No OpenSSH sshd here: the demo runs over ansible_connection: local.")
         demo = Demo(lab)
-        print(f"{len(demo.servers)} Zulip servers are up: " + ", ".join(demo.servers))
+        print(f"{len(demo.servers)} Zulip servers are running: " + ", ".join(demo.servers))
         try:
             for number, act in enumerate(ACTS, 1):
                 print(f"\nAct {number}. {act.__doc__}")
@@ -261,7 +261,7 @@ def main() -> int:
         except Failed as failed:
             print(f"\nFAILED: {failed}")
             return 1
-    print(f"\nThe demo is over: {len(ACTS)} acts, everything as it should be.")
+    print(f"\nThe demo is over: all {len(ACTS)} acts passed.")
     return 0
 
 

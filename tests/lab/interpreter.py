@@ -1,4 +1,4 @@
-"""Which Python a lab server's virtual environment is made of."""
+"""Find the Python for the virtual environment of a lab server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STANDINS = Path(__file__).parent / "standins"
-# What Zulip's SCIM needs, by the names that stand in a folder of packages.
+# The packages that Zulip's SCIM needs, by their names in site-packages.
 PACKAGES = (
     "django",
     "django_scim",
@@ -31,11 +31,11 @@ class Interpreter:
     version: str
     packages: Path
     needs: tuple[str, ...]
-    """Folders that the server's user has to be able to read."""
+    """Folders that the server's user must be able to read."""
 
 
 def current() -> Interpreter:
-    """Give the Python that runs this, below its virtual environment."""
+    """Return the Python that this virtual environment was made from."""
     spec = importlib.util.find_spec("django")
     if spec is None or spec.origin is None:
         raise RuntimeError("Django is not installed: the lab needs the `dev` extra")
@@ -47,10 +47,10 @@ def current() -> Interpreter:
 
 
 def usable_by(uid: int, copies: Path) -> Interpreter:
-    """Give a Python that this user can start, without a namespace to clear the way.
+    """Return a Python that this user can start without a mount namespace.
 
-    Root's own may be out of reach of others, and so may the packages, which are then copied to
-    `copies`. Raises RuntimeError where no Python is.
+    Other users may have no access to root's Python, or to its packages, which are then copied to
+    `copies`. Raise RuntimeError if there is no such Python.
     """
     here = current()
     packages = here.packages
@@ -71,7 +71,7 @@ def usable_by(uid: int, copies: Path) -> Interpreter:
 
 
 def _runs(uid: int, argv: list[str]) -> str:
-    """Give what the program prints, or "ok" if nothing; "" if it cannot be started or fails."""
+    """Return the output of the program, "ok" if it is empty, or "" if the program fails."""
     try:
         done = subprocess.run(
             argv, user=uid, group=uid, extra_groups=[], capture_output=True, text=True, check=True
@@ -82,7 +82,7 @@ def _runs(uid: int, argv: list[str]) -> str:
 
 
 def make_virtualenv(folder: Path, interpreter: Interpreter) -> None:
-    """Lay out a virtual environment by hand: `venv` takes a second, and we want no pip in it."""
+    """Create a virtual environment without pip. `venv` would take a second."""
     (folder / "bin").mkdir(parents=True)
     for name in ("python3", "python"):
         (folder / "bin" / name).symlink_to(interpreter.python)

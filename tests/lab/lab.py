@@ -1,4 +1,4 @@
-"""The lab: Zulip servers on loopback, in a temporary folder, gone without a trace afterwards."""
+"""The lab: Zulip servers on loopback, in a temporary folder that is deleted at the end."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class Lab:
-    """Starts servers, and ends them all; a context manager. `server` is safe in several threads."""
+    """A context manager that starts servers and stops them. `server` may run in several threads."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """`folder`: where the lab's own temporary folder is made; the system's place if None."""
+        """Prepare a lab whose temporary folder is in `folder`; None is the system's default."""
         self._parent = folder
         self._ending = contextlib.ExitStack()
         self._lock = threading.Lock()
@@ -38,10 +38,10 @@ class Lab:
         self.servers: dict[str, Server] = {}
 
     def __enter__(self) -> Lab:
-        """Make the folder, the certificate authority and the client's SSH key."""
+        """Create the folder, the certificate authority and the client's SSH key."""
         self.folder = Path(tempfile.mkdtemp(prefix="scimconf-lab-", dir=self._parent))
         self._ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.folder.chmod(0o755)  # the servers' users have to pass
+        self.folder.chmod(0o755)  # the servers' users need access
         self._authority = Authority()
         self.ca = self.folder / "ca.pem"
         self.ca.write_bytes(self._authority.pem())
@@ -54,13 +54,13 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End every server and remove the folder."""
+        """Stop every server and delete the folder."""
         self._ending.close()
 
     def server(self, name: str, **options: Any) -> Server:
-        """Start a server (the options are those of `options.Options`); returns when it answers.
+        """Start a server with the options of `options.Options`. Return when it answers.
 
-        `name` ends in `.test`. Raises LabError where it does not start.
+        `name` ends in `.test`. Raise LabError if the server does not start.
         """
         wanted = Options(**options)
         profile = PROFILES[wanted.version]
@@ -88,7 +88,7 @@ class Lab:
 
     @property
     def has_ssh(self) -> bool:
-        """Whether servers can have an sshd. Root's needs a namespace, to have a user to log in."""
+        """Whether servers can have an sshd. As root, that needs a namespace with its own users."""
         return self.openssh is not None and (self.isolates or os.geteuid() != 0)
 
     def _interpreter(self, layout: Layout) -> interpreter.Interpreter:
@@ -100,7 +100,7 @@ class Lab:
             return self._borrowed
 
     def environment(self) -> dict[str, str]:
-        """Give the environment for a `scimconf` of its own process: home, known hosts, DNS."""
+        """Return the environment for a `scimconf` process: home, known hosts, DNS."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -109,7 +109,7 @@ class Lab:
         path = [str(DNS), str(PROJECT), os.environ.get("PYTHONPATH", "")]
         inherited["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         inherited["HOME"] = str(self._home)
-        # ssh looks for ~ in the user database, not in HOME.
+        # ssh takes ~ from the user database, not from HOME.
         inherited["SCIMCONF_KNOWN_HOSTS"] = str(self.known_hosts)
         if not self.has_ssh:
             inherited["SCIMCONF_ALLOW_EXEC"] = "local"
@@ -117,7 +117,7 @@ class Lab:
 
 
 def can_isolate() -> bool:
-    """Whether this process may make mount namespaces (root in a plain container may not)."""
+    """Whether this process may create mount namespaces. Root in a plain container may not."""
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
         return False
     probe = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "true"]
@@ -125,5 +125,5 @@ def can_isolate() -> bool:
 
 
 def _listener() -> socket.socket:
-    """Listen on a free port of loopback; the socket is handed over, so the port stays ours."""
+    """Listen on a free loopback port. The socket is passed on, so nobody else can take the port."""
     return socket.create_server(("127.0.0.1", 0), backlog=128)

@@ -1,4 +1,4 @@
-"""Where the parts of one lab server are, seen from outside and from the server itself."""
+"""The paths of a lab server, as this process sees them and as the server sees them."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ PARTS = tuple(_REAL_PLACES)
 
 @dataclass(frozen=True)
 class Layout:
-    """`isolated`: in a mount namespace of its own, where everything is in its real place."""
+    """The paths of one server. If `isolated`, a mount namespace shows them at their real places."""
 
     folder: Path
     isolated: bool
 
     def outside(self, part: str, *names: str) -> Path:
-        """Give the place for the process that runs the lab."""
+        """Return the path for the process that runs the lab."""
         return self.folder.joinpath(part, *names)
 
     def inside(self, part: str, *names: str) -> str:
-        """Give the place as the server sees it."""
+        """Return the path as the server sees it."""
         root = _REAL_PLACES[part] if self.isolated else str(self.folder / part)
         return "/".join((root, *names))
 
     @property
     def uid(self) -> int:
-        """Zulip's user. Root without a namespace borrows `nobody`: Zulip never runs as root."""
+        """Zulip's user. Root without a namespace uses `nobody`: Zulip never runs as root."""
         if self.isolated:
             return ZULIP.number
         return os.geteuid() or NOBODY
@@ -58,6 +58,6 @@ class Layout:
 
     @property
     def path(self) -> str:
-        """PATH on the server, `supervisorctl` on it."""
+        """PATH on the server. It includes `supervisorctl`."""
         system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return f"{system}:{self.inside('run', 'bin')}"

@@ -1,8 +1,10 @@
-"""Finds OpenSSH's sshd, or provides it: `python -m tests.lab.openssh`.
+"""Find OpenSSH's sshd, or install it: `python -m tests.lab.openssh`.
 
-The order: the system's; as root on Debian or Ubuntu, installed with the start of its service
-denied, so that no daemon appears on a newcomer's machine; unpacked from the distribution's package
-into the project's ignored `.cache/`, which needs no root; none.
+It tries these in order:
+
+1. the sshd of the system;
+2. as root on Debian or Ubuntu: install the package, but do not let its service start;
+3. unpack the distribution's package into `.cache/`, which needs no root.
 """
 
 from __future__ import annotations
@@ -23,27 +25,27 @@ from tests.lab.apt import QUIET, apt_get
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "openssh"
 PLACES = ("/usr/sbin", "/usr/local/sbin")
-"""Where it is on machines that keep them out of an ordinary user's PATH."""
+"""Folders of sshd that may be missing from the PATH of an ordinary user."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 @dataclass(frozen=True)
 class OpenSSH:
-    """An sshd that runs, and what it needs to be told."""
+    """An sshd that works, and its options."""
 
     sshd: Path
     version: tuple[int, int]
     origin: str
     """ "system" or "unpacked". """
     root: Path = Path("/")
-    """The folder that an unpacked one was unpacked into."""
+    """The folder that the package was unpacked into."""
     environment: Mapping[str, str] = field(default_factory=dict)
     config: tuple[str, ...] = ()
-    """Lines for sshd_config: where an unpacked one keeps the programs that it starts."""
+    """Lines for sshd_config: the programs of an unpacked package."""
 
 
 def find() -> OpenSSH | None:
-    """Give the sshd that is there, without changing anything."""
+    """Return the sshd of this machine. Install nothing."""
     where = os.pathsep.join([os.environ.get("PATH", ""), *PLACES])
     if found := shutil.which("sshd", path=where):
         return _asked(Path(found), "system", {}, ())
@@ -64,11 +66,11 @@ def find() -> OpenSSH | None:
 def _asked(
     sshd: Path, origin: str, environment: dict[str, str], config: tuple[str, ...]
 ) -> OpenSSH | None:
-    """Ask the program for its version; None where it does not even start."""
+    """Return the version of the program, or None if it does not start."""
     answer = subprocess.run(
         [sshd, "-V"], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
-    # Before 9.2 there is no -V, and the usage text that it gives instead begins with the version.
+    # Before 9.2 there is no -V. sshd then prints its usage text, which starts with the version.
     match = re.search(r"OpenSSH_(\d+)\.(\d+)", answer.stdout + answer.stderr)
     if match is None:
         return None
@@ -83,12 +85,12 @@ def has_sudo() -> bool:
 
 
 def provide() -> OpenSSH | None:
-    """Find sshd, or fetch it (see the module's text); as root also sudo. None where all fails."""
+    """Find or install sshd, as root also sudo. Return None if that fails."""
     root = os.geteuid() == 0
     if (ready := find()) and (has_sudo() or not root):
         return ready
     CACHE.parent.mkdir(exist_ok=True)
-    # Another clone may be doing the same. A folder can be locked, so no lock file is left anywhere.
+    # Another process may do the same. Locking the folder leaves no lock file behind.
     with _locked(POLICY.parent if root else CACHE.parent):
         if shutil.which("apt-get") is None:
             return find()
@@ -119,7 +121,7 @@ def _install() -> None:
 
 @contextlib.contextmanager
 def _services_denied() -> Iterator[None]:
-    """Have Debian's policy-rc.d say no to every start of a service; what was there comes back."""
+    """Deny starts of services with Debian's policy-rc.d. Restore the earlier file afterwards."""
     kept = POLICY.read_bytes() if POLICY.exists() else None
     mode = POLICY.stat().st_mode if kept is not None else 0
     POLICY.write_text("#!/bin/sh\nexit 101\n")
@@ -134,12 +136,12 @@ def _services_denied() -> Iterator[None]:
 
 
 def _unpack() -> None:
-    """Unpack the distribution's package, and the libraries of it that this machine lacks."""
+    """Unpack the distribution's package, and its libraries that this machine does not have."""
     with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
         packages = Path(folder, "packages")
         packages.mkdir()
         if not _download(packages, ()):
-            # No package lists, and no right to fetch them for the machine: fetch our own.
+            # There are no package lists, and this user may not update them: download our own copy.
             lists = Path(folder, "apt")
             (lists / "lists/partial").mkdir(parents=True)
             (lists / "archives/partial").mkdir(parents=True)
@@ -169,10 +171,10 @@ def _download(folder: Path, options: tuple[str, ...]) -> bool:
 
 
 def main() -> int:
-    """Provide it and say in one line what was found. To find none is no failure of this step."""
+    """Find or install sshd, and print one line about it. A missing sshd is not an error."""
     found = provide()
     if found is None:
-        print("sshd: none, and it could not be installed or unpacked here")
+        print("sshd: not found, and it could not be installed or unpacked")
         return 0
     sudo = ("", ", no sudo", ", with sudo")[has_sudo() + 1 if os.geteuid() == 0 else 0]
     version = ".".join(map(str, found.version))

@@ -1,4 +1,4 @@
-"""Somebody who runs scimconf on the lab: a folder, an inventory, a vault password; no terminal."""
+"""A user of scimconf on the lab: a folder, an inventory, a vault password, and no terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VAULT = ("--vault-password-file", ".vault-password")
 
 
 class Operator:
-    """`run` is a `scimconf` of its own process, in the operator's folder."""
+    """A folder with an inventory. `run` starts scimconf there as a separate process."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
@@ -31,7 +31,7 @@ class Operator:
         password.write_text(f"{uuid.uuid4()}\n")
 
     def write_inventory(self, hosts: Mapping[str, Mapping[str, Any]], **variables: Any) -> None:
-        """Write the inventory: what each host says beside what the lab says of it."""
+        """Write the inventory: the variables of each host, and those for reaching it in the lab."""
         known = self.lab.servers
         tree = {
             "all": {
@@ -42,13 +42,13 @@ class Operator:
                 },
             }
         }
-        # JSON is YAML, and nothing in it is read in two ways.
+        # JSON is valid YAML and is not ambiguous.
         self.inventory.write_text(json.dumps(tree, indent=2))
 
     def run(
         self, *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run scimconf to its end."""
+        """Run scimconf and wait for its end."""
         return subprocess.run(
             [sys.executable, "-m", "scimconf", *arguments],
             cwd=self.folder,
@@ -61,7 +61,7 @@ class Operator:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start scimconf, for whoever wants to see it end early; its stderr is one with stdout."""
+        """Start scimconf and do not wait. Its stderr goes to its stdout."""
         return subprocess.Popen(
             [sys.executable, "-m", "scimconf", *arguments],
             cwd=self.folder,
@@ -73,16 +73,16 @@ class Operator:
         )
 
     def apply(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Apply as a pipeline that keeps its token file would."""
+        """Run apply with the options of a pipeline that keeps its token file."""
         return self.run("apply", "--yes", "--create-tokens", *VAULT, *arguments)
 
     def bare_environment(self) -> dict[str, str]:
-        """Give the least that a scimconf on the lab needs: no secret among it."""
+        """Return the smallest environment for scimconf on the lab. It contains no secret."""
         needed = ("PYTHONPATH", "HOME", "PATH", "SCIMCONF_KNOWN_HOSTS")
         return {k: v for k, v in self.lab.environment().items() if k in needed}
 
     def token(self, deployment: str, realm: str) -> str:
-        """Give a token as it stands in the token file; tests/cli/test_handoff.py has the sheet."""
+        """Return a token from the token file."""
         password = Secret((self.folder / ".vault-password").read_text().strip())
         token = TokenFile.load(self.tokens).token(deployment, realm, {"default": password})
         assert token, f"no token of {realm} of {deployment}"

@@ -1,4 +1,4 @@
-"""What a lab server can be asked to be, and what it is known by."""
+"""The options and the identity of a lab server."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Options:
-    """What a lab server can be asked to be."""
+    """The options of a lab server."""
 
     version: str = "9.0"
     realms: Sequence[str] = ("",)
     sshd: bool = True
-    """False: no SSH, and all in sight of whoever runs the lab (`ansible_connection: local`)."""
+    """False: no SSH; the lab's user can see all files (`ansible_connection: local`)."""
     sudo: Literal["nopasswd", "password"] | None = "nopasswd"
     """How the user `ops` becomes zulip."""
     sudoers: str = ""
-    """Lines to add to sudoers."""
+    """Extra lines for sudoers."""
     deactivated: Sequence[str] = ()
-    """Those of the realms that are deactivated."""
+    """The realms that are deactivated."""
     realm_hosts: Mapping[str, str] = field(default_factory=dict)
     """REALM_HOSTS of settings.py."""
     custom_profile_fields: Sequence[str] = ()
-    """The variable names of the fields that every realm has."""
+    """The variable names of the custom profile fields of every realm."""
     settings: str | None = None
-    """The text of settings.py instead of the usual one; `@EXTERNAL_HOST@` is filled in."""
+    """Another text for settings.py. `@EXTERNAL_HOST@` is replaced."""
     extra_settings: str = ""
     """Text to append to settings.py."""
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """More names for [secrets] of zulip-secrets.conf."""
+    """Extra secrets for zulip-secrets.conf."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a server is known by."""
+    """The names and the certificate of a server."""
 
     name: str
     external_host: str

@@ -1,7 +1,7 @@
-"""What differs between the Zulip releases that the lab can be: one table.
+"""How the Zulip releases of the lab differ.
 
-Every row is a sentence of ZULIP.md ("Versions", "Restart", "Groups"). A profile is written into the
-miniature deployment as `lab.json`; the deployment asks it, and knows no version number itself.
+Each row is a fact of docs/zulip.md ("Releases", "Restart", "Groups"). The lab writes the
+profile into the deployment as `lab.json`. The deployment reads it and contains no version number.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ class Profile:
 
     version: str
     feature_level: int
-    """Of /api/v1/server_settings. Where ZULIP.md gives none, a plausible number."""
+    """For /api/v1/server_settings. If docs/zulip.md does not have it, a plausible number."""
     virtualenv: str
-    """The folder of it in the deployment."""
+    """The folder of the virtual environment in the deployment."""
     registers_clients: bool
-    """`manage.py add_scim_client` and its table: 5.x."""
+    """Whether `manage.py add_scim_client` and its table exist (5.x)."""
     scim_config_default: bool
-    """Whether SCIM_CONFIG is `{}` where settings.py does not define it."""
+    """Whether SCIM_CONFIG is `{}` if settings.py does not define it."""
     redirects_to_realm_host: bool
-    """Whether a realm that REALM_HOSTS names is served under that host alone."""
+    """Whether a realm in REALM_HOSTS has only that host."""
     roles: bool
-    """User role over SCIM."""
+    """Whether SCIM has user roles."""
     groups: bool
     custom_profile_fields: bool
     checkconfig: bool
-    """`manage.py checkconfig`, until `check` took over."""
+    """Whether `manage.py checkconfig` exists. Later `check` replaces it."""
     checks_before_restart: bool
-    """restart-server runs `manage.py check` before it stops anything, and knows --skip-checks."""
+    """Whether restart-server runs `manage.py check` first, and has --skip-checks."""
     restart_drops_root: bool
-    """restart-server becomes zulip by itself; older ones refuse root. Has --skip-client-reloads."""
+    """Whether restart-server changes from root to zulip, and has --skip-client-reloads."""
     only_django: bool
-    """restart-server --only-django."""
+    """Whether restart-server has --only-django."""
     shell_greets: bool
-    """`manage.py shell` says on stdout what it imported (Django 5.2)."""
+    """Whether `manage.py shell` prints its imports to stdout (Django 5.2)."""
 
 
 def _profile(version: str, feature_level: int) -> Profile:

@@ -1,4 +1,4 @@
-"""What identity providers send, in their own shape; not by scimconf's code."""
+"""Requests in the form that identity providers send. They do not use scimconf's code."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 Check = Callable[[bool, str], None]
-"""Goes on if it holds."""
+"""A check: it returns if the condition holds."""
 
 
 def scim(
     server: Server, realm: str, token: str, method: str, path: str, body: Any = None
 ) -> tuple[int, Any]:
-    """Send one SCIM request over HTTPS; gives the status and the JSON that came back."""
+    """Send one SCIM request over HTTPS. Return the status and the JSON of the answer."""
     sent = None if body is None else json.dumps(body)
     headers = {"Content-Type": "application/scim+json"}
     status, _, answer = server.request(method, path, realm, token, headers, sent)
@@ -59,7 +59,7 @@ def okta(check: Check, server: Server, realm: str, token: str) -> None:
 
 
 def entra(check: Check, server: Server, realm: str, token: str) -> None:
-    """The same as Microsoft Entra ID does it: a filter first, then PATCH with paths."""
+    """Create, change and deactivate a user as Entra ID does: a filter, then PATCH with paths."""
     email = f"entra-{uuid.uuid4().hex[:8]}@example.com"
     query = f"/scim/v2/Users?filter=userName+eq+%22{email}%22"
     status, found = scim(server, realm, token, "GET", query)

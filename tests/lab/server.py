@@ -1,4 +1,4 @@
-"""One Zulip server of the lab, as tests see it."""
+"""A Zulip server of the lab, for tests."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ START_TIMEOUT = 60.0
 
 
 class LabError(Exception):
-    """The lab itself failed: a server did not start, or does not answer."""
+    """The lab failed: a server did not start, or does not answer."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """Where Zulip lives, as the server itself sees it."""
+    """The paths of Zulip, as the server sees them."""
 
     settings: str
     secrets: str
@@ -40,10 +40,10 @@ class Files:
 
 
 class Server:
-    """A running server; `Lab.server` makes it.
+    """A running server, created by `Lab.server`.
 
-    `settings`, `secrets`, `deployment` and `logs` are paths for this process; `paths` holds the
-    same places as the server sees them.
+    `settings`, `secrets`, `deployment` and `logs` are paths for this process. `paths` has the
+    same paths as the server sees them.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Server:
         self._client_key = client_key
         self._process: subprocess.Popen[bytes] | None = None
 
-    # --- life ---------------------------------------------------------------------------------
+    # --- start and stop -----------------------------------------------------------------------
 
     def start(self, config: Path) -> None:
-        """Start it; returns when the web server and sshd answer. Raises LabError."""
+        """Start the server. Return when the web server and sshd answer. Raise LabError if not."""
         namespaces = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc"]
         argv = [sys.executable, "-I", "-S", str(INSIDE), str(config)]
         with open(self.layout.folder / "init.log", "wb") as log:
@@ -108,7 +108,7 @@ class Server:
             raise LabError(f"{self.name} did not start: {said}\n{self._tail()}")
 
     def stop(self) -> None:
-        """End it, with every process that it ever started."""
+        """Stop the server and every process that it started."""
         if self._process is None:
             return
         try:
@@ -126,7 +126,7 @@ class Server:
 
     @contextlib.contextmanager
     def without_database(self) -> Iterator[None]:
-        """Let PostgreSQL not answer for a while."""
+        """Stop PostgreSQL during the `with` block."""
         flag = self.layout.outside("run", "var", "zulip.sqlite3-is-stopped")
         flag.touch()
         try:
@@ -136,7 +136,7 @@ class Server:
 
     @contextlib.contextmanager
     def without_supervisor(self) -> Iterator[None]:
-        """Let supervisord's socket be gone for a while."""
+        """Remove supervisord's socket during the `with` block."""
         path = self.layout.outside("run", "supervisor.sock")
         path.rename(path.with_suffix(".gone"))
         try:
@@ -145,7 +145,7 @@ class Server:
             path.with_suffix(".gone").rename(path)
 
     def restart(self) -> None:
-        """Restart Zulip, by its own script. Raises LabError where that fails."""
+        """Restart Zulip with its own script. Raise LabError if that fails."""
         done = self.run([f"{self.paths.deployment}/scripts/restart-server"])
         if done.returncode != 0:
             raise LabError(f"restart-server: exit {done.returncode}\n{done.stderr}")
@@ -158,14 +158,14 @@ class Server:
             if log.exists() and log.stat().st_size
         )
 
-    # --- talking to it ------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------
 
     def host(self, realm: str = "") -> str:
-        """Give a realm's host name, with the port."""
+        """Return the host name of a realm, with the port."""
         return f"{realm}.{self.external_host}" if realm else self.external_host
 
     def url(self, realm: str = "") -> str:
-        """Give a realm's URL, no trailing slash."""
+        """Return the URL of a realm, without a slash at the end."""
         return f"https://{self.host(realm)}"
 
     def request(
@@ -178,10 +178,10 @@ class Server:
         body: bytes | str | None = None,
         host: str | None = None,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """Ask the web server; gives status, headers and body.
+        """Send a request to the web server. Return status, headers and body.
 
-        `host` is the Host header for those that are no realm's; the certificate is then checked
-        against the server's own name.
+        `host` is a Host header of no realm. The certificate is then checked against the name of
+        the server.
         """
         context = ssl.create_default_context(cafile=str(self._ca))
         name = (host and self.name) or self.host(realm).rpartition(":")[0]
@@ -202,7 +202,7 @@ class Server:
         user: str | None = None,
         input: str | None = None,  # noqa: A002  # as subprocess.run calls it
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program on the server, as Zulip's user ("zulip", None) or one of its others."""
+        """Run a program on the server, as Zulip's user ("zulip", None) or as another user."""
         name = self.user if user in (None, "zulip") else user
         identity, home = self._identity(name)
         env = {**environment(self.layout), "HOME": home, "USER": name, "LOGNAME": name}
@@ -227,7 +227,7 @@ class Server:
         raise LabError(f"{self.name} has no user {user}")
 
     def _first_process(self) -> int:
-        """Give the process id that the server's process 1 has out here."""
+        """Return the process id that the server's process 1 has outside of its namespace."""
         assert self._process is not None
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -242,7 +242,7 @@ class Server:
     # --- for an inventory ---------------------------------------------------------------------
 
     def inventory_vars(self) -> dict[str, Any]:
-        """Give every variable that scimconf needs to reach it."""
+        """Return the inventory variables that scimconf needs to reach the server."""
         variables: dict[str, Any] = {
             "ansible_host": "127.0.0.1",
             "zulip_external_host": self.external_host,

@@ -1,7 +1,7 @@
-"""The tour of the README, taken: `python -m tests.lab.tour` puts its real output there.
+"""Run the tour of the README: `python -m tests.lab.tour` writes the real output into the page.
 
-Two lab servers under names that an operator would give them; what differs from run to run
-(fingerprints, times) is what `settled` makes alike for the test.
+The tour runs on two lab servers. Fingerprints and times differ in each run; `settled` replaces them
+for the test.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ all:
 
 
 def take(lab: Lab, folder: Path) -> str:
-    """Take the tour; gives it as Markdown."""
+    """Run the tour. Return it as Markdown."""
     operator = Operator(lab, folder)
     old = lab.server("chat1.test", version="5.6", realms=["acme"])
     new = lab.server("chat2.test", version="12.1", realms=[""])
@@ -48,30 +48,31 @@ def take(lab: Lab, folder: Path) -> str:
     for server in (old, new):
         _reach(operator, server)
     said = [
-        "An inventory is Ansible's, with its groups, `group_vars/` and `host_vars/`. Two servers, "
-        "one on\nZulip 5.6, one on 12.1:\n",
+        "This inventory has two servers, one with Zulip 5.6 and one with 12.1. A realm is a Zulip "
+        'organisation: `acme`\nis its subdomain, and `""` is the organisation without a '
+        "subdomain.\n",
         f"```yaml\n{INVENTORY}```\n",
-        "What would be done, and why? No secret is needed to ask:\n",
+        "Show what would change. This needs no token and no vault password:\n",
         _run(operator, "plan", code=2),
-        "Then do it. Each server checks itself before it commits, and is asked from outside "
-        "afterwards:\n",
+        "Change the servers. Each server tests the new token before it keeps the change. Then your "
+        "machine tests\nthe public URL:\n",
         _run(operator, "apply", "--yes", "--create-tokens", *VAULT, code=0),
-        "Somebody edits a server by hand. `plan`, in a nightly job without any secret, exits 2:\n",
+        "Later, somebody edits a server by hand. `plan` finds it and exits with 2:\n",
     ]
     text = new.settings.read_text()
     edited = text.replace('"name_formatted_included": True', '"name_formatted_included": False')
     new.settings.write_text(edited)
     said += [
         _run(operator, "plan", "--diff", "america", code=2),
-        "And this is what the identity provider's administrator gets (with `--show-tokens`, the "
-        "token too):\n",
+        "Show what the administrator of the identity provider must enter (`--show-tokens` adds the "
+        "token):\n",
         _run(operator, "handoff", "chat2.test", code=0),
     ]
     return "\n".join(said)
 
 
 def _reach(operator: Operator, server: Server) -> None:
-    """Say in host_vars how to reach it here; the tour's inventory is what one would write."""
+    """Write into host_vars how to reach a lab server, so that the inventory stays realistic."""
     folder = operator.folder / "host_vars"
     folder.mkdir(exist_ok=True)
     (folder / f"{server.name}.json").write_text(json.dumps(server.inventory_vars()))
@@ -81,8 +82,7 @@ def _run(operator: Operator, *arguments: str, code: int) -> str:
     done = operator.run(*arguments)
     if done.returncode != code:
         raise SystemExit(f"scimconf {arguments}: exit {done.returncode}\n{done}")
-    # Progress (stderr) is on the screen while it lasts; the report stays. Ports and places are
-    # the lab's own.
+    # stdout has the report without the progress. Ports and paths of the lab are replaced.
     said = re.sub(r":\d{4,5}\b", "", done.stdout)
     said = re.sub(
         r"^(.*)\n=+$", lambda title: f"{title[1]}\n{'=' * len(title[1])}", said, flags=re.M
@@ -92,17 +92,17 @@ def _run(operator: Operator, *arguments: str, code: int) -> str:
 
 
 def settled(text: str) -> str:
-    """Make what differs from run to run alike."""
+    """Replace fingerprints and times, which differ in each run."""
     return re.sub(r"\b\d+\.\d+ s\b", "0.0 s", re.sub(r"[0-9a-f]{4}\.\.\.", "ab12...", text))
 
 
 def shown() -> str:
-    """Give the tour as the README has it."""
+    """Return the tour that the README has now."""
     return README.read_text().partition(BEGIN)[2].partition(END)[0]
 
 
 def main() -> None:
-    """Put the tour into the README."""
+    """Write the tour into the README."""
     with Lab() as lab:
         text = take(lab, lab.folder / "tour")
     before, _, rest = README.read_text().partition(BEGIN)

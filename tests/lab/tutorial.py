@@ -1,7 +1,7 @@
-"""docs/tutorial.md, followed to the letter: `python -m tests.lab.tutorial` renews its output.
+"""Run docs/tutorial.md: `python -m tests.lab.tutorial` writes the real output into the page.
 
-Every `$` line of the page is run, in order, in one folder, and every file that it says to write is
-written. What differs from run to run `settled` (tests/lab/tour.py) makes alike for the test.
+Each `$` line of the page is run, in order, in one folder. Each file that the page says to write is
+written. `settled` (tests/lab/tour.py) replaces what differs in each run.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PARTS = re.compile(
 
 
 def follow(lab: Lab, folder: Path, page: str) -> str:
-    """Do what the page says; give the page as it would have to be."""
+    """Do what the page says. Return the page with the real output."""
     reader = _Reader(lab, folder)
     return _PARTS.sub(reader.follow, page)
 
 
 class _Reader:
-    """Somebody new, with two servers."""
+    """A reader of the tutorial with two servers."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self._servers = {
@@ -46,7 +46,7 @@ class _Reader:
             _reach(folder, server)
 
     def follow(self, part: re.Match[str]) -> str:
-        """Take one step; give it as the page has to say it."""
+        """Do one step. Return it as the page must show it."""
         if part["by_hand"]:
             _edit(self._servers["chat2.test"])
         elif part["file"]:
@@ -74,7 +74,7 @@ class _Reader:
         )
         if done.returncode not in (0, 2) or "error" in done.stderr:
             raise SystemExit(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        # Ports and places are the lab's own; progress (stderr) is on the screen while it lasts.
+        # stdout has the report without the progress. Ports and paths of the lab are replaced.
         said = re.sub(r":\d{4,5}\b", "", done.stdout)
         said = re.sub(
             r"^(.*)\n=+$", lambda title: f"{title[1]}\n{'=' * len(title[1])}", said, flags=re.M
@@ -83,7 +83,7 @@ class _Reader:
 
 
 def _environment(lab: Lab, folder: Path) -> dict[str, str]:
-    """Give the lab's, with `scimconf` in PATH."""
+    """Return the environment of the lab, with `scimconf` in PATH."""
     programs = folder.with_name(f"{folder.name}-bin")
     programs.mkdir()
     program = programs / "scimconf"
@@ -94,7 +94,7 @@ def _environment(lab: Lab, folder: Path) -> dict[str, str]:
 
 
 def _reach(folder: Path, server: Server) -> None:
-    """Say how to reach it here, where the page needs to say nothing of it."""
+    """Write how to reach a lab server, which the page does not need to mention."""
     own = folder / "host_vars" / server.name
     own.mkdir(parents=True)
     (own / "lab.json").write_text(json.dumps(server.inventory_vars()))
@@ -111,7 +111,7 @@ def _edit(server: Server) -> None:
 
 
 def main() -> None:
-    """Bring the page up to date."""
+    """Update the page."""
     with Lab() as lab:
         PAGE.write_text(follow(lab, lab.folder / "tutorial", PAGE.read_text()))
 

@@ -1,4 +1,4 @@
-"""Writes what Zulip's installer writes: /etc/zulip, and the deployment in miniature."""
+"""Write what Zulip's installer writes: /etc/zulip and a small deployment."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.lab.profiles import Profile
 
 HERE = Path(__file__).parent
 SCRIPTS = ("manage.py", "scripts/restart-server", "scripts/get-django-setting")
-# Found by /bin/sh and passed over by Python: a `#!` line can hold no blank, our folders may.
+# /bin/sh runs the second line; Python ignores it. A `#!` line cannot have a path with spaces.
 _LAUNCHER = "#!/bin/sh\n''':'\nexec {python} \"$0\" \"$@\"\n'''\n"
 _VERSION = """\
 import os
 
 ZULIP_VERSION = "{version}"
 
-# A deployment made from git says more exactly what it is.
+# A deployment from git has a more exact version.
 _git = os.path.join(os.path.dirname(os.path.abspath(__file__)), "zulip-git-version")
 if os.path.exists(_git):
     with open(_git) as _file:
@@ -64,7 +64,7 @@ def write_deployment(
     profile: Profile,
     interpreter: Interpreter,
 ) -> str:
-    """Write it; gives its folder as the server sees it. `current` is a link to that."""
+    """Write the deployment. Return its folder as the server sees it; `current` links to it."""
     root = layout.outside("home", "deployments", RELEASE)
     shutil.copytree(
         HERE / "deployment", root, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True
@@ -102,14 +102,14 @@ def write_deployment(
 
 
 def make_program(path: Path, python: str) -> None:
-    """Make a script of the deployment a program, run by this Python."""
+    """Make a script of the deployment executable with this Python."""
     text = path.read_text()
     path.write_text(_LAUNCHER.format(python=shlex.quote(python)) + text)
     path.chmod(0o755)
 
 
 def write_file(path: Path, content: str | bytes, mode: int) -> None:
-    """Write a file with exactly this mode, whatever the umask."""
+    """Write a file with exactly this mode. The umask has no effect."""
     path.touch(mode)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     path.chmod(mode)

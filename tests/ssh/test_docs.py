@@ -6,7 +6,7 @@ import re
 
 from scimconf.ssh import arguments
 from tests.lab.lab import PROJECT
-from tests.security.test_docs import _tests
+from tests.test_claims import list_tests
 
 TEXT = (PROJECT / "docs/ssh.md").read_text()
 NAMED = set(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)+)`", TEXT))
@@ -15,7 +15,7 @@ NAMED = set(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)+)`", TEXT))
 def test_every_test_that_is_named_exists() -> None:
     files = {PROJECT / name.partition("::")[0] for name in NAMED}
     assert len(NAMED) > 60
-    assert NAMED - {test for path in files if path.exists() for test in _tests(path)} == set()
+    assert NAMED - {test for path in files if path.exists() for test in list_tests(path)} == set()
 
 
 def test_every_line_of_what_is_supported_has_one() -> None:

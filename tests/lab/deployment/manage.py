@@ -1,4 +1,4 @@
-"""Zulip's manage.py in miniature: who may run it, what it logs, then Django's own."""
+"""A small version of Zulip's manage.py: check the user, write the log, then call Django."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ def main(argv):
             "Error accessing Zulip secrets; manage.py in production must be run as the zulip user."
         )
         return 1
-    # So that a failing command shows where: as in Zulip this breaks `--` and `--no-traceback`.
+    # A failing command then shows a traceback. As in Zulip, this breaks `--` and `--no-traceback`.
     if "--traceback" not in argv:
         argv = [*argv, "--traceback"]
     with open(Path(LAB["log"], "manage.log"), "a") as log:

@@ -1,7 +1,7 @@
-"""The program `zulip-django`: what uWSGI is to Zulip.
+"""The program `zulip-django`, the part of uWSGI.
 
-Called by the supervisor with two file descriptors: a listening Unix socket, and the write end of a
-pipe on which it says "ready"; the pipe's end tells the supervisor that it died.
+The supervisor passes two file descriptors: a listening Unix socket, and the write end of a pipe.
+This program writes "ready" to the pipe. When the pipe closes, the supervisor knows that it ended.
 """
 
 import os
@@ -17,10 +17,10 @@ sys.path.insert(0, str(ROOT))
 
 
 class Handler(WSGIRequestHandler):
-    """Logs one line a request, with the host, which is what tells organisations apart."""
+    """Log one line for each request, with the host, which identifies the realm."""
 
     def log_message(self, format, *args):  # noqa: A002
-        """Nothing but what log_request writes."""
+        """Write nothing: log_request writes the log."""
 
     def log_request(self, code="-", size="-"):
         """`TIME STATUS HOST METHOD PATH`; never a header."""
@@ -30,7 +30,7 @@ class Handler(WSGIRequestHandler):
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """A thread a request, on a socket that is there already."""
+    """A server on an existing socket, with one thread for each request."""
 
     daemon_threads = True
     address_family = socket.AF_UNIX
@@ -45,13 +45,13 @@ class Server(ThreadingMixIn, WSGIServer):
         self.base_environ["HTTPS"] = "on"
 
     def get_request(self):
-        """A Unix socket has no client address, and wsgiref wants one."""
+        """Set a client address: a Unix socket has none, and wsgiref needs one."""
         connection, _ = self.socket.accept()
         return connection, ("127.0.0.1", 0)
 
 
 def main(listener_fd, ready_fd):
-    """Load the settings, once, and serve until killed."""
+    """Load the settings once, and serve until killed."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "zproject.settings"
     from django.core.wsgi import get_wsgi_application
     from django.urls import get_resolver
@@ -61,7 +61,7 @@ def main(listener_fd, ready_fd):
     from zproject.config import LAB
 
     database.ensure()
-    get_resolver().url_patterns  # noqa: B018  # Zulip, too, loads all of its code at the start
+    get_resolver().url_patterns  # noqa: B018  # load all code at the start, as Zulip does
     ServerHandler.server_software = "nginx"
     with open(Path(LAB["log"], "server.log"), "a") as log:
         server = Server(socket.socket(fileno=listener_fd), log)

@@ -1,6 +1,6 @@
-"""Resolves names under `.test` to loopback, in every Python that has this folder on PYTHONPATH.
+"""Resolve names below `.test` to loopback, in each Python with this folder on its PYTHONPATH.
 
-RFC 6761 keeps `.test` for tests, and no resolver answers for it.
+RFC 6761 reserves `.test` for tests, and no resolver knows it.
 """
 
 import socket
@@ -9,7 +9,7 @@ _system = socket.getaddrinfo
 
 
 def getaddrinfo(host, *args, **kwargs):
-    """Give 127.0.0.1 for a lab server's name, and the system's answer for all others."""
+    """Return 127.0.0.1 for the name of a lab server, and the system's answer for other names."""
     name = host.decode() if isinstance(host, bytes) else host
     if name and name.rstrip(".").endswith(".test"):
         host = "127.0.0.1"

@@ -1,9 +1,9 @@
 """The first process of a lab server: `python -I -S tests/lab/inside CONFIG WEB_FD SSH_FD`.
 
-As root it is process 1 of its own PID and mount namespace; otherwise a plain process that adopts
-what its descendants leave behind. It is supervisor, nginx and inetd for one Zulip server, and it
-lives as long as somebody holds the other end of its stdin: however the lab ends, this ends, and
-takes everything with it.
+As root it is process 1 of its own PID and mount namespace. As another user it is an ordinary
+process that adopts orphaned descendants. It does the work of supervisor, nginx and inetd for one
+Zulip server. It ends when its stdin is closed, so it also ends if the lab dies. It then stops all
+its children.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(config_path, web_fd, ssh_fd):
-    """Start everything, say "ready" on stdout, wait for the end of stdin, end everything."""
+    """Start all parts, print "ready", wait for the end of stdin, and stop all parts."""
     os.umask(0o022)
     config = json.loads(Path(config_path).read_text())
     if config["isolated"]:
@@ -45,7 +45,7 @@ def main(config_path, web_fd, ssh_fd):
     print(problem or "ready", flush=True)
     orderly = sys.stdin.buffer.read()
     _end_descendants()
-    if not orderly:  # the lab died: nobody else will tidy up
+    if not orderly:  # the lab died and cannot delete its files
         shutil.rmtree(config["lab"], ignore_errors=True)
 
 
@@ -58,7 +58,7 @@ def _reap(*_):
 
 
 def _end_descendants():
-    """Kill the children until there are none; grandchildren become children when theirs die."""
+    """Kill children until none is left. Orphaned grandchildren become children."""
     while children := [pid for pid in _processes() if _parent(pid) == os.getpid()]:
         for pid in children:
             os.kill(pid, signal.SIGKILL)
@@ -73,7 +73,7 @@ def _processes():
 
 def _parent(pid):
     try:
-        # The name, in brackets, may hold anything; the state and the parent follow it.
+        # The name in brackets can contain any character. The state and the parent come after it.
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0

@@ -1,4 +1,4 @@
-"""What nginx is to Zulip: TLS on the public port, Django behind it, 502 where that is down."""
+"""The part of nginx: TLS on the public port, Django behind it, 502 if Django is down."""
 
 import contextlib
 import select
@@ -11,11 +11,11 @@ DOWN = (
     b"HTTP/1.1 502 Bad Gateway\r\nServer: nginx\r\nContent-Type: text/html\r\n"
     b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(PAGE), PAGE)
 )
-PATIENCE = 60  # seconds without a byte, after which a connection is given up
+PATIENCE = 60  # seconds without data, after which a connection is closed
 
 
 class Front:
-    """Passes bytes between a client's TLS connection and Django's Unix socket."""
+    """Copy bytes between a client's TLS connection and Django's Unix socket."""
 
     def __init__(self, listener, certificate, supervisor):
         self._listener = listener
@@ -24,7 +24,7 @@ class Front:
         self._supervisor = supervisor
 
     def serve(self):
-        """Serve for ever, a thread a connection."""
+        """Serve forever, with one thread for each connection."""
         while True:
             connection, _ = self._listener.accept()
             threading.Thread(target=self._one, args=(connection,), daemon=True).start()
@@ -37,7 +37,7 @@ class Front:
                 self._answer(client)
                 client.settimeout(1)
                 client.unwrap()
-        except OSError:  # the client went away, or does not trust us
+        except OSError:  # the client disconnected, or refused the certificate
             connection.close()
 
     def _answer(self, client):
@@ -53,9 +53,9 @@ class Front:
 
 
 def _exchange(client, backend):
-    """Pass bytes both ways until one side ends; gives whether there was an answer.
+    """Copy bytes both ways until one side ends. Return whether there was an answer.
 
-    In one thread: an OpenSSL connection is not to be read and written by two at once.
+    This uses one thread, because two threads must not use one OpenSSL connection.
     """
     answered = False
     while True:
@@ -66,7 +66,7 @@ def _exchange(client, backend):
             data = client.recv(65536)
             if not data:
                 return True
-            with contextlib.suppress(ConnectionError):  # it died: its end of file comes next
+            with contextlib.suppress(ConnectionError):  # Django died; the end of file follows
                 backend.sendall(data)
         if backend in ready:
             data = _received(backend)
@@ -81,5 +81,5 @@ def _exchange(client, backend):
 def _received(backend):
     try:
         return backend.recv(65536)
-    except ConnectionResetError:  # killed while it had our request
+    except ConnectionResetError:  # Django was killed during the request
         return b""

@@ -1,8 +1,7 @@
-"""Starts an `sshd -i` for each SSH connection.
+"""Start an `sshd -i` for each SSH connection.
 
-So the port belongs to the lab from before the start to the end, no port is ever guessed, and there
-is one daemon less to wait for. What answers is OpenSSH's sshd all the same, which starts a process
-of its own for each connection anyhow.
+So the lab owns the port from start to end, does not guess a free port, and waits for one daemon
+less. The connection is still served by OpenSSH's sshd, which always uses one process for each.
 """
 
 import os
@@ -11,14 +10,14 @@ import threading
 
 
 class Inetd:
-    """Accepts on the SSH port."""
+    """Accept connections on the SSH port."""
 
     def __init__(self, listener, program):
         self._listener = listener
         self._program = program
 
     def serve(self):
-        """Serve for ever."""
+        """Serve forever."""
         while True:
             connection, _ = self._listener.accept()
             threading.Thread(target=self._one, args=(connection,), daemon=True).start()

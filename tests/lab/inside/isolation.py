@@ -1,7 +1,7 @@
-"""As root, in a mount namespace of its own: what a Zulip server has where, and nobody else sees.
+"""Show a Zulip server its files at their real places, in a mount namespace. Needs root.
 
-The host's /etc, /home, /run and /var/log are covered by file systems in memory; what the server
-needs of the host's /etc is linked, what is its own is written. Nothing of the host is changed.
+File systems in memory cover the host's /etc, /home, /run and /var/log. Files of the host's /etc
+that the server needs are linked, and its own files are written. The host is not changed.
 """
 
 import ctypes
@@ -17,10 +17,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def isolate(plan):
-    """Cover and bind as `plan` says.
+    """Mount everything that `plan` lists.
 
     `hostname`; `bind`: place on the server -> folder of the host; `etc`: name -> [text, mode];
-    `keep`: folders of the host that must be readable at their own place, whatever is in the way.
+    `keep`: folders of the host that must stay readable at their place.
     """
     sources = {place: _open(folder) for place, folder in plan["bind"].items()}
     sources.update((folder, _open(folder)) for folder in plan["keep"])
@@ -45,7 +45,7 @@ def _open(folder):
 
 
 def _obstacle(folder):
-    """Give the first folder on the way that others may not pass, None if there is none."""
+    """Return the first folder of the path that other users may not enter, or None."""
     for parent in [*reversed(Path(folder).parents), Path(folder)]:
         if not parent.stat().st_mode & 0o001:
             return str(parent)

@@ -1,4 +1,4 @@
-"""What supervisord is to Zulip, for the one program `zulip-django`."""
+"""The part of supervisord, for the one program `zulip-django`."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ import threading
 
 
 class Supervisor:
-    """Starts and stops Django; takes orders from `supervisorctl` on a Unix socket."""
+    """Start and stop Django, on commands from `supervisorctl` on a Unix socket."""
 
     def __init__(self, program, address):
         self._program = program
@@ -19,7 +19,7 @@ class Supervisor:
         os.chmod(address, 0o700)
 
     def start(self):
-        """Start it and wait until it is ready; gives the problem in words, "" if there is none."""
+        """Start Django and wait until it is ready. Return the error message, or ""."""
         with self._lock:
             if self._alive():
                 return "zulip-django: ERROR (already started)"
@@ -45,7 +45,7 @@ class Supervisor:
             return "zulip-django: ERROR (spawn error)"
 
     def stop(self):
-        """Stop it and wait until it is gone."""
+        """Stop Django and wait for its end."""
         with self._lock:
             if not self._alive():
                 return "zulip-django: ERROR (not running)"
@@ -56,7 +56,7 @@ class Supervisor:
             return ""
 
     def connect(self):
-        """Give a connection to Django. Raises OSError where it is down."""
+        """Return a connection to Django. Raise OSError if Django is down."""
         folder, name = _short(self._program["socket"])
         connection = socket.socket(socket.AF_UNIX)
         try:
@@ -69,7 +69,7 @@ class Supervisor:
         return connection
 
     def serve(self):
-        """Take orders for ever: `VERB PROGRAM` is answered by `EXIT CODE` and lines to print."""
+        """Read commands forever. `VERB PROGRAM` is answered by `EXIT CODE` and lines to print."""
         while True:
             connection, _ = self._orders.accept()
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
@@ -131,8 +131,9 @@ def _listen(address, uid, gid):
 
 
 def _short(address):
-    """Give a way to a Unix socket that fits into its address, which holds 107 bytes; and the
-    descriptor to close afterwards.
+    """Return a descriptor to close later, and a short path for a Unix socket.
+
+    The address of a Unix socket has at most 107 bytes.
     """
     folder = os.open(os.path.dirname(address), os.O_PATH | os.O_DIRECTORY)
     return folder, f"/proc/self/fd/{folder}/{os.path.basename(address)}"

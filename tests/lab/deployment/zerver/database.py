@@ -1,4 +1,4 @@
-"""Makes the database at the first start: the tables, and the organisations of the lab."""
+"""Create the database at the first start: the tables and the realms of the lab."""
 
 from django.apps import apps
 from django.db import connection
@@ -8,7 +8,7 @@ from zerver.models import Realm
 
 
 def ensure():
-    """Create tables and realms unless they are there. Zulip's own realm has the first id."""
+    """Create tables and realms if they do not exist. Zulip's own realm has the first id."""
     if Realm._meta.db_table in connection.introspection.table_names():
         return
     with connection.schema_editor() as editor:

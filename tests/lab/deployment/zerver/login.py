@@ -1,15 +1,15 @@
-"""GET /login/: open to everybody, tells whether an organisation is there, and in force."""
+"""GET /login/: needs no login, and shows whether a realm exists and is active."""
 
 from django.http import HttpResponse, HttpResponseRedirect
 
 
 def login(request):
-    """Show the page; an organisation that is deactivated has a page of its own for that."""
+    """Return the login page, or a redirect if the realm is deactivated."""
     if request.realm.deactivated:
         return HttpResponseRedirect("/accounts/deactivated/")
     return HttpResponse("<html><body>Log in</body></html>\n")
 
 
 def deactivated(request):
-    """Say so."""
+    """Return the page of a deactivated realm."""
     return HttpResponse("<html><body>This organization has been deactivated.</body></html>\n")

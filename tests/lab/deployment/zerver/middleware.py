@@ -1,4 +1,4 @@
-"""Which organisation a request is for, and whether its bearer token is the right one."""
+"""Find the realm of a request and check its bearer token."""
 
 import hmac
 import re
@@ -13,7 +13,7 @@ from zerver import models, postgresql
 
 
 def subdomain_of(host):
-    """Give the realm's string_id for a Host header; "" for every allowed host that has none."""
+    """Return the realm's string_id for a Host header; "" for allowed hosts of no realm."""
     host = host.lower()
     if match := re.search(rf"\.{re.escape(settings.EXTERNAL_HOST)}(:\d+)?$", host):
         subdomain = host[: match.start()]
@@ -29,8 +29,9 @@ def _is(host, realm_host):
 
 
 class HostDomainMiddleware:
-    """400 for a host that is not ours, a 404 page for one that has no organisation; from 7.0 on a
-    redirect where REALM_HOSTS names another host for the realm.
+    """Answer 400 for an unknown host and 404 for a host without a realm.
+
+    From 7.0 on, redirect if REALM_HOSTS has another host for the realm.
     """
 
     def __init__(self, get_response):
@@ -51,16 +52,16 @@ class HostDomainMiddleware:
 
 
 class SCIMClient:
-    """Who asks: from 6.0 on a value, no row of a table."""
+    """The SCIM client of a request. From 6.0 on it is not a row of a table."""
 
     is_authenticated = True
 
 
 class SCIMTokenMiddleware(SCIMAuthCheckMiddleware):
-    """The word `Bearer`, one blank and exactly the realm's token; else 401 without a body."""
+    """Require `Bearer`, one space and exactly the realm's token. Else answer 401 without a body."""
 
     def process_request(self, request):
-        """Answer 401, or None to go on. A half configured realm raises: 500 for every request."""
+        """Return a 401, or None to continue. An incomplete entry raises, which becomes a 500."""
         if not request.path.startswith(reverse("scim:root")) or hasattr(request, "scim_config"):
             return None
         self.log_request(request)

@@ -1,4 +1,4 @@
-"""As much of Zulip's tables as SCIM touches."""
+"""The tables of Zulip that SCIM uses."""
 
 from django.db import models
 from django.db.models.functions import Upper
@@ -7,7 +7,7 @@ from zproject.config import PROFILE
 
 
 class Realm(models.Model):
-    """An organisation."""
+    """A realm."""
 
     string_id = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=40)
@@ -16,7 +16,7 @@ class Realm(models.Model):
 
 
 class UserProfile(models.Model):
-    """A user of one organisation; its roles are Zulip's numbers."""
+    """A user of one realm. The numbers of the roles are Zulip's."""
 
     ROLES = {"owner": 100, "administrator": 200, "moderator": 300, "member": 400, "guest": 600}  # noqa: RUF012
 
@@ -39,7 +39,7 @@ class UserProfile(models.Model):
 
 
 class UserGroup(models.Model):
-    """A group of users, as SCIM sees it from 11.0 on."""
+    """A group of users, for SCIM from 11.0 on."""
 
     realm = models.ForeignKey(Realm, on_delete=models.CASCADE)
     name = models.CharField(max_length=100)
@@ -52,7 +52,7 @@ class UserGroup(models.Model):
 if PROFILE["registers_clients"]:
 
     class SCIMClient(models.Model):
-        """A client that `manage.py add_scim_client` registered: without it, no SCIM on 5.x."""
+        """A client registered by `manage.py add_scim_client`. SCIM on 5.x needs one."""
 
         realm = models.ForeignKey(Realm, on_delete=models.CASCADE)
         name = models.TextField()

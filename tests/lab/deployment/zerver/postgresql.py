@@ -1,4 +1,4 @@
-"""Whether the database answers: SQLite always does, PostgreSQL can be stopped."""
+"""Simulate a stopped PostgreSQL. The lab uses SQLite, which cannot be stopped."""
 
 import os
 
@@ -6,11 +6,11 @@ from django.db import OperationalError
 from zproject.config import LAB
 
 STOPPED = f"{LAB['database']}-is-stopped"
-"""As long as this file is there, the database does not answer."""
+"""While this file exists, the database does not answer."""
 
 
 def check():
-    """Raise what Django raises where PostgreSQL does not answer."""
+    """Raise the error that Django raises if PostgreSQL does not answer."""
     if os.path.exists(STOPPED):
         raise OperationalError(
             'connection to server at "127.0.0.1", port 5432 failed: Connection refused\n'

@@ -1,4 +1,4 @@
-"""Users and groups as SCIM sees them: what Zulip takes, refuses and ignores."""
+"""Users and groups over SCIM: what Zulip accepts, refuses and ignores."""
 
 from django.conf import settings
 from django_scim import adapters, constants, exceptions
@@ -8,12 +8,12 @@ from zerver.models import UserProfile
 
 
 def base_location(request=None, *args, **kwargs):
-    """Give the URL that `meta.location` starts with: the realm's."""
+    """Return the URL of the realm, for `meta.location`."""
     return f"https://{request.get_host() if request else settings.EXTERNAL_HOST}"
 
 
 def only_this_realm(model):
-    """Give django-scim2 the filter that keeps every request inside its organisation."""
+    """Return the filter of django-scim2 that limits each request to its realm."""
 
     def filters(request, *args, **kwargs):
         return {"realm_id": request.realm.id}
@@ -22,7 +22,7 @@ def only_this_realm(model):
 
 
 class ZulipSCIMUser(adapters.SCIMUser):
-    """A user, in the manner that the realm's entry in SCIM_CONFIG says."""
+    """A user, serialised as the realm's entry in SCIM_CONFIG says."""
 
     id_field = "id"
 
@@ -42,7 +42,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
         return self.obj.pk is None
 
     def to_dict(self):
-        """Serialise; raises KeyError (500) where name_formatted_included is left out."""
+        """Serialise. Raise KeyError (500) if name_formatted_included is missing."""
         first, _, last = self.obj.full_name.partition(" ")
         if self.config["name_formatted_included"]:
             name = {"formatted": self.obj.full_name}
@@ -66,7 +66,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
         return user
 
     def from_dict(self, d):
-        """Take over a POST or a PUT. Raises BadRequestError as Zulip words it."""
+        """Apply a POST or a PUT. Raise BadRequestError with Zulip's message."""
         name = self._full_name(d.get("name", {}))
         if self.is_new:
             self.obj.realm = self.request.realm
@@ -91,7 +91,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
         return f"{name.get('givenName', '')} {name.get('familyName', '')}".strip()
 
     def handle_replace(self, path, value, operation):
-        """Take over one PATCH operation; raises NotImplementedError (501) for all other paths."""
+        """Apply one PATCH operation. Raise NotImplementedError (501) for other paths."""
         target = path.first_path if not path.is_complex else None
         if target == ("userName", None, None):
             self._change_email(value)
@@ -108,7 +108,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
         self.save()
 
     def save(self):
-        """Raises IntegrityError (409) where another user of the realm has that address."""
+        """Raise IntegrityError (409) if another user of the realm has that address."""
         same = UserProfile.objects.filter(
             realm=self.obj.realm, delivery_email__iexact=self.obj.delivery_email
         )
@@ -117,7 +117,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
         self.obj.save()
 
     def delete(self):
-        """Zulip deletes no users over SCIM."""
+        """Refuse: Zulip does not delete users over SCIM."""
         raise exceptions.BadRequestError(
             'DELETE operation is not supported. Use PUT or PATCH to modify the "active" attribute.'
         )
@@ -145,7 +145,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
 
 
 class ZulipSCIMGroup(adapters.SCIMGroup):
-    """A user group; the lab only lists them."""
+    """A user group. The lab can only list groups."""
 
     id_field = "id"
 
@@ -160,6 +160,6 @@ class ZulipSCIMGroup(adapters.SCIMGroup):
         }
 
     def from_dict(self, d):
-        """Take over a POST or a PUT."""
+        """Apply a POST or a PUT."""
         self.obj.realm = self.request.realm
         self.obj.name = d["displayName"]

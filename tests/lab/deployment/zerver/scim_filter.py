@@ -4,12 +4,12 @@ from django_scim.filters import GroupFilterQuery, UserFilterQuery
 
 
 class UserFilter(UserFilterQuery):
-    """Users can be found by userName, which is their e-mail address."""
+    """Find users by userName, which is their e-mail address."""
 
     attr_map = {("userName", None, None): "zerver_userprofile.delivery_email"}  # noqa: RUF012
 
 
 class GroupFilter(GroupFilterQuery):
-    """Groups can be found by their name."""
+    """Find groups by their name."""
 
     attr_map = {("displayName", None, None): "zerver_usergroup.name"}  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""GET /api/v1/server_settings: open to everybody, tells which Zulip this is."""
+"""GET /api/v1/server_settings: needs no login, and shows the Zulip version."""
 
 from django.conf import settings
 from django.http import JsonResponse

@@ -1,4 +1,4 @@
-"""What follows from the configured settings; nobody configures these."""
+"""Settings that are computed from the configured ones."""
 
 from . import configured_settings
 from .config import LAB, get_secret

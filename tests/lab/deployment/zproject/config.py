@@ -1,4 +1,4 @@
-"""Where Zulip's own settings find secrets: `from .config import get_secret`."""
+"""Read secrets for Zulip's settings: `from .config import get_secret`."""
 
 import configparser
 import json
@@ -13,5 +13,5 @@ _secrets.read(LAB["secrets"])
 
 
 def get_secret(key, default=None):
-    """Give a value of [secrets] in zulip-secrets.conf; no interpolation, None where it lacks."""
+    """Return a value of [secrets] in zulip-secrets.conf, or None. There is no interpolation."""
     return _secrets.get("secrets", key, fallback=default)

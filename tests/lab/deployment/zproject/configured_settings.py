@@ -1,4 +1,4 @@
-"""The defaults, and over them the administrator's /etc/zulip/settings.py."""
+"""The defaults, overridden by the administrator's /etc/zulip/settings.py."""
 
 from .default_settings import *  # noqa: F403
 

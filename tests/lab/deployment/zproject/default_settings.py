@@ -1,4 +1,4 @@
-"""What holds where /etc/zulip/settings.py says nothing."""
+"""The defaults of settings that /etc/zulip/settings.py does not set."""
 
 from .config import PROFILE
 

@@ -1,4 +1,4 @@
-"""Django's settings: what the administrator configured, then what follows from it."""
+"""Django's settings: the configured ones, then the computed ones."""
 
 from .configured_settings import *  # noqa: F403
 
