@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "scimconf"
 
 # From the ground up: a room imports only rooms of lower lines.
 LAYERS = (
-    ("secret", "foreign", "consent", "plain_file"),
+    ("secret", "foreign", "consent", "plain_file", "child"),
     ("model",),
     ("errors",),
     ("yamlfile", "template", "vault"),

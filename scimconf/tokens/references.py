@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-import selectors
-import signal
 import stat
-import subprocess
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 
+from scimconf import child
 from scimconf.errors import UsageError
 from scimconf.model import Reference, Server
 from scimconf.secret import Secret
@@ -36,7 +33,7 @@ def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> 
     fetch = {"env": _from_environment, "file": _from_file, "command": _from_command}
     data = fetch[reference.kind](reference, timeout, cap)
     if len(data) > cap:
-        raise UsageError(f"{reference}: it gives more than {cap} bytes, which is no token")
+        raise _too_large(reference, cap)
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:
@@ -46,6 +43,10 @@ def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> 
     if reason := weakness(token):
         raise UsageError(f"{reference}: what it gives cannot be used as a token: {reason}")
     return Secret(token)
+
+
+def _too_large(reference: Reference, cap: int) -> UsageError:
+    return UsageError(f"{reference}: it gives more than {cap} bytes, which is no token")
 
 
 # --- the environment --------------------------------------------------------------------------
@@ -109,61 +110,21 @@ def _from_file(reference: Reference, _timeout: float, cap: int) -> bytes:
 
 def _from_command(reference: Reference, timeout: float, cap: int) -> bytes:
     try:
-        process = subprocess.Popen(
-            reference.words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=reference.folder,
-            start_new_session=True,  # no terminal, and one group to end
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not something that can be started"
-        raise UsageError(f"{reference}: cannot start {reference.words[0]}: {reason}") from None
-    try:
-        data = _read(process, time.monotonic() + timeout, cap)
-    finally:
-        _end(process)
-    if data is None:
+        ended = child.run(reference.words, seconds=timeout, most=cap, folder=reference.folder)
+    except child.NotStartedError as error:
+        raise UsageError(
+            f"{reference}: cannot start {reference.words[0]}: {error.reason}"
+        ) from None
+    except child.TooMuchError:
+        raise _too_large(reference, cap) from None
+    except child.TooSlowError:
         raise UsageError(
             f"{reference}: no token within {timeout:g} seconds",
             "it has no terminal and no input here; can it answer without asking anybody?",
-        )
-    if process.returncode and len(data) <= cap:
-        code = process.returncode
-        how = f"exited {code}" if code > 0 else f"was ended by signal {-code}"
+        ) from None
+    if ended.status:
         raise UsageError(
-            f"{reference}: the command {how}",
+            f"{reference}: the command {ended.how}",
             "run it by hand to see what it says; its messages are not shown, they may hold secrets",
         )
-    return data
-
-
-def _read(process: subprocess.Popen[bytes], deadline: float, cap: int) -> bytes | None:
-    """Read stdout up to its end or one byte beyond `cap`; None if the deadline came first."""
-    assert process.stdout is not None
-    data = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while len(data) <= cap:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                return None
-            chunk = os.read(process.stdout.fileno(), 65536)
-            if not chunk:
-                break
-            data += chunk
-    if len(data) <= cap:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return None
-    return data
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command that has not ended by itself, and its children with it."""
-    assert process.stdout is not None
-    process.stdout.close()
-    if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return ended.out

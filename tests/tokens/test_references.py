@@ -130,7 +130,7 @@ def test_a_command_has_no_terminal_and_no_input() -> None:
 
 @pytest.mark.parametrize("code", [1, 3, 127])
 def test_a_failure_is_told_without_the_output(code: int, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match=f"exited {code}$") as error:
+    with pytest.raises(UsageError, match=f"exited with status {code}$") as error:
         resolve(_python(f"import sys; print('{TOKEN}', file=sys.stderr); sys.exit({code})"))
     assert TOKEN not in error.value.hint
     assert capfd.readouterr() == ("", "")
