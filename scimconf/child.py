@@ -105,10 +105,11 @@ def _read(
     process: subprocess.Popen[bytes], deadline: float, most: int, most_stderr: int
 ) -> tuple[bytes, bytes]:
     """Read stdout and stderr to their ends. Raises TimeoutError and TooMuchError."""
-    data = {pipe: bytearray() for pipe in (process.stdout, process.stderr) if pipe}
+    out, err = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
-        for pipe in data:
-            selector.register(pipe, selectors.EVENT_READ, pipe)
+        for pipe, data in (process.stdout, out), (process.stderr, err):
+            if pipe:
+                selector.register(pipe, selectors.EVENT_READ, data)
         while selector.get_map():
             ready = selector.select(_left(deadline))
             if not ready:
@@ -117,14 +118,13 @@ def _read(
                 chunk = os.read(key.fd, _CHUNK)
                 if not chunk:
                     selector.unregister(key.fileobj)
-                elif key.data is process.stderr:
-                    data[key.data] += chunk[: most_stderr - len(data[key.data])]
+                elif key.data is err:
+                    err += chunk[: most_stderr - len(err)]
                 else:
-                    data[key.data] += chunk
-                    if len(data[key.data]) > most:
+                    out += chunk
+                    if len(out) > most:
                         raise TooMuchError(f"wrote more than {most} bytes")
-    out, err = (bytes(data.get(pipe, b"")) for pipe in (process.stdout, process.stderr))
-    return out, err
+    return bytes(out), bytes(err)
 
 
 def _left(deadline: float) -> float:

@@ -57,7 +57,7 @@ def test_environment_and_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("argv", [["/nowhere/program"], ["/bin/echo", "a\0b"]])
 def test_a_program_that_cannot_be_started(argv: list[str]) -> None:
-    with pytest.raises(NotStartedError, match="cannot be started: .+"):
+    with pytest.raises(NotStartedError, match="cannot be started: "):
         child.run(argv, seconds=1, most=10)
 
 

@@ -21,7 +21,7 @@ from scimconf.secret import Secret
 
 if TYPE_CHECKING:
     from scimconf.inventory import Inventory
-    from scimconf.ssh import Agent
+    from scimconf.ssh.session import Conversation as Agent
     from scimconf.survey import Opener
     from scimconf.tokens.keyring import Keyring, Passwords
     from scimconf.tokens.store import TokenFile
@@ -164,7 +164,8 @@ def opener(
     Asks now, once, for -k and -K, and for the vault passwords where a server's own password is a
     vault value: the threads that talk to servers must not ask.
     """
-    from scimconf import ssh, vault
+    from scimconf import vault
+    from scimconf.ssh import session as ssh
     from scimconf.time_limit import limited
     from scimconf.tokens.generate import is_like_generated
 

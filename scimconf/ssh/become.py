@@ -1,4 +1,4 @@
-"""The way to the zulip user: whether another program stands before the agent, and which."""
+"""How the login user becomes the user that runs the agent: directly, with sudo or with su."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from scimconf.ssh.sudo import Sudo
 
 
 class Become(Protocol):
-    """A program that makes us another user, and may want a password first."""
+    """A program that changes the user, and may ask for a password first."""
 
     @property
     def marker(self) -> str:
-        """A word of ours in its stderr, not to be shown."""
+        """A random word that we make the program write to stderr. It is not shown to people."""
 
     def words(self) -> tuple[str, ...]:
-        """Give the argv that the agent's own argv follows. Nothing in it is secret."""
+        """Return the argv that stands before the agent's own argv. It contains no secret."""
 
     def prompts(self, stderr: bytes) -> int:
-        """Count how often it has asked for a password."""
+        """Count how often the program has asked for a password."""
 
     def refusal(self, stderr: str) -> HostError | None:
-        """Say what its complaint means and what to do; None if it is not one that is known."""
+        """Return the error for a message of the program; None if the message is not known."""
 
     def no_password(self) -> HostError:
-        """It asks, and there is nothing to answer."""
+        """Return the error for a prompt when there is no password to send."""
 
     def wrong_password(self) -> HostError:
-        """It asks a second time, or gives up: the password was sent once and not again."""
+        """Return the error for a second prompt. The password is sent only once."""
 
 
 def find_become(connection: Connection, paths: Paths, login: str, marker: str) -> Become | None:
-    """Give what stands between the login user and the agent, if anything does.
+    """Return the program that changes the user, or None if none is needed.
 
-    Not for root: the agent drops root by itself (DESIGN.md).
+    For a root login none is needed: the start command changes to Zulip's user (command.py).
     """
     if not connection.become or login in ("root", connection.become_user, paths.user):
         return None

@@ -1,4 +1,4 @@
-"""su, which wants the password of the user that we become."""
+"""su: it asks for the password of the user to change to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scimconf.ssh import fixed_path
 _PROMPT = re.compile(rb"pass(?:word|phrase|code)[^\r\n:]{0,80}: ?", re.IGNORECASE)
 _MARK = 'printf %s "$1" >&2; shift; exec "$@"'
 
-# The sentences of util-linux, shadow and busybox; the command asks for English.
+# The messages of util-linux, shadow and busybox. The command sets the language to English.
 _REFUSALS: tuple[tuple[str, str], ...] = (
     (r"must be (run|used) from a (terminal|tty)|not a tty", "terminal"),
     (r"su.*(no such file|not found)", "no su"),
@@ -24,10 +24,10 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Su:
-    """How su is called, asks and refuses.
+    """How to call su, and what its messages mean.
 
-    Its prompt is its own, "Password:", which anybody's profile could print too. So a marker goes
-    before it: what stands behind the marker is said by su.
+    Its prompt "Password:" cannot be changed, and a shell profile could print the same. So the
+    command prints a marker first: text after the marker comes from su.
     """
 
     marker: str
@@ -35,7 +35,7 @@ class Su:
     user: str
 
     def words(self) -> tuple[str, ...]:
-        """See Become. Without a terminal su reads the password from stdin, a line of it."""
+        """See Become. Without a terminal, su reads the password from stdin, one line."""
         env = ("/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C")
         su = ("su", "-s", "/bin/sh", "-c", 'exec "$0" "$@"', "--", self.user)
         return ("/bin/sh", "-c", _MARK, "sh", self.marker, *env, *su)
@@ -47,27 +47,27 @@ class Su:
 
     def refusal(self, stderr: str) -> HostError | None:
         """See Become."""
-        found = (k for pattern, k in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE))
-        match next(found, None):
+        kinds = (kind for pattern, kind in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE))
+        match next(kinds, None):
             case "terminal":
                 return HostError(
                     "become",
-                    "su there wants a terminal, which would echo the password",
+                    "su on the server needs a terminal, and that would show the password",
                     self._instead,
                 )
             case "no su":
-                return HostError("become", "there is no su on the server", self._instead)
+                return HostError("become", "su is not installed on the server", self._instead)
             case "unknown user":
                 return HostError(
                     "become",
-                    f"su on the server cannot become {self.user}: is there such a user?",
+                    f"su on the server does not know the user {self.user}",
                     "set ansible_become_user to root, or to the user that owns Zulip",
                 )
             case "not allowed":
                 return HostError(
                     "become",
-                    f"su does not let {self.login} become {self.user} there",
-                    f"does pam_wheel keep it for a group? {self._instead}",
+                    f"su does not allow {self.login} to become {self.user} on the server",
+                    f"pam_wheel may allow it to one group only; {self._instead}",
                 )
             case "account":
                 return HostError(
@@ -89,7 +89,7 @@ class Su:
         """See Become."""
         return HostError(
             "become",
-            f"su wants the password of {self.user}, and none was given",
+            f"su asks for the password of {self.user}, and none was given",
             "use -K or ansible_become_password, or ansible_become_method: sudo",
         )
 
@@ -98,6 +98,6 @@ class Su:
         return HostError(
             "become",
             f"su did not accept the password of {self.user}; it was sent once",
-            "check -K or ansible_become_password (for su it is the password of the user that is "
-            "become, not of the login)",
+            f"check -K or ansible_become_password: su needs the password of {self.user}, not of "
+            f"{self.login}",
         )

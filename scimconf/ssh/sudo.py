@@ -1,4 +1,4 @@
-"""sudo, which wants the password of the login user."""
+"""sudo: it asks for the password of the login user."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scimconf.ssh import fixed_path
 
 
 def sudoers_line(login: str, user: str) -> str:
-    """Give the line for /etc/sudoers.d that lets `login` become `user` without a password."""
+    """Return the line for /etc/sudoers.d that lets `login` become `user` without a password."""
     return f"{login} ALL=({user}) NOPASSWD: ALL"
 
 
-# sudo's sentences as its English sources have them; the command asks for English.
+# The messages of sudo's sources. The command sets the language to English.
 _REFUSALS: tuple[tuple[str, str], ...] = (
     (r"you must have a tty to run sudo|sorry, you must have a tty", "requiretty"),
     (r"is not in the sudoers file", "not in sudoers"),
@@ -29,7 +29,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Sudo:
-    """How sudo is called, asks and refuses."""
+    """How to call sudo, and what its messages mean."""
 
     marker: str
     """Its prompt."""
@@ -37,7 +37,7 @@ class Sudo:
     user: str
 
     def words(self) -> tuple[str, ...]:
-        """See Become. `-k` makes it forget what it remembered: it always asks, or never does."""
+        """See Become. With `-k` sudo forgets an earlier password, so it asks always or never."""
         env = ("/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C")
         return (*env, "sudo", "-H", "-S", "-k", "-p", self.marker, "-u", self.user, "--")
 
@@ -48,22 +48,20 @@ class Sudo:
     def refusal(self, stderr: str) -> HostError | None:
         """See Become."""
         login, user = self.login, self.user
-        kind = next(
-            (k for pattern, k in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE)), None
-        )
+        kinds = (kind for pattern, kind in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE))
         add = f'add a file to /etc/sudoers.d (with visudo -f): "{sudoers_line(login, user)}"'
-        match kind:
+        match next(kinds, None):
             case "requiretty":
                 return HostError(
                     "become",
-                    "sudo there wants a terminal (requiretty), which would echo the password",
+                    "sudo needs a terminal on the server (requiretty), which would show the password",
                     f'add to sudoers (with visudo): "Defaults:{login} !requiretty"',
                 )
             case "not in sudoers":
                 return HostError("become", f"{login} is not in the sudoers file", add)
             case "not allowed":
                 return HostError(
-                    "become", f"sudo does not let {login} run /bin/sh as {user} there", add
+                    "become", f"sudo does not allow {login} to run /bin/sh as {user}", add
                 )
             case "password needed":
                 return self.no_password()
@@ -78,14 +76,14 @@ class Sudo:
             case "unknown user":
                 return HostError(
                     "become",
-                    f"sudo on the server cannot become {user}: is there such a user?",
+                    f"sudo on the server does not know the user {user}",
                     "set ansible_become_user, or zulip_user, to the user that owns Zulip",
                 )
             case "no sudo":
                 return HostError(
                     "become",
-                    "there is no sudo on the server",
-                    f"log in as {user} (ansible_user: {user}), as root, or install sudo",
+                    "sudo is not installed on the server",
+                    f"log in as {user} (ansible_user: {user}) or as root, or install sudo",
                 )
         return None
 
@@ -93,8 +91,8 @@ class Sudo:
         """See Become."""
         return HostError(
             "become",
-            f"sudo wants the password of {self.login}, and none was given",
-            "use -K or ansible_become_password, or let it go without one: "
+            f"sudo asks for the password of {self.login}, and none was given",
+            "use -K or ansible_become_password, or allow sudo without a password: "
             f'"{sudoers_line(self.login, self.user)}"',
         )
 
@@ -103,5 +101,5 @@ class Sudo:
         return HostError(
             "become",
             f"sudo did not accept the password of {self.login}; it was sent once",
-            "check -K or ansible_become_password (it is the password of the login user)",
+            f"check -K or ansible_become_password: sudo needs the password of {self.login}",
         )

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from scimconf import ssh, vault
+from scimconf import vault
 from scimconf.cli import fleet
 from scimconf.cli.options import ConnectionOptions, SourceOptions
 from scimconf.consent import EVERYTHING, NOTHING
 from scimconf.model import VaultValue
 from scimconf.secret import Secret
+from scimconf.ssh import session as ssh
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
 from tests.factories import connection, server

@@ -23,7 +23,7 @@ from passlib.hash import sha512_crypt
 
 from scimconf.consent import EVERYTHING
 from scimconf.model import Connection, Paths
-from scimconf.ssh import Options
+from scimconf.ssh.session import Options
 from tests.factories import connection
 from tests.lab import openssh
 

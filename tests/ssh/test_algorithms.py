@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.ssh import Options, algorithms
+from scimconf.ssh import algorithms
 from scimconf.ssh.algorithms import ALL, CIPHERS, HOST_KEYS, KEX, MACS, SIGNATURES, narrowed
+from scimconf.ssh.session import Options
 from scimconf.ssh.ssh_config import Settings
 from scimconf.ssh.transport import Transport, _GroupExchange
 from tests.lab.lab import PROJECT

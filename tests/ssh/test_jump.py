@@ -17,7 +17,8 @@ from scimconf.consent import EVERYTHING
 from scimconf.errors import Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, Options, jump, open_agent, stream
+from scimconf.ssh import jump, stream
+from scimconf.ssh.session import Credentials, Options, open_agent
 from tests.ssh.server import PATHS_HERE, Server, special_server, wait_for
 from tests.ssh.test_sshd import NOTHING, ask, failing
 

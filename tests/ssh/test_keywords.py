@@ -1,4 +1,4 @@
-"""Every option of ssh_config(5) is honoured, harmless or refused, and the installed ssh agrees."""
+"""The tables contain every option of ssh_config(5) and of the installed ssh."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError
-from scimconf.ssh import Options, arguments, reference, ssh_config
-from scimconf.ssh.keywords import HARMLESS, HONOURED, REFUSED, not_followed
+from scimconf.ssh import arguments, reference, ssh_config
+from scimconf.ssh.keywords import REFUSED, SUPPORTED, WITHOUT_EFFECT, not_followed
+from scimconf.ssh.session import Options
 from scimconf.ssh.ssh_config import parse
 from tests.lab.lab import PROJECT
 from tests.ssh.server import Server
@@ -22,11 +23,11 @@ from tests.ssh.test_ssh_config import block, named
 from tests.ssh.test_sshd import ask, failing
 
 Write = Callable[[str], Path]
-KNOWN = {name.lower() for table in (HONOURED, HARMLESS, REFUSED) for name in table}
+KNOWN = {name.lower() for table in (SUPPORTED, WITHOUT_EFFECT, REFUSED) for name in table}
 
 
 def test_each_stands_in_one_table() -> None:
-    assert len(KNOWN) == len(HONOURED) + len(HARMLESS) + len(REFUSED)
+    assert len(KNOWN) == len(SUPPORTED) + len(WITHOUT_EFFECT) + len(REFUSED)
 
 
 def test_each_option_that_ssh_prints_is_known() -> None:
@@ -50,7 +51,7 @@ def test_each_option_of_the_manual_is_known() -> None:
 
 
 def test_what_is_followed_in_an_inventory_is_honoured() -> None:
-    assert set(arguments._FOLLOWED) - {name.lower() for name in HONOURED} == set()
+    assert set(arguments._FOLLOWED) - {name.lower() for name in SUPPORTED} == set()
 
 
 def test_the_page_is_what_the_tables_say() -> None:
@@ -103,8 +104,7 @@ def test_a_jump_host_may_not_have_it_either(server: Server, ssh_config: Write) -
     assert "sets BindInterface for bastion" in failing(named(server), Options()).message
 
 
-def test_no_host_of_a_fleet_hides_it(server: Server, ssh_config: Write) -> None:
-    """Settings of the fourth host are inferred from those of the others."""
+def test_it_is_refused_for_one_host_of_many(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Host chat4\n CheckHostIP yes\nHost chat*\n{block(server)}")
     for name in "chat1", "chat2", "chat3":
         assert ask(named(server, name), Options())["final"] is True

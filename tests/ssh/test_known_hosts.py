@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.errors import Unreachable
-from scimconf.ssh import Options, known_hosts
+from scimconf.ssh import known_hosts
 from scimconf.ssh.host_key import ShownKey, check, preferred
 from scimconf.ssh.known_hosts import KnownKey, Verdict, judge, search_text
+from scimconf.ssh.session import Options
 from tests.ssh.server import Server
 from tests.ssh.test_route import ROUTE
 from tests.ssh.test_sshd import ask

@@ -11,9 +11,9 @@ import pytest
 
 from scimconf.consent import EVERYTHING
 from scimconf.errors import HostError
-from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh import process as process_module
 from scimconf.ssh.process import LocalProcess
+from scimconf.ssh.session import Credentials, Options, open_agent
 from tests.factories import connection
 from tests.ssh.server import HERE, PYTHON, wait_for
 from tests.ssh.server import PATHS_HERE as PATHS

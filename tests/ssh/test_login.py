@@ -9,7 +9,8 @@ import pytest
 
 from scimconf.errors import Unreachable
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, stream
+from scimconf.ssh import stream
+from scimconf.ssh.session import Credentials
 from tests.ssh.server import PASSWORD, Server, make_key, special_server, ssh_agent
 from tests.ssh.test_sshd import ask, failing
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError
-from scimconf.ssh import Options, revocation
+from scimconf.ssh import revocation
 from scimconf.ssh.revocation import UnreadableListError
+from scimconf.ssh.session import Options
 from tests.ssh.server import Server, make_key, sign, special_server
 from tests.ssh.test_ssh_config import block, named
 from tests.ssh.test_sshd import ask, failing

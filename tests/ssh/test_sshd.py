@@ -21,7 +21,8 @@ import pytest
 from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, Options, command, fixed_path, open_agent
+from scimconf.ssh import command, fixed_path
+from scimconf.ssh.session import Credentials, Options, open_agent
 from tests.ssh.server import (
     ACCOUNTS,
     HERE,

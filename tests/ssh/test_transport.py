@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.ssh import Credentials, Options, open_agent
+from scimconf.ssh.session import Credentials, Options, open_agent
 from scimconf.ssh.stream import Socket
 from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
