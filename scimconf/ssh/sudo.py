@@ -54,7 +54,7 @@ class Sudo:
             case "requiretty":
                 return HostError(
                     "become",
-                    "sudo needs a terminal on the server (requiretty), which would show the password",
+                    "sudo needs a terminal on the server (requiretty); it would show the password",
                     f'add to sudoers (with visudo): "Defaults:{login} !requiretty"',
                 )
             case "not in sudoers":

@@ -196,13 +196,13 @@ def test_with_an_authority_the_server_is_asked_for_a_certificate() -> None:
 
 
 def test_a_certificate_authority_alone_is_named() -> None:
-    with pytest.raises(Unreachable, match=r"no certificate of the authority in f:7"):
+    with pytest.raises(Unreachable, match=r"without a certificate of the authority in f:7"):
         check(ROUTE, Options(), [key(b"a", "@cert-authority", place="f:7")], SHOWN)
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
-    [((__file__ + "/known_hosts",), "cannot write the new key"), ((), "no known_hosts file")],
+    [((__file__ + "/known_hosts",), "cannot add the key"), ((), "no known_hosts file")],
 )
 def test_a_new_key_that_cannot_be_remembered_is_not_accepted(
     files: tuple[str, ...], message: str

@@ -64,7 +64,7 @@ class TestManyKeys:
         ssh_config("".join(f"IdentityFile {key}\n" for key in more))
         error = failing(impatient.connection(private_key=None), impatient.options)
         assert isinstance(error, Unreachable)
-        assert "the server closed the connection while" in error.message
+        assert "the server closed the connection during" in error.message
         assert f"key {more[0]}" in error.message
         assert "and 4 more" in error.message
         assert "MaxAuthTries" in error.hint

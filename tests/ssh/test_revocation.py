@@ -119,7 +119,7 @@ def test_a_list_that_cannot_be_read_lets_nobody_in(
             revoked.write_bytes(b"SSHKRL\n\0damaged")
     error = _agrees(server, config)
     assert error is not None
-    assert f"is not known: {revoked}, the RevokedHostKeys" in error.message
+    assert f"is revoked: {revoked} (RevokedHostKeys" in error.message
 
 
 def test_a_list_that_is_a_pipe_holds_nobody_up(
@@ -154,5 +154,5 @@ def test_without_ssh_keygen_a_krl_cannot_be_read(
 ) -> None:
     krl(revoked)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UnreadableListError, match="no ssh-keygen"):
+    with pytest.raises(UnreadableListError, match="ssh-keygen is not installed"):
         revocation.is_revoked(str(revoked), b"", None, None)

@@ -99,7 +99,7 @@ def test_connect_timeout_makes_it_more_patient(ssh_config: Write, server: Server
     ssh_config("ConnectTimeout 1\n")
     with socket.create_server(("127.0.0.1", 0)) as mute:
         connection = server.connection(port=mute.getsockname()[1], timeout=0.1)
-        assert "SSH was not there after 1 s" in failing(connection, server.options).message
+        assert "SSH did not start within 1 s" in failing(connection, server.options).message
 
 
 def test_server_alive_interval(ssh_config: Write, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_a_wrong_sudo_password_is_sent_once(accounts: Server) -> None:
 @pytest.mark.parametrize(
     ("user", "message", "hint"),
     [
-        ("asked", "sudo wants the password of asked", "asked ALL=(zulip) NOPASSWD: ALL"),
+        ("asked", "sudo asks for the password of asked", "asked ALL=(zulip) NOPASSWD: ALL"),
         ("tty", "requiretty", "Defaults:tty !requiretty"),
     ],
 )
@@ -209,7 +209,7 @@ def test_what_sudo_refuses_is_said_with_the_remedy(
     ("user", "message"),
     [
         ("stranger", "stranger is not in the sudoers file"),
-        ("ls", "sudo does not let ls run /bin/sh as zulip"),
+        ("ls", "sudo does not allow ls to run /bin/sh as zulip"),
     ],
 )
 def test_what_sudo_says_only_after_the_right_password(
@@ -240,26 +240,28 @@ def test_a_wrong_su_password_is_sent_once(accounts: Server) -> None:
     assert error.step == "become"
     assert "su did not accept the password of zulip; it was sent once" in error.message
     error = failing(connection, accounts.options)
-    assert "su wants the password of zulip, and none was given" in error.message
+    assert "su asks for the password of zulip, and none was given" in error.message
 
 
 def test_su_to_nobody_who_exists(accounts: Server) -> None:
     connection = accounts.connection(
         "stranger", become=True, become_method="su", become_user="nobody-here"
     )
-    assert "cannot become nobody-here" in failing(connection, accounts.options, RIGHT).message
+    assert (
+        "does not know the user nobody-here" in failing(connection, accounts.options, RIGHT).message
+    )
 
 
 def test_no_such_user_to_become(accounts: Server) -> None:
     connection = accounts.connection("free", become=True, become_user="nobody-here")
     error = failing(connection, accounts.options)
-    assert "cannot become nobody-here" in error.message
+    assert "does not know the user nobody-here" in error.message
 
 
 def test_a_login_that_is_not_allowed(accounts: Server) -> None:
     error = failing(accounts.connection("mute"), accounts.options)
     assert error.step == "start"
-    assert "exit 1" in error.message
+    assert "exited with status 1" in error.message
     assert "not available" in error.message
 
 
@@ -271,7 +273,10 @@ def test_a_chatty_profile_is_passed_over(accounts: Server) -> None:
 def test_a_login_shell_that_is_none(accounts: Server) -> None:
     error = failing(accounts.connection("false"), accounts.options)
     assert error.step == "start"
-    assert error.message == "the command ended before the agent was there (exit 1) and said nothing"
+    assert (
+        error.message
+        == "the agent did not start: the command exited with status 1 and printed nothing"
+    )
     assert "ssh false@SERVER true" in error.hint
 
 
@@ -293,7 +298,7 @@ def test_no_python_at_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> No
     nowhere = command._CHOOSE.replace(fixed_path.USUAL, "/nowhere")
     monkeypatch.setattr(command, "_CHOOSE", nowhere)
     error = failing(server.connection("zulip" if server.accounts else None), server.options)
-    assert "there is no python3 on the server" in error.message
+    assert "has no python3 on the server" in error.message
     assert "ansible_python_interpreter" in error.hint
 
 
@@ -339,7 +344,7 @@ def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
         pytest.raises(HostError) as caught,
     ):
         list(agent.ask({"do": "exit", "stderr": "Traceback:\n...\n\x1b[31mOops: \x07no"}))
-    assert caught.value.message == "the agent ended without an answer (exit 3): Oops: no"
+    assert caught.value.message == "the agent ended without an answer (exit status 3): Oops: no"
 
 
 def test_a_look_has_its_time_altogether(server: Server) -> None:
@@ -348,14 +353,14 @@ def test_a_look_has_its_time_altogether(server: Server) -> None:
     error = failing(server.connection(), options, request={"do": "drip"})
     assert time.monotonic() - begun < 10
     assert (error.step, error.exit_code) == ("agent", 1)
-    assert "had not answered in full after 1.5 s" in error.message
+    assert "did not answer completely within 1.5 s" in error.message
     assert "--time-limit" in error.hint
 
 
 def test_the_start_counts_for_the_first_look(server: Server) -> None:
     options = replace(server.options, look_timeout=0.001)
     error = failing(server.connection(), options)
-    assert "had not answered in full after 0.001 s" in error.message
+    assert "did not answer completely within 0.001 s" in error.message
 
 
 def test_a_change_is_given_longer(server: Server) -> None:
@@ -491,8 +496,8 @@ class TestLogin:
         wrong = make_key(tmp_path / "wrong")
         error = failing(server.connection(private_key=str(wrong)), server.options)
         assert isinstance(error, Unreachable)
-        assert f"was not let in; tried: key {wrong}" in error.message
-        assert "the server takes publickey" in error.message
+        assert f"tried: key {wrong}" in error.message
+        assert "the server accepts publickey" in error.message
 
     @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
     @pytest.mark.parametrize("passphrase", ["", "open sesame"])
@@ -503,7 +508,7 @@ class TestLogin:
         key = make_key(tmp_path / "key", kind, passphrase)
         credentials = Credentials(passphrase=Secret(passphrase) if passphrase else None)
         error = failing(server.connection(private_key=str(key)), server.options, credentials)
-        assert f"tried: key {key}; the server takes publickey" in error.message
+        assert f"tried: key {key}; the server accepts publickey" in error.message
 
     @pytest.mark.parametrize(
         ("passphrase", "words"),
@@ -578,7 +583,7 @@ class TestLogin:
         with special_server(tmp_path, "AuthenticationMethods publickey,password") as server:
             connection = server.connection("zulip")
             error = failing(connection, server.options)
-            assert "is half in: the server asks for password too" in error.message
+            assert "is incomplete: the server also asks for password" in error.message
             both = Credentials(password=Secret(PASSWORD))
             assert ask(connection, server.options, both)["user"] == "zulip"
 
@@ -588,7 +593,7 @@ def test_a_link_that_breaks(server: Server) -> None:
         answers = agent.ask({"do": "mark", "file": "/dev/null"})
         assert next(answers)["step"] == "begun"
         agent._process._transport.sock.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(Unreachable, match="the connection broke while the agent was at work"):
+        with pytest.raises(Unreachable, match="the connection broke while the agent was working"):
             next(answers)
 
 

@@ -52,12 +52,12 @@ def unreachable(port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> Un
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert f"127.0.0.1 port {port} refuses connections" in unreachable(port).message
+    assert f"127.0.0.1 port {port} refused the connection" in unreachable(port).message
 
 
 def test_no_such_name() -> None:
     assert (
-        "the name no-such-host.invalid is not known"
+        "cannot resolve the name no-such-host.invalid"
         in unreachable(22, "no-such-host.invalid").message
     )
 
@@ -65,9 +65,9 @@ def test_no_such_name() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (b"", "is no SSH server, or closed the connection"),
-        (b"220 mail.example.com ESMTP\r\n" * 101, "is no SSH server"),
-        (b"x" * 3_000_000, "is no SSH server"),
+        (b"", "closed the connection before SSH started"),
+        (b"220 mail.example.com ESMTP\r\n" * 101, "is not an SSH server"),
+        (b"x" * 3_000_000, "is not an SSH server"),
         (b"SSH-1.5-old\r\n", "SSH-1.5-old"),
         (b"SSH-2.0-\x1b[31mred\r\n", "handshake"),
         (b"SSH-2.0-x\r\n" + b"\xff" * 3_000_000, "handshake"),
@@ -90,7 +90,7 @@ def test_a_server_that_never_says_a_word() -> None:
             pass
 
     with answering(wait) as port:
-        assert "SSH was not there after 0.3 s" in unreachable(port, timeout=0.3).message
+        assert "SSH did not start within 0.3 s" in unreachable(port, timeout=0.3).message
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_nothing_in_common(tmp_path: Path, line: str, kind: str) -> None:
     rsa = make_key(tmp_path / "rsa", "rsa-2048")
     with special_server(tmp_path, line, f"HostKey {rsa}") as server:
         error = unreachable(server.port)
-    assert f"have no {kind} in common; the server has: {line.split()[1]}" in error.message
+    assert f"have no {kind} in common; the server offers: {line.split()[1]}" in error.message
     assert "aes128-ctr" in error.hint or kind != "cipher"
 
 
@@ -122,7 +122,10 @@ def test_curve25519_under_its_standard_name(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("MaxSessions 0", "opens no session"),
-        ("ForceCommand echo This account is closed", "(exit 0): This account is closed"),
+        (
+            "ForceCommand echo This account is closed",
+            "exited with status 0: This account is closed",
+        ),
     ],
 )
 def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) -> None:
@@ -138,7 +141,7 @@ def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) 
 def test_a_socket_takes_no_more_than_it_is_allowed_to() -> None:
     near, far = socket.socketpair()
     with far, Socket(fileno=near.detach()) as limited:
-        limited.allowance = 5
+        limited.allow(5)
         far.sendall(b"12345678")
         assert limited.recv(5) == b"12345"
         with pytest.raises(OSError, match="too much"):
