@@ -86,6 +86,8 @@ _LETTERS_WITHOUT_EFFECT = frozenset("aCEMnqSTvxy")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_\[]|%[hnr])(?:[A-Za-z0-9_.@:,\[\]/+-]|%[hnr])*")
 _TO_SHELL = frozenset({"bindaddress", "hostkeyalias", "hostname", "port", "proxyjump", "user"})
 _TUNNEL = ("%h:%p", "[%h]:%p")
+_HOST = re.compile(r"(?![^,/]*[,/])" + _PLAIN.pattern)
+"""One host: no chain of hosts, and no URL."""
 
 
 class ArgumentsError(ValueError):
@@ -217,7 +219,7 @@ def _as_jump_host(command: str) -> tuple[str, tuple[str, ...]] | None:
     if program not in ("ssh", "/usr/bin/ssh") or arguments.programs or len(others) != 1:
         return None
     (host,) = others
-    if len(tunnels) != 1 or tunnels[0] not in _TUNNEL or not _PLAIN.fullmatch(host):
+    if len(tunnels) != 1 or tunnels[0] not in _TUNNEL or not _HOST.fullmatch(host):
         return None
     match arguments.options:
         case ():

@@ -29,12 +29,12 @@ Write = Callable[[str], Path]
 WEAK = re.compile(r"cbc|3des|md5|sha1\b|-96|arcfour|group1-|dss|^ssh-rsa")
 
 
-def test_nothing_weak_is_on_the_lists() -> None:
+def test_the_lists_contain_no_weak_algorithm() -> None:
     names = (*CIPHERS, *MACS, *KEX, *SIGNATURES, *HOST_KEYS)
     assert [name for name in names if WEAK.search(name)] == []
 
 
-def test_paramiko_has_them() -> None:
+def test_paramiko_has_all_algorithms() -> None:
     have = Transport
     assert set(CIPHERS) <= set(have._cipher_info)
     assert set(MACS) <= set(have._mac_info)
@@ -43,7 +43,7 @@ def test_paramiko_has_them() -> None:
     assert set(KEX) - set(have._kex_info) <= {"mlkem768x25519-sha256"}
 
 
-def test_the_page_names_all_that_are_used() -> None:
+def test_the_page_names_all_algorithms() -> None:
     part = (PROJECT / "docs/ssh.md").read_text().partition("## Algorithms")[2].partition("\n## ")[0]
     named_there = set(re.findall(r"`([\w@.-]+)`", part))
     for name in (*CIPHERS, *MACS, *KEX, *SIGNATURES):
@@ -88,7 +88,7 @@ def test_a_small_group_is_refused() -> None:
         _GroupExchange(Nothing())._parse_kexdh_gex_group(message)
 
 
-def test_a_group_of_the_servers_choice(tmp_path: Path) -> None:
+def test_group_exchange(tmp_path: Path) -> None:
     with special_server(tmp_path, "KexAlgorithms diffie-hellman-group-exchange-sha256") as server:
         assert ask(server.connection(), server.options)["final"] is True
 
@@ -126,7 +126,7 @@ class TestShortRsaKeys:
         assert "ssh-keygen -A" in error.hint
         assert "userauth" not in log
 
-    def test_as_ssh_config_has_it(self, tmp_path: Path, ssh_config: Write) -> None:
+    def test_required_rsa_size_of_ssh_config(self, tmp_path: Path, ssh_config: Write) -> None:
         with self.showing(tmp_path, make_key(tmp_path / "rsa", "rsa-2048")) as server:
             ssh_config(block(server))
             assert ask(named(server), Options())["final"] is True
@@ -169,7 +169,9 @@ class TestShortRsaKeys:
         ("HostKeyAlgorithms rsa-sha2-512", "host key type"),
     ],
 )
-def test_ssh_config_takes_away(tmp_path: Path, ssh_config: Write, line: str, kind: str) -> None:
+def test_ssh_config_can_remove_algorithms(
+    tmp_path: Path, ssh_config: Write, line: str, kind: str
+) -> None:
     """A server that has all but what ssh_config leaves is refused, as ssh refuses it."""
     keyword, name = line.split()
     rest = {"Ciphers": CIPHERS, "MACs": MACS, "KexAlgorithms": KEX, "HostKeyAlgorithms": SIGNATURES}
@@ -184,7 +186,7 @@ def test_ssh_config_takes_away(tmp_path: Path, ssh_config: Write, line: str, kin
     assert error.hint.endswith(f"one of: {name}")
 
 
-def test_a_list_without_any_of_ours(server: Server, ssh_config: Write) -> None:
+def test_ssh_config_without_a_common_algorithm(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Ciphers aes256-cbc\n{block(server)}")
     error = failing(named(server), Options())
     assert "allows no Ciphers for chat1" in error.message
@@ -201,7 +203,7 @@ def test_signatures_of_authorities(tmp_path: Path, ssh_config: Write) -> None:
         assert "it is signed with ssh-ed25519" in failing(named(server), Options()).message
 
 
-def test_what_ssh_does_anyway_takes_nothing_away() -> None:
+def test_default_lists_of_ssh_remove_nothing() -> None:
     """The installed ssh may be too old for what scimconf has."""
     usual = Settings({"kexalgorithms": ["of,yesterday"], "ciphers": ["aes256-ctr"]})
     said = Settings({"kexalgorithms": ["of,yesterday"], "ciphers": ["aes128-ctr,x"], "port": ["1"]})

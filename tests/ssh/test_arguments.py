@@ -25,13 +25,13 @@ def sorted_words(text: str) -> Arguments:
         ("-o 'ProxyCommand=exec /usr/bin/ssh -W [%h]:%p -p 2222 %r@b'", ["ProxyJump=%r@b:2222"]),
     ],
 )
-def test_what_is_followed(text: str, options: list[str]) -> None:
+def test_options_that_are_followed(text: str, options: list[str]) -> None:
     found = sorted_words(text)
     assert list(found.options) == [part for each in options for part in ("-o", each)]
     assert found.ignored == found.programs == ()
 
 
-def test_what_ansible_adds_by_itself_makes_no_difference() -> None:
+def test_options_that_ansible_adds_have_no_effect() -> None:
     found = sorted_words("-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=/tmp/x")
     assert found == Arguments()
 
@@ -44,7 +44,7 @@ def test_what_ansible_adds_by_itself_makes_no_difference() -> None:
         "-o LogLevel=ERROR -vvv -q",
     ],
 )
-def test_what_says_what_happens_anyway(text: str) -> None:
+def test_options_without_effect(text: str) -> None:
     assert sorted_words(text) == Arguments()
 
 
@@ -80,12 +80,14 @@ def test_what_is_not(text: str, names: list[str]) -> None:
         "ssh -W %h:%p -o ProxyCommand=id a",
         "ssh -W %h:%p '$(id)'",
         'ssh -W %h:%p "a',
+        "ssh -W %h:%p a,b",
+        "ssh -W %h:%p ssh://a",
         "ssh -W %h:%p -i key a",
         "ssh -W %h:%p -l me a",
         "ssh -W %h:%p -o HostKeyAlias=b a",
     ],
 )
-def test_what_is_a_program(command: str) -> None:
+def test_commands_that_count_as_programs(command: str) -> None:
     found = parse(["-o", f"ProxyCommand={command}"])
     assert found.programs == ("-o", f"ProxyCommand={command}")
     assert found.options == ()

@@ -73,7 +73,9 @@ class TestUsers:
             ssh_config(f"IdentityAgent {address}\nIdentitiesOnly yes\nCertificateFile {file}\n")
             assert ask(trusting.connection(private_key=None), trusting.options)["final"] is True
 
-    def test_one_that_has_expired_leaves_the_key(self, trusting: Server, tmp_path: Path) -> None:
+    def test_an_expired_certificate_does_not_prevent_the_key(
+        self, trusting: Server, tmp_path: Path
+    ) -> None:
         self.certified(trusting, trusting.key, "-V", "20200101:20200102")
         assert ask(trusting.connection(), trusting.options)["final"] is True
         other = make_key(tmp_path / "other")
@@ -100,7 +102,7 @@ class TestHosts:
         return Options(known_hosts=(str(file),))
 
     @pytest.mark.parametrize("kind", [*KINDS, "ecdsa-521"])
-    def test_an_authority_vouches_for_the_key(
+    def test_a_certificate_of_a_known_authority_is_accepted(
         self, vouched: Server, tmp_path: Path, kind: str
     ) -> None:
         authority = make_key(tmp_path / "ca", kind)
@@ -119,7 +121,7 @@ class TestHosts:
             (["-h", "-O", "critical:x@test=1"], "127.0.0.1", "critical options"),
         ],
     )
-    def test_one_that_does_not_speak_for_the_server(
+    def test_an_invalid_certificate_is_refused(
         self, vouched: Server, tmp_path: Path, options: list[str], names: str, words: str
     ) -> None:
         authority = make_key(tmp_path / "ca")
@@ -129,16 +131,16 @@ class TestHosts:
         assert f"the certificate of [127.0.0.1]:{vouched.port} is invalid: " in message
         assert words in message
 
-    def test_a_key_that_is_known_needs_no_certificate(
-        self, vouched: Server, tmp_path: Path
-    ) -> None:
+    def test_a_known_key_needs_no_valid_certificate(self, vouched: Server, tmp_path: Path) -> None:
         authority = make_key(tmp_path / "ca")
         sign(authority, vouched.folder / "host_key", "-h", names="elsewhere")
         line = f"@cert-authority * {authority.with_suffix('.pub').read_text()}"
         options = self.known(tmp_path, line + vouched.known_hosts.read_text())
         assert ask(vouched.connection(), options)["final"] is True
 
-    def test_of_another_authority_it_is_a_plain_key(self, vouched: Server, tmp_path: Path) -> None:
+    def test_a_certificate_of_an_unknown_authority_is_a_plain_key(
+        self, vouched: Server, tmp_path: Path
+    ) -> None:
         sign(make_key(tmp_path / "ca"), vouched.folder / "host_key", "-h", names="127.0.0.1")
         other = make_key(tmp_path / "other")
         line = f"@cert-authority * {other.with_suffix('.pub').read_text()}"
@@ -146,7 +148,9 @@ class TestHosts:
         assert "is not in known_hosts" in error.message
         assert "without a certificate of the authority in" in error.message
 
-    def test_what_is_revoked_stays_out(self, vouched: Server, tmp_path: Path) -> None:
+    def test_revoked_keys_and_authorities_are_refused(
+        self, vouched: Server, tmp_path: Path
+    ) -> None:
         authority = make_key(tmp_path / "ca")
         sign(authority, vouched.folder / "host_key", "-h", names="127.0.0.1")
         public = authority.with_suffix(".pub")
@@ -156,7 +160,7 @@ class TestHosts:
             error = failing(vouched.connection(), options)
             assert f"{fingerprint(revoked)}) is marked @revoked in" in error.message
 
-    def test_an_alias_is_the_name_that_counts(
+    def test_the_certificate_must_contain_the_host_key_alias(
         self, vouched: Server, tmp_path: Path, ssh_config: Write
     ) -> None:
         authority = make_key(tmp_path / "ca")
@@ -176,7 +180,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return blob
 
 
-def test_the_key_inside_is_the_key(tmp_path: Path) -> None:
+def test_parse_returns_the_certified_key(tmp_path: Path) -> None:
     for kind in KINDS:
         key = make_key(tmp_path / kind, kind)
         blob = keys.public_blob(str(sign(key, key)))
@@ -184,7 +188,7 @@ def test_the_key_inside_is_the_key(tmp_path: Path) -> None:
         assert certificate.parse(blob).key == keys.public_blob(f"{key}.pub")
 
 
-def test_a_bit_that_is_turned_is_noticed(signed: bytes) -> None:
+def test_every_changed_bit_is_detected(signed: bytes) -> None:
     certificate.check_host(certificate.parse(signed), "chat1", time.time())
     for bit in range(8 * len(signed)):
         damaged = bytearray(signed)
@@ -194,12 +198,12 @@ def test_a_bit_that_is_turned_is_noticed(signed: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_junk_is_no_certificate(blob: bytes) -> None:
+def test_random_bytes_are_not_a_certificate(blob: bytes) -> None:
     with pytest.raises(CertificateError):
         certificate.parse(blob)
 
 
-def test_the_signature_is_that_of_the_authority_named(signed: bytes) -> None:
+def test_a_signature_of_another_authority_is_wrong(signed: bytes) -> None:
     found = certificate.parse(signed)
     forged = certificate.parse(signed.replace(found.authority, found.key))
     assert forged.authority == found.key

@@ -135,7 +135,7 @@ def test_a_jump_host_sees_no_password(bastion: Server, ssh_config: Write) -> Non
     assert "password" not in error.message.partition("the server accepts")[0]
 
 
-def test_what_a_jump_host_does_not_reach(bastion: Server) -> None:
+def test_a_server_that_the_jump_host_cannot_reach(bastion: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     connection = replace(through(bastion, "-Jbastion"), port=port)
@@ -178,7 +178,7 @@ def test_many_share_one_connection(bastion: Server, reached: list[str]) -> None:
     assert not jump._shared
 
 
-def test_nothing_of_the_way_is_left(bastion: Server) -> None:
+def test_no_thread_or_descriptor_is_left(bastion: Server) -> None:
     ask(through(bastion, "-Jbastion"), bastion.options)
     threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
     ask(through(bastion, "-Jbastion"), bastion.options)
@@ -187,7 +187,7 @@ def test_nothing_of_the_way_is_left(bastion: Server) -> None:
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_a_jump_host_that_goes_away(bastion: Server) -> None:
+def test_a_jump_host_that_disconnects(bastion: Server) -> None:
     with ExitStack() as stack:
         connection = through(bastion, "-Jbastion")
         agent = stack.enter_context(open_agent(connection, PATHS_HERE, NOTHING, bastion.options))
@@ -217,7 +217,7 @@ class TestProxyCommand:
 
     FAILING = "sh -c 'echo trying >&2; echo no way to %h:%p >&2; exit 7'"
 
-    def test_one_that_fails(self, bastion: Server, ssh_config: Write) -> None:
+    def test_a_failing_command_is_reported(self, bastion: Server, ssh_config: Write) -> None:
         ssh_config(f"ProxyCommand {self.FAILING}\n")
         error = failing(through(bastion), bastion.options)
         assert isinstance(error, Unreachable)
@@ -235,18 +235,20 @@ class TestProxyCommand:
         error = failing(through(bastion, "-F", str(own)), bastion.options)
         assert f"{own} (-F in ansible_ssh_common_args" in error.hint
 
-    def test_its_words_are_sanitized(self, bastion: Server, ssh_config: Write) -> None:
+    def test_the_stderr_of_the_command_is_sanitized(
+        self, bastion: Server, ssh_config: Write
+    ) -> None:
         ssh_config("ProxyCommand printf '\\033[31mred\\007\\n' >&2\n")
         message = failing(through(bastion), bastion.options).message
         assert message.endswith("exited with status 0 before SSH started: red")
 
-    def test_one_that_works_is_not_blamed(self, bastion: Server, ssh_config: Write) -> None:
+    def test_a_working_command_is_not_blamed(self, bastion: Server, ssh_config: Write) -> None:
         ssh_config(f"ProxyCommand {relay(bastion)}\nHostKeyAlias nobody\n")
         message = failing(through(bastion), bastion.options).message
         assert "nobody is not in known_hosts" in message
         assert "ProxyCommand" not in message
 
-    def test_one_that_stays_is_ended(
+    def test_a_command_that_does_not_end_is_killed(
         self, bastion: Server, ssh_config: Write, tmp_path: Path
     ) -> None:
         ssh_config(f"ProxyCommand sh -c 'echo $$ > {tmp_path}/pid; trap \"\" HUP; sleep 60'\n")
@@ -257,7 +259,9 @@ class TestProxyCommand:
         pid = int((tmp_path / "pid").read_text())
         wait_for(lambda: not Path(f"/proc/{pid}").exists())
 
-    def test_the_inventorys_own_needs_leave(self, bastion: Server, tmp_path: Path) -> None:
+    def test_a_proxy_command_of_the_inventory_needs_permission(
+        self, bastion: Server, tmp_path: Path
+    ) -> None:
         touched = tmp_path / "touched"
         connection = through(bastion, f"-oProxyCommand=touch {touched}")
         error = failing(connection, replace(bastion.options, allow_exec=EVERYTHING - {"proxy"}))
@@ -267,7 +271,9 @@ class TestProxyCommand:
         failing(connection, bastion.options)
         assert touched.exists()
 
-    def test_so_does_an_ssh_config_of_its_own(self, bastion: Server, tmp_path: Path) -> None:
+    def test_an_ssh_config_of_the_inventory_needs_permission(
+        self, bastion: Server, tmp_path: Path
+    ) -> None:
         own = tmp_path / "own"
         own.write_text(hop(bastion) + "Host localhost\n ProxyJump bastion\n")
         connection = through(bastion, "-F", str(own))
@@ -276,7 +282,7 @@ class TestProxyCommand:
         assert ask(connection, bastion.options)["final"] is True
 
     @pytest.mark.parametrize("host", ["a;b", "$(id)", "a`b`", "a&b"])
-    def test_nothing_of_a_name_reaches_the_shell(
+    def test_an_unsafe_host_name_does_not_reach_the_shell(
         self, bastion: Server, ssh_config: Write, tmp_path: Path, host: str
     ) -> None:
         ssh_config(f"ProxyCommand touch {tmp_path}/ran %h\n")

@@ -26,11 +26,11 @@ Write = Callable[[str], Path]
 KNOWN = {name.lower() for table in (SUPPORTED, WITHOUT_EFFECT, REFUSED) for name in table}
 
 
-def test_each_stands_in_one_table() -> None:
+def test_each_option_is_in_one_table() -> None:
     assert len(KNOWN) == len(SUPPORTED) + len(WITHOUT_EFFECT) + len(REFUSED)
 
 
-def test_each_option_that_ssh_prints_is_known() -> None:
+def test_each_option_that_ssh_prints_is_in_the_tables() -> None:
     printed = subprocess.run(
         ["ssh", "-F", "none", "-G", "localhost"], capture_output=True, text=True, check=True
     ).stdout
@@ -39,7 +39,7 @@ def test_each_option_that_ssh_prints_is_known() -> None:
     assert words - KNOWN == set()
 
 
-def test_each_option_of_the_manual_is_known() -> None:
+def test_each_option_of_the_manual_is_in_the_tables() -> None:
     page = next(Path("/usr/share/man/man5").glob("ssh_config.5*"), None)
     if page is None:
         pytest.skip("needs the manual page of ssh_config")
@@ -50,11 +50,11 @@ def test_each_option_of_the_manual_is_known() -> None:
     assert words - KNOWN == set()
 
 
-def test_what_is_followed_in_an_inventory_is_honoured() -> None:
+def test_options_followed_in_an_inventory_are_supported() -> None:
     assert set(arguments._FOLLOWED) - {name.lower() for name in SUPPORTED} == set()
 
 
-def test_the_page_is_what_the_tables_say() -> None:
+def test_the_page_contains_the_current_table() -> None:
     page = PROJECT / "docs/ssh.md"
     assert reference.updated(page.read_text()) == page.read_text(), "run: make docs"
 
@@ -99,7 +99,7 @@ def test_it_is_refused_by_name_before_anything_is_sent(
     assert ask(named(server), Options())["final"] is True
 
 
-def test_a_jump_host_may_not_have_it_either(server: Server, ssh_config: Write) -> None:
+def test_it_is_refused_for_a_jump_host_too(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Host chat1\n{block(server)} ProxyJump bastion\nHost bastion\n BindInterface lo\n")
     assert "sets BindInterface for bastion" in failing(named(server), Options()).message
 
@@ -121,7 +121,7 @@ def test_the_defaults_are_those_of_the_ssh_that_is_asked(tmp_path: Path) -> None
     assert ssh_config.defaults(str(other)).one("checkhostip") == "yes"
 
 
-def test_an_inventory_cannot_say_it_at_all(server: Server) -> None:
+def test_an_inventory_cannot_set_options_about_host_keys(server: Server) -> None:
     """What is about host keys is named in a warning, and not followed."""
     words = ("-o", "KnownHostsCommand=/bin/false", "-o", "RevokedHostKeys=/dev/null")
     found = arguments.parse(words)
@@ -131,7 +131,7 @@ def test_an_inventory_cannot_say_it_at_all(server: Server) -> None:
     assert ask(connection, server.options)["final"] is True
 
 
-def test_the_way_out_is_named() -> None:
+def test_each_refusal_has_a_reason_and_a_remedy() -> None:
     for name, refusal in REFUSED.items():
         assert refusal.why, name
         assert refusal.way_out, name

@@ -55,7 +55,7 @@ def test_it_runs_nothing_unless_that_is_allowed() -> None:
 
 
 @pytest.mark.needs_root
-def test_it_is_never_root_here_either(tmp_path: Path) -> None:
+def test_it_never_runs_as_root(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     python = stand_in(tmp_path / ".venv/bin/python3", "x")
     python.write_text(f"#!/bin/sh\ntouch {ran}\n")
@@ -118,7 +118,7 @@ def pretend(shared: Path, script: str, seconds: float = 20) -> HostError:
         ("yes", "sent over 1 MiB before the agent's ready line"),
     ],
 )
-def test_a_python_that_is_none(shared: Path, script: str, message: str) -> None:
+def test_a_python_that_does_not_start_the_agent(shared: Path, script: str, message: str) -> None:
     assert message in pretend(shared, script).message
 
 
@@ -151,20 +151,20 @@ def test_megabytes_both_ways() -> None:
         "\n",
     ],
 )
-def test_what_is_no_message_is_a_breach(line: str) -> None:
+def test_an_invalid_message_is_refused(line: str) -> None:
     assert "sent an invalid response" in breach(raw(line)).message
 
 
-def test_a_second_answer_is_a_breach() -> None:
+def test_a_second_answer_is_refused() -> None:
     final = '{"final": true}\n'
     assert "more than one request" in breach(raw(final, final)).message
 
 
-def test_a_line_without_an_end_is_cut_off() -> None:
+def test_an_endless_line_is_cut_off() -> None:
     assert "over 4 MiB" in breach({"do": "fill"}).message
 
 
-def test_many_lines_are_cut_off_too() -> None:
+def test_too_many_lines_are_cut_off() -> None:
     lines = '{"step": "%s"}\n' % ("x" * 100_000)
     assert "over 4 MiB" in breach(raw(lines * 100)).message
 
@@ -174,7 +174,7 @@ def test_terminal_escapes_of_a_server_are_not_shown() -> None:
     assert "(not JSON: red)" in error.message
 
 
-def test_an_answer_that_does_not_come_in_time() -> None:
+def test_an_answer_that_comes_too_late() -> None:
     assert "did not finish in time" in breach({"do": "hang"}, seconds=0.2).message
 
 
@@ -185,12 +185,12 @@ def test_an_agent_that_is_at_work_is_left_to_finish(shared: Path) -> None:
     wait_for(lambda: done.exists() and done.read_text() == "finished")
 
 
-def test_no_such_program() -> None:
+def test_a_program_that_does_not_exist() -> None:
     with pytest.raises(HostError, match="cannot start /no/such/program: No such file"):
         LocalProcess(("/no/such/program",))
 
 
-def test_a_process_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "_GRACE", 0.2)
     process = LocalProcess(
         ("/bin/sh", "-c", "trap '' TERM HUP; echo up; while :; do sleep 9; done")

@@ -49,7 +49,7 @@ def keys(tmp_path: Path) -> list[Path]:
 class TestManyKeys:
     """More keys than a server wants to see (MaxAuthTries)."""
 
-    def test_the_last_one_fits(
+    def test_the_last_key_is_accepted(
         self, impatient: Server, keys: list[Path], ssh_config: Write, connected: list[str]
     ) -> None:
         ssh_config("".join(f"IdentityFile {key}\n" for key in [*keys, impatient.key]))
@@ -57,7 +57,7 @@ class TestManyKeys:
         assert ask(connection, impatient.options)["final"] is True
         assert len(connected) == 3
 
-    def test_it_ends(
+    def test_the_number_of_connections_is_limited(
         self, impatient: Server, tmp_path: Path, ssh_config: Write, connected: list[str]
     ) -> None:
         more = [make_key(tmp_path / f"more{number}") for number in range(12)]
@@ -70,7 +70,7 @@ class TestManyKeys:
         assert "MaxAuthTries" in error.hint
         assert len(connected) == 5
 
-    def test_what_is_named_and_in_the_agent_comes_first(
+    def test_named_keys_of_the_agent_come_first(
         self,
         impatient: Server,
         keys: list[Path],
@@ -95,7 +95,7 @@ class TestManyKeys:
             )
             assert ask(connection, server.options)["final"] is True
 
-    def test_two_keys_of_one_comment_are_two(
+    def test_two_keys_with_the_same_comment(
         self, server: Server, keys: list[Path], ssh_config: Write, tmp_path: Path
     ) -> None:
         with ssh_agent(tmp_path, *keys[:3]) as address:
@@ -105,7 +105,7 @@ class TestManyKeys:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048"])
-def test_every_kind_of_key_lets_in(tmp_path: Path, kind: str) -> None:
+def test_login_with_every_type_of_key(tmp_path: Path, kind: str) -> None:
     key = make_key(tmp_path / "key", kind, "open sesame")
     authorized = tmp_path / "authorized"
     authorized.write_bytes((tmp_path / "key.pub").read_bytes())
@@ -118,7 +118,7 @@ def test_every_kind_of_key_lets_in(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     "line", ["PubkeyAuthentication no", "PreferredAuthentications password,keyboard-interactive"]
 )
-def test_no_keys_where_ssh_config_says_so(server: Server, ssh_config: Write, line: str) -> None:
+def test_ssh_config_can_switch_keys_off(server: Server, ssh_config: Write, line: str) -> None:
     ssh_config(line)
     assert "there was no key to try" in failing(server.connection(), server.options).message
 
@@ -142,7 +142,7 @@ class TestQuestions:
         with special_server(folder, *lines, pam=pam) as server:
             yield server
 
-    def test_a_second_question_is_put_to_who_is_there(self, asking: Server) -> None:
+    def test_a_second_question_is_asked_on_the_terminal(self, asking: Server) -> None:
         asked: list[str] = []
 
         def person(question: str) -> Secret:
@@ -154,7 +154,7 @@ class TestQuestions:
         assert ask(connection, asking.options, credentials)["user"] == "zulip"
         assert asked == [f"zulip at [127.0.0.1]:{asking.port}: Password required for zulip."]
 
-    def test_for_a_wrong_password_nobody_is_asked_again(self, accounts: Server) -> None:
+    def test_after_a_wrong_password_nobody_is_asked(self, accounts: Server) -> None:
         asked: list[str] = []
 
         def person(question: str) -> Secret:
@@ -167,7 +167,7 @@ class TestQuestions:
         assert "tried: keyboard-interactive" in error.message
         assert asked == []
 
-    def test_where_nobody_is_there_it_is_said(self, asking: Server) -> None:
+    def test_a_second_question_without_a_terminal_is_an_error(self, asking: Server) -> None:
         connection = asking.connection("zulip", private_key=None)
         credentials = Credentials(password=Secret(PASSWORD))
         error = failing(connection, asking.options, credentials)

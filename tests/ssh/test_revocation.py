@@ -106,7 +106,7 @@ def test_a_certificate_in_a_krl(vouched: Server, ssh_config: Write, revoked: Pat
 
 
 @pytest.mark.parametrize("what", ["missing", "folder", "no key", "damaged krl"])
-def test_a_list_that_cannot_be_read_lets_nobody_in(
+def test_no_key_is_accepted_if_the_list_cannot_be_read(
     server: Server, ssh_config: Write, revoked: Path, what: str
 ) -> None:
     config = ssh_config(f"RevokedHostKeys {revoked}\n{block(server)}")
@@ -122,7 +122,7 @@ def test_a_list_that_cannot_be_read_lets_nobody_in(
     assert f"is revoked: {revoked} (RevokedHostKeys" in error.message
 
 
-def test_a_list_that_is_a_pipe_holds_nobody_up(
+def test_a_list_that_is_a_pipe_does_not_block(
     server: Server, ssh_config: Write, revoked: Path
 ) -> None:
     os.mkfifo(revoked)
@@ -130,7 +130,7 @@ def test_a_list_that_is_a_pipe_holds_nobody_up(
     assert "it is not a regular file" in failing(named(server), Options()).message
 
 
-def test_known_hosts_of_the_command_line_is_not_instead_of_it(
+def test_known_hosts_of_the_command_line_does_not_replace_it(
     server: Server, ssh_config: Write, revoked: Path
 ) -> None:
     ssh_config(f"RevokedHostKeys {revoked}\n{block(server)}")

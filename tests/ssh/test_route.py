@@ -51,7 +51,7 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER_SOCK", "/run/other")
 
 
-def test_what_ssh_config_says() -> None:
+def test_settings_of_ssh_config() -> None:
     assert route() == Route(
         host="10.0.0.7",
         port=2222,
@@ -67,13 +67,13 @@ def test_what_ssh_config_says() -> None:
     )
 
 
-def test_the_inventory_wins() -> None:
+def test_settings_of_the_inventory_come_first() -> None:
     found = route(port=22, user="zulip", private_key="~/k")
     assert (found.port, found.user, found.identity_file) == (22, "zulip", "/home/me/k")
     assert found.name == "10.0.0.7"
 
 
-def test_the_environment_is_for_ssh_config_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_ssh_config_can_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", "s3cret")
     found = route("identityfile ${A_SECRET}/%r@%n\n" + OUTPUT, private_key="${A_SECRET}/%r")
     assert found.identity_files[0] == "s3cret/deploy@chat1"
@@ -120,7 +120,7 @@ def test_the_ssh_program_is_asked(ssh: Path) -> None:
     assert found.host == "-G -p 2222 -l me -- chat1"
 
 
-def test_an_ssh_config_that_is_wrong(ssh: Path) -> None:
+def test_an_invalid_ssh_config(ssh: Path) -> None:
     ssh.write_text('#!/bin/sh\nprintf "line 3:\\033[1m Bad option\\n" >&2; exit 255\n')
     with pytest.raises(HostError, match=r"for chat1: line 3: Bad option$"):
         find_route(CONNECTION)
@@ -138,7 +138,7 @@ def test_the_real_ssh_program_reads_its_configuration() -> None:
     assert find_route(replace(CONNECTION, port=2222, user="me")).name == "[chat1]:2222"
 
 
-def test_what_it_adds_to_the_inventorys_words() -> None:
+def test_facts_that_are_not_in_the_inventory() -> None:
     found = resolve(CONNECTION, lambda _: Settings(parse(OUTPUT)))
     found = replace(found, jump=replace(ROUTE, host="bastion", jump=replace(ROUTE, host="outer")))
     facts = way_facts(CONNECTION, found, "192.0.2.7")
@@ -153,7 +153,7 @@ def test_what_it_adds_to_the_inventorys_words() -> None:
     assert not any(fact.bound for fact in facts)
 
 
-def test_it_adds_nothing_where_the_inventory_says_it_all() -> None:
+def test_no_facts_if_the_inventory_has_all_settings() -> None:
     said = connection(host="10.0.0.7", port=22, user="zulip")
     assert way_facts(said, replace(ROUTE, host="10.0.0.7"), "10.0.0.7") == ()
     command = replace(ROUTE, host="10.0.0.7", proxy_command=ProxyCommand("nc 10.0.0.7 22", ""))

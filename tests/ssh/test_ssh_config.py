@@ -95,7 +95,7 @@ def test_a_key_that_is_known_without_its_port(server: Server, tmp_path: Path) ->
     assert "is not in known_hosts" in error.message
 
 
-def test_connect_timeout_makes_it_more_patient(ssh_config: Write, server: Server) -> None:
+def test_a_longer_connect_timeout_is_used(ssh_config: Write, server: Server) -> None:
     ssh_config("ConnectTimeout 1\n")
     with socket.create_server(("127.0.0.1", 0)) as mute:
         connection = server.connection(port=mute.getsockname()[1], timeout=0.1)
@@ -161,7 +161,7 @@ class TestAsk:
         assert find_route(connection(host="chat1", port=None)).port == 2222
 
 
-def test_what_it_adds_to_the_way_is_known_to_the_conversation(
+def test_the_conversation_knows_the_facts_about_the_route(
     server: Server, ssh_config: Write
 ) -> None:
     ssh_config(f"Host chat1\n{block(server).replace('127.0.0.1', 'localhost')}AddressFamily inet\n")

@@ -71,7 +71,7 @@ def failing(
     return caught.value
 
 
-def test_the_one_who_runs_the_tests_gets_an_answer(server: Server) -> None:
+def test_the_user_who_runs_the_tests_gets_an_answer(server: Server) -> None:
     connection = server.connection()
     assert ask(connection, server.options)["user"] == HERE
 
@@ -110,7 +110,7 @@ def recorder(program: Path, ran: Path) -> Path:
 
 @pytest.mark.parametrize("zulip_user", ["root", "toor", "no-such-user"])
 @pytest.mark.parametrize(("login", "way"), WAYS_TO_ROOT)
-def test_root_runs_no_python_of_anybodys(
+def test_root_runs_no_python_of_another_user(
     accounts: Server, shared: Path, login: str, way: dict[str, object], zulip_user: str
 ) -> None:
     ran = shared / "ran"
@@ -135,7 +135,7 @@ FOUND_BY_PATH = ("id", "env", "sh", "runuser", "sudo", "su", "python3", "cd", "c
 @pytest.mark.parametrize(
     ("login", "way"), [*WAYS_TO_ROOT, ("free", {"become": True}), ("zulip", {})]
 )
-def test_the_login_chooses_no_program_and_root_hands_on_no_variable(
+def test_the_login_user_cannot_choose_a_program(
     login: str, way: dict[str, object], tmp_path: Path, shared: Path
 ) -> None:
     ran = shared / "ran"
@@ -196,7 +196,7 @@ def test_a_wrong_sudo_password_is_sent_once(accounts: Server) -> None:
         ("tty", "requiretty", "Defaults:tty !requiretty"),
     ],
 )
-def test_what_sudo_refuses_is_said_with_the_remedy(
+def test_refusals_of_sudo_have_a_remedy(
     accounts: Server, user: str, message: str, hint: str
 ) -> None:
     error = failing(accounts.connection(user, become=True), accounts.options)
@@ -212,7 +212,7 @@ def test_what_sudo_refuses_is_said_with_the_remedy(
         ("ls", "sudo does not allow ls to run /bin/sh as zulip"),
     ],
 )
-def test_what_sudo_says_only_after_the_right_password(
+def test_refusals_of_sudo_after_the_right_password(
     accounts: Server, user: str, message: str
 ) -> None:
     error = failing(accounts.connection(user, become=True), accounts.options, RIGHT)
@@ -220,7 +220,7 @@ def test_what_sudo_says_only_after_the_right_password(
     assert f"{user} ALL=(zulip) NOPASSWD: ALL" in error.hint
 
 
-def test_su_with_the_password_of_who_is_become(accounts: Server) -> None:
+def test_su_with_the_password_of_the_new_user(accounts: Server) -> None:
     connection = accounts.connection("stranger", become=True, become_method="su")
     answer = ask(connection, accounts.options, RIGHT)
     assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
@@ -243,7 +243,7 @@ def test_a_wrong_su_password_is_sent_once(accounts: Server) -> None:
     assert "su asks for the password of zulip, and none was given" in error.message
 
 
-def test_su_to_nobody_who_exists(accounts: Server) -> None:
+def test_su_to_an_unknown_user(accounts: Server) -> None:
     connection = accounts.connection(
         "stranger", become=True, become_method="su", become_user="nobody-here"
     )
@@ -252,25 +252,25 @@ def test_su_to_nobody_who_exists(accounts: Server) -> None:
     )
 
 
-def test_no_such_user_to_become(accounts: Server) -> None:
+def test_sudo_to_an_unknown_user(accounts: Server) -> None:
     connection = accounts.connection("free", become=True, become_user="nobody-here")
     error = failing(connection, accounts.options)
     assert "does not know the user nobody-here" in error.message
 
 
-def test_a_login_that_is_not_allowed(accounts: Server) -> None:
+def test_an_account_without_a_shell(accounts: Server) -> None:
     error = failing(accounts.connection("mute"), accounts.options)
     assert error.step == "start"
     assert "exited with status 1" in error.message
     assert "not available" in error.message
 
 
-def test_a_chatty_profile_is_passed_over(accounts: Server) -> None:
+def test_the_output_of_a_profile_is_skipped(accounts: Server) -> None:
     # bash reads ~/.bashrc when sshd starts it, and this one prints, the last line unfinished.
     assert ask(accounts.connection("chatty"), accounts.options)["user"] == "chatty"
 
 
-def test_a_login_shell_that_is_none(accounts: Server) -> None:
+def test_a_login_shell_that_prints_nothing(accounts: Server) -> None:
     error = failing(accounts.connection("false"), accounts.options)
     assert error.step == "start"
     assert (
@@ -287,14 +287,14 @@ def test_a_login_shell_that_is_not_sh(accounts: Server, become: bool) -> None:
     assert answer["user"] == ("zulip" if become else "odd")
 
 
-def test_a_banner_is_passed_over(tmp_path: Path) -> None:
+def test_a_banner_is_skipped(tmp_path: Path) -> None:
     banner = tmp_path / "banner"
     banner.write_text("Authorised use only.\n" * 50)
     with special_server(tmp_path, f"Banner {banner}") as server:
         assert ask(server.connection(), server.options)["final"] is True
 
 
-def test_no_python_at_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_python(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = command._CHOOSE.replace(fixed_path.USUAL, "/nowhere")
     monkeypatch.setattr(command, "_CHOOSE", nowhere)
     error = failing(server.connection("zulip" if server.accounts else None), server.options)
@@ -319,7 +319,7 @@ def test_ipv6(tmp_path: Path) -> None:
     assert f"[::1]:{server.port} is not in known_hosts" in error.message
 
 
-def test_the_environment_is_as_the_server_makes_it(server: Server) -> None:
+def test_the_environment_of_the_agent(server: Server) -> None:
     answer = ask(server.connection(), server.options)
     assert not [name for name in answer["environment"] if "SCIMCONF" in name.upper()]
 
@@ -331,14 +331,14 @@ def test_megabytes_both_ways(server: Server) -> None:
         assert [message["final"] for message in agent.ask({"do": "complain"})] == [True]
 
 
-def test_the_steps_come_one_by_one(server: Server) -> None:
+def test_steps_arrive_one_by_one(server: Server) -> None:
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         for _ in range(2):
             names = [message.get("step") for message in agent.ask({"do": "steps"})]
             assert names == ["0", "1", "2", None]
 
 
-def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
+def test_the_last_words_of_a_dead_agent_are_reported(server: Server) -> None:
     with (
         open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent,
         pytest.raises(HostError) as caught,
@@ -347,7 +347,7 @@ def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
     assert caught.value.message == "the agent ended without an answer (exit status 3): Oops: no"
 
 
-def test_a_look_has_its_time_altogether(server: Server) -> None:
+def test_a_look_has_one_time_limit(server: Server) -> None:
     options = replace(server.options, look_timeout=1.5)
     begun = time.monotonic()
     error = failing(server.connection(), options, request={"do": "drip"})
@@ -357,26 +357,26 @@ def test_a_look_has_its_time_altogether(server: Server) -> None:
     assert "--time-limit" in error.hint
 
 
-def test_the_start_counts_for_the_first_look(server: Server) -> None:
+def test_the_start_counts_towards_the_first_look(server: Server) -> None:
     options = replace(server.options, look_timeout=0.001)
     error = failing(server.connection(), options)
     assert "did not answer completely within 0.001 s" in error.message
 
 
-def test_a_change_is_given_longer(server: Server) -> None:
+def test_a_change_has_more_time(server: Server) -> None:
     options = replace(server.options, look_timeout=0.001)
     with open_agent(server.connection(), PATHS_HERE, NOTHING, options) as agent:
         assert [message.get("step") for message in agent.ask({"do": "steps"}, 20)][-1] is None
 
 
-def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, shared: Path) -> None:
+def test_an_agent_finishes_after_a_disconnect(server: Server, shared: Path) -> None:
     done = shared / "done"
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
     wait_for(lambda: done.exists() and done.read_text() == "finished")
 
 
-def test_nothing_of_ours_is_left(server: Server, nonce: str) -> None:
+def test_no_process_is_left_on_the_server(server: Server, nonce: str) -> None:
     ask(server.connection(), server.options)  # what is imported or cached once
     descriptors = len(os.listdir("/proc/self/fd"))
     threads = threading.active_count()
@@ -425,7 +425,7 @@ class TestHostKeys:
         assert f"ssh-keyscan -p {server.port} 127.0.0.1 >> {tmp_path}/none;" in error.hint
         assert not (tmp_path / "none").exists()
 
-    def test_it_is_remembered_only_when_asked_for(self, server: Server, tmp_path: Path) -> None:
+    def test_an_unknown_key_is_added_only_on_request(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "new" / "known_hosts"
         ask(server.connection(), Options(host_key="accept-new", known_hosts=(str(file),)))
         assert file.stat().st_mode & 0o777 == 0o600
@@ -458,7 +458,7 @@ class TestHostKeys:
         assert f"is marked @revoked in {file}:3" in error.message
 
     @pytest.mark.parametrize("what", ["pipe", "device", "too large"])
-    def test_a_known_hosts_that_is_no_regular_file(
+    def test_a_known_hosts_that_is_not_a_regular_file(
         self, server: Server, tmp_path: Path, what: str
     ) -> None:
         file = tmp_path / "known_hosts"
@@ -475,7 +475,7 @@ class TestHostKeys:
         assert isinstance(error, Unreachable)
         assert f"cannot read the known_hosts file {file}: " in error.message
 
-    def test_a_known_hosts_that_is_nothing_at_all(self, server: Server) -> None:
+    def test_dev_null_as_known_hosts(self, server: Server) -> None:
         files = ("/dev/null", "/nowhere", str(server.known_hosts))
         ask(server.connection(), Options(known_hosts=files))
         error = failing(server.connection(), Options(known_hosts=("/dev/null",)))
@@ -528,7 +528,7 @@ class TestLogin:
         )
         assert error.message == f"the private key {key} cannot be used: {words}"
 
-    def test_key_files_that_are_none(self, server: Server, tmp_path: Path) -> None:
+    def test_files_that_are_not_keys(self, server: Server, tmp_path: Path) -> None:
         (tmp_path / "junk").write_text("no key at all")
         (tmp_path / "torn").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n")
         cases = {"junk": "it is not a private key", "torn": "damaged", "none": "No such file"}
@@ -536,7 +536,7 @@ class TestLogin:
             error = failing(server.connection(private_key=str(tmp_path / name)), server.options)
             assert words in error.message
 
-    def test_no_key_at_all(self, server: Server) -> None:
+    def test_login_without_any_key(self, server: Server) -> None:
         nothing = failing(server.connection(private_key=None), server.options)
         assert "there was no key to try" in nothing.message
 
@@ -588,7 +588,7 @@ class TestLogin:
             assert ask(connection, server.options, both)["user"] == "zulip"
 
 
-def test_a_link_that_breaks(server: Server) -> None:
+def test_a_connection_that_breaks(server: Server) -> None:
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         answers = agent.ask({"do": "mark", "file": "/dev/null"})
         assert next(answers)["step"] == "begun"

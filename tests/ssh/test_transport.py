@@ -49,13 +49,13 @@ def unreachable(port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> Un
     return caught.value
 
 
-def test_nobody_listens() -> None:
+def test_a_refused_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert f"127.0.0.1 port {port} refused the connection" in unreachable(port).message
 
 
-def test_no_such_name() -> None:
+def test_a_name_that_cannot_be_resolved() -> None:
     assert (
         "cannot resolve the name no-such-host.invalid"
         in unreachable(22, "no-such-host.invalid").message
@@ -73,7 +73,7 @@ def test_no_such_name() -> None:
         (b"SSH-2.0-x\r\n" + b"\xff" * 3_000_000, "handshake"),
     ],
 )
-def test_what_is_no_ssh_server(said: bytes, words: str) -> None:
+def test_a_server_that_is_not_an_ssh_server(said: bytes, words: str) -> None:
     def say(connection: socket.socket) -> None:
         with suppress(OSError):
             connection.sendall(said)
@@ -84,7 +84,7 @@ def test_what_is_no_ssh_server(said: bytes, words: str) -> None:
     assert message.isprintable()
 
 
-def test_a_server_that_never_says_a_word() -> None:
+def test_a_silent_server() -> None:
     def wait(connection: socket.socket) -> None:
         while connection.recv(1000):
             pass
@@ -103,7 +103,7 @@ def test_a_server_that_never_says_a_word() -> None:
         ("HostKeyAlgorithms ssh-rsa", "host key type"),
     ],
 )
-def test_nothing_in_common(tmp_path: Path, line: str, kind: str) -> None:
+def test_no_common_algorithm(tmp_path: Path, line: str, kind: str) -> None:
     rsa = make_key(tmp_path / "rsa", "rsa-2048")
     with special_server(tmp_path, line, f"HostKey {rsa}") as server:
         error = unreachable(server.port)
@@ -138,7 +138,7 @@ def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) 
     assert message in caught.value.message
 
 
-def test_a_socket_takes_no_more_than_it_is_allowed_to() -> None:
+def test_a_socket_limits_what_it_receives() -> None:
     near, far = socket.socketpair()
     with far, Socket(fileno=near.detach()) as limited:
         limited.allow(5)
