@@ -12,13 +12,15 @@ from scimconf import consent
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
 from scimconf.ssh import command, link
-from scimconf.ssh.become import find_become
+from scimconf.ssh.become import Become
 from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.opening import Opening
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.process import LocalProcess
 from scimconf.ssh.program import payload
 from scimconf.ssh.route import Route, find_route, way_facts
+from scimconf.ssh.su import Su
+from scimconf.ssh.sudo import Sudo
 
 __all__ = ["Conversation", "Credentials", "Options", "open_agent"]
 
@@ -58,6 +60,17 @@ def open_agent(
         yield agent
     finally:
         agent.close()
+
+
+def find_become(connection: Connection, paths: Paths, login: str, marker: str) -> Become | None:
+    """Return the program that changes the user, or None if none is needed.
+
+    For a root login none is needed: the start command changes to Zulip's user (command.py).
+    """
+    if not connection.become or login in ("root", connection.become_user, paths.user):
+        return None
+    kind = Su if connection.become_method == "su" else Sudo
+    return kind(marker, login, connection.become_user)
 
 
 def _run(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scimconf import agent
 from scimconf.errors import HostError
 from scimconf.ssh import command, fixed_path, program
-from scimconf.ssh.become import find_become
+from scimconf.ssh.session import find_become
 from scimconf.ssh.su import Su
 from scimconf.ssh.sudo import Sudo
 from tests.ssh.server import PATHS
