@@ -160,7 +160,8 @@ _DROPPED = frozenset(map(str.lower, WITHOUT_EFFECT))
 _REFUSED = {name.lower(): (name, refusal) for name, refusal in REFUSED.items()}
 _SUPPORTED = frozenset(map(str.lower, SUPPORTED))
 _NEW = Refusal(
-    "this version of scimconf does not know the option", "set it to ssh's default for this host"
+    "this version of scimconf does not know the option",
+    "change it back to ssh's default for this host",
 )
 
 Values = Mapping[str, Sequence[str]]

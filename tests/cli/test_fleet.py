@@ -59,7 +59,7 @@ def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
         terminal.answer("Sudo password: ", "hunter3")
         assert terminal.end() == 3
         assert "hunter" not in terminal.shown
-        assert "refuses" in terminal.text
+        assert "refused" in terminal.text
 
 
 # --- from options to servers ------------------------------------------------------------------

@@ -30,7 +30,7 @@ def server(_running: RunningServer) -> Server:
 
 @pytest.fixture
 def accounts(server: Server) -> Server:
-    """A real sshd with users and sudo rules of its own."""
+    """A real sshd with its own users and sudo rules."""
     if not server.accounts:
         pytest.skip("needs root, for users and sudo rules of its own")
     return server
@@ -46,7 +46,7 @@ def _stub_agent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(autouse=True)
 def _new_run() -> None:
-    """ssh is asked once per run for each host; each test is a run of its own."""
+    """Forget the answers of `ssh -G`: each test is a run of its own."""
     ssh_config_module._answer.cache_clear()
 
 
@@ -57,7 +57,7 @@ def real_agent() -> None:
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A folder that the agent's user can use as well, whoever runs the tests."""
+    """A folder that the agent's user can write to."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -65,7 +65,7 @@ def shared() -> Iterator[Path]:
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home folder of its own: no keys, no agent."""
+    """A new home folder, without keys and without an ssh agent."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return tmp_path

@@ -1,4 +1,4 @@
-"""Only what is not broken is taken part in, against real sshds that have nothing better."""
+"""The accepted algorithms, against real sshds that offer only weak ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_paramiko_has_all_algorithms() -> None:
     assert set(CIPHERS) <= set(have._cipher_info)
     assert set(MACS) <= set(have._mac_info)
     assert set(HOST_KEYS) <= set(have._key_info)
-    # This one needs a newer OpenSSL than some systems have.
+    # mlkem768x25519-sha256 needs a newer OpenSSL than some systems have.
     assert set(KEX) - set(have._kex_info) <= {"mlkem768x25519-sha256"}
 
 
@@ -94,7 +94,7 @@ def test_group_exchange(tmp_path: Path) -> None:
 
 
 def short_key(path: Path, bits: int = 1024) -> Path:
-    """An RSA key that ssh-keygen may refuse to make."""
+    """Make an RSA key that ssh-keygen may refuse to make."""
     made = rsa.generate_private_key(65537, bits)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH)
     path.touch(0o600)
@@ -105,7 +105,7 @@ def short_key(path: Path, bits: int = 1024) -> Path:
 
 
 class TestShortRsaKeys:
-    """2048 bits are the least, or what RequiredRSASize says."""
+    """RSA keys need 2048 bits, or more if RequiredRSASize says so."""
 
     @staticmethod
     @contextmanager
@@ -172,7 +172,7 @@ class TestShortRsaKeys:
 def test_ssh_config_can_remove_algorithms(
     tmp_path: Path, ssh_config: Write, line: str, kind: str
 ) -> None:
-    """A server that has all but what ssh_config leaves is refused, as ssh refuses it."""
+    """A server without any of the remaining algorithms is refused, as ssh refuses it."""
     keyword, name = line.split()
     rest = {"Ciphers": CIPHERS, "MACs": MACS, "KexAlgorithms": KEX, "HostKeyAlgorithms": SIGNATURES}
     installed = {"mlkem768x25519-sha256", name}
@@ -204,7 +204,7 @@ def test_signatures_of_authorities(tmp_path: Path, ssh_config: Write) -> None:
 
 
 def test_default_lists_of_ssh_remove_nothing() -> None:
-    """The installed ssh may be too old for what scimconf has."""
+    """The installed ssh may lack algorithms that scimconf has."""
     usual = Settings({"kexalgorithms": ["of,yesterday"], "ciphers": ["aes256-ctr"]})
     said = Settings({"kexalgorithms": ["of,yesterday"], "ciphers": ["aes128-ctr,x"], "port": ["1"]})
     left = algorithms.without_defaults(said, usual)

@@ -1,4 +1,4 @@
-"""OpenSSH's certificates, as ssh-keygen makes them and a real sshd takes and shows them."""
+"""OpenSSH certificates made by ssh-keygen, with a real sshd."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ KINDS = ("ed25519", "ecdsa-256", "rsa-2048")
 
 
 class TestUsers:
-    """Certificates to log in with."""
+    """User certificates."""
 
     @pytest.fixture
     def trusting(self, tmp_path: Path) -> Iterator[Server]:
-        """A server that knows no key, but the authority `ca` in its folder."""
+        """A server that accepts no key, but certificates of the authority `ca` in its folder."""
         folder = tmp_path / "trusting"
         folder.mkdir()
         authority = make_key(folder / "ca")
@@ -85,11 +85,11 @@ class TestUsers:
 
 
 class TestHosts:
-    """Certificates that servers show."""
+    """Host certificates."""
 
     @pytest.fixture
     def vouched(self, tmp_path: Path) -> Iterator[Server]:
-        """A server that shows a certificate as soon as it has one, and its authority `ca`."""
+        """A server that sends the certificate of its host key, once there is one."""
         folder = tmp_path / "vouched"
         folder.mkdir()
         with special_server(folder, f"HostCertificate {folder}/host_key-cert.pub") as server:

@@ -100,7 +100,7 @@ def test_the_words_before_the_agent(
 
 
 class TestBootstrap:
-    """The text that travels in the command line."""
+    """The text in the command line."""
 
     def test_it_contains_no_character_that_needs_quoting(self) -> None:
         assert command.quote(program.bootstrap())
@@ -159,7 +159,7 @@ def test_the_program_holds_the_agents_modules_and_nothing_else() -> None:
 
 
 def test_shell_functions_cannot_replace_programs() -> None:
-    """Some systems' sh is bash, which takes functions out of the environment."""
+    """On some systems sh is bash, which imports functions from the environment."""
     bash = shutil.which("bash")
     assert bash
     names = ("exec", "env", "id", "case", "/usr/bin/env", "command", "echo", "cd", "[")

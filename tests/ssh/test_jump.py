@@ -1,4 +1,4 @@
-"""Ways around: jump hosts and ProxyCommands, through real sshds."""
+"""Jump hosts and ProxyCommands, with real sshds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def bastion(server: Server, ssh_config: Write) -> Iterator[Server]:
-    """The server as its own jump host, `bastion`, under a name of its own in known_hosts."""
+    """The server as its own jump host `bastion`, with a separate name in known_hosts."""
     ssh_config(hop(server))
     before = server.known_hosts.read_text()
     names = ("bastion", "second", f"[server.test]:{server.port}", f"[localhost]:{server.port}")
@@ -50,7 +50,7 @@ def through(server: Server, *words: str, host: str = "localhost") -> Connection:
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hosts that were connected to from here."""
+    """The hosts with a direct connection from this machine."""
     hosts: list[str] = []
     connect = stream.connect
 
@@ -80,7 +80,7 @@ def test_a_jump_host_of_the_inventory(
 
 
 def test_the_jump_host_looks_up_the_name(accounts: Server, bastion: Server) -> None:
-    # server.test is a name that only the far side knows.
+    # Only the jump host can resolve server.test.
     assert ask(through(accounts, "-Jbastion", host="server.test"), bastion.options)["final"]
     with pytest.raises(Unreachable, match=r"cannot resolve the name server\.test"):
         ask(through(accounts, host="server.test"), bastion.options)
@@ -94,7 +94,7 @@ def test_a_chain_of_ssh_config(bastion: Server, ssh_config: Write, reached: list
 
 
 def test_a_chain_in_one_line(bastion: Server, ssh_config: Write, reached: list[str]) -> None:
-    # As ssh does it: the last one is reached through the others, whatever its own configuration.
+    # As in ssh, the last one is reached through the others, and its own ProxyJump is ignored.
     ssh_config(hop(bastion) + hop(bastion, "second", " ProxyJump nowhere.invalid\n"))
     assert ask(through(bastion, "-Jbastion,second"), bastion.options)["final"] is True
     assert reached == ["bastion"]
@@ -200,7 +200,7 @@ def test_a_jump_host_that_disconnects(bastion: Server) -> None:
 
 
 class TestProxyCommand:
-    """A program between."""
+    """A connection through a program."""
 
     def test_of_ssh_config(self, bastion: Server, ssh_config: Write, reached: list[str]) -> None:
         config = ssh_config(hop(bastion))
@@ -292,7 +292,7 @@ class TestProxyCommand:
 
 
 def relay(server: Server) -> str:
-    """A ProxyCommand that connects to the server, whatever it is told."""
+    """A ProxyCommand that always connects to the server."""
     program = server.folder / "relay.py"
     program.write_text(
         "import os, socket, sys, threading\n"

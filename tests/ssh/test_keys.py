@@ -31,8 +31,7 @@ def test_every_kind_and_format(tmp_path: Path, kind: str, form: str, passphrase:
 @pytest.mark.parametrize("comment", ["", "größé", *("x" * length for length in range(1, 9))])
 @pytest.mark.parametrize("kind", ["ecdsa-256", "ed25519"])
 def test_every_length_of_comment(tmp_path: Path, kind: str, comment: str) -> None:
-    # paramiko takes the end of a file without padding (an empty comment of the right length) for
-    # padding, and finds no key.
+    # paramiko mistakes the end of a file without padding for padding, and finds no key.
     key = make_key(tmp_path / "key", kind)
     subprocess.run(["ssh-keygen", "-q", "-c", "-C", comment, "-f", key], check=True)
     assert keys.load(str(key), None).asbytes() == keys.public_blob(f"{key}.pub")
@@ -40,7 +39,7 @@ def test_every_length_of_comment(tmp_path: Path, kind: str, comment: str) -> Non
 
 def test_a_security_key_needs_the_ssh_agent(tmp_path: Path) -> None:
     key = tmp_path / "key"
-    # The beginning of what ssh-keygen -t ed25519-sk writes.
+    # The beginning of a file that ssh-keygen -t ed25519-sk writes.
     key.write_text(
         "-----BEGIN OPENSSH PRIVATE KEY-----\n"
         "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAASgAAABpzay1zc2gtZW\n"

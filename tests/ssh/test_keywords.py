@@ -122,7 +122,7 @@ def test_the_defaults_are_those_of_the_ssh_that_is_asked(tmp_path: Path) -> None
 
 
 def test_an_inventory_cannot_set_options_about_host_keys(server: Server) -> None:
-    """What is about host keys is named in a warning, and not followed."""
+    """Options about host keys are ignored with a warning."""
     words = ("-o", "KnownHostsCommand=/bin/false", "-o", "RevokedHostKeys=/dev/null")
     found = arguments.parse(words)
     assert found.ignored == ("KnownHostsCommand", "RevokedHostKeys")

@@ -1,4 +1,4 @@
-"""The local kind, and an agent that does not keep to the contract."""
+"""Local connections, and agents that send invalid responses."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def stand_in(python: Path, name: str) -> Path:
 
 
 def pretend(shared: Path, script: str, seconds: float = 20) -> HostError:
-    """Start an agent with a Python that is the given shell script."""
+    """Start an agent; its Python is the given shell script."""
     python = stand_in(shared / ".venv" / "bin" / "python3", "x")
     python.write_text(f"#!/bin/sh\n{script}\n")
     paths = replace(PATHS, deployment=str(shared))

@@ -1,4 +1,4 @@
-"""The order in which keys and passwords are tried, and the questions that a server asks."""
+"""The order of keys and passwords, and the questions of a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A name for each connection that is made."""
+    """The names of the hosts, one for each connection."""
     names: list[str] = []
     connect = stream.connect
 
@@ -89,7 +89,7 @@ class TestManyKeys:
             connection = server.connection(private_key=None)
             ssh_config(f"IdentityAgent {address}\nIdentityFile /nowhere\nIdentitiesOnly yes\n")
             assert "there was no key to try" in failing(connection, server.options).message
-            # A public key names the one in the agent, as for ssh.
+            # As in ssh, a public key selects a key of the agent.
             ssh_config(
                 f"IdentityAgent {address}\nIdentityFile {server.key}.pub\nIdentitiesOnly yes\n"
             )
@@ -124,7 +124,7 @@ def test_ssh_config_can_switch_keys_off(server: Server, ssh_config: Write, line:
 
 
 class TestQuestions:
-    """Passwords and more, by keyboard-interactive: what PAM asks."""
+    """Questions of PAM, by keyboard-interactive."""
 
     @pytest.fixture
     def asking(self, accounts: Server, tmp_path: Path) -> Iterator[Server]:

@@ -1,4 +1,4 @@
-"""RevokedHostKeys of ssh_config, as a list of keys and as a KRL, with a real ssh beside it."""
+"""RevokedHostKeys as a list of keys and as a KRL, compared with a real ssh."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def krl(file: Path, *words: str | Path) -> None:
 
 
 def _ssh_knows(config: Path, server: Server) -> bool:
-    """What the real ssh says: it comes past the host key, or not."""
+    """Return True if the real ssh accepts the host key."""
     strict = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes")
     done = subprocess.run(
         ["ssh", "-F", config, *strict, "-i", server.key, "chat1", "true"],
@@ -43,7 +43,7 @@ def _ssh_knows(config: Path, server: Server) -> bool:
 
 
 def _agrees(server: Server, config: Path) -> HostError | None:
-    """Compare with the real ssh; give the error, None where the server is known."""
+    """Compare with the real ssh; return the error, or None if the host key is accepted."""
     if _ssh_knows(config, server):
         assert ask(named(server), Options())["final"] is True
         return None
@@ -76,7 +76,7 @@ def test_a_krl(server: Server, ssh_config: Write, revoked: Path, tmp_path: Path)
 
 @pytest.fixture
 def vouched(tmp_path: Path) -> Iterator[Server]:
-    """A server that shows a certificate of the authority `ca`, number 7."""
+    """A server with a certificate of the authority `ca`, serial number 7."""
     folder = tmp_path / "vouched"
     folder.mkdir()
     with special_server(folder, f"HostCertificate {folder}/host_key-cert.pub") as server:

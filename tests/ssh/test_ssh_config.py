@@ -1,4 +1,4 @@
-"""ssh_config as people have it: each setting through a real ssh and a real sshd."""
+"""Settings of ssh_config, with a real ssh and a real sshd."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Write = Callable[[str], Path]
 
 
 def named(server: Server, name: str = "chat1") -> Connection:
-    """A server of which the inventory says no more than a name."""
+    """Return a connection for which the inventory has only a name."""
     return server.connection(host=name, port=None, private_key=None, user=None)
 
 
 def block(server: Server) -> str:
-    """What an ssh_config has to say of it."""
+    """Return the lines of ssh_config for the server."""
     return (
         f" HostName 127.0.0.1\n Port {server.port}\n IdentityFile {server.key}\n"
         f" UserKnownHostsFile {server.known_hosts} /nowhere\n"
@@ -80,7 +80,7 @@ def test_several_known_hosts_files(server: Server, ssh_config: Write, tmp_path: 
     first.write_text(f"{name} {other.with_suffix('.pub').read_text()}")
     ssh_config(f"UserKnownHostsFile {first} {server.known_hosts}\n{block(server)}")
     assert ask(named(server), Options())["final"] is True
-    # --known-hosts takes the place of all of them.
+    # --known-hosts replaces all of them.
     error = failing(named(server), Options(known_hosts=(str(first),)))
     assert "HAS CHANGED" in error.message
 

@@ -1,4 +1,4 @@
-"""Against real sshds, with real sudo."""
+"""Conversations through real sshds, with real sudo and su."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ WAYS_TO_ROOT: list[tuple[str, dict[str, object]]] = [
     ("boss", {"become": True, "become_user": "root"}),
     ("boss", {"become": True, "become_user": "root", "become_method": "su"}),
 ]
-"""Logins that are root in the end, or become it."""
+"""Logins that are root or become root."""
 
 
 def recorder(program: Path, ran: Path) -> Path:
-    """A program that says in a file which user ran it."""
+    """Write a program that writes its user to a file."""
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(f'#!/bin/sh\necho "$0 as $(/usr/bin/id -u)" >>{ran}\nexit 1\n')
     program.chmod(0o755)
@@ -169,7 +169,7 @@ def test_without_become_as_zulip(accounts: Server) -> None:
 
 
 def test_sudo_without_a_password(accounts: Server) -> None:
-    # A password that is there for nothing must not end up in the agent's stdin.
+    # An unneeded password must not reach the agent's stdin.
     connection = accounts.connection("free", become=True)
     answer = ask(connection, accounts.options, RIGHT)
     assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
@@ -266,7 +266,7 @@ def test_an_account_without_a_shell(accounts: Server) -> None:
 
 
 def test_the_output_of_a_profile_is_skipped(accounts: Server) -> None:
-    # bash reads ~/.bashrc when sshd starts it, and this one prints, the last line unfinished.
+    # bash reads ~/.bashrc if sshd starts it. This one prints, and its last line has no line break.
     assert ask(accounts.connection("chatty"), accounts.options)["user"] == "chatty"
 
 
@@ -390,14 +390,14 @@ def test_no_process_is_left_on_the_server(server: Server, nonce: str) -> None:
 
 @pytest.fixture
 def nonce(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A word in the command line of every agent that this test starts, and of no other."""
+    """A word that only the command lines of this test's agents contain."""
     word = secrets.token_hex(16)
     monkeypatch.setattr("secrets.token_hex", lambda _: word)
     return word
 
 
 def processes(nonce: str) -> dict[int, list[str]]:
-    """What runs with that word in its command line, behind the test server or wherever."""
+    """Return the processes with that word in their command line."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -414,7 +414,7 @@ def test_twenty_at_once(server: Server) -> None:
 
 
 class TestHostKeys:
-    """Whether the server is the one we mean."""
+    """Checks of the host key."""
 
     def test_an_unknown_key_is_refused_with_its_fingerprint(
         self, server: Server, tmp_path: Path
@@ -469,7 +469,7 @@ class TestHostKeys:
         else:
             file.touch()
             os.truncate(file, (16 << 20) + 1)
-        # The server is known by another file, but this one could have revoked its key.
+        # Another file knows the server, but this file could revoke its key.
         files = (str(server.known_hosts), str(file))
         error = failing(server.connection(), Options(known_hosts=files))
         assert isinstance(error, Unreachable)
@@ -504,7 +504,7 @@ class TestLogin:
     def test_every_kind_of_key_is_read(
         self, server: Server, tmp_path: Path, kind: str, passphrase: str
     ) -> None:
-        # That it is refused shows that it was offered, and that costs no second sshd.
+        # A refusal shows that the key was offered, so no second sshd is needed.
         key = make_key(tmp_path / "key", kind, passphrase)
         credentials = Credentials(passphrase=Secret(passphrase) if passphrase else None)
         error = failing(server.connection(private_key=str(key)), server.options, credentials)
@@ -546,7 +546,7 @@ class TestLogin:
         with ssh_agent(tmp_path, server.key) as address:
             monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
             assert ask(server.connection(private_key=None), server.options)["final"] is True
-            # A file that needs a passphrase, but the agent holds the key: as ssh does it.
+            # As in ssh: the file needs a passphrase, but the agent has the key.
             locked = tmp_path / "locked"
             locked.write_bytes(server.key.read_bytes())
             locked.chmod(0o600)

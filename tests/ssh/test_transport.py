@@ -1,4 +1,4 @@
-"""Servers that are no SSH servers, or not such as we need."""
+"""Servers that are not SSH servers, or lack what we need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 @contextmanager
 def answering(what: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server on loopback that does something with its first connection; gives its port."""
+    """Start a server on loopback that handles one connection; return its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -44,7 +44,7 @@ def unreachable(port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> Un
         open_agent(connection, PATHS_HERE, Credentials(), Options()),
     ):
         pass
-    # paramiko would leave a timer behind that keeps the whole program from ending.
+    # paramiko would leave a timer thread, and the program would not end.
     wait_for(lambda: threading.active_count() <= threads)
     return caught.value
 
