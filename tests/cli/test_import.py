@@ -111,7 +111,7 @@ def test_one_that_has_nothing_and_one_that_is_not_there(
     done = successor.run("import", *VAULT)
     assert done.returncode == 1, done
     assert "there is nothing to take over: SCIM_CONFIG is not there, or empty" in done.stdout
-    assert "127.0.0.1 port 9 refuses connections" in done.stdout
+    assert "127.0.0.1 port 9 refused the connection" in done.stdout
     assert not (successor.folder / "host_vars").exists()
     assert not successor.tokens.exists()
 
