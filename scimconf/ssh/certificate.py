@@ -102,14 +102,16 @@ def kind(blob: bytes) -> str:
 def rsa_bits(blob: bytes) -> int | None:
     """Return the size of an RSA key, or of the RSA key in a certificate; None for other keys."""
     try:
-        if kind(blob).endswith(SUFFIX):
+        reader = _Reader(blob)
+        name = reader.text()
+        if name.endswith(SUFFIX):
             return rsa_bits(parse(blob).key)
-        parts = _strings(blob)
+        if name != "ssh-rsa":
+            return None
+        reader.string()  # exponent
+        return int.from_bytes(reader.string(), "big").bit_length()
     except CertificateError:
         return None
-    if parts[0] != b"ssh-rsa" or len(parts) != 1 + _FIELDS["ssh-rsa"]:
-        return None
-    return int.from_bytes(parts[2], "big").bit_length()
 
 
 def check_host(

@@ -209,3 +209,34 @@ def test_a_signature_of_another_authority_is_wrong(signed: bytes) -> None:
     assert forged.authority == found.key
     with pytest.raises(CertificateError, match="signature is wrong"):
         certificate.check_host(forged, "chat1", time.time())
+
+
+def test_the_size_of_rsa_keys(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key", "rsa-2048")
+    plain = keys.public_blob(f"{key}.pub")
+    certified = keys.public_blob(str(sign(key, key)))
+    assert plain is not None
+    assert certified is not None
+    assert certificate.rsa_bits(plain) == certificate.rsa_bits(certified) == 2048
+    assert certificate.rsa_bits(plain + b"more") == 2048, "additional data does not hide the size"
+    assert certificate.rsa_bits(plain[:-1]) is None
+    other = keys.public_blob(f"{make_key(tmp_path / 'other')}.pub")
+    assert other is not None
+    assert certificate.rsa_bits(other) is None
+
+
+def test_a_certificate_of_a_security_key() -> None:
+    """cryptography does not load it; the ssh agent may offer it."""
+    text, application = b"sk-ssh-ed25519-cert-v01@openssh.com", b"ssh:"
+    fields = [text, b"nonce", b"k" * 32, application]
+    rest = [b"id", b"", b"", b"", b"", b"authority", b"\0\0\0\x0bssh-ed25519\0\0\0\1s"]
+
+    def strings(parts: list[bytes]) -> bytes:
+        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+    blob = strings(fields) + bytes(12) + strings(rest[:2]) + bytes(16) + strings(rest[2:])
+    found = certificate.parse(blob)
+    assert found.key == strings([b"sk-ssh-ed25519@openssh.com", b"k" * 32, application])
+    assert (found.authority, found.signed_with) == (b"authority", "ssh-ed25519")
+    with pytest.raises(CertificateError):
+        certificate.check_host(found, "chat1", time.time())
