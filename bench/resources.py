@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from scimconf import cli, inventory, ssh
+from scimconf import cli, inventory
+from scimconf.ssh import session as ssh
 
 
 class SimulatedAgent:

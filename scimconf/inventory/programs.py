@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
-import signal
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scimconf import consent
+from scimconf import child, consent
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.sanitize import one_line
@@ -71,71 +68,29 @@ class Program:
 
         Raises InventoryError where it cannot be started, fails, takes too long or says too much.
         """
-        process = self._start(words)
-        try:
-            said, stderr = self._read(process)
-        finally:
-            _end(process)
-        if process.returncode:
-            code = process.returncode
-            how = f"exited {code}" if code > 0 else f"was ended by signal {-code}"
-            raise self._failure(words, how, one_line(stderr))
-        try:
-            return said.decode()
-        except UnicodeDecodeError:
-            raise self._failure(words, "gave what is not UTF-8 text") from None
-
-    def _start(self, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
         kept = {name: value for name, value in os.environ.items() if name not in self.hidden}
         try:
-            return subprocess.Popen(
+            ended = child.run(
                 [self.path.absolute(), *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=kept,
-                start_new_session=True,  # no terminal, and one group to end
+                seconds=max(0.0, self.deadline - time.monotonic()),
+                most=MAX_BYTES,
+                most_stderr=_MAX_STDERR,
+                environment=kept,
             )
-        except OSError as error:
-            raise self._failure(words, f"cannot be started: {error.strerror}") from None
-
-    def _read(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-        """Read both outputs to their ends; of stderr only the beginning is kept."""
-        assert process.stdout
-        assert process.stderr
-        said: dict[object, bytes] = {process.stdout: b"", process.stderr: b""}
-        words = tuple(str(word) for word in list(process.args)[1:])  # type: ignore[arg-type]
-        with selectors.DefaultSelector() as selector:
-            for pipe in (process.stdout, process.stderr):
-                selector.register(pipe, selectors.EVENT_READ)
-            while selector.get_map():
-                ready = selector.select(max(0.0, self.deadline - time.monotonic()))
-                if not ready:
-                    raise self._failure(words, f"took longer than {TIMEOUT:g} seconds")
-                for key, _ in ready:
-                    chunk = os.read(key.fd, 65536)
-                    if not chunk:
-                        selector.unregister(key.fileobj)
-                    elif key.fileobj is process.stdout or len(said[key.fileobj]) < _MAX_STDERR:
-                        said[key.fileobj] += chunk
-                if len(said[process.stdout]) > MAX_BYTES:
-                    raise self._failure(words, f"gave more than {MAX_BYTES // 1024 // 1024} MiB")
-        try:
-            process.wait(max(0.0, self.deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        except child.NotStartedError as error:
+            raise self._failure(words, str(error)) from None
+        except child.TooMuchError:
+            limit = f"gave more than {MAX_BYTES // 1024 // 1024} MiB"
+            raise self._failure(words, limit) from None
+        except child.TooSlowError:
             raise self._failure(words, f"took longer than {TIMEOUT:g} seconds") from None
-        return said[process.stdout], said[process.stderr]
+        if ended.status:
+            raise self._failure(words, ended.how, one_line(ended.err))
+        try:
+            return ended.out.decode()
+        except UnicodeDecodeError:
+            raise self._failure(words, "gave what is not UTF-8 text") from None
 
     def _failure(self, words: Iterable[str], how: str, stderr: str = "") -> InventoryError:
         message = f"{self.path} {' '.join(words)} {how}" + (f": {stderr}" if stderr else "")
         return InventoryError([Problem(message)])
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that has not ended by itself, and its children with it."""
-    for pipe in (process.stdout, process.stderr):
-        assert pipe
-        pipe.close()
-    if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

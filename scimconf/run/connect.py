@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
-from scimconf import ssh, vault
+from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.fleet.connections import Connections, Opener
 from scimconf.fleet.fleet import Fleet
@@ -15,7 +15,8 @@ from scimconf.run.options import ConnectionOptions
 from scimconf.run.person import Person
 from scimconf.run.start import Start, token_file
 from scimconf.secret import Secret
-from scimconf.ssh import Agent
+from scimconf.ssh import session
+from scimconf.ssh.session import Conversation
 from scimconf.tokens.generate import looks_generated
 
 
@@ -43,7 +44,7 @@ def opener(
     if connection.ask_become_pass:
         hint = "put ansible_become_password into a vault value"
         asked_become = person.secret("sudo password", hint)
-    options = ssh.Options(
+    options = session.Options(
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
         allow_exec=begun.source.allow_exec,
@@ -63,14 +64,14 @@ def opener(
             raise _is_no_password(value)
         return secret
 
-    def open_agent(server: Server) -> AbstractContextManager[Agent]:
-        credentials = ssh.Credentials(
+    def open_agent(server: Server) -> AbstractContextManager[Conversation]:
+        credentials = session.Credentials(
             password=opened(server.connection.password) or asked,
             become_password=opened(server.connection.become_password) or asked_become or asked,
             passphrase=opened(server.connection.passphrase),
             ask=person.answer_server if connection.ask_pass else None,
         )
-        return ssh.open_agent(server.connection, server.paths, credentials, options)
+        return session.open_agent(server.connection, server.paths, credentials, options)
 
     return open_agent
 

@@ -33,7 +33,7 @@ class ConnectionOptions:
     accept_new_host_keys: bool
     retries: int = 0
     look_timeout: float | None = None
-    """Seconds; None: the default of `ssh.Options`."""
+    """Seconds; None: the default of `ssh.session.Options`."""
 
 
 @dataclass(frozen=True, slots=True)

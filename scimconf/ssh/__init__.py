@@ -1,82 +1,10 @@
-"""The way to a server: a connection, the zulip user, and a conversation with the agent there.
+"""The way to a server, and the conversation with the agent there. The only room that uses paramiko.
 
-The only room that knows paramiko, and it is imported when the first SSH connection is made.
+This file imports none of its modules: `scimconf.ssh.session` opens a conversation.
 """
 
 from __future__ import annotations
 
-import os
-import pwd
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from scimconf import consent, startup
-from scimconf.errors import HostError
-from scimconf.model import Connection, Paths
-from scimconf.ssh import command
-from scimconf.ssh.become import find_become
-from scimconf.ssh.conversation import Conversation as Agent
-from scimconf.ssh.opening import Opening
-from scimconf.ssh.options import Credentials, Options
-from scimconf.ssh.process import LocalProcess
-from scimconf.ssh.program import payload
-from scimconf.ssh.route import Route, find_route, reached
-
-__all__ = ["Agent", "Credentials", "Options", "open_agent"]
+from scimconf import startup
 
 startup.skip_invoke()
-
-
-@contextmanager
-def open_agent(
-    connection: Connection, paths: Paths, credentials: Credentials, options: Options
-) -> Iterator[Agent]:
-    """Start the agent on a server and give the conversation with it; close both at the end.
-
-    Raises Unreachable where the server is not reached or does not let us in, HostError where
-    the agent cannot be started there (no sudo, no Python, ...), or a local one is not
-    allowed.
-    """
-    if connection.kind == "local" and "local" not in options.allow_exec:
-        raise HostError(
-            "connect",
-            "ansible_connection: local runs a program on this machine that the inventory chooses",
-            f"if you trust the inventory with that, add {consent.option('local')}",
-        )
-    proxy = "proxy" in options.allow_exec
-    route = find_route(connection, allow_exec=proxy) if connection.kind == "ssh" else None
-    login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
-    become = find_become(connection, paths, login, f"[{secrets.token_hex(16)}]")
-    nonce = secrets.token_hex(16)
-    argv = command.words(connection, paths, nonce, become)
-    opening = Opening(
-        nonce,
-        become,
-        has_password=bool(credentials.become_password),
-        login=login,
-        user=connection.become_user,
-        zulip_user=paths.user,
-    )
-    agent = _run(argv, connection, route, credentials, options)
-    try:
-        agent.start(opening, credentials.become_password, payload(), options.start_timeout)
-        yield agent
-    finally:
-        agent.close()
-
-
-def _run(
-    argv: tuple[str, ...],
-    connection: Connection,
-    route: Route | None,
-    credentials: Credentials,
-    options: Options,
-) -> Agent:
-    if route is None:
-        return Agent(LocalProcess(argv), look_seconds=options.look_timeout)
-    from scimconf.ssh.link import run  # imports paramiko, which takes its time
-
-    process = run(command.line(argv), route, credentials, options)
-    facts = reached(connection, route, process.address)
-    return Agent(process, facts, options.look_timeout)

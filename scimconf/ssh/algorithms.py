@@ -1,7 +1,7 @@
-"""The algorithms that scimconf takes part in, the best known first, and the smallest RSA key.
+"""The algorithms that scimconf accepts, in order of preference, and the smallest RSA key.
 
-paramiko has more: ciphers in CBC mode, 3DES, MACs with MD5 and SHA-1. They are left out: a server
-that has nothing else is refused before it sees any secret.
+paramiko has more: ciphers in CBC mode, 3DES, MACs with MD5 and SHA-1. They are not accepted. A
+server that offers nothing else is refused before any secret is sent.
 """
 
 from __future__ import annotations
@@ -44,26 +44,27 @@ _BY_KEYWORD = {
 
 @dataclass(frozen=True, slots=True)
 class Algorithms:
-    """What may be used on one connection."""
+    """The algorithms that one connection may use."""
 
     ciphers: tuple[str, ...] = CIPHERS
     macs: tuple[str, ...] = MACS
     kex: tuple[str, ...] = KEX
     host_keys: tuple[str, ...] = HOST_KEYS
-    """Plain ones, and those of certificates."""
+    """For plain keys and for certificates."""
     authorities: tuple[str, ...] = SIGNATURES
-    """How a certificate may be signed."""
+    """The signatures that a certificate may have."""
     least_rsa: int = LEAST_RSA
-    """Bits that an RSA key has to have: a host's, an authority's and the user's own."""
+    """The bits that an RSA key must have: of a host, of an authority, and of the user."""
 
 
 ALL = Algorithms()
 
 
 def without_defaults(settings: Settings, usual: Settings) -> Settings:
-    """Return the settings without those lists of algorithms that are `usual`, ssh's defaults.
+    """Return the settings without the lists of algorithms that are ssh's defaults, `usual`.
 
-    They say nothing about us: scimconf can have a method that the installed ssh is too old for.
+    A default list must not restrict scimconf: the installed ssh may lack an algorithm that scimconf
+    has.
     """
     lists = map(str.lower, _BY_KEYWORD)
     dropped = {each for each in lists if settings.all(each) == usual.all(each)}
@@ -71,9 +72,9 @@ def without_defaults(settings: Settings, usual: Settings) -> Settings:
 
 
 def narrowed(settings: Settings, host: str) -> Algorithms:
-    """Return ours, as far as ssh_config lets them be used for `host`.
+    """Return our algorithms without those that ssh_config excludes for `host`.
 
-    Raises HostError where nothing is left.
+    Raises HostError if none is left.
     """
     left: dict[str, Any] = {}
     for keyword, (field, ours) in _BY_KEYWORD.items():
@@ -82,8 +83,8 @@ def narrowed(settings: Settings, host: str) -> Algorithms:
             if not left[field]:
                 raise HostError(
                     "connect",
-                    f"of the {keyword} that your ssh_config has for {host}, scimconf has none",
-                    f"add one of these there: {', '.join(ours)}",
+                    f"your ssh_config allows no {keyword} for {host} that scimconf has",
+                    f"add one of these to {keyword}: {', '.join(ours)}",
                 )
     least = int(settings.one("requiredrsasize") or 0)
     return replace(ALL, **left, least_rsa=max(LEAST_RSA, least))

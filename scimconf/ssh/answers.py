@@ -1,4 +1,4 @@
-"""What a server's questions are answered with (RFC 4256, keyboard-interactive)."""
+"""The answers to a server's questions during login (RFC 4256, keyboard-interactive)."""
 
 from __future__ import annotations
 
@@ -15,58 +15,57 @@ _terminal = threading.Lock()
 
 
 class UnansweredError(paramiko.SSHException):  # type: ignore[misc]  # paramiko has no types
-    """A question that nobody can be asked; str() is the question."""
+    """A question that no person is there to answer. str() is the question."""
 
 
 class Answers:
-    """Gives the password to the first hidden question, once; the rest is asked of a person."""
+    """Send the password once, to the first hidden question; ask a person for everything else."""
 
     def __init__(self, who: str, password: Secret | None, ask: AskPerson | None) -> None:
         self._who = who
         self._password = password
         self._ask = ask
-        self._is_asked_first = password is None and ask is not None
+        self._ask_for_password = ask if password is None else None
 
     def password(self) -> Secret | None:
-        """Give the password for the method of that name, and not again.
+        """Return the password for the method "password"; None after the first call.
 
-        A person is asked for it where none was given, but not where it was wrong: a fleet would
-        ask as often as it has servers.
+        If no password is known, a person is asked. If the known one was wrong, no person is asked:
+        a fleet would ask once for every server.
         """
-        if self._is_asked_first:
-            return self._ask_for("password")
-        given, self._password = self._password, None
-        return given
+        if self._ask_for_password is not None:
+            return self._ask_on_terminal(self._ask_for_password, "password")
+        password, self._password = self._password, None
+        return password
 
     @property
     def has_any(self) -> bool:
-        """Whether there is a point in being asked for a password."""
-        return self._password is not None or self._is_asked_first
+        """Whether a question for the password can be answered."""
+        return self._password is not None or self._ask_for_password is not None
 
     @property
     def has_more(self) -> bool:
-        """Whether there is a point in being asked for more, once a password was right."""
+        """Whether further questions can be answered after the right password."""
         return self._ask is not None
 
     def reply(
         self, _title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
     ) -> list[str]:
-        """Answer one round of questions, as paramiko hands them over.
+        """Answer one round of questions; paramiko calls this.
 
-        Raises UnansweredError: an empty answer would count as a wrong one.
+        Raises UnansweredError: the server would count an empty answer as a wrong one.
         """
         return [self._reply(instructions, text, shown=shown) for text, shown in prompts]
 
     def _reply(self, instructions: str, text: str, *, shown: bool) -> str:
         if self._password is not None and not shown:
-            given, self._password = self._password, None
-            return given.reveal()
+            password, self._password = self._password, None
+            return password.reveal()
         question = one_line(text, 120) or one_line(instructions, 120)
         if self._ask is None:
             raise UnansweredError(question)
-        return self._ask_for(question.rstrip(": ")).reveal()
+        return self._ask_on_terminal(self._ask, question.rstrip(": ")).reveal()
 
-    def _ask_for(self, what: str) -> Secret:
-        assert self._ask is not None
+    def _ask_on_terminal(self, ask: AskPerson, what: str) -> Secret:
         with _terminal:
-            return self._ask(f"{self._who}: {what}")
+            return ask(f"{self._who}: {what}")

@@ -1,11 +1,12 @@
-"""What an inventory puts on ssh's command line (Ansible's `ansible_ssh_common_args`): how much of
-it means the same here.
+"""Sort the options that an inventory passes to ssh (Ansible's `ansible_ssh_common_args`).
 
-Each option is one of four kinds. Those that say where a connection goes and who logs in are
-followed: the ssh program itself reads them (`ssh -G`). Those that change nothing for one command
-without a terminal are passed over. Those that make ssh start a program need leave, since whoever
-writes an inventory must not choose what runs on the machine that plans it. The rest is not
-followed, and named.
+There are four kinds of options:
+
+- followed: they decide where a connection goes and who logs in; `ssh -G` reads them;
+- without effect: they change nothing for one command without a terminal;
+- programs: they make ssh start a program. They need permission, because the author of an inventory
+  must not choose what runs on the machine that plans it;
+- ignored: all others. The user gets a warning that names them.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _SAME_ANYWAY = {
     "requesttty": ("no", "auto"),
     "stricthostkeychecking": ("yes", "ask"),
 }
-"""Values that say what happens here in any case; so does `no` of what is never done here."""
+"""Values that ask for what scimconf does anyway. So does `no` for the options in _NEVER_DONE."""
 _NEVER_DONE = ("forward", "gssapi", "hostbased", "kerberos", "permitlocalcommand")
 _TRUST = frozenset(
     {
@@ -75,55 +76,46 @@ _TRUST = frozenset(
     }
 )
 
-# ssh's letters (ssh(1)): those with a value, and what they are short for.
+# The letters of ssh(1): those with a value, and the options that they stand for.
 _VALUED = frozenset("BbcDEeFIiJLlmOopQRSWwP")
 _SHORT = {"b": "bindaddress", "i": "identityfile", "J": "proxyjump", "l": "user", "p": "port"}
 _FAMILY = {"4": "inet", "6": "inet6"}
-_NO_MATTER = frozenset("aCEMnqSTvxy")
+_LETTERS_WITHOUT_EFFECT = frozenset("aCEMnqSTvxy")
 
-# ssh_config(5) puts these into commands for a shell (%h, %r, ...).
+# ssh_config(5) may insert these values into shell commands (%h, %r, ...).
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_\[]|%[hnr])(?:[A-Za-z0-9_.@:,\[\]/+-]|%[hnr])*")
 _TO_SHELL = frozenset({"bindaddress", "hostkeyalias", "hostname", "port", "proxyjump", "user"})
 _TUNNEL = ("%h:%p", "[%h]:%p")
+_HOST = re.compile(r"(?![^,/]*[,/])" + _PLAIN.pattern)
+"""One host: no chain of hosts, and no URL."""
 
 
 class ArgumentsError(ValueError):
-    """Words that ssh would not take; str() says which."""
+    """Options that ssh would not accept. str() names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The words of a command line, sorted."""
+    """The options of a command line, sorted."""
 
     options: tuple[str, ...] = ()
-    """For ssh; they start nothing."""
+    """Options for ssh that start no program."""
     programs: tuple[str, ...] = ()
-    """For ssh; they start programs, or name a file that may."""
-    jump: Jump | None = None
-    """A ProxyCommand that is no more than a jump host."""
+    """Options for ssh that start a program, or name a file that may do so."""
     ignored: tuple[str, ...] = ()
-    """The names of what is not followed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """The jump host of `ssh -W %h:%p HOST`."""
-
-    host: str
-    """`[user@]host`, or `ssh://...`; %r, %h and %n in it are those of the server behind."""
-    arguments: Arguments
+    """The names of the options that are not followed."""
 
 
 def trust(name: str) -> bool:
-    """Say whether the option decides which host keys are believed."""
+    """Return True if the option decides which host keys are accepted."""
     return name.lower() in _TRUST
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """Sort the words. Raises ArgumentsError."""
+    """Sort the options. Raises ArgumentsError."""
     arguments, others = _sort(_named(words))
     if others:
-        raise ArgumentsError(f"{others[0]!r} is no option of ssh")
+        raise ArgumentsError(f"{others[0]!r} is not an option of ssh")
     return arguments
 
 
@@ -132,45 +124,50 @@ def _sort(pairs: Iterable[tuple[str, str]]) -> tuple[Arguments, list[str]]:
     programs: list[str] = []
     ignored: list[str] = []
     others: list[str] = []
-    jump = None
+    has_proxy = False
     for name, value in pairs:
         keyword = name.lower()
         if not name:
             others.append(value)
             continue
         _check(name, value)
+        if keyword in ("proxyjump", "proxycommand"):
+            if has_proxy:
+                continue  # as in ssh, the first of the two counts
+            has_proxy = True
         if keyword == "proxycommand" and value.lower() != "none":
-            if jump is None and not programs:  # ssh takes the first, too
-                jump = _jump(value)
-                programs += [] if jump else ["-o", f"ProxyCommand={value}"]
+            if jump := _as_jump_host(value):
+                options += ["-o", f"ProxyJump={jump[0]}"]
+                ignored += jump[1]
+            else:
+                programs += ["-o", f"ProxyCommand={value}"]
         elif name == "-F":
             programs += ["-F", value]
         elif keyword in _FOLLOWED or keyword == "proxycommand":
             options += ["-o", f"{name}={value}"]
-        elif not _no_matter(keyword, value.lower()):
+        elif not _has_no_effect(keyword, value.lower()):
             ignored.append(name)
-    ignored += jump.arguments.ignored if jump else ()
-    return Arguments(tuple(options), tuple(programs), jump, tuple(dict.fromkeys(ignored))), others
+    return Arguments(tuple(options), tuple(programs), tuple(dict.fromkeys(ignored))), others
 
 
 def _check(name: str, value: str) -> None:
     if not value.isprintable():
-        raise ArgumentsError(f"{name} has characters that cannot be printed")
+        raise ArgumentsError(f"{name} contains characters that cannot be printed")
     if name.lower() in _TO_SHELL and not _PLAIN.fullmatch(value):
         raise ArgumentsError(f"{name} is {value!r}, which ssh would refuse")
     if name.lower() == "hostkeyalias" and ("/" in value or ".." in value):
-        raise ArgumentsError(f"{name} is {value!r}, which could be a part of a file's name (%k)")
+        raise ArgumentsError(f"{name} is {value!r}, which could change a path in ssh_config (%k)")
     if "${" in value:
-        raise ArgumentsError(f"{name} asks for a variable of your environment: {value!r}")
+        raise ArgumentsError(f"{name} reads a variable of your environment: {value!r}")
 
 
-def _no_matter(keyword: str, value: str) -> bool:
+def _has_no_effect(keyword: str, value: str) -> bool:
     never_done = value in ("no", "none") and any(word in keyword for word in _NEVER_DONE)
     return keyword in _WITHOUT_EFFECT or value in _SAME_ANYWAY.get(keyword, ()) or never_done
 
 
 def _named(words: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give each option as the keyword of ssh_config that it is, or as `-X`; `""` is no option."""
+    """Return each option as a keyword of ssh_config or as `-X`; other words have the name `""`."""
     left = iter(words)
     for word in left:
         if not word.startswith("-") or word == "-":
@@ -190,22 +187,26 @@ def _named(words: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield "AddressFamily", _FAMILY[letter]
             elif letter in _SHORT:
                 yield _SHORT[letter], value
-            elif letter not in _NO_MATTER:
+            elif letter not in _LETTERS_WITHOUT_EFFECT:
                 yield f"-{letter}", value
 
 
 def _keyword(text: str) -> tuple[str, str]:
     found = re.fullmatch(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*", text)
     if not found:
-        raise ArgumentsError(f"-o {text!r} is no Option=value")
+        raise ArgumentsError(f"-o {text!r} is not Option=value")
     value = found[2]
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1]
     return found[1], value
 
 
-def _jump(command: str) -> Jump | None:
-    """Give the jump host of a ProxyCommand; None if it is more than one."""
+def _as_jump_host(command: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the ProxyJump that equals `ssh -W %h:%p HOST`, and the options that are not followed.
+
+    Ansible's documentation names a jump host in this form. None for every other ProxyCommand, also
+    for one with options that ProxyJump cannot express, such as a key for the jump host.
+    """
     if any(character in command for character in "$`;&|<>()\\\n"):
         return None
     try:
@@ -217,6 +218,12 @@ def _jump(command: str) -> Jump | None:
     tunnels = [value for name, value in pairs if name == "-W"]
     if program not in ("ssh", "/usr/bin/ssh") or arguments.programs or len(others) != 1:
         return None
-    if len(tunnels) != 1 or tunnels[0] not in _TUNNEL or not _PLAIN.fullmatch(others[0]):
+    (host,) = others
+    if len(tunnels) != 1 or tunnels[0] not in _TUNNEL or not _HOST.fullmatch(host):
         return None
-    return Jump(others[0], arguments)
+    match arguments.options:
+        case ():
+            return host, arguments.ignored
+        case ("-o", option) if option.lower().startswith("port=") and ":" not in host:
+            return f"{host}:{option.partition('=')[2]}", arguments.ignored
+    return None

@@ -1,44 +1,57 @@
-"""The way to the zulip user: whether another program stands before the agent, and which."""
+"""How the login user becomes the user that runs the agent: the base of sudo and su."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 from scimconf.errors import HostError
-from scimconf.model import Connection, Paths
-from scimconf.ssh.su import Su
-from scimconf.ssh.sudo import Sudo
 
 
-class Become(Protocol):
-    """A program that makes us another user, and may want a password first."""
+@dataclass(frozen=True, slots=True)
+class Become(ABC):
+    """A program that changes the user, and may ask for a password first.
 
-    @property
-    def marker(self) -> str:
-        """A word of ours in its stderr, not to be shown."""
+    Messages and hints may contain {login} and {user}.
+    """
 
+    marker: str
+    """A random word that we make the program write to stderr. It is not shown to people."""
+    login: str
+    user: str
+
+    refusals: ClassVar[tuple[tuple[str, str, str], ...]]
+    """A pattern for the program's stderr, the message and the hint. The first match counts."""
+    missing: ClassVar[tuple[str, str]]
+    """Message and hint for a prompt when there is no password to send."""
+    wrong: ClassVar[tuple[str, str]]
+    """Message and hint for a second prompt. The password is sent only once."""
+
+    @abstractmethod
     def words(self) -> tuple[str, ...]:
-        """Give the argv that the agent's own argv follows. Nothing in it is secret."""
+        """Return the argv that stands before the agent's own argv. It contains no secret."""
 
+    @abstractmethod
     def prompts(self, stderr: bytes) -> int:
-        """Count how often it has asked for a password."""
+        """Count how often the program has asked for a password."""
 
     def refusal(self, stderr: str) -> HostError | None:
-        """Say what its complaint means and what to do; None if it is not one that is known."""
+        """Return the error for a message of the program; None if the message is not known."""
+        for pattern, message, hint in self.refusals:
+            if re.search(pattern, stderr, re.IGNORECASE):
+                return self._error(message, hint)
+        return None
 
     def no_password(self) -> HostError:
-        """It asks, and there is nothing to answer."""
+        """Return the error for a prompt when there is no password to send."""
+        return self._error(*self.missing)
 
     def wrong_password(self) -> HostError:
-        """It asks a second time, or gives up: the password was sent once and not again."""
+        """Return the error for a second prompt."""
+        return self._error(*self.wrong)
 
-
-def find_become(connection: Connection, paths: Paths, login: str, marker: str) -> Become | None:
-    """Give what stands between the login user and the agent, if anything does.
-
-    Not for root: the agent drops root by itself (DESIGN.md).
-    """
-    if not connection.become or login in ("root", connection.become_user, paths.user):
-        return None
-    kind = Su if connection.become_method == "su" else Sudo
-    return kind(marker, login, connection.become_user)
+    def _error(self, message: str, hint: str) -> HostError:
+        names = {"login": self.login, "user": self.user}
+        return HostError("become", message.format(**names), hint.format(**names))

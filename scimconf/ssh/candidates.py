@@ -1,9 +1,9 @@
-"""The keys that a server is offered, in order: the fewer wrong ones before the right, the better.
+"""The keys that are tried at a server, in the order of ssh (sshconnect2.c, pubkey_prepare).
 
-A server closes the connection after a few (sshd's MaxAuthTries, by default six). The order is
-ssh's own (sshconnect2.c, pubkey_prepare): the certificates in the ssh agent; keys that are named
-and in the agent, which need no passphrase; the rest of the agent; what is only in a file. Where a
-certificate for a key is in a file, it comes before the key alone.
+The order matters: a server closes the connection after a few wrong keys (sshd's MaxAuthTries, six
+by default). The order is: the certificates in the ssh agent; named keys that are in the agent and
+need no passphrase; the other keys of the agent; keys that are only in a file. A certificate in a
+file is tried before its key.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from scimconf.ssh.route import Route
 
 Key: TypeAlias = "paramiko.PKey | Certified"
 Candidate: TypeAlias = tuple[str, bytes, Key]
-"""What it is called in messages, the public key or certificate that is shown, and what signs."""
+"""The name for messages, the public key or certificate to send, and the key that signs."""
 
 
 def candidates(
     route: Route, held: Sequence[HeldKey], load: Callable[[str], paramiko.PKey | None]
 ) -> Iterator[Candidate]:
-    """Give what to try, the most likely first.
+    """Return the keys to try, in order.
 
-    `held` are the keys of the ssh agent; `load` opens a key file, or gives None for one that
-    cannot be used, and is called only when its turn has come.
+    `held`: the keys of the ssh agent. `load`: opens a key file, or returns None if it cannot be
+    used. A file is opened only when its turn comes.
     """
     files = (route.identity_file,) if route.identity_file else route.identity_files
     of_file = {file: keys.public_blob(f"{file}.pub") or keys.public_blob(file) for file in files}
@@ -56,7 +56,7 @@ def candidates(
 
 
 class _Certificates:
-    """The certificates in files; what is none is passed over."""
+    """The certificates in files. Files without a certificate are skipped."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self._found: list[tuple[str, bytes, bytes]] = []
@@ -67,7 +67,7 @@ class _Certificates:
 
     @property
     def keys(self) -> set[bytes]:
-        """The public keys that they certify."""
+        """The certified public keys."""
         return {inside for _, _, inside in self._found}
 
     def with_key(self, name: str, key: paramiko.PKey, blob: bytes) -> Iterator[Candidate]:

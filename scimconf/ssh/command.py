@@ -1,4 +1,4 @@
-"""The one command that is run on a server, as words and as a line for any login shell."""
+"""The one command that runs on a server: as a list of words, and as a line for any login shell."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _CLEAN = (
     '"LOGIN_PATH=$PATH" "SSH_CONNECTION=$SSH_CONNECTION" "SUDO_USER=$SUDO_USER" '
     '/bin/sh -c "$6" sh "$@"'
 )
-"""Replaces the environment, PATH first. Both programs have a full path and `exec` cannot be
-replaced by a function, so nothing that the login chose is run. Three variables stay, as data: the
-agent reads from two of them who is at work, and LOGIN_PATH is for programs that it starts."""
+"""Replaces the environment, PATH first. Both programs have a full path, and no shell function can
+replace `exec`; so the login user cannot choose what runs. Three variables stay, as data: two tell
+the agent which person runs it, and LOGIN_PATH is for programs that the agent starts."""
 
 _DROP = (
     'case "$(id -u)" in '
@@ -27,8 +27,8 @@ _DROP = (
     '[1-9]*) exec /bin/sh -c "$7" sh "$@";; '
     '*) echo "$2 root";; esac; exit 126'
 )
-"""Makes root Zulip's user before anything that others could have written is run. Where the uid
-cannot be found, it may be 0: refused, too."""
+"""Changes from root to Zulip's user before any program runs that a user of the server could have
+written. If the uid cannot be read, it may be 0; so that is refused too."""
 
 _CHOOSE = (
     'case "$(id -u)" in [1-9]*) ;; *) echo "$2 root"; exit 126;; esac; '
@@ -39,17 +39,17 @@ _CHOOSE = (
     'exec "$p" -I -S -B -u -c "$1" "$2" "$3"; done; '
     'echo "$2 none"; exit 127'
 )
-"""Chooses the Python, once it is certain again that this is not root: the deployment's own, whose
-grammar is that of the Python that will run settings.py (docs/zulip.md says where it is), else
-the inventory's, else any."""
+"""Checks again that the user is not root, then chooses the Python: the deployment's own, because
+settings.py must parse with it (each Zulip version keeps it elsewhere); else the one that the
+inventory names; else any python3."""
 
 
 def words(
     connection: Connection, paths: Paths, nonce: str, become: Become | None
 ) -> tuple[str, ...]:
-    """Return the argv that starts the agent, by way of sudo or su if need be.
+    """Return the argv that starts the agent, through sudo or su if needed.
 
-    Nothing in it is secret: everybody on the server can read it.
+    It contains no secret: every user of the server can read it.
     """
     python = connection.python or ""
     if python.startswith("auto"):  # Ansible's word for "find one"
@@ -60,21 +60,21 @@ def words(
 
 
 def line(argv: tuple[str, ...]) -> str:
-    """Give the words as one line that sh, bash, zsh, fish and csh all read back the same."""
+    """Return the words as one line that sh, bash, zsh, fish and csh split into the same words."""
     return " ".join(map(quote, argv))
 
 
 def quote(word: str) -> str:
     """Put a word in single quotes.
 
-    Inside them sh gives a meaning to the quote only, fish to the backslash too, csh to `!` and
-    the newline: a word with one of these is refused (HostError), it could only be a strange path.
+    Inside them only the quote is special in sh, the backslash too in fish, `!` and the line break
+    too in csh. Raises HostError for a word with one of these; only an unusual path has them.
     """
-    strange = set(word) & set("'\\!\r\n\0")
-    if strange:
+    special = set(word) & set("'\\!\r\n\0")
+    if special:
         raise HostError(
             "start",
-            f"{word!r} cannot be sent through every login shell (it has {min(strange)!r})",
-            "paths, user names and ansible_python_interpreter must do without it",
+            f"{word!r} contains {min(special)!r}, which not every login shell passes on unchanged",
+            "change the path, the user name or ansible_python_interpreter",
         )
     return f"'{word}'"

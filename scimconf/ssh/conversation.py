@@ -1,4 +1,4 @@
-"""The conversation with one agent: start it, ask it, believe nothing (docs/agent.md)."""
+"""The conversation with one agent: start it, send requests, check every answer (docs/agent.md)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from scimconf.ssh.opening import Move, Opening
 from scimconf.ssh.process import Process
 
 MOST_ANSWER = 4 << 20
-"""Bytes that the answer to one request may have, all its lines together: some 150 MB as objects."""
+"""Bytes that all lines of one answer may have together. As Python objects this is some 150 MB."""
 MOST_MESSAGES = 1000
-"""Lines of the answer to one request; a transaction and its way back tell of some sixty steps."""
+"""Lines that one answer may have. A transaction with its rollback reports some sixty steps."""
 LOOK_SECONDS = 60.0
-"""For a look altogether: the start of the agent, and all of its answer."""
+"""Seconds for a request that changes nothing: the start of the agent, and its whole answer."""
 _MOST_STDERR = 1 << 14
 _LONE_SURROGATE = "\\ud"
 
@@ -27,8 +27,8 @@ _LONE_SURROGATE = "\\ud"
 class Conversation:
     """A running agent. It answers one request after the other until it is closed.
 
-    `reached`: what ssh_config and the name servers added to the way to it. `look_seconds`: for a
-    request that changes nothing, with the start before the first one.
+    `reached`: what ssh_config and the name servers added to the route. `look_seconds`: the time for
+    a request that changes nothing; for the first request, the start of the agent counts too.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class Conversation:
     def start(
         self, opening: Opening, password: Secret | None, program: bytes, seconds: float
     ) -> None:
-        """Bring the command that has just been started to where the agent listens.
+        """Answer the password prompt, and send the program once the bootstrap is ready.
 
-        Raises HostError with the reason if it does not get there in `seconds`.
+        Raises HostError with the reason if the bootstrap is not ready within `seconds`.
         """
         begun = time.monotonic()
         deadline = begun + seconds
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise opening.silent(seconds)
+                raise opening.timed_out(seconds)
             turn = self._process.exchange(self._outgoing, left)
             self._outgoing = self._outgoing[turn.sent :]
             move = opening.feed(turn.out, turn.err)
@@ -77,18 +77,18 @@ class Conversation:
     def ask(
         self, request: Mapping[str, object], seconds: float | None = None
     ) -> Iterator[Mapping[str, object]]:
-        """Send a request; return each step message as it comes, the final one last.
+        """Send a request; return each message when it arrives, the final one last.
 
-        `seconds`: for all of the answer. None: it is a look, which has `look_seconds`; else a
-        server that sends a byte now and then would hold us for as long as a change may take.
+        `seconds`: the time for the whole answer. None for a request that changes nothing: it has
+        `look_seconds`, because a slow server could otherwise hold us for the time of a change.
 
-        The Secrets in it become clear text on their way into the channel, and not before.
+        Secrets in the request become clear text only when they are written to the channel.
 
-        Raises HostError where the agent breaks the contract or is not done in `seconds`, and
-        Unreachable where the link to it breaks: then the server finishes by itself.
+        Raises HostError if the answer is invalid or not complete within `seconds`. Raises
+        Unreachable if the connection breaks; the server then finishes by itself.
         """
         if self._at_work or self._incoming:
-            raise _breach("it answers more than it was asked")
+            raise _invalid("it answers more than one request")
         self._outgoing += json.dumps(request, default=_reveal).encode() + b"\n"
         self._at_work = True
         self._looking = seconds is None
@@ -101,12 +101,12 @@ class Conversation:
             total += len(line)
             count += 1
             if count > MOST_MESSAGES:
-                raise _breach(f"its answer has over {MOST_MESSAGES} lines")
+                raise _invalid(f"the answer has over {MOST_MESSAGES} lines")
             message = _message(line)
             if message.get("final") is True:
                 self._at_work = False
                 if self._incoming:
-                    raise _breach("it answers more than it was asked")
+                    raise _invalid("it answers more than one request")
             yield message
 
     def _line(self, deadline: float, most: int) -> bytes:
@@ -119,7 +119,7 @@ class Conversation:
                 return line
             searched = len(self._incoming)
             if searched > most:
-                raise _breach(f"its answer is over {MOST_ANSWER >> 20} MiB")
+                raise _invalid(f"the answer is over {MOST_ANSWER >> 20} MiB")
             self._turn(deadline)
 
     def _turn(self, deadline: float) -> None:
@@ -127,15 +127,15 @@ class Conversation:
         if left <= 0 and self._looking:
             raise HostError(
                 "agent",
-                f"the server had not answered in full after {self._look_seconds:g} s"
-                + self._said(),
-                "if the server is slow, wait longer: --look-timeout 300",
+                f"the server did not answer completely within {self._look_seconds:g} s"
+                + self._last_words(),
+                "if the server is slow, allow more time: --time-limit 300",
             )
         if left <= 0:
             raise HostError(
                 "agent",
-                "the server's agent did not finish in time" + self._said(),
-                "if it was changing something it goes on by itself: look with plan",
+                "the agent did not finish in time" + self._last_words(),
+                "a change continues on the server by itself; run plan to see the result",
             )
         turn = self._process.exchange(self._outgoing, left)
         self._outgoing = self._outgoing[turn.sent :]
@@ -151,18 +151,18 @@ class Conversation:
         self._at_work = False
         return HostError(
             "agent",
-            f"the agent ended without an answer (exit {status})" + self._said(),
-            "run plan to see how the server stands",
+            f"the agent ended without an answer (exit status {status})" + self._last_words(),
+            "run plan to see the state of the server",
         )
 
-    def _said(self) -> str:
+    def _last_words(self) -> str:
         lines = self._stderr.strip().splitlines()
-        # The last line of a Python traceback is the one that says something.
-        said = one_line(lines[-1] if b"Traceback" in self._stderr else self._stderr)
-        return f": {said}" if said else ""
+        # The last line of a Python traceback is the error.
+        text = one_line(lines[-1] if b"Traceback" in self._stderr else self._stderr)
+        return f": {text}" if text else ""
 
     def close(self) -> None:
-        """Let go of the agent. What it is doing for a request it finishes by itself."""
+        """Close the connection to the agent. It finishes the current request by itself."""
         self._process.close(at_work=self._at_work)
 
 
@@ -171,8 +171,8 @@ def _password_line(password: Secret) -> bytes:
     if "\n" in text:
         raise HostError(
             "become",
-            "the become password has more than one line, and sudo reads one",
-            "does the file or the variable that it comes from hold something else too?",
+            "the become password has more than one line, and sudo reads only one",
+            "check the file or variable that it comes from; it may contain more than the password",
         )
     return text.encode() + b"\n"
 
@@ -184,14 +184,14 @@ def _message(line: bytes) -> Mapping[str, object]:
         if _LONE_SURROGATE in text.lower():
             json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise _breach(f"it sends what is not JSON: {one_line(line, 120)}") from error
+        raise _invalid(f"not JSON: {one_line(line, 120)}") from error
     if not isinstance(message, dict):
-        raise _breach(f"it sends JSON that is not a message: {one_line(line, 120)}")
+        raise _invalid(f"not a JSON object: {one_line(line, 120)}")
     return message
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Give a JSON object; one key twice is refused: who knows which of them was meant."""
+    """Build a JSON object. Raises ValueError for a repeated key, because its value is ambiguous."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError
@@ -199,26 +199,26 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
+    raise ValueError(name)  # NaN and Infinity are not JSON
 
 
 def _reveal(value: object) -> str:
     if isinstance(value, Secret):
         return value.reveal()
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _breach(what: str) -> HostError:
+def _invalid(what: str) -> HostError:
     return HostError(
         "agent",
-        f"the server does not talk as scimconf's agent does; {what}",
-        "nothing of it was believed; look at that server by hand",
+        f"the server sent an invalid response ({what}); it was ignored",
+        "check this server by hand: the response did not come from scimconf's agent",
     )
 
 
 def _broken() -> Unreachable:
     return Unreachable(
         "agent",
-        "the connection broke while the agent was at work",
-        "what it had begun it finishes by itself: run plan once the server is there again",
+        "the connection broke while the agent was working",
+        "the agent finishes by itself; run plan when the server is reachable again",
     )

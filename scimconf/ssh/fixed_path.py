@@ -1,10 +1,10 @@
-"""Where programs are looked for on the way to the agent: nothing there belongs to the login.
+"""The folders in which programs are looked up before the agent runs. The login user owns none.
 
-The login's own PATH is not used: whoever can write its profile would choose what is run, and what
-the sudo password is typed into.
+The login user's own PATH is not used: anybody who can write that user's shell profile could choose
+which programs run, and which program reads the sudo password.
 """
 
 SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin"
-"""Only root puts anything there."""
+"""Only root can write there."""
 
 USUAL = f"/usr/local/sbin:/usr/local/bin:{SYSTEM}"

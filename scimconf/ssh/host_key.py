@@ -1,4 +1,4 @@
-"""Whether a server is the one we mean: its key, or its certificate, against known_hosts."""
+"""Check the identity of a server: compare its key or certificate with known_hosts."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _RSA = ("rsa-sha2-512", "rsa-sha2-256")  # RFC 8332: both are signatures by an s
 
 @dataclass(frozen=True, slots=True)
 class ShownKey:
-    """What a server shows: it has proved to hold the private key."""
+    """The key of a server that has proved that it holds the private key."""
 
     kind: str
     blob: bytes
     """The public key."""
     certificate: bytes | None = None
-    """The certificate that it came in."""
+    """The certificate that contains the key, if the server sent one."""
 
 
 def preferred(lines: Iterable[KnownKey], offered: Iterable[str]) -> tuple[str, ...]:
-    """Order the host key algorithms so that the server shows a key that known_hosts has.
+    """Order the host key algorithms so that the server sends a key that known_hosts contains.
 
-    Where known_hosts has an authority for the server, certificates come first, of any kind.
+    If known_hosts has an authority for the server, certificates of all types come first.
     """
     lines, offered = list(lines), list(offered)
     known = {line.kind for line in lines if not line.marker}
@@ -48,16 +48,19 @@ def _authorities(lines: Iterable[KnownKey]) -> list[KnownKey]:
 
 
 def check(route: Route, options: Options, lines: list[KnownKey], shown: ShownKey) -> None:
-    """Accept the key that the server shows, or raise Unreachable with what to do.
+    """Accept the key of the server, or raise Unreachable with the reason and the next step.
 
-    With "accept-new" the key of a server that is not known yet is remembered. One that has
-    changed, or is revoked, is never accepted.
+    With "accept-new", the key of an unknown server is added to known_hosts. A key that has changed
+    or is revoked is never accepted.
     """
     _check_size(route, shown)
     _check_list(route, shown)
-    reason = _certified(route, lines, shown)
-    if reason == "":
-        return
+    try:
+        if _is_certified(route, lines, shown):
+            return
+        invalid = None
+    except CertificateError as error:
+        invalid = one_line(str(error), 200)
     match judge(lines, shown.blob):
         case Verdict.KNOWN:
             return
@@ -65,8 +68,8 @@ def check(route: Route, options: Options, lines: list[KnownKey], shown: ShownKey
             raise _revoked(route, lines, shown.kind, shown.blob)
         case Verdict.CHANGED:
             raise _changed(route, lines, shown)
-        case Verdict.UNKNOWN if reason:
-            raise Unreachable("connect", f"the certificate of {route.name} is not good: {reason}")
+        case Verdict.UNKNOWN if invalid is not None:
+            raise Unreachable("connect", f"the certificate of {route.name} is invalid: {invalid}")
         case Verdict.UNKNOWN if options.host_key == "accept-new":
             _remember(route, shown)
         case Verdict.UNKNOWN:
@@ -79,16 +82,15 @@ def _check_size(route: Route, shown: ShownKey) -> None:
     if bits is not None and bits < least:
         raise Unreachable(
             "connect",
-            f"the host key of {route.name} is an RSA key of {bits} bits, and {least} are the least "
-            "that is accepted; nothing was sent to it",
-            "give its sshd a better one: run `ssh-keygen -A` there, have `HostKey "
-            "/etc/ssh/ssh_host_ed25519_key` in its sshd_config, and put that key into known_hosts "
-            "in place of the RSA key",
+            f"the host key of {route.name} is an RSA key of {bits} bits, and at least {least} are "
+            "required; no secret was sent",
+            "on the server, run `ssh-keygen -A` and add `HostKey /etc/ssh/ssh_host_ed25519_key` to "
+            "its sshd_config; then replace the RSA key in known_hosts with that key",
         )
 
 
 def _check_list(route: Route, shown: ShownKey) -> None:
-    """Raise Unreachable for a key that ssh_config's RevokedHostKeys names."""
+    """Raise Unreachable if RevokedHostKeys of ssh_config contains the key, or cannot be read."""
     file = route.revoked_host_keys
     if file is None:
         return
@@ -100,39 +102,37 @@ def _check_list(route: Route, shown: ShownKey) -> None:
     except (CertificateError, UnreadableListError) as error:
         raise Unreachable(
             "connect",
-            f"whether the key of {route.name} is revoked is not known: {file}, the RevokedHostKeys "
-            f"of your ssh_config: {error}",
-            "ssh accepts no host key then, either: correct the file, or RevokedHostKeys",
+            f"cannot check whether the key of {route.name} is revoked: {file} (RevokedHostKeys in "
+            f"your ssh_config): {error}",
+            "correct the file or RevokedHostKeys; ssh accepts no host key in this case either",
         ) from error
     raise Unreachable(
         "connect",
-        f"the key of {route.name} ({shown.kind} {fingerprint(shown.blob)}) is revoked in {file}, "
-        "the RevokedHostKeys of your ssh_config",
-        "the server uses a key that must not be trusted: ask who runs it",
+        f"the key of {route.name} ({shown.kind} {fingerprint(shown.blob)}) is revoked in {file} "
+        "(RevokedHostKeys in your ssh_config)",
+        "do not trust this server; ask its administrator for a new host key",
     )
 
 
-def _certified(route: Route, lines: list[KnownKey], shown: ShownKey) -> str | None:
-    """Say whether a certificate vouches for the key: `""`. Else why not; None: there is none.
+def _is_certified(route: Route, lines: list[KnownKey], shown: ShownKey) -> bool:
+    """Return True if a certificate of a known authority is valid for the server.
 
-    As for OpenSSH, a certificate of an authority that is not known is a plain key.
+    As in OpenSSH, a certificate of an unknown authority counts as a plain key. Raises
+    CertificateError for an invalid certificate, and Unreachable for a revoked authority.
     """
     if shown.certificate is None:
-        return None
-    try:
-        found = certificate.parse(shown.certificate)
-        revoked = {line.blob for line in lines if line.marker == "@revoked"}
-        if found.authority in revoked:
-            raise _revoked(route, lines, "certificate authority's", found.authority)
-        known = {line.blob for line in _authorities(lines)}
-        if found.authority not in known or found.key in revoked:
-            return None
-        if found.key != shown.blob:
-            raise CertificateError("it is damaged")
-        certificate.check_host(found, route.principal, time.time(), route.algorithms)
-    except CertificateError as error:
-        return one_line(str(error), 200)
-    return ""
+        return False
+    found = certificate.parse(shown.certificate)
+    revoked = {line.blob for line in lines if line.marker == "@revoked"}
+    if found.authority in revoked:
+        raise _revoked(route, lines, "certificate authority's", found.authority)
+    known = {line.blob for line in _authorities(lines)}
+    if found.authority not in known or found.key in revoked:
+        return False
+    if found.key != shown.blob:
+        raise CertificateError("it is damaged")
+    certificate.check_host(found, route.principal, time.time(), route.algorithms)
+    return True
 
 
 def _revoked(route: Route, lines: list[KnownKey], kind: str, blob: bytes) -> Unreachable:
@@ -140,7 +140,7 @@ def _revoked(route: Route, lines: list[KnownKey], kind: str, blob: bytes) -> Unr
     return Unreachable(
         "connect",
         f"the key of {route.name} ({kind} {fingerprint(blob)}) is marked @revoked in {place}",
-        "the server uses a key that must not be trusted: ask who runs it",
+        "do not trust this server; ask its administrator for a new host key",
     )
 
 
@@ -150,12 +150,12 @@ def _unknown(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachabl
     file = shlex.quote(route.known_hosts[0]) if route.known_hosts else "~/.ssh/known_hosts"
     return Unreachable(
         "connect",
-        f"{route.name} is not in known_hosts; it shows the {shown.kind} key "
+        f"{route.name} is not in known_hosts; its {shown.kind} key is "
         + fingerprint(shown.blob)
-        + (f", and no certificate of the authority in {authority.place}" if authority else ""),
-        "compare it with the server's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub "
-        f"there), then: ssh-keyscan {port}{route.host} >> {file}; or run "
-        "once with --accept-new-host-keys",
+        + (f", without a certificate of the authority in {authority.place}" if authority else ""),
+        "compare the key with the output of `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the "
+        f"server, then run: ssh-keyscan {port}{route.host} >> {file}; or run once with "
+        "--accept-new-host-keys",
     )
 
 
@@ -165,21 +165,23 @@ def _changed(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachabl
     file = shlex.quote(old.place.rpartition(":")[0])
     return Unreachable(
         "connect",
-        f"THE HOST KEY OF {route.name} HAS CHANGED: it shows {shown.kind} "
+        f"THE HOST KEY OF {route.name} HAS CHANGED: the server has {shown.kind} "
         f"{fingerprint(shown.blob)}, but {old.place} has {old.kind} {fingerprint(old.blob)}",
-        "it was installed anew, or somebody stands between: nothing was sent to it. If it was "
-        "installed anew, compare the fingerprints there and run: "
+        "the server was reinstalled, or somebody intercepts the connection; no secret was sent. If "
+        "it was reinstalled, compare the fingerprint on the server, then run: "
         f"ssh-keygen -f {file} -R '{route.name}'",
     )
 
 
 def _remember(route: Route, shown: ShownKey) -> None:
     if not route.known_hosts:
-        raise Unreachable("connect", "there is no known_hosts file to remember new keys in")
+        raise Unreachable(
+            "connect", "there is no known_hosts file to add keys to", "name one with --known-hosts"
+        )
     try:
         remember(route.known_hosts[0], route.name, shown.kind, shown.blob)
     except OSError as error:
         raise Unreachable(
             "connect",
-            f"cannot write the new key of {route.name} to {route.known_hosts[0]}: {error.strerror}",
+            f"cannot add the key of {route.name} to {route.known_hosts[0]}: {error.strerror}",
         ) from error

@@ -1,7 +1,7 @@
-"""Jump hosts: a connection through the connection to another host.
+"""Jump hosts: connections through the connection to another host.
 
-Forty servers behind one bastion share one connection to it, as long as one of them is in use: a
-bastion drops who comes all at once (sshd's MaxStartups), and a handshake costs more than a channel.
+All servers behind one jump host share one connection to it while any of them is in use. sshd drops
+many connections at the same time (MaxStartups), and a handshake costs more than a channel.
 """
 
 from __future__ import annotations
@@ -25,58 +25,61 @@ _GONE = (OSError, EOFError, paramiko.SSHException)
 
 
 class Tunnel:
-    """A channel to a server behind a jump host, with the manners of a socket."""
-
-    allowance: float = MOST_HANDSHAKE
+    """A channel to a server behind a jump host, as a Stream."""
 
     def __init__(self, channel: paramiko.Channel) -> None:
+        self._allowance: float = MOST_HANDSHAKE
         self._channel = channel
-        self._cut = threading.Event()
+        self._is_shut = threading.Event()
         self.settimeout = channel.settimeout
 
+    def allow(self, size: float, /) -> None:
+        """See Stream."""
+        self._allowance = size
+
     def recv(self, size: int, /) -> bytes:
-        """See Stream. paramiko comes back to it every 0.1 s, so a cut is noticed."""
-        if self._cut.is_set():
+        """See Stream. paramiko calls it every 0.1 s, so it notices a shutdown."""
+        if self._is_shut.is_set():
             return b""
         data: bytes = self._channel.recv(size)
-        self.allowance -= len(data)
-        if self.allowance < 0:
+        self._allowance -= len(data)
+        if self._allowance < 0:
             raise too_much()
         return data
 
     def send(self, data: bytes, /) -> int:
         """See Stream."""
-        if self._cut.is_set():
+        if self._is_shut.is_set():
             raise EOFError
         sent: int = self._channel.send(data)
         return sent
 
     def shutdown(self, _how: int, /) -> None:
-        """See Stream. Nothing is sent: the jump host may be the one that hangs."""
-        self._cut.set()
+        """See Stream. Nothing is sent, because the jump host may hang."""
+        self._is_shut.set()
 
     def close(self) -> None:
         """See Stream."""
-        self._cut.set()
+        self._is_shut.set()
         with suppress(*_GONE):
             self._channel.close()
 
 
 @contextmanager
 def tunnel(jump: Transport, through: Route, route: Route) -> Iterator[Tunnel]:
-    """Have a jump host connect to a server. Raises Unreachable."""
+    """Make a jump host connect to a server. Raises Unreachable."""
     try:
         channel = jump.open_channel(
             "direct-tcpip", (route.host, route.port), ("127.0.0.1", 0), timeout=route.timeout
         )
     except paramiko.ChannelException as error:
-        raise _not_passed_on(through, route, error) from error
+        raise _not_forwarded(through, route, error) from error
     except _GONE as error:
         raise Unreachable(
             "connect",
             f"the jump host {through.name} did not connect to {route.host} port {route.port} "
             f"within {route.timeout:g} s",
-            "is the server up, and may the jump host reach it?",
+            "check that the server is up, and that the jump host can reach it",
         ) from error
     stream = Tunnel(channel)
     try:
@@ -85,19 +88,19 @@ def tunnel(jump: Transport, through: Route, route: Route) -> Iterator[Tunnel]:
         stream.close()
 
 
-def _not_passed_on(through: Route, route: Route, error: paramiko.ChannelException) -> Unreachable:
-    message = f"the jump host {through.name} does not connect to {route.host} port {route.port}"
+def _not_forwarded(through: Route, route: Route, error: paramiko.ChannelException) -> Unreachable:
+    message = f"the jump host {through.name} cannot connect to {route.host} port {route.port}"
     if error.code == 1:  # RFC 4254, 5.1: administratively prohibited
         return Unreachable(
             "connect",
-            f"{message}: it forwards nothing",
-            "its sshd_config has to allow it (AllowTcpForwarding, PermitOpen), and so has the key "
-            "in authorized_keys",
+            f"{message}: it does not allow forwarding",
+            "allow it on the jump host: AllowTcpForwarding and PermitOpen in sshd_config, and the "
+            "options in authorized_keys",
         )
     return Unreachable(
         "connect",
         f"{message}: {one_line(error.text, 150)}",
-        "is the server up, and does the jump host know it under this name?",
+        "check that the server is up, and that the jump host can resolve its name",
     )
 
 
@@ -116,21 +119,21 @@ _lock = threading.Lock()
 def shared(
     route: Route, options: Options, enter: Callable[[], AbstractContextManager[Transport]]
 ) -> Iterator[Transport]:
-    """Give the connection to a jump host, which the first one makes and the last one closes.
+    """Return the connection to a jump host. The first user opens it, the last user closes it.
 
-    Who waits for a connection that fails, fails with it: a password is not tried once for each.
-    Raises Unreachable, as `enter` does.
+    If the shared connection fails, every waiter gets the same error; so a wrong password is tried
+    only once. Raises Unreachable, as `enter` does.
     """
     key = (route, options)
     with _lock:
         one = _shared.get(key)
-        is_first = one is None or _is_over(one)
+        is_first = one is None or _is_closed(one)
         if one is None or is_first:
             one = _shared[key] = _Shared()
         one.users += 1
     try:
         if is_first:
-            _settle(one, enter)
+            _open(one, enter)
         yield _result(one.ready, route)
     finally:
         with _lock:
@@ -142,15 +145,15 @@ def shared(
             one.ending.close()
 
 
-def _is_over(one: _Shared) -> bool:
+def _is_closed(one: _Shared) -> bool:
     ready = one.ready
     return ready.done() and (ready.exception() is not None or not ready.result().is_active())
 
 
-def _settle(one: _Shared, enter: Callable[[], AbstractContextManager[Transport]]) -> None:
+def _open(one: _Shared, enter: Callable[[], AbstractContextManager[Transport]]) -> None:
     try:
         transport = one.ending.enter_context(enter())
-        transport.sock.allowance = float("inf")  # each channel has its own bound
+        transport.sock.allow(float("inf"))  # each channel has its own limit
         one.ready.set_result(transport)
     except BaseException as error:
         one.ready.set_exception(error)
@@ -159,7 +162,7 @@ def _settle(one: _Shared, enter: Callable[[], AbstractContextManager[Transport]]
 def _result(ready: Future[Transport], route: Route) -> Transport:
     try:
         return ready.result()
-    except HostError as error:  # an error of its own for each: they are raised in many threads
+    except HostError as error:  # a new error for each thread, since raising changes it
         raise Unreachable(
-            error.step, f"on the way, at the jump host {route.name}: {error.message}", error.hint
+            error.step, f"at the jump host {route.name}: {error.message}", error.hint
         ) from None

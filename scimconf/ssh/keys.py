@@ -1,4 +1,4 @@
-"""Private keys: from files, and from the ssh agent; and what stands beside them."""
+"""Private keys from files and from the ssh agent, and the public keys beside the files."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from scimconf import plain_file
 from scimconf.secret import Secret
 
 _AGENT_TIMEOUT = 30.0
-"""Seconds for one answer of the ssh agent, which may ask its user to confirm."""
+"""Seconds for one answer of the ssh agent. It may ask its user to confirm."""
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _kept: deque[tuple[tuple[str, int, Secret | None], paramiko.PKey]] = deque(maxlen=64)
-"""Opened keys. Opening one with a passphrase takes a quarter of a second of CPU, on purpose, and a
-fleet is entered with one key."""
+"""Opened keys. By design, opening a key with a passphrase takes 0.25 s of CPU, and a fleet often
+uses one key."""
 _opening = threading.Lock()
 
 
 class UnusableKeyError(Exception):
-    """A key file that cannot be used; str() says why, without the file's name."""
+    """A key file that cannot be used. str() is the reason, without the file name."""
 
 
 def load(path: str, passphrase: Secret | None) -> paramiko.PKey:
-    """Give the private key in a file, of any kind and format that ssh-keygen makes.
+    """Return the private key in a file, of every type and format that ssh-keygen writes.
 
     Raises UnusableKeyError.
     """
@@ -49,7 +49,7 @@ def load(path: str, passphrase: Secret | None) -> paramiko.PKey:
     except OSError as error:
         raise UnusableKeyError(error.strerror) from error
     except ValueError as error:
-        raise UnusableKeyError("this is not a file name") from error
+        raise UnusableKeyError("it is not a valid file name") from error
     wanted = (path, changed, passphrase)
     with _opening:
         for known, key in _kept:
@@ -68,15 +68,15 @@ def _load(path: str, passphrase: Secret | None) -> paramiko.PKey:
     if b"PRIVATE KEY-----" not in data[:64]:
         raise UnusableKeyError("it is not a private key")
     if b"sk-" in _kind(data):
-        raise UnusableKeyError("it belongs to a security key: load it into ssh-agent (ssh-add)")
+        raise UnusableKeyError("it needs a security key: load it into the ssh agent (ssh-add)")
     try:
         return _for_paramiko(_opened(data, passphrase))
     except UnsupportedAlgorithm as error:
-        raise UnusableKeyError("it is of a kind that cannot be used") from error
+        raise UnusableKeyError("its type is not supported") from error
     except ValueError as error:
         if passphrase is not None:
             raise UnusableKeyError("the passphrase does not open it") from error
-        raise UnusableKeyError("it is damaged, or of a kind that cannot be used") from error
+        raise UnusableKeyError("it is damaged, or its type is not supported") from error
 
 
 def _opened(data: bytes, passphrase: Secret | None) -> object:
@@ -90,13 +90,13 @@ def _opened(data: bytes, passphrase: Secret | None) -> object:
     except TypeError as error:
         if passphrase is None:
             raise UnusableKeyError("it has a passphrase, and none was given") from error
-        return read(data, None)  # the passphrase is another key's
+        return read(data, None)  # the passphrase is for another key
 
 
 def _for_paramiko(key: object) -> paramiko.PKey:
-    """Give the key in the one format that paramiko reads without fail.
+    """Convert the key to a format that paramiko can always read.
 
-    By itself it takes no PKCS#8, and no key of OpenSSH's own format that ends without padding.
+    paramiko reads no PKCS#8, and no key in OpenSSH's format that has no padding at its end.
     """
     match key:
         case RSAPrivateKey():
@@ -106,13 +106,13 @@ def _for_paramiko(key: object) -> paramiko.PKey:
         case Ed25519PrivateKey():
             made, form = paramiko.Ed25519Key, PrivateFormat.OpenSSH
         case _:
-            raise UnusableKeyError("it is of a kind that cannot be used (DSA?)")
+            raise UnusableKeyError("its type is not supported (DSA?)")
     text = key.private_bytes(serialization.Encoding.PEM, form, NoEncryption()).decode("ascii")
     return made.from_private_key(io.StringIO(text))
 
 
 def _kind(data: bytes) -> bytes:
-    """Give the beginning of a key in OpenSSH's own format, where its type can be read."""
+    """Return the start of a key in OpenSSH's format, which contains its type."""
     text = b"".join(data.removeprefix(_OPENSSH).split(b"\n")[:3])
     try:
         return base64.b64decode(text[: len(text) // 4 * 4])
@@ -121,7 +121,7 @@ def _kind(data: bytes) -> bytes:
 
 
 def public_blob(path: str) -> bytes | None:
-    """Give the public key (or certificate) in a file, None if there is none to be read."""
+    """Return the public key or certificate in a file; None if it cannot be read."""
     try:
         fields = plain_file.read(path, plain_file.MOST_KEY).split()
         return base64.b64decode(fields[1])
@@ -130,22 +130,22 @@ def public_blob(path: str) -> bytes | None:
 
 
 class Certified:
-    """A private key that shows a certificate in place of its public key."""
+    """A private key that sends a certificate instead of its public key."""
 
     def __init__(self, key: paramiko.PKey, certificate: bytes) -> None:
         self._key = key
         self.public_blob = PublicBlob.from_message(paramiko.Message(certificate))
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
-        """As the key's own."""
+        """Sign as the key itself does."""
         return self._key.sign_ssh_data(data, algorithm)
 
 
 class HeldKey(AgentKey):  # type: ignore[misc]  # paramiko has no types
-    """A key in the ssh agent. Of an RSA certificate paramiko would show the plain key."""
+    """A key in the ssh agent. For an RSA certificate, paramiko would send the plain key."""
 
     def asbytes(self) -> bytes:
-        """Give the public key, or the certificate, as the agent has it."""
+        """Return the public key or certificate, as the agent has it."""
         blob: bytes = self.blob
         return blob
 
@@ -158,10 +158,10 @@ class _SshAgent(AgentSSH):  # type: ignore[misc]  # paramiko has no types
 
 @contextmanager
 def agent_keys(path: str | None) -> Iterator[Sequence[HeldKey]]:
-    """Give the keys of the ssh agent behind a socket; none if there is no agent.
+    """Return the keys of the ssh agent behind a socket; none if there is no agent.
 
-    paramiko's own Agent knows SSH_AUTH_SOCK only, not ssh_config's IdentityAgent, and would wait
-    for ever. Its keys sign through the one socket: each connection needs its own.
+    paramiko's own Agent knows SSH_AUTH_SOCK but not IdentityAgent, and it has no time limit. Its
+    keys sign through one socket, so each connection needs its own.
     """
     if path is None:
         yield ()
@@ -172,6 +172,6 @@ def agent_keys(path: str | None) -> Iterator[Sequence[HeldKey]]:
             connection.connect(path)
             agent = _SshAgent(connection)
         except (OSError, paramiko.SSHException):
-            yield ()  # a socket left behind by an agent that is gone
+            yield ()  # the agent has ended and left its socket
             return
         yield [HeldKey(agent, key.blob, key.comment) for key in agent.get_keys()]

@@ -1,7 +1,7 @@
-"""Every option of ssh_config(5), and what scimconf makes of it.
+"""Every option of ssh_config(5), and whether scimconf supports it.
 
-This table is the one place: `ssh_config.parse` keeps what is not harmless, `check` refuses what is
-not followed, docs/ssh.md is made of it, and a test compares it with the installed ssh.
+`ssh_config.parse` drops the options without effect. `ssh_config.check_followed` refuses those of
+REFUSED. docs/ssh.md is generated from these tables. A test compares them with the installed ssh.
 """
 
 from __future__ import annotations
@@ -9,63 +9,63 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-HONOURED = {
+SUPPORTED = {
     "AddressFamily": "as in ssh",
     "BindAddress": "as in ssh",
-    "CanonicalDomains": "followed by `ssh -G`",
-    "CanonicalizeFallbackLocal": "followed by `ssh -G`",
-    "CanonicalizeHostname": "followed by `ssh -G`",
-    "CanonicalizeMaxDots": "followed by `ssh -G`",
-    "CanonicalizePermittedCNAMEs": "followed by `ssh -G`",
-    "CASignatureAlgorithms": "those of the list that scimconf has",
+    "CanonicalDomains": "read by `ssh -G`",
+    "CanonicalizeFallbackLocal": "read by `ssh -G`",
+    "CanonicalizeHostname": "read by `ssh -G`",
+    "CanonicalizeMaxDots": "read by `ssh -G`",
+    "CanonicalizePermittedCNAMEs": "read by `ssh -G`",
+    "CASignatureAlgorithms": "those that scimconf has",
     "CertificateFile": "as in ssh",
-    "Ciphers": "those of the list that scimconf has",
-    "ConnectTimeout": "where it is longer than `ansible_timeout`",
-    "GlobalKnownHostsFile": "as in ssh; `--known-hosts` takes its place",
-    "Host": "followed by `ssh -G`",
-    "HostKeyAlgorithms": "those of the list that scimconf has",
+    "Ciphers": "those that scimconf has",
+    "ConnectTimeout": "if it is longer than `ansible_timeout`",
+    "GlobalKnownHostsFile": "as in ssh; `--known-hosts` replaces it",
+    "Host": "read by `ssh -G`",
+    "HostKeyAlgorithms": "those that scimconf has",
     "HostKeyAlias": "as in ssh",
     "HostName": "as in ssh",
     "IdentitiesOnly": "as in ssh",
     "IdentityAgent": "as in ssh",
-    "IdentityFile": "as in ssh; a key of a security key only by the ssh agent",
-    "IgnoreUnknown": "followed by `ssh -G`",
-    "Include": "followed by `ssh -G`",
+    "IdentityFile": "as in ssh; keys of a security key only through the ssh agent",
+    "IgnoreUnknown": "read by `ssh -G`",
+    "Include": "read by `ssh -G`",
     "KbdInteractiveAuthentication": "as in ssh",
-    "KexAlgorithms": "those of the list that scimconf has",
-    "MACs": "those of the list that scimconf has",
-    "Match": "followed by `ssh -G`",
+    "KexAlgorithms": "those that scimconf has",
+    "MACs": "those that scimconf has",
+    "Match": "read by `ssh -G`",
     "PasswordAuthentication": "as in ssh",
     "Port": "as in ssh",
-    "PreferredAuthentications": "which methods may be used; the order is scimconf's",
+    "PreferredAuthentications": "selects the methods; scimconf decides the order",
     "ProxyCommand": "as in ssh",
     "ProxyJump": "as in ssh",
     "PubkeyAuthentication": "as in ssh",
-    "RefuseConnection": "followed by `ssh -G`, which fails then",
-    "RequiredRSASize": "where it is more than 2048",
+    "RefuseConnection": "read by `ssh -G`, which then fails",
+    "RequiredRSASize": "if it is more than 2048",
     "RevokedHostKeys": "as in ssh: a file of public keys, or a KRL, which `ssh-keygen -Q` reads",
     "ServerAliveCountMax": "as in ssh",
     "ServerAliveInterval": "as in ssh",
-    "Tag": "followed by `ssh -G`",
+    "Tag": "read by `ssh -G`",
     "User": "as in ssh",
-    "UserKnownHostsFile": "as in ssh; `--known-hosts` takes its place",
+    "UserKnownHostsFile": "as in ssh; `--known-hosts` replaces it",
 }
 
-_NEVER = "never done here"
-_OWN_LOGIN = "not used to log in here: without another way, the login fails and says so"
-_ONE_COMMAND = "changes nothing for one command without a terminal"
-_DISPLAY = "changes what ssh prints or logs"
+_NEVER = "scimconf never does this"
+_OWN_LOGIN = "scimconf does not log in this way; without another method the login fails"
+_ONE_COMMAND = "no effect on one command without a terminal"
+_DISPLAY = "changes only what ssh prints or logs"
 
-HARMLESS = {
+WITHOUT_EFFECT = {
     "AddKeysToAgent": _NEVER,
-    "BatchMode": "questions are asked only with `-k`",
-    "ChannelTimeout": "the conversation has time limits of its own",
+    "BatchMode": "scimconf asks questions only with `-k`",
+    "ChannelTimeout": "scimconf has its own time limits",
     "ClearAllForwardings": _NEVER,
     "Compression": _ONE_COMMAND,
-    "ConnectionAttempts": "`--retries` says it here",
-    "ControlMaster": "each connection is scimconf's own",
-    "ControlPath": "each connection is scimconf's own",
-    "ControlPersist": "each connection is scimconf's own",
+    "ConnectionAttempts": "use `--retries`",
+    "ControlMaster": "scimconf opens its own connections",
+    "ControlPath": "scimconf opens its own connections",
+    "ControlPersist": "scimconf opens its own connections",
     "DynamicForward": _NEVER,
     "EnableEscapeCommandline": _ONE_COMMAND,
     "EnableSSHKeysign": _OWN_LOGIN,
@@ -81,46 +81,46 @@ HARMLESS = {
     "GSSAPIAuthentication": _OWN_LOGIN,
     "GSSAPIClientIdentity": _OWN_LOGIN,
     "GSSAPIDelegateCredentials": _OWN_LOGIN,
-    "GSSAPIKexAlgorithms": "stricter here: the host key is always checked",
-    "GSSAPIKeyExchange": "stricter here: the host key is always checked",
+    "GSSAPIKexAlgorithms": "scimconf is stricter: it always checks the host key",
+    "GSSAPIKeyExchange": "scimconf is stricter: it always checks the host key",
     "GSSAPIRenewalForcesRekey": _OWN_LOGIN,
     "GSSAPIServerIdentity": _OWN_LOGIN,
     "GSSAPITrustDns": _OWN_LOGIN,
-    "HashKnownHosts": "hashed names are read; a new name is written in clear",
+    "HashKnownHosts": "hashed names are read; new names are written in clear text",
     "HostbasedAcceptedAlgorithms": _OWN_LOGIN,
     "HostbasedAuthentication": _OWN_LOGIN,
     "IPQoS": "a hint for routers",
-    "KbdInteractiveDevices": "the server chooses how it asks",
+    "KbdInteractiveDevices": "the server chooses the device",
     "LocalCommand": _NEVER,
     "LocalForward": _NEVER,
     "LogLevel": _DISPLAY,
     "LogVerbose": _DISPLAY,
-    "NoHostAuthenticationForLocalhost": "stricter here: the host key is always checked",
-    "NumberOfPasswordPrompts": "stricter here: a password is sent once",
-    "ObscureKeystrokeTiming": "nobody types here",
+    "NoHostAuthenticationForLocalhost": "scimconf is stricter: it always checks the host key",
+    "NumberOfPasswordPrompts": "scimconf is stricter: it sends a password once",
+    "ObscureKeystrokeTiming": "there are no keystrokes",
     "PermitLocalCommand": _NEVER,
     "PermitRemoteOpen": _NEVER,
-    "PKCS11Provider": "load its keys into the ssh agent (`ssh-add -s`); " + _OWN_LOGIN,
-    "PubkeyAcceptedAlgorithms": "about your own keys: RSA keys sign with SHA-2 only",
-    "RekeyLimit": "paramiko renews the keys by itself",
-    "RemoteCommand": "the command is scimconf's own",
+    "PKCS11Provider": "load its keys into the ssh agent (`ssh-add -s`)",
+    "PubkeyAcceptedAlgorithms": "RSA keys always sign with SHA-2",
+    "RekeyLimit": "paramiko renews the session keys by itself",
+    "RemoteCommand": "scimconf runs its own command",
     "RemoteForward": _NEVER,
     "RequestTTY": _NEVER,
-    "SecurityKeyProvider": "keys of security keys come from the ssh agent only",
-    "SendEnv": "the agent on the server takes no variable of a login",
+    "SecurityKeyProvider": "keys of a security key come from the ssh agent only",
+    "SendEnv": "the agent ignores the environment of the login",
     "SessionType": _ONE_COMMAND,
-    "SetEnv": "the agent on the server takes no variable of a login",
+    "SetEnv": "the agent ignores the environment of the login",
     "StdinNull": _ONE_COMMAND,
     "StreamLocalBindMask": _NEVER,
     "StreamLocalBindUnlink": _NEVER,
-    "StrictHostKeyChecking": "stricter here: an unknown key needs `--accept-new-host-keys`, a "
-    "changed one is always refused",
+    "StrictHostKeyChecking": "scimconf is stricter: an unknown key needs "
+    "`--accept-new-host-keys`, and a changed key is always refused",
     "SyslogFacility": _DISPLAY,
     "TCPKeepAlive": "always on",
     "Tunnel": _NEVER,
     "TunnelDevice": _NEVER,
-    "UpdateHostKeys": "stricter here: known_hosts is not changed by a server",
-    "VerifyHostKeyDNS": "stricter here: DNS makes no key known",
+    "UpdateHostKeys": "scimconf is stricter: a server cannot change known_hosts",
+    "VerifyHostKeyDNS": "scimconf is stricter: it does not trust keys in DNS",
     "VersionAddendum": _DISPLAY,
     "VisualHostKey": _DISPLAY,
     "WarnWeakCrypto": _DISPLAY,
@@ -129,7 +129,7 @@ HARMLESS = {
 
 
 class Refusal(NamedTuple):
-    """Why an option is refused where it is not at its default, and the way out."""
+    """Why an option is refused if it differs from its default, and what to do."""
 
     why: str
     way_out: str
@@ -137,48 +137,49 @@ class Refusal(NamedTuple):
 
 REFUSED = {
     "BindInterface": Refusal(
-        "a connection cannot be bound to an interface here",
+        "scimconf cannot bind a connection to an interface",
         "use BindAddress",
     ),
     "CheckHostIP": Refusal(
-        "known_hosts is searched for the name only",
+        "scimconf searches known_hosts for the name only",
         "set `CheckHostIP no`, OpenSSH's default",
     ),
     "KnownHostsCommand": Refusal(
-        "no program is asked for host keys",
-        "write the keys into a known_hosts file, and set `KnownHostsCommand none`",
+        "scimconf asks no program for host keys",
+        "write the keys to a known_hosts file and set `KnownHostsCommand none`",
     ),
     "ProxyUseFdpass": Refusal(
-        "the connection cannot be taken over from a command",
-        "use a ProxyCommand that passes the data through",
+        "scimconf cannot take over a connection from a command",
+        "use a ProxyCommand that passes the data on",
     ),
 }
 _SAME_ANYWAY = {"checkhostip": ("no",)}
-"""Values that say what happens here in any case, where an old ssh has another default."""
+"""Values that scimconf follows anyway, although an old ssh has another default."""
 
-_KEPT_OUT = frozenset(map(str.lower, HARMLESS))
+_DROPPED = frozenset(map(str.lower, WITHOUT_EFFECT))
 _REFUSED = {name.lower(): (name, refusal) for name, refusal in REFUSED.items()}
-_HONOURED = frozenset(map(str.lower, HONOURED))
+_SUPPORTED = frozenset(map(str.lower, SUPPORTED))
 _NEW = Refusal(
-    "this version does not know the option", "set it back to ssh's default for this host"
+    "this version of scimconf does not know the option",
+    "change it back to ssh's default for this host",
 )
 
 Values = Mapping[str, Sequence[str]]
 
 
 def matters(keyword: str) -> bool:
-    """Return whether the option can change what scimconf does; `keyword` in lower case."""
-    return keyword not in _KEPT_OUT
+    """Return True if the option can change what scimconf does; `keyword` in lower case."""
+    return keyword not in _DROPPED
 
 
 def not_followed(values: Values, defaults: Values) -> Iterator[tuple[str, Refusal]]:
-    """Return the options that are not at their defaults, and that scimconf does not follow.
+    """Return the options that differ from their defaults and that scimconf does not support.
 
-    Among them any option that a newer ssh has and this table has not: it may decide which host
-    keys are believed.
+    They include every option of a newer ssh that is not in these tables, since it may decide which
+    host keys are accepted.
     """
     for keyword, given in values.items():
-        if keyword in _HONOURED or not matters(keyword):
+        if keyword in _SUPPORTED or not matters(keyword):
             continue
         if list(given) != list(defaults.get(keyword, ())) and not _same(keyword, given):
             yield _REFUSED.get(keyword, (keyword, _NEW))

@@ -1,6 +1,6 @@
-"""The known_hosts files of OpenSSH (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), read with tolerance.
+"""The known_hosts files of OpenSSH (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
 
-A line that is not understood concerns nobody; it does not make the others useless.
+As in OpenSSH, a line that cannot be read is skipped; the other lines count.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _reading = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A line that speaks of the server we look for."""
+    """A line of known_hosts about one server."""
 
     marker: str
-    """`@revoked`, `@cert-authority` or nothing."""
+    """`@revoked`, `@cert-authority` or an empty text."""
     kind: str
     """`ssh-ed25519`, `ssh-rsa`, ..."""
     blob: bytes
@@ -50,7 +50,7 @@ class _Line(NamedTuple):
 
 
 class Verdict(Enum):
-    """What known_hosts says of the key that a server shows."""
+    """What known_hosts says about the key of a server."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -62,13 +62,14 @@ _RSA_SIGNATURES = ("rsa-sha2-256", "rsa-sha2-512")
 
 
 def search(files: Iterable[str], name: str) -> list[KnownKey]:
-    """Return the lines about `name` in all files that are there.
+    """Return the lines about `name` in all files that exist.
 
-    Raises UnfitFileError for one that is not to be read: what it revokes would be missed.
+    Raises UnfitFileError for a file that must not be read, since a key that it revokes would be
+    missed.
     """
     found: list[KnownKey] = []
     for file in files:
-        if file == os.devnull:  # how ssh_config says that there is none
+        if file == os.devnull:  # in ssh_config this means "no file"
             continue
         try:
             text = plain_file.read(file, plain_file.MOST_LIST).decode("utf-8", "replace")
@@ -83,26 +84,26 @@ def search(files: Iterable[str], name: str) -> list[KnownKey]:
 def search_text(text: str, name: str, file: str) -> Iterator[KnownKey]:
     """Return the lines about `name` in the text of one file.
 
-    As for OpenSSH, a line whose key cannot be read says nothing: it is not another key.
+    As in OpenSSH, a line whose key cannot be read is skipped: it does not count as another key.
     """
-    with _reading:  # the first servers ask all at once
+    with _reading:  # the first servers ask at the same time; parse once
         plain, others = _lines(text)
-    fitting = [line for line in others if _names(line.names, name)]
+    fitting = [line for line in others if _match(line.names, name)]
     for line in sorted([*plain.get(name, ()), *fitting]):
         try:
             blob = base64.b64decode(line.key, validate=True)
         except ValueError:
             continue
-        # To OpenSSH the names of its signatures are names of an RSA key, too (sshkey.c).
+        # OpenSSH also accepts the names of RSA signatures for the type of an RSA key (sshkey.c).
         kind = "ssh-rsa" if line.kind in _RSA_SIGNATURES else line.kind
         if not certificate.is_key(kind, blob):
             continue
         yield KnownKey(line.marker, kind, blob, f"{file}:{line.number}")
 
 
-@lru_cache(maxsize=8)  # a fleet's file has a line for every server, and each server asks
+@lru_cache(maxsize=8)  # the file of a fleet has a line per server, and each server reads it
 def _lines(text: str) -> tuple[dict[str, list[_Line]], list[_Line]]:
-    """Give the lines that say one plain name, by name, and those that have to be compared."""
+    """Return the lines with one plain name, by name, and the lines with patterns or more names."""
     plain: dict[str, list[_Line]] = {}
     others: list[_Line] = []
     for number, text_line in enumerate(text.split("\n"), 1):
@@ -120,21 +121,21 @@ def _lines(text: str) -> tuple[dict[str, list[_Line]], list[_Line]]:
     return plain, others
 
 
-def _names(patterns: str, name: str) -> bool:
+def _match(patterns: str, name: str) -> bool:
     if patterns.startswith("|1|"):
-        return _hashes(patterns, name)
+        return _match_hash(patterns, name)
     words = [word.lower() for word in patterns.split(",") if word]
-    if any(word.startswith("!") and _fits(word[1:], name) for word in words):
+    if any(word.startswith("!") and _fits_pattern(word[1:], name) for word in words):
         return False
-    return any(_fits(word, name) for word in words)
+    return any(_fits_pattern(word, name) for word in words)
 
 
-def _fits(pattern: str, name: str) -> bool:
-    # The brackets of [host]:port are no character class here, as they would be for fnmatch.
+def _fits_pattern(pattern: str, name: str) -> bool:
+    # The brackets of [host]:port are plain characters. In fnmatch they would be a character class.
     return re.fullmatch(translate(pattern.replace("[", "[[]")), name) is not None
 
 
-def _hashes(field: str, name: str) -> bool:
+def _match_hash(field: str, name: str) -> bool:
     try:
         salt, digest = (base64.b64decode(part) for part in field.split("|")[2:4])
     except (binascii.Error, ValueError):
@@ -143,7 +144,7 @@ def _hashes(field: str, name: str) -> bool:
 
 
 def judge(lines: Iterable[KnownKey], blob: bytes) -> Verdict:
-    """Decide what the lines about a server say of the key that it shows."""
+    """Compare the key of a server with the lines about it."""
     lines = list(lines)
     if any(line.marker == "@revoked" and line.blob == blob for line in lines):
         return Verdict.REVOKED
@@ -154,13 +155,13 @@ def judge(lines: Iterable[KnownKey], blob: bytes) -> Verdict:
 
 
 def fingerprint(blob: bytes) -> str:
-    """Give the fingerprint as ssh-keygen -l prints it."""
+    """Return the fingerprint as ssh-keygen -l prints it."""
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"
 
 
 def remember(file: str, name: str, kind: str, blob: bytes) -> None:
-    """Append a key to a known_hosts file, which is made (0600) if need be. Raises OSError."""
+    """Append a key to a known_hosts file; create the file with mode 0600. Raises OSError."""
     path = Path(file)
     line = f"{name} {kind} {base64.b64encode(blob).decode()}\n"
     with _append:

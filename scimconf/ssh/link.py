@@ -1,4 +1,4 @@
-"""A command behind an SSH connection, as a Process."""
+"""A command on a server, over SSH, as a Process."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ _GONE = (OSError, EOFError, paramiko.SSHException)
 
 
 def run(line: str, route: Route, credentials: Credentials, options: Options) -> SshProcess:
-    """Connect, check the server's key, log in and start a command.
-
-    Raises Unreachable, with the reason and what to do.
-    """
+    """Connect, check the host key, log in and start a command. Raises Unreachable."""
     with ExitStack() as stack:
         transport = stack.enter_context(enter(route, credentials, options))
         with watch(transport.sock, route.timeout):
@@ -38,28 +35,28 @@ def _start(transport: Transport, route: Route, line: str) -> paramiko.Channel:
     except _GONE as error:
         raise Unreachable(
             "connect",
-            f"the server lets {route.user} in, but opens no session"
+            f"{route.user} is logged in, but the server opens no session"
             f"{_reason(getattr(error, 'text', '') or str(error))}",
-            "MaxSessions 0, or a key that is for port forwarding only?",
+            "check MaxSessions in sshd_config, and whether the key allows port forwarding only",
         ) from error
     try:
         channel.exec_command(line)
     except _GONE as error:
         raise Unreachable(
             "connect",
-            f"the server lets {route.user} in, but runs no command{_reason(str(error))}",
-            "is the account restricted (a restricted key, ForceCommand, nologin)?",
+            f"{route.user} is logged in, but the server runs no command{_reason(str(error))}",
+            "check whether the account is restricted (a restricted key, ForceCommand, nologin)",
         ) from error
     return channel
 
 
 def _reason(text: str) -> str:
-    said = one_line(text, 150)
-    return f": {said}" if said else ""
+    reason = one_line(text, 150)
+    return f": {reason}" if reason else ""
 
 
 class SshProcess:
-    """A channel with a command on it, and the connection that is there for nothing else."""
+    """A command on a channel. It has the connection for itself."""
 
     def __init__(self, transport: Transport, channel: paramiko.Channel, ending: ExitStack) -> None:
         self._transport = transport
@@ -71,15 +68,15 @@ class SshProcess:
     def exchange(self, outgoing: bytes, seconds: float) -> Exchange:
         """See Process."""
         channel = self._channel
-        self._transport.sock.allowance = _MOST_TURN
+        self._transport.sock.allow(_MOST_TURN)
         sent = 0
         if outgoing and channel.send_ready():
-            # A closed channel takes nothing; what it says, or its end, tells why. And a server
-            # that reads nothing would keep us in here.
+            # If the channel is closed, its messages or its exit status tell why. `watch`: a server
+            # that reads nothing would block the call.
             with suppress(*_GONE), watch(self._transport.sock, seconds):
                 sent = channel.send(outgoing)
         if not sent:
-            # Nothing wakes us when the server takes more: look again soon.
+            # No event tells that the server can take more: look again soon.
             self._poll.poll(1000 * (min(seconds, 0.05) if outgoing else seconds))
         ended = bool(channel.closed or channel.eof_received)
         out = channel.recv(_CHUNK) if channel.recv_ready() else b""
@@ -87,13 +84,13 @@ class SshProcess:
         return Exchange(sent, out, err, ended and not out and not err)
 
     @property
-    def address(self) -> str:
-        """The IP address at the other end of the socket, "" behind a jump host or a command."""
+    def address(self) -> str | None:
+        """The IP address of the server; None behind a jump host or a ProxyCommand."""
         try:
             address = self._transport.sock.getpeername()
         except (AttributeError, OSError):
-            return ""
-        return str(address[0]) if isinstance(address, tuple) else ""
+            return None
+        return str(address[0]) if isinstance(address, tuple) else None
 
     def exit_status(self) -> int | None:
         """See Process."""
@@ -103,7 +100,7 @@ class SshProcess:
         return status
 
     def close(self, *, at_work: bool) -> None:
-        """See Process. Either way the far end sees the end of its stdin, and nothing else."""
+        """See Process. In both cases the agent sees only the end of its stdin."""
         with suppress(*_GONE), watch(self._transport.sock, 2):
             self._channel.close()
         self._ending.close()

@@ -1,4 +1,4 @@
-"""Logging in: which keys and passwords are tried, in which order, and what to say if none fits."""
+"""Log in: try keys and passwords in order, and report what was tried."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ _MOST_CONNECTIONS = 5
 
 
 class CutOffError(Unreachable):
-    """The server closed the connection over the keys that were tried; there are more."""
+    """The server closed the connection after several keys, and there are more to try."""
 
 
 class Login:
-    """The attempt to be let in by a server, method after method.
+    """The login at one server.
 
-    A server that has seen enough wrong keys closes the connection (sshd's MaxAuthTries). Then
-    `run` raises CutOffError, and may be called again with a new connection: it goes on with the
-    next key.
+    A server closes the connection after a few wrong keys (sshd's MaxAuthTries). `run` then raises
+    CutOffError. Call it again with a new connection; it continues with the next key.
     """
 
     def __init__(self, route: Route, credentials: Credentials) -> None:
@@ -39,20 +38,20 @@ class Login:
         self._had_password = self._answers.has_any
         self._tried: list[str] = []
         self._shown: set[bytes] = set()
-        self._left_out: dict[str, str] = {}
+        self._not_used: dict[str, str] = {}
         self._offered: Sequence[str] = ()
-        self._half_in = False
+        self._is_half_in = False
         self._cut_off = 0
         self._keys_done = False
 
     def run(self, transport: paramiko.Transport) -> None:
-        """Log in with keys, then with the password. Raises Unreachable if nothing fits."""
+        """Log in with keys, then with the password. Raises Unreachable if both are rejected."""
         if not self._keys_done and self._with_keys(transport):
             return
         if self._answers.has_any and self._with_answers(transport):
             return
-        # paramiko tells what a server takes only where what was tried is not among it.
-        if not self._offered and self._ask_what_it_takes(transport):
+        # paramiko returns the accepted methods only if the tried method is not one of them.
+        if not self._offered and self._ask_for_methods(transport):
             return
         raise self._refused()
 
@@ -66,22 +65,22 @@ class Login:
                 if self._offered and "publickey" not in self._offered:
                     break
                 self._shown.add(shown)
-                if weak := self._too_weak(shown):
-                    self._left_out[name] = weak
+                if weakness := self._weakness(shown):
+                    self._not_used[name] = weakness
                     continue
                 if self._try(transport, name, partial(self._offer, transport, key)):
                     return True
-                if self._half_in:
+                if self._is_half_in:
                     break
         self._keys_done = True
         return False
 
-    def _too_weak(self, shown: bytes) -> str:
+    def _weakness(self, shown: bytes) -> str | None:
         bits = certificate.rsa_bits(shown)
         least = self._route.algorithms.least_rsa
         if bits is None or bits >= least:
-            return ""
-        return f"it is an RSA key of {bits} bits, and {least} are the least"
+            return None
+        return f"it is an RSA key of {bits} bits, and {least} are required"
 
     def _offer(self, transport: paramiko.Transport, key: Key) -> Sequence[str]:
         return list(transport.auth_publickey(self._route.user, key))
@@ -95,24 +94,24 @@ class Login:
         except UnusableKeyError as problem:
             if named and not self._answers.has_any:
                 raise self._no_key(file, problem) from problem
-            self._left_out[file] = str(problem)
+            self._not_used[file] = str(problem)
             return None
 
     def _with_answers(self, transport: paramiko.Transport) -> bool:
-        if not self._offered and self._ask_what_it_takes(transport):
+        if not self._offered and self._ask_for_methods(transport):
             return True
-        for method in self._ways_to_be_asked():
-            if self._try(transport, method, partial(self._be_asked, transport, method)):
+        for method in self._question_methods():
+            if self._try(transport, method, partial(self._answer_questions, transport, method)):
                 return True
-            if not (self._answers.has_any or (self._half_in and self._answers.has_more)):
+            if not (self._answers.has_any or (self._is_half_in and self._answers.has_more)):
                 return False
         return False
 
-    def _ways_to_be_asked(self) -> Iterator[str]:
-        """Give the methods one by one: after a success, what the server wants next counts.
+    def _question_methods(self) -> Iterator[str]:
+        """Return the methods one by one; after a success, the server's new list counts.
 
-        A server with a second question (a code) asks it by keyboard-interactive; that comes
-        first, as ssh has it, where somebody is there to answer.
+        keyboard-interactive comes first if a person is there to answer, as in ssh: a server uses it
+        for a second question (a code).
         """
         order = ["keyboard-interactive", "password"]
         if self._credentials.ask is None:
@@ -126,17 +125,17 @@ class Login:
             done.add(method)
             yield method
 
-    def _be_asked(self, transport: paramiko.Transport, method: str) -> Sequence[str]:
+    def _answer_questions(self, transport: paramiko.Transport, method: str) -> Sequence[str]:
         user = self._route.user
         if method == "keyboard-interactive":
             return list(transport.auth_interactive(user, self._answers.reply))
         password = self._answers.password()
         if password is None:
             return self._offered
-        # The fallback would answer every question with the password.
+        # paramiko's fallback would answer every question with the password.
         return list(transport.auth_password(user, password.reveal(), fallback=False))
 
-    def _ask_what_it_takes(self, transport: paramiko.Transport) -> bool:
+    def _ask_for_methods(self, transport: paramiko.Transport) -> bool:
         return self._try(transport, "", partial(transport.auth_none, self._route.user))
 
     def _try(
@@ -153,10 +152,10 @@ class Login:
             if not transport.is_active():
                 raise self._closed() from error
             if not isinstance(error, paramiko.AuthenticationException):
-                self._left_out[name] = one_line(str(error), 120)
+                self._not_used[name] = one_line(str(error), 120)
         else:
             self._offered = wanted_too
-            self._half_in = bool(wanted_too)
+            self._is_half_in = bool(wanted_too)
             return not wanted_too
         return False
 
@@ -169,18 +168,18 @@ class Login:
             "log in",
             f"the private key {file} cannot be used: {problem}",
             "check ansible_ssh_private_key_file or --private-key; a key with a passphrase can be "
-            "held by ssh-agent (ssh-add)",
+            "loaded into the ssh agent (ssh-add)",
         )
 
     def _closed(self) -> Unreachable:
         self._cut_off += 1
-        go_on = self._tried and not self._half_in and self._cut_off < _MOST_CONNECTIONS
+        go_on = self._tried and not self._is_half_in and self._cut_off < _MOST_CONNECTIONS
         kind = CutOffError if go_on else Unreachable
         return kind(
             "log in",
-            f"the server closed the connection while {self._who} was logging in, after "
+            f"the server closed the connection during the login of {self._who}, after "
             f"{_listed(self._tried)}",
-            "too many keys tried (MaxAuthTries)? Name the right one: "
+            "if too many keys were tried (MaxAuthTries), name the right one with "
             + _how_to_name_a_key(self._route),
         )
 
@@ -188,31 +187,32 @@ class Login:
         return Unreachable(
             "log in",
             f"the server asks {self._who} for more than a password: {question}",
-            "run it on a terminal with -k, which asks you, or log in with a key alone",
+            "run on a terminal with -k to answer it, or log in with a key alone",
         )
 
     def _refused(self) -> Unreachable:
         tried = f"tried: {_listed(self._tried)}" if self._tried else "there was no key to try"
         offered = one_line(", ".join(self._offered), 120)
-        if self._half_in:
-            message = f"{self._who} is half in: the server asks for {offered} too ({tried})"
+        if self._is_half_in:
+            message = f"the login of {self._who} is incomplete: the server also asks for {offered}"
+            message += f" ({tried})"
         else:
-            message = f"{self._who} was not let in; {tried}"
-            message += f"; the server takes {offered}" if self._offered else ""
-        if self._left_out:
-            why = (f"{name}: {reason}" for name, reason in self._left_out.items())
+            message = f"the server rejected the login of {self._who}; {tried}"
+            message += f"; the server accepts {offered}" if self._offered else ""
+        if self._not_used:
+            why = (f"{name}: {reason}" for name, reason in self._not_used.items())
             message += f"; not used: {'; '.join(why)}"
         return Unreachable(
             "log in",
             message,
-            f"is the key in ~{self._route.user}/.ssh/authorized_keys there? Name another key "
+            f"on the server, check ~{self._route.user}/.ssh/authorized_keys; or name another key "
             f"with {_how_to_name_a_key(self._route)}, or "
-            + ("check the password" if self._had_password else "use -k"),
+            + ("check the password" if self._had_password else "use -k for a password"),
         )
 
 
 def _how_to_name_a_key(route: Route) -> str:
-    # A jump host's key is no business of the inventory's options, as it is none of ssh's -i.
+    # The inventory's key options are for the server only, as -i of ssh is.
     if route.is_jump:
         return f"IdentityFile and IdentitiesOnly for {route.name} in your ssh_config"
     return "--private-key (ansible_ssh_private_key_file)"

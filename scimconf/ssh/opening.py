@@ -1,4 +1,4 @@
-"""From the command to the agent's ready line: what to send when, and what went wrong. Pure."""
+"""The start of the command, up to the ready line: what to send, and what went wrong. No I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_STDERR = 1 << 16
 
 
 class Move(Enum):
-    """What the controller does next."""
+    """What to send next."""
 
     WAIT = "wait"
     SEND_PASSWORD = "send password"  # noqa: S105
@@ -23,11 +23,11 @@ class Move(Enum):
 
 
 class Opening:
-    """Listens to a command that is starting, and decides (DESIGN.md, "sudo").
+    """Read the output of a command that is starting, and decide what to send.
 
-    Nothing may be sent before stderr shows the prompt of sudo or su (then the password, once) or
-    stdout shows the ready line (then the program): otherwise a wrong password makes sudo take the
-    program for the next two attempts, and without a prompt the agent would read the password.
+    Send the password only after stderr shows the prompt of sudo or su, and only once. Send the
+    program only after stdout shows the ready line. Otherwise sudo would read the program as further
+    password attempts, or the agent would read the password.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class Opening:
         self._out = b""
         self._err = b""
         self.rest = b""
-        """What stood on stdout behind the ready line."""
+        """The stdout after the ready line."""
 
     def feed(self, out: bytes, err: bytes) -> Move:
-        """Take what came and give the next move. Raises HostError when it cannot go on."""
+        """Add new output and return the next move. Raises HostError if the start has failed."""
         self._out += out
         self._err = (self._err + err)[-_MOST_STDERR:]
         found = self._ready.search(self._out)
@@ -66,9 +66,9 @@ class Opening:
         if len(self._out) > _MOST_CHATTER:
             raise HostError(
                 "start",
-                "the server sent over 1 MiB before the agent's first line: "
+                "the server sent over 1 MiB before the agent's ready line: "
                 f"{one_line(self._out, 120)}",
-                f"does the shell profile of {self._login} print without end?",
+                f"check what the shell profile of {self._login} prints",
             )
         return self._answer()
 
@@ -85,25 +85,24 @@ class Opening:
         return Move.SEND_PASSWORD
 
     def _check_start(self, found: re.Match[bytes]) -> None:
-        """Raise HostError where the start line refused to go on, or the Python is too old."""
+        """Raise HostError if the start command reports a problem, or the Python is too old."""
         match found[4]:
             case b"none":
                 raise HostError(
                     "start",
-                    f"there is no python3 on the server for {self._user}",
-                    "is zulip_deployment right? Else install python3 or set "
-                    "ansible_python_interpreter",
+                    f"{self._user} has no python3 on the server",
+                    "check zulip_deployment, install python3, or set ansible_python_interpreter",
                 )
             case b"root":
                 raise HostError(
                     "start",
-                    f"the agent never runs as root, and {self._zulip_user} has uid 0 on the server",
+                    f"{self._zulip_user} has uid 0 on the server, and the agent never runs as root",
                     "set zulip_user to the user that owns Zulip (usually zulip)",
                 )
             case b"nobody":
                 raise HostError(
                     "start",
-                    f"there is no user {self._zulip_user} on the server",
+                    f"the server has no user {self._zulip_user}",
                     "set zulip_user to the user that owns Zulip (usually zulip)",
                 )
         version = tuple(int(found[i]) for i in (1, 2, 3))
@@ -111,30 +110,29 @@ class Opening:
             raise _too_old(".".join(map(str, version)))
 
     def ended(self, status: int | None) -> HostError:
-        """Say why the command ended before the ready line; `status` is its exit code."""
+        """Return the error for a command that ended before the ready line."""
         complaint = self._complaint()
-        if "Unknown option: -I" in complaint:  # Python 2 ends here, before it runs anything
+        if "Unknown option: -I" in complaint:  # Python 2 ends before it runs anything
             return _too_old("2")
         if self._become and (known := self._become.refusal(complaint)):
             return known
-        said = one_line(complaint or self._out)
+        text = one_line(complaint or self._out)
         return HostError(
             "start",
-            f"the command ended before the agent was there (exit {status})"
-            + (f": {said}" if said else " and said nothing"),
-            f"can {self._login} run commands there? Try: ssh {self._login}@SERVER true",
+            f"the agent did not start: the command exited with status {status}"
+            + (f": {text}" if text else " and printed nothing"),
+            f"check that {self._login} can run commands: ssh {self._login}@SERVER true",
         )
 
-    def silent(self, seconds: float) -> HostError:
-        """Say that neither a prompt nor the ready line came in time."""
-        said = one_line(self._complaint() or self._out[-300:])
+    def timed_out(self, seconds: float) -> HostError:
+        """Return the error for a command that shows no known prompt and no ready line in time."""
+        text = one_line(self._complaint() or self._out[-300:])
         return HostError(
             "start",
-            f"the agent was not there after {seconds:g} s"
-            + (f"; the last the server said: {said}" if said else ""),
-            "does the shell profile, or a password prompt in words of its own, wait there?"
-            if self._become
-            else "does the shell profile wait for something?",
+            f"the agent did not start within {seconds:g} s"
+            + (f"; the last output of the server: {text}" if text else ""),
+            "check whether the shell profile waits for something"
+            + (", or whether the password prompt has an unusual text" if self._become else ""),
         )
 
     def _complaint(self) -> str:
@@ -149,5 +147,5 @@ def _too_old(version: str) -> HostError:
         "start",
         f"the Python on the server is {version}; scimconf's agent needs "
         f"{'.'.join(map(str, OLDEST_PYTHON))} or newer",
-        "set ansible_python_interpreter to a newer one",
+        "set ansible_python_interpreter to a newer Python",
     )

@@ -1,4 +1,4 @@
-"""What the caller settles for every conversation of a run: secrets, host keys, time limits."""
+"""What the caller decides for every conversation of a run: secrets, host keys, time limits."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from scimconf.ssh.conversation import LOOK_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The secrets of one server, opened by the caller (they may stand in vault values)."""
+    """The secrets of one server. The caller has decrypted those that are vault values."""
 
     password: Secret | None = None
     become_password: Secret | None = None
     passphrase: Secret | None = None
     """For the private key file."""
     ask: Callable[[str], Secret] | None = None
-    """Asks a person on the terminal, where there is one who wants to be asked."""
+    """Asks a person on the terminal. None if no person is there, or wants to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How careful, and how patient."""
+    """How strictly host keys are checked, and how long to wait."""
 
     host_key: Literal["strict", "accept-new"] = "strict"
-    """Whether a server that no known_hosts file names is refused or remembered. One whose key
-    has changed is always refused."""
+    """Whether a server that is in no known_hosts file is refused or added. A server whose key has
+    changed is always refused."""
     known_hosts: tuple[str, ...] | None = None
-    """The known_hosts files; None: those of the SSH configuration. New keys go into the first."""
+    """The known_hosts files; None for those of the SSH configuration. New keys are added to the
+    first file."""
     start_timeout: float = 60.0
-    """Seconds from the command to the agent's ready line; sudo may ask a slow directory."""
+    """Seconds from the command to the agent's ready line. sudo may have to ask a slow directory
+    service."""
     look_timeout: float = LOOK_SECONDS
-    """Seconds from the command to the end of the agent's first answer, if it only looks; and for
-    each later look."""
+    """Seconds for an answer that changes nothing. The first one includes the start of the agent."""
     allow_exec: Consent = NOTHING
-    """What the inventory may make run on this machine."""
+    """What the inventory may run on this machine."""

@@ -1,52 +1,52 @@
-"""A process that is talked to: what the conversation needs of it, and the local kind."""
+"""The process that a conversation talks to, and its local implementation."""
 
 from __future__ import annotations
 
 import os
 import selectors
-import signal
 import subprocess
 from dataclasses import dataclass
 from typing import Protocol
 
+from scimconf import child
 from scimconf.errors import HostError
 
 _CHUNK = 1 << 18
 _GRACE = 2.0
-"""Seconds that a process has to end."""
+"""Seconds to wait for the exit status."""
 _ENVIRONMENT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ")
-"""What sshd would give a command too. The rest, which may hold secrets, stays here."""
+"""The variables that sshd would set too. The others may hold secrets and are not passed on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What one turn with a process came to."""
+    """The result of one call of `Process.exchange`."""
 
     sent: int
     out: bytes
     err: bytes
     ended: bool
-    """Nothing more will come."""
+    """Both outputs have ended."""
 
 
 class Process(Protocol):
     """A running command with its three streams, here or behind SSH."""
 
     def exchange(self, outgoing: bytes, seconds: float) -> Exchange:
-        """Wait until something can be done, at most `seconds`: send what fits, take what came.
+        """Send what fits and return what came; wait at most `seconds` if nothing can be done.
 
-        All three streams in one call, so that neither end waits for the other for ever.
+        One call handles all three streams, so that the two ends never wait for each other.
         """
 
     def exit_status(self) -> int | None:
-        """Give the exit code of a process that has ended; None: the link to it broke first."""
+        """Return the exit status of an ended process; None if the connection broke first."""
 
     def close(self, *, at_work: bool) -> None:
-        """Let go of it. One that is at work is left to finish by itself (DESIGN.md)."""
+        """Close the streams. A process that is at work is left running until it has finished."""
 
 
 class LocalProcess:
-    """A command on this machine, in its own session: no terminal, and Ctrl-C passes it by."""
+    """A command on this machine, in its own session: no terminal, and Ctrl-C does not reach it."""
 
     def __init__(self, argv: tuple[str, ...]) -> None:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
@@ -78,7 +78,7 @@ class LocalProcess:
     def exchange(self, outgoing: bytes, seconds: float) -> Exchange:
         """See Process."""
         watched = self._selector.get_map()
-        if self._stdout not in watched:  # it has ended; take what is left of its complaints
+        if self._stdout not in watched:  # it has ended; read the rest of its messages
             err = self._read(self._stderr) if self._stderr in watched and self._ready(0.1) else b""
             return Exchange(len(outgoing), b"", err, ended=not err)
         if outgoing:
@@ -110,7 +110,7 @@ class LocalProcess:
         except BlockingIOError:
             return 0
         except BrokenPipeError:
-            return len(data)  # it does not read any more; what it says, or its end, tells why
+            return len(data)  # it has closed stdin; its messages or its exit status tell why
 
     def exit_status(self) -> int | None:
         """See Process."""
@@ -120,29 +120,12 @@ class LocalProcess:
             return None
 
     def close(self, *, at_work: bool) -> None:
-        """See Process. An idle agent ends when its stdin does; what does not, is ended."""
+        """See Process. An idle agent ends at the end of its stdin; otherwise it is killed."""
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
         if at_work:
-            self._process.returncode = 0  # else Popen warns of a child that is left on purpose
+            self._process.returncode = 0  # else Popen warns about a child that we leave on purpose
             return
-        end(self._process)
-
-
-def end(process: subprocess.Popen[bytes]) -> int | None:
-    """Wait for a process that has nothing more to read; end it, and its session, if it stays.
-
-    Gives its status, None if it cannot be ended.
-    """
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
-        try:
-            if number is not None:
-                os.killpg(process.pid, number)
-            return process.wait(timeout=_GRACE)
-        except (subprocess.TimeoutExpired, PermissionError):
-            continue
-        except ProcessLookupError:
-            break
-    return process.poll()
+        child.end(self._process)

@@ -1,4 +1,4 @@
-"""What the agent's end is given to run, built once per process."""
+"""The program that is sent to a server: the bootstrap and the agent's modules."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _packing = Lock()
 
 @cache
 def bootstrap() -> str:
-    """Give the bootstrap as one line of Python, fit for any login shell (see `command.quote`).
+    """Return the bootstrap as one line of Python that every login shell accepts (command.quote).
 
-    csh takes no newline inside quotes, so newlines travel as `|` and Python puts them back.
+    csh allows no line break inside quotes. So they are sent as `|`, and Python replaces them.
     """
     source = _FOLDER.joinpath("bootstrap.py").read_text(encoding="utf-8")
     lines = [line for line in source.splitlines() if line and not line.startswith("#")]
@@ -26,8 +26,8 @@ def bootstrap() -> str:
 
 
 def payload() -> bytes:
-    """Give the program as docs/agent.md says: a line with the length, then compressed JSON."""
-    with _packing:  # the first servers ask all at once
+    """Return the agent as docs/agent.md describes: a line with the length, then compressed JSON."""
+    with _packing:  # the first servers need it at the same time; pack it once
         return _payload()
 
 
@@ -42,6 +42,6 @@ def _payload() -> bytes:
 
 
 def framed(pairs: list[tuple[str, str]]) -> bytes:
-    """Pack pairs of module name and source the way the bootstrap reads them."""
+    """Pack pairs of module name and source as the bootstrap expects them."""
     data = zlib.compress(json.dumps(pairs).encode(), 9)
     return b"%d\n%s" % (len(data), data)

@@ -1,6 +1,6 @@
-"""ssh_config's ProxyCommand: a program whose stdin and stdout are the connection to the server.
+"""ProxyCommand: a program whose stdin and stdout are the connection to a server.
 
-paramiko has one of its own, which reads a byte at a time and leaves its children behind.
+paramiko's own ProxyCommand reads one byte at a time and leaves its children running.
 """
 
 from __future__ import annotations
@@ -12,56 +12,66 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from scimconf import child
 from scimconf.errors import Unreachable
 from scimconf.sanitize import one_line
-from scimconf.ssh.process import end
+from scimconf.ssh.route import ProxyCommand
 from scimconf.ssh.stream import Socket
+from scimconf.ssh.transport import NoHandshakeError
 
-_MOST_SAID = 1 << 14
+_MOST_STDERR = 1 << 14
 
 
 @contextmanager
-def through(command: str) -> Iterator[Socket]:
-    """Run the command and give the connection that it makes; end it afterwards.
+def through(proxy: ProxyCommand) -> Iterator[Socket]:
+    """Run the command and return the connection that it makes; end the command afterwards.
 
-    As ssh does it, the user's shell replaces itself by the command (ssh_config(5)), but in a
-    session of its own: it can ask nothing on the terminal, where many of them would ask at once,
-    and Ctrl-C does not cut a server off. Raises Unreachable with what it said.
+    As in ssh, the user's shell replaces itself by the command (ssh_config(5)). But the command runs
+    in a session of its own: it cannot ask questions on the terminal, since many would ask at the
+    same time, and Ctrl-C does not end it. Raises Unreachable if the command fails.
     """
     near, far = socket.socketpair()
-    with Socket(fileno=near.detach()) as connection, far, tempfile.TemporaryFile() as said:
+    with Socket(fileno=near.detach()) as connection, far, tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
-                [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {command}"],
+                [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {proxy.command}"],
                 stdin=far.fileno(),
                 stdout=far.fileno(),
-                stderr=said,
+                stderr=stderr,
                 start_new_session=True,
             )
         except OSError as error:
             raise Unreachable(
                 "connect",
-                f"the ProxyCommand cannot be started: {error.strerror}",
-                "is SHELL right?",
+                f"cannot start a shell for the ProxyCommand: {error.strerror}",
+                "check the environment variable SHELL",
             ) from error
         far.close()
         try:
             yield connection
-        except Unreachable as error:
+        except NoHandshakeError as error:
             connection.close()
-            raise _with_its_words(error, end(process), said.fileno()) from error
+            raise _failure(proxy, error, child.end(process), stderr.fileno()) from error
         finally:
             connection.close()
-            end(process)
+            child.end(process)
 
 
-def _with_its_words(error: Unreachable, status: int | None, said: int) -> Unreachable:
-    words = one_line(os.pread(said, _MOST_SAID, 0), 200)
-    if error.step != "connect" or not (words or status):
-        return error
+def _failure(
+    proxy: ProxyCommand, error: NoHandshakeError, status: int | None, stderr: int
+) -> Unreachable:
+    if error.seconds is not None:
+        how = f"made no SSH connection within {error.seconds:g} s"
+    elif status is not None and status >= 0:
+        how = f"{child.how_ended(status)} before SSH started"
+    else:
+        how = "closed the connection before SSH started"
+    lines = os.pread(stderr, _MOST_STDERR, 0).strip().splitlines()
+    last = one_line(lines[-1], 200) if lines else ""
+    command = one_line(proxy.command, 200)
     return Unreachable(
         error.step,
-        f"{error.message}; the ProxyCommand of ssh_config ended with status {status}"
-        + (f": {words}" if words else ""),
-        "does it work by hand? It can ask nothing: keys with a passphrase go into ssh-agent",
+        f"the ProxyCommand `{command}` {how}" + (f": {last}" if last else ""),
+        f"it is set in {proxy.source}; run it by hand. It cannot ask questions here: load a key "
+        "with a passphrase into the ssh agent (ssh-add)",
     )

@@ -1,4 +1,4 @@
-"""Writes the table of options into docs/ssh.md: `python -m scimconf.ssh.reference docs/ssh.md`."""
+"""Write the table of options into docs/ssh.md: `python -m scimconf.ssh.reference docs/ssh.md`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scimconf.ssh.keywords import HARMLESS, HONOURED, REFUSED
+from scimconf.ssh.keywords import REFUSED, SUPPORTED, WITHOUT_EFFECT
 
 _BEGIN = "<!-- options: made by `make docs` -->\n"
 _END = "<!-- options: end -->"
 
 
 def updated(page: str) -> str:
-    """Return the page with the table as scimconf/ssh/keywords.py has it."""
+    """Return the page with the current table of scimconf/ssh/keywords.py."""
     before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     table = "\n".join(_table())
@@ -21,10 +21,10 @@ def updated(page: str) -> str:
 
 
 def _table() -> Iterator[str]:
-    yield "| option | | |"
+    yield "| option | status | note |"
     yield "|---|---|---|"
-    rows = {name: ("honoured", why) for name, why in HONOURED.items()}
-    rows |= {name: ("harmless", why) for name, why in HARMLESS.items()}
+    rows = {name: ("supported", why) for name, why in SUPPORTED.items()}
+    rows |= {name: ("no effect", why) for name, why in WITHOUT_EFFECT.items()}
     for name, refusal in REFUSED.items():
         rows[name] = ("refused", f"{refusal.why}; {refusal.way_out}")
     for name in sorted(rows, key=str.lower):
@@ -33,7 +33,7 @@ def _table() -> Iterator[str]:
 
 
 def main() -> int:
-    """Bring the page up to date."""
+    """Update the page."""
     page = Path(sys.argv[1])
     page.write_text(updated(page.read_text(encoding="utf-8")), encoding="utf-8")
     return 0

@@ -1,7 +1,7 @@
-"""ssh_config's RevokedHostKeys: a file of public keys, or a key revocation list (KRL).
+"""RevokedHostKeys of ssh_config: a file of public keys, or a key revocation list (KRL).
 
-The rules are OpenSSH's (authfile.c, sshkey_check_revoked): a file that cannot be read, or that has
-a line which is no key, lets no server be known.
+The rules are those of OpenSSH (authfile.c, sshkey_check_revoked): if the file cannot be read, or
+has a line that is not a key, no host key is accepted.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 import base64
 import binascii
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from scimconf import plain_file
+from scimconf import child, plain_file
 from scimconf.ssh import certificate
 from scimconf.ssh.certificate import CertificateError
 
 _KRL = b"SSHKRL\n\0"
 _TIMEOUT = 30.0
+"""Seconds for ssh-keygen."""
+_MOST_OUTPUT = 1 << 16
 
 
 class UnreadableListError(Exception):
-    """A file that cannot tell which keys are revoked; str() says why."""
+    """A file of revoked keys that cannot be read. str() is the reason."""
 
 
 def is_revoked(file: str, key: bytes, certified: bytes | None, authority: bytes | None) -> bool:
-    """Return whether the file names a host's key, or the authority of its certificate.
+    """Return True if the file contains a host's key, or the authority of its certificate.
 
     Raises UnreadableListError.
     """
@@ -50,33 +51,29 @@ def _keys(data: bytes) -> Iterator[bytes]:
             if kind != fields[0].decode("ascii"):
                 raise CertificateError
         except (IndexError, ValueError, binascii.Error) as error:
-            raise UnreadableListError(f"its line {number} is no public key") from error
-        # Of a certificate, OpenSSH compares the key that is in it.
+            raise UnreadableListError(f"line {number} is not a public key") from error
+        # OpenSSH compares the key inside a certificate.
         is_certificate = kind.endswith(certificate.SUFFIX)
         yield certificate.parse(blob).key if is_certificate else blob
 
 
 def _in_krl(file: str, shown: bytes) -> bool:
-    """Ask ssh-keygen: a KRL knows keys by hash, and certificates by number and name too."""
+    """Ask ssh-keygen. A KRL also names keys by hash, and certificates by number and key id."""
     program = shutil.which("ssh-keygen")
     if program is None:
-        raise UnreadableListError("it is a KRL, and there is no ssh-keygen here to read it")
+        raise UnreadableListError("it is a KRL, and ssh-keygen is not installed on this machine")
     with tempfile.NamedTemporaryFile(suffix=".pub") as key:
         kind = certificate.kind(shown).encode()
         key.write(kind + b" " + base64.b64encode(shown) + b"\n")
         key.flush()
         try:
-            done = subprocess.run(
-                [program, "-Q", "-f", file, key.name],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT,
-                check=False,
+            ended = child.run(
+                [program, "-Q", "-f", file, key.name], seconds=_TIMEOUT, most=_MOST_OUTPUT
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise UnreadableListError("ssh-keygen -Q did not read it") from error
-    if done.returncode == 0:
+        except child.ChildError as error:
+            raise UnreadableListError(f"ssh-keygen -Q {error}") from error
+    if ended.status == 0:
         return False
-    if b"REVOKED" in done.stdout:
+    if b"REVOKED" in ended.out:
         return True
     raise UnreadableListError("ssh-keygen -Q cannot read it")

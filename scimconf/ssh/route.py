@@ -1,4 +1,4 @@
-"""Where a connection goes, and with what: the inventory first, then the user's ssh_config."""
+"""The route to a server: the inventory's settings, then those of the user's ssh_config."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from scimconf.errors import HostError
 from scimconf.model import Connection, WayFact
 from scimconf.ssh import arguments, ssh_config
 from scimconf.ssh.algorithms import ALL, Algorithms, narrowed, without_defaults
-from scimconf.ssh.arguments import Arguments
-from scimconf.ssh.inference import Inference
 from scimconf.ssh.ssh_config import Question, Settings, Tokens
 
 _MOST_JUMPS = 8
 _LONGEST_TIMEOUT = 3600.0
-"""Seconds, as ansible_timeout has it: an inventory may say ConnectTimeout, too."""
+"""Seconds. The limit of ansible_timeout holds for ConnectTimeout too."""
 _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 _METHODS = {
     "publickey": "pubkeyauthentication",
@@ -30,58 +28,67 @@ _METHODS = {
 }
 
 _BY_SSH = "as ssh -G has it"
+_ARGUMENTS = "ansible_ssh_common_args (or ansible_ssh_args, ansible_ssh_extra_args)"
 
 Ask = Callable[[Question], Settings]
-_inference = Inference(ssh_config.run)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyCommand:
+    """A command whose stdin and stdout are the connection to a server."""
+
+    command: str
+    """For the user's shell."""
+    source: str
+    """Where it is configured, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A server's address, and what the user's configuration says about it."""
+    """The address of a server, and all settings for the connection to it."""
 
     host: str
     port: int
     user: str
     name: str
-    """Under which known_hosts files know the server: its host, `[host]:port`, or an alias."""
+    """The name of the server in known_hosts: its host, `[host]:port`, or an alias."""
     known_hosts: tuple[str, ...]
-    """Files in the order in which they are searched; a new key goes into the first."""
+    """Files in the order in which they are searched. A new key is added to the first."""
     identity_file: str | None
-    """The private key that the inventory names: only this one is tried."""
+    """The private key that the inventory names. Only this key is tried."""
     identity_files: tuple[str, ...]
-    """Where keys may be, if the inventory names none."""
+    """Files that may contain keys, if the inventory names none."""
     identities_only: bool
-    """Whether keys that only the ssh agent has are left out."""
+    """Whether keys that are only in the ssh agent are not used."""
     ssh_agent: str | None
     """The socket of the ssh agent."""
     timeout: float
-    """Seconds for the connection to stand, and again for logging in."""
+    """Seconds for the connection, and again for the login."""
     principal: str = ""
-    """The name that a host certificate has to hold."""
+    """The name that a host certificate must contain."""
     certificate_files: tuple[str, ...] = ()
     methods: frozenset[str] = frozenset(_METHODS)
-    """The ways to log in that may be tried, by their names in SSH."""
+    """The login methods that may be tried, by their names in SSH."""
     alive_interval: float = 0.0
-    """Seconds between messages that keep the connection alive; 0: none."""
+    """Seconds between keepalive messages; 0 for none."""
     alive_count: int = 3
-    """How many of them may stay without an answer."""
+    """How many keepalive messages may stay without an answer."""
     family: int = socket.AF_UNSPEC
     bind_address: str | None = None
     jump: Route | None = None
     """The host that the connection goes through."""
-    proxy_command: str | None = None
-    """The command whose stdin and stdout are the connection, for the user's shell."""
+    proxy_command: ProxyCommand | None = None
     is_jump: bool = False
-    """Whether it is only passed through."""
+    """Whether the host is a jump host on the way to the server."""
     algorithms: Algorithms = ALL
     revoked_host_keys: str | None = None
     """A file of host keys that are never accepted."""
 
 
 def find_route(connection: Connection, *, allow_exec: bool = False) -> Route:
-    """Give the way to a server. Raises HostError if ssh_config cannot be used for it.
+    """Return the route to a server. Raises HostError if its settings cannot be used.
 
-    `allow_exec` lets the inventory name programs (its own ProxyCommand or ssh_config).
+    `allow_exec`: whether the inventory may name programs (a ProxyCommand, or an ssh_config).
     """
     return resolve(connection, _ask, allow_exec=allow_exec)
 
@@ -90,47 +97,47 @@ def _ask(question: Question) -> Settings:
     ssh_config.check(question)
     ssh = shutil.which("ssh")
     if ssh is not None:
-        settings = _inference.ask(ssh, question)
+        settings = ssh_config.ask(ssh, question)
         usual = ssh_config.defaults(ssh)
         ssh_config.check_followed(settings, usual, question.host)
         return without_defaults(settings, usual)
     if question.words:
         raise HostError(
             "connect",
-            "the inventory has options for ssh, and there is no ssh here to read them",
-            "install OpenSSH's client, or leave out ansible_ssh_common_args",
+            "the inventory has options for ssh, but this machine has no ssh program",
+            f"install the OpenSSH client, or remove {_ARGUMENTS}",
         )
     return Settings()
 
 
 def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Route:
-    """Put the inventory's words over those of ssh_config, which `ask` tells."""
+    """Combine the inventory's settings with those of ssh_config, which `ask` returns."""
     try:
         given = arguments.parse(connection.ssh_arguments)
     except arguments.ArgumentsError as error:
-        raise HostError("connect", f"ansible_ssh_common_args (or the like): {error}") from error
+        raise HostError("connect", f"{_ARGUMENTS}: {error}") from error
     if given.programs and not allow_exec:
         raise HostError(
             "connect",
-            f"ansible_ssh_common_args (or the like) has {' '.join(given.programs)!r}, which can "
-            "run programs on this machine",
-            f"if you trust the inventory with that, add {consent.option('proxy')}; or put it into "
-            "your ssh_config, or use ProxyJump",
+            f"{_ARGUMENTS} contains {' '.join(given.programs)!r}, which can run programs on this "
+            "machine",
+            f"use ProxyJump, or move the option to your ssh_config; or add "
+            f"{consent.option('proxy')} if you trust the inventory",
         )
     question = Question(
         connection.host, connection.port, connection.user, (*given.options, *given.programs)
     )
-    route = _Resolver(ask).route(question, given, connection.timeout)
+    route = _Resolver(ask, given.programs).route(question, connection.timeout)
     if connection.private_key is None:
         return route
     tokens = Tokens(route.host, connection.host, route.port, route.user, route.principal)
     return replace(route, identity_file=tokens.path(connection.private_key))
 
 
-def reached(connection: Connection, route: Route, address: str) -> tuple[WayFact, ...]:
-    """Return what is on the route and not in the inventory's own words, for people to read.
+def way_facts(connection: Connection, route: Route, address: str | None) -> tuple[WayFact, ...]:
+    """Return the facts about a route that are not in the inventory, for people to read.
 
-    `address`: the IP address that the connection ended at, "" if nobody knows.
+    `address`: the IP address of the connection, if it is known.
     """
     facts = []
     if route.host != connection.host:
@@ -146,18 +153,19 @@ def reached(connection: Connection, route: Route, address: str) -> tuple[WayFact
         facts.append(("through", f"{jump.user}@{jump.host} port {jump.port}", _BY_SSH))
         jump = jump.jump
     if route.proxy_command:
-        facts.append(("runs here", route.proxy_command, _BY_SSH))
+        facts.append(("runs here", route.proxy_command.command, _BY_SSH))
     return tuple(WayFact(*fact, bound=False) for fact in facts)
 
 
 class _Resolver:
-    """Follows the way from host to host, and notices a circle."""
+    """Find the route of a server and of each jump host before it, up to _MOST_JUMPS."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, programs: tuple[str, ...]) -> None:
         self._ask = ask
+        self._programs = programs
         self._passed: list[str] = []
 
-    def route(self, question: Question, given: Arguments, timeout: float) -> Route:
+    def route(self, question: Question, timeout: float) -> Route:
         settings = self._ask(question)
         one = settings.one
         host = one("hostname") or question.host
@@ -193,54 +201,61 @@ class _Resolver:
             algorithms=narrowed(settings, question.host),
             revoked_host_keys=tokens.own_path(revoked) if revoked else None,
         )
-        return self._around(here, tokens, settings, given)
+        return self._with_proxy(here, tokens, settings, question)
 
-    def _around(self, here: Route, tokens: Tokens, settings: Settings, given: Arguments) -> Route:
-        """Add the jump host or the command that the connection goes through, if there is one."""
-        if given.jump:
-            user, _, host = tokens.expand(given.jump.host).rpartition("@")
-            return self._through(here, host, user, given.jump.arguments)
+    def _with_proxy(
+        self, here: Route, tokens: Tokens, settings: Settings, question: Question
+    ) -> Route:
+        """Add the jump host or the ProxyCommand of the connection, if it has one."""
         if hops := settings.one("proxyjump"):
-            before, _, last = hops.rpartition(",")
+            before, _, last = tokens.expand(hops).rpartition(",")
             user, host, port = _spec(last)
-            # As ssh does it: the last is asked for by the name that is given here, with the
-            # others before it; the options of the connection itself are not its own.
+            # As in ssh: the last jump host is asked for by this name, and the others are jump hosts
+            # on the way to it. Of the command line's options it gets only -F.
             words = ("-o", f"ProxyJump={before}") if before else ()
-            return self._through(here, host, user, Arguments(words, _file(given.programs)), port)
+            return self._with_jump_host(
+                here, Question(host, port, user, (*words, *_file_option(self._programs)))
+            )
         if command := settings.one("proxycommand"):
-            return replace(here, proxy_command=tokens.command(command))
+            source = _source(question)
+            return replace(here, proxy_command=ProxyCommand(tokens.command(command), source))
         return here
 
-    def _through(
-        self, here: Route, host: str, user: str, given: Arguments, port: int | None = None
-    ) -> Route:
-        self._passed.append(host)
+    def _with_jump_host(self, here: Route, question: Question) -> Route:
+        self._passed.append(question.host)
         if len(self._passed) > _MOST_JUMPS:
             raise HostError(
                 "connect",
-                f"the way to the server goes through over {_MOST_JUMPS} jump hosts: "
+                f"the route to the server has more than {_MOST_JUMPS} jump hosts: "
                 + ", ".join(self._passed[-3:]),
-                "does a jump host of your ssh_config lead to itself (Host *)? Give it "
-                "`ProxyJump none`",
+                "if `Host *` of your ssh_config sets ProxyJump, the jump host leads to itself: set "
+                "`ProxyJump none` for the jump host",
             )
-        question = Question(host, port, user or None, (*given.options, *given.programs))
-        jump = self.route(question, given, here.timeout)
-        return replace(here, jump=replace(jump, is_jump=True))
+        return replace(here, jump=replace(self.route(question, here.timeout), is_jump=True))
 
 
-def _file(programs: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the -F of a command line: ssh hands it on to its jump hosts."""
-    where = programs.index("-F") if "-F" in programs else len(programs)
-    return programs[where : where + 2]
+def _file_option(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the -F of a command line: ssh passes it on to its jump hosts."""
+    where = words.index("-F") if "-F" in words else len(words)
+    return words[where : where + 2]
 
 
-def _spec(text: str) -> tuple[str, str, int | None]:
-    """Give user, host and port of a jump host: `[user@]host[:port]` or `ssh://...`."""
+def _source(question: Question) -> str:
+    """Return the place that sets the ProxyCommand of a connection."""
+    if any(word.startswith("ProxyCommand=") for word in question.words):
+        return _ARGUMENTS
+    if file := _file_option(question.words):
+        return f"{file[1]} (-F in {_ARGUMENTS})"
+    return f"your ssh_config, for {question.host}"
+
+
+def _spec(text: str) -> tuple[str | None, str, int | None]:
+    """Return user, host and port of a jump host: `[user@]host[:port]` or `ssh://...`."""
     user, _, place = text.removeprefix("ssh://").removesuffix("/").rpartition("@")
     found = re.fullmatch(r"(?:\[(.+)\]|([^:\[\]]+))(?::(\d+))?", place)
     if not found:
-        raise HostError("connect", f"{text!r} is no jump host (ProxyJump)")
-    return user, found[1] or found[2], int(found[3]) if found[3] else None
+        raise HostError("connect", f"{text!r} is not a valid jump host (ProxyJump)")
+    return user or None, found[1] or found[2], int(found[3]) if found[3] else None
 
 
 def _methods(settings: Settings) -> frozenset[str]:

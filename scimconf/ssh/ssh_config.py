@@ -1,7 +1,7 @@
 """The user's ssh_config, read by the ssh program itself (`ssh -G`).
 
-It knows Include, Match and all the rest; where there is no ssh program, there is no ssh_config
-either.
+So Include, Match and all other options mean what they mean to ssh. Without an ssh program, no
+ssh_config is read.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import getpass
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
+from scimconf import child
 from scimconf.errors import HostError
 from scimconf.sanitize import one_line
 from scimconf.ssh import keywords
 
 _TIMEOUT = 30.0
-"""Seconds; a `Match exec` in ssh_config can take a while."""
+"""Seconds. A `Match exec` in ssh_config may be slow."""
+_MOST_OUTPUT = 1 << 20
+_MOST_STDERR = 1 << 16
 _DEFAULTS: Mapping[str, Sequence[str]] = {
     "identityfile": ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"],
     "userknownhostsfile": ["~/.ssh/known_hosts"],
@@ -29,22 +32,22 @@ _DEFAULTS: Mapping[str, Sequence[str]] = {
 }
 _CHATTER = re.compile(r"debug\d: |OpenSSH_|Pseudo-terminal ")
 _SAFE = re.compile(r"[\w:\[][\w.:%\[\]@+-]*")
-"""What may reach the shell of a `Match exec` or a ProxyCommand as %h or %r."""
+"""The names that may replace %h or %r in the shell command of a `Match exec` or a ProxyCommand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What ssh would be called with."""
+    """The arguments of one call of ssh."""
 
     host: str
     port: int | None = None
     user: str | None = None
     words: tuple[str, ...] = ()
-    """More options."""
+    """Further options."""
 
     @property
     def argv(self) -> list[str]:
-        """The words behind `ssh -G`."""
+        """The words after `ssh -G`."""
         argv = ["-p", str(self.port)] if self.port is not None else []
         argv += ["-l", self.user] if self.user is not None else []
         return [*argv, *self.words, "--", self.host]
@@ -52,58 +55,83 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What ssh_config says of one connection: keywords in lower case, each with its values."""
+    """The settings of one connection: keywords in lower case, each with its values."""
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def all(self, keyword: str) -> Sequence[str]:
-        """Give the values of a keyword that may stand several times."""
+        """Return the values of a keyword that may occur several times."""
         return self.values.get(keyword, _DEFAULTS.get(keyword, ()))
 
     def one(self, keyword: str) -> str | None:
-        """Give the one value of a keyword; None for no value, and for `none`."""
+        """Return the value of a keyword; None if it has none, and for `none`."""
         value = next(iter(self.all(keyword)), "")
         return None if value.lower() in ("", "none") else value
 
     def seconds(self, keyword: str) -> float:
-        """Give a number of seconds; 0 for none."""
+        """Return a number of seconds; 0 if the keyword has no value."""
         return float(self.one(keyword) or 0)
 
 
 def check(question: Question) -> None:
-    """Refuse what a shell would obey (a `Match exec` or ProxyCommand may hold it)."""
+    """Raise HostError for a host or user that a shell could take for a command.
+
+    A `Match exec` or a ProxyCommand may contain them as %h and %r.
+    """
     for word in (question.host, question.user or "_"):
         if not _SAFE.fullmatch(word):
-            raise HostError("connect", f"{word!r} is no name of a host or user that ssh would take")
+            raise HostError("connect", f"{word!r} is not a valid name of a host or user")
 
 
-def run(argv: Sequence[str], host: str) -> tuple[Settings, str]:
-    """Run `ssh -G`; give its answer, and what it said on stderr. Raises HostError."""
+def ask(ssh: str, question: Question) -> Settings:
+    """Return the settings that the program `ssh` prints. Raises HostError.
+
+    Each question is asked once per run: many servers may share a jump host, and a change uses the
+    settings that the plan has shown.
+    """
+    with _asking.setdefault((ssh, question), Lock()):
+        return _answer(ssh, question)
+
+
+def defaults(ssh: str) -> Settings:
+    """Return the settings of this ssh without any ssh_config. Raises HostError."""
+    return ask(ssh, Question("localhost", words=("-F", "none")))
+
+
+_asking: dict[tuple[str, Question], Lock] = {}
+
+
+@cache
+def _answer(ssh: str, question: Question) -> Settings:
+    host = question.host
     try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False
+        ended = child.run(
+            [ssh, "-G", *question.argv],
+            seconds=_TIMEOUT,
+            most=_MOST_OUTPUT,
+            most_stderr=_MOST_STDERR,
         )
-    except subprocess.TimeoutExpired as error:
+    except child.ChildError as error:
         raise HostError(
             "connect",
-            f"`ssh -G {host}` was not done after {_TIMEOUT:g} s",
-            "does a `Match exec` in your ssh_config wait for something?",
+            f"`ssh -G {host}` {error}",
+            "check whether a `Match exec` in your ssh_config waits for something",
         ) from error
-    said = done.stderr.decode("utf-8", "replace")
-    if done.returncode != 0:
-        complaint = "\n".join(line for line in said.splitlines() if not _CHATTER.match(line))
+    if ended.status != 0:
+        lines = ended.err.decode("utf-8", "replace").splitlines()
+        complaint = "\n".join(line for line in lines if not _CHATTER.match(line))
         raise HostError(
             "connect",
             f"ssh cannot read its configuration for {host}: {one_line(complaint)}",
-            f"try: ssh -G {host}",
+            f"to see the problem, run: ssh -G {host}",
         )
-    return Settings(parse(done.stdout.decode("utf-8", "replace"))), said
+    return Settings(parse(ended.out.decode("utf-8", "replace")))
 
 
 def parse(text: str) -> dict[str, list[str]]:
     """Read the output of `ssh -G`: a keyword in lower case, a space, its value; some repeat.
 
-    What changes nothing here is left out.
+    Options that change nothing in scimconf are left out.
     """
     settings: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -113,41 +141,35 @@ def parse(text: str) -> dict[str, list[str]]:
     return settings
 
 
-@cache
-def defaults(ssh: str) -> Settings:
-    """Return what this ssh does for a host that no ssh_config speaks of. Raises HostError."""
-    return run([ssh, "-F", "none", "-G", "--", "localhost"], "localhost")[0]
-
-
 def check_followed(settings: Settings, usual: Settings, host: str) -> None:
-    """Raise HostError for an option that is not at its default and that scimconf does not follow.
+    """Raise HostError if an option that scimconf does not support differs from its default.
 
-    Ignored, it could let a host key be believed that ssh would refuse.
+    If it were ignored, scimconf could accept a host key that ssh would refuse.
     """
     for name, refusal in keywords.not_followed(settings.values, usual.values):
         raise HostError(
             "connect",
-            f"your ssh_config sets {name} for {host}, which scimconf does not follow: "
+            f"your ssh_config sets {name} for {host}, which scimconf does not support: "
             f"{refusal.why}",
-            f"{refusal.way_out}; to see what applies: ssh -G {host}",
+            f"{refusal.way_out}; to see the settings, run: ssh -G {host}",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the %-letters of ssh_config(5), TOKENS, stand for in one connection."""
+    """The values of the %-letters of ssh_config(5), TOKENS, for one connection."""
 
     host: str
-    """As it is connected to."""
+    """The host to connect to."""
     asked: str
-    """As it was given."""
+    """The host as the inventory or a ProxyJump names it."""
     port: int
     user: str
     alias: str
-    """HostKeyAlias, else the host."""
+    """HostKeyAlias, or the host."""
 
     def expand(self, text: str) -> str:
-        """Put in the values of %-letters; an unknown one stays as it is."""
+        """Replace %-letters by their values; keep unknown letters."""
         if "%" not in text:
             return text
         here = socket.gethostname()
@@ -167,19 +189,19 @@ class Tokens:
         return re.sub(r"%([%dhikLlnpru])", lambda found: letters[found[1]], text)
 
     def path(self, text: str) -> str:
-        """Expand a file's name of the inventory: `~` and %-letters."""
+        """Expand a file name of the inventory: `~` and %-letters."""
         return os.path.expanduser(self.expand(text))
 
     def own_path(self, text: str) -> str:
-        """Expand a file's name of ssh_config: also `${NAME}` of the environment.
+        """Expand a file name of ssh_config: also `${NAME}` of the environment.
 
-        Not for an inventory: its author could have a secret of ours shown in a message.
+        Not for file names of an inventory: a message could show a secret of our environment.
         """
         return self.path(re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text))
 
     def command(self, text: str) -> str:
-        """Expand a command for the shell. Raises HostError for what a shell would obey."""
+        """Expand a command for the shell. Raises HostError for a value that is unsafe there."""
         for value in (self.host, self.asked, self.user, self.alias):
             if not _SAFE.fullmatch(value):
-                raise HostError("connect", f"{value!r} cannot be put into a ProxyCommand")
+                raise HostError("connect", f"{value!r} cannot be used in a ProxyCommand")
         return self.expand(text)

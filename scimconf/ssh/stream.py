@@ -1,4 +1,4 @@
-"""The bytes under an SSH connection: a TCP connection of our own."""
+"""The TCP connection below an SSH connection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scimconf.errors import Unreachable
 from scimconf.ssh.route import Route
 
 MOST_HANDSHAKE = 1 << 20
-"""Bytes that a server may send until the command starts."""
+"""Bytes that a server may send before the command starts."""
 _SOCKET_OPTIONS = (
     ("TCP_NODELAY", 1),
-    # A server that is gone without a word is noticed after a minute.
+    # Notice after a minute that a server has disappeared.
     ("TCP_KEEPIDLE", 15),
     ("TCP_KEEPINTVL", 15),
     ("TCP_KEEPCNT", 3),
@@ -23,12 +23,13 @@ _SOCKET_OPTIONS = (
 
 
 class Stream(Protocol):
-    """What paramiko needs of a socket, and the bound on what may come."""
+    """What paramiko needs of a socket, and a limit on the bytes that may arrive."""
 
-    allowance: float
+    def allow(self, size: float, /) -> None:
+        """Set the number of bytes that may still arrive."""
 
     def recv(self, size: int, /) -> bytes:
-        """As socket.recv. Raises OSError beyond the allowance."""
+        """As socket.recv. Raises OSError if more bytes arrive than allowed."""
 
     def send(self, data: bytes, /) -> int:
         """As socket.send."""
@@ -37,27 +38,30 @@ class Stream(Protocol):
         """As socket.settimeout."""
 
     def shutdown(self, how: int, /) -> None:
-        """As socket.shutdown: whoever waits in recv or send comes back."""
+        """As socket.shutdown: a thread that waits in recv or send returns."""
 
     def close(self) -> None:
         """As socket.close."""
 
 
 class Socket(socket.socket):
-    """A socket that acknowledges at once, and takes no more than it is allowed to.
+    """A socket that acknowledges at once and limits the bytes that it receives.
 
-    Delayed acknowledgements cost 40 ms where both ends send small packets in turn; Linux falls
-    back to them after a while, so the option is set again after every read (tcp(7)).
+    Delayed acknowledgements cost 40 ms when both ends send small packets in turn. Linux returns to
+    them after a while, so the option is set again after every read (tcp(7)).
     """
 
-    allowance: float = MOST_HANDSHAKE
-    """Bytes that may still come."""
+    _allowance: float = MOST_HANDSHAKE
+
+    def allow(self, size: float, /) -> None:
+        """See Stream."""
+        self._allowance = size
 
     def recv(self, *arguments: int) -> bytes:
-        """As socket.recv. Raises OSError beyond the allowance."""
+        """See Stream."""
         data = super().recv(*arguments)
-        self.allowance -= len(data)
-        if self.allowance < 0:
+        self._allowance -= len(data)
+        if self._allowance < 0:
             raise too_much()
         if self.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
             with suppress(OSError):
@@ -66,32 +70,32 @@ class Socket(socket.socket):
 
 
 def too_much() -> OSError:
-    """Give the error of a server that sends more than its allowance."""
-    return OSError(errno.EMSGSIZE, "it sends too much")  # paramiko looks at the second argument
+    """Return the error for a server that sends more bytes than allowed."""
+    return OSError(errno.EMSGSIZE, "it sends too much")  # paramiko reads the second argument
 
 
 def connect(route: Route) -> Socket:
-    """Give a TCP connection to the route's host. Raises Unreachable."""
+    """Open a TCP connection to the host of a route. Raises Unreachable."""
     where = f"{route.host} port {route.port}"
     try:
         plain = _connected(route)
     except socket.gaierror as error:
         raise Unreachable(
             "connect",
-            f"the name {route.host} is not known ({error.strerror})",
-            "set ansible_host, or check the name servers of this machine",
+            f"cannot resolve the name {route.host}: {error.strerror}",
+            "set ansible_host, or check the DNS settings of this machine",
         ) from error
     except TimeoutError as error:
         raise Unreachable(
             "connect",
             f"{where} did not answer within {route.timeout:g} s",
-            "is it up, and does a firewall stand between?",
+            "check that the server is up, and that no firewall blocks the port",
         ) from error
     except ConnectionRefusedError as error:
         raise Unreachable(
             "connect",
-            f"{where} refuses connections",
-            "does sshd run there, on this port (ansible_port)?",
+            f"{where} refused the connection",
+            "check that sshd runs on this port (ansible_port)",
         ) from error
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -99,7 +103,7 @@ def connect(route: Route) -> Socket:
     connection = Socket(fileno=plain.detach())
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _SOCKET_OPTIONS:
-        if hasattr(socket, name):  # not every system has all of them
+        if hasattr(socket, name):  # macOS lacks some of them
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     if route.alive_interval and hasattr(socket, "TCP_USER_TIMEOUT"):
         patience = int(1000 * route.alive_interval * route.alive_count)
@@ -108,7 +112,7 @@ def connect(route: Route) -> Socket:
 
 
 def _connected(route: Route) -> socket.socket:
-    """Connect to the first of the host's addresses that answers."""
+    """Connect to the first address of the host that answers."""
     source = (route.bind_address, 0) if route.bind_address else None
     if route.family == socket.AF_UNSPEC:
         return socket.create_connection((route.host, route.port), route.timeout, source)

@@ -1,103 +1,71 @@
-"""su, which wants the password of the user that we become."""
+"""su: it asks for the password of the user to change to."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import ClassVar
 
-from scimconf.errors import HostError
 from scimconf.ssh import fixed_path
+from scimconf.ssh.become import Become
 
 _PROMPT = re.compile(rb"pass(?:word|phrase|code)[^\r\n:]{0,80}: ?", re.IGNORECASE)
 _MARK = 'printf %s "$1" >&2; shift; exec "$@"'
-
-# The sentences of util-linux, shadow and busybox; the command asks for English.
-_REFUSALS: tuple[tuple[str, str], ...] = (
-    (r"must be (run|used) from a (terminal|tty)|not a tty", "terminal"),
-    (r"su.*(no such file|not found)", "no su"),
-    (r"does not exist|unknown (user|id)|no passwd entry", "unknown user"),
-    (r"permission denied|not authori[sz]ed", "not allowed"),
-    (r"account.*expired|password.*expired|have to change", "account"),
-    (r"authentication (failure|token)|incorrect password|su: sorry", "wrong password"),
+_INSTEAD = "use ansible_become_method: sudo, or log in as {user} (ansible_user: {user})"
+_WRONG_PASSWORD = (
+    "su did not accept the password of {user}; it was sent once",
+    "check -K or ansible_become_password: su needs the password of {user}, not of {login}",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Su:
-    """How su is called, asks and refuses.
+class Su(Become):
+    """How to call su, and what its messages mean.
 
-    Its prompt is its own, "Password:", which anybody's profile could print too. So a marker goes
-    before it: what stands behind the marker is said by su.
+    Its prompt "Password:" cannot be changed, and a shell profile could print the same. So the
+    command prints the marker first: text after the marker comes from su.
     """
 
-    marker: str
-    login: str
-    user: str
+    __slots__ = ()
+    missing: ClassVar = (
+        "su asks for the password of {user}, and none was given",
+        "use -K or ansible_become_password, or ansible_become_method: sudo",
+    )
+    wrong: ClassVar = _WRONG_PASSWORD
+    # The messages of util-linux, shadow and busybox. The command sets the language to English.
+    refusals: ClassVar = (
+        (
+            r"must be (run|used) from a (terminal|tty)|not a tty",
+            "su on the server needs a terminal, and that would show the password",
+            _INSTEAD,
+        ),
+        (r"su.*(no such file|not found)", "su is not installed on the server", _INSTEAD),
+        (
+            r"does not exist|unknown (user|id)|no passwd entry",
+            "su on the server does not know the user {user}",
+            "set ansible_become_user to root, or to the user that owns Zulip",
+        ),
+        (
+            r"permission denied|not authori[sz]ed",
+            "su does not allow {login} to become {user} on the server",
+            f"pam_wheel may allow it to one group only; {_INSTEAD}",
+        ),
+        (
+            r"account.*expired|password.*expired|have to change",
+            "su accepts the password, but not the account {user} (expired?)",
+            "log in as {login} by hand and run: su {user} -c true",
+        ),
+        (
+            r"authentication (failure|token)|incorrect password|su: sorry",
+            *_WRONG_PASSWORD,
+        ),
+    )
 
     def words(self) -> tuple[str, ...]:
-        """See Become. Without a terminal su reads the password from stdin, a line of it."""
+        """See Become. Without a terminal, su reads the password from stdin, one line."""
         env = ("/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C")
         su = ("su", "-s", "/bin/sh", "-c", 'exec "$0" "$@"', "--", self.user)
         return ("/bin/sh", "-c", _MARK, "sh", self.marker, *env, *su)
 
     def prompts(self, stderr: bytes) -> int:
         """See Become."""
-        _, marker, behind = stderr.partition(self.marker.encode())
-        return len(_PROMPT.findall(behind)) if marker else 0
-
-    def refusal(self, stderr: str) -> HostError | None:
-        """See Become."""
-        found = (k for pattern, k in _REFUSALS if re.search(pattern, stderr, re.IGNORECASE))
-        match next(found, None):
-            case "terminal":
-                return HostError(
-                    "become",
-                    "su there wants a terminal, which would echo the password",
-                    self._instead,
-                )
-            case "no su":
-                return HostError("become", "there is no su on the server", self._instead)
-            case "unknown user":
-                return HostError(
-                    "become",
-                    f"su on the server cannot become {self.user}: is there such a user?",
-                    "set ansible_become_user to root, or to the user that owns Zulip",
-                )
-            case "not allowed":
-                return HostError(
-                    "become",
-                    f"su does not let {self.login} become {self.user} there",
-                    f"does pam_wheel keep it for a group? {self._instead}",
-                )
-            case "account":
-                return HostError(
-                    "become",
-                    f"su accepts the password, but not the account {self.user} (expired?)",
-                    f"log in as {self.login} by hand and run: su {self.user} -c true",
-                )
-            case "wrong password":
-                return self.wrong_password()
-        return None
-
-    @property
-    def _instead(self) -> str:
-        return (
-            f"use ansible_become_method: sudo, or log in as {self.user} (ansible_user: {self.user})"
-        )
-
-    def no_password(self) -> HostError:
-        """See Become."""
-        return HostError(
-            "become",
-            f"su wants the password of {self.user}, and none was given",
-            "use -K or ansible_become_password, or ansible_become_method: sudo",
-        )
-
-    def wrong_password(self) -> HostError:
-        """See Become."""
-        return HostError(
-            "become",
-            f"su did not accept the password of {self.user}; it was sent once",
-            "check -K or ansible_become_password (for su it is the password of the user that is "
-            "become, not of the login)",
-        )
+        _, marker, after = stderr.partition(self.marker.encode())
+        return len(_PROMPT.findall(after)) if marker else 0

@@ -1,10 +1,12 @@
-"""An SSH connection up to the point where the server is known: handshake, host key.
+"""An SSH connection up to the check of the host key.
 
-paramiko's quirks of this stage are dealt with here. It waits for ever in some places and bounds
-what it takes from a server in none: `watch` and the Stream's allowance see to both. Its Transport
-is a thread, closing it does not wait for that thread's end, and a handshake that fails leaves a
-timer thread behind for 15 s: `hang_up` ends both. Its log has no handler, so that Python would
-print it.
+This module works around paramiko:
+
+- It sometimes waits for ever, and it never limits what a server sends. `watch` limits the time, and
+  Stream limits the bytes.
+- Its Transport is a thread, and `close` does not wait for it. After a failed handshake, a timer
+  thread stays for 15 s. `disconnect` ends both.
+- Its log has no handler, so Python would print it.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from scimconf.ssh.stream import Stream
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-# A word of paramiko's complaint, what it is about, and what SecurityOptions calls it.
+# A word of paramiko's message -> the kind of algorithm, and its name in SecurityOptions.
 _KINDS = {
     "kex": ("key exchange method", "kex"),
     "host key": ("host key type", "key_types"),
@@ -49,13 +51,13 @@ _OFFERED = {
 
 
 class _GroupExchange(KexGexSHA256):  # type: ignore[misc]  # paramiko has no types
-    """paramiko's takes 1024 bits from a server that it has asked for 2048."""
+    """Refuse a group of less than 2048 bits. paramiko requests 2048, but accepts 1024."""
 
     def _parse_kexdh_gex_group(self, m: paramiko.Message) -> None:
         bits = m.get_mpint().bit_length()
         if bits < self.min_bits:
             raise paramiko.SSHException(
-                f"it offers a group of {bits} bits, and {self.min_bits} are the least"
+                f"it offers a group of {bits} bits, and {self.min_bits} are required"
             )
         m.rewind()
         super()._parse_kexdh_gex_group(m)
@@ -66,9 +68,9 @@ def _among(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
 
 
 class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
-    """paramiko's, with curve25519 under its standard name, and a memory for what was offered."""
+    """paramiko's Transport, with curve25519 under its standard name. It stores what is offered."""
 
-    # RFC 8731: the same method as the name with @libssh.org, which some servers do not have.
+    # RFC 8731: the same method as with @libssh.org, a name that some servers do not have.
     _kex_info: ClassVar = {**paramiko.Transport._kex_info, "curve25519-sha256": KexCurve25519}
     _kex_info["diffie-hellman-group-exchange-sha256"] = _GroupExchange
 
@@ -78,9 +80,9 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
         """The server's algorithms by kind, named as in SecurityOptions."""
 
     def use(self, algorithms: Algorithms, host_keys: Iterable[str]) -> None:
-        """Take part in these algorithms only; `host_keys` are in the order to ask for them.
+        """Offer only these algorithms, and the host keys in the order of `host_keys`.
 
-        paramiko lacks one where the library below it is too old for it.
+        Algorithms that this version of paramiko or cryptography lacks are left out.
         """
         self._preferred_ciphers = _among(algorithms.ciphers, self._cipher_info)
         self._preferred_macs = _among(algorithms.macs, self._mac_info)
@@ -90,8 +92,8 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
-        """As they were set: paramiko adds the certificates itself, but last, so that it never
-        gets one.
+        """The host key algorithms, as set by `use`. paramiko would add certificates at the end of
+        the list, so no server would send one.
         """
         return tuple(self._preferred_keys)
 
@@ -103,15 +105,15 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
 
 @contextmanager
 def watch(connection: Stream, seconds: float) -> Iterator[threading.Event]:
-    """Cut the connection if what is done inside takes longer; the event tells that it was."""
+    """Shut the connection down if the block takes longer; the event is set then."""
     late = threading.Event()
 
-    def cut() -> None:
+    def shut_down() -> None:
         late.set()
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(seconds, shut_down)
     timer.daemon = True
     timer.start()
     try:
@@ -121,18 +123,24 @@ def watch(connection: Stream, seconds: float) -> Iterator[threading.Event]:
         timer.join()
 
 
-def shake_hands(connection: Stream, route: Route, options: Options) -> Transport:
-    """Make sure that at the other end of a connection is the server that we mean.
+class NoHandshakeError(Unreachable):
+    """The other end closed the connection, or stayed silent, before it sent an SSH greeting."""
 
-    Raises Unreachable, with the reason and what to do.
-    """
+    def __init__(self, message: str, hint: str, seconds: float | None = None) -> None:
+        super().__init__("connect", message, hint)
+        self.seconds = seconds
+        """How long the other end stayed silent; None if it closed the connection."""
+
+
+def shake_hands(connection: Stream, route: Route, options: Options) -> Transport:
+    """Do the SSH handshake and check the host key. Raises Unreachable."""
     transport = Transport(connection)
     try:
         lines = _known(route, route.name)
-        # As for OpenSSH, a key that is known without the port is good on another port too.
+        # As in OpenSSH, a key that is known without a port is valid on every port.
         others = [] if lines else _known(route, route.principal)
         transport.use(route.algorithms, host_key.preferred([*lines, *others], SIGNATURES))
-        # A little longer than our own limit below, whose message says more.
+        # A little longer than our own limit below, because its message says more.
         transport.banner_timeout = transport.auth_timeout = route.timeout + 1
         with watch(connection, route.timeout) as late:
             try:
@@ -145,7 +153,7 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
         lines += [line for line in others if line.marker or line.blob == blob]
         host_key.check(route, options, lines, ShownKey(key.get_name(), blob, certificate))
     except BaseException:
-        hang_up(transport)
+        disconnect(transport)
         raise
     return transport
 
@@ -157,12 +165,12 @@ def _known(route: Route, name: str) -> list[KnownKey]:
         raise Unreachable(
             "connect",
             f"cannot read the known_hosts file {error.filename}: {error.strerror}",
-            "name a regular file with --known-hosts, or as UserKnownHostsFile of your ssh_config",
+            "name a regular file with --known-hosts, or as UserKnownHostsFile in your ssh_config",
         ) from error
 
 
-def hang_up(transport: Transport) -> None:
-    """Close a connection and wait until its threads are gone."""
+def disconnect(transport: Transport) -> None:
+    """Close a connection and wait until its threads have ended."""
     with suppress(OSError):
         transport.sock.shutdown(socket.SHUT_RDWR)
     transport.packetizer.complete_handshake()
@@ -175,18 +183,17 @@ def hang_up(transport: Transport) -> None:
 def _failed(route: Route, transport: Transport, error: Exception, *, late: bool) -> Unreachable:
     where = f"{route.host} port {route.port}"
     if late:
-        return Unreachable(
-            "connect",
-            f"{where} answers, but SSH was not there after {route.timeout:g} s",
-            "is it an SSH server, and not overloaded?",
+        return NoHandshakeError(
+            f"{where} accepts connections, but SSH did not start within {route.timeout:g} s",
+            "check that it is an SSH server, and that it is not overloaded",
+            route.timeout,
         )
     if isinstance(error, paramiko.IncompatiblePeer):
         return _nothing_in_common(where, transport, str(error))
     if not transport.remote_version:
-        return Unreachable(
-            "connect",
-            f"{where} is no SSH server, or closed the connection: {one_line(str(error), 150)}",
-            "is the port right (ansible_port)? A busy sshd drops connections too (MaxStartups)",
+        return NoHandshakeError(
+            f"{where} closed the connection before SSH started, or is not an SSH server",
+            "check the port (ansible_port); a busy sshd also drops connections (MaxStartups)",
         )
     return Unreachable(
         "connect",
@@ -203,7 +210,7 @@ def _nothing_in_common(where: str, transport: Transport, text: str) -> Unreachab
     theirs = ", ".join(transport.offered.get(field, []))
     return Unreachable(
         "connect",
-        f"{where} and scimconf have no {kind} in common; the server has: "
+        f"{where} and scimconf have no {kind} in common; the server offers: "
         + (one_line(theirs, 200) or one_line(transport.remote_version, 80)),
-        f"let its sshd_config allow one of: {', '.join(ours)}" if ours else "",
+        f"in its sshd_config, allow one of: {', '.join(ours)}" if ours else "",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scimconf import ssh, vault
+from scimconf import vault
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.person import Terminal as Person
 from scimconf.consent import EVERYTHING, NOTHING
@@ -21,6 +21,7 @@ from scimconf.run.connect import opener
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.start import Start, load
 from scimconf.secret import Secret
+from scimconf.ssh import session
 from scimconf.tokens.keyring import Passwords
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
@@ -67,7 +68,7 @@ def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
         terminal.answer("Sudo password: ", "hunter3")
         assert terminal.end() == 3
         assert "hunter" not in terminal.shown
-        assert "refuses" in terminal.text
+        assert "refused" in terminal.text
 
 
 # --- from options to servers ------------------------------------------------------------------
@@ -104,7 +105,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls.append(given)
         return nullcontext()
 
-    monkeypatch.setattr(ssh, "open_agent", open_agent)
+    monkeypatch.setattr(session, "open_agent", open_agent)
     return calls
 
 

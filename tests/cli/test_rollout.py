@@ -66,7 +66,7 @@ def test_unreachable_hosts_are_retried_and_written_to_failed_hosts(
 ) -> None:
     done = scimconf("plan", "chat1*", "--retries", "1", "--failed-hosts", "failed", "-q")
     assert done.returncode == 3
-    assert "refuses connections (tried 2 times)" in done.stdout
+    assert "refused the connection (tried 2 times)" in done.stdout
     assert (tmp_path / "failed").read_text() == f"{HEAD}chat1.example.com\n"
     assert scimconf("inventory", "list").returncode == 0
     again = scimconf("plan", "--limit", "@failed", "--format", "json")

@@ -127,8 +127,11 @@ def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("echo 'no \x1b[31mregion' >&2; echo set >&2; exit 3", "--list exited 3: no region / set"),
-        ("exit 3", "inv.sh --list exited 3"),
+        (
+            "echo 'no \x1b[31mregion' >&2; echo set >&2; exit 3",
+            "--list exited with status 3: no region / set",
+        ),
+        ("exit 3", "inv.sh --list exited with status 3"),
         ("kill -9 $$", "inv.sh --list was ended by signal 9"),
         ("echo web:", "inv.sh --list:1:1: a value is missing here"),
         ("echo '[]'", "inv.sh --list:1:1: expected a mapping of groups, found a list"),

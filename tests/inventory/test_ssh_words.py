@@ -26,8 +26,8 @@ def test_none_are_no_words(one: One) -> None:
     ("text", "message"),
     [
         ("-o 'ProxyJump", "with their quotes in pairs"),
-        ("-o ProxyJump", "is no Option=value"),
-        ("bastion", "'bastion' is no option of ssh"),
+        ("-o ProxyJump", "is not Option=value"),
+        ("bastion", "'bastion' is not an option of ssh"),
         ("-p", "-p has no value"),
         ("-l $(id)", "which ssh would refuse"),
     ],

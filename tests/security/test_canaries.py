@@ -72,7 +72,7 @@ def test_no_secret_is_found_anywhere_and_every_planted_one_is() -> None:
     assert variables == []
     assert result["missed"] == []
     seen = "\n".join(result["processes"])
-    wanted = ["-m scimconf apply", "ssh -v -G", "sshd", "-I -S -B -u -c", "restart-server"]
+    wanted = ["-m scimconf apply", "ssh -G", "sshd", "-I -S -B -u -c", "restart-server"]
     wanted += ["manage.py", "add_scim_client", "/bin/false"] + (
         ["sudo -H -S"] if os.geteuid() == 0 else []
     )

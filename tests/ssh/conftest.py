@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scimconf import ssh
-from scimconf.ssh import program
+from scimconf.ssh import program, session
+from scimconf.ssh import ssh_config as ssh_config_module
 from tests.ssh.server import RunningServer, Server
 
 STUB = Path(__file__).with_name("stub_agent.py")
@@ -30,7 +30,7 @@ def server(_running: RunningServer) -> Server:
 
 @pytest.fixture
 def accounts(server: Server) -> Server:
-    """A real sshd with users and sudo rules of its own."""
+    """A real sshd with its own users and sudo rules."""
     if not server.accounts:
         pytest.skip("needs root, for users and sudo rules of its own")
     return server
@@ -38,20 +38,26 @@ def accounts(server: Server) -> Server:
 
 @pytest.fixture(autouse=True)
 def _stub_agent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The far end is a stub, but where a test is marked `real_agent`."""
+    """The agent is a stub, unless the test uses the fixture `real_agent`."""
     if "real_agent" not in request.fixturenames:
         stub = program.framed([("main", STUB.read_text())])
-        monkeypatch.setattr(ssh, "payload", lambda: stub)
+        monkeypatch.setattr(session, "payload", lambda: stub)
+
+
+@pytest.fixture(autouse=True)
+def _new_run() -> None:
+    """Forget the answers of `ssh -G`: each test is a run of its own."""
+    ssh_config_module._answer.cache_clear()
 
 
 @pytest.fixture
 def real_agent() -> None:
-    """The far end is scimconf's own agent."""
+    """The agent is scimconf's own."""
 
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A folder that the agent's user can use as well, whoever runs the tests."""
+    """A folder that the agent's user can write to."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -59,7 +65,7 @@ def shared() -> Iterator[Path]:
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home folder of its own: no keys, no agent."""
+    """A new home folder, without keys and without an ssh agent."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return tmp_path
@@ -69,8 +75,8 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def ssh_config(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """A function that writes the user's ssh_config.
 
-    ssh looks for it in the home folder that the system knows, not in HOME, so a program stands
-    before the real ssh and names the file.
+    ssh reads it from the home folder in /etc/passwd, not from HOME. So a program replaces ssh and
+    passes the file with -F.
     """
     real = shutil.which("ssh")
     assert real is not None
@@ -84,6 +90,7 @@ def ssh_config(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
 
     def write(text: str) -> Path:
         file.write_text(text)
+        ssh_config_module._answer.cache_clear()
         return file
 
     return write

@@ -1,7 +1,7 @@
 """The first process behind a test server: `python -I inside.py CONFIG LISTENER`.
 
-As root, in namespaces of its own, it puts its own files over those of the host's /etc. It answers
-SSH with `sshd -i`, and lives as long as somebody holds the other end of its stdin.
+As root, it runs in its own namespaces and mounts its own files over those of the host's /etc. It
+answers SSH with `sshd -i`, and it ends when its stdin is closed.
 """
 
 import json

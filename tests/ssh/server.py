@@ -1,6 +1,6 @@
-"""Real sshds for the tests of the SSH room, with users and sudo rules of their own.
+"""Real sshds for the tests of scimconf/ssh, with their own users and sudo rules.
 
-tests/lab is for Zulip servers that are in order; here are the accounts that are not.
+tests/lab has correct Zulip servers; the servers here have unusual accounts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from passlib.hash import sha512_crypt
 
 from scimconf.consent import EVERYTHING
 from scimconf.model import Connection, Paths
-from scimconf.ssh import Options
+from scimconf.ssh.session import Options
 from tests.factories import connection
 from tests.lab import openssh
 
@@ -35,11 +35,11 @@ PATHS = Paths(
     user="zulip",
 )
 HERE = pwd.getpwuid(os.geteuid() or 65534).pw_name
-"""The one that runs the tests; for root, who the agent never is, it is nobody."""
+"""The user that runs the tests. For root it is nobody, because the agent never runs as root."""
 PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
-"""One that every user can start."""
+"""A Python that every user can start."""
 PATHS_HERE = replace(PATHS, user=HERE)
-"""Where there is no user zulip."""
+"""The paths on a machine without a user zulip."""
 ACCOUNTS = {
     "zulip": "",
     "free": "free ALL=(zulip) NOPASSWD: ALL",
@@ -68,7 +68,7 @@ _SHELLS = {
     "odd": "/home/odd/shell",
 }
 _SHELL = r"""#!/usr/bin/python3 -I
-# A login shell that is none of the known: it takes blanks and single quotes, and nothing else.
+# An unknown login shell: it understands only spaces and single quotes.
 import os, re, sys
 assert sys.argv[1] == "-c" and len(sys.argv) == 3
 assert re.fullmatch(r"(?:'[^'\\!\n]*' ?)+", sys.argv[2])
@@ -106,14 +106,14 @@ class Server:
         )
 
     def connection(self, user: str | None = None, **changes: object) -> Connection:
-        """Give the way in, with the key that fits; without a user as whoever runs the tests."""
+        """Return the connection with the right key. `user` is by default the user of the tests."""
         who = user or pwd.getpwuid(os.geteuid()).pw_name
         known = {"host": self.address, "port": self.port, "private_key": str(self.key)}
         return connection(**{**known, "user": who, "timeout": 15.0, **changes})
 
 
 class RunningServer:
-    """Starts and ends a Server: nothing of it stays, however the tests end."""
+    """Start and end a Server. Nothing of it is left, however the tests end."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
-    """A key as ssh-keygen makes it; `kind` may have its size: rsa-3072."""
+    """Make a key with ssh-keygen; `kind` may contain its size: rsa-3072."""
     name, _, bits = kind.partition("-")
     size = ["-b", bits] if bits else []
     subprocess.run(
@@ -240,7 +240,7 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 
 
 def sign(authority: Path, key: Path, *options: str, names: str = "") -> Path:
-    """A certificate for a key, beside it."""
+    """Make a certificate for a key, beside the key."""
     principals = ["-n", names] if names else []
     subprocess.run(
         ["ssh-keygen", "-q", "-s", authority, "-I", "test", *principals, *options, f"{key}.pub"],
@@ -256,7 +256,7 @@ def _answers(address: Path) -> bool:
 
 @contextmanager
 def ssh_agent(folder: Path, *keys: Path) -> Iterator[Path]:
-    """A real ssh-agent that holds keys; gives its socket."""
+    """Start a real ssh-agent with these keys; return its socket."""
     address = folder / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL)
     try:
@@ -272,7 +272,7 @@ def ssh_agent(folder: Path, *keys: Path) -> Iterator[Path]:
 
 @contextmanager
 def special_server(folder: Path, *lines: str, **options: str) -> Iterator[Server]:
-    """An sshd with more lines in its configuration, PAM rules or an address of its own."""
+    """An sshd with additional configuration lines, its own PAM rules or its own address."""
     running = RunningServer(folder, lines, **options)
     try:
         yield running.server

@@ -1,4 +1,4 @@
-"""A far end for the tests of the channel: it does what the request says, right or wrong."""
+"""A stub of the agent: it does what the request says, right or wrong."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def answer(request, zulip_user):
             send(json.dumps({"step": str(number), "doing": True}).encode() + b"\n")
         final()
     elif do == "mark":
-        # The way a transaction goes on when nobody listens any more.
+        # A transaction continues after the connection is closed.
         send(json.dumps({"step": "begun"}).encode() + b"\n")
         sys.stdin.buffer.read()
         with open(request["file"], "w") as stream:

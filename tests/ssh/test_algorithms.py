@@ -1,4 +1,4 @@
-"""Only what is not broken is taken part in, against real sshds that have nothing better."""
+"""The accepted algorithms, against real sshds that offer only weak ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.ssh import Options, algorithms
+from scimconf.ssh import algorithms
 from scimconf.ssh.algorithms import ALL, CIPHERS, HOST_KEYS, KEX, MACS, SIGNATURES, narrowed
+from scimconf.ssh.session import Options
 from scimconf.ssh.ssh_config import Settings
 from scimconf.ssh.transport import Transport, _GroupExchange
 from tests.lab.lab import PROJECT
@@ -28,21 +29,21 @@ Write = Callable[[str], Path]
 WEAK = re.compile(r"cbc|3des|md5|sha1\b|-96|arcfour|group1-|dss|^ssh-rsa")
 
 
-def test_nothing_weak_is_on_the_lists() -> None:
+def test_the_lists_contain_no_weak_algorithm() -> None:
     names = (*CIPHERS, *MACS, *KEX, *SIGNATURES, *HOST_KEYS)
     assert [name for name in names if WEAK.search(name)] == []
 
 
-def test_paramiko_has_them() -> None:
+def test_paramiko_has_all_algorithms() -> None:
     have = Transport
     assert set(CIPHERS) <= set(have._cipher_info)
     assert set(MACS) <= set(have._mac_info)
     assert set(HOST_KEYS) <= set(have._key_info)
-    # This one needs a newer OpenSSL than some systems have.
+    # mlkem768x25519-sha256 needs a newer OpenSSL than some systems have.
     assert set(KEX) - set(have._kex_info) <= {"mlkem768x25519-sha256"}
 
 
-def test_the_page_names_all_that_are_used() -> None:
+def test_the_page_names_all_algorithms() -> None:
     part = (PROJECT / "docs/ssh.md").read_text().partition("## Algorithms")[2].partition("\n## ")[0]
     named_there = set(re.findall(r"`([\w@.-]+)`", part))
     for name in (*CIPHERS, *MACS, *KEX, *SIGNATURES):
@@ -69,8 +70,8 @@ def test_a_server_with_weak_algorithms_only_is_refused(
         log = (tmp_path / "sshd.log").read_text(errors="replace")
     assert isinstance(error, Unreachable)
     names = line.split()[1].replace(",", ", ")
-    assert f"have no {kind} in common; the server has: {names}" in error.message
-    assert "let its sshd_config allow one of: " in error.hint
+    assert f"have no {kind} in common; the server offers: {names}" in error.message
+    assert "in its sshd_config, allow one of: " in error.hint
     assert not WEAK.search(error.hint.partition("one of: ")[2])
     assert "userauth" not in log
 
@@ -87,13 +88,13 @@ def test_a_small_group_is_refused() -> None:
         _GroupExchange(Nothing())._parse_kexdh_gex_group(message)
 
 
-def test_a_group_of_the_servers_choice(tmp_path: Path) -> None:
+def test_group_exchange(tmp_path: Path) -> None:
     with special_server(tmp_path, "KexAlgorithms diffie-hellman-group-exchange-sha256") as server:
         assert ask(server.connection(), server.options)["final"] is True
 
 
 def short_key(path: Path, bits: int = 1024) -> Path:
-    """An RSA key that ssh-keygen may refuse to make."""
+    """Make an RSA key that ssh-keygen may refuse to make."""
     made = rsa.generate_private_key(65537, bits)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH)
     path.touch(0o600)
@@ -104,7 +105,7 @@ def short_key(path: Path, bits: int = 1024) -> Path:
 
 
 class TestShortRsaKeys:
-    """2048 bits are the least, or what RequiredRSASize says."""
+    """RSA keys need 2048 bits, or more if RequiredRSASize says so."""
 
     @staticmethod
     @contextmanager
@@ -121,16 +122,16 @@ class TestShortRsaKeys:
             options = Options(host_key=host_key, known_hosts=(str(server.known_hosts),))
             error = failing(server.connection(), options)
             log = (tmp_path / "sshd.log").read_text(errors="replace")
-        assert "is an RSA key of 1024 bits, and 2048 are the least" in error.message
+        assert "is an RSA key of 1024 bits, and at least 2048 are required" in error.message
         assert "ssh-keygen -A" in error.hint
         assert "userauth" not in log
 
-    def test_as_ssh_config_has_it(self, tmp_path: Path, ssh_config: Write) -> None:
+    def test_required_rsa_size_of_ssh_config(self, tmp_path: Path, ssh_config: Write) -> None:
         with self.showing(tmp_path, make_key(tmp_path / "rsa", "rsa-2048")) as server:
             ssh_config(block(server))
             assert ask(named(server), Options())["final"] is True
             ssh_config(f"RequiredRSASize 3072\n{block(server)}")
-            assert "and 3072 are the least" in failing(named(server), Options()).message
+            assert "at least 3072 are required" in failing(named(server), Options()).message
             ssh_config(f"RequiredRSASize 1024\n{block(server)}")
             assert ask(named(server), Options())["final"] is True
 
@@ -155,7 +156,7 @@ class TestShortRsaKeys:
             named_key = None if where == "ssh agent" else str(key)
             error = failing(server.connection(private_key=named_key), server.options)
             log = (tmp_path / "sshd.log").read_text(errors="replace")
-        assert "it is an RSA key of 1024 bits, and 2048 are the least" in error.message
+        assert "it is an RSA key of 1024 bits, and 2048 are required" in error.message
         assert "method publickey" not in log
 
 
@@ -168,8 +169,10 @@ class TestShortRsaKeys:
         ("HostKeyAlgorithms rsa-sha2-512", "host key type"),
     ],
 )
-def test_ssh_config_takes_away(tmp_path: Path, ssh_config: Write, line: str, kind: str) -> None:
-    """A server that has all but what ssh_config leaves is refused, as ssh refuses it."""
+def test_ssh_config_can_remove_algorithms(
+    tmp_path: Path, ssh_config: Write, line: str, kind: str
+) -> None:
+    """A server without any of the remaining algorithms is refused, as ssh refuses it."""
     keyword, name = line.split()
     rest = {"Ciphers": CIPHERS, "MACs": MACS, "KexAlgorithms": KEX, "HostKeyAlgorithms": SIGNATURES}
     installed = {"mlkem768x25519-sha256", name}
@@ -183,10 +186,10 @@ def test_ssh_config_takes_away(tmp_path: Path, ssh_config: Write, line: str, kin
     assert error.hint.endswith(f"one of: {name}")
 
 
-def test_a_list_without_any_of_ours(server: Server, ssh_config: Write) -> None:
+def test_ssh_config_without_a_common_algorithm(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Ciphers aes256-cbc\n{block(server)}")
     error = failing(named(server), Options())
-    assert "of the Ciphers that your ssh_config has for chat1, scimconf has none" in error.message
+    assert "allows no Ciphers for chat1" in error.message
     assert "aes128-ctr" in error.hint
 
 
@@ -200,13 +203,13 @@ def test_signatures_of_authorities(tmp_path: Path, ssh_config: Write) -> None:
         assert "it is signed with ssh-ed25519" in failing(named(server), Options()).message
 
 
-def test_what_ssh_does_anyway_takes_nothing_away() -> None:
-    """The installed ssh may be too old for what scimconf has."""
+def test_default_lists_of_ssh_remove_nothing() -> None:
+    """The installed ssh may lack algorithms that scimconf has."""
     usual = Settings({"kexalgorithms": ["of,yesterday"], "ciphers": ["aes256-ctr"]})
     said = Settings({"kexalgorithms": ["of,yesterday"], "ciphers": ["aes128-ctr,x"], "port": ["1"]})
     left = algorithms.without_defaults(said, usual)
     assert set(left.values) == {"ciphers", "port"}
     assert narrowed(left, "chat1").ciphers == ("aes128-ctr",)
     assert narrowed(left, "chat1").kex == ALL.kex
-    with pytest.raises(HostError, match="of the KexAlgorithms"):
+    with pytest.raises(HostError, match="allows no KexAlgorithms"):
         narrowed(said, "chat1")

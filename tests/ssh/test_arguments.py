@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from scimconf.ssh.arguments import Arguments, ArgumentsError, Jump, parse
+from scimconf.ssh.arguments import Arguments, ArgumentsError, parse
 
 
 def sorted_words(text: str) -> Arguments:
@@ -21,15 +21,17 @@ def sorted_words(text: str) -> Arguments:
         ("-o 'Port 22' -oUser=me -o 'HostName = \"h\"'", ["Port=22", "User=me", "HostName=h"]),
         ("-vqi key", ["identityfile=key"]),
         ("-o ProxyCommand=none", ["ProxyCommand=none"]),
+        ("-o 'ProxyCommand=ssh -W %h:%p -q me@b'", ["ProxyJump=me@b"]),
+        ("-o 'ProxyCommand=exec /usr/bin/ssh -W [%h]:%p -p 2222 %r@b'", ["ProxyJump=%r@b:2222"]),
     ],
 )
-def test_what_is_followed(text: str, options: list[str]) -> None:
+def test_options_that_are_followed(text: str, options: list[str]) -> None:
     found = sorted_words(text)
     assert list(found.options) == [part for each in options for part in ("-o", each)]
     assert found.ignored == found.programs == ()
 
 
-def test_what_ansible_adds_by_itself_makes_no_difference() -> None:
+def test_options_that_ansible_adds_have_no_effect() -> None:
     found = sorted_words("-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=/tmp/x")
     assert found == Arguments()
 
@@ -42,7 +44,7 @@ def test_what_ansible_adds_by_itself_makes_no_difference() -> None:
         "-o LogLevel=ERROR -vvv -q",
     ],
 )
-def test_what_says_what_happens_anyway(text: str) -> None:
+def test_options_without_effect(text: str) -> None:
     assert sorted_words(text) == Arguments()
 
 
@@ -57,7 +59,6 @@ def test_what_says_what_happens_anyway(text: str) -> None:
         ),
         ("-o PermitLocalCommand=yes -o LocalCommand=id", ["PermitLocalCommand", "LocalCommand"]),
         ("-o Include=x -o Match=exec -I lib.so", ["Include", "Match", "-I"]),
-        ("-o 'ProxyCommand=ssh -W %h:%p -o Ciphers=x b'", ["Ciphers"]),
     ],
 )
 def test_what_is_not(text: str, names: list[str]) -> None:
@@ -79,17 +80,28 @@ def test_what_is_not(text: str, names: list[str]) -> None:
         "ssh -W %h:%p -o ProxyCommand=id a",
         "ssh -W %h:%p '$(id)'",
         'ssh -W %h:%p "a',
+        "ssh -W %h:%p a,b",
+        "ssh -W %h:%p ssh://a",
+        "ssh -W %h:%p -i key a",
+        "ssh -W %h:%p -l me a",
+        "ssh -W %h:%p -o HostKeyAlias=b a",
     ],
 )
-def test_what_is_a_program(command: str) -> None:
+def test_commands_that_count_as_programs(command: str) -> None:
     found = parse(["-o", f"ProxyCommand={command}"])
     assert found.programs == ("-o", f"ProxyCommand={command}")
-    assert found.jump is None
+    assert found.options == ()
 
 
-def test_the_first_proxy_command_counts() -> None:
-    found = parse(["-oProxyCommand=ssh -W %h:%p a", "-oProxyCommand=id"])
-    assert found == Arguments(jump=Jump("a", Arguments()))
+def test_options_of_a_jump_host_that_are_not_followed_are_named() -> None:
+    found = sorted_words("-o 'ProxyCommand=ssh -W %h:%p -o Ciphers=x b'")
+    assert found == Arguments(("-o", "ProxyJump=b"), (), ("Ciphers",))
+
+
+@pytest.mark.parametrize("later", ["-oProxyCommand=id", "-Jb", "-oProxyCommand=ssh -W %h:%p b"])
+@pytest.mark.parametrize("first", ["-oProxyCommand=ssh -W %h:%p a", "-Ja", "-oProxyCommand=nc a"])
+def test_the_first_proxy_counts(first: str, later: str) -> None:
+    assert parse([first, later]) == parse([first])
 
 
 @pytest.mark.parametrize(
@@ -98,12 +110,12 @@ def test_the_first_proxy_command_counts() -> None:
         ("-oUser=a;b", "which ssh would refuse"),
         ("-oHostName=-oProxyCommand", "which ssh would refuse"),
         ("-oProxyJump=$(id)", "which ssh would refuse"),
-        ("-oIdentityFile=a\x1bb", "characters that cannot be printed"),
-        ("-oIdentityFile=a\nProxyCommand=id", "no Option=value"),
-        ("-oPort", "no Option=value"),
-        ("-oHostKeyAlias=x/../y", "a part of a file's name"),
+        ("-oIdentityFile=a\x1bb", "cannot be printed"),
+        ("-oIdentityFile=a\nProxyCommand=id", "not Option=value"),
+        ("-oPort", "not Option=value"),
+        ("-oHostKeyAlias=x/../y", "could change a path"),
         ("-oIdentityFile=${HOME}/key", "a variable of your environment"),
-        ("-", "no option"),
+        ("-", "not an option"),
     ],
 )
 def test_what_is_refused(word: str, message: str) -> None:

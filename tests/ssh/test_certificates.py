@@ -1,18 +1,18 @@
-"""OpenSSH's certificates, as ssh-keygen makes them and a real sshd takes and shows them."""
+"""OpenSSH certificates made by ssh-keygen, with a real sshd."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scimconf.ssh import Options, certificate, keys
+from scimconf.ssh import certificate, keys
 from scimconf.ssh.certificate import CertificateError
+from scimconf.ssh.session import Options
 from tests.ssh.server import Server, make_key, sign, special_server, ssh_agent
 from tests.ssh.test_sshd import ask, failing, fingerprint
 
@@ -22,11 +22,11 @@ KINDS = ("ed25519", "ecdsa-256", "rsa-2048")
 
 
 class TestUsers:
-    """Certificates to log in with."""
+    """User certificates."""
 
     @pytest.fixture
     def trusting(self, tmp_path: Path) -> Iterator[Server]:
-        """A server that knows no key, but the authority `ca` in its folder."""
+        """A server that accepts no key, but certificates of the authority `ca` in its folder."""
         folder = tmp_path / "trusting"
         folder.mkdir()
         authority = make_key(folder / "ca")
@@ -73,7 +73,9 @@ class TestUsers:
             ssh_config(f"IdentityAgent {address}\nIdentitiesOnly yes\nCertificateFile {file}\n")
             assert ask(trusting.connection(private_key=None), trusting.options)["final"] is True
 
-    def test_one_that_has_expired_leaves_the_key(self, trusting: Server, tmp_path: Path) -> None:
+    def test_an_expired_certificate_does_not_prevent_the_key(
+        self, trusting: Server, tmp_path: Path
+    ) -> None:
         self.certified(trusting, trusting.key, "-V", "20200101:20200102")
         assert ask(trusting.connection(), trusting.options)["final"] is True
         other = make_key(tmp_path / "other")
@@ -83,11 +85,11 @@ class TestUsers:
 
 
 class TestHosts:
-    """Certificates that servers show."""
+    """Host certificates."""
 
     @pytest.fixture
     def vouched(self, tmp_path: Path) -> Iterator[Server]:
-        """A server that shows a certificate as soon as it has one, and its authority `ca`."""
+        """A server that sends the certificate of its host key, once there is one."""
         folder = tmp_path / "vouched"
         folder.mkdir()
         with special_server(folder, f"HostCertificate {folder}/host_key-cert.pub") as server:
@@ -100,7 +102,7 @@ class TestHosts:
         return Options(known_hosts=(str(file),))
 
     @pytest.mark.parametrize("kind", [*KINDS, "ecdsa-521"])
-    def test_an_authority_vouches_for_the_key(
+    def test_a_certificate_of_a_known_authority_is_accepted(
         self, vouched: Server, tmp_path: Path, kind: str
     ) -> None:
         authority = make_key(tmp_path / "ca", kind)
@@ -111,42 +113,44 @@ class TestHosts:
     @pytest.mark.parametrize(
         ("options", "names", "words"),
         [
-            (["-h"], "chat1,chat2", "it is for chat1, chat2"),
-            (["-h"], "", "it is for no host at all"),
-            ([], "127.0.0.1", "it is a user's certificate"),
+            (["-h"], "chat1,chat2", "valid for chat1, chat2"),
+            (["-h"], "", "valid for no host at all"),
+            ([], "127.0.0.1", "it is a user certificate"),
             (["-h", "-V", "20200101:20200102"], "127.0.0.1", "it has expired"),
             (["-h", "-V", "20990101:21000101"], "127.0.0.1", "it is not valid yet"),
-            (["-h", "-O", "critical:x@test=1"], "127.0.0.1", "conditions"),
+            (["-h", "-O", "critical:x@test=1"], "127.0.0.1", "critical options"),
         ],
     )
-    def test_one_that_does_not_speak_for_the_server(
+    def test_an_invalid_certificate_is_refused(
         self, vouched: Server, tmp_path: Path, options: list[str], names: str, words: str
     ) -> None:
         authority = make_key(tmp_path / "ca")
         sign(authority, vouched.folder / "host_key", *options, names=names)
         line = f"@cert-authority * {authority.with_suffix('.pub').read_text()}"
         message = failing(vouched.connection(), self.known(tmp_path, line)).message
-        assert f"the certificate of [127.0.0.1]:{vouched.port} is not good: " in message
+        assert f"the certificate of [127.0.0.1]:{vouched.port} is invalid: " in message
         assert words in message
 
-    def test_a_key_that_is_known_needs_no_certificate(
-        self, vouched: Server, tmp_path: Path
-    ) -> None:
+    def test_a_known_key_needs_no_valid_certificate(self, vouched: Server, tmp_path: Path) -> None:
         authority = make_key(tmp_path / "ca")
         sign(authority, vouched.folder / "host_key", "-h", names="elsewhere")
         line = f"@cert-authority * {authority.with_suffix('.pub').read_text()}"
         options = self.known(tmp_path, line + vouched.known_hosts.read_text())
         assert ask(vouched.connection(), options)["final"] is True
 
-    def test_of_another_authority_it_is_a_plain_key(self, vouched: Server, tmp_path: Path) -> None:
+    def test_a_certificate_of_an_unknown_authority_is_a_plain_key(
+        self, vouched: Server, tmp_path: Path
+    ) -> None:
         sign(make_key(tmp_path / "ca"), vouched.folder / "host_key", "-h", names="127.0.0.1")
         other = make_key(tmp_path / "other")
         line = f"@cert-authority * {other.with_suffix('.pub').read_text()}"
         error = failing(vouched.connection(), self.known(tmp_path, line))
         assert "is not in known_hosts" in error.message
-        assert "no certificate of the authority in" in error.message
+        assert "without a certificate of the authority in" in error.message
 
-    def test_what_is_revoked_stays_out(self, vouched: Server, tmp_path: Path) -> None:
+    def test_revoked_keys_and_authorities_are_refused(
+        self, vouched: Server, tmp_path: Path
+    ) -> None:
         authority = make_key(tmp_path / "ca")
         sign(authority, vouched.folder / "host_key", "-h", names="127.0.0.1")
         public = authority.with_suffix(".pub")
@@ -156,7 +160,7 @@ class TestHosts:
             error = failing(vouched.connection(), options)
             assert f"{fingerprint(revoked)}) is marked @revoked in" in error.message
 
-    def test_an_alias_is_the_name_that_counts(
+    def test_the_certificate_must_contain_the_host_key_alias(
         self, vouched: Server, tmp_path: Path, ssh_config: Write
     ) -> None:
         authority = make_key(tmp_path / "ca")
@@ -176,7 +180,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return blob
 
 
-def test_the_key_inside_is_the_key(tmp_path: Path) -> None:
+def test_parse_returns_the_certified_key(tmp_path: Path) -> None:
     for kind in KINDS:
         key = make_key(tmp_path / kind, kind)
         blob = keys.public_blob(str(sign(key, key)))
@@ -184,7 +188,7 @@ def test_the_key_inside_is_the_key(tmp_path: Path) -> None:
         assert certificate.parse(blob).key == keys.public_blob(f"{key}.pub")
 
 
-def test_a_bit_that_is_turned_is_noticed(signed: bytes) -> None:
+def test_every_changed_bit_is_detected(signed: bytes) -> None:
     certificate.check_host(certificate.parse(signed), "chat1", time.time())
     for bit in range(8 * len(signed)):
         damaged = bytearray(signed)
@@ -194,13 +198,45 @@ def test_a_bit_that_is_turned_is_noticed(signed: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_junk_is_no_certificate(blob: bytes) -> None:
+def test_random_bytes_are_not_a_certificate(blob: bytes) -> None:
     with pytest.raises(CertificateError):
         certificate.parse(blob)
 
 
-def test_the_signature_is_that_of_the_authority_named(signed: bytes) -> None:
+def test_a_signature_of_another_authority_is_wrong(signed: bytes) -> None:
     found = certificate.parse(signed)
-    forged = replace(found, authority=found.key)
-    with pytest.raises(CertificateError, match="signature"):
+    forged = certificate.parse(signed.replace(found.authority, found.key))
+    assert forged.authority == found.key
+    with pytest.raises(CertificateError, match="signature is wrong"):
         certificate.check_host(forged, "chat1", time.time())
+
+
+def test_the_size_of_rsa_keys(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key", "rsa-2048")
+    plain = keys.public_blob(f"{key}.pub")
+    certified = keys.public_blob(str(sign(key, key)))
+    assert plain is not None
+    assert certified is not None
+    assert certificate.rsa_bits(plain) == certificate.rsa_bits(certified) == 2048
+    assert certificate.rsa_bits(plain + b"more") == 2048, "additional data does not hide the size"
+    assert certificate.rsa_bits(plain[:-1]) is None
+    other = keys.public_blob(f"{make_key(tmp_path / 'other')}.pub")
+    assert other is not None
+    assert certificate.rsa_bits(other) is None
+
+
+def test_a_certificate_of_a_security_key() -> None:
+    """cryptography does not load it; the ssh agent may offer it."""
+    text, application = b"sk-ssh-ed25519-cert-v01@openssh.com", b"ssh:"
+    fields = [text, b"nonce", b"k" * 32, application]
+    rest = [b"id", b"", b"", b"", b"", b"authority", b"\0\0\0\x0bssh-ed25519\0\0\0\1s"]
+
+    def strings(parts: list[bytes]) -> bytes:
+        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+    blob = strings(fields) + bytes(12) + strings(rest[:2]) + bytes(16) + strings(rest[2:])
+    found = certificate.parse(blob)
+    assert found.key == strings([b"sk-ssh-ed25519@openssh.com", b"k" * 32, application])
+    assert (found.authority, found.signed_with) == (b"authority", "ssh-ed25519")
+    with pytest.raises(CertificateError):
+        certificate.check_host(found, "chat1", time.time())

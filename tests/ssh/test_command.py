@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scimconf import agent
 from scimconf.errors import HostError
 from scimconf.ssh import command, fixed_path, program
-from scimconf.ssh.become import find_become
+from scimconf.ssh.session import find_become
 from scimconf.ssh.su import Su
 from scimconf.ssh.sudo import Sudo
 from tests.ssh.server import PATHS
@@ -37,7 +37,7 @@ def words(marker: str | None = None, **changes: object) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_login_shell_reads_the_line_back_as_it_was_meant(shell: str) -> None:
+def test_every_login_shell_splits_the_line_into_the_same_words(shell: str) -> None:
     line = command.line(
         (sys.executable, "-c", SHOW, *words("[bb22]", python="/opt/my python/bin/python3"))
     )
@@ -52,15 +52,15 @@ WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="'\\!
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=20, deadline=None)
 @given(given=st.lists(WORD, min_size=1, max_size=20))
-def test_quoted_words_stay_as_they_are(shell: str, given: list[str]) -> None:
+def test_quoted_words_are_unchanged(shell: str, given: list[str]) -> None:
     line = command.line((sys.executable, "-c", SHOW, *given))
     done = subprocess.run([shell, "-c", line], stdout=subprocess.PIPE, check=True)
     assert json.loads(done.stdout) == given
 
 
 @pytest.mark.parametrize("word", ["it's", "a\\b", "wow!", "two\nlines", "nul\0", "cr\r"])
-def test_what_no_quote_would_protect_is_refused(word: str) -> None:
-    with pytest.raises(HostError, match="cannot be sent through every login shell"):
+def test_words_that_cannot_be_quoted_are_refused(word: str) -> None:
+    with pytest.raises(HostError, match="not every login shell passes on unchanged"):
         command.quote(word)
 
 
@@ -75,7 +75,7 @@ def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
 
 
 @pytest.mark.parametrize("python", [None, "auto", "auto_silent", "auto_legacy"])
-def test_automatic_python_is_no_path(python: str | None) -> None:
+def test_automatic_python_is_not_a_path(python: str | None) -> None:
     assert words(python=python)[-3] == ""
 
 
@@ -92,7 +92,7 @@ def test_automatic_python_is_no_path(python: str | None) -> None:
         ("other", {"become_user": "other"}, None),
     ],
 )
-def test_what_stands_before_the_agent(
+def test_the_words_before_the_agent(
     login: str, changes: dict[str, object], expected: object
 ) -> None:
     connection = replace(LOCAL, **{"become": True, **changes})
@@ -100,9 +100,9 @@ def test_what_stands_before_the_agent(
 
 
 class TestBootstrap:
-    """The text that travels in the command line."""
+    """The text in the command line."""
 
-    def test_it_survives_every_quote(self) -> None:
+    def test_it_contains_no_character_that_needs_quoting(self) -> None:
         assert command.quote(program.bootstrap())
         assert program.bootstrap().isascii()
         assert len(program.bootstrap()) < 1000
@@ -115,17 +115,17 @@ class TestBootstrap:
         compile(source, "bootstrap", "exec")
         assert "#" not in source
 
-    def test_it_needs_nothing_of_a_newer_python(self) -> None:
+    def test_it_parses_on_old_pythons(self) -> None:
         ast.parse(
             resources.files("scimconf.agent").joinpath("bootstrap.py").read_text(),
             feature_version=(3, 4),
         )
 
-    def test_half_a_program_is_not_run(self) -> None:
+    def test_an_incomplete_program_is_not_run(self) -> None:
         for sent in b"", b"100\n", b"100\nhalf":
             assert run_bootstrap(sent) == (1, b"aa11 ready")
 
-    def test_modules_find_each_other_as_at_home(self) -> None:
+    def test_modules_can_import_each_other(self) -> None:
         sent = program.framed([
             ("one", "VALUE = 1"),
             ("main", "from __future__ import annotations\n"
@@ -158,8 +158,8 @@ def test_the_program_holds_the_agents_modules_and_nothing_else() -> None:
     assert pairs[-1][0] == "main"
 
 
-def test_no_function_of_the_login_takes_the_place_of_a_program() -> None:
-    """Some systems' sh is bash, which takes functions out of the environment."""
+def test_shell_functions_cannot_replace_programs() -> None:
+    """On some systems sh is bash, which imports functions from the environment."""
     bash = shutil.which("bash")
     assert bash
     names = ("exec", "env", "id", "case", "/usr/bin/env", "command", "echo", "cd", "[")

@@ -1,4 +1,4 @@
-"""Ways around: jump hosts and ProxyCommands, through real sshds."""
+"""Jump hosts and ProxyCommands, with real sshds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from scimconf.consent import EVERYTHING
 from scimconf.errors import Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, Options, jump, open_agent, stream
+from scimconf.ssh import jump, stream
+from scimconf.ssh.session import Credentials, Options, open_agent
 from tests.ssh.server import PATHS_HERE, Server, special_server, wait_for
 from tests.ssh.test_sshd import NOTHING, ask, failing
 
@@ -26,7 +27,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def bastion(server: Server, ssh_config: Write) -> Iterator[Server]:
-    """The server as its own jump host, `bastion`, under a name of its own in known_hosts."""
+    """The server as its own jump host `bastion`, with a separate name in known_hosts."""
     ssh_config(hop(server))
     before = server.known_hosts.read_text()
     names = ("bastion", "second", f"[server.test]:{server.port}", f"[localhost]:{server.port}")
@@ -49,7 +50,7 @@ def through(server: Server, *words: str, host: str = "localhost") -> Connection:
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hosts that were connected to from here."""
+    """The hosts with a direct connection from this machine."""
     hosts: list[str] = []
     connect = stream.connect
 
@@ -79,9 +80,9 @@ def test_a_jump_host_of_the_inventory(
 
 
 def test_the_jump_host_looks_up_the_name(accounts: Server, bastion: Server) -> None:
-    # server.test is a name that only the far side knows.
+    # Only the jump host can resolve server.test.
     assert ask(through(accounts, "-Jbastion", host="server.test"), bastion.options)["final"]
-    with pytest.raises(Unreachable, match=r"the name server\.test is not known"):
+    with pytest.raises(Unreachable, match=r"cannot resolve the name server\.test"):
         ask(through(accounts, host="server.test"), bastion.options)
 
 
@@ -93,25 +94,30 @@ def test_a_chain_of_ssh_config(bastion: Server, ssh_config: Write, reached: list
 
 
 def test_a_chain_in_one_line(bastion: Server, ssh_config: Write, reached: list[str]) -> None:
-    # As ssh does it: the last one is reached through the others, whatever its own configuration.
+    # As in ssh, the last one is reached through the others, and its own ProxyJump is ignored.
     ssh_config(hop(bastion) + hop(bastion, "second", " ProxyJump nowhere.invalid\n"))
     assert ask(through(bastion, "-Jbastion,second"), bastion.options)["final"] is True
     assert reached == ["bastion"]
 
 
-def test_a_user_and_a_key_for_the_jump_host_alone(bastion: Server, ssh_config: Write) -> None:
-    ssh_config("")
-    user = bastion.connection().user
-    command = (
-        f"ssh -W %h:%p -i {bastion.key} -p {bastion.port} -o HostKeyAlias=bastion %r@127.0.0.1"
-    )
+def test_a_user_and_a_port_for_the_jump_host_alone(bastion: Server, ssh_config: Write) -> None:
+    ssh_config(f"Host 127.0.0.1\n HostKeyAlias bastion\n IdentityFile {bastion.key}\n")
+    command = f"ssh -W %h:%p -p {bastion.port} %r@127.0.0.1"
     assert ask(through(bastion, f"-oProxyCommand={command}"), bastion.options)["final"] is True
+    ssh_config("")
     error = failing(through(bastion, f"-Jnobody@127.0.0.1:{bastion.port}"), bastion.options)
-    assert error.message.startswith(
-        f"on the way, at the jump host [127.0.0.1]:{bastion.port}: nobody at"
-    )
-    assert user != "nobody"
+    assert error.message.startswith(f"at the jump host [127.0.0.1]:{bastion.port}: ")
+    assert "nobody at" in error.message
+    assert bastion.connection().user != "nobody"
     assert "ssh_config" in error.hint
+
+
+def test_a_key_for_the_jump_host_alone_makes_it_a_program(bastion: Server) -> None:
+    command = f"ssh -W %h:%p -i {bastion.key} bastion"
+    connection = through(bastion, f"-oProxyCommand={command}")
+    error = failing(connection, replace(bastion.options, allow_exec=EVERYTHING - {"proxy"}))
+    assert command in error.message
+    assert "ProxyJump" in error.hint
 
 
 def test_the_key_of_a_jump_host_is_checked(bastion: Server, ssh_config: Write) -> None:
@@ -126,15 +132,15 @@ def test_a_jump_host_sees_no_password(bastion: Server, ssh_config: Write) -> Non
     error = failing(through(bastion, "-Jbastion"), bastion.options, both)
     assert "at the jump host bastion" in error.message
     assert "there was no key to try" in error.message
-    assert "password" not in error.message.partition("the server takes")[0]
+    assert "password" not in error.message.partition("the server accepts")[0]
 
 
-def test_what_a_jump_host_does_not_reach(bastion: Server) -> None:
+def test_a_server_that_the_jump_host_cannot_reach(bastion: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     connection = replace(through(bastion, "-Jbastion"), port=port)
     error = failing(connection, bastion.options)
-    assert f"bastion does not connect to localhost port {port}: " in error.message
+    assert f"bastion cannot connect to localhost port {port}: " in error.message
     assert "refused" in error.message.lower() or "failed" in error.message.lower()
 
 
@@ -146,14 +152,14 @@ def test_a_jump_host_that_forwards_nothing(
         known = tmp_path / "known"
         known.write_text(f"bastion {closed.host_key}\n")
         error = failing(through(bastion, "-Jbastion"), Options(known_hosts=(str(known),)))
-    assert "it forwards nothing" in error.message
+    assert "it does not allow forwarding" in error.message
     assert "AllowTcpForwarding" in error.hint
 
 
 def test_a_circle(bastion: Server, ssh_config: Write) -> None:
     ssh_config(hop(bastion) + "Host *\n ProxyJump bastion\n")
     error = failing(through(bastion), bastion.options)
-    assert "over 8 jump hosts: bastion, bastion, bastion" in error.message
+    assert "more than 8 jump hosts: bastion, bastion, bastion" in error.message
     assert "ProxyJump none" in error.hint
 
 
@@ -172,7 +178,7 @@ def test_many_share_one_connection(bastion: Server, reached: list[str]) -> None:
     assert not jump._shared
 
 
-def test_nothing_of_the_way_is_left(bastion: Server) -> None:
+def test_no_thread_or_descriptor_is_left(bastion: Server) -> None:
     ask(through(bastion, "-Jbastion"), bastion.options)
     threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
     ask(through(bastion, "-Jbastion"), bastion.options)
@@ -181,7 +187,7 @@ def test_nothing_of_the_way_is_left(bastion: Server) -> None:
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_a_jump_host_that_goes_away(bastion: Server) -> None:
+def test_a_jump_host_that_disconnects(bastion: Server) -> None:
     with ExitStack() as stack:
         connection = through(bastion, "-Jbastion")
         agent = stack.enter_context(open_agent(connection, PATHS_HERE, NOTHING, bastion.options))
@@ -189,12 +195,12 @@ def test_a_jump_host_that_goes_away(bastion: Server) -> None:
         assert next(answers)["step"] == "begun"
         (one,) = jump._shared.values()
         one.ready.result().sock.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(Unreachable, match="the connection broke while the agent was at work"):
+        with pytest.raises(Unreachable, match="the connection broke while the agent was working"):
             next(answers)
 
 
 class TestProxyCommand:
-    """A program between."""
+    """A connection through a program."""
 
     def test_of_ssh_config(self, bastion: Server, ssh_config: Write, reached: list[str]) -> None:
         config = ssh_config(hop(bastion))
@@ -209,25 +215,53 @@ class TestProxyCommand:
             text = "x" * 3_000_000
             assert next(iter(agent.ask({"do": "echo", "text": text})))["echo"]["text"] == text
 
-    def test_one_that_fails_is_told_with_its_words(
-        self, bastion: Server, ssh_config: Write
-    ) -> None:
-        ssh_config("ProxyCommand sh -c 'echo no way to %h:%p >&2; exit 7'\n")
+    FAILING = "sh -c 'echo trying >&2; echo no way to %h:%p >&2; exit 7'"
+
+    def test_a_failing_command_is_reported(self, bastion: Server, ssh_config: Write) -> None:
+        ssh_config(f"ProxyCommand {self.FAILING}\n")
         error = failing(through(bastion), bastion.options)
         assert isinstance(error, Unreachable)
-        words = f"ended with status 7: no way to localhost:{bastion.port}"
-        assert words in error.message
+        command = self.FAILING.replace("%h:%p", f"localhost:{bastion.port}")
+        assert error.message.startswith(f"the ProxyCommand `{command}` exited with status 7")
+        assert error.message.endswith(f": no way to localhost:{bastion.port}")
+        assert "your ssh_config, for localhost" in error.hint
 
-    def test_one_that_stays_is_ended(
+    def test_the_place_that_sets_it_is_named(self, bastion: Server, tmp_path: Path) -> None:
+        error = failing(through(bastion, f"-oProxyCommand={self.FAILING}"), bastion.options)
+        assert "ansible_ssh_common_args" in error.hint
+        assert "ssh_config" not in error.hint
+        own = tmp_path / "own"
+        own.write_text(f"ProxyCommand {self.FAILING}\n")
+        error = failing(through(bastion, "-F", str(own)), bastion.options)
+        assert f"{own} (-F in ansible_ssh_common_args" in error.hint
+
+    def test_the_stderr_of_the_command_is_sanitized(
+        self, bastion: Server, ssh_config: Write
+    ) -> None:
+        ssh_config("ProxyCommand printf '\\033[31mred\\007\\n' >&2\n")
+        message = failing(through(bastion), bastion.options).message
+        assert message.endswith("exited with status 0 before SSH started: red")
+
+    def test_a_working_command_is_not_blamed(self, bastion: Server, ssh_config: Write) -> None:
+        ssh_config(f"ProxyCommand {relay(bastion)}\nHostKeyAlias nobody\n")
+        message = failing(through(bastion), bastion.options).message
+        assert "nobody is not in known_hosts" in message
+        assert "ProxyCommand" not in message
+
+    def test_a_command_that_does_not_end_is_killed(
         self, bastion: Server, ssh_config: Write, tmp_path: Path
     ) -> None:
         ssh_config(f"ProxyCommand sh -c 'echo $$ > {tmp_path}/pid; trap \"\" HUP; sleep 60'\n")
         connection = replace(through(bastion), timeout=0.5)
-        failing(connection, bastion.options)
+        message = failing(connection, bastion.options).message
+        assert message.startswith("the ProxyCommand `sh -c ")
+        assert "made no SSH connection within 0.5 s" in message
         pid = int((tmp_path / "pid").read_text())
         wait_for(lambda: not Path(f"/proc/{pid}").exists())
 
-    def test_the_inventorys_own_needs_leave(self, bastion: Server, tmp_path: Path) -> None:
+    def test_a_proxy_command_of_the_inventory_needs_permission(
+        self, bastion: Server, tmp_path: Path
+    ) -> None:
         touched = tmp_path / "touched"
         connection = through(bastion, f"-oProxyCommand=touch {touched}")
         error = failing(connection, replace(bastion.options, allow_exec=EVERYTHING - {"proxy"}))
@@ -237,7 +271,9 @@ class TestProxyCommand:
         failing(connection, bastion.options)
         assert touched.exists()
 
-    def test_so_does_an_ssh_config_of_its_own(self, bastion: Server, tmp_path: Path) -> None:
+    def test_an_ssh_config_of_the_inventory_needs_permission(
+        self, bastion: Server, tmp_path: Path
+    ) -> None:
         own = tmp_path / "own"
         own.write_text(hop(bastion) + "Host localhost\n ProxyJump bastion\n")
         connection = through(bastion, "-F", str(own))
@@ -246,17 +282,17 @@ class TestProxyCommand:
         assert ask(connection, bastion.options)["final"] is True
 
     @pytest.mark.parametrize("host", ["a;b", "$(id)", "a`b`", "a&b"])
-    def test_nothing_of_a_name_reaches_the_shell(
+    def test_an_unsafe_host_name_does_not_reach_the_shell(
         self, bastion: Server, ssh_config: Write, tmp_path: Path, host: str
     ) -> None:
         ssh_config(f"ProxyCommand touch {tmp_path}/ran %h\n")
         error = failing(through(bastion, host=host), bastion.options)
-        assert "is no name of a host" in error.message
+        assert "is not a valid name of a host" in error.message
         assert not (tmp_path / "ran").exists()
 
 
 def relay(server: Server) -> str:
-    """A ProxyCommand that connects to the server, whatever it is told."""
+    """A ProxyCommand that always connects to the server."""
     program = server.folder / "relay.py"
     program.write_text(
         "import os, socket, sys, threading\n"

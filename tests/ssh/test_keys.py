@@ -30,43 +30,42 @@ def test_every_kind_and_format(tmp_path: Path, kind: str, form: str, passphrase:
 
 @pytest.mark.parametrize("comment", ["", "größé", *("x" * length for length in range(1, 9))])
 @pytest.mark.parametrize("kind", ["ecdsa-256", "ed25519"])
-def test_whatever_the_comment(tmp_path: Path, kind: str, comment: str) -> None:
-    # paramiko takes the end of a file without padding (an empty comment of the right length) for
-    # padding, and finds no key.
+def test_every_length_of_comment(tmp_path: Path, kind: str, comment: str) -> None:
+    # paramiko mistakes the end of a file without padding for padding, and finds no key.
     key = make_key(tmp_path / "key", kind)
     subprocess.run(["ssh-keygen", "-q", "-c", "-C", comment, "-f", key], check=True)
     assert keys.load(str(key), None).asbytes() == keys.public_blob(f"{key}.pub")
 
 
-def test_a_security_key_is_for_the_agent(tmp_path: Path) -> None:
+def test_a_security_key_needs_the_ssh_agent(tmp_path: Path) -> None:
     key = tmp_path / "key"
-    # The beginning of what ssh-keygen -t ed25519-sk writes.
+    # The beginning of a file that ssh-keygen -t ed25519-sk writes.
     key.write_text(
         "-----BEGIN OPENSSH PRIVATE KEY-----\n"
         "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAASgAAABpzay1zc2gtZW\n"
         "QyNTUxOUBvcGVuc3NoLmNvbQAAACC\n"
         "-----END OPENSSH PRIVATE KEY-----\n"
     )
-    with pytest.raises(UnusableKeyError, match="load it into ssh-agent"):
+    with pytest.raises(UnusableKeyError, match="load it into the ssh agent"):
         keys.load(str(key), None)
 
 
-def test_a_key_of_yesterday(tmp_path: Path) -> None:
+def test_a_dsa_key_is_not_supported(tmp_path: Path) -> None:
     subprocess.run(
         ["openssl", "genpkey", "-algorithm", "ed448", "-out", tmp_path / "key"], check=True
     )
-    with pytest.raises(UnusableKeyError, match="of a kind that cannot be used"):
+    with pytest.raises(UnusableKeyError, match="its type is not supported"):
         keys.load(str(tmp_path / "key"), None)
 
 
-def test_the_second_time_costs_nothing(tmp_path: Path) -> None:
+def test_an_opened_key_is_kept(tmp_path: Path) -> None:
     key = make_key(tmp_path / "key", passphrase="open sesame")
     one = keys.load(str(key), Secret("open sesame"))
     assert keys.load(str(key), Secret("open sesame")) is one
 
 
 @pytest.mark.parametrize("what", ["device", "pipe", "folder", "link to a device"])
-def test_what_is_no_regular_file_is_not_read(tmp_path: Path, what: str) -> None:
+def test_a_file_that_is_not_regular_is_not_read(tmp_path: Path, what: str) -> None:
     path = tmp_path / "key"
     match what:
         case "device":
@@ -100,7 +99,7 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     assert keys.public_blob(f"{key}.pub") is None
 
 
-def test_what_is_no_file_name() -> None:
-    with pytest.raises(UnusableKeyError, match="not a file name"):
+def test_an_invalid_file_name() -> None:
+    with pytest.raises(UnusableKeyError, match="not a valid file name"):
         keys.load("a\0b", None)
     assert keys.public_blob("a\0b") is None

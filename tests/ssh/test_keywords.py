@@ -1,4 +1,4 @@
-"""Every option of ssh_config(5) is honoured, harmless or refused, and the installed ssh agrees."""
+"""The tables contain every option of ssh_config(5) and of the installed ssh."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError
-from scimconf.ssh import Options, arguments, reference, ssh_config
-from scimconf.ssh.keywords import HARMLESS, HONOURED, REFUSED, not_followed
+from scimconf.ssh import arguments, reference, ssh_config
+from scimconf.ssh.keywords import REFUSED, SUPPORTED, WITHOUT_EFFECT, not_followed
+from scimconf.ssh.session import Options
 from scimconf.ssh.ssh_config import parse
 from tests.lab.lab import PROJECT
 from tests.ssh.server import Server
@@ -22,14 +23,14 @@ from tests.ssh.test_ssh_config import block, named
 from tests.ssh.test_sshd import ask, failing
 
 Write = Callable[[str], Path]
-KNOWN = {name.lower() for table in (HONOURED, HARMLESS, REFUSED) for name in table}
+KNOWN = {name.lower() for table in (SUPPORTED, WITHOUT_EFFECT, REFUSED) for name in table}
 
 
-def test_each_stands_in_one_table() -> None:
-    assert len(KNOWN) == len(HONOURED) + len(HARMLESS) + len(REFUSED)
+def test_each_option_is_in_one_table() -> None:
+    assert len(KNOWN) == len(SUPPORTED) + len(WITHOUT_EFFECT) + len(REFUSED)
 
 
-def test_each_option_that_ssh_prints_is_known() -> None:
+def test_each_option_that_ssh_prints_is_in_the_tables() -> None:
     printed = subprocess.run(
         ["ssh", "-F", "none", "-G", "localhost"], capture_output=True, text=True, check=True
     ).stdout
@@ -38,7 +39,7 @@ def test_each_option_that_ssh_prints_is_known() -> None:
     assert words - KNOWN == set()
 
 
-def test_each_option_of_the_manual_is_known() -> None:
+def test_each_option_of_the_manual_is_in_the_tables() -> None:
     page = next(Path("/usr/share/man/man5").glob("ssh_config.5*"), None)
     if page is None:
         pytest.skip("needs the manual page of ssh_config")
@@ -49,11 +50,11 @@ def test_each_option_of_the_manual_is_known() -> None:
     assert words - KNOWN == set()
 
 
-def test_what_is_followed_in_an_inventory_is_honoured() -> None:
-    assert set(arguments._FOLLOWED) - {name.lower() for name in HONOURED} == set()
+def test_options_followed_in_an_inventory_are_supported() -> None:
+    assert set(arguments._FOLLOWED) - {name.lower() for name in SUPPORTED} == set()
 
 
-def test_the_page_is_what_the_tables_say() -> None:
+def test_the_page_contains_the_current_table() -> None:
     page = PROJECT / "docs/ssh.md"
     assert reference.updated(page.read_text()) == page.read_text(), "run: make docs"
 
@@ -98,13 +99,12 @@ def test_it_is_refused_by_name_before_anything_is_sent(
     assert ask(named(server), Options())["final"] is True
 
 
-def test_a_jump_host_may_not_have_it_either(server: Server, ssh_config: Write) -> None:
+def test_it_is_refused_for_a_jump_host_too(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Host chat1\n{block(server)} ProxyJump bastion\nHost bastion\n BindInterface lo\n")
     assert "sets BindInterface for bastion" in failing(named(server), Options()).message
 
 
-def test_no_host_of_a_fleet_hides_it(server: Server, ssh_config: Write) -> None:
-    """Settings of the fourth host are inferred from those of the others."""
+def test_it_is_refused_for_one_host_of_many(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Host chat4\n CheckHostIP yes\nHost chat*\n{block(server)}")
     for name in "chat1", "chat2", "chat3":
         assert ask(named(server, name), Options())["final"] is True
@@ -121,8 +121,8 @@ def test_the_defaults_are_those_of_the_ssh_that_is_asked(tmp_path: Path) -> None
     assert ssh_config.defaults(str(other)).one("checkhostip") == "yes"
 
 
-def test_an_inventory_cannot_say_it_at_all(server: Server) -> None:
-    """What is about host keys is named in a warning, and not followed."""
+def test_an_inventory_cannot_set_options_about_host_keys(server: Server) -> None:
+    """Options about host keys are ignored with a warning."""
     words = ("-o", "KnownHostsCommand=/bin/false", "-o", "RevokedHostKeys=/dev/null")
     found = arguments.parse(words)
     assert found.ignored == ("KnownHostsCommand", "RevokedHostKeys")
@@ -131,7 +131,7 @@ def test_an_inventory_cannot_say_it_at_all(server: Server) -> None:
     assert ask(connection, server.options)["final"] is True
 
 
-def test_the_way_out_is_named() -> None:
+def test_each_refusal_has_a_reason_and_a_remedy() -> None:
     for name, refusal in REFUSED.items():
         assert refusal.why, name
         assert refusal.way_out, name

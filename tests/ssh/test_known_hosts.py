@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.errors import Unreachable
-from scimconf.ssh import Options, known_hosts
+from scimconf.ssh import known_hosts
 from scimconf.ssh.host_key import ShownKey, check, preferred
 from scimconf.ssh.known_hosts import KnownKey, Verdict, judge, search_text
+from scimconf.ssh.session import Options
 from tests.ssh.server import Server
 from tests.ssh.test_route import ROUTE
 from tests.ssh.test_sshd import ask
@@ -51,7 +52,7 @@ def test_names(field: str, name: str, expected: bool) -> None:
     assert bool(places(f"{field} ssh-ed25519 {KEY}\n", name)) is expected
 
 
-def test_lines_that_say_nothing_do_not_hide_those_that_do() -> None:
+def test_unreadable_lines_do_not_hide_others() -> None:
     text = (
         "# a comment\n\n"
         "@cert-authority *.example.com ssh-ed25519 KEY a comment\r\n"
@@ -68,12 +69,12 @@ def test_lines_that_say_nothing_do_not_hide_those_that_do() -> None:
 
 
 @given(st.text(), st.text(min_size=1))
-def test_no_text_breaks_it(text: str, name: str) -> None:
+def test_any_text_can_be_searched(text: str, name: str) -> None:
     places(text, name)
 
 
 @given(st.from_regex(r"[a-z0-9.-]{1,30}", fullmatch=True), st.binary(min_size=32, max_size=32))
-def test_a_key_is_found_again_as_it_was_written(name: str, key: bytes) -> None:
+def test_a_remembered_key_is_found(name: str, key: bytes) -> None:
     blob = BLOB[:-32] + key
     line = f"{name} ssh-ed25519 {base64.b64encode(blob).decode()}\n"
     assert [key.blob for key in search_text(line, name, "f")] == [blob]
@@ -105,7 +106,7 @@ WHOLE = {"another key": _line("ssh-ed25519", BLOB)}
 
 
 @pytest.mark.parametrize("name", [*BROKEN, *WHOLE])
-def test_a_line_whose_key_cannot_be_read_is_what_it_is_to_ssh(
+def test_a_line_whose_key_cannot_be_read_is_skipped_as_in_ssh(
     server: Server, tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "known_hosts"
@@ -175,7 +176,7 @@ def key(blob: bytes, marker: str = "", kind: str = "ssh-ed25519", place: str = "
         ([key(b"a", "@cert-authority")], Verdict.UNKNOWN),
     ],
 )
-def test_judgement(lines: list[KnownKey], expected: Verdict) -> None:
+def test_judge(lines: list[KnownKey], expected: Verdict) -> None:
     assert judge(lines, b"a") is expected
 
 
@@ -194,14 +195,14 @@ def test_with_an_authority_the_server_is_asked_for_a_certificate() -> None:
     assert names[2:] == offered
 
 
-def test_a_certificate_authority_alone_is_named() -> None:
-    with pytest.raises(Unreachable, match=r"no certificate of the authority in f:7"):
+def test_a_known_authority_is_named_for_an_unknown_key() -> None:
+    with pytest.raises(Unreachable, match=r"without a certificate of the authority in f:7"):
         check(ROUTE, Options(), [key(b"a", "@cert-authority", place="f:7")], SHOWN)
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
-    [((__file__ + "/known_hosts",), "cannot write the new key"), ((), "no known_hosts file")],
+    [((__file__ + "/known_hosts",), "cannot add the key"), ((), "no known_hosts file")],
 )
 def test_a_new_key_that_cannot_be_remembered_is_not_accepted(
     files: tuple[str, ...], message: str
@@ -211,7 +212,7 @@ def test_a_new_key_that_cannot_be_remembered_is_not_accepted(
         check(route, Options(host_key="accept-new"), [], SHOWN)
 
 
-def test_remembering_keeps_what_was_there(tmp_path: Path) -> None:
+def test_remember_keeps_the_existing_lines(tmp_path: Path) -> None:
     file = tmp_path / "ssh" / "known_hosts"
     known_hosts.remember(str(file), "a", "ssh-ed25519", BLOB)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -1,4 +1,4 @@
-"""The local kind, and an agent that does not keep to the contract."""
+"""Local connections, and agents that send invalid responses."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from scimconf.consent import EVERYTHING
 from scimconf.errors import HostError
-from scimconf.ssh import Credentials, Options, open_agent
 from scimconf.ssh import process as process_module
 from scimconf.ssh.process import LocalProcess
+from scimconf.ssh.session import Credentials, Options, open_agent
 from tests.factories import connection
 from tests.ssh.server import HERE, PYTHON, wait_for
 from tests.ssh.server import PATHS_HERE as PATHS
@@ -55,7 +55,7 @@ def test_it_runs_nothing_unless_that_is_allowed() -> None:
 
 
 @pytest.mark.needs_root
-def test_it_is_never_root_here_either(tmp_path: Path) -> None:
+def test_it_never_runs_as_root(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     python = stand_in(tmp_path / ".venv/bin/python3", "x")
     python.write_text(f"#!/bin/sh\ntouch {ran}\n")
@@ -94,7 +94,7 @@ def stand_in(python: Path, name: str) -> Path:
 
 
 def pretend(shared: Path, script: str, seconds: float = 20) -> HostError:
-    """Start an agent with a Python that is the given shell script."""
+    """Start an agent; its Python is the given shell script."""
     python = stand_in(shared / ".venv" / "bin" / "python3", "x")
     python.write_text(f"#!/bin/sh\n{script}\n")
     paths = replace(PATHS, deployment=str(shared))
@@ -112,20 +112,20 @@ def pretend(shared: Path, script: str, seconds: float = 20) -> HostError:
     [
         ('echo "$7 ready 3.6.15"; cat', "the Python on the server is 3.6.15"),
         ('echo "Unknown option: -I" >&2; exit 2', "the Python on the server is 2;"),
-        ('echo "$7 none"; exit 127', "there is no python3 on the server for"),
-        ("echo out; echo oops >&2; exit 4", "before the agent was there (exit 4): oops"),
-        ("exit 4", "(exit 4) and said nothing"),
-        ("yes", "sent over 1 MiB before the agent's first line"),
+        ('echo "$7 none"; exit 127', "has no python3 on the server"),
+        ("echo out; echo oops >&2; exit 4", "exited with status 4: oops"),
+        ("exit 4", "exited with status 4 and printed nothing"),
+        ("yes", "sent over 1 MiB before the agent's ready line"),
     ],
 )
-def test_a_python_that_is_none(shared: Path, script: str, message: str) -> None:
+def test_a_python_that_does_not_start_the_agent(shared: Path, script: str, message: str) -> None:
     assert message in pretend(shared, script).message
 
 
 def test_a_start_that_hangs(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "_GRACE", 0.1)
     error = pretend(shared, "echo one moment; exec sleep 30", seconds=0.5)
-    assert error.message.startswith("the agent was not there after 0.5 s")
+    assert error.message.startswith("the agent did not start within 0.5 s")
 
 
 def test_megabytes_both_ways() -> None:
@@ -151,30 +151,30 @@ def test_megabytes_both_ways() -> None:
         "\n",
     ],
 )
-def test_what_is_no_message_is_a_breach(line: str) -> None:
-    assert "does not talk as scimconf's agent does" in breach(raw(line)).message
+def test_an_invalid_message_is_refused(line: str) -> None:
+    assert "sent an invalid response" in breach(raw(line)).message
 
 
-def test_a_second_answer_is_a_breach() -> None:
+def test_a_second_answer_is_refused() -> None:
     final = '{"final": true}\n'
-    assert "more than it was asked" in breach(raw(final, final)).message
+    assert "more than one request" in breach(raw(final, final)).message
 
 
-def test_a_line_without_an_end_is_cut_off() -> None:
+def test_an_endless_line_is_cut_off() -> None:
     assert "over 4 MiB" in breach({"do": "fill"}).message
 
 
-def test_many_lines_are_cut_off_too() -> None:
+def test_too_many_lines_are_cut_off() -> None:
     lines = '{"step": "%s"}\n' % ("x" * 100_000)
     assert "over 4 MiB" in breach(raw(lines * 100)).message
 
 
 def test_terminal_escapes_of_a_server_are_not_shown() -> None:
     error = breach(raw("\x1b]0;title\x07\x1b[31mred\u202e\n"))
-    assert error.message.endswith("it sends what is not JSON: red")
+    assert "(not JSON: red)" in error.message
 
 
-def test_an_answer_that_does_not_come_in_time() -> None:
+def test_an_answer_that_comes_too_late() -> None:
     assert "did not finish in time" in breach({"do": "hang"}, seconds=0.2).message
 
 
@@ -185,12 +185,12 @@ def test_an_agent_that_is_at_work_is_left_to_finish(shared: Path) -> None:
     wait_for(lambda: done.exists() and done.read_text() == "finished")
 
 
-def test_no_such_program() -> None:
+def test_a_program_that_does_not_exist() -> None:
     with pytest.raises(HostError, match="cannot start /no/such/program: No such file"):
         LocalProcess(("/no/such/program",))
 
 
-def test_a_process_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "_GRACE", 0.2)
     process = LocalProcess(
         ("/bin/sh", "-c", "trap '' TERM HUP; echo up; while :; do sleep 9; done")

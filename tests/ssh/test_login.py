@@ -1,4 +1,4 @@
-"""The order in which keys and passwords are tried, and the questions that a server asks."""
+"""The order of keys and passwords, and the questions of a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from scimconf.errors import Unreachable
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, stream
+from scimconf.ssh import stream
+from scimconf.ssh.session import Credentials
 from tests.ssh.server import PASSWORD, Server, make_key, special_server, ssh_agent
 from tests.ssh.test_sshd import ask, failing
 
@@ -18,7 +19,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A name for each connection that is made."""
+    """The names of the hosts, one for each connection."""
     names: list[str] = []
     connect = stream.connect
 
@@ -48,7 +49,7 @@ def keys(tmp_path: Path) -> list[Path]:
 class TestManyKeys:
     """More keys than a server wants to see (MaxAuthTries)."""
 
-    def test_the_last_one_fits(
+    def test_the_last_key_is_accepted(
         self, impatient: Server, keys: list[Path], ssh_config: Write, connected: list[str]
     ) -> None:
         ssh_config("".join(f"IdentityFile {key}\n" for key in [*keys, impatient.key]))
@@ -56,20 +57,20 @@ class TestManyKeys:
         assert ask(connection, impatient.options)["final"] is True
         assert len(connected) == 3
 
-    def test_it_ends(
+    def test_the_number_of_connections_is_limited(
         self, impatient: Server, tmp_path: Path, ssh_config: Write, connected: list[str]
     ) -> None:
         more = [make_key(tmp_path / f"more{number}") for number in range(12)]
         ssh_config("".join(f"IdentityFile {key}\n" for key in more))
         error = failing(impatient.connection(private_key=None), impatient.options)
         assert isinstance(error, Unreachable)
-        assert "the server closed the connection while" in error.message
+        assert "the server closed the connection during" in error.message
         assert f"key {more[0]}" in error.message
         assert "and 4 more" in error.message
         assert "MaxAuthTries" in error.hint
         assert len(connected) == 5
 
-    def test_what_is_named_and_in_the_agent_comes_first(
+    def test_named_keys_of_the_agent_come_first(
         self,
         impatient: Server,
         keys: list[Path],
@@ -88,13 +89,13 @@ class TestManyKeys:
             connection = server.connection(private_key=None)
             ssh_config(f"IdentityAgent {address}\nIdentityFile /nowhere\nIdentitiesOnly yes\n")
             assert "there was no key to try" in failing(connection, server.options).message
-            # A public key names the one in the agent, as for ssh.
+            # As in ssh, a public key selects a key of the agent.
             ssh_config(
                 f"IdentityAgent {address}\nIdentityFile {server.key}.pub\nIdentitiesOnly yes\n"
             )
             assert ask(connection, server.options)["final"] is True
 
-    def test_two_keys_of_one_comment_are_two(
+    def test_two_keys_with_the_same_comment(
         self, server: Server, keys: list[Path], ssh_config: Write, tmp_path: Path
     ) -> None:
         with ssh_agent(tmp_path, *keys[:3]) as address:
@@ -104,7 +105,7 @@ class TestManyKeys:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048"])
-def test_every_kind_of_key_lets_in(tmp_path: Path, kind: str) -> None:
+def test_login_with_every_type_of_key(tmp_path: Path, kind: str) -> None:
     key = make_key(tmp_path / "key", kind, "open sesame")
     authorized = tmp_path / "authorized"
     authorized.write_bytes((tmp_path / "key.pub").read_bytes())
@@ -117,13 +118,13 @@ def test_every_kind_of_key_lets_in(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     "line", ["PubkeyAuthentication no", "PreferredAuthentications password,keyboard-interactive"]
 )
-def test_no_keys_where_ssh_config_says_so(server: Server, ssh_config: Write, line: str) -> None:
+def test_ssh_config_can_switch_keys_off(server: Server, ssh_config: Write, line: str) -> None:
     ssh_config(line)
     assert "there was no key to try" in failing(server.connection(), server.options).message
 
 
 class TestQuestions:
-    """Passwords and more, by keyboard-interactive: what PAM asks."""
+    """Questions of PAM, by keyboard-interactive."""
 
     @pytest.fixture
     def asking(self, accounts: Server, tmp_path: Path) -> Iterator[Server]:
@@ -141,7 +142,7 @@ class TestQuestions:
         with special_server(folder, *lines, pam=pam) as server:
             yield server
 
-    def test_a_second_question_is_put_to_who_is_there(self, asking: Server) -> None:
+    def test_a_second_question_is_asked_on_the_terminal(self, asking: Server) -> None:
         asked: list[str] = []
 
         def person(question: str) -> Secret:
@@ -153,7 +154,7 @@ class TestQuestions:
         assert ask(connection, asking.options, credentials)["user"] == "zulip"
         assert asked == [f"zulip at [127.0.0.1]:{asking.port}: Password required for zulip."]
 
-    def test_for_a_wrong_password_nobody_is_asked_again(self, accounts: Server) -> None:
+    def test_after_a_wrong_password_nobody_is_asked(self, accounts: Server) -> None:
         asked: list[str] = []
 
         def person(question: str) -> Secret:
@@ -166,7 +167,7 @@ class TestQuestions:
         assert "tried: keyboard-interactive" in error.message
         assert asked == []
 
-    def test_where_nobody_is_there_it_is_said(self, asking: Server) -> None:
+    def test_a_second_question_without_a_terminal_is_an_error(self, asking: Server) -> None:
         connection = asking.connection("zulip", private_key=None)
         credentials = Credentials(password=Secret(PASSWORD))
         error = failing(connection, asking.options, credentials)

@@ -33,9 +33,9 @@ def opening(become: Become | None = SUDO, *, has_password: bool = True) -> Openi
 
 
 @pytest.mark.parametrize(
-    ("word", "message"), [("root", "never runs as root"), ("nobody", "there is no user zulip")]
+    ("word", "message"), [("root", "never runs as root"), ("nobody", "has no user zulip")]
 )
-def test_the_start_line_refuses_to_go_on(word: str, message: str) -> None:
+def test_the_start_command_reports_a_problem(word: str, message: str) -> None:
     with pytest.raises(HostError, match=message) as caught:
         opening().feed(f"{NONCE} {word}\n".encode(), b"")
     assert "zulip_user" in caught.value.hint
@@ -49,7 +49,7 @@ def test_the_password_is_sent_once_and_then_the_program() -> None:
     assert talk.feed(READY, b"") is Move.SEND_PROGRAM
 
 
-def test_without_a_prompt_no_password() -> None:
+def test_no_password_is_sent_without_a_prompt() -> None:
     assert opening().feed(READY, b"") is Move.SEND_PROGRAM
 
 
@@ -66,11 +66,11 @@ def test_a_prompt_and_no_password() -> None:
     assert "deploy ALL=(zulip) NOPASSWD: ALL" in caught.value.hint
 
 
-def test_the_marker_means_nothing_where_no_sudo_was_asked_for() -> None:
+def test_the_marker_has_no_meaning_without_sudo() -> None:
     assert opening(None).feed(b"", MARKER.encode()) is Move.WAIT
 
 
-def test_the_prompt_of_su_counts_behind_the_marker_only() -> None:
+def test_the_prompt_of_su_counts_only_after_the_marker() -> None:
     talk = opening(SU)
     assert talk.feed(b"", b"Password: printed by a profile\n") is Move.WAIT
     assert talk.feed(b"", MARKER.encode()) is Move.WAIT
@@ -86,9 +86,7 @@ def test_the_prompt_of_su_counts_behind_the_marker_only() -> None:
     cut=st.lists(st.integers(0, 400), max_size=8),
     prompt=st.booleans(),
 )
-def test_where_the_pieces_are_cut_makes_no_difference(
-    noise: bytes, cut: list[int], prompt: bool
-) -> None:
+def test_output_can_arrive_in_any_pieces(noise: bytes, cut: list[int], prompt: bool) -> None:
     talk = opening()
     err = b"lecture " + MARKER.encode() if prompt else b"lecture"
     moves = [talk.feed(b"", piece) for piece in pieces(err, cut)]
@@ -123,16 +121,19 @@ def test_too_old(version: str) -> None:
         ("sudo: 1 incorrect password attempt", "did not accept"),
         ("sudo: sorry, you must have a tty to run sudo", "requiretty"),
         ("deploy is not in the sudoers file.\nThis incident has been reported", "not in the sudo"),
-        ("Sorry, user deploy is not allowed to execute '/bin/sh' as zulip on chat1.", "not let"),
-        ("Sorry, user deploy may not run sudo on chat1.", "not let deploy"),
-        ("sudo: unknown user: zulip", "cannot become zulip"),
-        ("sudo: unknown user zulip\nsudo: error initializing audit plugin", "cannot become"),
+        ("Sorry, user deploy is not allowed to execute '/bin/sh' as zulip on chat1.", "not allow"),
+        ("Sorry, user deploy may not run sudo on chat1.", "does not allow deploy"),
+        ("sudo: unknown user: zulip", "does not know the user zulip"),
+        (
+            "sudo: unknown user zulip\nsudo: error initializing audit plugin",
+            "does not know the user",
+        ),
         ("sudo: account validation failure, is your account locked?", "but not the account"),
-        ("env: 'sudo': No such file or directory", "there is no sudo"),
-        ("env: sudo: not found", "there is no sudo"),
+        ("env: 'sudo': No such file or directory", "sudo is not installed"),
+        ("env: sudo: not found", "sudo is not installed"),
     ],
 )
-def test_sudo_in_words(stderr: str, words: str) -> None:
+def test_messages_of_sudo(stderr: str, words: str) -> None:
     talk = opening()
     talk.feed(b"", stderr.encode())
     error = talk.ended(1)
@@ -144,17 +145,20 @@ def test_sudo_in_words(stderr: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("stderr", "words"),
     [
-        ("su: must be run from a terminal", "su there wants a terminal"),
+        ("su: must be run from a terminal", "su on the server needs a terminal"),
         ("su: Authentication failure", "did not accept"),
         ("su: incorrect password", "did not accept"),
-        ("su: Permission denied", "does not let deploy become zulip"),
-        ("su: user zulip does not exist or the user entry does not contain", "cannot become"),
-        ("su: unknown user zulip", "cannot become zulip"),
+        ("su: Permission denied", "does not allow deploy to become zulip"),
+        (
+            "su: user zulip does not exist or the user entry does not contain",
+            "does not know the user",
+        ),
+        ("su: unknown user zulip", "does not know the user zulip"),
         ("Your account has expired; please contact\nsu: Authentication failure", "not the account"),
-        ("env: 'su': No such file or directory", "there is no su"),
+        ("env: 'su': No such file or directory", "su is not installed"),
     ],
 )
-def test_su_in_words(stderr: str, words: str) -> None:
+def test_messages_of_su(stderr: str, words: str) -> None:
     talk = opening(SU)
     talk.feed(b"", stderr.encode())
     error = talk.ended(1)
@@ -163,7 +167,7 @@ def test_su_in_words(stderr: str, words: str) -> None:
     assert error.hint
 
 
-def test_the_same_words_mean_nothing_without_sudo() -> None:
+def test_messages_of_sudo_have_no_meaning_without_sudo() -> None:
     talk = opening(None)
     talk.feed(b"", b"sudo: a password is required")
     assert talk.ended(1).step == "start"
@@ -172,4 +176,4 @@ def test_the_same_words_mean_nothing_without_sudo() -> None:
 def test_the_marker_is_not_shown() -> None:
     talk = opening()
     talk.feed(b"", MARKER.encode() + b"something else")
-    assert MARKER not in talk.ended(1).message + talk.silent(3).message
+    assert MARKER not in talk.ended(1).message + talk.timed_out(3).message

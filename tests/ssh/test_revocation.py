@@ -1,4 +1,4 @@
-"""RevokedHostKeys of ssh_config, as a list of keys and as a KRL, with a real ssh beside it."""
+"""RevokedHostKeys as a list of keys and as a KRL, compared with a real ssh."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError
-from scimconf.ssh import Options, revocation
+from scimconf.ssh import revocation
 from scimconf.ssh.revocation import UnreadableListError
+from scimconf.ssh.session import Options
 from tests.ssh.server import Server, make_key, sign, special_server
 from tests.ssh.test_ssh_config import block, named
 from tests.ssh.test_sshd import ask, failing
@@ -29,7 +30,7 @@ def krl(file: Path, *words: str | Path) -> None:
 
 
 def _ssh_knows(config: Path, server: Server) -> bool:
-    """What the real ssh says: it comes past the host key, or not."""
+    """Return True if the real ssh accepts the host key."""
     strict = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes")
     done = subprocess.run(
         ["ssh", "-F", config, *strict, "-i", server.key, "chat1", "true"],
@@ -42,7 +43,7 @@ def _ssh_knows(config: Path, server: Server) -> bool:
 
 
 def _agrees(server: Server, config: Path) -> HostError | None:
-    """Compare with the real ssh; give the error, None where the server is known."""
+    """Compare with the real ssh; return the error, or None if the host key is accepted."""
     if _ssh_knows(config, server):
         assert ask(named(server), Options())["final"] is True
         return None
@@ -75,7 +76,7 @@ def test_a_krl(server: Server, ssh_config: Write, revoked: Path, tmp_path: Path)
 
 @pytest.fixture
 def vouched(tmp_path: Path) -> Iterator[Server]:
-    """A server that shows a certificate of the authority `ca`, number 7."""
+    """A server with a certificate of the authority `ca`, serial number 7."""
     folder = tmp_path / "vouched"
     folder.mkdir()
     with special_server(folder, f"HostCertificate {folder}/host_key-cert.pub") as server:
@@ -105,7 +106,7 @@ def test_a_certificate_in_a_krl(vouched: Server, ssh_config: Write, revoked: Pat
 
 
 @pytest.mark.parametrize("what", ["missing", "folder", "no key", "damaged krl"])
-def test_a_list_that_cannot_be_read_lets_nobody_in(
+def test_no_key_is_accepted_if_the_list_cannot_be_read(
     server: Server, ssh_config: Write, revoked: Path, what: str
 ) -> None:
     config = ssh_config(f"RevokedHostKeys {revoked}\n{block(server)}")
@@ -118,10 +119,10 @@ def test_a_list_that_cannot_be_read_lets_nobody_in(
             revoked.write_bytes(b"SSHKRL\n\0damaged")
     error = _agrees(server, config)
     assert error is not None
-    assert f"is not known: {revoked}, the RevokedHostKeys" in error.message
+    assert f"is revoked: {revoked} (RevokedHostKeys" in error.message
 
 
-def test_a_list_that_is_a_pipe_holds_nobody_up(
+def test_a_list_that_is_a_pipe_does_not_block(
     server: Server, ssh_config: Write, revoked: Path
 ) -> None:
     os.mkfifo(revoked)
@@ -129,7 +130,7 @@ def test_a_list_that_is_a_pipe_holds_nobody_up(
     assert "it is not a regular file" in failing(named(server), Options()).message
 
 
-def test_known_hosts_of_the_command_line_is_not_instead_of_it(
+def test_known_hosts_of_the_command_line_does_not_replace_it(
     server: Server, ssh_config: Write, revoked: Path
 ) -> None:
     ssh_config(f"RevokedHostKeys {revoked}\n{block(server)}")
@@ -153,5 +154,5 @@ def test_without_ssh_keygen_a_krl_cannot_be_read(
 ) -> None:
     krl(revoked)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UnreadableListError, match="no ssh-keygen"):
+    with pytest.raises(UnreadableListError, match="ssh-keygen is not installed"):
         revocation.is_revoked(str(revoked), b"", None, None)

@@ -9,7 +9,7 @@ import pytest
 
 from scimconf.errors import HostError
 from scimconf.secret import Secret
-from scimconf.ssh.route import Route, find_route, reached, resolve
+from scimconf.ssh.route import ProxyCommand, Route, find_route, resolve, way_facts
 from scimconf.ssh.ssh_config import Settings, parse
 from tests.factories import connection
 
@@ -51,7 +51,7 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER_SOCK", "/run/other")
 
 
-def test_what_ssh_config_says() -> None:
+def test_settings_of_ssh_config() -> None:
     assert route() == Route(
         host="10.0.0.7",
         port=2222,
@@ -67,13 +67,13 @@ def test_what_ssh_config_says() -> None:
     )
 
 
-def test_the_inventory_wins() -> None:
+def test_settings_of_the_inventory_come_first() -> None:
     found = route(port=22, user="zulip", private_key="~/k")
     assert (found.port, found.user, found.identity_file) == (22, "zulip", "/home/me/k")
     assert found.name == "10.0.0.7"
 
 
-def test_the_environment_is_for_ssh_config_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_ssh_config_can_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", "s3cret")
     found = route("identityfile ${A_SECRET}/%r@%n\n" + OUTPUT, private_key="${A_SECRET}/%r")
     assert found.identity_files[0] == "s3cret/deploy@chat1"
@@ -115,12 +115,12 @@ def ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_the_ssh_program_is_asked(ssh: Path) -> None:
     ssh.write_text('#!/bin/sh\necho "hostname $*"\n')
-    assert find_route(CONNECTION).host == "-v -G -- chat1"
+    assert find_route(CONNECTION).host == "-G -- chat1"
     found = find_route(replace(CONNECTION, port=2222, user="me"))
-    assert found.host == "-v -G -p 2222 -l me -- chat1"
+    assert found.host == "-G -p 2222 -l me -- chat1"
 
 
-def test_an_ssh_config_that_is_wrong(ssh: Path) -> None:
+def test_an_invalid_ssh_config(ssh: Path) -> None:
     ssh.write_text('#!/bin/sh\nprintf "line 3:\\033[1m Bad option\\n" >&2; exit 255\n')
     with pytest.raises(HostError, match=r"for chat1: line 3: Bad option$"):
         find_route(CONNECTION)
@@ -129,7 +129,7 @@ def test_an_ssh_config_that_is_wrong(ssh: Path) -> None:
 def test_an_ssh_config_that_waits(ssh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scimconf.ssh.ssh_config._TIMEOUT", 0.1)
     ssh.write_text("#!/bin/sh\nexec sleep 20\n")
-    with pytest.raises(HostError, match="was not done") as caught:
+    with pytest.raises(HostError, match="did not end within") as caught:
         find_route(CONNECTION)
     assert "Match exec" in caught.value.hint
 
@@ -138,10 +138,10 @@ def test_the_real_ssh_program_reads_its_configuration() -> None:
     assert find_route(replace(CONNECTION, port=2222, user="me")).name == "[chat1]:2222"
 
 
-def test_what_it_adds_to_the_inventorys_words() -> None:
+def test_facts_that_are_not_in_the_inventory() -> None:
     found = resolve(CONNECTION, lambda _: Settings(parse(OUTPUT)))
     found = replace(found, jump=replace(ROUTE, host="bastion", jump=replace(ROUTE, host="outer")))
-    facts = reached(CONNECTION, found, "192.0.2.7")
+    facts = way_facts(CONNECTION, found, "192.0.2.7")
     assert [(fact.what, fact.value) for fact in facts] == [
         ("goes to", "10.0.0.7"),
         ("goes to", "port 2222"),
@@ -153,9 +153,9 @@ def test_what_it_adds_to_the_inventorys_words() -> None:
     assert not any(fact.bound for fact in facts)
 
 
-def test_it_adds_nothing_where_the_inventory_says_it_all() -> None:
+def test_no_facts_if_the_inventory_has_all_settings() -> None:
     said = connection(host="10.0.0.7", port=22, user="zulip")
-    assert reached(said, replace(ROUTE, host="10.0.0.7"), "10.0.0.7") == ()
-    command = replace(ROUTE, host="10.0.0.7", proxy_command="nc 10.0.0.7 22")
-    (fact,) = reached(said, command, "")
+    assert way_facts(said, replace(ROUTE, host="10.0.0.7"), "10.0.0.7") == ()
+    command = replace(ROUTE, host="10.0.0.7", proxy_command=ProxyCommand("nc 10.0.0.7 22", ""))
+    (fact,) = way_facts(said, command, None)
     assert (fact.what, fact.value) == ("runs here", "nc 10.0.0.7 22")

@@ -1,4 +1,4 @@
-"""Against real sshds, with real sudo."""
+"""Conversations through real sshds, with real sudo and su."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import pytest
 from scimconf.errors import HostError, Unreachable
 from scimconf.model import Connection
 from scimconf.secret import Secret
-from scimconf.ssh import Credentials, Options, command, fixed_path, open_agent
+from scimconf.ssh import command, fixed_path
+from scimconf.ssh.session import Credentials, Options, open_agent
 from tests.ssh.server import (
     ACCOUNTS,
     HERE,
@@ -70,7 +71,7 @@ def failing(
     return caught.value
 
 
-def test_the_one_who_runs_the_tests_gets_an_answer(server: Server) -> None:
+def test_the_user_who_runs_the_tests_gets_an_answer(server: Server) -> None:
     connection = server.connection()
     assert ask(connection, server.options)["user"] == HERE
 
@@ -96,11 +97,11 @@ WAYS_TO_ROOT: list[tuple[str, dict[str, object]]] = [
     ("boss", {"become": True, "become_user": "root"}),
     ("boss", {"become": True, "become_user": "root", "become_method": "su"}),
 ]
-"""Logins that are root in the end, or become it."""
+"""Logins that are root or become root."""
 
 
 def recorder(program: Path, ran: Path) -> Path:
-    """A program that says in a file which user ran it."""
+    """Write a program that writes its user to a file."""
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(f'#!/bin/sh\necho "$0 as $(/usr/bin/id -u)" >>{ran}\nexit 1\n')
     program.chmod(0o755)
@@ -109,7 +110,7 @@ def recorder(program: Path, ran: Path) -> Path:
 
 @pytest.mark.parametrize("zulip_user", ["root", "toor", "no-such-user"])
 @pytest.mark.parametrize(("login", "way"), WAYS_TO_ROOT)
-def test_root_runs_no_python_of_anybodys(
+def test_root_runs_no_python_of_another_user(
     accounts: Server, shared: Path, login: str, way: dict[str, object], zulip_user: str
 ) -> None:
     ran = shared / "ran"
@@ -134,7 +135,7 @@ FOUND_BY_PATH = ("id", "env", "sh", "runuser", "sudo", "su", "python3", "cd", "c
 @pytest.mark.parametrize(
     ("login", "way"), [*WAYS_TO_ROOT, ("free", {"become": True}), ("zulip", {})]
 )
-def test_the_login_chooses_no_program_and_root_hands_on_no_variable(
+def test_the_login_user_cannot_choose_a_program(
     login: str, way: dict[str, object], tmp_path: Path, shared: Path
 ) -> None:
     ran = shared / "ran"
@@ -168,7 +169,7 @@ def test_without_become_as_zulip(accounts: Server) -> None:
 
 
 def test_sudo_without_a_password(accounts: Server) -> None:
-    # A password that is there for nothing must not end up in the agent's stdin.
+    # An unneeded password must not reach the agent's stdin.
     connection = accounts.connection("free", become=True)
     answer = ask(connection, accounts.options, RIGHT)
     assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
@@ -191,11 +192,11 @@ def test_a_wrong_sudo_password_is_sent_once(accounts: Server) -> None:
 @pytest.mark.parametrize(
     ("user", "message", "hint"),
     [
-        ("asked", "sudo wants the password of asked", "asked ALL=(zulip) NOPASSWD: ALL"),
+        ("asked", "sudo asks for the password of asked", "asked ALL=(zulip) NOPASSWD: ALL"),
         ("tty", "requiretty", "Defaults:tty !requiretty"),
     ],
 )
-def test_what_sudo_refuses_is_said_with_the_remedy(
+def test_refusals_of_sudo_have_a_remedy(
     accounts: Server, user: str, message: str, hint: str
 ) -> None:
     error = failing(accounts.connection(user, become=True), accounts.options)
@@ -208,10 +209,10 @@ def test_what_sudo_refuses_is_said_with_the_remedy(
     ("user", "message"),
     [
         ("stranger", "stranger is not in the sudoers file"),
-        ("ls", "sudo does not let ls run /bin/sh as zulip"),
+        ("ls", "sudo does not allow ls to run /bin/sh as zulip"),
     ],
 )
-def test_what_sudo_says_only_after_the_right_password(
+def test_refusals_of_sudo_after_the_right_password(
     accounts: Server, user: str, message: str
 ) -> None:
     error = failing(accounts.connection(user, become=True), accounts.options, RIGHT)
@@ -219,7 +220,7 @@ def test_what_sudo_says_only_after_the_right_password(
     assert f"{user} ALL=(zulip) NOPASSWD: ALL" in error.hint
 
 
-def test_su_with_the_password_of_who_is_become(accounts: Server) -> None:
+def test_su_with_the_password_of_the_new_user(accounts: Server) -> None:
     connection = accounts.connection("stranger", become=True, become_method="su")
     answer = ask(connection, accounts.options, RIGHT)
     assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
@@ -239,38 +240,43 @@ def test_a_wrong_su_password_is_sent_once(accounts: Server) -> None:
     assert error.step == "become"
     assert "su did not accept the password of zulip; it was sent once" in error.message
     error = failing(connection, accounts.options)
-    assert "su wants the password of zulip, and none was given" in error.message
+    assert "su asks for the password of zulip, and none was given" in error.message
 
 
-def test_su_to_nobody_who_exists(accounts: Server) -> None:
+def test_su_to_an_unknown_user(accounts: Server) -> None:
     connection = accounts.connection(
         "stranger", become=True, become_method="su", become_user="nobody-here"
     )
-    assert "cannot become nobody-here" in failing(connection, accounts.options, RIGHT).message
+    assert (
+        "does not know the user nobody-here" in failing(connection, accounts.options, RIGHT).message
+    )
 
 
-def test_no_such_user_to_become(accounts: Server) -> None:
+def test_sudo_to_an_unknown_user(accounts: Server) -> None:
     connection = accounts.connection("free", become=True, become_user="nobody-here")
     error = failing(connection, accounts.options)
-    assert "cannot become nobody-here" in error.message
+    assert "does not know the user nobody-here" in error.message
 
 
-def test_a_login_that_is_not_allowed(accounts: Server) -> None:
+def test_an_account_without_a_shell(accounts: Server) -> None:
     error = failing(accounts.connection("mute"), accounts.options)
     assert error.step == "start"
-    assert "exit 1" in error.message
+    assert "exited with status 1" in error.message
     assert "not available" in error.message
 
 
-def test_a_chatty_profile_is_passed_over(accounts: Server) -> None:
-    # bash reads ~/.bashrc when sshd starts it, and this one prints, the last line unfinished.
+def test_the_output_of_a_profile_is_skipped(accounts: Server) -> None:
+    # bash reads ~/.bashrc if sshd starts it. This one prints, and its last line has no line break.
     assert ask(accounts.connection("chatty"), accounts.options)["user"] == "chatty"
 
 
-def test_a_login_shell_that_is_none(accounts: Server) -> None:
+def test_a_login_shell_that_prints_nothing(accounts: Server) -> None:
     error = failing(accounts.connection("false"), accounts.options)
     assert error.step == "start"
-    assert error.message == "the command ended before the agent was there (exit 1) and said nothing"
+    assert (
+        error.message
+        == "the agent did not start: the command exited with status 1 and printed nothing"
+    )
     assert "ssh false@SERVER true" in error.hint
 
 
@@ -281,18 +287,18 @@ def test_a_login_shell_that_is_not_sh(accounts: Server, become: bool) -> None:
     assert answer["user"] == ("zulip" if become else "odd")
 
 
-def test_a_banner_is_passed_over(tmp_path: Path) -> None:
+def test_a_banner_is_skipped(tmp_path: Path) -> None:
     banner = tmp_path / "banner"
     banner.write_text("Authorised use only.\n" * 50)
     with special_server(tmp_path, f"Banner {banner}") as server:
         assert ask(server.connection(), server.options)["final"] is True
 
 
-def test_no_python_at_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_python(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = command._CHOOSE.replace(fixed_path.USUAL, "/nowhere")
     monkeypatch.setattr(command, "_CHOOSE", nowhere)
     error = failing(server.connection("zulip" if server.accounts else None), server.options)
-    assert "there is no python3 on the server" in error.message
+    assert "has no python3 on the server" in error.message
     assert "ansible_python_interpreter" in error.hint
 
 
@@ -313,7 +319,7 @@ def test_ipv6(tmp_path: Path) -> None:
     assert f"[::1]:{server.port} is not in known_hosts" in error.message
 
 
-def test_the_environment_is_as_the_server_makes_it(server: Server) -> None:
+def test_the_environment_of_the_agent(server: Server) -> None:
     answer = ask(server.connection(), server.options)
     assert not [name for name in answer["environment"] if "SCIMCONF" in name.upper()]
 
@@ -325,52 +331,52 @@ def test_megabytes_both_ways(server: Server) -> None:
         assert [message["final"] for message in agent.ask({"do": "complain"})] == [True]
 
 
-def test_the_steps_come_one_by_one(server: Server) -> None:
+def test_steps_arrive_one_by_one(server: Server) -> None:
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         for _ in range(2):
             names = [message.get("step") for message in agent.ask({"do": "steps"})]
             assert names == ["0", "1", "2", None]
 
 
-def test_an_agent_that_dies_is_told_with_its_last_words(server: Server) -> None:
+def test_the_last_words_of_a_dead_agent_are_reported(server: Server) -> None:
     with (
         open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent,
         pytest.raises(HostError) as caught,
     ):
         list(agent.ask({"do": "exit", "stderr": "Traceback:\n...\n\x1b[31mOops: \x07no"}))
-    assert caught.value.message == "the agent ended without an answer (exit 3): Oops: no"
+    assert caught.value.message == "the agent ended without an answer (exit status 3): Oops: no"
 
 
-def test_a_look_has_its_time_altogether(server: Server) -> None:
+def test_a_look_has_one_time_limit(server: Server) -> None:
     options = replace(server.options, look_timeout=1.5)
     begun = time.monotonic()
     error = failing(server.connection(), options, request={"do": "drip"})
     assert time.monotonic() - begun < 10
     assert (error.step, error.exit_code) == ("agent", 1)
-    assert "had not answered in full after 1.5 s" in error.message
-    assert "--look-timeout" in error.hint
+    assert "did not answer completely within 1.5 s" in error.message
+    assert "--time-limit" in error.hint
 
 
-def test_the_start_counts_for_the_first_look(server: Server) -> None:
+def test_the_start_counts_towards_the_first_look(server: Server) -> None:
     options = replace(server.options, look_timeout=0.001)
     error = failing(server.connection(), options)
-    assert "had not answered in full after 0.001 s" in error.message
+    assert "did not answer completely within 0.001 s" in error.message
 
 
-def test_a_change_is_given_longer(server: Server) -> None:
+def test_a_change_has_more_time(server: Server) -> None:
     options = replace(server.options, look_timeout=0.001)
     with open_agent(server.connection(), PATHS_HERE, NOTHING, options) as agent:
         assert [message.get("step") for message in agent.ask({"do": "steps"}, 20)][-1] is None
 
 
-def test_what_an_agent_does_when_we_hang_up_it_finishes(server: Server, shared: Path) -> None:
+def test_an_agent_finishes_after_a_disconnect(server: Server, shared: Path) -> None:
     done = shared / "done"
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         assert next(iter(agent.ask({"do": "mark", "file": str(done)})))["step"] == "begun"
     wait_for(lambda: done.exists() and done.read_text() == "finished")
 
 
-def test_nothing_of_ours_is_left(server: Server, nonce: str) -> None:
+def test_no_process_is_left_on_the_server(server: Server, nonce: str) -> None:
     ask(server.connection(), server.options)  # what is imported or cached once
     descriptors = len(os.listdir("/proc/self/fd"))
     threads = threading.active_count()
@@ -384,14 +390,14 @@ def test_nothing_of_ours_is_left(server: Server, nonce: str) -> None:
 
 @pytest.fixture
 def nonce(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A word in the command line of every agent that this test starts, and of no other."""
+    """A word that only the command lines of this test's agents contain."""
     word = secrets.token_hex(16)
     monkeypatch.setattr("secrets.token_hex", lambda _: word)
     return word
 
 
 def processes(nonce: str) -> dict[int, list[str]]:
-    """What runs with that word in its command line, behind the test server or wherever."""
+    """Return the processes with that word in their command line."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -408,7 +414,7 @@ def test_twenty_at_once(server: Server) -> None:
 
 
 class TestHostKeys:
-    """Whether the server is the one we mean."""
+    """Checks of the host key."""
 
     def test_an_unknown_key_is_refused_with_its_fingerprint(
         self, server: Server, tmp_path: Path
@@ -419,7 +425,7 @@ class TestHostKeys:
         assert f"ssh-keyscan -p {server.port} 127.0.0.1 >> {tmp_path}/none;" in error.hint
         assert not (tmp_path / "none").exists()
 
-    def test_it_is_remembered_only_when_asked_for(self, server: Server, tmp_path: Path) -> None:
+    def test_an_unknown_key_is_added_only_on_request(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "new" / "known_hosts"
         ask(server.connection(), Options(host_key="accept-new", known_hosts=(str(file),)))
         assert file.stat().st_mode & 0o777 == 0o600
@@ -452,7 +458,7 @@ class TestHostKeys:
         assert f"is marked @revoked in {file}:3" in error.message
 
     @pytest.mark.parametrize("what", ["pipe", "device", "too large"])
-    def test_a_known_hosts_that_is_no_regular_file(
+    def test_a_known_hosts_that_is_not_a_regular_file(
         self, server: Server, tmp_path: Path, what: str
     ) -> None:
         file = tmp_path / "known_hosts"
@@ -463,13 +469,13 @@ class TestHostKeys:
         else:
             file.touch()
             os.truncate(file, (16 << 20) + 1)
-        # The server is known by another file, but this one could have revoked its key.
+        # Another file knows the server, but this file could revoke its key.
         files = (str(server.known_hosts), str(file))
         error = failing(server.connection(), Options(known_hosts=files))
         assert isinstance(error, Unreachable)
         assert f"cannot read the known_hosts file {file}: " in error.message
 
-    def test_a_known_hosts_that_is_nothing_at_all(self, server: Server) -> None:
+    def test_dev_null_as_known_hosts(self, server: Server) -> None:
         files = ("/dev/null", "/nowhere", str(server.known_hosts))
         ask(server.connection(), Options(known_hosts=files))
         error = failing(server.connection(), Options(known_hosts=("/dev/null",)))
@@ -490,19 +496,19 @@ class TestLogin:
         wrong = make_key(tmp_path / "wrong")
         error = failing(server.connection(private_key=str(wrong)), server.options)
         assert isinstance(error, Unreachable)
-        assert f"was not let in; tried: key {wrong}" in error.message
-        assert "the server takes publickey" in error.message
+        assert f"tried: key {wrong}" in error.message
+        assert "the server accepts publickey" in error.message
 
     @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
     @pytest.mark.parametrize("passphrase", ["", "open sesame"])
     def test_every_kind_of_key_is_read(
         self, server: Server, tmp_path: Path, kind: str, passphrase: str
     ) -> None:
-        # That it is refused shows that it was offered, and that costs no second sshd.
+        # A refusal shows that the key was offered, so no second sshd is needed.
         key = make_key(tmp_path / "key", kind, passphrase)
         credentials = Credentials(passphrase=Secret(passphrase) if passphrase else None)
         error = failing(server.connection(private_key=str(key)), server.options, credentials)
-        assert f"tried: key {key}; the server takes publickey" in error.message
+        assert f"tried: key {key}; the server accepts publickey" in error.message
 
     @pytest.mark.parametrize(
         ("passphrase", "words"),
@@ -522,7 +528,7 @@ class TestLogin:
         )
         assert error.message == f"the private key {key} cannot be used: {words}"
 
-    def test_key_files_that_are_none(self, server: Server, tmp_path: Path) -> None:
+    def test_files_that_are_not_keys(self, server: Server, tmp_path: Path) -> None:
         (tmp_path / "junk").write_text("no key at all")
         (tmp_path / "torn").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n")
         cases = {"junk": "it is not a private key", "torn": "damaged", "none": "No such file"}
@@ -530,7 +536,7 @@ class TestLogin:
             error = failing(server.connection(private_key=str(tmp_path / name)), server.options)
             assert words in error.message
 
-    def test_no_key_at_all(self, server: Server) -> None:
+    def test_login_without_any_key(self, server: Server) -> None:
         nothing = failing(server.connection(private_key=None), server.options)
         assert "there was no key to try" in nothing.message
 
@@ -540,7 +546,7 @@ class TestLogin:
         with ssh_agent(tmp_path, server.key) as address:
             monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
             assert ask(server.connection(private_key=None), server.options)["final"] is True
-            # A file that needs a passphrase, but the agent holds the key: as ssh does it.
+            # As in ssh: the file needs a passphrase, but the agent has the key.
             locked = tmp_path / "locked"
             locked.write_bytes(server.key.read_bytes())
             locked.chmod(0o600)
@@ -577,17 +583,17 @@ class TestLogin:
         with special_server(tmp_path, "AuthenticationMethods publickey,password") as server:
             connection = server.connection("zulip")
             error = failing(connection, server.options)
-            assert "is half in: the server asks for password too" in error.message
+            assert "is incomplete: the server also asks for password" in error.message
             both = Credentials(password=Secret(PASSWORD))
             assert ask(connection, server.options, both)["user"] == "zulip"
 
 
-def test_a_link_that_breaks(server: Server) -> None:
+def test_a_connection_that_breaks(server: Server) -> None:
     with open_agent(server.connection(), PATHS_HERE, NOTHING, server.options) as agent:
         answers = agent.ask({"do": "mark", "file": "/dev/null"})
         assert next(answers)["step"] == "begun"
         agent._process._transport.sock.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(Unreachable, match="the connection broke while the agent was at work"):
+        with pytest.raises(Unreachable, match="the connection broke while the agent was working"):
             next(answers)
 
 

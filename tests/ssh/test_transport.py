@@ -1,4 +1,4 @@
-"""Servers that are no SSH servers, or not such as we need."""
+"""Servers that are not SSH servers, or lack what we need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scimconf.errors import HostError, Unreachable
-from scimconf.ssh import Credentials, Options, open_agent
+from scimconf.ssh.session import Credentials, Options, open_agent
 from scimconf.ssh.stream import Socket
 from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 @contextmanager
 def answering(what: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server on loopback that does something with its first connection; gives its port."""
+    """Start a server on loopback that handles one connection; return its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -44,20 +44,20 @@ def unreachable(port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> Un
         open_agent(connection, PATHS_HERE, Credentials(), Options()),
     ):
         pass
-    # paramiko would leave a timer behind that keeps the whole program from ending.
+    # paramiko would leave a timer thread, and the program would not end.
     wait_for(lambda: threading.active_count() <= threads)
     return caught.value
 
 
-def test_nobody_listens() -> None:
+def test_a_refused_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert f"127.0.0.1 port {port} refuses connections" in unreachable(port).message
+    assert f"127.0.0.1 port {port} refused the connection" in unreachable(port).message
 
 
-def test_no_such_name() -> None:
+def test_a_name_that_cannot_be_resolved() -> None:
     assert (
-        "the name no-such-host.invalid is not known"
+        "cannot resolve the name no-such-host.invalid"
         in unreachable(22, "no-such-host.invalid").message
     )
 
@@ -65,15 +65,15 @@ def test_no_such_name() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (b"", "is no SSH server, or closed the connection"),
-        (b"220 mail.example.com ESMTP\r\n" * 101, "is no SSH server"),
-        (b"x" * 3_000_000, "is no SSH server"),
+        (b"", "closed the connection before SSH started"),
+        (b"220 mail.example.com ESMTP\r\n" * 101, "is not an SSH server"),
+        (b"x" * 3_000_000, "is not an SSH server"),
         (b"SSH-1.5-old\r\n", "SSH-1.5-old"),
         (b"SSH-2.0-\x1b[31mred\r\n", "handshake"),
         (b"SSH-2.0-x\r\n" + b"\xff" * 3_000_000, "handshake"),
     ],
 )
-def test_what_is_no_ssh_server(said: bytes, words: str) -> None:
+def test_a_server_that_is_not_an_ssh_server(said: bytes, words: str) -> None:
     def say(connection: socket.socket) -> None:
         with suppress(OSError):
             connection.sendall(said)
@@ -84,13 +84,13 @@ def test_what_is_no_ssh_server(said: bytes, words: str) -> None:
     assert message.isprintable()
 
 
-def test_a_server_that_never_says_a_word() -> None:
+def test_a_silent_server() -> None:
     def wait(connection: socket.socket) -> None:
         while connection.recv(1000):
             pass
 
     with answering(wait) as port:
-        assert "SSH was not there after 0.3 s" in unreachable(port, timeout=0.3).message
+        assert "SSH did not start within 0.3 s" in unreachable(port, timeout=0.3).message
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ def test_a_server_that_never_says_a_word() -> None:
         ("HostKeyAlgorithms ssh-rsa", "host key type"),
     ],
 )
-def test_nothing_in_common(tmp_path: Path, line: str, kind: str) -> None:
+def test_no_common_algorithm(tmp_path: Path, line: str, kind: str) -> None:
     rsa = make_key(tmp_path / "rsa", "rsa-2048")
     with special_server(tmp_path, line, f"HostKey {rsa}") as server:
         error = unreachable(server.port)
-    assert f"have no {kind} in common; the server has: {line.split()[1]}" in error.message
+    assert f"have no {kind} in common; the server offers: {line.split()[1]}" in error.message
     assert "aes128-ctr" in error.hint or kind != "cipher"
 
 
@@ -122,7 +122,10 @@ def test_curve25519_under_its_standard_name(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("MaxSessions 0", "opens no session"),
-        ("ForceCommand echo This account is closed", "(exit 0): This account is closed"),
+        (
+            "ForceCommand echo This account is closed",
+            "exited with status 0: This account is closed",
+        ),
     ],
 )
 def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) -> None:
@@ -135,10 +138,10 @@ def test_an_account_that_is_restricted(tmp_path: Path, line: str, message: str) 
     assert message in caught.value.message
 
 
-def test_a_socket_takes_no_more_than_it_is_allowed_to() -> None:
+def test_a_socket_limits_what_it_receives() -> None:
     near, far = socket.socketpair()
     with far, Socket(fileno=near.detach()) as limited:
-        limited.allowance = 5
+        limited.allow(5)
         far.sendall(b"12345678")
         assert limited.recv(5) == b"12345"
         with pytest.raises(OSError, match="too much"):
