@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scimconf.agent import settings_file
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.errors import Refusal
 from scimconf.errors import HostError
 from scimconf.foreign import one_line
 from scimconf.model import Observed, Paths

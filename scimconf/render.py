@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scimconf.agent import files, secrets_file, settings_file
-from scimconf.agent.trouble import Refusal, Trouble
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.errors import UsageError
 from scimconf.model import Desired, Server
 from scimconf.secret import Secret
@@ -170,6 +170,6 @@ def _replace(path: Path, data: bytes) -> bool:
         return False
     try:
         files.replace(str(path), data)
-    except Trouble as trouble:
+    except AgentError as trouble:
         raise UsageError(trouble.message, trouble.hint) from None
     return True

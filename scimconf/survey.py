@@ -11,7 +11,7 @@ from scimconf.errors import Busy, HostError, ScimconfError, Unreachable, bug
 from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, WayFact
 from scimconf.observe import Agent, observe
 from scimconf.put_back import Verb, look
-from scimconf.transact import heard
+from scimconf.transact import acknowledge
 
 Opener = Callable[[Server], AbstractContextManager[Agent]]
 Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
@@ -135,7 +135,7 @@ def planned_aloud(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
     """Look for a plan that is carried out: what came of a run that ended alone is told for good."""
     outcome, observed = planned(agent, desired)
     if observed.finished_alone:
-        heard(agent, desired.server, observed.finished_alone.run)
+        acknowledge(agent, desired.server, observed.finished_alone.run)
     return outcome, observed
 
 

@@ -13,7 +13,7 @@ import os
 from typing import Mapping, Optional
 
 from scimconf.agent import child, zulip
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 SECONDS = 120
 """Some 0.8 on an idle server."""
@@ -100,15 +100,15 @@ os._exit(0)
 
 
 def look(deployment: str, path: str, data: bytes) -> None:
-    """Return if Zulip can load settings.py as it stands. Raises Trouble with the error's line.
+    """Return if Zulip can load settings.py as it stands. Raises AgentError with the error's line.
 
     Only the kind of the error is named: its text may quote a token.
     """
     try:
         check(deployment, path, data, data, None)
-    except Trouble as trouble:
+    except AgentError as trouble:
         hint = f"put it right; `{os.path.join(deployment, 'manage.py')} check` shows the error"
-        raise Trouble(f"{path}: {trouble.message}", hint) from None
+        raise AgentError(f"{path}: {trouble.message}", hint) from None
 
 
 def check(
@@ -122,7 +122,7 @@ def check(
 
     `wanted` holds for each changed realm what Zulip has to see, None for one that has to be gone;
     where it is None itself, what SCIM_CONFIG says is not compared.
-    Raises Trouble, without any value of the file in it.
+    Raises AgentError, without any value of the file in it.
     """
     task = {
         "path": path,
@@ -133,10 +133,10 @@ def check(
     python = zulip.interpreter(deployment)
     ended = child.run([python, "-I", "-B", "-c", _PROGRAM], deployment, SECONDS, json.dumps(task))
     if ended.code is None:
-        raise Trouble(f"Zulip's settings did not load within {SECONDS} seconds")
+        raise AgentError(f"Zulip's settings did not load within {SECONDS} seconds")
     try:
         why = json.loads(ended.out)["why"]
     except (ValueError, LookupError, TypeError):
-        raise Trouble("Zulip's own Python did not get as far as loading settings.py") from None
+        raise AgentError("Zulip's own Python did not get as far as loading settings.py") from None
     if why:
-        raise Trouble(str(why), f"{path} was left as it is")
+        raise AgentError(str(why), f"{path} was left as it is")

@@ -29,7 +29,7 @@ class Ended(NamedTuple):
     err: str
 
     @property
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """Give the last line that it wrote, for people."""
         lines = [line.strip() for line in f"{self.out}\n{self.err}".splitlines() if line.strip()]
         return lines[-1][:300] if lines else "it wrote nothing"

@@ -10,7 +10,7 @@ import os
 from typing import List, Sequence, Tuple
 
 from scimconf.agent import child, zulip
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 SECONDS = 120
 """A call takes two to four on an idle server."""
@@ -37,12 +37,12 @@ answer = []
 
 
 def listed(deployment: str) -> List[Client]:
-    """Give all that are registered. Raises Trouble."""
+    """Give all that are registered. Raises AgentError."""
     return [(realm, name) for realm, name in _shell(deployment, _LIST, [])]
 
 
 def add(deployment: str, wanted: Sequence[Client]) -> None:
-    """Register clients; one that is registered already is no error. Raises Trouble.
+    """Register clients; one that is registered already is no error. Raises AgentError.
 
     The realm's id is looked up first: `-r` takes digits for an id, so an organisation whose
     subdomain is a number could be taken for another one.
@@ -50,17 +50,19 @@ def add(deployment: str, wanted: Sequence[Client]) -> None:
     ids = dict(_shell(deployment, _REALM_IDS, [realm for realm, _ in wanted]))
     for realm, name in wanted:
         if realm not in ids:
-            raise Trouble(f"this Zulip has no organisation {realm or '(root)'}", "create it first")
+            raise AgentError(
+                f"this Zulip has no organisation {realm or '(root)'}", "create it first"
+            )
         try:
             _manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
-        except Trouble:
+        except AgentError:
             # A duplicate key ends in an error too: only the list tells whether it is one.
             if (realm, name) not in listed(deployment):
                 raise
 
 
 def remove(deployment: str, unwanted: Sequence[Client]) -> None:
-    """Take registrations away; one that is not there is no error. Raises Trouble."""
+    """Take registrations away; one that is not there is no error. Raises AgentError."""
     _shell(deployment, _REMOVE, [list(client) for client in unwanted])
 
 
@@ -73,7 +75,7 @@ def _shell(deployment: str, code: str, argument: object) -> List[Tuple[str, str]
     for line in ended.out.splitlines():
         if line.startswith(_MARK):
             return [(first, second) for first, second in json.loads(line[len(_MARK) :])]
-    raise Trouble(f"manage.py shell gave no answer: {ended.last_words}")
+    raise AgentError(f"manage.py shell gave no answer: {ended.last_line}")
 
 
 def _manage(deployment: str, words: List[str], stdin: str = "") -> child.Ended:
@@ -81,7 +83,7 @@ def _manage(deployment: str, words: List[str], stdin: str = "") -> child.Ended:
     argv = [zulip.interpreter(deployment), manage, *words]
     ended = child.run(argv, deployment, SECONDS, stdin)
     if ended.code is None:
-        raise Trouble(f"manage.py {words[0]} did not end within {SECONDS} seconds")
+        raise AgentError(f"manage.py {words[0]} did not end within {SECONDS} seconds")
     if ended.code != 0:
-        raise Trouble(f"manage.py {words[0]} ended with {ended.code}: {ended.last_words}")
+        raise AgentError(f"manage.py {words[0]} ended with {ended.code}: {ended.last_line}")
     return ended

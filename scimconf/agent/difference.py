@@ -9,8 +9,8 @@ import difflib
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from scimconf.agent import masking, secrets_file, settings_file
+from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_file import Settings
-from scimconf.agent.trouble import Refusal
 
 _PREFIX = "scim_bearer_token"
 _NONE: Mapping[str, str] = {}

@@ -11,7 +11,7 @@ import os
 from typing import Dict, List, Optional
 
 from scimconf.agent import files
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 _ENTRYPOINT = "sbin/entrypoint.sh"
 _MANUAL = b"MANUAL_CONFIGURATION"
@@ -65,7 +65,7 @@ class Container:
     def _is_docker_zulip(self) -> bool:
         try:
             return _MANUAL in files.read(os.path.join(self._root, _ENTRYPOINT))
-        except Trouble:
+        except AgentError:
             return False
 
     def _container_variables(self) -> Dict[bytes, bytes]:

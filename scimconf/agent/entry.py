@@ -6,9 +6,9 @@ import ast
 import json
 from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
+from scimconf.agent.errors import redacted
 from scimconf.agent.layout import Item
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import unseen
 
 TOKEN_KEY = "bearer_token"  # noqa: S105
 KNOWN_KEYS = frozenset(
@@ -23,7 +23,7 @@ KNOWN_KEYS = frozenset(
 """What Zulip reads of an entry (zerver/lib/scim.py and zproject/default_settings.py)."""
 
 
-@unseen
+@redacted
 class Entry(NamedTuple):
     """One realm. `unreadable` says why it is not data, and then line and column say where."""
 

@@ -13,7 +13,7 @@ import stat
 import time
 from typing import List, Tuple
 
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 LIMIT = 4 * 1024 * 1024
 BACKUPS = "backups"
@@ -27,25 +27,25 @@ _BLOCK = 512
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Missing(Trouble):
+class Missing(AgentError):
     """There is no such file."""
 
 
 def read(path: str, limit: int = LIMIT) -> bytes:
-    """Give a regular file's bytes. Raises Trouble where it is not there, not ours or too large."""
+    """Give a regular file's bytes. Raises AgentError where it is not there, not ours or too large."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-            raise Trouble(f"{path} is not a regular file")
+            raise AgentError(f"{path} is not a regular file")
         with open(path, "rb") as file:
             data = file.read(limit + 1)
     except FileNotFoundError:
         raise Missing(f"there is no {path}", "is Zulip installed here?") from None
     except PermissionError:
-        raise Trouble(f"{user()} may not read {path}", _hint(path)) from None
+        raise AgentError(f"{user()} may not read {path}", _hint(path)) from None
     except OSError as error:
-        raise Trouble(f"{path} cannot be read: {error.strerror}") from None
+        raise AgentError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > limit:
-        raise Trouble(f"{path} is larger than {limit} bytes")
+        raise AgentError(f"{path} is larger than {limit} bytes")
     return data
 
 
@@ -74,7 +74,7 @@ def replace(path: str, data: bytes, even_if_full: bool = False) -> None:
     A symbolic link stays one: what it leads to is replaced. The time of change moves on by at
     least a whole second, because Python knows a compiled settings.py by size and whole second.
     A bind mount, which no rename can replace (EBUSY), is written in place; so is, `even_if_full`,
-    what has no room beside the file but fits into its blocks. Raises Trouble.
+    what has no room beside the file but fits into its blocks. Raises AgentError.
     """
     real = os.path.realpath(path)
     try:
@@ -89,7 +89,7 @@ def replace(path: str, data: bytes, even_if_full: bool = False) -> None:
             _write_in_place(real, data, moment)
         _sync_folder(os.path.dirname(real))
     except OSError as error:
-        raise Trouble(f"{path} cannot be replaced: {error.strerror}") from None
+        raise AgentError(f"{path} cannot be replaced: {error.strerror}") from None
 
 
 def sweep(path: str) -> None:
@@ -206,21 +206,21 @@ def backup_folder(deployment: str) -> str:
 
 
 def make_private(folder: str) -> None:
-    """Make a folder that only we can look into, durably. Raises Trouble."""
+    """Make a folder that only we can look into, durably. Raises AgentError."""
     try:
         if not os.path.isdir(folder):
             os.makedirs(folder, 0o700, exist_ok=True)
             _sync_folder(os.path.dirname(folder))
         now = os.lstat(folder)
         if not stat.S_ISDIR(now.st_mode) or now.st_uid != os.geteuid():
-            raise Trouble(f"{folder} is not a folder of {user()}")
+            raise AgentError(f"{folder} is not a folder of {user()}")
         os.chmod(folder, 0o700)
     except OSError as error:
-        raise Trouble(f"{folder} cannot be made: {error.strerror}") from None
+        raise AgentError(f"{folder} cannot be made: {error.strerror}") from None
 
 
 def write_private(path: str, data: bytes) -> None:
-    """Write a file in the private folder (0600), durably and as a whole. Raises Trouble."""
+    """Write a file in the private folder (0600), durably and as a whole. Raises AgentError."""
     try:
         descriptor, beside = _new(path)
         try:
@@ -234,7 +234,7 @@ def write_private(path: str, data: bytes) -> None:
             raise
         _sync_folder(os.path.dirname(path))
     except OSError as error:
-        raise Trouble(f"{path} cannot be written: {error.strerror}") from None
+        raise AgentError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def sweep_private(folder: str) -> None:

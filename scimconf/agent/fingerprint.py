@@ -16,13 +16,13 @@ import hmac
 import re
 from typing import Mapping, Tuple
 
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 _FORM = re.compile(r"\$pbkdf2-sha256\$([1-9][0-9]{0,6})\$([A-Za-z0-9./]*)\$([A-Za-z0-9./]{43})")
 
 
 def matches(token: str, known: Mapping[str, str]) -> bool:
-    """Return whether a fingerprint is that of the token. Raises Trouble if it is not one at all."""
+    """Return whether a fingerprint is that of the token. Raises AgentError if it is not one at all."""
     rounds, salt, checksum = _parts(known["hash"])
     return hmac.compare_digest(_hash(_bound(token, known), salt, rounds), checksum)
 
@@ -48,7 +48,7 @@ def _hash(text: str, salt: bytes, rounds: int) -> bytes:
 def _parts(fingerprint: str) -> Tuple[int, bytes, bytes]:
     form = _FORM.fullmatch(fingerprint)
     if not form:
-        raise Trouble("a fingerprint in the request is not a pbkdf2-sha256 one")
+        raise AgentError("a fingerprint in the request is not a pbkdf2-sha256 one")
     rounds, salt, checksum = form.groups()
     return int(rounds), _base64(salt), _base64(checksum)
 
@@ -57,4 +57,4 @@ def _base64(text: str) -> bytes:
     try:
         return base64.b64decode(text.replace(".", "+") + "=" * (-len(text) % 4))
     except ValueError:
-        raise Trouble("a fingerprint in the request is not a pbkdf2-sha256 one") from None
+        raise AgentError("a fingerprint in the request is not a pbkdf2-sha256 one") from None

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Sequence
 
-from scimconf.agent.trouble import Trouble, unseen
+from scimconf.agent.errors import AgentError, redacted
 
 if TYPE_CHECKING:
     from scimconf.agent.probe import WebServer
@@ -25,7 +25,7 @@ _MEANING = {
 }
 
 
-@unseen
+@redacted
 class Question(NamedTuple):
     """What is asked for one realm. A token of None: one that nobody has."""
 
@@ -40,7 +40,7 @@ class Question(NamedTuple):
     """
 
 
-@unseen
+@redacted
 class Before(NamedTuple):
     """How a realm answered to the token it had before anything was changed."""
 
@@ -50,10 +50,10 @@ class Before(NamedTuple):
     status: Optional[int]
 
 
-def pass_new(server: WebServer, questions: Sequence[Question], seconds: float) -> None:
+def check_new(server: WebServer, questions: Sequence[Question], seconds: float) -> None:
     """Return once every token in is let in, every token out and every wrong one is not.
 
-    Raises Trouble with the first thing that is still wrong after `seconds`.
+    Raises AgentError with the first thing that is still wrong after `seconds`.
     """
 
     def wrong() -> str:
@@ -80,10 +80,10 @@ def pass_new(server: WebServer, questions: Sequence[Question], seconds: float) -
     _steadily(wrong, open_to_all, seconds)
 
 
-def pass_old(server: WebServer, before: Sequence[Before], host: str, seconds: float) -> None:
+def check_restored(server: WebServer, before: Sequence[Before], host: str, seconds: float) -> None:
     """Return once the site is as it was: alive, and each old token let in as it was, or better.
 
-    Raises Trouble with the first thing that is still wrong after `seconds`.
+    Raises AgentError with the first thing that is still wrong after `seconds`.
     """
 
     def wrong() -> str:
@@ -133,7 +133,7 @@ def _steadily(wrong: Callable[[], str], at_last: Callable[[], str], seconds: flo
             good = 0
         if problem:
             if time.monotonic() > deadline:
-                raise Trouble(problem)
+                raise AgentError(problem)
             time.sleep(_PAUSE)
 
 

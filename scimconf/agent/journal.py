@@ -8,11 +8,11 @@ from enum import Enum
 from typing import NamedTuple, Optional
 
 from scimconf.agent import files, undo
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 from scimconf.agent.undo import Undo
 
 _NAME = "journal.json"
-_TOLD = "told"
+_ACKNOWLEDGED = "told"
 _FORMAT = 1
 _LIMIT = 12 * files.LIMIT
 """Bytes. It holds two settings.py and four zulip-secrets.conf, a third larger than they are."""
@@ -53,11 +53,11 @@ class Journal(NamedTuple):
         return f"{self.undo.began}, by {self.undo.who}"
 
     def reach(self, step: str) -> "Journal":
-        """Write down, before it begins, that a step has begun. Raises Trouble."""
+        """Write down, before it begins, that a step has begun. Raises AgentError."""
         return self._written(self._replace(reached=step))
 
     def close(self, state: State, message: str = "") -> "Journal":
-        """Write down how it ended. Raises Trouble."""
+        """Write down how it ended. Raises AgentError."""
         return self._written(self._replace(state=state, message=message))
 
     @staticmethod
@@ -83,12 +83,12 @@ def path(folder: str) -> str:
 
 
 def begin(folder: str, kind: Kind, what: Undo, step: str) -> Journal:
-    """Write a new journal, durably. Raises Trouble."""
+    """Write a new journal, durably. Raises AgentError."""
     return Journal(path(folder), os.urandom(8).hex(), kind, State.OPEN, step, what).reach(step)
 
 
 def read(folder: str) -> Optional[Journal]:
-    """Give the last transaction; None where there was none. Raises Trouble."""
+    """Give the last transaction; None where there was none. Raises AgentError."""
     where = path(folder)
     if not os.path.exists(where):
         return None
@@ -106,7 +106,7 @@ def read(folder: str) -> Optional[Journal]:
             plain["message"],
         )
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Trouble(
+        raise AgentError(
             f"{where} cannot be read: was it written by another version of scimconf?",
             "look at the backups beside it, put right what is not, and remove it",
         ) from None
@@ -124,17 +124,17 @@ def sweep(folder: str) -> None:
         files.sweep_private(each)
 
 
-def tell(folder: str, run: str) -> None:
-    """Write down that somebody heard how a transaction ended. Raises Trouble.
+def acknowledge(folder: str, run: str) -> None:
+    """Write down that somebody heard how a transaction ended. Raises AgentError.
 
     In a file of its own: whoever tells need not hold the lock.
     """
-    files.write_private(os.path.join(folder, _TOLD), run.encode())
+    files.write_private(os.path.join(folder, _ACKNOWLEDGED), run.encode())
 
 
-def is_told(folder: str, run: str) -> bool:
+def is_acknowledged(folder: str, run: str) -> bool:
     """Say whether somebody heard how a transaction ended."""
     try:
-        return files.read(os.path.join(folder, _TOLD)) == run.encode()
-    except Trouble:
+        return files.read(os.path.join(folder, _ACKNOWLEDGED)) == run.encode()
+    except AgentError:
         return False

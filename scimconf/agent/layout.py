@@ -10,8 +10,8 @@ import ast
 import re
 from typing import Iterator, NamedTuple, Optional, Tuple
 
+from scimconf.agent.errors import Refusal
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import Refusal
 
 INDENT = "    "
 

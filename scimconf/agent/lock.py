@@ -34,7 +34,7 @@ def held(
 ) -> Iterator[None]:
     """Hold the lock of a state folder, waiting for it at most so long.
 
-    `waiting` is told who holds it. Raises Busy, and Trouble where the folder cannot be made.
+    `waiting` is told who holds it. Raises Busy, and AgentError where the folder cannot be made.
     """
     files.make_private(folder)
     descriptor = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -50,19 +50,19 @@ def held(
         os.close(descriptor)
 
 
-def outwait_restart(
+def wait_for_restart(
     folder: str, seconds: float, waiting: Callable[[str], None] = lambda holder: None
 ) -> None:
     """Return once no restart of a dead run is at work. Raises Restarting after so many seconds.
 
     Such a restart is never ended: that can leave Zulip down.
     """
-    with restarting(folder, seconds, waiting):
+    with restart_lock(folder, seconds, waiting):
         pass
 
 
 @contextlib.contextmanager
-def restarting(
+def restart_lock(
     folder: str, seconds: float = 0, waiting: Callable[[str], None] = lambda holder: None
 ) -> Iterator[Optional[int]]:
     """Hold the lock of the restart; gives a descriptor of it for the program that restarts.

@@ -12,14 +12,14 @@ import sys
 from typing import Any, BinaryIO, Mapping
 
 from scimconf.agent import child, files, observe
-from scimconf.agent.progress import as_trouble
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
+from scimconf.agent.progress import as_agent_error
 
 LONGEST = 16 * 1024 * 1024
 """Bytes of one request."""
 
 _LOOKS = {"observe": observe.observe, "tokens": observe.tokens}
-_CHANGES = ("heard", "apply", "undo", "recover")
+_CHANGES = ("acknowledge", "apply", "undo", "recover")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
@@ -31,7 +31,7 @@ def main(zulip_user: str) -> int:
     who = _who()
     try:
         _drop_root(zulip_user)
-    except Trouble as trouble:
+    except AgentError as trouble:
         _send(sys.stdout.buffer, _error("start", trouble))
         return 1
     # Whatever secret a login left in the environment, no child of ours gets it.
@@ -57,17 +57,17 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
             return _LOOKS[step](asked)
         if step in _CHANGES:
             return _change(step, asked, who)
-        raise Trouble("this agent does not know what it is asked to do")
+        raise AgentError("this agent does not know what it is asked to do")
     except Exception as error:
-        return _error(step, as_trouble(error))
+        return _error(step, as_agent_error(error))
 
 
 def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
     # Imported only here: a plan is spared a third of the program, which is not even compiled.
     from scimconf.agent import transaction
 
-    if step == "heard":
-        return transaction.heard(asked)
+    if step == "acknowledge":
+        return transaction.acknowledge(asked)
     # What its steps need is loaded now, too: after the first write nothing may be left to load.
     import subprocess  # noqa: F401
 
@@ -82,7 +82,7 @@ def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
     return changes[step](asked, lambda message: _send(sys.stdout.buffer, message), who)
 
 
-def _error(step: str, trouble: Trouble) -> Mapping[str, Any]:
+def _error(step: str, trouble: AgentError) -> Mapping[str, Any]:
     return {
         "final": True,
         "result": "error",
@@ -114,17 +114,17 @@ def _who() -> str:
 
 
 def _drop_root(name: str) -> None:
-    """Become Zulip's user if we are root: with its groups, and no way back. Raises Trouble."""
+    """Become Zulip's user if we are root: with its groups, and no way back. Raises AgentError."""
     if os.geteuid() == 0:
         try:
             user = pwd.getpwnam(name)
         except KeyError:
-            raise Trouble(f"there is no user {name} here", "zulip_user says its name") from None
+            raise AgentError(f"there is no user {name} here", "zulip_user says its name") from None
         os.initgroups(user.pw_name, user.pw_gid)
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     if 0 in os.getresuid():
-        raise Trouble(f"the agent does not work as root, and {name} is root", "see zulip_user")
+        raise AgentError(f"the agent does not work as root, and {name} is root", "see zulip_user")
 
 
 def _leave_alone() -> None:

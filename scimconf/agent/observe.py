@@ -7,7 +7,7 @@ import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import (
-    applied,
+    applied_tokens,
     candidate,
     clients,
     docker,
@@ -16,17 +16,17 @@ from scimconf.agent import (
     journal,
     lock,
     masking,
-    registered,
+    own_clients,
     request,
     secrets_file,
     settings_file,
     zulip,
 )
 from scimconf.agent.entry import Entry
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.journal import Journal, State
 from scimconf.agent.request import Paths
 from scimconf.agent.settings_file import Settings
-from scimconf.agent.trouble import Refusal, Trouble
 
 _LOOKS = 3
 """A look during which a run ended is made again; after so many, runs are at work here."""
@@ -40,7 +40,7 @@ Facts = Dict[str, Any]
 
 
 def observe(plain: Mapping[str, Any]) -> Facts:
-    """Answer a request to observe (docs/agent.md). Raises Trouble only for a wrong request.
+    """Answer a request to observe (docs/agent.md). Raises AgentError only for a wrong request.
 
     A run that ended while we looked may have changed, or put back, what we read before: then the
     facts belong to no one moment, and we look again.
@@ -66,12 +66,12 @@ def _look(where: Paths, plain: Mapping[str, Any]) -> Facts:
         settings = _look_at_settings(where, facts)
         if not plain.get("read_only"):
             facts["blocked"] = files.obstacle(where.settings)
-    except Trouble as trouble:
+    except AgentError as trouble:
         facts["blocked"] = _sentence(trouble)
     facts["blocked"] = _look_at_zulip(where, facts) or facts["blocked"]
     _look_at_container(where, facts)
     if settings:
-        records = applied.read(files.state_folder(where.deployment))
+        records = applied_tokens.read(files.state_folder(where.deployment))
         _look_at_block(settings, secrets, realms, records, facts)
     facts["right_secrets"] = sorted(
         realm for realm, asked in realms.items() if _is_right(secrets, asked)
@@ -85,16 +85,16 @@ def _look(where: Paths, plain: Mapping[str, Any]) -> Facts:
 
 
 def tokens(plain: Mapping[str, Any]) -> Facts:
-    """Answer the request of `import`: the tokens in clear, by realm. Raises Trouble.
+    """Answer the request of `import`: the tokens in clear, by realm. Raises AgentError.
 
     `applied` says of realms that scimconf has changed whether the token is one that it put there.
     """
     where = request.paths(plain)
     settings = _look_at_settings(where, {})
     found = settings.tokens(_look_at_secrets(where, {}))
-    records = applied.read(files.state_folder(where.deployment))
+    records = applied_tokens.read(files.state_folder(where.deployment))
     ours = {
-        realm: applied.find(records[realm], token) is not None
+        realm: applied_tokens.find(records[realm], token) is not None
         for realm, token in found.items()
         if realm in records
     }
@@ -136,7 +136,7 @@ def _look_at_secrets(where: Paths, facts: Facts) -> Dict[str, str]:
         data = files.read(where.secrets)
     except files.Missing:
         return {}
-    except Trouble as trouble:
+    except AgentError as trouble:
         facts["unknown_secrets"] = _sentence(trouble)
         return {}
     facts["secrets_sha256"] = hashlib.sha256(data).hexdigest()
@@ -155,7 +155,7 @@ def _look_at_settings(where: Paths, facts: Facts) -> Settings:
     try:
         settings = settings_file.read(data)
     except Refusal as refusal:
-        raise Trouble(refusal.at(where.settings)) from None
+        raise AgentError(refusal.at(where.settings)) from None
     facts["external_host"] = settings.external_host
     facts["realm_hosts"] = dict(settings.realm_hosts)
     facts["has_get_secret"] = settings.imports_get_secret
@@ -166,7 +166,7 @@ def _look_at_zulip(where: Paths, facts: Facts) -> str:
     """Fill in what it is; gives why it has to be left alone, "" if not."""
     try:
         facts["version"] = zulip.version(where.deployment)
-    except Trouble as trouble:
+    except AgentError as trouble:
         return _sentence(trouble)
     facts["has_client_command"] = zulip.has_client_command(where.deployment)
     return zulip.unsupported(facts["version"])
@@ -202,7 +202,7 @@ def _token(token: str, asked: Mapping[str, Any], records: List[Dict[str, str]]) 
     wanted = asked.get("fingerprint")
     matches = None if wanted is None else fingerprint.matches(token, wanted)
     others = asked.get("others", [])
-    known = None if matches else applied.find(records, token)
+    known = None if matches else applied_tokens.find(records, token)
     return {
         "length": len(token),
         "short": fingerprint.short(wanted) if wanted and matches else "",
@@ -276,18 +276,18 @@ def _registered(
         return None
     try:
         found = sorted([realm, name] for realm, name in clients.listed(where.deployment))
-    except Trouble as trouble:
+    except AgentError as trouble:
         try:  # manage.py loads settings.py: with an error in it, no command of manage.py works
             if settings:
                 candidate.look(where.deployment, where.settings, settings.source.data)
-        except Trouble as cause:
+        except AgentError as cause:
             facts["blocked"] = _sentence(cause)
             return None
         if all(proved(realm, asked["client"]) for realm, asked in realms.items()):
             return None
         facts["blocked"] = f"the registered SCIM clients cannot be listed: {_sentence(trouble)}"
         return None
-    ours = registered.read(files.state_folder(where.deployment))
+    ours = own_clients.read(files.state_folder(where.deployment))
     facts["own_clients"] = [client for client in found if tuple(client) in ours]
     return found
 
@@ -320,7 +320,7 @@ def _runs(where: Paths) -> _Runs:
         return _Runs(at_work=at_work)
     try:
         last = journal.read(folder)
-    except Trouble as trouble:
+    except AgentError as trouble:
         return _Runs(trouble=_sentence(trouble))
     if last is None:
         return _Runs()
@@ -338,7 +338,7 @@ def _tell_runs(runs: _Runs, where: Paths, facts: Facts, *, read_only: bool) -> N
     else:
         facts["blocked"] = facts["blocked"] or runs.unseen or runs.trouble
     run, folder = runs.last[0], files.state_folder(where.deployment)
-    if runs.ended and not journal.is_told(folder, run):
+    if runs.ended and not journal.is_acknowledged(folder, run):
         facts["finished_alone"] = {"run": run, "text": runs.ended}
 
 
@@ -350,5 +350,5 @@ def _finished_alone(last: Journal) -> str:
     return f"{text} ({last.message})" if last.message else text
 
 
-def _sentence(trouble: Trouble) -> str:
+def _sentence(trouble: AgentError) -> str:
     return f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message

@@ -11,8 +11,8 @@ import threading
 import time
 from typing import Callable, Optional, Sequence
 
+from scimconf.agent.errors import AgentError
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.trouble import Trouble
 
 _PAUSE = 0.3
 """Seconds between two questions."""
@@ -65,7 +65,7 @@ class Watch:
             self._end.wait(_PAUSE)
 
     def _lets_in(self, token: str) -> bool:
-        with contextlib.suppress(Trouble):
+        with contextlib.suppress(AgentError):
             return self._ask(self._host, token) == 200
         return False
 

@@ -8,22 +8,22 @@ from typing import Dict, Iterable, Optional, Tuple
 
 from scimconf.agent import clients, files, secrets_file, settings_file, zulip
 from scimconf.agent.clients import Client
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.probe import WebServer
 from scimconf.agent.request import Request
 from scimconf.agent.steps import Change
-from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.agent.undo import FileChange, Undo
 
 
-class Stale(Trouble):
+class Stale(AgentError):
     """The files are not what was planned for."""
 
 
 def prepare(request: Request, who: str) -> Change:
     """Give all that the transaction will do. Nothing is changed here.
 
-    Raises Stale, or Trouble where it cannot be done.
+    Raises Stale, or AgentError where it cannot be done.
     """
     where = request.paths
     settings = files.read(where.settings)
@@ -31,7 +31,7 @@ def prepare(request: Request, who: str) -> Change:
     _compare(where.settings, settings, request.settings_sha256)
     _compare(where.secrets, secrets, request.secrets_sha256)
     change = _files(request, settings, secrets)
-    clear_the_way(change)
+    prepare_files(change)
     server = WebServer(request.probe)
     tokens = in_force(settings, secrets) if request.gate else {}
     host = next((host for host, _ in (request.gate or {}).values()), None)
@@ -66,13 +66,13 @@ def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
 
 
-def clear_the_way(changes: Iterable[FileChange]) -> None:
-    """Remove what dead runs left beside the files; raises Trouble where one is not replaceable."""
+def prepare_files(changes: Iterable[FileChange]) -> None:
+    """Remove what dead runs left beside the files; raises AgentError where one is not replaceable."""
     changing = [each.path for each in changes if each.changes]
     for path in changing:
         obstacle = files.obstacle(path)
         if obstacle:
-            raise Trouble(obstacle)
+            raise AgentError(obstacle)
     for path in changing:
         files.sweep(path)
 
@@ -81,7 +81,7 @@ def _secrets(request: Request) -> Optional[bytes]:
     """Give the bytes of zulip-secrets.conf; None where it is missing, or not for us to read."""
     try:
         return files.read(request.paths.secrets)
-    except Trouble:
+    except AgentError:
         if request.new_secrets or request.old_secrets:
             raise
         return None
@@ -98,7 +98,7 @@ def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple
     try:
         after = settings_file.edit(settings, request.entries, keep_empty=request.keep_empty)
     except Refusal as refusal:
-        raise Trouble(refusal.at(where.settings)) from None
+        raise AgentError(refusal.at(where.settings)) from None
     changed = FileChange(where.settings, settings, after)
     if secrets is None:
         return changed, FileChange(where.secrets), FileChange(where.secrets)
@@ -110,7 +110,7 @@ def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple
         if request.old_secrets:
             without_old = secrets_file.edit(with_new, {}, request.old_secrets)
     except Refusal as refusal:
-        raise Trouble(refusal.at(where.secrets)) from None
+        raise AgentError(refusal.at(where.secrets)) from None
     return (
         changed,
         FileChange(where.secrets, secrets, with_new),
@@ -124,7 +124,7 @@ def _clients(request: Request) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
         return (), ()
     deployment = request.paths.deployment
     if not zulip.has_client_command(deployment):
-        raise Trouble("this Zulip has no SCIM clients to register: they went with 6.0")
+        raise AgentError("this Zulip has no SCIM clients to register: they went with 6.0")
     present = clients.listed(deployment)
     added = tuple(client for client in request.clients_added if client not in present)
     return added, tuple(client for client in request.clients_removed if client in present)

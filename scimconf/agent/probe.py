@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Optional
 from urllib.parse import urlsplit
 
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 if TYPE_CHECKING:
     import ssl
@@ -50,7 +50,7 @@ class WebServer:
     """Where the local web server is; `base` None: https on 127.0.0.1:443, then http on 80."""
 
     def __init__(self, base: Optional[str]) -> None:
-        """Raises Trouble for what is no URL of a web server."""
+        """Raises AgentError for what is no URL of a web server."""
         self._places = tuple(_place(each) for each in ((base,) if base else _USUAL))
 
     def status(self, host: str, path: str, token: Optional[str] = None) -> Optional[int]:
@@ -92,9 +92,9 @@ def _place(base: str) -> _Place:
         address, tls = url.hostname or "", url.scheme == "https"
         port = url.port or (443 if tls else 80)
     except ValueError:
-        raise Trouble("scim_probe is not a URL") from None
+        raise AgentError("scim_probe is not a URL") from None
     if url.scheme not in ("https", "http") or not address:
-        raise Trouble("scim_probe is not a URL with http or https")
+        raise AgentError("scim_probe is not a URL with http or https")
     return _Place(address, port, tls)
 
 
@@ -121,7 +121,7 @@ def _connected(place: _Place, host: str) -> Iterator[socket.socket]:
     plain = socket.create_connection((place.address, place.port), SECONDS)
     if not _leads_to_this_machine(plain):
         plain.close()
-        raise Trouble(
+        raise AgentError(
             f"scim_probe: {place.address} is not this machine, and no token is sent elsewhere",
             "scim_probe says where the server's own web server listens",
         )

@@ -1,4 +1,4 @@
-"""Steps that tell of themselves, and mistakes of our own in words that may be shown."""
+"""Progress that tell of themselves, and mistakes of our own in words that may be shown."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from typing import Any, Callable, Dict, Iterable, Tuple, TypeVar
 
 from scimconf.agent import lock
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 Message = Dict[str, Any]
 Emit = Callable[[Message], None]
 T = TypeVar("T")
 
 
-class Steps:
+class Progress:
     """Carries steps out one after the other and tells of each when it begins and ends."""
 
     def __init__(self, emit: Emit, hidden: Iterable[str] = ()) -> None:
@@ -25,7 +25,7 @@ class Steps:
         self._hidden += tuple(each for each in more if each)
 
     def run(self, name: str, do: Callable[[], T]) -> T:
-        """Carry out one step. Raises Trouble, its text without anything that must not be shown."""
+        """Carry out one step. Raises AgentError, its text without anything that must not be shown."""
         self.begin(name)
         begun = time.monotonic()
         try:
@@ -34,7 +34,7 @@ class Steps:
             self._end(name, begun, ok=False, detail="somebody else is at work")
             raise
         except Exception as error:
-            trouble = as_trouble(error)
+            trouble = as_agent_error(error)
             for each in self._hidden:
                 trouble.message = trouble.message.replace(each, "<secret>")
             self._end(name, begun, ok=False, detail=trouble.message)
@@ -51,9 +51,9 @@ class Steps:
         self._emit({"step": name, "ok": ok, "seconds": seconds, "detail": detail})
 
 
-def as_trouble(error: Exception) -> Trouble:
+def as_agent_error(error: Exception) -> AgentError:
     """Give the error itself if it is for people, else what and where, without any value."""
-    return error if isinstance(error, Trouble) else Trouble(*described(error))
+    return error if isinstance(error, AgentError) else AgentError(*described(error))
 
 
 def described(error: BaseException) -> Tuple[str, str]:

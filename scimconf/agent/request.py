@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
-from scimconf.agent import applied
+from scimconf.agent import applied_tokens
 from scimconf.agent.clients import Client
-from scimconf.agent.trouble import Trouble, unseen
+from scimconf.agent.errors import AgentError, redacted
 
 
 class Paths(NamedTuple):
@@ -18,7 +18,7 @@ class Paths(NamedTuple):
     user: str
 
 
-@unseen
+@redacted
 class Request(NamedTuple):
     """What docs/agent.md calls "apply"."""
 
@@ -39,7 +39,7 @@ class Request(NamedTuple):
     gate: Optional[Mapping[str, Tuple[str, Optional[str]]]]
     """By realm: host and token."""
     gate_seconds: float
-    applied: Mapping[str, applied.Record]
+    applied: Mapping[str, applied_tokens.Record]
     """By realm, the fingerprint of each token that will be put in force."""
 
     @property
@@ -51,7 +51,7 @@ class Request(NamedTuple):
 
 
 def paths(plain: Mapping[str, Any]) -> Paths:
-    """Read the `paths` of any request. Raises Trouble."""
+    """Read the `paths` of any request. Raises AgentError."""
     try:
         names = ("settings", "secrets", "deployment", "user")
         return Paths(**{name: _text(plain["paths"][name]) for name in names})
@@ -60,7 +60,7 @@ def paths(plain: Mapping[str, Any]) -> Paths:
 
 
 def lock_seconds(plain: Mapping[str, Any]) -> float:
-    """Read how long any request may wait for the lock. Raises Trouble."""
+    """Read how long any request may wait for the lock. Raises AgentError."""
     try:
         return float(plain.get("lock_timeout", 0))
     except (TypeError, ValueError):
@@ -68,7 +68,7 @@ def lock_seconds(plain: Mapping[str, Any]) -> float:
 
 
 def parse(plain: Mapping[str, Any]) -> Request:
-    """Read a request to apply. Raises Trouble where it has not the shape of docs/agent.md."""
+    """Read a request to apply. Raises AgentError where it has not the shape of docs/agent.md."""
     try:
         return _parse(plain)
     except (LookupError, TypeError, ValueError, AttributeError):
@@ -93,7 +93,7 @@ def _parse(plain: Mapping[str, Any]) -> Request:
         restart_seconds=float(plain["restart_timeout"]),
         gate=None if gate is None else {_text(realm): _asked(each) for realm, each in gate.items()},
         gate_seconds=float(plain["gate_timeout"]),
-        applied=applied.request(plain.get("fingerprints", {})),
+        applied=applied_tokens.request(plain.get("fingerprints", {})),
     )
 
 
@@ -132,8 +132,8 @@ def _asked(value: Any) -> Tuple[str, Optional[str]]:
     return _text(value["host"]), _maybe(value["token"])
 
 
-def _nonsense() -> Trouble:
-    return Trouble(
+def _nonsense() -> AgentError:
+    return AgentError(
         "the request has not the shape that this agent expects",
         "this is a mistake in scimconf: please report it",
     )

@@ -10,9 +10,9 @@ import re
 from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
 from scimconf.agent import entry, layout, source
+from scimconf.agent.errors import Refusal, redacted
 from scimconf.agent.layout import INDENT, Layout
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import Refusal, unseen
 
 _LINE_START = re.compile(r"[\r\n]([ \t\f]*)\Z")
 
@@ -20,7 +20,7 @@ Piece = Tuple[int, int, str]
 """From, to (offsets in the text) and what to put there."""
 
 
-@unseen
+@redacted
 class Wanted(NamedTuple):
     """One `"realm": value` as it should be."""
 

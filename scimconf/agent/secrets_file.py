@@ -12,14 +12,14 @@ import re
 from configparser import RawConfigParser
 from typing import Dict, Iterable, List, Mapping, NamedTuple
 
-from scimconf.agent.trouble import Refusal, unseen
+from scimconf.agent.errors import Refusal, redacted
 
 SECTION = "secrets"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
-@unseen
+@redacted
 class _Line(NamedTuple):
     text: str
     """With its line end."""

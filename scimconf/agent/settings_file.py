@@ -15,9 +15,9 @@ from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, NoReturn
 from scimconf.agent import entry as entries_of
 from scimconf.agent import get_secret, layout, names, revise, source
 from scimconf.agent.entry import Entry
+from scimconf.agent.errors import Refusal, redacted
 from scimconf.agent.layout import INDENT, Layout
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import Refusal, unseen
 
 NAME = "SCIM_CONFIG"
 BEGIN = "# SCIM_CONFIG is managed by scimconf: change its inventory, not these lines."
@@ -46,7 +46,7 @@ class Block(NamedTuple):
     ours: bool
 
 
-@unseen
+@redacted
 class Settings(NamedTuple):
     """What a settings.py says, as far as it can be proved from its text."""
 

@@ -14,7 +14,7 @@ import tokenize
 import warnings
 from typing import NamedTuple, Tuple
 
-from scimconf.agent.trouble import Refusal, unseen
+from scimconf.agent.errors import Refusal, redacted
 
 LIMIT = 4 * 1024 * 1024
 """Bytes; Zulip's own settings.py has some 40,000."""
@@ -25,7 +25,7 @@ _BYTE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
-@unseen
+@redacted
 class Source(NamedTuple):
     """A Python file, taken apart. `text` is without the byte order mark."""
 

@@ -10,13 +10,23 @@ import contextlib
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
-from scimconf.agent import applied, candidate, cause, child, clients, files, gate, lock, registered
+from scimconf.agent import (
+    applied_tokens,
+    candidate,
+    child,
+    clients,
+    files,
+    gate,
+    lock,
+    own_clients,
+    restart_failure,
+)
+from scimconf.agent.errors import AgentError, redacted
 from scimconf.agent.probe import WebServer
-from scimconf.agent.trouble import Trouble, unseen
 from scimconf.agent.undo import FileChange, Undo
 
 
-@unseen
+@redacted
 class Change(NamedTuple):
     """All that a transaction will do, fixed before its first step."""
 
@@ -25,12 +35,12 @@ class Change(NamedTuple):
     """By realm what Zulip has to see afterwards, None: nothing. None for all of it: these bytes
     were in force once, and what they say is what is wanted.
     """
-    applied: Mapping[str, applied.Record] = {}
+    applied: Mapping[str, applied_tokens.Record] = {}
     """By realm, the fingerprint of each token that will be put in force."""
 
 
 class Step(NamedTuple):
-    """One step. `do` gives a detail for people; both raise Trouble."""
+    """One step. `do` gives a detail for people; both raise AgentError."""
 
     name: str
     needed: Callable[[Undo], bool]
@@ -85,14 +95,14 @@ def _register_clients(change: Change) -> str:
 
 def _unregister_clients(undo: Undo) -> None:
     clients.remove(undo.deployment, undo.clients_added)
-    with contextlib.suppress(Trouble):  # the way back goes on, on a full disk too
-        registered.forget(files.state_folder(undo.deployment), undo.clients_added)
+    with contextlib.suppress(AgentError):  # the way back goes on, on a full disk too
+        own_clients.remove(files.state_folder(undo.deployment), undo.clients_added)
 
 
 def _remove_clients(change: Change) -> str:
     undo = change.undo
     clients.remove(undo.deployment, undo.clients_removed)
-    registered.forget(files.state_folder(undo.deployment), undo.clients_removed)
+    own_clients.remove(files.state_folder(undo.deployment), undo.clients_removed)
     return _named(undo.clients_removed)
 
 
@@ -107,14 +117,14 @@ def _named(registered: Sequence[clients.Client]) -> str:
 def _restart(undo: Undo) -> str:
     argv = undo.restart or ()
     folder = files.state_folder(undo.deployment)
-    with lock.restarting(folder, undo.restart_seconds) as holding:
+    with lock.restart_lock(folder, undo.restart_seconds) as holding:
         ended = child.run(argv, undo.deployment, undo.restart_seconds, holding=holding)
     name = os.path.basename(argv[0])
     if ended.code is None:
-        raise Trouble(f"{name} did not end within {undo.restart_seconds:g} seconds")
+        raise AgentError(f"{name} did not end within {undo.restart_seconds:g} seconds")
     if ended.code != 0:
-        why, hint = cause.of(ended)
-        raise Trouble(f"{name} ended with {ended.code}: {why}", hint)
+        why, hint = restart_failure.explain(ended)
+        raise AgentError(f"{name} ended with {ended.code}: {why}", hint)
     return ""
 
 
@@ -125,8 +135,8 @@ def _restart_again(undo: Undo) -> None:
 def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
-        gate.pass_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
-    except Trouble as trouble:
+        gate.check_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
+    except AgentError as trouble:
         if undo.alive:
             raise
         # A site that was down before is no reason to go back: nothing says that we did it.
@@ -139,9 +149,9 @@ def _pass_gate_again(undo: Undo) -> None:
         return
     server = WebServer(undo.probe)
     if undo.alive:
-        gate.pass_old(server, undo.before, undo.host, undo.gate_seconds)
+        gate.check_restored(server, undo.before, undo.host, undo.gate_seconds)
     elif down := gate.down(server, undo.host):
-        raise Trouble(f"{down}, as it did before this run")
+        raise AgentError(f"{down}, as it did before this run")
 
 
 BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)
@@ -205,5 +215,5 @@ STEPS = (
 What settings.py needs is there before it, and goes after it; so too, in reverse, on the way back.
 """
 
-WAY_BACK = ("put back", "restart", "gate")
+ROLLBACK_STEPS = ("put back", "restart", "gate")
 """The order of the steps on the way back."""

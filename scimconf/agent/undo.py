@@ -8,15 +8,15 @@ from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import files
 from scimconf.agent.clients import Client
+from scimconf.agent.errors import AgentError, redacted
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.trouble import Trouble, unseen
 
 
-class Untouched(Trouble):
+class NotStarted(AgentError):
     """A step must not begin; it has changed nothing, so nothing of it has to be undone."""
 
 
-@unseen
+@redacted
 class FileChange(NamedTuple):
     """A file's bytes before and after one step."""
 
@@ -30,22 +30,24 @@ class FileChange(NamedTuple):
         return self.before != self.after
 
     def write(self) -> None:
-        """Put the new bytes in place. Raises Trouble; Untouched where that was not even tried."""
+        """Put the new bytes in place. Raises AgentError; NotStarted where that was not even tried."""
         try:
             now = files.read(self.path)
-        except Trouble as trouble:
-            raise Untouched(trouble.message, trouble.hint) from None
+        except AgentError as trouble:
+            raise NotStarted(trouble.message, trouble.hint) from None
         if now != self.before:
-            raise Untouched(f"{self.path} was changed by somebody else meanwhile")
+            raise NotStarted(f"{self.path} was changed by somebody else meanwhile")
         files.replace(self.path, self.after)
 
     def put_back(self) -> None:
-        """Put the old bytes back, whether the new ones are there yet or not. Raises Trouble."""
+        """Put the old bytes back, whether the new ones are there yet or not. Raises AgentError."""
         now = files.read(self.path)
         if now == self.before:
             return
         if not self.holds(now):
-            raise Trouble(f"{self.path} was changed by somebody else meanwhile, and is left alone")
+            raise AgentError(
+                f"{self.path} was changed by somebody else meanwhile, and is left alone"
+            )
         files.replace(self.path, self.before, even_if_full=True)
 
     def holds(self, now: bytes) -> bool:
@@ -60,7 +62,7 @@ class FileChange(NamedTuple):
         return shorter <= len(now) <= longer and all(each in pair for each, pair in both)
 
 
-@unseen
+@redacted
 class Undo(NamedTuple):
     """One transaction, from its way back's point of view. `new_secrets` is written before
     settings.py, `old_secrets` go after it.

@@ -7,7 +7,7 @@ import os
 import re
 
 from scimconf.agent import files
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 OLDEST = 5
 """The first major version with SCIM."""
@@ -20,17 +20,17 @@ _INTERPRETERS = (".venv/bin/python3", "zulip-py3-venv/bin/python3")
 def version(deployment: str) -> str:
     """Give the version: a git deployment's `zulip-git-version`, else the line in version.py.
 
-    Raises Trouble where there is no Zulip, or none with SCIM.
+    Raises AgentError where there is no Zulip, or none with SCIM.
     """
     try:
         text = files.read(os.path.join(deployment, "version.py")).decode(errors="replace")
-    except Trouble:
-        raise Trouble(
+    except AgentError:
+        raise AgentError(
             f"there is no Zulip at {deployment}", "zulip_deployment says where it is"
         ) from None
     line = _VERSION_LINE.search(text)
     found = line.group(1) if line else ""
-    with contextlib.suppress(Trouble):
+    with contextlib.suppress(AgentError):
         git = files.read(os.path.join(deployment, "zulip-git-version")).decode(errors="replace")
         found = git.split("\n")[0].strip() or found
     return found
@@ -53,18 +53,18 @@ def answers_without_scim_config(deployment: str) -> bool:
     """
     try:
         number = re.match(r"[0-9]+", version(deployment))
-    except Trouble:
+    except AgentError:
         return False
     return number is not None and int(number.group()) >= 11
 
 
 def interpreter(deployment: str) -> str:
-    """Give the Python of the deployment's virtual environment. Raises Trouble."""
+    """Give the Python of the deployment's virtual environment. Raises AgentError."""
     for relative in _INTERPRETERS:
         path = os.path.join(deployment, relative)
         if os.access(path, os.X_OK):
             return path
-    raise Trouble(f"there is no Python of Zulip's own in {deployment}")
+    raise AgentError(f"there is no Python of Zulip's own in {deployment}")
 
 
 def has_client_command(deployment: str) -> bool:

@@ -82,7 +82,7 @@ def test_a_cut_in_the_middle_heals(zulip: Zulip, tmp_path: Path, longer: bool) -
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done
     said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [result for do, result, _, _ in said if do == "recover"] == ["put back"] * 8
+    assert [result for do, result, _, _ in said if do == "recover"] == ["recovered"] * 8
     assert said[-1][:2] == ["apply", "committed"]
     assert said[-1][3] == 2, "both files are written in place"
     assert zulip.running() == {"acme": "a" * 40}

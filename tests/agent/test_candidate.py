@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 
 from scimconf.agent import candidate
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 from tests.agent.fake import SETTINGS, Zulip
 
 
 def test_settings_that_never_load(zulip: Zulip, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment, path = str(zulip.deployment), str(zulip.settings)
     good = SETTINGS.encode()
-    with pytest.raises(Trouble, match=r"new settings\.py cannot be loaded: SystemExit in line 2"):
+    with pytest.raises(
+        AgentError, match=r"new settings\.py cannot be loaded: SystemExit in line 2"
+    ):
         candidate.check(deployment, path, good, b"import sys\nsys.exit('secret')\n", {})
-    with pytest.raises(Trouble, match="did not get as far"):
+    with pytest.raises(AgentError, match="did not get as far"):
         candidate.check(deployment, path, good, b"import os\nos._exit(0)\n", {})
     monkeypatch.setattr(candidate, "SECONDS", 0.2)
-    with pytest.raises(Trouble, match="did not load within"):
+    with pytest.raises(AgentError, match="did not load within"):
         candidate.check(deployment, path, good, b"import time\ntime.sleep(600)\n", {})
 
 

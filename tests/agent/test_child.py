@@ -19,13 +19,13 @@ def test_output_exit_code_and_stdin(tmp_path: Path) -> None:
     ended = child.run([sys.executable, "-c", program], str(tmp_path), 30, "hello")
     assert ended.code == 1
     assert ended.out == f"hello {tmp_path}\n"
-    assert ended.last_words == "no"
+    assert ended.last_line == "no"
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     ended = child.run([str(tmp_path / "none")], "/", 30)
     assert ended.code == 127
-    assert "cannot be started: No such file" in ended.last_words
+    assert "cannot be started: No such file" in ended.last_line
 
 
 def test_a_program_that_does_not_read_its_stdin(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_program_that_does_not_read_its_stdin(tmp_path: Path) -> None:
 
 
 def test_silence_is_said() -> None:
-    assert child.run(["/bin/sh", "-c", ":"], "/", 30).last_words == "it wrote nothing"
+    assert child.run(["/bin/sh", "-c", ":"], "/", 30).last_line == "it wrote nothing"
 
 
 def test_at_the_time_limit_the_whole_group_ends(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_daemon_that_stays_is_not_waited_for(tmp_path: Path) -> None:
 def test_of_much_output_the_end_is_kept() -> None:
     program = "print('x' * 1000000); print('the end')"
     ended = child.run([sys.executable, "-c", program], "/", 30)
-    assert ended.last_words == "the end"
+    assert ended.last_line == "the end"
     assert len(ended.out) < 100_000
 
 

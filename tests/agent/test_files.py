@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scimconf.agent import files
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_acls_and_labels_are_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -
     files.replace(str(path), b"newer")
     assert path.read_bytes() == b"newer"
     refused = "system.posix_acl_access"
-    with pytest.raises(Trouble, match="not permitted"):
+    with pytest.raises(AgentError, match="not permitted"):
         files.replace(str(path), b"newest")
     assert path.read_bytes() == b"newer"
 
@@ -99,7 +99,7 @@ def test_a_failure_leaves_the_old_file_alone(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, call, full)
-    with pytest.raises(Trouble, match=r"settings\.py cannot be replaced: No space left"):
+    with pytest.raises(AgentError, match=r"settings\.py cannot be replaced: No space left"):
         files.replace(str(path), b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
@@ -142,15 +142,15 @@ def test_obstacles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_reading_is_capped_and_only_of_regular_files(path: Path, tmp_path: Path) -> None:
     with open(path, "wb") as sparse:
         sparse.truncate(files.LIMIT + 1)
-    with pytest.raises(Trouble, match="larger than"):
+    with pytest.raises(AgentError, match="larger than"):
         files.read(str(path))
     os.mkfifo(tmp_path / "pipe")
     for odd in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(Trouble, match="not a regular file"):
+        with pytest.raises(AgentError, match="not a regular file"):
             files.read(str(odd))
     with pytest.raises(files.Missing):
         files.read(str(tmp_path / "none"))
-    with pytest.raises(Trouble, match="cannot be read"):
+    with pytest.raises(AgentError, match="cannot be read"):
         files.read(str(path / "below"))
 
 
@@ -188,9 +188,9 @@ def test_a_private_folder_is_made_private_and_no_link_is_followed(tmp_path: Path
     files.make_private(str(folder))
     assert folder.stat().st_mode & 0o777 == 0o700
     (tmp_path / "link").symlink_to(folder)
-    with pytest.raises(Trouble):
+    with pytest.raises(AgentError):
         files.make_private(str(tmp_path / "link"))
-    with pytest.raises(Trouble, match="cannot be made"):
+    with pytest.raises(AgentError, match="cannot be made"):
         files.make_private("/dev/null/state")
 
 
@@ -200,7 +200,7 @@ def test_a_private_file_that_cannot_be_written_leaves_the_old(
     path = tmp_path / "journal.json"
     files.write_private(str(path), b"old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
-    with pytest.raises(Trouble, match="cannot be written: No space"):
+    with pytest.raises(AgentError, match="cannot be written: No space"):
         files.write_private(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == [path.name]

@@ -6,7 +6,7 @@ import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
 from scimconf.agent import fingerprint
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 16, 30])
@@ -33,5 +33,5 @@ def test_short_is_the_beginning_of_the_checksum() -> None:
     ],
 )
 def test_what_is_no_fingerprint_is_said_without_showing_it(text: str) -> None:
-    with pytest.raises(Trouble, match="not a pbkdf2-sha256"):
+    with pytest.raises(AgentError, match="not a pbkdf2-sha256"):
         fingerprint.matches("token", {"hash": text, "place": ""})

@@ -92,7 +92,7 @@ def test_whoever_takes_over_waits_for_a_restart_that_goes_on(zulip: Zulip) -> No
     pair = interrupted(zulip, 30)
     said: list[dict[str, Any]] = []
     with contextlib.ExitStack() as restart:
-        restart.enter_context(lock.restarting(str(zulip.state)))
+        restart.enter_context(lock.restart_lock(str(zulip.state)))
 
         def emit(message: dict[str, Any]) -> None:
             said.append(message)
@@ -101,14 +101,14 @@ def test_whoever_takes_over_waits_for_a_restart_that_goes_on(zulip: Zulip) -> No
                 restart.close()
 
         final = recover({"paths": zulip.paths()}, emit, "a test")
-    assert final["result"] == "put back", final
+    assert final["result"] == "recovered", final
     assert zulip.pair() == pair
 
 
 def test_it_waits_no_longer_than_a_restart_may_take(zulip: Zulip) -> None:
     interrupted(zulip, 1.5)
     now = zulip.pair()
-    with lock.restarting(str(zulip.state)):
+    with lock.restart_lock(str(zulip.state)):
         for ask, request in ((recover, {"paths": zulip.paths()}), (apply, zulip.apply(acme=None))):
             final = ask(request, lambda message: None, "a test")
             assert (final["result"], final["changed"]) == ("busy", False)
@@ -120,20 +120,20 @@ def test_the_program_that_restarts_holds_the_lock_and_its_daemons_do_not(tmp_pat
     folder = str(tmp_path)
     pid, held = tmp_path / "pid", tmp_path / "held"
     try_it = f"flock -n '{tmp_path}/restart' true || echo yes > '{held}'"
-    with lock.held(folder, "a test"), lock.restarting(folder) as holding:
+    with lock.held(folder, "a test"), lock.restart_lock(folder) as holding:
         script = f"{try_it}; sleep 600 & echo $! > '{pid}'; cat; exit 7"
         ended = child.run(["/bin/sh", "-c", script], "/", 30, holding=holding)
     assert ended == child.Ended(7, "", "")
     assert held.read_text() == "yes\n"
     os.kill(int(pid.read_text()), 0)
-    lock.outwait_restart(folder, 0)
+    lock.wait_for_restart(folder, 0)
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def test_where_the_lock_of_the_restart_cannot_be_opened_zulip_is_restarted_all_the_same(
     tmp_path: Path,
 ) -> None:
-    with lock.restarting(str(tmp_path / "none")) as holding:
+    with lock.restart_lock(str(tmp_path / "none")) as holding:
         assert holding is None
 
 
@@ -143,5 +143,5 @@ def test_where_a_file_that_is_only_read_cannot_be_locked_zulip_is_restarted_all_
     with lock.held(str(tmp_path), "a test"):
         # As on NFS (flock(2)).
         monkeypatch.setattr(lock.fcntl, "flock", lambda *_: os.read(-1, 1))
-        with lock.restarting(str(tmp_path)) as holding:
+        with lock.restart_lock(str(tmp_path)) as holding:
             assert holding is None

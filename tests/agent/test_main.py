@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from scimconf.agent import child, files, main
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 from tests.agent import program
 from tests.agent.fake import Zulip
 
@@ -116,7 +116,7 @@ def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) ->
     assert [call[0] for call in calls] == ["groups", "gid", "uid"]
     assert calls[2][1] == calls[2][2] == calls[2][3] != 0
     now[0] = 0
-    with pytest.raises(Trouble, match="root is root"):
+    with pytest.raises(AgentError, match="root is root"):
         main._drop_root("root")
 
 

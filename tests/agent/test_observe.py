@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import files, journal, lock, registered
+from scimconf.agent import files, journal, lock, own_clients
 from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
 from scimconf.agent.probe import Answer, WebServer
-from scimconf.agent.transaction import apply, heard
+from scimconf.agent.transaction import acknowledge, apply
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 
 TOKEN = "hunter2hunter2hunter2hunter2"
@@ -145,7 +145,7 @@ def test_clients_are_listed_and_ours_are_told(old_zulip: Zulip) -> None:
         facts = look(request)
         assert (facts["clients"], facts["own_clients"]) == (everything, [])
     files.make_private(str(old_zulip.state))
-    registered.note(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
+    own_clients.add(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
     assert look(old_zulip.observe(acme=KNOWN))["own_clients"] == [["acme", "okta"]]
 
 
@@ -385,7 +385,7 @@ def test_a_run_that_nobody_heard_the_end_of_is_told_until_somebody_does(zulip: Z
         assert told["run"] == final["run"]
         assert "by ops from 192.0.2.1) finished by itself" in told["text"]
         assert told["text"].endswith(": committed")
-    assert heard({"paths": zulip.paths(), "run": final["run"]})["result"] == "noted"
+    assert acknowledge({"paths": zulip.paths(), "run": final["run"]})["result"] == "acknowledged"
     assert look(zulip.observe())["finished_alone"] is None
 
     zulip.behave(restart_exit=1)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from scimconf.agent import outage
+from scimconf.agent.errors import AgentError
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.trouble import Trouble
 
 BEFORE = (Before("acme", "acme.chat.test", "old", 200),)
 AFTER = (Question("acme", "acme.chat.test", "new", True),)
@@ -74,7 +74,7 @@ def test_what_cannot_be_asked_is_not_let_in() -> None:
 
     def ask(host: str, token: str) -> int:
         asked.set()
-        raise Trouble("no")
+        raise AgentError("no")
 
     watch = outage.watch(ask, BEFORE, AFTER)
     assert watch

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from scimconf.agent import gate, probe
+from scimconf.agent.errors import AgentError
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.probe import WebServer
-from scimconf.agent.trouble import Trouble
 from tests.agent.fake import web_server
 
 
@@ -96,7 +96,7 @@ def test_https_first_then_http(monkeypatch: pytest.MonkeyPatch) -> None:
     ["ftp://127.0.0.1", "127.0.0.1", "https://", "https://[::1", "https://127.0.0.1:99999"],
 )
 def test_what_is_no_url(base: str) -> None:
-    with pytest.raises(Trouble, match="scim_probe"):
+    with pytest.raises(AgentError, match="scim_probe"):
         WebServer(base)
 
 
@@ -130,7 +130,7 @@ def test_no_token_goes_to_another_machine(
     for context in (tls, None):
         with (
             web_server(None, context, script=[200]) as (base, seen),
-            pytest.raises(Trouble, match="not this machine"),
+            pytest.raises(AgentError, match="not this machine"),
         ):
             WebServer(base).users("acme.chat.test", "t0ken")
         assert seen == []
@@ -187,7 +187,7 @@ GONE = Question("gone", "gone.chat.test", "t0ken", wanted=False)
 def passes(script: list[int], *questions: Question, seconds: float = 0.0) -> int:
     """Give how often the server was asked."""
     with web_server(None, script=script) as (base, seen):
-        gate.pass_new(WebServer(base), questions, seconds)
+        gate.check_new(WebServer(base), questions, seconds)
     return len(seen)
 
 
@@ -217,7 +217,7 @@ def test_a_realm_that_is_out_may_answer_anything_but_200() -> None:
     ],
 )
 def test_what_keeps_it_closed(script: list[int], question: Question, why: str) -> None:
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(AgentError) as caught:
         passes(script, question)
     assert caught.value.message == why
 
@@ -226,22 +226,22 @@ def test_no_answer_keeps_it_closed_for_either() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         server = WebServer(f"http://127.0.0.1:{closed.getsockname()[1]}")
     for question in (ACME, GONE):
-        with pytest.raises(Trouble, match="there is no answer"):
-            gate.pass_new(server, [question], 0)
+        with pytest.raises(AgentError, match="there is no answer"):
+            gate.check_new(server, [question], 0)
 
 
 def test_the_way_back_wants_what_was_or_better() -> None:
     before = [Before("acme", "acme.chat.test", "t0ken", 401)]
     for status in (200, 401):
         with web_server(None, script=[200, status] * 5) as (base, _):
-            gate.pass_old(WebServer(base), before, "chat.test", 0)
+            gate.check_restored(WebServer(base), before, "chat.test", 0)
     with (
         web_server(None, script=[200, 403]) as (base, _),
-        pytest.raises(Trouble, match="the answer is 403"),
+        pytest.raises(AgentError, match="the answer is 403"),
     ):
-        gate.pass_old(WebServer(base), before, "chat.test", 0)
+        gate.check_restored(WebServer(base), before, "chat.test", 0)
     with (
         web_server(None, script=[502]) as (base, _),
-        pytest.raises(Trouble, match="the site is down: its web server answers 502"),
+        pytest.raises(AgentError, match="the site is down: its web server answers 502"),
     ):
-        gate.pass_old(WebServer(base), before, "chat.test", 0)
+        gate.check_restored(WebServer(base), before, "chat.test", 0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scimconf.agent.errors import Refusal
 from scimconf.agent.secrets_file import edit, read
-from scimconf.agent.trouble import Refusal
 
 ZULIP = b"""\
 [secrets]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_file import BEGIN, END, IMPORT, edit, read
-from scimconf.agent.trouble import Refusal
 
 ZULIP = b"""\
 # Settings, in Zulip's manner.

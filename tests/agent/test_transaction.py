@@ -11,11 +11,20 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import files, journal, lock, registered, settings_file, steps, transaction, undo
+from scimconf.agent import (
+    files,
+    journal,
+    lock,
+    own_clients,
+    settings_file,
+    steps,
+    transaction,
+    undo,
+)
+from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import State
 from scimconf.agent.steps import STEPS, Step
 from scimconf.agent.transaction import apply
-from scimconf.agent.trouble import Trouble
 from tests.agent.fake import SETTINGS, Zulip
 
 OLD, NEW = "old-token-of-acme", "new-token-of-acme"
@@ -83,7 +92,7 @@ def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
     given_request["clients"]["add"] = [["acme", "okta"]]
     assert Run(given_request).result == "committed"
     folder = files.state_folder(str(old_zulip.deployment))
-    assert registered.read(folder) == {("acme", "okta")}
+    assert own_clients.read(folder) == {("acme", "okta")}
     request = old_zulip.apply(store="secrets", beta=NEW, acme=None)
     request["secrets"]["remove"] = ["scim_bearer_token_acme"]
     request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
@@ -96,7 +105,7 @@ def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
     ]  # fmt: skip
     assert old_zulip.running() == {"beta": NEW}
     assert old_zulip.clients() == [["beta", "okta"]]
-    assert registered.read(folder) == {("beta", "okta")}
+    assert own_clients.read(folder) == {("beta", "okta")}
     assert old_zulip.secrets.read_text() == f"[secrets]\nsalt = x\nscim_bearer_token_beta = {NEW}\n"
     assert old_zulip.secrets.stat().st_mode & 0o777 == 0o640
     assert '["add_scim_client", "okta", "-r", "4"]' in old_zulip.argv()
@@ -130,7 +139,7 @@ def test_a_client_that_was_registered_by_hand_is_not_ours(old_zulip: Zulip) -> N
     request = old_zulip.apply(acme=NEW)
     request["clients"]["add"] = [["acme", "okta"]]
     assert Run(request).result == "committed"
-    assert registered.read(files.state_folder(str(old_zulip.deployment))) == set()
+    assert own_clients.read(files.state_folder(str(old_zulip.deployment))) == set()
 
 
 def test_a_restart_alone(zulip: Zulip) -> None:
@@ -334,7 +343,7 @@ def test_clients_on_a_zulip_without_them(zulip: Zulip) -> None:
     ],
 )
 def test_a_request_of_another_shape_is_refused(zulip: Zulip, changes: dict[str, Any]) -> None:
-    with pytest.raises(Trouble, match="shape"):
+    with pytest.raises(AgentError, match="shape"):
         apply({**zulip.apply(acme=NEW), **changes}, print, "a test")
     assert not zulip.state.exists()
 
@@ -441,7 +450,7 @@ def test_a_client_that_was_there_before_stays(old_zulip: Zulip) -> None:
     request["clients"]["add"] = [["acme", "okta"], ["beta", "okta"]]
     assert Run(request).result == "rolled back"
     assert old_zulip.clients() == [["acme", "okta"]]
-    assert registered.read(files.state_folder(str(old_zulip.deployment))) == set()
+    assert own_clients.read(files.state_folder(str(old_zulip.deployment))) == set()
 
 
 def test_a_client_that_was_removed_is_registered_again(old_zulip: Zulip) -> None:
@@ -479,7 +488,7 @@ def test_a_file_that_somebody_changed_meanwhile_is_left_alone(
 
     def meddle(change: steps.Change) -> str:
         zulip.settings.write_text("# by hand\n")
-        raise Trouble("no")
+        raise AgentError("no")
 
     _replace_step(monkeypatch, "gate", do=meddle)
     run = Run(zulip.apply(acme=NEW))
@@ -561,7 +570,7 @@ def test_a_journal_that_cannot_be_closed_is_said(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: journal.Journal, state: State, message: str) -> None:
-        raise Trouble("no space")
+        raise AgentError("no space")
 
     pair = zulip.pair()
     monkeypatch.setattr(journal.Journal, "close", full)
@@ -642,9 +651,9 @@ def test_a_write_in_place_that_was_cut_short_is_put_back(tmp_path: Path) -> None
         change.put_back()
         assert path.read_bytes() == change.before
     path.write_bytes(b"C = 1")
-    with pytest.raises(Trouble):
+    with pytest.raises(AgentError):
         change.put_back()
-    with pytest.raises(Trouble, match="somebody else"):
+    with pytest.raises(AgentError, match="somebody else"):
         change.write()
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from scimconf.agent import difference, journal, lock
+from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import State
 from scimconf.agent.transaction import apply, recover, undo
-from scimconf.agent.trouble import Trouble
 from tests.agent.fake import SETTINGS, Zulip
 
 OLD, NEW = "old-token-of-acme", "new-token-of-acme"
@@ -213,7 +213,7 @@ def test_what_an_interrupted_run_left_is_put_back(zulip: Zulip, ask: Ask) -> Non
     assert (look["result"], steps) == ("pending", [])
     assert "put back what an interrupted run left" in look["message"]
     final, steps = told(ask, asked(zulip))
-    assert (final["result"], final["changed"]) == ("put back", True)
+    assert (final["result"], final["changed"]) == ("recovered", True)
     assert "was interrupted at 'restart'" in final["message"]
     assert steps == ["lock", "put back", "restart", "gate"]
     assert zulip.pair() == pair
@@ -287,9 +287,9 @@ def test_another_run_is_named(zulip: Zulip, ask: Ask, look: bool) -> None:
 
 def test_a_request_of_another_shape_is_refused(zulip: Zulip) -> None:
     for ask in (undo, recover):
-        with pytest.raises(Trouble, match="shape"):
+        with pytest.raises(AgentError, match="shape"):
             ask({"paths": {}}, print, "a test")
-        with pytest.raises(Trouble, match="shape"):
+        with pytest.raises(AgentError, match="shape"):
             ask(asked(zulip, lock_timeout="long"), print, "a test")
 
 

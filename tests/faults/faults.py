@@ -107,7 +107,7 @@ def _take_over(machine: Machine, agent: Agent) -> None:
         (final,) = second.finals()
     finally:
         second.close()
-    assert final["result"] == "put back", final
+    assert final["result"] == "recovered", final
     assert machine.state() == machine.in_force() == "old"
     assert not (machine.zulip.root / "two-restarts").exists()
 

@@ -7,7 +7,7 @@ import os
 import time
 
 from scimconf.agent import observe, transaction
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 CONFIG = globals().get("CONFIG") or {"at": [], "begun": "", "sign": ""}
 
@@ -21,10 +21,10 @@ def _hold(name):
         time.sleep(0.02)
     with open(CONFIG["sign"]) as file:
         if file.read() == "fail":
-            raise Trouble("it fails because the test wants it to")
+            raise AgentError("it fails because the test wants it to")
 
 
-_run = transaction.Steps.run
+_run = transaction.Progress.run
 
 
 def _holding(self, name, do):
@@ -35,7 +35,7 @@ def _holding(self, name, do):
     return _run(self, name, held)
 
 
-transaction.Steps.run = _holding
+transaction.Progress.run = _holding
 
 _look_at_settings = observe._look_at_settings
 

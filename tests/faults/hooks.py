@@ -18,7 +18,7 @@ probe.SECONDS = 0.4  # what a web server that says nothing may cost a test
 
 # --- stop before or after a step --------------------------------------------------------------
 
-_run = transaction.Steps.run
+_run = transaction.Progress.run
 _state = {"back": False}
 
 
@@ -40,7 +40,7 @@ def _stop(label, moment):
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-transaction.Steps.run = _stopping
+transaction.Progress.run = _stopping
 
 # --- what no test can do to a real machine ----------------------------------------------------
 

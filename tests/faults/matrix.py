@@ -8,13 +8,13 @@ import os
 import re
 from typing import Any
 
-from scimconf.agent.steps import STEPS, WAY_BACK
+from scimconf.agent.steps import ROLLBACK_STEPS, STEPS
 from tests.faults.faults import FAULTS, Cell
 from tests.faults.machine import Machine, machine
 from tests.faults.process import Agent, until
 
 FORWARD = ("lock", "look again", "journal", *(step.name for step in STEPS), "commit")
-BACK = tuple(f"back: {name}" for name in WAY_BACK)
+BACK = tuple(f"back: {name}" for name in ROLLBACK_STEPS)
 POINTS = (*FORWARD, *BACK)
 CELLS = tuple(
     Cell(fault, (point, moment))

@@ -178,7 +178,7 @@ def _try(server: Server, layout: Layout, run: str, pairs: dict[str, Pair], tried
         with pytest.MonkeyPatch.context() as patch:
             recording = Recording(patch, server.zulip.root, *server.folders)
             answer = server.recover()
-        assert answer["result"] == ("put back" if interrupted else "nothing"), answer
+        assert answer["result"] == ("recovered" if interrupted else "nothing"), answer
         assert server.zulip.pair() == pairs[outcome]
         assert server.litter() == []
         again = server.apply(server.swap())

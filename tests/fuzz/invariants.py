@@ -11,8 +11,8 @@ from typing import Any
 
 from scimconf.agent import masking, names, settings_file
 from scimconf.agent.entry import same
+from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_file import IMPORT, NAME, Settings
-from scimconf.agent.trouble import Refusal
 from tests.fuzz import evaluate
 from tests.fuzz.entries import Wanted
 from tests.fuzz.entries import request as asked_for

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scimconf.agent import settings_file
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.errors import Refusal
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 from scimconf.zulip import block

@@ -12,7 +12,7 @@ import os
 from typing import Any, Dict, List, Mapping, Optional
 
 from scimconf.agent import files, fingerprint
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 _NAME = "applied.json"
 _KEPT = 3
@@ -23,8 +23,8 @@ Record = Mapping[str, str]
 """`hash` and `place` of a fingerprint, and the date `created`."""
 
 
-def note(folder: str, new: Mapping[str, Record]) -> None:
-    """Write down, durably, which tokens are about to be put in force, by realm. Raises Trouble."""
+def add(folder: str, new: Mapping[str, Record]) -> None:
+    """Write down, durably, which tokens are about to be put in force, by realm. Raises AgentError."""
     if not new:
         return
     known = read(folder)
@@ -42,7 +42,7 @@ def read(folder: str) -> Dict[str, List[Dict[str, str]]]:
             str(realm): [{name: str(each[name]) for name in _FIELDS} for each in records]
             for realm, records in plain.items()
         }
-    except (Trouble, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (AgentError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -53,7 +53,7 @@ def find(records: List[Dict[str, str]], token: str) -> Optional[Record]:
     """Return the record of a token among those of its realm."""
     try:
         return next((each for each in records if fingerprint.matches(token, each)), None)
-    except Trouble:
+    except AgentError:
         return None
 
 

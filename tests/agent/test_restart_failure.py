@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scimconf.agent import cause
+from scimconf.agent import restart_failure
 from scimconf.agent.child import Ended
 
 TRACEBACK = "Traceback (most recent call last):\n"
@@ -35,7 +35,7 @@ NO_DATABASE = (
     ],
 )
 def test_the_cause_is_named_where_it_can_be_known(said: str, why: str, hint: str) -> None:
-    found = cause.of(Ended(1, "", said))
+    found = restart_failure.explain(Ended(1, "", said))
     assert found[0].startswith(why)
     assert hint in found[1]
     assert bool(found[1]) == bool(hint)

@@ -18,7 +18,7 @@ _EXCEPTION = re.compile(r"^(?!subprocess\.)[A-Za-z_][\w.]*(?:Error|Exception): .
 _A_COMMAND_FAILED = "subprocess.CalledProcessError:"
 
 
-def of(ended: Ended) -> Tuple[str, str]:
+def explain(ended: Ended) -> Tuple[str, str]:
     """Return why a restart that ended with an error failed, and what to do next ("" if unknown).
 
     Zulip's restart-server tells of neither cause: without supervisord's socket 5.6 says
@@ -30,7 +30,7 @@ def of(ended: Ended) -> Tuple[str, str]:
     if "supervisor" in said and _NO_SOCKET.search(said):
         hint = "on the server, as root: systemctl status supervisor"
         return "supervisor does not answer, its socket is gone", hint
-    if ended.last_words.startswith(_A_COMMAND_FAILED):
+    if ended.last_line.startswith(_A_COMMAND_FAILED):
         found = _EXCEPTION.findall(said)
-        return (found[-1][:300] if found else ended.last_words), ""
-    return ended.last_words, ""
+        return (found[-1][:300] if found else ended.last_line), ""
+    return ended.last_line, ""

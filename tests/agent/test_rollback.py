@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from scimconf.agent import files, journal, steps, transaction
+from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import State
 from scimconf.agent.steps import STEPS
-from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import FileChange
 from tests.agent.fake import Zulip
 
@@ -64,7 +64,7 @@ def test_it_can_be_gone_again_once_the_files_are_back(
     assert zulip.pair() == pair
     zulip.behave()
     answer = transaction.recover({"paths": zulip.paths()}, lambda message: None, "a test")
-    assert answer["result"] == "put back", answer
+    assert answer["result"] == "recovered", answer
     assert apply(request)["result"] == "committed"
 
 
@@ -144,7 +144,7 @@ def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes)
                 assert path.read_bytes() == old
     for strange in (b"C" + new[1:], new + b"# by hand, at some length\n" * 2, b""):
         path.write_bytes(strange)
-        with pytest.raises(Trouble, match="somebody else"):
+        with pytest.raises(AgentError, match="somebody else"):
             change.put_back()
 
 
@@ -164,12 +164,12 @@ def test_a_full_disk_is_no_reason_not_to_put_back(
         return opened(name, flags, *mode)
 
     monkeypatch.setattr(os, "open", full)
-    with pytest.raises(Trouble, match="No space left"):
+    with pytest.raises(AgentError, match="No space left"):
         files.replace(str(path), b"C = 3\n")
     change.put_back()
     assert path.read_bytes() == change.before
     path.write_bytes(change.after)
-    with pytest.raises(Trouble, match="No space left"):
+    with pytest.raises(AgentError, match="No space left"):
         FileChange(str(path), b"A" * 1_000_000, change.after).put_back()
     assert path.read_bytes() == change.after
 
@@ -197,11 +197,11 @@ def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
 
     def no_way_back(path: str, data: bytes, even_if_full: bool = False) -> None:
         if even_if_full:
-            raise Trouble("no")
+            raise AgentError("no")
         replace(path, data)
 
     monkeypatch.setattr(files, "replace", no_way_back)
-    before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(Trouble("stop")))
+    before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(AgentError("stop")))
     answer = apply(request)
     assert answer["result"] == "roll-back failed", answer
     assert old_zulip.running() == {"beta": NEW}

@@ -13,20 +13,20 @@ from typing import Iterable, Set
 
 from scimconf.agent import files
 from scimconf.agent.clients import Client
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 _NAME = "registered.json"
 
 
-def note(folder: str, added: Iterable[Client]) -> None:
-    """Write down, durably, which clients are about to be registered. Raises Trouble."""
+def add(folder: str, added: Iterable[Client]) -> None:
+    """Write down, durably, which clients are about to be registered. Raises AgentError."""
     _write(folder, read(folder) | set(added))
 
 
-def forget(folder: str, removed: Iterable[Client]) -> None:
+def remove(folder: str, removed: Iterable[Client]) -> None:
     """Write down that clients are gone: one of that name is somebody else's from now on.
 
-    Raises Trouble.
+    Raises AgentError.
     """
     _write(folder, read(folder) - set(removed))
 
@@ -36,7 +36,7 @@ def read(folder: str) -> Set[Client]:
     try:
         plain = json.loads(files.read(os.path.join(folder, _NAME)))
         return {(str(realm), str(name)) for realm, name in plain}
-    except (Trouble, ValueError, TypeError, RecursionError):
+    except (AgentError, ValueError, TypeError, RecursionError):
         return set()
 
 

@@ -15,20 +15,20 @@ from scimconf.agent import (
     zulip,
 )
 from scimconf.agent.clients import Client
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale
 from scimconf.agent.probe import WebServer
 from scimconf.agent.steps import Change
-from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.agent.undo import FileChange, Undo
 
 
-class Nothing(Trouble):
+class NothingToUndo(AgentError):
     """There is nothing to undo, and why."""
 
 
-class Touched(Trouble):
+class ChangedSince(AgentError):
     """Something else has changed the files since; `diff` says what, masked."""
 
     def __init__(self, message: str, hint: str, diff: str) -> None:
@@ -36,29 +36,29 @@ class Touched(Trouble):
         self.diff = diff
 
 
-def last(folder: str, run: Optional[str] = None) -> Journal:
+def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
     """Give the transaction that an undo is about: the last one, which `run` names if it is given.
 
-    Raises Nothing where it left nothing to undo, Stale where it is not that one, Touched where
+    Raises NothingToUndo where it left nothing to undo, Stale where it is not that one, ChangedSince where
     the files are not as it left them.
     """
     found = journal.read(folder)
     if found is None:
-        raise Nothing("scimconf has changed nothing here yet")
+        raise NothingToUndo("scimconf has changed nothing here yet")
     if run is not None and found.run != run:
         raise Stale(f"another run has changed it since ({found.title})", "look at it again")
     if found.kind is Kind.UNDO:
         hint = "to have the change again: scimconf apply"
-        raise Nothing(f"the last run ({found.title}) was an undo itself", hint)
+        raise NothingToUndo(f"the last run ({found.title}) was an undo itself", hint)
     if found.state is not State.COMMITTED:
-        raise Nothing(f"the last run ({found.title}) was {found.state.value}")
+        raise NothingToUndo(f"the last run ({found.title}) was {found.state.value}")
     if not (found.undo.changes_files or found.undo.changes_clients):
-        raise Nothing(f"the last run ({found.title}) only restarted Zulip")
+        raise NothingToUndo(f"the last run ({found.title}) only restarted Zulip")
     _compare(found)
     return found
 
 
-def shown(found: Journal) -> str:
+def masked_diff(found: Journal) -> str:
     """Give what the undo would change in the two files, masked."""
     undo = found.undo
     return difference.of_settings(
@@ -68,15 +68,15 @@ def shown(found: Journal) -> str:
     )
 
 
-def reverse(folder: str, run: Optional[str], who: str) -> Change:
+def prepare_undo(folder: str, run: Optional[str], who: str) -> Change:
     """Give all that the undo will do. Nothing is changed here.
 
-    Raises what `last` raises, and Trouble where it cannot be done.
+    Raises what `last` raises, and AgentError where it cannot be done.
     """
-    undo = last(folder, run).undo
+    undo = last_undoable(folder, run).undo
     settings = FileChange(undo.settings.path, undo.settings.after, undo.settings.before)
     new_secrets, old_secrets = _secrets(undo)
-    prepare.clear_the_way((settings, new_secrets, old_secrets))
+    prepare.prepare_files((settings, new_secrets, old_secrets))
     server = WebServer(undo.probe)
     alive = undo.host is not None and server.alive(undo.host)
     added, removed = _clients(undo)
@@ -104,7 +104,7 @@ def reverse(folder: str, run: Optional[str], who: str) -> Change:
 
 
 def _compare(found: Journal) -> None:
-    """Raise Touched where a file that the transaction changed is not as it left it."""
+    """Raise ChangedSince where a file that the transaction changed is not as it left it."""
     undo, differences = found.undo, []
     if undo.settings.changes:
         now = files.read(undo.settings.path)
@@ -115,7 +115,7 @@ def _compare(found: Journal) -> None:
             difference.of_secrets(undo.old_secrets.path, undo.old_secrets.after, now)
         )
     if any(differences):
-        raise Touched(
+        raise ChangedSince(
             f"the files were changed since the last run ({found.title})",
             "put back by hand what is wanted: the old files are in "
             f"{files.backup_folder(undo.deployment)}",
@@ -133,7 +133,7 @@ def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
         missing = {name: value for name, value in had.items() if has.get(name) != value}
         between = secrets_file.edit(now, missing) if missing else now
     except Refusal as refusal:
-        raise Trouble(refusal.at(path)) from None
+        raise AgentError(refusal.at(path)) from None
     return FileChange(path, now, between), FileChange(path, between, old)
 
 

@@ -7,7 +7,7 @@ from typing import Type, TypeVar
 Kind = TypeVar("Kind")
 
 
-class Trouble(Exception):
+class AgentError(Exception):
     """Something an operator can act on: what happened, and what to do next."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -16,7 +16,7 @@ class Trouble(Exception):
         self.hint = hint
 
 
-class Refusal(Trouble):
+class Refusal(AgentError):
     """A file that is left alone, because what an edit would do to it cannot be proved.
 
     `line` and `column` (in characters, from 1) say where; 0 where it is about the whole file.
@@ -33,7 +33,7 @@ class Refusal(Trouble):
         return f"{place}: {self.message}"
 
 
-def unseen(kind: Type[Kind]) -> Type[Kind]:
+def redacted(kind: Type[Kind]) -> Type[Kind]:
     """Give the class with a `repr` that shows no field: for what holds a token, or a file."""
     setattr(kind, "__repr__", lambda self: f"<{kind.__name__}>")  # noqa: B010
     return kind

@@ -6,34 +6,34 @@ import functools
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from scimconf.agent import files
+from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import Journal, State
-from scimconf.agent.progress import Steps, as_trouble
-from scimconf.agent.steps import GATE, RESTART, STEPS, WAY_BACK, WRITE_SETTINGS, Step
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.progress import Progress, as_agent_error
+from scimconf.agent.steps import GATE, RESTART, ROLLBACK_STEPS, STEPS, WRITE_SETTINGS, Step
 from scimconf.agent.undo import Undo
 
 _LATER = "all is as it was; the next run does that again, before anything else"
 
 
-class RollBackFailed(Trouble):
+class RollbackFailed(AgentError):
     """Not everything could be put back, or it was not proved."""
 
 
-def way_back(opened: Journal, steps: Steps, why: str, *, tolerant: bool = True) -> str:
+def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = True) -> str:
     """Undo every step that was begun, last first; gives what to say of it: `why`, and a remark.
 
     `tolerant`: a restart that fails may be forgiven where the gate says that all is as before.
     With the files back the journal is closed, whatever the second gate says: another run could
-    not do better. Raises RollBackFailed.
+    not do better. Raises RollbackFailed.
     """
     undo, begun = opened.undo, _begun(opened.reached)
-    failures: Dict[str, Trouble] = {}
+    failures: Dict[str, AgentError] = {}
     back, proved = True, False
     for name, parts in _parts(undo, begun):
         try:
             steps.run(name, functools.partial(_undo_all, parts, undo))
             proved = name == GATE.back
-        except Trouble as trouble:
+        except AgentError as trouble:
             failures[name] = trouble
         if name == WRITE_SETTINGS.back:
             # Now, not later: what happens to a file that is back is somebody else's doing.
@@ -51,21 +51,21 @@ def way_back(opened: Journal, steps: Steps, why: str, *, tolerant: bool = True) 
         try:
             opened.close(State.ROLLED_BACK, _with(failures, message))
         except Exception as error:
-            failures["journal"] = as_trouble(error)
+            failures["journal"] = as_agent_error(error)
     if failures:
         hint = _by_hand(opened, back) if list(failures) != ["journal"] else _LATER
-        raise RollBackFailed(_with(failures, message), hint)
+        raise RollbackFailed(_with(failures, message), hint)
     return message
 
 
-def _with(failures: Dict[str, Trouble], message: str) -> str:
+def _with(failures: Dict[str, AgentError], message: str) -> str:
     """Add the failures to the message."""
     texts = [f"{name}: {each.message}" for name, each in failures.items()]
     return f"{message}; on the way back: {'; '.join(texts)}" if texts else message
 
 
-def finish(dead: Journal, steps: Steps) -> str:
-    """Go the way back of a run that died; gives what to say of it. Raises RollBackFailed.
+def finish(dead: Journal, steps: Progress) -> str:
+    """Go the way back of a run that died; gives what to say of it. Raises RollbackFailed.
 
     That run may have restarted Zulip before it died, so without a restart nothing is proved.
     """
@@ -73,7 +73,7 @@ def finish(dead: Journal, steps: Steps) -> str:
     for change in (dead.undo.settings, dead.undo.new_secrets):
         files.sweep(change.path)
     why = f"the run of {dead.title} was interrupted at {dead.reached!r}"
-    return way_back(dead, steps, why, tolerant=False)
+    return roll_back(dead, steps, why, tolerant=False)
 
 
 def _begun(reached: str) -> Tuple[Step, ...]:
@@ -85,7 +85,7 @@ def _begun(reached: str) -> Tuple[Step, ...]:
 
 def _parts(undo: Undo, begun: Sequence[Step]) -> Iterator[Tuple[str, List[Step]]]:
     """Give what has to be undone, by the steps of the way back."""
-    for name in WAY_BACK:
+    for name in ROLLBACK_STEPS:
         parts = [step for step in reversed(begun) if step.back == name and step.needed(undo)]
         parts = [step for step in parts if step.undo]
         if parts:
@@ -97,7 +97,7 @@ def _is_back(undo: Undo, begun: Sequence[Step]) -> bool:
     changes = [step.old(undo) for step in begun if step.old and step.needed(undo)]
     try:
         return all(files.read(each.path) == each.before for each in changes)
-    except Trouble:
+    except AgentError:
         return False
 
 
@@ -112,7 +112,7 @@ def _undo_all(parts: List[Step], undo: Undo) -> None:
         try:
             if step.undo:
                 step.undo(undo)
-        except Trouble as trouble:
+        except AgentError as trouble:
             failures.append(trouble)
             if step.old:
                 break
