@@ -1,7 +1,7 @@
-"""What runs on the server: standard library only, Python >= 3.8, no other room of scimconf.
+"""The program that runs on the server: standard library only, Python >= 3.8.
 
-docs/agent.md is the contract. `settings_file`, `secrets_file` and `masking` also run on the
-controller, so that what a plan shows comes from the editor that does it.
+It imports nothing else of scimconf. docs/agent.md describes its protocol. The controller uses the
+editors and `masking` too, so a plan shows exactly the edit that the server will make.
 """
 
 MODULES = (
@@ -18,7 +18,6 @@ MODULES = (
     "entry",
     "names",
     "get_secret",
-    "revise",
     "settings_file",
     "masking",
     "secrets_file",
@@ -29,17 +28,20 @@ MODULES = (
     "undo",
     "journal",
     "lock",
+    "other_runs",
     "own_clients",
     "request",
     "observe",
-    "progress",
     "outage",
+    "revise",
+    "settings_edit",
     "restart_failure",
     "steps",
     "prepare",
     "prepare_undo",
+    "progress",
     "rollback",
     "transaction",
     "main",
 )
-"""What is sent to a server, in the order in which the modules import each other."""
+"""The modules that are sent to a server. Each one comes after the modules that it imports."""

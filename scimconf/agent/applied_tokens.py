@@ -1,8 +1,8 @@
-"""Which tokens scimconf has put on this server, by fingerprint: to tell an older one from a newer.
+"""The fingerprints of the tokens that scimconf has put on this server, newest first.
 
-A file of its own beside the journal, which knows the last transaction alone. It is written before
-the first change and believed only of a token that is there: it does no harm where the change is
-rolled back.
+They show whether a server has an older or a newer token. The journal only knows the last
+transaction, so they have a file of their own. It is written before the first change. An entry
+counts only for a token that is on the server, so it does no harm after a rollback.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scimconf.agent.errors import AgentError
 
 _NAME = "applied.json"
 _KEPT = 3
-"""Of each realm, the newest first: an undo brings back one before the last."""
+"""Records of each realm. An undo brings back the token before the last one."""
 _LIMIT = 4 * 1024 * 1024
 
 Record = Mapping[str, str]
@@ -24,7 +24,7 @@ Record = Mapping[str, str]
 
 
 def add(folder: str, new: Mapping[str, Record]) -> None:
-    """Write down, durably, which tokens are about to be put in force, by realm. Raises AgentError."""
+    """Record durably, by realm, which tokens will come into force. Raises AgentError."""
     if not new:
         return
     known = read(folder)
@@ -35,7 +35,7 @@ def add(folder: str, new: Mapping[str, Record]) -> None:
 
 
 def read(folder: str) -> Dict[str, List[Dict[str, str]]]:
-    """Return what was put in force here, by realm, the newest first; nothing if that is unknown."""
+    """Return the records by realm, newest first. An unreadable file has no records."""
     try:
         plain = json.loads(files.read(os.path.join(folder, _NAME), _LIMIT))
         return {
@@ -50,7 +50,7 @@ _FIELDS = ("hash", "place", "created")
 
 
 def find(records: List[Dict[str, str]], token: str) -> Optional[Record]:
-    """Return the record of a token among those of its realm."""
+    """Return the record of a token from the records of its realm."""
     try:
         return next((each for each in records if fingerprint.matches(token, each)), None)
     except AgentError:
@@ -58,7 +58,7 @@ def find(records: List[Dict[str, str]], token: str) -> Optional[Record]:
 
 
 def request(plain: Mapping[str, Any]) -> Dict[str, Record]:
-    """Read the `fingerprints` of a request to apply. Raises what `request.parse` expects."""
+    """Read the `fingerprints` of an apply request, for `request.parse`."""
     return {
         str(realm): {name: str(each[name]) for name in _FIELDS} for realm, each in plain.items()
     }

@@ -1,8 +1,9 @@
-"""Which SCIM clients scimconf has registered on this server: only those may be removed unasked.
+"""The SCIM clients that scimconf has registered on this server.
 
-A file of its own beside the journal. It is written before the first change, and believed only of
-a client that is registered. The way back takes out what it unregisters: a client of that name is an
-admin's from then on.
+Only these may be removed without asking. They have a file of their own beside the journal, which is
+written before the first change. An entry counts only for a client that is registered. A rollback
+deletes the entries of the clients that it unregisters: if such a client appears again, an
+administrator has registered it.
 """
 
 from __future__ import annotations
@@ -19,20 +20,17 @@ _NAME = "registered.json"
 
 
 def add(folder: str, added: Iterable[Client]) -> None:
-    """Write down, durably, which clients are about to be registered. Raises AgentError."""
+    """Record durably which clients will be registered. Raises AgentError."""
     _write(folder, read(folder) | set(added))
 
 
 def remove(folder: str, removed: Iterable[Client]) -> None:
-    """Write down that clients are gone: one of that name is somebody else's from now on.
-
-    Raises AgentError.
-    """
+    """Delete the entries of clients that are no longer registered. Raises AgentError."""
     _write(folder, read(folder) - set(removed))
 
 
 def read(folder: str) -> Set[Client]:
-    """Return the clients that scimconf registered here; none if that is not known."""
+    """Return the clients that scimconf registered here. An unreadable file has none."""
     try:
         plain = json.loads(files.read(os.path.join(folder, _NAME)))
         return {(str(realm), str(name)) for realm, name in plain}

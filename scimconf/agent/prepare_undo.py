@@ -1,4 +1,4 @@
-"""Undo: what the last transaction replaced becomes the change of a new one."""
+"""Prepare an undo: a new transaction that restores what the last one replaced."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from scimconf.agent.undo import FileChange, Undo
 
 
 class NothingToUndo(AgentError):
-    """There is nothing to undo, and why."""
+    """There is nothing to undo. The message says why."""
 
 
 class ChangedSince(AgentError):
-    """Something else has changed the files since; `diff` says what, masked."""
+    """Something else has changed the files since the last run. `diff` is masked."""
 
     def __init__(self, message: str, hint: str, diff: str) -> None:
         super().__init__(message, hint)
@@ -37,19 +37,19 @@ class ChangedSince(AgentError):
 
 
 def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
-    """Give the transaction that an undo is about: the last one, which `run` names if it is given.
+    """Return the transaction that can be undone: the last one. If `run` is given, it must be that.
 
-    Raises NothingToUndo where it left nothing to undo, Stale where it is not that one, ChangedSince where
-    the files are not as it left them.
+    Raises NothingToUndo, Stale if another run came after `run`, and ChangedSince if the files are
+    not as the transaction left them.
     """
     found = journal.read(folder)
     if found is None:
-        raise NothingToUndo("scimconf has changed nothing here yet")
+        raise NothingToUndo("scimconf has changed nothing on this server yet")
     if run is not None and found.run != run:
-        raise Stale(f"another run has changed it since ({found.title})", "look at it again")
+        raise Stale(f"another run has changed the server since ({found.title})", "undo again")
     if found.kind is Kind.UNDO:
-        hint = "to have the change again: scimconf apply"
-        raise NothingToUndo(f"the last run ({found.title}) was an undo itself", hint)
+        hint = "to make the change again, run `scimconf apply`"
+        raise NothingToUndo(f"the last run ({found.title}) was an undo", hint)
     if found.state is not State.COMMITTED:
         raise NothingToUndo(f"the last run ({found.title}) was {found.state.value}")
     if not (found.undo.changes_files or found.undo.changes_clients):
@@ -59,7 +59,7 @@ def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
 
 
 def masked_diff(found: Journal) -> str:
-    """Give what the undo would change in the two files, masked."""
+    """Return a masked diff of what the undo would change in the two files."""
     undo = found.undo
     return difference.of_settings(
         undo.settings.path, undo.settings.after, undo.settings.before
@@ -69,9 +69,9 @@ def masked_diff(found: Journal) -> str:
 
 
 def prepare_undo(folder: str, run: Optional[str], who: str) -> Change:
-    """Give all that the undo will do. Nothing is changed here.
+    """Return what the undo will do. Nothing is changed here.
 
-    Raises what `last` raises, and AgentError where it cannot be done.
+    Raises the errors of `last_undoable`, and AgentError if it cannot be done.
     """
     undo = last_undoable(folder, run).undo
     settings = FileChange(undo.settings.path, undo.settings.after, undo.settings.before)
@@ -104,7 +104,7 @@ def prepare_undo(folder: str, run: Optional[str], who: str) -> Change:
 
 
 def _compare(found: Journal) -> None:
-    """Raise ChangedSince where a file that the transaction changed is not as it left it."""
+    """Raise ChangedSince if a file that the transaction wrote has other content now."""
     undo, differences = found.undo, []
     if undo.settings.changes:
         now = files.read(undo.settings.path)
@@ -117,14 +117,14 @@ def _compare(found: Journal) -> None:
     if any(differences):
         raise ChangedSince(
             f"the files were changed since the last run ({found.title})",
-            "put back by hand what is wanted: the old files are in "
+            "restore by hand what you need: the old files are in "
             f"{files.backup_folder(undo.deployment)}",
             "".join(differences),
         )
 
 
 def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
-    """Give the two steps back: what settings.py will need first, what it needed after it."""
+    """Return two changes: first add what settings.py will need, later remove what it needed."""
     path, now, old = undo.old_secrets.path, undo.old_secrets.after, undo.new_secrets.before
     if now == old:
         return FileChange(path, now, now), FileChange(path, now, now)
@@ -138,9 +138,9 @@ def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
 
 
 def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
-    """Give those to register again and those to take away again."""
+    """Return the clients to register again and the clients to remove again."""
     if not undo.changes_clients or not zulip.has_client_command(undo.deployment):
-        return (), ()  # they went with an upgrade to 6.0
+        return (), ()  # Zulip was upgraded to 6.0, which has no clients
     present = clients.listed(undo.deployment)
     again = tuple(client for client in undo.clients_removed if client not in present)
     return again, tuple(client for client in undo.clients_added if client in present)
@@ -155,16 +155,19 @@ def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
 
 
 def _questions(undo: Undo) -> Tuple[Question, ...]:
-    """Give the gate's: the old tokens in, as far as they were before; a token that was new, out."""
+    """Return the gate's checks: a token that was new is refused, and an old one is accepted.
+
+    An old token that was refused before the last run is not checked.
+    """
     undefined = settings_file.read(undo.settings.before).block is None
-    harmless = undefined and not zulip.answers_without_scim_config(undo.deployment)
+    site_only = undefined and not zulip.answers_without_scim_config(undo.deployment)
     tokens: Dict[str, str] = prepare.in_force(undo.settings.before, undo.new_secrets.before)
     worked = {each.realm: each.status == 200 for each in undo.before}
     asked = []
     for each in undo.after:
         old = tokens.get(each.realm)
         if old is None:
-            asked.append(Question(each.realm, each.host, each.token, False, harmless))
+            asked.append(Question(each.realm, each.host, each.token, False, site_only))
         elif worked.get(each.realm, not undo.alive):
             asked.append(Question(each.realm, each.host, old, wanted=True))
     return tuple(asked)

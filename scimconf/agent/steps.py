@@ -1,7 +1,7 @@
-"""The steps of a transaction as data: for each what it does, what undoes it, and when it is needed.
+"""The steps of a transaction: what each one does, how it is undone, and when it is needed.
 
-docs/agent.md gives their order. `undo` works whether `do` was finished, half done or not begun:
-it is also how the next run finishes the way back of one that died.
+docs/agent.md has their order. `undo` works whether `do` has finished, was interrupted or has not
+begun: the next run also uses it to roll back a dead run.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from scimconf.agent.undo import FileChange, Undo
 
 @redacted
 class Change(NamedTuple):
-    """All that a transaction will do, fixed before its first step."""
+    """What a transaction will do. It is fixed before the first step."""
 
     undo: Undo
     wanted: Optional[Mapping[str, Optional[object]]]
-    """By realm what Zulip has to see afterwards, None: nothing. None for all of it: these bytes
-    were in force once, and what they say is what is wanted.
+    """What Zulip must see afterwards, by realm; None: no entry. If `wanted` itself is None, the
+    entries are not compared: an undo restores files that were in force before.
     """
     applied: Mapping[str, applied_tokens.Record] = {}
-    """By realm, the fingerprint of each token that will be put in force."""
+    """The fingerprint of each token that will come into force, by realm."""
 
 
 class Step(NamedTuple):
-    """One step. `do` gives a detail for people; both raise AgentError."""
+    """One step. `do` returns a detail for the report. `do` and `undo` raise AgentError."""
 
     name: str
     needed: Callable[[Undo], bool]
     do: Callable[[Change], str]
     undo: Optional[Callable[[Undo], None]] = None
-    back: str = "put back"
-    """The name of the step on the way back that `undo` is a part of."""
+    rollback_step: str = "put back"
+    """The name of the step of the rollback that `undo` is a part of."""
     old: Optional[Callable[[Undo], FileChange]] = None
-    """For a step that writes a file: `before` is what the file was before the transaction."""
+    """For a step that writes a file: the change whose `before` is the old content of the file."""
 
 
 def _back_up(change: Change) -> str:
@@ -95,7 +95,7 @@ def _register_clients(change: Change) -> str:
 
 def _unregister_clients(undo: Undo) -> None:
     clients.remove(undo.deployment, undo.clients_added)
-    with contextlib.suppress(AgentError):  # the way back goes on, on a full disk too
+    with contextlib.suppress(AgentError):  # the rollback goes on, even on a full disk
         own_clients.remove(files.state_folder(undo.deployment), undo.clients_added)
 
 
@@ -124,7 +124,7 @@ def _restart(undo: Undo) -> str:
         raise AgentError(f"{name} did not end within {undo.restart_seconds:g} seconds")
     if ended.code != 0:
         why, hint = restart_failure.explain(ended)
-        raise AgentError(f"{name} ended with {ended.code}: {why}", hint)
+        raise AgentError(f"{name} exited with status {ended.code}: {why}", hint)
     return ""
 
 
@@ -136,11 +136,11 @@ def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
         gate.check_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
-    except AgentError as trouble:
+    except AgentError as error:
         if undo.alive:
             raise
-        # A site that was down before is no reason to go back: nothing says that we did it.
-        return f"not verified: {trouble.message}, and the site did not answer before either"
+        # The site was down before, so nothing shows that this change is the cause: no rollback.
+        return f"not verified: {error.message}, and the site did not answer before either"
     return ""
 
 
@@ -150,8 +150,8 @@ def _pass_gate_again(undo: Undo) -> None:
     server = WebServer(undo.probe)
     if undo.alive:
         gate.check_restored(server, undo.before, undo.host, undo.gate_seconds)
-    elif down := gate.down(server, undo.host):
-        raise AgentError(f"{down}, as it did before this run")
+    elif problem := gate.down(server, undo.host):
+        raise AgentError(f"{problem}, as before this run")
 
 
 BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)
@@ -159,7 +159,7 @@ WRITE_SETTINGS = Step(
     "write settings",
     lambda undo: undo.settings.changes,
     _write_settings,
-    lambda undo: undo.settings.put_back(),
+    lambda undo: undo.settings.roll_back(),
     old=lambda undo: undo.settings,
 )
 RESTART = Step(
@@ -167,14 +167,14 @@ RESTART = Step(
     lambda undo: undo.restart is not None,
     lambda change: _restart(change.undo),
     _restart_again,
-    back="restart",
+    rollback_step="restart",
 )
 GATE = Step(
     "gate",
     lambda undo: undo.host is not None,
     _pass_gate,
     _pass_gate_again,
-    back="gate",
+    rollback_step="gate",
 )
 
 STEPS = (
@@ -183,7 +183,7 @@ STEPS = (
         "write secrets",
         lambda undo: undo.new_secrets.changes,
         _write_new_secrets,
-        lambda undo: undo.new_secrets.put_back(),
+        lambda undo: undo.new_secrets.roll_back(),
         old=lambda undo: undo.new_secrets,
     ),
     Step("check candidate", lambda undo: undo.changes_files, _check_candidate),
@@ -198,7 +198,7 @@ STEPS = (
         "remove secrets",
         lambda undo: undo.old_secrets.changes,
         _remove_old_secrets,
-        lambda undo: undo.put_old_secrets_back(),
+        lambda undo: undo.roll_back_old_secrets(),
         old=lambda undo: undo.new_secrets,
     ),
     RESTART,
@@ -210,10 +210,11 @@ STEPS = (
         _register_clients_again,
     ),
 )
-"""Between the journal, which comes first, and the commit, which closes it.
+"""The steps between the journal, which comes first, and the commit, which closes it.
 
-What settings.py needs is there before it, and goes after it; so too, in reverse, on the way back.
+Secrets and clients are added before settings.py needs them, and removed after it no longer does.
+A rollback undoes the steps in reverse order, so the same holds for it.
 """
 
 ROLLBACK_STEPS = ("put back", "restart", "gate")
-"""The order of the steps on the way back."""
+"""The steps of a rollback, in order. Reports and the protocol use these names."""

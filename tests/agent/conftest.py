@@ -19,13 +19,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def zulip(tmp_path: Path) -> Iterator[Zulip]:
-    """Give Zulip 9.0 with a blank in its path."""
+    """Return Zulip 9.0 with a blank in its path."""
     yield from _served(Zulip(tmp_path / "a server"))
 
 
 @pytest.fixture
 def old_zulip(tmp_path: Path) -> Iterator[Zulip]:
-    """Give Zulip 5.6, where SCIM clients are registered."""
+    """Return Zulip 5.6, where SCIM clients are registered."""
     made = Zulip(tmp_path / "old", "5.6")
     made.behave(wants_clients=True)
     yield from _served(made)

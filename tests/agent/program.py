@@ -19,7 +19,7 @@ def stdin(requests: Sequence[dict[str, Any]]) -> bytes:
 
 
 def answers(stdout: bytes) -> list[dict[str, Any]]:
-    """Give the messages behind the ready line."""
+    """Return the messages behind the ready line."""
     ready, *lines = stdout.splitlines()
     assert ready.startswith(b"NONCE ready 3.")
     return [json.loads(line) for line in lines]

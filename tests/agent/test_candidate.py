@@ -16,7 +16,7 @@ def test_settings_that_never_load(zulip: Zulip, monkeypatch: pytest.MonkeyPatch)
         AgentError, match=r"new settings\.py cannot be loaded: SystemExit in line 2"
     ):
         candidate.check(deployment, path, good, b"import sys\nsys.exit('secret')\n", {})
-    with pytest.raises(AgentError, match="did not get as far"):
+    with pytest.raises(AgentError, match="before it loaded settings"):
         candidate.check(deployment, path, good, b"import os\nos._exit(0)\n", {})
     monkeypatch.setattr(candidate, "SECONDS", 0.2)
     with pytest.raises(AgentError, match="did not load within"):

@@ -33,8 +33,8 @@ class _Root:
         text = "".join(f"{name}={value}\0" for name, value in environment.items())
         (folder / "environ").write_text(text)
 
-    def lost(self) -> str:
-        return Container(str(self.folder)).lost(str(self.settings))
+    def lost(self) -> str | None:
+        return Container(str(self.folder)).loses(str(self.settings))
 
     def given(self) -> list[str]:
         return Container(str(self.folder)).given_secrets()
@@ -61,13 +61,13 @@ def volume(tmp_path: Path) -> Iterator[Path]:
 def test_a_server_without_the_entrypoint_is_none(root: _Root) -> None:
     root.process(20, DATA_DIR="/data")
     (root.folder / "sbin/entrypoint.sh").unlink()
-    assert (root.lost(), root.given()) == ("", [])
+    assert (root.lost(), root.given()) == (None, [])
 
 
 def test_nor_is_one_with_another_entrypoint(root: _Root) -> None:
     root.process(20, DATA_DIR="/data", SECRETS_x="y")
     (root.folder / "sbin/entrypoint.sh").write_text("#!/bin/sh\nexec nginx\n")
-    assert (root.lost(), root.given()) == ("", [])
+    assert (root.lost(), root.given()) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_settings_are_written_anew_at_every_start(
     root.process(20, DATA_DIR="/data", **environment)
     root.settings = volume / "settings.py"
     root.settings.touch()
-    assert root.lost() == "docker-zulip writes settings.py anew at every start of the container"
+    assert root.lost() == "docker-zulip writes settings.py again at every start of the container"
 
 
 def test_what_is_in_the_containers_own_layer_goes_with_it(root: _Root) -> None:
     root.process(20, DATA_DIR="/data", MANUAL_CONFIGURATION="True")
     assert root.lost() == (
-        f"{root.settings} is part of the docker-zulip container, and goes with it"
+        f"{root.settings} is part of the docker-zulip container, and is lost with it"
     )
 
 
@@ -98,12 +98,12 @@ def test_manual_configuration_on_a_volume_stays(root: _Root, value: str, volume:
     shutil.rmtree(root.settings.parent)
     root.settings.parent.symlink_to(volume)
     root.settings.touch()
-    assert root.lost() == ""
+    assert root.lost() is None
 
 
 def test_where_nothing_of_zulips_runs_nothing_is_proved(root: _Root) -> None:
     root.process(15, HOME="/root")
-    assert root.lost().endswith("unless MANUAL_CONFIGURATION=True, which cannot be seen from here")
+    assert root.lost().endswith("unless MANUAL_CONFIGURATION=True, which the agent cannot see")
 
 
 def test_secrets_that_are_given_by_name(root: _Root) -> None:

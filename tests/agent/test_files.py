@@ -128,15 +128,15 @@ def test_what_dead_runs_left_in_the_private_folder_is_swept_and_no_more(tmp_path
 
 
 def test_obstacles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert files.obstacle(str(path)) == ""
-    assert "cannot be looked at" in files.obstacle(str(path) + "x")
+    assert files.obstacle(str(path)) is None
+    assert "cannot be examined" in str(files.obstacle(str(path) + "x"))
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda *_: False)
-        assert f"the folder {path.parent} is not writable" in files.obstacle(str(path))
+        assert f"the folder {path.parent} is not writable" in str(files.obstacle(str(path)))
     with monkeypatch.context() as patch:
         patch.setattr(os, "getegid", lambda: 4711)
         patch.setattr(os, "getgroups", list)
-        assert "belongs to the group" in files.obstacle(str(path))
+        assert "belongs to the group" in str(files.obstacle(str(path)))
 
 
 def test_reading_is_capped_and_only_of_regular_files(path: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_private_folder_is_made_private_and_no_link_is_followed(tmp_path: Path
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(AgentError):
         files.make_private(str(tmp_path / "link"))
-    with pytest.raises(AgentError, match="cannot be made"):
+    with pytest.raises(AgentError, match="cannot be created"):
         files.make_private("/dev/null/state")
 
 

@@ -33,5 +33,5 @@ def test_short_is_the_beginning_of_the_checksum() -> None:
     ],
 )
 def test_what_is_no_fingerprint_is_said_without_showing_it(text: str) -> None:
-    with pytest.raises(AgentError, match="not a pbkdf2-sha256"):
+    with pytest.raises(AgentError, match="not in pbkdf2-sha256"):
         fingerprint.matches("token", {"hash": text, "place": ""})

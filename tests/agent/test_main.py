@@ -40,7 +40,7 @@ def answer(*lines: bytes, user: str = "nobody", env: dict[str, str] | None = Non
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give a user to be: nobody for root, who drops to it, else ourselves."""
+    """Return a user to be: nobody for root, who drops to it, else ourselves."""
     return "nobody" if AS_ROOT else getpass.getuser()
 
 
@@ -50,7 +50,7 @@ def test_nonsense_is_answered_and_the_next_request_too(here: str) -> None:
     assert [each["result"] for each in found] == ["error"] * 5
     assert [each["step"] for each in found] == ["request", "request", "dance", "apply", "request"]
     assert found[0]["message"].startswith("JSONDecodeError (agent, ")
-    assert found[2]["message"] == "this agent does not know what it is asked to do"
+    assert found[2]["message"] == "this agent does not know the request"
     assert all(each["final"] for each in found)
 
 
@@ -91,8 +91,8 @@ def test_root_is_dropped() -> None:
             "final": True,
             "result": "error",
             "step": "start",
-            "message": "there is no user no-such-user here",
-            "hint": "zulip_user says its name",
+            "message": "there is no user no-such-user",
+            "hint": "set zulip_user to Zulip's user",
         }
     ]
     assert "is root" in answer(b"{}\n", user="root")[0]["message"]
@@ -136,7 +136,7 @@ def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def agent(zulip: Zulip, tmp_path: Path) -> tuple[Zulip, list[str]]:
-    """Give a server and the argv of an agent on it that does not mind being root."""
+    """Return a server and the argv of an agent on it that does not mind being root."""
     script = tmp_path / "agent.py"
     root = str(Path(__file__).parents[2])
     script.write_text(

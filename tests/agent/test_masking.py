@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scimconf.agent import masking
-from scimconf.agent.settings_file import BEGIN, END, edit, read
+from scimconf.agent.settings_edit import edit
+from scimconf.agent.settings_file import BEGIN, END, read
 
 SECRET = "hunter2hunter2"
 

@@ -104,7 +104,7 @@ def test_a_secret_that_is_right_is_told_whether_an_entry_refers_to_it_or_not(zul
 def test_an_unreadable_entry_is_named_without_its_text(zulip: Zulip) -> None:
     configured(zulip, f'"acme": {{"bearer_token": str("{TOKEN}")}}')
     acme = look(zulip.observe(acme=KNOWN))["realms"]["acme"]
-    assert acme["unreadable"] == "a value is computed, not written out"
+    assert acme["unreadable"] == "a value is computed, not a literal"
     assert (acme["line"], acme["column"], acme["token"]) == (8, 30, None)
 
 
@@ -256,8 +256,8 @@ def test_a_file_that_cannot_be_replaced_blocks(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('ZULIP_VERSION = "4.11"\n', "Zulip 4.11 has no SCIM: it came with 5.0"),
-        ("", "the version of this Zulip cannot be made out"),
+        ('ZULIP_VERSION = "4.11"\n', "Zulip 4.11 has no SCIM: Zulip 5.0 added it"),
+        ("", "the version of this Zulip cannot be read"),
         (None, "there is no Zulip at "),
     ],
 )
@@ -313,14 +313,14 @@ class TestARunThatEndsWhileWeLook:
     def during(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
         """Things to do in the middle of the looks to come, one each."""
         todo: list[Callable[[], object]] = []
-        look_at_zulip = observe_module._look_at_zulip
+        real = observe_module._zulip
 
-        def interposed(*given: Any) -> str:
+        def interposed(*given: Any) -> Any:
             if todo:
                 todo.pop(0)()
-            return look_at_zulip(*given)
+            return real(*given)
 
-        monkeypatch.setattr(observe_module, "_look_at_zulip", interposed)
+        monkeypatch.setattr(observe_module, "_zulip", interposed)
         return todo
 
     def test_it_is_looked_at_again(self, zulip: Zulip, during: list[Callable[[], object]]) -> None:

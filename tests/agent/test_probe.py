@@ -25,7 +25,7 @@ from tests.agent.fake import web_server
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """Give a server's context with a certificate that nobody trusts."""
+    """Return a server's context with a certificate that nobody trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.test")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -130,7 +130,7 @@ def test_no_token_goes_to_another_machine(
     for context in (tls, None):
         with (
             web_server(None, context, script=[200]) as (base, seen),
-            pytest.raises(AgentError, match="not this machine"),
+            pytest.raises(AgentError, match="not this server"),
         ):
             WebServer(base).users("acme.chat.test", "t0ken")
         assert seen == []
@@ -185,7 +185,7 @@ GONE = Question("gone", "gone.chat.test", "t0ken", wanted=False)
 
 
 def passes(script: list[int], *questions: Question, seconds: float = 0.0) -> int:
-    """Give how often the server was asked."""
+    """Return how often the server was asked."""
     with web_server(None, script=script) as (base, seen):
         gate.check_new(WebServer(base), questions, seconds)
     return len(seen)
@@ -212,7 +212,7 @@ def test_a_realm_that_is_out_may_answer_anything_but_200() -> None:
         ([500], ACME, "realm acme: the server fails (500), see /var/log/zulip/errors.log"),
         ([301], ACME, "realm acme: the answer is 301"),
         ([200], ACME, "realm acme: a wrong token was answered with 200, not 401"),
-        ([200], GONE, "realm gone: its old token is still let in"),
+        ([200], GONE, "realm gone: its old token is still accepted"),
         ([401], ACME._replace(realm=""), "realm (root): the token is not accepted (401)"),
     ],
 )

@@ -25,7 +25,7 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def swap(zulip: Zulip) -> dict[str, Any]:
-    """Give a change that takes acme's token out of the secrets file and puts beta's in."""
+    """Return a change that takes acme's token out of the secrets file and puts beta's in."""
     assert apply(zulip.apply(store="secrets", acme=OLD))["result"] == "committed"
     request = zulip.apply(store="secrets", beta=NEW, acme=None)
     request["secrets"]["remove"] = ["scim_bearer_token_acme"]
@@ -76,7 +76,7 @@ def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
     before(monkeypatch, "write settings", lambda: edit(zulip))
     answer = apply(request)
     assert answer["result"] == "failed", answer
-    assert "settings.py was changed by somebody else" in answer["message"]
+    assert "something else has changed" in answer["message"]
     assert zulip.pair() == (settings + b"# by hand\n", secrets)
     last = journal.read(str(zulip.state))
     assert last is not None
@@ -105,7 +105,7 @@ def test_what_a_file_left_alone_refers_to_stays(
     before(monkeypatch, "restart", lambda: edit(zulip))
     answer = apply(request)
     assert answer["result"] == "roll-back failed"
-    assert "settings.py was changed by somebody else" in answer["message"]
+    assert "something else has changed" in answer["message"]
     assert 'get_secret("scim_bearer_token_beta")' in zulip.settings.read_text()
     assert f"scim_bearer_token_beta = {NEW}" in zulip.secrets.read_text()
 
@@ -140,12 +140,12 @@ def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes)
                 if len(first) < cut or len(left) < length:
                     continue
                 path.write_bytes(left)
-                change.put_back()
+                change.roll_back()
                 assert path.read_bytes() == old
     for strange in (b"C" + new[1:], new + b"# by hand, at some length\n" * 2, b""):
         path.write_bytes(strange)
-        with pytest.raises(AgentError, match="somebody else"):
-            change.put_back()
+        with pytest.raises(AgentError, match="something else has changed"):
+            change.roll_back()
 
 
 def test_a_full_disk_is_no_reason_not_to_put_back(
@@ -166,11 +166,11 @@ def test_a_full_disk_is_no_reason_not_to_put_back(
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(AgentError, match="No space left"):
         files.replace(str(path), b"C = 3\n")
-    change.put_back()
+    change.roll_back()
     assert path.read_bytes() == change.before
     path.write_bytes(change.after)
     with pytest.raises(AgentError, match="No space left"):
-        FileChange(str(path), b"A" * 1_000_000, change.after).put_back()
+        FileChange(str(path), b"A" * 1_000_000, change.after).roll_back()
     assert path.read_bytes() == change.after
 
 
@@ -220,5 +220,5 @@ def test_a_journal_that_cannot_be_closed_is_all_that_is_said(
     )
     answer = apply(request)
     assert answer["result"] == "roll-back failed"
-    assert answer["hint"].startswith("all is as it was; ")
+    assert answer["hint"].startswith("the server is as before; ")
     assert zulip.pair() == pair

@@ -82,7 +82,7 @@ class Disk:
                 names[operation.to] = file
 
     def after_a_power_cut(self) -> Iterator[Layout]:
-        """Give every layout that the disk may have now."""
+        """Return every layout that the disk may have now."""
         for counts in itertools.product(*(range(len(p) + 1) for p in self._pending.values())):
             names = dict(self._safe)
             for pending, count in zip(self._pending.values(), counts, strict=True):
@@ -92,7 +92,7 @@ class Disk:
 
 
 def _contents(names: _Names) -> Iterator[Layout]:
-    """Give the layouts with these names: of each file, any part of what was not synced."""
+    """Return the layouts with these names: of each file, any part of what was not synced."""
     there = {path: file for path, file in names.items() if _is_reached(path, names)}
     files = list({file for file in there.values() if file})
     pieces = [list(_pieces(file.pending)) for file in files]

@@ -229,7 +229,7 @@ _RESTARTS = {
 
 
 def _two(name: str, how: Mapping[str, Any], at: str, words: str) -> tuple[Fault, Fault]:
-    """Give a fault of the new configuration alone, and one that strikes on the way back, too."""
+    """Return a fault of the new configuration alone, and one that strikes on the way back, too."""
     once = Fault(name, _behave(**how, only_with="beta"), _be_well, at=(at,), words=words)
     if "restart_hangs" in how:
         once = replace(once, restart_timeout=4.0)
@@ -269,11 +269,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "permission taken away", _take_permission, _give_permission, stops_writing=True,
-        words="may not read|ended with|PermissionError|belongs to|as it stands", stops_site=True,
+        words="may not read|exited with|PermissionError|belongs to|the current settings",
+        stops_site=True,
     ),
     Fault(
         "settings.py edited by hand", _edit, _follow_the_hint, stops_writing=True,
-        words="changed (since|by somebody)",
+        words="changed since|something else has changed",
     ),
     Fault("clock a year ahead", _flag("clock-is-ahead", str(_YEAR)), _unflag),
     Fault("clock a year back", _flag("clock-is-ahead", str(-_YEAR)), _unflag),
@@ -284,7 +285,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "registration fails", _behave(add_fails="before"), _be_well, at=("register client",),
-        words="register client: manage.py add_scim_client ended with 1",
+        words="register client: manage.py add_scim_client exited with status 1",
     ),
     Fault(
         "registration fails after its commit", _behave(add_fails="after"), _be_well,
@@ -321,5 +322,5 @@ class Cell:
     stop: Stop
 
     def __str__(self) -> str:
-        """Give the test's name."""
+        """Return the test's name."""
         return f"{self.fault.name}-{self.stop[1]} {self.stop[0]}"

@@ -46,7 +46,7 @@ transaction.Progress.run = _stopping
 
 
 def _flag(name):
-    """Give the text of a file that the test lays into the server's folder; None: it has not."""
+    """Return the text of a file that the test lays into the server's folder; None: it has not."""
     try:
         with open(os.path.join(CONFIG["root"], name)) as file:
             return file.read()

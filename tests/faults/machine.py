@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from scimconf.agent import probe, secrets_file, settings_file
+from scimconf.agent import probe, secrets_file, settings_edit
 from scimconf.agent.gate import wrong_token
 from scimconf.agent.probe import WebServer
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
@@ -46,14 +46,14 @@ class Machine:
         self.restart_timeout = 20.0
         self.zulip = zulip = Zulip(folder / "server", "5.6", python=python())
         self.behave()
-        before = settings_file.edit(SETTINGS.encode(), {"acme": _entry("acme")})
+        before = settings_edit.edit(SETTINGS.encode(), {"acme": _entry("acme")})
         secrets = secrets_file.edit(SECRETS.encode(), {_secret("acme"): OLD})
         zulip.settings.write_bytes(before)
         zulip.secrets.write_bytes(secrets)
         zulip.run_with(acme=OLD)
         zulip.register([["acme", "okta"]])
         both = secrets_file.edit(secrets, {_secret("beta"): NEW})
-        after = settings_file.edit(before, {"acme": None, "beta": _entry("beta")})
+        after = settings_edit.edit(before, {"acme": None, "beta": _entry("beta")})
         self.old: Pair = before, secrets
         self.new: Pair = after, secrets_file.edit(both, {}, [_secret("acme")])
         self.between: tuple[Pair, ...] = (before, both), (after, both)
@@ -71,7 +71,7 @@ class Machine:
         own(path)
 
     def request(self) -> dict[str, Any]:
-        """Give the change as a controller asks for it that has just looked at the server."""
+        """Return the change as a controller asks for it that has just looked at the server."""
         settings, secrets = (hashlib.sha256(data).hexdigest() for data in self.zulip.pair())
         gate = {"beta": {"host": "beta.chat.test", "token": NEW}}
         gate["acme"] = {"host": "acme.chat.test", "token": None}  # type: ignore[dict-item]
@@ -95,7 +95,7 @@ class Machine:
     # --- what is true of it -------------------------------------------------------------------
 
     def state(self) -> str:
-        """Say which pair of files is there: "old", "new", "between", or "" for none of them.
+        """Return which pair of files is there: "old", "new", "between", or "" for none of them.
 
         A line that somebody added by hand is not looked at.
         """
@@ -105,7 +105,7 @@ class Machine:
         return known.get(pair, "")
 
     def pair(self) -> Pair:
-        """Give both files, also where a fault has made one unreadable."""
+        """Return both files, also where a fault has made one unreadable."""
         path = self.zulip.settings
         if os.access(path, os.R_OK):
             return self.zulip.pair()
@@ -130,7 +130,7 @@ class Machine:
         return "both" if len(found) == 2 else "".join(found)
 
     def dangling(self) -> list[str]:
-        """Give the secrets that settings.py refers to and zulip-secrets.conf does not hold.
+        """Return the secrets that settings.py refers to and zulip-secrets.conf does not hold.
 
         Zulip would read None there, and let in whoever says "Bearer None".
         """
@@ -140,7 +140,7 @@ class Machine:
         return [name.decode() for name in named if name.decode() not in known]
 
     def litter(self) -> list[str]:
-        """Give the files that no run should leave."""
+        """Return the files that no run should leave."""
         found = self.zulip.litter()
         for path in self.zulip.state.rglob("*"):
             name = path.relative_to(self.zulip.state).as_posix()
@@ -149,7 +149,7 @@ class Machine:
         return found
 
     def processes(self) -> list[str]:
-        """Give the programs that still run for this server."""
+        """Return the programs that still run for this server."""
         found = []
         for folder in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
@@ -171,7 +171,7 @@ class Machine:
         return False
 
     def journal(self) -> str:
-        """Give the state that the journal says; "" where there is none."""
+        """Return the state that the journal says; "" where there is none."""
         path = self.zulip.state / "journal.json"
         return str(json.loads(path.read_text())["state"]) if path.exists() else ""
 
@@ -186,7 +186,7 @@ class _Impatient(WebServer):
 
 @contextlib.contextmanager
 def machine(disk: str = "") -> Iterator[Machine]:
-    """Give a server, with its web server, in a folder of its own; gone afterwards.
+    """Return a server, with its web server, in a folder of its own; gone afterwards.
 
     `disk`: the options of a tmpfs to put it on (root only).
     """
@@ -208,7 +208,7 @@ def mount(ending: contextlib.ExitStack, *words: str) -> None:
 
 
 def own(path: Path) -> None:
-    """Give a path, with all below it, to the agent's user."""
+    """Return a path, with all below it, to the agent's user."""
     if os.geteuid() == 0:
         user = pwd.getpwnam(USER)
         for each in (path, *path.rglob("*")):
@@ -217,7 +217,7 @@ def own(path: Path) -> None:
 
 @functools.cache
 def python() -> str:
-    """Give a Python that the agent's user can start: root's own may be out of reach."""
+    """Return a Python that the agent's user can start: root's own may be out of reach."""
     here = os.path.realpath(sys.executable)
     for found in (here, shutil.which("python3", path="/usr/bin:/usr/local/bin")):
         options = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []}

@@ -140,7 +140,7 @@ class Agent:
         return self._answers.exists() and text.encode() in self._answers.read_bytes()
 
     def finals(self) -> list[dict[str, Any]]:
-        """Give its final messages, as far as it came to them and somebody was there to hear."""
+        """Return its final messages, as far as it came to them and somebody was there to hear."""
         if not self._answers.exists():
             return []
         lines = self._answers.read_bytes().splitlines()[1:]

@@ -86,7 +86,7 @@ class Scene:
         return [path.name for each in found for path in each.rglob("*.scimconf-*")]
 
     def agents(self) -> str:
-        """Give the agents that still run there, also those that are waiting."""
+        """Return the agents that still run there, also those that are waiting."""
         return self.server.run(["pgrep", "-f", "zlib.decompress"]).stdout
 
 

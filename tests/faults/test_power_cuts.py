@@ -36,7 +36,7 @@ class Server:
         self.restart = ["/bin/true"]
 
     def swap(self) -> dict[str, Any]:
-        """Give a change of both files: acme's token goes, beta's comes."""
+        """Return a change of both files: acme's token goes, beta's comes."""
         request = self.zulip.apply(store="secrets", beta=NEW, acme=None)
         request["secrets"]["remove"] = ["scim_bearer_token_acme"]
         return self.light(request)
@@ -52,7 +52,7 @@ class Server:
         return transaction.recover(request, lambda message: None, "a test")
 
     def layout(self) -> Layout:
-        """Give what the folders hold that a transaction writes to, and those above them."""
+        """Return what the folders hold that a transaction writes to, and those above them."""
         found: Layout = dict.fromkeys(self._relative(each) for each in self.folders)
         for folder in (self.zulip.settings.parent, self.zulip.state):
             for path in (folder, *folder.rglob("*")):
@@ -154,7 +154,7 @@ def _cuts(start: Layout, operations: list[Operation]) -> Iterator[tuple[Layout, 
 
 
 def _replayed(start: Layout, operations: list[Operation]) -> Layout:
-    """Give what the model says of a disk that had time for everything."""
+    """Return what the model says of a disk that had time for everything."""
     disk = Disk(start)
     for operation in operations:
         disk.do(operation)
@@ -188,7 +188,7 @@ def _try(server: Server, layout: Layout, run: str, pairs: dict[str, Pair], tried
 
 
 def _key(layout: Layout) -> Key:
-    """Give what tells one layout from another: not the random part of a name."""
+    """Return what tells one layout from another: not the random part of a name."""
     return tuple(sorted((_RANDOM.sub("", name), data or b"") for name, data in layout.items()))
 
 
