@@ -36,7 +36,7 @@ def test_a_token_is_found_by_its_fingerprint(folder: str) -> None:
     assert applied_tokens.find(found[""], "root")
 
 
-def test_only_the_newest_are_kept_and_none_twice(folder: str) -> None:
+def test_only_the_newest_records_are_kept_without_duplicates(folder: str) -> None:
     records = [_record(f"token {number}", number) for number in range(1, 7)]
     for record in (*records, records[-1]):
         applied_tokens.add(folder, {"acme": record})
@@ -44,25 +44,25 @@ def test_only_the_newest_are_kept_and_none_twice(folder: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"acme": 3}', '{"acme": [{"hash": "x"}]}', "\x00"])
-def test_a_broken_file_is_no_obstacle(folder: str, text: str) -> None:
+def test_a_broken_file_counts_as_empty(folder: str, text: str) -> None:
     Path(folder, "applied.json").write_text(text)
     assert applied_tokens.read(folder) == {}
     applied_tokens.add(folder, {"acme": _record("one")})
     assert applied_tokens.find(applied_tokens.read(folder)["acme"], "one")
 
 
-def test_what_is_no_fingerprint_matches_nothing() -> None:
+def test_a_malformed_fingerprint_matches_nothing() -> None:
     assert applied_tokens.find([{"hash": "x", "place": "", "created": ""}], "token") is None
 
 
-def test_it_is_private_and_holds_no_token(folder: str) -> None:
+def test_the_file_is_private_and_has_no_token(folder: str) -> None:
     applied_tokens.add(folder, {"acme": _record("hunter2hunter2")})
     path = Path(folder, "applied.json")
     assert path.stat().st_mode & 0o777 == 0o600
     assert "hunter2" not in path.read_text()
 
 
-def test_a_look_tells_a_staged_token_and_when_another_was_made() -> None:
+def test_observe_recognizes_a_staged_token_and_dates_another() -> None:
     wanted, staged = _record("one"), _record("two", 2)
     asked = {"fingerprint": wanted, "others": [staged]}
     token = observe._token("two", asked, [])

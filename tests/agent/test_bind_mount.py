@@ -63,7 +63,7 @@ assert apply() == 0
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("longer", [True, False])
-def test_a_cut_in_the_middle_heals(zulip: Zulip, tmp_path: Path, longer: bool) -> None:
+def test_a_power_cut_during_a_write_in_place_is_repaired(zulip: Zulip, tmp_path: Path, longer: bool) -> None:
     if not longer:
         entry = f'"beta": {{"bearer_token": "{"b" * 200}", "scim_client_name": "okta"}}'
         zulip.settings.write_text(

@@ -23,7 +23,7 @@ def test_settings_that_never_load(zulip: Zulip, monkeypatch: pytest.MonkeyPatch)
         candidate.check(deployment, path, good, b"import time\ntime.sleep(600)\n", {})
 
 
-def test_settings_that_print_spoil_nothing(zulip: Zulip) -> None:
+def test_settings_that_print_do_not_break_the_answer(zulip: Zulip) -> None:
     noisy = SETTINGS.encode() + b"print('{}')\n"
     candidate.check(str(zulip.deployment), str(zulip.settings), noisy, noisy, {})
     assert not list(zulip.deployment.rglob("*.pyc"))

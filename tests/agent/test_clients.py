@@ -19,7 +19,7 @@ def test_listed_added_and_removed(old_zulip: Zulip) -> None:
     assert clients.listed(folder) == [("", "okta")]
 
 
-def test_an_error_that_is_no_duplicate(old_zulip: Zulip) -> None:
+def test_an_error_other_than_a_duplicate_is_raised(old_zulip: Zulip) -> None:
     manage = old_zulip.deployment / "manage.py"
     text = manage.read_text()
     manage.write_text(text.replace("    _, name, _, number = sys.argv[1:]", "    sys.exit(1)"))
@@ -27,7 +27,7 @@ def test_an_error_that_is_no_duplicate(old_zulip: Zulip) -> None:
         clients.add(str(old_zulip.deployment), [("acme", "okta")])
 
 
-def test_no_answer_and_no_end(old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_and_a_timeout(old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch) -> None:
     manage = old_zulip.deployment / "manage.py"
     manage.write_text("print('noise')\n")
     with pytest.raises(AgentError, match="no answer: noise"):

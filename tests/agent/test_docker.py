@@ -58,13 +58,13 @@ def volume(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_a_server_without_the_entrypoint_is_none(root: _Root) -> None:
+def test_a_server_without_the_entrypoint_is_no_container(root: _Root) -> None:
     root.process(20, DATA_DIR="/data")
     (root.folder / "sbin/entrypoint.sh").unlink()
     assert (root.lost(), root.given()) == (None, [])
 
 
-def test_nor_is_one_with_another_entrypoint(root: _Root) -> None:
+def test_another_entrypoint_is_no_docker_zulip(root: _Root) -> None:
     root.process(20, DATA_DIR="/data", SECRETS_x="y")
     (root.folder / "sbin/entrypoint.sh").write_text("#!/bin/sh\nexec nginx\n")
     assert (root.lost(), root.given()) == (None, [])
@@ -73,7 +73,7 @@ def test_nor_is_one_with_another_entrypoint(root: _Root) -> None:
 @pytest.mark.parametrize(
     "environment", [{}, {"MANUAL_CONFIGURATION": "False"}, {"LINK_SETTINGS_TO_DATA": "True"}]
 )
-def test_settings_are_written_anew_at_every_start(
+def test_settings_are_lost_at_every_start(
     root: _Root, environment: dict[str, str], volume: Path
 ) -> None:
     """On a volume, too: LINK_SETTINGS_TO_DATA alone keeps nothing."""
@@ -84,7 +84,7 @@ def test_settings_are_written_anew_at_every_start(
     assert root.lost() == "docker-zulip writes settings.py again at every start of the container"
 
 
-def test_what_is_in_the_containers_own_layer_goes_with_it(root: _Root) -> None:
+def test_a_file_in_the_containers_own_layer_is_lost(root: _Root) -> None:
     root.process(20, DATA_DIR="/data", MANUAL_CONFIGURATION="True")
     assert root.lost() == (
         f"{root.settings} is part of the docker-zulip container, and is lost with it"
@@ -101,7 +101,7 @@ def test_manual_configuration_on_a_volume_stays(root: _Root, value: str, volume:
     assert root.lost() is None
 
 
-def test_where_nothing_of_zulips_runs_nothing_is_proved(root: _Root) -> None:
+def test_without_a_running_zulip_the_edit_counts_as_lost(root: _Root) -> None:
     root.process(15, HOME="/root")
     assert root.lost().endswith("unless MANUAL_CONFIGURATION=True, which the agent cannot see")
 

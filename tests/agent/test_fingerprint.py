@@ -32,6 +32,6 @@ def test_short_is_the_beginning_of_the_checksum() -> None:
         "$pbkdf2-sha256$10$a$" + "a" * 43,
     ],
 )
-def test_what_is_no_fingerprint_is_said_without_showing_it(text: str) -> None:
+def test_a_malformed_fingerprint_is_reported_without_its_text(text: str) -> None:
     with pytest.raises(AgentError, match="not in pbkdf2-sha256"):
         fingerprint.matches("token", {"hash": text, "place": ""})

@@ -36,7 +36,7 @@ def held_elsewhere(folder: Path) -> Any:
         process.kill()
 
 
-def test_it_waits_for_another_run_and_says_for_whom(zulip: Zulip) -> None:
+def test_it_waits_for_another_run_and_reports_who_runs_it(zulip: Zulip) -> None:
     said: list[dict[str, Any]] = []
     with held_elsewhere(zulip.state) as other:
 
@@ -51,7 +51,7 @@ def test_it_waits_for_another_run_and_says_for_whom(zulip: Zulip) -> None:
     assert said[2]["ok"] is True
 
 
-def test_it_waits_no_longer_than_it_was_told(zulip: Zulip) -> None:
+def test_it_waits_no_longer_than_the_lock_timeout(zulip: Zulip) -> None:
     with held_elsewhere(zulip.state):
         final = apply({**zulip.apply(acme="x" * 30), "lock_timeout": 0.6}, print, "a test")
     assert final["result"] == "busy"
@@ -59,7 +59,7 @@ def test_it_waits_no_longer_than_it_was_told(zulip: Zulip) -> None:
     assert "since 2" in final["message"]
 
 
-def test_a_dead_runs_lock_is_free(tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_run_is_free(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path) as other:
         assert str(lock.holder(str(tmp_path))).startswith("ops from 192.0.2.1")
         os.kill(other.pid, signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_a_dead_runs_lock_is_free(tmp_path: Path) -> None:
             pass
 
 
-def test_two_at_once_do_not_both_hold_it(tmp_path: Path) -> None:
+def test_two_runs_cannot_hold_the_lock_together(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path), pytest.raises(lock.Busy), lock.held(str(tmp_path), "a test"):
         pass
 
@@ -88,7 +88,7 @@ def interrupted(zulip: Zulip, restart_timeout: float) -> tuple[bytes, bytes]:
     return pair
 
 
-def test_whoever_takes_over_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
+def test_the_next_run_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
     pair = interrupted(zulip, 30)
     said: list[dict[str, Any]] = []
     with contextlib.ExitStack() as restart:
@@ -116,7 +116,7 @@ def test_it_waits_no_longer_than_a_restart_may_take(zulip: Zulip) -> None:
     assert zulip.pair() == now
 
 
-def test_the_program_that_restarts_holds_the_lock_and_its_daemons_do_not(tmp_path: Path) -> None:
+def test_the_restart_program_holds_the_lock_but_its_daemons_do_not(tmp_path: Path) -> None:
     folder = str(tmp_path)
     pid, held = tmp_path / "pid", tmp_path / "held"
     try_it = f"flock -n '{tmp_path}/restart' true || echo yes > '{held}'"
@@ -130,14 +130,14 @@ def test_the_program_that_restarts_holds_the_lock_and_its_daemons_do_not(tmp_pat
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_where_the_lock_of_the_restart_cannot_be_opened_zulip_is_restarted_all_the_same(
+def test_zulip_is_restarted_even_if_the_restart_lock_cannot_be_opened(
     tmp_path: Path,
 ) -> None:
     with lock.restart_lock(str(tmp_path / "none")) as holding:
         assert holding is None
 
 
-def test_where_a_file_that_is_only_read_cannot_be_locked_zulip_is_restarted_all_the_same(
+def test_zulip_is_restarted_even_if_a_read_only_file_cannot_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with lock.held(str(tmp_path), "a test"):

@@ -44,7 +44,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> str:
     return "nobody" if AS_ROOT else getpass.getuser()
 
 
-def test_nonsense_is_answered_and_the_next_request_too(here: str) -> None:
+def test_an_invalid_request_is_answered_and_so_is_the_next_one(here: str) -> None:
     lines = (b"nonsense\n", b"[]\n", b'{"do": "dance"}\n', b'{"do": "apply"}\n', b"{}\n")
     found = answer(*lines, user=here)
     assert [each["result"] for each in found] == ["error"] * 5
@@ -54,18 +54,18 @@ def test_nonsense_is_answered_and_the_next_request_too(here: str) -> None:
     assert all(each["final"] for each in found)
 
 
-def test_an_error_of_our_own_shows_a_place_and_no_value(here: str) -> None:
+def test_an_unexpected_error_shows_its_place_but_no_value(here: str) -> None:
     request = {"do": "observe", "paths": {}, "realms": TOKEN}
     found = answer(json.dumps(request).encode() + b"\n", user=here)
     assert TOKEN not in json.dumps(found)
     assert found[0]["step"] == "observe"
 
 
-def test_a_request_without_end_is_no_request(here: str) -> None:
+def test_an_endless_request_is_refused(here: str) -> None:
     assert answer(b'{"do": "observe"}', user=here) == []
 
 
-def test_a_connection_that_is_reset_ends_it_without_a_word(here: str) -> None:
+def test_a_connection_reset_ends_the_agent_silently(here: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near = socket.create_connection(listener.getsockname())
         far, _ = listener.accept()
@@ -171,7 +171,7 @@ def test_it_observes_and_applies(agent: tuple[Zulip, list[str]]) -> None:
 
 
 @pytest.mark.parametrize("restart_exit", [0, 1])
-def test_neither_a_closed_connection_nor_signals_stop_it(
+def test_neither_a_closed_connection_nor_a_signal_stops_it(
     agent: tuple[Zulip, list[str]], restart_exit: int
 ) -> None:
     zulip, argv = agent
@@ -225,7 +225,7 @@ def test_children_get_a_clean_environment_and_default_signals(
         assert not ignored & 1 << (number - 1)
 
 
-def test_what_a_restart_makes_has_the_mode_of_a_login(
+def test_files_of_a_restart_have_the_mode_of_a_login(
     agent: tuple[Zulip, list[str]], tmp_path: Path
 ) -> None:
     zulip, argv = agent
@@ -248,7 +248,7 @@ def test_what_a_restart_makes_has_the_mode_of_a_login(
     assert modes <= {0o600, 0o700}
 
 
-def test_a_change_has_all_that_it_needs_before_it_begins() -> None:
+def test_all_modules_of_a_change_are_loaded_before_it_begins() -> None:
     """A way back must not depend on a module that has still to be found on the disk."""
     program = """
 import json, sys

@@ -15,7 +15,7 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "state")
 
 
-def test_clients_come_and_go(folder: str) -> None:
+def test_clients_are_added_and_removed(folder: str) -> None:
     own_clients.add(folder, [])
     assert not Path(folder, "registered.json").exists()
     own_clients.add(folder, [("acme", "okta")])
@@ -27,7 +27,7 @@ def test_clients_come_and_go(folder: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "3", '[["acme"]]', "[3]", "\x00"])
-def test_a_broken_file_is_no_obstacle_and_makes_nothing_ours(folder: str, text: str) -> None:
+def test_a_broken_file_counts_as_empty(folder: str, text: str) -> None:
     Path(folder, "registered.json").write_text(text)
     assert own_clients.read(folder) == set()
     own_clients.add(folder, [("acme", "okta")])

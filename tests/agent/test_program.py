@@ -29,7 +29,7 @@ def _imports(path: Path) -> list[str]:
     return found
 
 
-def test_every_module_is_sent_and_none_before_what_it_imports() -> None:
+def test_every_module_is_sent_after_the_modules_that_it_imports() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "bootstrap"}
     assert set(agent.MODULES) == files
     known: set[str] = set()

@@ -34,7 +34,7 @@ NO_DATABASE = (
         ("", "it wrote nothing", ""),
     ],
 )
-def test_the_cause_is_named_where_it_can_be_known(said: str, why: str, hint: str) -> None:
+def test_known_causes_of_a_failed_restart_are_named(said: str, why: str, hint: str) -> None:
     found = restart_failure.explain(Ended(1, "", said))
     assert found[0].startswith(why)
     assert hint in found[1]

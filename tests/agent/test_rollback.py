@@ -49,7 +49,7 @@ def edit(zulip: Zulip) -> None:
         file.write("# by hand\n")
 
 
-def test_it_can_be_gone_again_once_the_files_are_back(
+def test_a_rollback_can_be_repeated_after_the_files_are_restored(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that dies on its way back leaves an open journal beside the old files."""
@@ -68,7 +68,7 @@ def test_it_can_be_gone_again_once_the_files_are_back(
     assert apply(request)["result"] == "committed"
 
 
-def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
+def test_a_file_that_changed_before_its_write_is_not_rolled_back(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -83,7 +83,7 @@ def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
     assert last.state is State.ROLLED_BACK
 
 
-def test_a_file_that_cannot_be_read_before_it_is_written_is_nothing_to_put_back(
+def test_a_file_that_was_unreadable_before_its_write_is_not_rolled_back(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_read_before_it_is_written_is_nothing_to_put_back(
     assert journal.interrupted(str(zulip.state)) is None
 
 
-def test_what_a_file_left_alone_refers_to_stays(
+def test_secrets_stay_if_settings_cannot_be_restored(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A secret that is missing is None to Zulip, and "Bearer None" would be let in."""
@@ -110,7 +110,7 @@ def test_what_a_file_left_alone_refers_to_stays(
     assert f"scim_bearer_token_beta = {NEW}" in zulip.secrets.read_text()
 
 
-def test_what_happens_to_a_file_that_is_back_is_no_longer_ours(
+def test_a_change_after_the_file_was_restored_is_no_failure(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -128,7 +128,7 @@ def test_what_happens_to_a_file_that_is_back_is_no_longer_ours(
 
 
 @pytest.mark.parametrize("old", [b"A = 1\n", b"A = 1, and longer than the new one\n"])
-def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes) -> None:
+def test_any_mix_that_a_write_in_place_can_leave_is_rolled_back(tmp_path: Path, old: bytes) -> None:
     """Whichever way it went, and whichever blocks the disk had taken when it stopped."""
     path = tmp_path / "settings.py"
     new = b"B = 2, quite new\n"
@@ -148,7 +148,7 @@ def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes)
             change.roll_back()
 
 
-def test_a_full_disk_is_no_reason_not_to_put_back(
+def test_a_rollback_works_on_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is there may be written over; nothing else is ever written in place for that."""
@@ -174,7 +174,7 @@ def test_a_full_disk_is_no_reason_not_to_put_back(
     assert path.read_bytes() == change.after
 
 
-def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
+def test_a_client_stays_while_the_old_configuration_may_need_it(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_zulip.register([["acme", "okta"]])
@@ -187,7 +187,7 @@ def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
     assert old_zulip.clients() == [["beta", "okta"]]
 
 
-def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
+def test_if_a_file_cannot_be_restored_everything_it_needs_stays(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_zulip.register([["acme", "okta"]])
@@ -209,7 +209,7 @@ def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
     assert f"scim_bearer_token_beta = {NEW}" in old_zulip.secrets.read_text()
 
 
-def test_a_journal_that_cannot_be_closed_is_all_that_is_said(
+def test_if_the_journal_cannot_be_closed_only_that_is_reported(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)

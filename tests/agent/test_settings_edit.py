@@ -53,7 +53,7 @@ def config(data: bytes) -> object:
 # --- a file without a block -------------------------------------------------------------------
 
 
-def test_new_block_is_zulips_documentation_between_two_comments() -> None:
+def test_a_new_block_looks_as_in_zulips_documentation() -> None:
     assert edit(ZULIP, {"acme": ACME, "beta": BETA}).decode() == (
         ZULIP.decode()
         + f"""
@@ -101,7 +101,7 @@ SCIM_CONFIG = {{
         ZULIP,
     ],
 )
-def test_what_was_added_can_be_taken_out_again(data: bytes) -> None:
+def test_removing_what_was_added_restores_the_file(data: bytes) -> None:
     once = edit(data, {"acme": ACME})
     twice = edit(once, {"beta": BETA, "": entry("")})
     assert list(read(twice).entries) == ["acme", "beta", ""]
@@ -113,18 +113,18 @@ def test_what_was_added_can_be_taken_out_again(data: bytes) -> None:
     assert edit(once, {"acme": None}) == data
 
 
-def test_the_files_line_ends_are_used() -> None:
+def test_the_line_breaks_of_the_file_are_used() -> None:
     assert b"\n" not in edit(b"X = 1\rY = 2\r", {"acme": ACME})
     made = edit(b"X = 1\r\n", {"acme": ACME, "beta": BETA})
     assert made.count(b"\n") == made.count(b"\r\n") == made.count(b"\r")
 
 
-def test_a_block_of_ours_goes_with_its_last_realm_wherever_it_stands() -> None:
+def test_an_added_block_is_removed_with_its_last_realm() -> None:
     data = edit(ZULIP, {"acme": ACME}) + b"LATER = 1\n"
     assert edit(data, {"acme": None}) == ZULIP + b"LATER = 1\n"
 
 
-def test_something_put_between_our_comment_lines_makes_the_block_the_admins() -> None:
+def test_other_text_between_the_comment_lines_keeps_the_block() -> None:
     data = edit(ZULIP, {"acme": ACME}).replace(b"SCIM_CONFIG =", b"PASSWORD = 'x'\nSCIM_CONFIG =")
     found = read(data)
     assert found.block is not None
@@ -133,7 +133,7 @@ def test_something_put_between_our_comment_lines_makes_the_block_the_admins() ->
     assert edit(data, {"acme": None}).endswith(b"SCIM_CONFIG = {}\n" + END.encode() + b"\n")
 
 
-def test_nothing_to_do_gives_the_same_bytes() -> None:
+def test_nothing_to_do_returns_the_same_bytes() -> None:
     assert edit(ZULIP, {"acme": None}) == ZULIP
     once = edit(ZULIP, {"acme": ACME})
     assert edit(once, {"acme": ACME}) == once
@@ -198,12 +198,12 @@ def test_each_of_two_can_be_removed(style: str, realm: str) -> None:
     assert config(edit(after, {"a": None, "b": None})) == {}
 
 
-def test_the_comment_behind_an_entry_goes_with_it_and_others_stay() -> None:
+def test_the_comment_after_an_entry_is_removed_with_it() -> None:
     data = b'SCIM_CONFIG = {\n    "a": {},  # Anna\n    # about b\n    "b": {},  # Bob\n}\n'
     assert edit(data, {"b": None}) == (b'SCIM_CONFIG = {\n    "a": {},  # Anna\n    # about b\n}\n')
 
 
-def test_the_only_entry_behind_a_continuation_goes() -> None:
+def test_the_only_entry_after_a_line_continuation_is_removed() -> None:
     data = b'SCIM_CONFIG = { \\\n    "a": {}\n}\nZ = 9\n'
     assert edit(data, {"a": None}) == b"SCIM_CONFIG = { \\\n}\nZ = 9\n"
 
@@ -238,7 +238,7 @@ SCIM_CONFIG = {
 """
 
 
-def test_a_new_token_alone_changes_nothing_else() -> None:
+def test_a_new_token_changes_nothing_else() -> None:
     wanted = entry("acme", '"new"').replace(
         "    }", '        "custom_profile_field_map": {"gone": "x", "dept": "department"},\n    }'
     )
@@ -246,7 +246,7 @@ def test_a_new_token_alone_changes_nothing_else() -> None:
     assert after.decode() == ADMINS.replace("'old'", '"new"')
 
 
-def test_values_change_and_keys_come_and_go_in_their_places() -> None:
+def test_values_and_keys_change_in_their_places() -> None:
     wanted = entry("acme", 'get_secret("scim")').replace(
         "    }",
         '        "create_guests_without_streams": True,\n'
@@ -265,20 +265,20 @@ def test_values_change_and_keys_come_and_go_in_their_places() -> None:
     )
 
 
-def test_the_same_data_in_another_layout_is_left_as_it_is() -> None:
+def test_the_same_data_in_another_layout_is_left_unchanged() -> None:
     data = b"SCIM_CONFIG = {'acme': {'name_formatted_included': False,\r\n'scim_client_name': "
     data += b"'ok' 'ta', 'bearer_token': \"t0ken\"}}"
     assert edit(data, {"acme": ACME}) == data
 
 
-def test_the_same_entry_with_other_line_ends_is_left_as_it_is() -> None:
+def test_the_same_entry_with_other_line_breaks_is_left_unchanged() -> None:
     data = b"A = 1\r\nSCIM_CONFIG = {%s\n}\n" % ACME.replace("\n", "\r\n").encode()
     assert edit(data, {"acme": ACME}) == data
     odd = b"SCIM_CONFIG = {'acme': f(\r\n1)}\r\n"
     assert edit(odd, {"acme": "'acme': f(\n1)"}) == odd
 
 
-def test_one_realm_for_another_keeps_the_block_in_its_place() -> None:
+def test_replacing_the_only_realm_keeps_the_block_in_its_place() -> None:
     data = edit(ZULIP, {"acme": ACME}) + b"LATER = 1\n"
     assert edit(data, {"acme": None, "beta": BETA}) == data.replace(ACME.encode(), BETA.encode())
 
@@ -295,7 +295,7 @@ def test_one_realm_for_another_keeps_the_block_in_its_place() -> None:
         '**{"acme": {}}',
     ],
 )
-def test_an_entry_that_is_not_one_entry_is_refused(text: str) -> None:
+def test_text_that_is_not_one_entry_is_refused(text: str) -> None:
     for data in (ZULIP, b'SCIM_CONFIG = {"b": {}}\n', b'SCIM_CONFIG = {"acme": {1: 2}}\n'):
         with pytest.raises(Refusal):
             edit(data, {"acme": text})
@@ -304,7 +304,7 @@ def test_an_entry_that_is_not_one_entry_is_refused(text: str) -> None:
 # --- get_secret -------------------------------------------------------------------------------
 
 
-def test_the_import_is_brought_where_the_file_lacks_it_and_goes_again() -> None:
+def test_a_missing_import_is_added_and_removed_again() -> None:
     data = b"EXTERNAL_HOST = 'a'\n"
     once = edit(data, {"acme": SECRET})
     assert f"{BEGIN}\n{IMPORT}\nSCIM_CONFIG = {{\n".encode() in once
@@ -316,7 +316,7 @@ def test_the_import_is_brought_where_the_file_lacks_it_and_goes_again() -> None:
     assert IMPORT.encode() not in edit(once, {"acme": ACME})
 
 
-def test_the_import_in_an_admins_block_goes_again() -> None:
+def test_the_import_for_an_admins_block_is_removed_again() -> None:
     data = b"A = 1\r\nSCIM_CONFIG = {}\r\n"
     once = edit(data, {"acme": SECRET})
     assert IMPORT.encode() + b"\r\nSCIM_CONFIG" in once
@@ -324,7 +324,7 @@ def test_the_import_in_an_admins_block_goes_again() -> None:
     assert edit(once + b"B = get_secret('x')\r\n", {"acme": None}).count(IMPORT.encode()) == 1
 
 
-def test_the_import_is_not_brought_for_a_token_that_looks_like_it() -> None:
+def test_no_import_is_added_for_a_token_that_looks_like_get_secret() -> None:
     assert IMPORT.encode() not in edit(b"", {"acme": entry("acme", '"get_secret(1)"')})
 
 
@@ -337,13 +337,13 @@ def test_the_import_is_not_brought_for_a_token_that_looks_like_it() -> None:
         "if A:\n    from .config import get_secret\nSCIM_CONFIG = {}\nX = get_secret('x')\n",
     ],
 )
-def test_the_import_goes_again_where_the_file_has_its_own(data: str) -> None:
+def test_the_added_import_is_removed_if_the_file_has_its_own(data: str) -> None:
     once = edit(data.encode(), {"acme": SECRET})
     assert IMPORT.encode() in once
     assert edit(once, {"acme": None}) == data.encode()
 
 
-def test_an_import_that_the_line_above_goes_on_in_stays() -> None:
+def test_an_import_that_continues_the_line_above_stays() -> None:
     data = f"if A: \\\n{IMPORT}\nSCIM_CONFIG = {{'acme': {{}}}}\n".encode()
     assert edit(data, {"acme": None}) == data.replace(b"'acme': {}", b"")
 
@@ -356,12 +356,12 @@ def test_an_import_that_the_line_above_goes_on_in_stays() -> None:
         "class A:\n    x = get_secret('x')\n",
     ],
 )
-def test_the_import_stays_where_another_line_came_to_need_it(use: str) -> None:
+def test_the_import_stays_if_another_line_needs_it(use: str) -> None:
     once = edit(b"SCIM_CONFIG = {}\n", {"acme": SECRET}) + use.encode()
     assert IMPORT.encode() in edit(once, {"acme": None})
 
 
-def test_an_import_star_behind_it_may_bring_another_get_secret() -> None:
+def test_a_later_import_star_may_bind_another_get_secret() -> None:
     own, star = "from .config import get_secret\n", "from x import *\n"
     used = "SCIM_CONFIG = {'b': {'bearer_token': get_secret('n')}}\n"
     assert read((star + own + used).encode()).entries["b"].secret_name == "n"
@@ -439,7 +439,7 @@ def test_another_get_secret_is_refused(data: bytes, line: int, column: int) -> N
         ('{"x": 1, "x": 2}', 20),
     ],
 )
-def test_what_is_not_data_is_unreadable_and_blocks_nobody_else(value: str, column: int) -> None:
+def test_an_entry_that_is_not_data_blocks_no_other_realm(value: str, column: int) -> None:
     lines = 'from .config import get_secret\nSCIM_CONFIG = {\n    "odd": %s,\n}\n'
     data = (lines % value).encode()
     odd = read(data).entries["odd"]
@@ -460,7 +460,7 @@ def test_what_is_not_data_is_unreadable_and_blocks_nobody_else(value: str, colum
         ("{'x': f'{A}'}", 31),
     ],
 )
-def test_an_entry_that_does_something_is_not_replaced(value: str, column: int) -> None:
+def test_an_entry_with_an_expression_is_not_replaced(value: str, column: int) -> None:
     data = f"SCIM_CONFIG = {{'acme': {value}}}\nX = T\n".encode()
     for text in (None, ACME):
         with pytest.raises(Refusal, match="computed") as caught:
@@ -471,7 +471,7 @@ def test_an_entry_that_does_something_is_not_replaced(value: str, column: int) -
 
 
 @pytest.mark.parametrize("value", ["{'x': (1, {2})}", "None", "{'bearer_token': get_secret('n')}"])
-def test_an_entry_that_is_only_odd_is_replaced(value: str) -> None:
+def test_an_unusual_literal_entry_is_replaced(value: str) -> None:
     data = f"SCIM_CONFIG = {{'acme': {value}}}\n".encode()
     assert config(edit(data, {"acme": ACME})) == config(edit(b"", {"acme": ACME}))
 
@@ -577,7 +577,7 @@ def test_what_cannot_be_proved_is_refused_with_its_place(text: str, line: int, c
         (b"\n" * 5_000_000, (0, 0)),
     ],
 )
-def test_bytes_that_are_no_text_are_refused_with_their_place(
+def test_undecodable_bytes_are_refused_with_their_place(
     data: bytes, place: tuple[int, int]
 ) -> None:
     with pytest.raises(Refusal) as caught:
@@ -593,7 +593,7 @@ def test_bytes_that_are_no_text_are_refused_with_their_place(
         b"# \x95\\\n# coding: shift_jis\nX = '\x95\\'\n",
     ],
 )
-def test_the_lines_about_a_coding_line_are_in_that_coding(data: bytes) -> None:
+def test_lines_near_a_coding_line_use_its_encoding(data: bytes) -> None:
     after = edit(data, {"acme": ACME})
     assert config(after) == {"acme": ast.literal_eval(f"{{{ACME}}}")["acme"]}
     assert edit(after, {"acme": None}) == data
@@ -620,7 +620,7 @@ def test_a_character_that_the_encoding_lacks_is_refused() -> None:
         "X = '\\d'\n",
     ],
 )
-def test_what_only_looks_like_it_is_no_obstacle(text: str) -> None:
+def test_text_that_only_looks_like_scim_config_is_accepted(text: str) -> None:
     data = text.encode()
     after = edit(data, {"acme": ACME})
     assert list(read(after).entries) == ["acme"]
@@ -659,7 +659,7 @@ REALMS = ["acme", "beta", "", "a", "b"]
 
 @settings(max_examples=100, deadline=None)
 @given(files(), st.lists(st.tuples(st.sampled_from(REALMS), st.booleans()), max_size=4), st.data())
-def test_adding_and_taking_away_restores_any_file(
+def test_adding_and_removing_restores_any_file(
     data: bytes, wanted: list[tuple[str, bool]], extra: st.DataObject
 ) -> None:
     try:
@@ -687,7 +687,7 @@ def test_adding_and_taking_away_restores_any_file(
     assert back == data
 
 
-def test_an_empty_block_can_stay_when_the_last_entry_goes() -> None:
+def test_an_empty_block_can_stay_without_entries() -> None:
     """Before Zulip 11.0 a SCIM_CONFIG that is undefined is a 500 for every request."""
     one = '"acme": {\n        "bearer_token": get_secret("x"),\n    }'
     filled = edit(b"A = 1\n", {"acme": one})

@@ -49,7 +49,7 @@ def test_entries_are_read_as_data() -> None:
     assert "tök" not in repr(found)
 
 
-def test_get_secret_that_is_not_zulips_is_unreadable() -> None:
+def test_a_get_secret_other_than_zulips_is_unreadable() -> None:
     data = b'SCIM_CONFIG = {"a": {"bearer_token": get_secret("n")}}\n'
     assert read(data).entries["a"].unreadable
     assert read(b"from .config import get_secret\n" + data).entries["a"].secret_name == "n"

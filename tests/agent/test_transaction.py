@@ -87,7 +87,7 @@ def test_a_realm_is_added(zulip: Zulip) -> None:
     assert NEW not in zulip.argv()
 
 
-def test_the_secrets_store_with_every_step(old_zulip: Zulip) -> None:
+def test_tokens_in_the_secrets_file_need_every_step(old_zulip: Zulip) -> None:
     given_request = old_zulip.apply(store="secrets", acme=OLD)
     given_request["clients"]["add"] = [["acme", "okta"]]
     assert Run(given_request).result == "committed"
@@ -119,7 +119,7 @@ def test_a_realm_of_digits_is_registered_by_its_own_id(old_zulip: Zulip) -> None
     assert '"-r", "5"' in old_zulip.argv()
 
 
-def test_a_client_that_is_registered_meanwhile_is_no_error(
+def test_a_client_that_was_registered_in_between_is_no_error(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = steps.STEPS[0].do
@@ -134,7 +134,7 @@ def test_a_client_that_is_registered_meanwhile_is_no_error(
     assert Run(request).result == "committed"
 
 
-def test_a_client_that_was_registered_by_hand_is_not_ours(old_zulip: Zulip) -> None:
+def test_a_client_that_was_registered_by_hand_is_not_recorded(old_zulip: Zulip) -> None:
     old_zulip.register([["acme", "okta"]])
     request = old_zulip.apply(acme=NEW)
     request["clients"]["add"] = [["acme", "okta"]]
@@ -142,7 +142,7 @@ def test_a_client_that_was_registered_by_hand_is_not_ours(old_zulip: Zulip) -> N
     assert own_clients.read(files.state_folder(str(old_zulip.deployment))) == set()
 
 
-def test_a_restart_alone(zulip: Zulip) -> None:
+def test_only_a_restart(zulip: Zulip) -> None:
     given(zulip)
     zulip.run_with(acme="something else")
     request = {**zulip.apply(acme=OLD), "entries": {}, "wanted": {}}
@@ -152,14 +152,14 @@ def test_a_restart_alone(zulip: Zulip) -> None:
     assert zulip.running() == {"acme": OLD}
 
 
-def test_a_realm_is_removed_and_its_token_is_out(zulip: Zulip) -> None:
+def test_a_realm_is_removed_and_its_token_is_refused(zulip: Zulip) -> None:
     given(zulip)
     assert Run(zulip.apply(acme=None)).result == "committed"
     assert zulip.settings.read_text() == SETTINGS
     assert zulip.running() == {}
 
 
-def test_without_restart_and_gate_it_says_what_is_not_proved(zulip: Zulip) -> None:
+def test_without_restart_and_gate_it_reports_what_is_not_proved(zulip: Zulip) -> None:
     run = Run({**zulip.apply(acme=NEW), "restart": None, "gate": None})
     assert run.result == "committed"
     assert run.final["unproved"].startswith("not restarted")
@@ -307,7 +307,7 @@ def zulip_without_secrets(zulip: Zulip) -> dict[str, Any]:
     return request
 
 
-def test_a_secrets_file_out_of_order_matters_only_where_it_is_needed(zulip: Zulip) -> None:
+def test_a_broken_secrets_file_matters_only_if_it_is_needed(zulip: Zulip) -> None:
     zulip.secrets.write_text("[secrets]\na = 1\na = 2\n")
     (zulip.deployment / "zproject/config.py").write_text("def get_secret(name): return 'x'\n")
     assert Run(zulip.apply(acme=NEW)).result == "committed"
@@ -342,13 +342,13 @@ def test_clients_on_a_zulip_without_them(zulip: Zulip) -> None:
         {"restart_timeout": "soon"},
     ],
 )
-def test_a_request_of_another_shape_is_refused(zulip: Zulip, changes: dict[str, Any]) -> None:
+def test_a_malformed_request_is_refused(zulip: Zulip, changes: dict[str, Any]) -> None:
     with pytest.raises(AgentError, match="format"):
         apply({**zulip.apply(acme=NEW), **changes}, print, "a test")
     assert not zulip.state.exists()
 
 
-def test_a_state_folder_that_is_not_ours(zulip: Zulip) -> None:
+def test_a_state_folder_of_another_user(zulip: Zulip) -> None:
     zulip.state.write_text("")
     run = Run(zulip.apply(acme=NEW))
     assert run.result == "failed"
@@ -368,7 +368,7 @@ def _wrong_token_is_let_in(zulip: Zulip) -> None:
 
 @pytest.mark.parametrize("store", ["settings", "secrets"])
 @pytest.mark.parametrize("breaks", [_restart_fails, _wrong_token_is_let_in])
-def test_a_change_that_is_not_proved_good_is_taken_back(
+def test_a_change_that_fails_the_gate_is_rolled_back(
     zulip: Zulip, breaks: Callable[[Zulip], None], store: str
 ) -> None:
     given(zulip, store)
@@ -385,7 +385,7 @@ def test_a_change_that_is_not_proved_good_is_taken_back(
     assert last.state is State.ROLLED_BACK
 
 
-def test_a_site_that_was_down_and_is_down_again_is_said_to_be(zulip: Zulip) -> None:
+def test_a_site_that_was_down_before_is_reported_as_down(zulip: Zulip) -> None:
     """A 502 is not "ok", whoever caused it."""
     zulip.behave(down=True, restart_exit=1, only_with="acme")
     run = Run(zulip.apply(acme=NEW))
@@ -424,7 +424,7 @@ def test_the_message_says_why(zulip: Zulip) -> None:
     assert "it failed in the rollback too" in message
 
 
-def test_a_restart_that_hangs_is_ended_and_taken_back(zulip: Zulip) -> None:
+def test_a_restart_that_hangs_is_killed_and_rolled_back(zulip: Zulip) -> None:
     given(zulip)
     zulip.behave(restart_hangs=True)
     run = Run({**zulip.apply(acme=NEW), "restart_timeout": 0.3})
@@ -432,7 +432,7 @@ def test_a_restart_that_hangs_is_ended_and_taken_back(zulip: Zulip) -> None:
     assert zulip.running() == {"acme": OLD}
 
 
-def test_a_client_that_cannot_be_registered_leads_back(old_zulip: Zulip) -> None:
+def test_a_failed_registration_is_rolled_back(old_zulip: Zulip) -> None:
     pair = old_zulip.pair()
     request = old_zulip.apply(acme=NEW, gamma=OLD)
     request["clients"]["add"] = [["acme", "okta"], ["gamma", "okta"]]
@@ -465,7 +465,7 @@ def test_a_client_that_was_removed_is_registered_again(old_zulip: Zulip) -> None
     assert old_zulip.clients() == [["acme", "okta"]]
 
 
-def test_a_second_gate_that_does_not_open_is_said(zulip: Zulip) -> None:
+def test_a_failed_gate_of_a_rollback_is_reported(zulip: Zulip) -> None:
     given(zulip)
     pair = zulip.pair()
     restart = zulip.deployment / "scripts/restart-server"
@@ -482,7 +482,7 @@ def test_a_second_gate_that_does_not_open_is_said(zulip: Zulip) -> None:
     assert journal.interrupted(str(zulip.state)) is None
 
 
-def test_a_file_that_somebody_changed_meanwhile_is_left_alone(
+def test_a_file_that_changed_during_the_run_is_left_unchanged(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given(zulip)
@@ -508,7 +508,7 @@ def _replace_step(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> 
 
 
 @pytest.mark.parametrize("name", [step.name for step in STEPS])
-def test_a_mistake_of_our_own_in_any_step_leads_back(
+def test_an_unexpected_error_in_any_step_is_rolled_back(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     pair, request = _everything(old_zulip)
@@ -553,7 +553,7 @@ def test_a_journal_that_cannot_be_written_changes_nothing(
     assert zulip.pair() == pair
 
 
-def test_an_error_of_the_system_is_said_in_its_words(
+def test_an_error_of_the_system_is_reported_in_its_words(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(change: steps.Change) -> str:
@@ -567,7 +567,7 @@ def test_an_error_of_the_system_is_said_in_its_words(
     )
 
 
-def test_a_journal_that_cannot_be_closed_is_said(
+def test_a_journal_that_cannot_be_closed_is_reported(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: journal.Journal, state: State, message: str) -> None:
@@ -586,7 +586,7 @@ def test_a_journal_that_cannot_be_closed_is_said(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", [step.name for step in STEPS])
-def test_the_next_run_finishes_the_way_back(
+def test_the_next_run_finishes_the_rollback(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch, name: str, when: str
 ) -> None:
     pair, request = _everything(old_zulip)
@@ -633,7 +633,7 @@ def test_a_journal_that_cannot_be_read_stops_everything(zulip: Zulip) -> None:
     assert "cannot be read" in run.final["message"]
 
 
-def test_the_journal_comes_back_as_it_was_written(zulip: Zulip) -> None:
+def test_the_journal_is_read_as_it_was_written(zulip: Zulip) -> None:
     given(zulip)
     last = journal.read(str(zulip.state))
     assert last is not None
@@ -644,7 +644,7 @@ def test_the_journal_comes_back_as_it_was_written(zulip: Zulip) -> None:
 # --- one file ---------------------------------------------------------------------------------
 
 
-def test_a_write_in_place_that_was_cut_short_is_put_back(tmp_path: Path) -> None:
+def test_an_interrupted_write_in_place_is_rolled_back(tmp_path: Path) -> None:
     path = tmp_path / "settings.py"
     change = undo.FileChange(str(path), b"A = 'old, and longer than'", b"B = 'new'")
     for cut in range(len(change.after)):
@@ -658,7 +658,7 @@ def test_a_write_in_place_that_was_cut_short_is_put_back(tmp_path: Path) -> None
         change.write()
 
 
-def test_it_proves_what_it_says(zulip: Zulip) -> None:
+def test_the_editors_bytes_come_into_force(zulip: Zulip) -> None:
     """The same bytes that the editor gives are the ones in force."""
     request = zulip.apply(acme=NEW)
     expected = settings_edit.edit(zulip.settings.read_bytes(), request["entries"])

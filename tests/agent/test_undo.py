@@ -104,7 +104,7 @@ def test_the_first_change_of_all_is_undone(zulip: Zulip) -> None:
     assert zulip.running() == {}
 
 
-def test_an_undo_is_not_undone(zulip: Zulip) -> None:
+def test_an_undo_cannot_be_undone(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=NEW))
     assert told(undo, asked(zulip))[0]["result"] == "committed"
     for look in (True, False):
@@ -127,7 +127,7 @@ def test_there_is_nothing_to_undo(zulip: Zulip) -> None:
     assert "was rolled back" in final["message"]
 
 
-def test_only_the_run_that_was_meant_is_undone(zulip: Zulip) -> None:
+def test_only_the_given_run_is_undone(zulip: Zulip) -> None:
     first = given(zulip, zulip.apply(acme=OLD))
     given(zulip, zulip.apply(acme=NEW))
     final, _ = told(undo, asked(zulip, run=first["run"]))
@@ -135,7 +135,7 @@ def test_only_the_run_that_was_meant_is_undone(zulip: Zulip) -> None:
     assert zulip.running() == {"acme": NEW}
 
 
-def test_files_that_were_touched_since_are_refused_with_what_was_changed(zulip: Zulip) -> None:
+def test_files_that_changed_since_are_refused_with_a_diff(zulip: Zulip) -> None:
     given(zulip, zulip.apply(store="secrets", acme=NEW))
     secret = "an LDAP password"
     text = zulip.settings.read_text().replace('"okta"', '"entra"')
@@ -154,14 +154,14 @@ def test_files_that_were_touched_since_are_refused_with_what_was_changed(zulip: 
     assert zulip.pair() == pair
 
 
-def test_a_file_that_the_run_did_not_change_may_be_touched(zulip: Zulip) -> None:
+def test_a_file_that_the_run_did_not_change_may_differ(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=NEW))
     zulip.secrets.write_text(f"{zulip.secrets.read_text()}more = x\n")
     assert told(undo, asked(zulip))[0]["result"] == "committed"
     assert "more = x" in zulip.secrets.read_text()
 
 
-def test_an_undo_that_does_not_prove_good_is_put_back(zulip: Zulip) -> None:
+def test_an_undo_that_fails_its_gate_is_rolled_back(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=OLD))
     given(zulip, zulip.apply(acme=NEW))
     pair = zulip.pair()
@@ -172,7 +172,7 @@ def test_an_undo_that_does_not_prove_good_is_put_back(zulip: Zulip) -> None:
     assert zulip.running() == {"acme": NEW}
 
 
-def test_the_gate_wants_no_more_of_the_old_token_than_it_could(zulip: Zulip) -> None:
+def test_the_gate_does_not_check_an_old_token_that_was_refused_before(zulip: Zulip) -> None:
     """A token that was not let in before the change is not waited for after the undo."""
     given(zulip, {**zulip.apply(acme=OLD), "restart": None, "gate": None})
     given(zulip, zulip.apply(acme=NEW))
@@ -180,7 +180,7 @@ def test_the_gate_wants_no_more_of_the_old_token_than_it_could(zulip: Zulip) -> 
     assert OLD in zulip.settings.read_text()
 
 
-def test_without_restart_and_gate_undo_makes_none(zulip: Zulip) -> None:
+def test_an_undo_has_no_restart_and_gate_if_the_change_had_none(zulip: Zulip) -> None:
     given(zulip, {**zulip.apply(acme=NEW), "restart": None, "gate": None})
     final, steps = told(undo, asked(zulip))
     assert final["message"].startswith("not restarted")
@@ -207,7 +207,7 @@ def test_recover_finds_nothing(zulip: Zulip) -> None:
 
 
 @pytest.mark.parametrize("ask", [recover, undo])
-def test_what_an_interrupted_run_left_is_put_back(zulip: Zulip, ask: Ask) -> None:
+def test_an_interrupted_run_is_rolled_back(zulip: Zulip, ask: Ask) -> None:
     pair = interrupted(zulip)
     look, steps = told(ask, asked(zulip, look=True))
     assert (look["result"], steps) == ("pending", [])
@@ -224,7 +224,7 @@ def test_what_an_interrupted_run_left_is_put_back(zulip: Zulip, ask: Ask) -> Non
     assert told(ask, asked(zulip))[0]["result"] == "nothing"
 
 
-def test_a_way_back_that_cannot_be_finished_is_said(zulip: Zulip) -> None:
+def test_a_rollback_that_cannot_be_finished_is_reported(zulip: Zulip) -> None:
     interrupted(zulip)
     zulip.settings.write_text("# by hand\n")
     final, _ = told(recover, asked(zulip))
@@ -232,7 +232,7 @@ def test_a_way_back_that_cannot_be_finished_is_said(zulip: Zulip) -> None:
     assert zulip.settings.read_text() == "# by hand\n"
 
 
-def test_a_way_back_whose_restart_fails_is_no_success(zulip: Zulip) -> None:
+def test_a_rollback_whose_restart_fails_is_no_success(zulip: Zulip) -> None:
     """The dead run may have restarted Zulip: what runs there is not what the files say."""
     pair = interrupted(zulip)
     zulip.run_with(acme=OLD)
@@ -261,7 +261,7 @@ def test_a_large_file_has_a_journal_that_can_be_read(zulip: Zulip) -> None:
     assert zulip.pair() == pair
 
 
-def test_a_recovery_is_heard_of_with_the_run_that_died(zulip: Zulip) -> None:
+def test_a_recovery_is_reported_with_the_run_that_died(zulip: Zulip) -> None:
     interrupted(zulip)
     last = journal.read(str(zulip.state))
     assert last is not None
@@ -285,7 +285,7 @@ def test_another_run_is_named(zulip: Zulip, ask: Ask, look: bool) -> None:
     assert "since 2" in final["message"]
 
 
-def test_a_request_of_another_shape_is_refused(zulip: Zulip) -> None:
+def test_a_malformed_request_is_refused(zulip: Zulip) -> None:
     for ask in (undo, recover):
         with pytest.raises(AgentError, match="format"):
             ask({"paths": {}}, print, "a test")
@@ -296,14 +296,14 @@ def test_a_request_of_another_shape_is_refused(zulip: Zulip) -> None:
 # --- what is shown of a difference ------------------------------------------------------------
 
 
-def test_a_difference_that_cannot_be_read_shows_nothing() -> None:
+def test_a_difference_of_unreadable_files_shows_nothing() -> None:
     assert difference.of_settings("s", b"A = 1\n", b"A = = 1\n").startswith("@@ s:1:5: ")
     assert difference.of_secrets("s", b"[secrets]\n", b"").startswith("@@ s: ")
     assert "comments or spaces" in difference.of_secrets("s", b"[secrets]\n", b"[secrets]\n#\n")
     assert difference.of_settings("s", b"x", b"x") == difference.of_secrets("s", b"x", b"x") == ""
 
 
-def test_lines_that_are_gone_are_counted() -> None:
+def test_removed_lines_are_counted() -> None:
     shown = difference.of_settings("s", b"A = 1\nB = 2\n\nC = 3\n", b"A = 1\n\nC = 4\n")
     assert shown == (
         "@@ s, around SCIM_CONFIG (not shown): new or changed: line 3; "
@@ -311,6 +311,6 @@ def test_lines_that_are_gone_are_counted() -> None:
     )
 
 
-def test_another_value_of_a_secret_is_seen_and_not_shown() -> None:
+def test_a_changed_secret_is_reported_but_not_shown() -> None:
     shown = difference.of_secrets("s", b"[secrets]\na = 1\n", b"[secrets]\na = 2\n")
     assert "-a = <masked>\n+a = <masked, another value>\n" in shown

@@ -123,8 +123,8 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
     ),
     "- 4: the undo itself": ("test_an_undo_that_does_not_pass_its_gate",),
     "- 5: `recover`": (
-        "tests/agent/test_undo.py::test_a_way_back_whose_restart_fails_is_no_success",
-        "tests/agent/test_undo.py::test_a_way_back_that_cannot_be_finished_is_said",
+        "tests/agent/test_undo.py::test_a_rollback_whose_restart_fails_is_no_success",
+        "tests/agent/test_undo.py::test_a_rollback_that_cannot_be_finished_is_reported",
     ),
 }
 

@@ -114,7 +114,7 @@ def _end(controller: subprocess.Popen[str]) -> str:
     return out + err
 
 
-def test_the_controller_is_killed_and_the_server_finishes_alone(scene: Scene) -> None:
+def test_if_the_controller_is_killed_the_server_finishes_alone(scene: Scene) -> None:
     controller = scene.apply()
     controller.kill()
     _end(controller)
@@ -129,7 +129,7 @@ def test_the_controller_is_killed_and_the_server_finishes_alone(scene: Scene) ->
 
 
 @pytest.mark.parametrize("how", ["reset", "silence"] if ALL else ["silence"])
-def test_the_link_is_cut_and_the_server_finishes_alone(scene: Scene, how: str) -> None:
+def test_if_the_link_is_cut_the_server_finishes_alone(scene: Scene, how: str) -> None:
     controller = scene.apply()
     if how == "reset":
         scene.proxy.reset()
@@ -150,7 +150,7 @@ def test_the_link_is_cut_and_the_server_finishes_alone(scene: Scene, how: str) -
 
 
 @pytest.mark.parametrize("both", [False, True] if ALL else [False])
-def test_the_agent_is_killed_and_the_next_apply_puts_back_first(scene: Scene, both: bool) -> None:
+def test_if_the_agent_is_killed_the_next_apply_rolls_back_first(scene: Scene, both: bool) -> None:
     before = scene.server.settings.read_bytes(), scene.server.secrets.read_bytes()
     controller = scene.apply()
     if both:

@@ -22,7 +22,7 @@ def test_fault(cell: Cell) -> None:
     matrix.run(cell)
 
 
-def test_no_step_is_forgotten() -> None:
+def test_every_step_has_a_fault() -> None:
     """A new step gets its column, or has to be named by the faults that are its own."""
     assert {step.name for step in STEPS} < set(matrix.FORWARD)
     anywhere = [fault for fault in FAULTS if not fault.at]

@@ -97,7 +97,7 @@ AT_ONCE = [
 
 
 @pytest.mark.parametrize(("first", "point", "answer"), _pick(AT_ONCE, ("rotate", "gate", "fail")))
-def test_others_run_while_one_stands_at_a_step(
+def test_other_runs_while_one_run_is_held_at_a_step(
     begin: Begin, first: str, point: str, answer: str
 ) -> None:
     """Each of the others is judged while the first still stands, and all of them at the end."""
@@ -150,7 +150,7 @@ def test_another_run_comes_between(begin: Begin, place: str, first: str, second:
 
 @pytest.mark.parametrize("answer", ["fail", "go"] if ALL else ["fail"])
 @pytest.mark.parametrize("second", ["same", "absent", "added", "rotate"] if ALL else ["absent"])
-def test_one_ends_while_another_looks(scene: Scene, second: str, answer: str) -> None:
+def test_one_run_ends_while_another_observes(scene: Scene, second: str, answer: str) -> None:
     """What the other has read of settings.py may not be true any more."""
     hold, told = scene.holding("gate")
     first = scene.start(*APPLY, inventory="absent.yaml", **told)
@@ -167,7 +167,7 @@ def test_one_ends_while_another_looks(scene: Scene, second: str, answer: str) ->
     scene.converge()
 
 
-def test_a_realm_is_not_noted_as_removed_while_another_run_is_at_work(scene: Scene) -> None:
+def test_a_realm_is_not_recorded_as_removed_while_another_run_is_at_work(scene: Scene) -> None:
     """The other run may put it back, and then its token is still in force."""
     before = scene.records()
     hold, told = scene.holding("gate")
@@ -188,7 +188,7 @@ def test_a_realm_is_not_noted_as_removed_while_another_run_is_at_work(scene: Sce
 
 @pytest.mark.parametrize("killed", ["", "before", "after"] if ALL else ["before"])
 @pytest.mark.parametrize("undo_killed", [False, True] if ALL else [True])
-def test_a_realm_goes_and_an_undo_brings_it_back(
+def test_an_undo_restores_a_removed_realm(
     scene: Scene, killed: str, undo_killed: bool
 ) -> None:
     token = scene.in_force("wiki")
@@ -219,7 +219,7 @@ def _journal(scene: Scene) -> str:
 
 
 @not_in_the_sample
-def test_an_undo_after_a_rotation_that_was_cut_off(scene: Scene) -> None:
+def test_an_undo_after_an_interrupted_rotation(scene: Scene) -> None:
     """The server has the next token, which has never been the one in force in the token file."""
     done = scene.run(*ROTATE, write=(2, "before"))
     assert done.returncode == -9, done
@@ -337,7 +337,7 @@ WRITES = [(name, number) for name, verb in VERBS.items() for number in range(1, 
 
 
 @pytest.mark.parametrize(("name", "number"), WRITES if ALL else [("rotate, and --stage", 2)])
-def test_a_write_is_cut_off_or_fails(scene: Scene, name: str, number: int) -> None:
+def test_a_write_is_interrupted_or_fails(scene: Scene, name: str, number: int) -> None:
     """SIGKILL of the controller around the n-th write that it makes, and a disk that is full.
 
     There is no write after the last one of the table: a verb that gets one gets its cases here.
