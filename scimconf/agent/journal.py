@@ -127,7 +127,7 @@ def sweep(folder: str) -> None:
 def acknowledge(folder: str, run: str) -> None:
     """Record that a controller has read the result of a transaction. Raises AgentError.
 
-    It goes into a file of its own, because the controller does not hold the lock.
+    It is written to a separate file, because this request does not hold the lock.
     """
     files.write_private(os.path.join(folder, _ACKNOWLEDGED), run.encode())
 

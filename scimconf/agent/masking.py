@@ -50,7 +50,7 @@ def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
     found = settings.block
     if found is None:
         return None
-    # A token may also stand elsewhere, as a client's name for example. A shorter text than this
+    # A token may also be used elsewhere, for example as a client's name. A shorter text than this
     # would be found in ordinary words.
     known = [token for token in settings.tokens({}).values() if len(token) >= 8]
     pieces: List[Piece] = [

@@ -150,7 +150,7 @@ def _parse(data: bytes) -> Dict[str, Dict[str, str]]:
     except configparser.DuplicateSectionError as error:
         raise Refusal("a section is given twice, which stops Zulip", error.lineno or 0, 1) from None
     except configparser.MissingSectionHeaderError as error:
-        raise Refusal("a line stands before the first section", error.lineno, 1) from None
+        raise Refusal("there is a line before the first section", error.lineno, 1) from None
     except configparser.ParsingError as error:
         line = error.errors[0][0] if error.errors else 0
         raise Refusal("a line is neither `name = value` nor a section", line, 1) from None

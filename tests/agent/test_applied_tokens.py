@@ -1,4 +1,4 @@
-"""What the server remembers of the tokens that scimconf has put in force."""
+"""The server's record of the tokens that scimconf has put in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check with Zulip's own Python where it gets no answer; test_transaction has the others."""
+"""The check with Zulip's own Python if it gets no answer. test_transaction has the other cases."""
 
 from __future__ import annotations
 

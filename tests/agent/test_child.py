@@ -1,4 +1,4 @@
-"""Starting other programs."""
+"""Running other programs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_end_of_long_output_is_kept() -> None:
 
 
 def test_output_is_kept_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even a temporary file could be made there."""
+    """On a full disk, no temporary file can be created."""
 
     def full(*arguments: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -103,6 +103,6 @@ def test_the_umask_is_that_of_a_login(
         ended = child.run(["/bin/sh", "-c", "umask; no-such-command"], str(tmp_path), 30)
         assert child.run([str(tmp_path / "none")], str(tmp_path), 30).code == 127
         assert int(ended.out, 8) == expected
-        assert os.umask(0o077) == 0o077  # ours is as it was
+        assert os.umask(0o077) == 0o077  # the agent's own umask is unchanged
     finally:
         os.umask(before)

@@ -1,4 +1,4 @@
-"""manage.py, asked with the right words and not believed blindly."""
+"""The calls of manage.py, and the checks of their output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of docker-zulip's container, as far as the agent looks at them."""
+"""The files of a docker-zulip container that the agent reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Root:
         self.settings = folder / "etc/zulip/settings.py"
         for name in ("sbin", "proc/1", "proc/self", "etc/zulip", "run"):
             (folder / name).mkdir(parents=True)
-        (folder / "proc/1/environ").mkdir()  # which nobody may read
+        (folder / "proc/1/environ").mkdir()  # unreadable, even for root
         (folder / "sbin/entrypoint.sh").write_text(ENTRYPOINT)
         self.settings.touch()
 
@@ -47,7 +47,7 @@ def root(tmp_path: Path) -> _Root:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[Path]:
-    """Another file system than that of the test's folder."""
+    """Yield a folder on another file system than the test's folder."""
     places = [each for each in ("/dev/shm", "/run", "/tmp") if os.access(each, os.W_OK)]
     here = tmp_path.stat().st_dev
     other = next((each for each in places if os.stat(each).st_dev != here), None)
@@ -76,7 +76,7 @@ def test_another_entrypoint_is_no_docker_zulip(root: _Root) -> None:
 def test_settings_are_lost_at_every_start(
     root: _Root, environment: dict[str, str], volume: Path
 ) -> None:
-    """On a volume, too: LINK_SETTINGS_TO_DATA alone keeps nothing."""
+    """This is also true on a volume: LINK_SETTINGS_TO_DATA alone keeps nothing."""
     root.process(15, HOME="/root", MANUAL_CONFIGURATION="True")  # a login, not the container
     root.process(20, DATA_DIR="/data", **environment)
     root.settings = volume / "settings.py"
@@ -93,7 +93,7 @@ def test_a_file_in_the_containers_own_layer_is_lost(root: _Root) -> None:
 
 @pytest.mark.parametrize("value", ["True", "true", "1", "YES"])
 def test_manual_configuration_on_a_volume_stays(root: _Root, value: str, volume: Path) -> None:
-    """As LINK_SETTINGS_TO_DATA makes it: the folder is a link into the volume."""
+    """With LINK_SETTINGS_TO_DATA, the folder is a link into the volume."""
     root.process(20, DATA_DIR="/data", MANUAL_CONFIGURATION=value)
     shutil.rmtree(root.settings.parent)
     root.settings.parent.symlink_to(volume)

@@ -1,4 +1,4 @@
-"""Replacing files: what is kept, what a crash leaves, what is refused."""
+"""Replacing files: what is kept, what a crash leaves, and what is refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_acls_and_labels_are_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(os, "setxattr", keep)
     files.replace(str(path), b"new")
     assert kept == [(name, name.encode()) for name in names]
-    refused = "security.selinux"  # for root alone to set; the file system gives it its own
+    refused = "security.selinux"  # only root may set it; the file system sets its own
     files.replace(str(path), b"newer")
     assert path.read_bytes() == b"newer"
     refused = "system.posix_acl_access"

@@ -1,4 +1,4 @@
-"""Fingerprints as the agent computes them, against passlib's own."""
+"""The agent's fingerprints compared with those of passlib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent on the lab's servers: as zulip, with Zulip's real chain of settings and scripts."""
+"""The agent on the lab's servers: as user zulip, with Zulip's real settings and scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Start = Callable[..., Server]
 
 
 class Agent:
-    """The agent on one server, an answer per request."""
+    """The agent on one server, with one answer per request."""
 
     def __init__(self, server: Server, python: str = "zulip-py3-venv/bin/python3") -> None:
         self.server = server
@@ -88,7 +88,7 @@ def test_a_zulip_5_server_registers_its_client(lab_server: Start) -> None:
     assert (facts["running"], server.mailed()) == ({}, 0)
     before = server.settings.read_bytes()
 
-    # Without the client the right token is answered with 500: the gate sees it.
+    # Without the client, the right token gets a 500, and the gate fails.
     answer = agent.apply("acme", TOKEN)
     assert answer["result"] == "rolled back"
     assert "the server fails (500)" in answer["message"]

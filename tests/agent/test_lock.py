@@ -24,7 +24,7 @@ _HOLD = (
 
 @contextlib.contextmanager
 def held_elsewhere(folder: Path) -> Any:
-    """Hold the lock in a process of its own; gives the process."""
+    """Hold the lock in another process. Yield the process."""
     code = _HOLD.format(root=ROOT, folder=str(folder))
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -78,7 +78,7 @@ def test_two_runs_cannot_hold_the_lock_together(tmp_path: Path) -> None:
 
 
 def interrupted(zulip: Zulip, restart_timeout: float) -> tuple[bytes, bytes]:
-    """Leave what a run leaves that died at its restart; gives the two files as they were."""
+    """Leave the state of a run that died at its restart. Return the two files as before the run."""
     pair = zulip.pair()
     request = {**zulip.apply(acme="x" * 30), "restart_timeout": restart_timeout}
     assert apply(request, lambda message: None, "a test")["result"] == "committed"
@@ -97,7 +97,7 @@ def test_the_next_run_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
         def emit(message: dict[str, Any]) -> None:
             said.append(message)
             if "waiting for the restart of an interrupted run" in message.get("detail", ""):
-                assert zulip.pair() != pair, "nothing is put back before it has ended"
+                assert zulip.pair() != pair, "nothing is rolled back before the restart has ended"
                 restart.close()
 
         final = recover({"paths": zulip.paths()}, emit, "a test")
@@ -141,7 +141,7 @@ def test_zulip_is_restarted_even_if_a_read_only_file_cannot_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with lock.held(str(tmp_path), "a test"):
-        # As on NFS (flock(2)).
+        # NFS does this (flock(2)).
         monkeypatch.setattr(lock.fcntl, "flock", lambda *_: os.read(-1, 1))
         with lock.restart_lock(str(tmp_path)) as holding:
             assert holding is None

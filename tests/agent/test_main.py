@@ -1,4 +1,4 @@
-"""The conversation, with the agent in a process of its own."""
+"""The protocol, with the agent in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.agent.fake import Zulip
 
 TOKEN = "hunter2hunter2hunter2hunter2"
 
-# The agent refuses to be root, and as root the test's folders are not for others to enter.
+# The agent refuses to run as root, and other users cannot enter the folders of a test as root.
 AS_ROOT = os.geteuid() == 0
 
 
@@ -40,7 +40,7 @@ def answer(*lines: bytes, user: str = "nobody", env: dict[str, str] | None = Non
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a user to be: nobody for root, who drops to it, else ourselves."""
+    """Return the user of the agent: nobody if the test runs as root, otherwise the current user."""
     return "nobody" if AS_ROOT else getpass.getuser()
 
 
@@ -69,7 +69,7 @@ def test_a_connection_reset_ends_the_agent_silently(here: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near = socket.create_connection(listener.getsockname())
         far, _ = listener.accept()
-    # Without the variables by which coverage would measure it, and complain where it may not.
+    # Without the variables of coverage, which would print errors if it may not write its data.
     env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     with far, subprocess.Popen(
         program.argv(here), stdin=far, stdout=far, stderr=subprocess.PIPE, env=env
@@ -99,7 +99,7 @@ def test_root_is_dropped() -> None:
 
 
 def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is root's afterwards: the calls and their order, without being root."""
+    """Check the calls and their order without root."""
     calls: list[tuple[object, ...]] = []
     now = [0]
 
@@ -131,12 +131,12 @@ def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main._who() == files.user()
 
 
-# --- a transaction that nobody listens to -----------------------------------------------------
+# --- a transaction without a controller -------------------------------------------------------
 
 
 @pytest.fixture
 def agent(zulip: Zulip, tmp_path: Path) -> tuple[Zulip, list[str]]:
-    """Return a server and the argv of an agent on it that does not mind being root."""
+    """Return a server and the argv of an agent on it that may run as root."""
     script = tmp_path / "agent.py"
     root = str(Path(__file__).parents[2])
     script.write_text(
@@ -218,7 +218,7 @@ def test_children_get_a_clean_environment_and_default_signals(
     assert "LD_LIBRARY_PATH" not in text
     assert TOKEN not in text
     assert "PATH=/opt/bin:/usr/bin:/bin:/usr/local/sbin" in text
-    # Not ours, which is 077: what Zulip makes is for others to read.
+    # Not the agent's umask 077: other users may read the files that Zulip makes.
     assert text.splitlines()[-1] == f"{child.login_umask():04o}"
     ignored = int(text.partition("SigIgn:")[2].split()[0], 16)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
@@ -248,8 +248,8 @@ def test_files_of_a_restart_have_the_mode_of_a_login(
     assert modes <= {0o600, 0o700}
 
 
-def test_all_modules_of_a_change_are_loaded_before_it_begins() -> None:
-    """A way back must not depend on a module that has still to be found on the disk."""
+def test_a_change_loads_all_modules_before_it_begins() -> None:
+    """A rollback must not depend on a module that is not loaded yet."""
     program = """
 import json, sys
 from scimconf.agent import child, files, main

@@ -1,4 +1,4 @@
-"""What leaves the server for a plan: the block, with nothing secret in it."""
+"""The masked block that leaves the server for a plan has no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent says of a server, against a small Zulip."""
+"""The facts that the agent reports, with a small Zulip."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_clients_that_cannot_be_listed_block_unless_a_200_proves_them(old_zulip:
 
 def test_an_error_in_settings_is_reported_with_its_line_without_its_text(old_zulip: Zulip) -> None:
     configured(old_zulip, entry("acme", f'"{TOKEN}"'), more="# more\nX = hunter2_is_not_a_name\n")
-    old_zulip.run_with(acme=TOKEN)  # it still runs with what it has loaded
+    old_zulip.run_with(acme=TOKEN)  # Zulip still runs with the settings that it has loaded
     old_zulip.behave(manage_exit=1)
     facts = look(old_zulip.observe(acme=KNOWN))
     assert facts["blocked"].startswith(f"{old_zulip.settings}: ")
@@ -300,18 +300,18 @@ def test_two_observations_at_once_do_not_look_like_a_run(zulip: Zulip) -> None:
         pass
     descriptor = os.open(zulip.state / "lock", os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)  # as another look does
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # as another observation does
         assert look(zulip.observe())["at_work"] == ""
     finally:
         os.close(descriptor)
 
 
 class TestARunThatEndsDuringAnObservation:
-    """What was read before its end may have been put back since."""
+    """The run may have rolled back what was read before its end."""
 
     @pytest.fixture
     def during(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-        """Things to do in the middle of the looks to come, one each."""
+        """Return a list of actions, one for the middle of each observation to come."""
         todo: list[Callable[[], object]] = []
         real = observe_module._zulip
 
@@ -323,8 +323,10 @@ class TestARunThatEndsDuringAnObservation:
         monkeypatch.setattr(observe_module, "_zulip", interposed)
         return todo
 
-    def test_the_observation_is_repeated(self, zulip: Zulip, during: list[Callable[[], object]]) -> None:
-        """The run began before the look: what it had written was read, and is put back."""
+    def test_the_observation_is_repeated(
+        self, zulip: Zulip, during: list[Callable[[], object]]
+    ) -> None:
+        """The run began before the observation, and rolls back what was read."""
         before = zulip.settings.read_bytes()
         configured(zulip, entry("acme", f'"{TOKEN}"'))
         running = contextlib.ExitStack()
@@ -362,7 +364,7 @@ class TestARunThatEndsDuringAnObservation:
 def test_an_unreadable_state_folder_is_not_treated_as_empty(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user of the group zulip: ~zulip/.scimconf is 0700."""
+    """A user of the group zulip cannot read ~zulip/.scimconf, which has mode 0700."""
     assert look({**zulip.observe(), "read_only": True})["unseen"] == ""
     listdir = os.listdir
 

@@ -1,4 +1,4 @@
-"""How long SCIM was unavailable, measured while Zulip restarts."""
+"""The measurement of how long SCIM was unavailable during a restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AFTER = (Question("acme", "acme.chat.test", "new", True),)
 
 
 class Zulip:
-    """Answers as told, an answer a second by its own clock."""
+    """Give scripted answers, one per second of its own clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[int]]) -> None:
         self.answers = answers
@@ -38,9 +38,9 @@ class Zulip:
 @pytest.mark.parametrize(
     ("answers", "seconds"),
     [
-        # The old one is let in at 0, 1 and 2 (asked at 2), the new one after 7: 5 seconds.
+        # The old token is accepted at 0, 1 and 2 (asked at 2), the new one after 7: 5 seconds.
         ({"old": [200, 200, 200, 502], "new": [502, 502, 200, 200]}, 5.0),
-        # Refused once more after that, by a worker that is still old: it starts again.
+        # An old worker refuses the new token once more, so the count starts again.
         ({"old": [200, 502], "new": [502, 200, 401, 200, 200]}, 6.0),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the server remembers of the SCIM clients that scimconf has registered."""
+"""The server's record of the SCIM clients that scimconf has registered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking the local web server, and the gate that is built on it."""
+"""The questions to the local web server, and the gate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.agent.fake import web_server
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """Return a server's context with a certificate that nobody trusts."""
+    """Return a server's TLS context with an untrusted certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.test")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -106,7 +106,7 @@ def test_an_invalid_url_is_refused(base: str) -> None:
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.5", "127.0.0.1", True),
         ("::1", "::1", True),
-        ("10.0.0.7", "10.0.0.7", True),  # the kernel answers itself from the very address
+        ("10.0.0.7", "10.0.0.7", True),  # the kernel uses the same address for both ends
         ("10.0.0.8", "10.0.0.7", False),
         ("203.0.113.9", "10.0.0.7", False),
         ("2001:db8::1", "fe80::1", False),
@@ -138,7 +138,7 @@ def test_no_token_goes_to_another_machine(
 
 @contextmanager
 def answering(*pieces: bytes, endless: bool = False) -> Iterator[str]:
-    """A server that sends what it wants."""
+    """A server that sends scripted bytes."""
     over = threading.Event()
 
     def serve() -> None:

@@ -1,4 +1,4 @@
-"""Why a restart failed, from what Zulip's restart-server wrote."""
+"""The causes of a failed restart, from the output of Zulip's restart-server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way back where it is gone twice, half, on a full disk, or past somebody else's edit."""
+"""Rollbacks that are repeated, interrupted, on a full disk, or after another edit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def swap(zulip: Zulip) -> dict[str, Any]:
-    """Return a change that takes acme's token out of the secrets file and puts beta's in."""
+    """Return a change that removes acme's token from the secrets file and adds beta's."""
     assert apply(zulip.apply(store="secrets", acme=OLD))["result"] == "committed"
     request = zulip.apply(store="secrets", beta=NEW, acme=None)
     request["secrets"]["remove"] = ["scim_bearer_token_acme"]
@@ -52,7 +52,7 @@ def edit(zulip: Zulip) -> None:
 def test_a_rollback_can_be_repeated_after_the_files_are_restored(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that dies on its way back leaves an open journal beside the old files."""
+    """A run that dies in its rollback leaves an open journal beside the old files."""
     request = swap(zulip)
     pair = zulip.pair()
     closed = journal.Journal.close
@@ -99,7 +99,7 @@ def test_a_file_that_was_unreadable_before_its_write_is_not_rolled_back(
 def test_secrets_stay_if_settings_cannot_be_restored(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A secret that is missing is None to Zulip, and "Bearer None" would be let in."""
+    """For a missing secret, Zulip reads None, and would accept "Bearer None"."""
     request = swap(zulip)
     zulip.behave(restart_exit=1, only_with="beta")
     before(monkeypatch, "restart", lambda: edit(zulip))
@@ -129,7 +129,7 @@ def test_a_change_after_the_file_was_restored_is_no_failure(
 
 @pytest.mark.parametrize("old", [b"A = 1\n", b"A = 1, and longer than the new one\n"])
 def test_any_mix_that_a_write_in_place_can_leave_is_rolled_back(tmp_path: Path, old: bytes) -> None:
-    """Whichever way it went, and whichever blocks the disk had taken when it stopped."""
+    """In both directions, and with any of the blocks on the disk."""
     path = tmp_path / "settings.py"
     new = b"B = 2, quite new\n"
     change = FileChange(str(path), old, new)
@@ -148,14 +148,12 @@ def test_any_mix_that_a_write_in_place_can_leave_is_rolled_back(tmp_path: Path, 
             change.roll_back()
 
 
-def test_a_rollback_works_on_a_full_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is there may be written over; nothing else is ever written in place for that."""
+def test_a_rollback_works_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a rollback writes in place on a full disk."""
     path = tmp_path / "settings.py"
     change = FileChange(str(path), b"A = 1\n", b"B = 2\n")
     path.write_bytes(change.after)
-    os.sync()  # a block is given out only when it is written
+    os.sync()  # a block is allocated only when it is written
     opened = os.open
 
     def full(name: str, flags: int, *mode: int) -> int:

@@ -1,4 +1,4 @@
-"""The editor of zulip-secrets.conf, against the parser that Zulip reads it with."""
+"""The editor of zulip-secrets.conf, compared with Zulip's own parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The editor of settings.py: what it changes, what it leaves, and what it refuses."""
+"""The editor of settings.py: what it changes, what it keeps, and what it refuses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SECRET = entry("acme", token='get_secret("scim_bearer_token_acme")')
 
 
 def config(data: bytes) -> object:
-    """Run a settings file and give its SCIM_CONFIG, the only way to be sure what Python sees."""
+    """Run a settings file and return its SCIM_CONFIG, which proves what Python sees."""
     source = data.replace(b"from .config import", b"from zproject.config import")
     tree = ast.parse(source)
     kept = [node for node in tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
@@ -675,7 +675,7 @@ def test_adding_and_removing_restores_any_file(
     try:
         after = edit(data, new)
     except Refusal as refusal:
-        # A file whose get_secret may be another one is refused, whatever stands in it.
+        # A file whose get_secret may not be Zulip's is always refused.
         if "get_secret" not in refusal.message:
             raise
         assume(False)
@@ -688,7 +688,7 @@ def test_adding_and_removing_restores_any_file(
 
 
 def test_an_empty_block_can_stay_without_entries() -> None:
-    """Before Zulip 11.0 a SCIM_CONFIG that is undefined is a 500 for every request."""
+    """Before Zulip 11.0, an undefined SCIM_CONFIG causes a 500 for every request."""
     one = '"acme": {\n        "bearer_token": get_secret("x"),\n    }'
     filled = edit(b"A = 1\n", {"acme": one})
     empty = edit(filled, {"acme": None}, keep_empty=True)

@@ -1,4 +1,4 @@
-"""Transactions against a small Zulip: what is in force afterwards, and every way back."""
+"""Transactions with a small Zulip: what is in force afterwards, and every rollback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OLD, NEW = "old-token-of-acme", "new-token-of-acme"
 
 
 class Run:
-    """One apply, with what it said on the way."""
+    """One apply, with all its messages."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.said: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ class Run:
 
 
 def given(zulip: Zulip, store: str = "settings", **tokens: str) -> None:
-    """Bring a server to a known state, through the front door."""
+    """Bring a server to a known state with an apply."""
     run = Run(zulip.apply(store=store, **(tokens or {"acme": OLD})))
     assert run.result == "committed"
 
@@ -355,7 +355,7 @@ def test_a_state_folder_of_another_user(zulip: Zulip) -> None:
     assert run.final["message"].startswith("lock: ")
 
 
-# --- the way back -----------------------------------------------------------------------------
+# --- rollback ---------------------------------------------------------------------------------
 
 
 def _restart_fails(zulip: Zulip) -> None:
@@ -386,7 +386,7 @@ def test_a_change_that_fails_the_gate_is_rolled_back(
 
 
 def test_a_site_that_was_down_before_is_reported_as_down(zulip: Zulip) -> None:
-    """A 502 is not "ok", whoever caused it."""
+    """A 502 is not "ok", even if the change has not caused it."""
     zulip.behave(down=True, restart_exit=1, only_with="acme")
     run = Run(zulip.apply(acme=NEW))
     assert run.result == "rolled back"
@@ -498,7 +498,7 @@ def test_a_file_that_changed_during_the_run_is_left_unchanged(
     assert str(zulip.state / "backups") in run.final["hint"]
     assert zulip.settings.read_text() == "# by hand\n"
     assert run.failed == ["gate", "put back"]
-    # And so it stays until somebody has looked at it.
+    # It stays so until an operator has corrected it.
     assert Run(zulip.apply(beta=NEW)).result == "roll-back failed"
 
 
@@ -524,7 +524,7 @@ def test_an_unexpected_error_in_any_step_is_rolled_back(
 
 
 def _everything(zulip: Zulip) -> tuple[tuple[bytes, bytes], dict[str, Any]]:
-    """A request that needs every step, on a server where each leaves a trace."""
+    """Return a request that needs every step, on a server where each step has an effect."""
     request = zulip.apply(store="secrets", acme=OLD)
     request["clients"]["add"] = [["acme", "okta"]]
     assert Run(request).result == "committed"
@@ -614,7 +614,7 @@ def _die(monkeypatch: pytest.MonkeyPatch, step: Step, request: dict[str, Any], w
         os._exit(9)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 3.12 warns of the web server's thread; it is not needed
+        warnings.simplefilter("ignore")  # Python 3.12 warns about the web server's thread
         child = os.fork()
     if child == 0:
         with monkeypatch.context() as patch:
@@ -659,7 +659,7 @@ def test_an_interrupted_write_in_place_is_rolled_back(tmp_path: Path) -> None:
 
 
 def test_the_editors_bytes_come_into_force(zulip: Zulip) -> None:
-    """The same bytes that the editor gives are the ones in force."""
+    """The bytes in force are those that the editor returns."""
     request = zulip.apply(acme=NEW)
     expected = settings_edit.edit(zulip.settings.read_bytes(), request["entries"])
     assert Run(request).result == "committed"

@@ -1,4 +1,4 @@
-"""Undo and recover: what the last transaction replaced comes back, or what a dead run left."""
+"""Undo the last transaction, and recover from a dead run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ask = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 def told(
     ask: Ask, request: dict[str, Any], who: str = "a test"
 ) -> tuple[dict[str, Any], list[str]]:
-    """Ask; gives the final message and the steps that went well. No token in any of it."""
+    """Return the final message and the successful steps. Check that they have no token."""
     said: list[dict[str, Any]] = []
     final = ask(request, said.append, who)
     text = json.dumps([said, final])
@@ -173,7 +173,7 @@ def test_an_undo_that_fails_its_gate_is_rolled_back(zulip: Zulip) -> None:
 
 
 def test_the_gate_does_not_check_an_old_token_that_was_refused_before(zulip: Zulip) -> None:
-    """A token that was not let in before the change is not waited for after the undo."""
+    """A token that was refused before the change need not be accepted after the undo."""
     given(zulip, {**zulip.apply(acme=OLD), "restart": None, "gate": None})
     given(zulip, zulip.apply(acme=NEW))
     assert told(undo, asked(zulip))[0]["result"] == "committed"
@@ -191,7 +191,7 @@ def test_an_undo_has_no_restart_and_gate_if_the_change_had_none(zulip: Zulip) ->
 
 
 def interrupted(zulip: Zulip) -> tuple[bytes, bytes]:
-    """Leave what a run that died at its restart leaves; gives the two files as they were."""
+    """Leave the state of a run that died at its restart. Return the two files as before the run."""
     given(zulip, zulip.apply(acme=OLD))
     pair = zulip.pair()
     given(zulip, zulip.apply(acme=NEW))
@@ -233,7 +233,7 @@ def test_a_rollback_that_cannot_be_finished_is_reported(zulip: Zulip) -> None:
 
 
 def test_a_rollback_whose_restart_fails_is_no_success(zulip: Zulip) -> None:
-    """The dead run may have restarted Zulip: what runs there is not what the files say."""
+    """The dead run may have restarted Zulip, so Zulip may run with the new settings."""
     pair = interrupted(zulip)
     zulip.run_with(acme=OLD)
     zulip.behave(restart_exit=7)
@@ -272,7 +272,7 @@ def test_a_recovery_is_reported_with_the_run_that_died(zulip: Zulip) -> None:
     assert "was interrupted at 'restart', and was rolled back first; " in final["message"]
 
 
-# --- somebody else is at work -----------------------------------------------------------------
+# --- another run is at work -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ask", [recover, undo])
@@ -293,7 +293,7 @@ def test_a_malformed_request_is_refused(zulip: Zulip) -> None:
             ask(asked(zulip, lock_timeout="long"), print, "a test")
 
 
-# --- what is shown of a difference ------------------------------------------------------------
+# --- masked differences -----------------------------------------------------------------------
 
 
 def test_a_difference_of_unreadable_files_shows_nothing() -> None:

@@ -42,7 +42,7 @@ def _stop(label, moment):
 
 transaction.Progress.run = _stopping
 
-# --- faults that a test cannot make on a real machine ----------------------------------------------------
+# --- faults that a test cannot make on a real machine -----------------------------------------
 
 
 def _flag(name):
