@@ -41,6 +41,20 @@ def listed(deployment: str) -> List[Client]:
     return [(realm, name) for realm, name in _shell(deployment, _LIST, [])]
 
 
+def outstanding(
+    deployment: str, add: Sequence[Client], remove: Sequence[Client]
+) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
+    """Return the clients of `add` that are not registered, and those of `remove` that are.
+
+    Raises AgentError.
+    """
+    present = listed(deployment)
+    return (
+        tuple(client for client in add if client not in present),
+        tuple(client for client in remove if client in present),
+    )
+
+
 def add(deployment: str, wanted: Sequence[Client]) -> None:
     """Register clients that are not registered yet. Raises AgentError.
 

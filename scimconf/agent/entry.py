@@ -8,6 +8,7 @@ from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent.errors import redacted
 from scimconf.agent.layout import Item
+from scimconf.agent.names import string_literal
 from scimconf.agent.source import Source
 
 TOKEN_KEY = "bearer_token"  # noqa: S105
@@ -80,12 +81,13 @@ def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
         raise _NotData("the entry is not a dict", value)
     seen = set()
     for key, child in zip(value.keys, value.values):
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+        name = string_literal(key)
+        if name is None:
             raise _NotData("a key is not a string", key or child)
-        if key.value in seen:
-            raise _NotData("a key is given twice", key)
-        seen.add(key.value)
-        yield key.value, child
+        if name in seen:
+            raise _NotData("a key is given twice", key or child)
+        seen.add(name)
+        yield name, child
 
 
 def _token(node: Optional[ast.expr], trusted: bool) -> Tuple[Optional[str], Optional[str]]:
@@ -105,11 +107,9 @@ def secret_name(node: ast.expr) -> Optional[str]:
     """Return the name in `get_secret("name")`; None for any other expression."""
     if not (isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords):
         return None
-    called, argument = node.func, node.args[0]
-    if not (isinstance(called, ast.Name) and called.id == "get_secret"):
+    if not (isinstance(node.func, ast.Name) and node.func.id == "get_secret"):
         return None
-    is_text = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-    return ast.literal_eval(argument) if is_text else None
+    return string_literal(node.args[0])
 
 
 def computed(value: ast.expr) -> Optional[ast.expr]:

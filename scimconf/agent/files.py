@@ -11,7 +11,7 @@ import pwd
 import re
 import stat
 import time
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from scimconf.agent.errors import AgentError
 
@@ -140,28 +140,33 @@ def _new(stem: str) -> Tuple[int, str]:
         os.close(descriptor)
 
 
-def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
-    folder, name = os.path.split(real)
-    descriptor, beside = _new(os.path.join(folder, f".{name}"))
+def _write_and_rename(
+    stem: str, path: str, data: bytes, finish: Callable[[int], None] = lambda descriptor: None
+) -> None:
+    """Write a private file, call `finish` once its content is complete, sync it and rename it."""
+    descriptor, beside = _new(stem)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            # The file is private until its content is complete.
-            os.fchown(descriptor, -1, old.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-            _copy_attributes(real, descriptor)
-            os.utime(descriptor, ns=(moment, moment))
+            finish(descriptor)
             os.fsync(descriptor)
-            os.rename(beside, real)  # still locked: otherwise another run could remove it
+            os.rename(beside, path)  # still locked: otherwise another run could remove it
     except OSError:
-        _remove(beside)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
         raise
 
 
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
+    def copy_metadata(descriptor: int) -> None:
+        os.fchown(descriptor, -1, old.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+        _copy_attributes(real, descriptor)
+        os.utime(descriptor, ns=(moment, moment))
+
+    folder, name = os.path.split(real)
+    _write_and_rename(os.path.join(folder, f".{name}"), real, data, copy_metadata)
 
 
 def _copy_attributes(real: str, descriptor: int) -> None:
@@ -224,16 +229,7 @@ def make_private(folder: str) -> None:
 def write_private(path: str, data: bytes) -> None:
     """Write a private file (0600) durably, complete or not at all. Raises AgentError."""
     try:
-        descriptor, beside = _new(path)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-                os.rename(beside, path)  # still locked: otherwise another run could remove it
-        except OSError:
-            _remove(beside)
-            raise
+        _write_and_rename(path, path, data)
         _sync_folder(os.path.dirname(path))
     except OSError as error:
         raise AgentError(f"{path} cannot be written: {error.strerror}") from None

@@ -13,6 +13,7 @@ import tokenize
 from typing import Iterator, List, Mapping, Match, Optional, Sequence, Tuple
 
 from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
+from scimconf.agent.names import string_literal
 from scimconf.agent.settings_file import Block, Settings
 from scimconf.agent.source import Source
 
@@ -97,7 +98,7 @@ def _holds(node: ast.AST, known: Sequence[str]) -> bool:
 
 
 def _is_text(node: Optional[ast.expr]) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return string_literal(node) is not None
 
 
 def _is_plain(node: ast.expr) -> bool:

@@ -32,7 +32,7 @@ def mentions(tree: ast.AST, name: str) -> List[Mention]:
     prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         binds = _binds(node, name)
-        if binds is None and id(node) not in prose and _literal(node) == name:
+        if binds is None and id(node) not in prose and string_literal(node) == name:
             binds = True
         if binds is not None:
             found.append(Mention(_placed(tree, node), binds))
@@ -54,8 +54,11 @@ def _binds(node: ast.AST, name: str) -> Optional[bool]:
     return True if name in spelled else None
 
 
-def _literal(node: ast.AST) -> object:
-    return node.value if isinstance(node, ast.Constant) else None
+def string_literal(node: Optional[ast.AST]) -> Optional[str]:
+    """Return the value of a string literal; None for any other node."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return None
 
 
 def _placed(tree: ast.AST, node: ast.AST) -> ast.AST:

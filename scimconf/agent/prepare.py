@@ -128,9 +128,7 @@ def _clients(request: Request) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
     deployment = request.paths.deployment
     if not zulip.has_client_command(deployment):
         raise AgentError("Zulip 6.0 and later have no SCIM clients to register")
-    present = clients.listed(deployment)
-    added = tuple(client for client in request.clients_added if client not in present)
-    return added, tuple(client for client in request.clients_removed if client in present)
+    return clients.outstanding(deployment, request.clients_added, request.clients_removed)
 
 
 def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:

@@ -80,27 +80,19 @@ def prepare_undo(folder: str, run: Optional[str], who: str) -> Change:
     server = WebServer(undo.probe)
     alive = undo.host is not None and server.alive(undo.host)
     added, removed = _clients(undo)
-    return Change(
-        undo=Undo(
-            began=prepare.now(),
-            who=who,
-            deployment=undo.deployment,
-            settings=settings,
-            new_secrets=new_secrets,
-            old_secrets=old_secrets,
-            clients_added=added,
-            clients_removed=removed,
-            restart=undo.restart,
-            restart_seconds=undo.restart_seconds,
-            probe=undo.probe,
-            host=undo.host,
-            alive=alive,
-            before=_before(undo, server) if alive else (),
-            after=_questions(undo),
-            gate_seconds=undo.gate_seconds,
-        ),
-        wanted=None,
+    reverse = undo._replace(
+        began=prepare.now(),
+        who=who,
+        settings=settings,
+        new_secrets=new_secrets,
+        old_secrets=old_secrets,
+        clients_added=added,
+        clients_removed=removed,
+        alive=alive,
+        before=_before(undo, server) if alive else (),
+        after=_questions(undo),
     )
+    return Change(undo=reverse, wanted=None)
 
 
 def _compare(found: Journal) -> None:
@@ -141,9 +133,7 @@ def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
     """Return the clients to register again and the clients to remove again."""
     if not undo.changes_clients or not zulip.has_client_command(undo.deployment):
         return (), ()  # Zulip was upgraded to 6.0, which has no clients
-    present = clients.listed(undo.deployment)
-    again = tuple(client for client in undo.clients_removed if client not in present)
-    return again, tuple(client for client in undo.clients_added if client in present)
+    return clients.outstanding(undo.deployment, undo.clients_removed, undo.clients_added)
 
 
 def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:

@@ -12,6 +12,7 @@ from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 from scimconf.agent import entry, layout, source
 from scimconf.agent.errors import Refusal, redacted
 from scimconf.agent.layout import INDENT, Layout
+from scimconf.agent.names import string_literal
 from scimconf.agent.source import Source
 
 _LINE_START = re.compile(r"[\r\n]([ \t\f]*)\Z")
@@ -67,13 +68,13 @@ def _by_key(value: ast.expr) -> Optional[Dict[str, ast.expr]]:
     """Return the values of a dict by key; None if it is not a dict with unique string keys."""
     if not isinstance(value, ast.Dict):
         return None
-    names = [
-        key.value
-        for key in value.keys
-        if isinstance(key, ast.Constant) and isinstance(key.value, str)
-    ]
-    plain = len(set(names)) == len(value.keys)
-    return dict(zip(names, value.values)) if plain else None
+    found: Dict[str, ast.expr] = {}
+    for key, child in zip(value.keys, value.values):
+        name = string_literal(key)
+        if name is None or name in found:
+            return None
+        found[name] = child
+    return found
 
 
 def _values(

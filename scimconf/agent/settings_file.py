@@ -58,9 +58,7 @@ class Settings(NamedTuple):
     @property
     def external_host(self) -> Optional[str]:
         """EXTERNAL_HOST, if it is assigned once, as a string literal."""
-        value = names.binding(self.source.tree, "EXTERNAL_HOST")
-        is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-        return ast.literal_eval(value) if value and is_text else None
+        return names.string_literal(names.binding(self.source.tree, "EXTERNAL_HOST"))
 
     @property
     def realm_hosts(self) -> Mapping[str, str]:
@@ -165,7 +163,7 @@ def _display(src: Source, statement: ast.stmt) -> ast.Dict:
     for key, child in zip(value.keys, value.values):
         if key is None:
             refuse(src, child, f"{NAME} includes another dict with **")
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+        if names.string_literal(key) is None:
             refuse(src, key, f"a realm of {NAME} is not a string literal")
     return value
 

@@ -45,7 +45,7 @@ class Step(NamedTuple):
     name: str
     needed: Callable[[Undo], bool]
     do: Callable[[Change], str]
-    undo: Optional[Callable[[Undo], None]] = None
+    undo: Optional[Callable[[Undo], object]] = None
     rollback_step: str = "put back"
     """The name of the step of the rollback that `undo` is a part of."""
     old: Optional[Callable[[Undo], FileChange]] = None
@@ -64,9 +64,12 @@ def _back_up(change: Change) -> str:
     return folder
 
 
-def _write_new_secrets(change: Change) -> str:
-    change.undo.new_secrets.write()
-    return ""
+def _write(file: Callable[[Undo], FileChange]) -> Callable[[Change], str]:
+    def write(change: Change) -> str:
+        file(change.undo).write()
+        return ""
+
+    return write
 
 
 def _check_candidate(change: Change) -> str:
@@ -74,16 +77,6 @@ def _check_candidate(change: Change) -> str:
     candidate.check(
         change.undo.deployment, settings.path, settings.before, settings.after, change.wanted
     )
-    return ""
-
-
-def _write_settings(change: Change) -> str:
-    change.undo.settings.write()
-    return ""
-
-
-def _remove_old_secrets(change: Change) -> str:
-    change.undo.old_secrets.write()
     return ""
 
 
@@ -128,10 +121,6 @@ def _restart(undo: Undo) -> str:
     return ""
 
 
-def _restart_again(undo: Undo) -> None:
-    _restart(undo)
-
-
 def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
@@ -158,7 +147,7 @@ BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)
 WRITE_SETTINGS = Step(
     "write settings",
     lambda undo: undo.settings.changes,
-    _write_settings,
+    _write(lambda undo: undo.settings),
     lambda undo: undo.settings.roll_back(),
     old=lambda undo: undo.settings,
 )
@@ -166,7 +155,7 @@ RESTART = Step(
     "restart",
     lambda undo: undo.restart is not None,
     lambda change: _restart(change.undo),
-    _restart_again,
+    _restart,
     rollback_step="restart",
 )
 GATE = Step(
@@ -182,7 +171,7 @@ STEPS = (
     Step(
         "write secrets",
         lambda undo: undo.new_secrets.changes,
-        _write_new_secrets,
+        _write(lambda undo: undo.new_secrets),
         lambda undo: undo.new_secrets.roll_back(),
         old=lambda undo: undo.new_secrets,
     ),
@@ -197,7 +186,7 @@ STEPS = (
     Step(
         "remove secrets",
         lambda undo: undo.old_secrets.changes,
-        _remove_old_secrets,
+        _write(lambda undo: undo.old_secrets),
         lambda undo: undo.roll_back_old_secrets(),
         old=lambda undo: undo.new_secrets,
     ),

@@ -42,7 +42,7 @@ def apply(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
     def work(folder: str) -> Message:
         return _transact(Kind.APPLY, folder, steps, lambda: prepare(wanted, who))
 
-    return _alone(wanted.paths, request.lock_seconds(plain), steps, who, work)
+    return _under_lock(wanted.paths, request.lock_seconds(plain), steps, who, work)
 
 
 def undo(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
@@ -62,7 +62,7 @@ def undo(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
             Kind.UNDO, folder, steps, lambda: prepare_undo.prepare_undo(folder, run, who)
         )
 
-    return _alone(where, request.lock_seconds(plain), steps, who, work)
+    return _under_lock(where, request.lock_seconds(plain), steps, who, work)
 
 
 def recover(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
@@ -74,7 +74,7 @@ def recover(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
     if plain.get("look"):
         return _look(where, _nothing_interrupted)
     work = functools.partial(_recover, steps=steps)
-    return _alone(where, request.lock_seconds(plain), steps, who, work)
+    return _under_lock(where, request.lock_seconds(plain), steps, who, work)
 
 
 def acknowledge(plain: Mapping[str, Any]) -> Message:
@@ -121,7 +121,7 @@ def _nothing_interrupted(folder: str) -> Message:
 # --- with the lock ----------------------------------------------------------------------------
 
 
-def _alone(
+def _under_lock(
     where: Paths, seconds: float, steps: Progress, who: str, work: Callable[[str], Message]
 ) -> Message:
     """Do the work under the lock. Wait for the lock at most `seconds`."""

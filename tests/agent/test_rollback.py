@@ -193,12 +193,12 @@ def test_if_a_file_cannot_be_restored_everything_it_needs_stays(
     request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
     replace = files.replace
 
-    def no_way_back(path: str, data: bytes, even_if_full: bool = False) -> None:
+    def no_rollback(path: str, data: bytes, even_if_full: bool = False) -> None:
         if even_if_full:
             raise AgentError("no")
         replace(path, data)
 
-    monkeypatch.setattr(files, "replace", no_way_back)
+    monkeypatch.setattr(files, "replace", no_rollback)
     before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(AgentError("stop")))
     answer = apply(request)
     assert answer["result"] == "roll-back failed", answer
