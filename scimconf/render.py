@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scimconf.agent import files, secrets_file, settings_file
-from scimconf.agent.trouble import Refusal, Trouble
+from scimconf.agent import files, secrets_file, settings_edit
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.errors import UsageError
 from scimconf.model import Desired, Server
 from scimconf.secret import Secret
@@ -32,7 +32,7 @@ class Rendered:
     def text(self) -> str:
         """Return the block, and below it the lines for zulip-secrets.conf if there are any."""
         written = {name: entry for name, entry in self.entries.items() if entry is not None}
-        text = settings_file.edit(b"", written).decode()
+        text = settings_edit.edit(b"", written).decode()
         lines = [f"{name} = {value}\n" for name, value in self.secrets.items() if value]
         if lines:
             text += "\n# In zulip-secrets.conf, below [secrets]:\n" + "".join(lines)
@@ -137,7 +137,7 @@ def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]
             without_old = secrets_file.edit(with_new, {}, gone)
         steps = [(secrets, with_new), (secrets, without_old)]
     with _named(settings):
-        steps.insert(1, (settings, settings_file.edit(_replaceable(settings), rendered.entries)))
+        steps.insert(1, (settings, settings_edit.edit(_replaceable(settings), rendered.entries)))
     return list(dict.fromkeys(path for path, data in steps if _replace(path, data)))
 
 
@@ -170,6 +170,6 @@ def _replace(path: Path, data: bytes) -> bool:
         return False
     try:
         files.replace(str(path), data)
-    except Trouble as trouble:
+    except AgentError as trouble:
         raise UsageError(trouble.message, trouble.hint) from None
     return True

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scimconf import render
 from scimconf.agent import files
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 from tests.factories import desired, known, realm, server
@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_replaced_is_left_as_it_is(
     monkeypatch.undo()
 
     def full(path: str, data: bytes) -> None:
-        raise Trouble(f"{path} cannot be replaced: No space left on device")
+        raise AgentError(f"{path} cannot be replaced: No space left on device")
 
     monkeypatch.setattr(files, "replace", full)
     with pytest.raises(UsageError, match=r"secrets\.conf cannot be replaced: No space"):

@@ -1,45 +1,47 @@
-"""What runs on the server: standard library only, Python >= 3.8, no other room of scimconf.
+"""The program that runs on the server: standard library only, Python >= 3.8.
 
-docs/agent.md is the contract. `settings_file`, `secrets_file` and `masking` also run on the
-controller, so that what a plan shows comes from the editor that does it.
+It imports nothing else of scimconf. docs/agent.md describes its protocol. The controller uses the
+editors and `masking` too, so a plan shows exactly the edit that the server will make.
 """
 
 MODULES = (
-    "trouble",
+    "errors",
+    "files",
+    "fingerprint",
+    "applied_tokens",
+    "child",
+    "zulip",
+    "candidate",
+    "clients",
     "source",
-    "names",
-    "get_secret",
     "layout",
+    "names",
     "entry",
-    "revise",
+    "get_secret",
     "settings_file",
     "masking",
     "secrets_file",
-    "fingerprint",
-    "child",
-    "cause",
-    "files",
-    "applied",
-    "zulip",
-    "clients",
-    "registered",
+    "difference",
+    "docker",
     "probe",
     "gate",
-    "outage",
-    "candidate",
-    "lock",
-    "progress",
     "undo",
     "journal",
-    "steps",
-    "way_back",
-    "docker",
+    "lock",
+    "other_runs",
+    "own_clients",
     "request",
-    "prepare",
-    "difference",
-    "reversal",
     "observe",
+    "outage",
+    "revise",
+    "settings_edit",
+    "restart_failure",
+    "steps",
+    "prepare",
+    "prepare_undo",
+    "progress",
+    "rollback",
     "transaction",
     "main",
 )
-"""What is sent to a server, in the order in which the modules import each other."""
+"""The modules that are sent to a server. Each one comes after the modules that it imports."""

@@ -1,8 +1,8 @@
-# The first thing that runs on a server: it says that it is there and which Python it is, takes
-# the program from stdin (docs/agent.md) and hands over to it. Not a module to import: the
-# controller sends this text in the command line, so it is short, and has none of the characters
-# that one login shell or the other would change (scimconf/ssh/command.py holds the rules).
-# It parses on Python 2.7 too; a Python that is too old is turned away by the controller.
+# This runs first on a server. It prints a ready line with the version of Python, reads the program
+# from stdin (docs/agent.md) and starts it. It is not a module to import: the controller sends this
+# text in the command line. So it is short, and has no character that a login shell would change
+# (scimconf/ssh/command.py has the rules). It must parse on Python 2.7 too, so that the controller
+# can report a Python that is too old.
 # ruff: noqa: E401, E402, I001, S102
 import sys
 
@@ -36,5 +36,5 @@ class Program:
 sys.meta_path.insert(0, Program())
 from scimconf.agent import main
 
-# Nothing is buffered (python -u), and taking the program down takes as long as a tenth of it.
+# Output is not buffered (python -u). A normal exit would take a tenth of the whole run.
 os._exit(main.main(sys.argv[2]))

@@ -1,8 +1,8 @@
-"""The check of a new settings.py with Zulip's own interpreter, before it is put in place.
+"""Check a new settings.py with Zulip's own interpreter before it is written.
 
-A process of its own loads the old text and the new one as `zproject.prod_settings`, then Zulip's
-whole chain of settings with the new one, and says whether anything but SCIM_CONFIG differs. Names
-are compared, not values: an LDAPSearch has no `==`. Everything secret travels on its stdin.
+A separate process loads the old text and the new text as `zproject.prod_settings`, then all of
+Zulip's settings with the new text. It reports whether anything but SCIM_CONFIG differs. It compares
+names, not values, because an LDAPSearch has no `==`. Secrets are sent on its stdin.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import os
 from typing import Mapping, Optional
 
 from scimconf.agent import child, zulip
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 SECONDS = 120
-"""Some 0.8 on an idle server."""
+"""The check takes about 0.8 seconds on an idle server."""
 
 _PROGRAM = r"""
 import base64, importlib, json, os, sys, types
 
 answer = os.dup(1)
-os.dup2(2, 1)  # settings that print would spoil it
+os.dup2(2, 1)  # settings that print must not write into the answer
 task = json.load(sys.stdin)
 sys.path.insert(0, os.getcwd())
 os.environ["DJANGO_SETTINGS_MODULE"] = "zproject.settings"
@@ -30,7 +30,7 @@ package = importlib.import_module("zproject")
 
 
 class Differs(Exception):
-    pass  # in our own words; anybody else's message may quote a value
+    pass  # the only error whose text is reported: any other text may quote a value
 
 
 def load(which):
@@ -63,7 +63,7 @@ def compare():
     yield "the new settings.py cannot be compared with the old one"
     before, after = getattr(old, "SCIM_CONFIG", {}), getattr(new, "SCIM_CONFIG", {})
     if names(old) != names(new):
-        raise Differs("names other than SCIM_CONFIG would come or go")
+        raise Differs("it would add or remove names other than SCIM_CONFIG")
     if getattr(chain, "SCIM_CONFIG", {}) != after:
         raise Differs("Zulip would not see the SCIM_CONFIG of settings.py")
     if task["wanted"] is None:
@@ -77,11 +77,11 @@ def compare():
         else:
             same = realm in after and plain(after[realm]) == plain(task["wanted"][realm])
         if not same:
-            raise Differs("realm %s would not be as wanted" % (realm or "(root)"))
+            raise Differs("realm %s would not have the wanted values" % (realm or "(root)"))
     yield ""
 
 
-why = "settings.py as it stands cannot be loaded"
+why = "the current settings.py cannot be loaded"
 try:
     for why in compare():
         pass
@@ -99,16 +99,16 @@ os._exit(0)
 """
 
 
-def look(deployment: str, path: str, data: bytes) -> None:
-    """Return if Zulip can load settings.py as it stands. Raises Trouble with the error's line.
+def check_current(deployment: str, path: str, data: bytes) -> None:
+    """Raise AgentError, with the line, if Zulip cannot load the current settings.py.
 
-    Only the kind of the error is named: its text may quote a token.
+    Only the type of the error is named, because its text may quote a token.
     """
     try:
         check(deployment, path, data, data, None)
-    except Trouble as trouble:
-        hint = f"put it right; `{os.path.join(deployment, 'manage.py')} check` shows the error"
-        raise Trouble(f"{path}: {trouble.message}", hint) from None
+    except AgentError as error:
+        hint = f"correct it; `{os.path.join(deployment, 'manage.py')} check` shows the error"
+        raise AgentError(f"{path}: {error.message}", hint) from None
 
 
 def check(
@@ -118,11 +118,11 @@ def check(
     new: bytes,
     wanted: Optional[Mapping[str, Optional[object]]],
 ) -> None:
-    """Return if Zulip, with the new text, sees `wanted` in SCIM_CONFIG and all else as before.
+    """Raise AgentError if Zulip would not see `wanted` in SCIM_CONFIG and all else unchanged.
 
-    `wanted` holds for each changed realm what Zulip has to see, None for one that has to be gone;
-    where it is None itself, what SCIM_CONFIG says is not compared.
-    Raises Trouble, without any value of the file in it.
+    `wanted` maps each changed realm to the entry that Zulip must see; None: the realm must be
+    absent. If `wanted` itself is None, the content of SCIM_CONFIG is not compared. The error holds
+    no value from the file.
     """
     task = {
         "path": path,
@@ -133,10 +133,10 @@ def check(
     python = zulip.interpreter(deployment)
     ended = child.run([python, "-I", "-B", "-c", _PROGRAM], deployment, SECONDS, json.dumps(task))
     if ended.code is None:
-        raise Trouble(f"Zulip's settings did not load within {SECONDS} seconds")
+        raise AgentError(f"Zulip's settings did not load within {SECONDS} seconds")
     try:
         why = json.loads(ended.out)["why"]
     except (ValueError, LookupError, TypeError):
-        raise Trouble("Zulip's own Python did not get as far as loading settings.py") from None
+        raise AgentError("Zulip's Python stopped before it loaded settings.py") from None
     if why:
-        raise Trouble(str(why), f"{path} was left as it is")
+        raise AgentError(str(why), f"{path} was not changed")

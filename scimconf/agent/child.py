@@ -1,6 +1,6 @@
-"""Starting another program: clean environment, its own process group, a time limit.
+"""Run another program with a clean environment, its own process group and a time limit.
 
-Nothing secret is in its argv or environment; what it has to know travels on its stdin.
+Secrets are sent on its stdin, never in its arguments or environment.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOGIN_DEFS = "/etc/login.defs"
 
 _SHOWN = 64 * 1024
-"""Bytes of output that are looked at."""
+"""Bytes of output that are kept, from the end."""
 
 
 class Ended(NamedTuple):
     """How a program ended."""
 
     code: Optional[int]
-    """None: it was ended at the time limit, with its whole process group."""
+    """None: the time limit was reached, and the whole process group was killed."""
     out: str
     err: str
 
     @property
-    def last_words(self) -> str:
-        """Give the last line that it wrote, for people."""
+    def last_line(self) -> str:
+        """Return the last line of its output."""
         lines = [line.strip() for line in f"{self.out}\n{self.err}".splitlines() if line.strip()]
         return lines[-1][:300] if lines else "it wrote nothing"
 
 
 _HOLDING = ("/bin/sh", "-c", '"$@" </dev/null; exit $?', "sh")
-"""Starts a program and waits for it, with a descriptor as stdin that the program does not get."""
+"""Start a program and wait for it. The shell keeps its own stdin; the program gets /dev/null."""
 
 
 def run(
@@ -46,19 +46,19 @@ def run(
     stdin: str = "",
     holding: Optional[int] = None,
 ) -> Ended:
-    """Run a program to its end, or to the time limit; its children that stay are not waited for.
+    """Run a program until it ends or reaches the time limit. Do not wait for its daemons.
 
-    `holding`: a descriptor that stays open until the program ends, also where this process dies
-    before: a shell of its own holds it. Daemons that the program leaves behind do not have it.
+    `holding` is a descriptor that stays open until the program ends, even if this process dies
+    before. A separate shell holds it. Daemons that the program starts do not inherit it.
 
-    Output goes through files, not pipes: a daemon that a restart leaves behind keeps them open.
-    They are in memory: a way back has to restart on a full disk, too.
+    Output goes to files, not pipes, because a daemon that a restart starts keeps a pipe open. The
+    files are in memory, because a rollback must be able to restart Zulip on a full disk.
     """
-    import subprocess  # 3 ms, which a plan that starts nothing is spared
+    import subprocess  # takes 3 ms, and a plan that starts no program does not need it
 
     umask = login_umask()
     with _in_memory() as out, _in_memory() as err:
-        # Our own files are private. What Zulip makes while it restarts is for others to read, too.
+        # The agent's own files are private. Files that Zulip makes while it restarts are not.
         ours = os.umask(umask)
         try:
             process = subprocess.Popen(
@@ -89,10 +89,9 @@ def run(
 
 
 def login_umask() -> int:
-    """Return the umask that a login of this user has: UMASK of login.defs(5), else 022.
+    """Return the umask of a login of this user: UMASK of login.defs(5), else 022.
 
-    The one that we were started with says nothing: it is that of root or of an operator, as sudo
-    or su left it.
+    The umask of this process is not used: sudo or su keeps that of root or of an operator.
     """
     try:
         with open(_LOGIN_DEFS, encoding="utf-8", errors="replace") as file:
@@ -103,15 +102,15 @@ def login_umask() -> int:
 
 
 def environment() -> Dict[str, str]:
-    """Give the environment that `su zulip -c` would give, as far as Zulip needs it.
+    """Return the part of the environment of `su zulip -c` that Zulip needs.
 
-    Only the PATH of the login stays, and the usual folders after it: a login without a shell may
-    lack those where supervisorctl is.
+    Of the login's environment, only PATH stays. The usual folders follow it, because a login
+    without a shell may lack the folder of supervisorctl.
     """
     path = os.environ.get("PATH", USUAL_PATH)
     path = path if path.endswith(USUAL_PATH) else f"{path}:{USUAL_PATH}"
     found = {"PATH": path, "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
-    with contextlib.suppress(KeyError):  # a user that no longer has a name
+    with contextlib.suppress(KeyError):  # the user may have been deleted
         me = pwd.getpwuid(os.geteuid())
         found.update(HOME=me.pw_dir, USER=me.pw_name, LOGNAME=me.pw_name)
     return found

@@ -1,6 +1,6 @@
-"""The SCIM clients that a 5.x server has registered, through its own manage.py.
+"""List, register and remove the SCIM clients of a 5.x server with its own manage.py.
 
-Code for `manage.py shell` travels on stdin: Zulip writes every argv to a log that others read.
+Code for `manage.py shell` is sent on stdin: Zulip writes all arguments to a log that others read.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import os
 from typing import List, Sequence, Tuple
 
 from scimconf.agent import child, zulip
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 SECONDS = 120
-"""A call takes two to four on an idle server."""
+"""A call takes two to four seconds on an idle server."""
 
 _MARK = "scimconf: "
 
 Client = Tuple[str, str]
-"""Realm (its string_id) and the client's name."""
+"""The realm (its string_id) and the client's name."""
 
 _LIST = """
 from zerver.models import SCIMClient
@@ -37,30 +37,46 @@ answer = []
 
 
 def listed(deployment: str) -> List[Client]:
-    """Give all that are registered. Raises Trouble."""
+    """Return all registered clients. Raises AgentError."""
     return [(realm, name) for realm, name in _shell(deployment, _LIST, [])]
 
 
-def add(deployment: str, wanted: Sequence[Client]) -> None:
-    """Register clients; one that is registered already is no error. Raises Trouble.
+def outstanding(
+    deployment: str, add: Sequence[Client], remove: Sequence[Client]
+) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
+    """Return the clients of `add` that are not registered, and those of `remove` that are.
 
-    The realm's id is looked up first: `-r` takes digits for an id, so an organisation whose
-    subdomain is a number could be taken for another one.
+    Raises AgentError.
+    """
+    present = listed(deployment)
+    return (
+        tuple(client for client in add if client not in present),
+        tuple(client for client in remove if client in present),
+    )
+
+
+def add(deployment: str, wanted: Sequence[Client]) -> None:
+    """Register clients that are not registered yet. Raises AgentError.
+
+    The id of each realm is looked up first: `-r` reads digits as an id, so a subdomain that is a
+    number could select another organisation.
     """
     ids = dict(_shell(deployment, _REALM_IDS, [realm for realm, _ in wanted]))
     for realm, name in wanted:
         if realm not in ids:
-            raise Trouble(f"this Zulip has no organisation {realm or '(root)'}", "create it first")
+            raise AgentError(
+                f"this Zulip has no organisation {realm or '(root)'}", "create it first"
+            )
         try:
             _manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
-        except Trouble:
-            # A duplicate key ends in an error too: only the list tells whether it is one.
+        except AgentError:
+            # A client that is registered already causes an error too. The list shows which it was.
             if (realm, name) not in listed(deployment):
                 raise
 
 
 def remove(deployment: str, unwanted: Sequence[Client]) -> None:
-    """Take registrations away; one that is not there is no error. Raises Trouble."""
+    """Remove clients, if they are registered. Raises AgentError."""
     _shell(deployment, _REMOVE, [list(client) for client in unwanted])
 
 
@@ -73,7 +89,7 @@ def _shell(deployment: str, code: str, argument: object) -> List[Tuple[str, str]
     for line in ended.out.splitlines():
         if line.startswith(_MARK):
             return [(first, second) for first, second in json.loads(line[len(_MARK) :])]
-    raise Trouble(f"manage.py shell gave no answer: {ended.last_words}")
+    raise AgentError(f"manage.py shell printed no answer: {ended.last_line}")
 
 
 def _manage(deployment: str, words: List[str], stdin: str = "") -> child.Ended:
@@ -81,7 +97,7 @@ def _manage(deployment: str, words: List[str], stdin: str = "") -> child.Ended:
     argv = [zulip.interpreter(deployment), manage, *words]
     ended = child.run(argv, deployment, SECONDS, stdin)
     if ended.code is None:
-        raise Trouble(f"manage.py {words[0]} did not end within {SECONDS} seconds")
+        raise AgentError(f"manage.py {words[0]} did not end within {SECONDS} seconds")
     if ended.code != 0:
-        raise Trouble(f"manage.py {words[0]} ended with {ended.code}: {ended.last_words}")
+        raise AgentError(f"manage.py {words[0]} exited with status {ended.code}: {ended.last_line}")
     return ended

@@ -1,6 +1,6 @@
-"""What differs between two states of the two files, with everything masked that may be a secret.
+"""Show how two versions of settings.py or zulip-secrets.conf differ, with all secrets masked.
 
-Of settings.py only the SCIM block is shown; of the lines around it only their numbers.
+For settings.py, only the SCIM block is shown. For the lines around it, only the numbers are shown.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import difflib
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from scimconf.agent import masking, secrets_file, settings_file
+from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_file import Settings
-from scimconf.agent.trouble import Refusal
 
 _PREFIX = "scim_bearer_token"
 _NONE: Mapping[str, str] = {}
 
 
 def of_settings(path: str, before: bytes, after: bytes) -> str:
-    """Give the difference of two settings.py as a unified diff, "" if there is none."""
+    """Return a masked unified diff of two versions of settings.py, "" if they are equal."""
     if before == after:
         return ""
     try:
@@ -30,17 +30,17 @@ def of_settings(path: str, before: bytes, after: bytes) -> str:
 
 
 def of_secrets(path: str, before: bytes, after: bytes) -> str:
-    """Give the names that came, went or changed in two zulip-secrets.conf, "" if none did."""
+    """Return a masked unified diff of two versions of zulip-secrets.conf, "" if they are equal."""
     if before == after:
         return ""
     try:
         old, new = secrets_file.read(before), secrets_file.read(after)
     except Refusal as refusal:
         return f"@@ {refusal.at(path)} @@\n"
-    moving = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    if not moving:
-        return f"@@ {path}: only its comments or blanks differ @@\n"
-    return "".join(_unified(path, list(_lines(old, moving)), list(_lines(new, moving, old))))
+    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if not changed:
+        return f"@@ {path}: only comments or spaces differ @@\n"
+    return "".join(_unified(path, list(_lines(old, changed)), list(_lines(new, changed, old))))
 
 
 def _unified(path: str, before: List[str], after: List[str]) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _block(settings: Settings, tokens: Mapping[str, str], before: Mapping[str, s
 
 
 def _mask(realm: str, token: str, before: Optional[str]) -> str:
-    """Return the mask of a token; two that differ look different, and no hash of them is shown."""
+    """Return the mask of a token. It shows that a token changed, without a hash of it."""
     other = before is not None and before != token
     return masking.token_mask(realm, len(token), "another value" if other else "")
 
@@ -71,24 +71,24 @@ def _lines(
 
 
 def _around(path: str, old: Settings, new: Settings) -> Iterator[str]:
-    """Give a line that says which lines around the block differ, if any do."""
+    """Yield a line with the numbers of the lines around the block that differ, if any do."""
     before, after = _numbered(old), _numbered(new)
     matcher = difflib.SequenceMatcher(
         None, [line for _, line in before], [line for _, line in after], autojunk=False
     )
-    came, gone = [], 0
+    added, removed = [], 0
     for what, first, last, start, end in matcher.get_opcodes():
         if what != "equal":
-            came += [str(number) for number, line in after[start:end] if line.strip()]
-            gone += sum(1 for _, line in before[first:last] if line.strip())
-    said = [f"new or changed: line {', '.join(came)}"] if came else []
-    said += [f"lines gone or changed: {gone}"] if gone else []
-    if said:
-        yield f"@@ {path}, around SCIM_CONFIG (not shown): {'; '.join(said)} @@\n"
+            added += [str(number) for number, line in after[start:end] if line.strip()]
+            removed += sum(1 for _, line in before[first:last] if line.strip())
+    parts = [f"new or changed: line {', '.join(added)}"] if added else []
+    parts += [f"lines removed or changed: {removed}"] if removed else []
+    if parts:
+        yield f"@@ {path}, around SCIM_CONFIG (not shown): {'; '.join(parts)} @@\n"
 
 
 def _numbered(settings: Settings) -> List[Tuple[int, str]]:
-    """Give the lines around the block with their numbers."""
+    """Return the lines around the block with their numbers."""
     src, block = settings.source, settings.block
     ends = [*src.starts[1:], len(src.text)]
     return [

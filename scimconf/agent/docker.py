@@ -1,7 +1,8 @@
-"""docker-zulip: whether an edit in the container would outlive its next start.
+"""Check whether an edit in a docker-zulip container would survive the next start.
 
-Its entrypoint.sh writes settings.py anew at every start, unless MANUAL_CONFIGURATION=True, and the
-container's own files go with it; secrets that it is given are written over what the file holds.
+The entrypoint.sh of docker-zulip writes settings.py again at every start, unless
+MANUAL_CONFIGURATION=True. It also writes the secrets of its environment into zulip-secrets.conf.
+Files in the container's own layer are lost with the container.
 """
 
 from __future__ import annotations
@@ -11,41 +12,41 @@ import os
 from typing import Dict, List, Optional
 
 from scimconf.agent import files
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 _ENTRYPOINT = "sbin/entrypoint.sh"
 _MANUAL = b"MANUAL_CONFIGURATION"
 _TRUE = (b"true", b"enable", b"enabled", b"yes", b"y", b"1", b"on")
-"""What entrypoint.sh takes for True, in any case."""
-_OF_THE_IMAGE = b"DATA_DIR"
-"""Set by the image, and so in the environment of what the container itself started."""
+"""What entrypoint.sh reads as True, in upper or lower case."""
+_IMAGE_VARIABLE = b"DATA_DIR"
+"""The image sets it, so each process that the container started has it in its environment."""
 _GIVEN = b"SECRETS_"
 _IN_FILE = "_FILE"
 _MOUNTED = "zulip__"
-_REBUILT = "docker-zulip writes settings.py anew at every start of the container"
+_REBUILT = "docker-zulip writes settings.py again at every start of the container"
 
 
 class Container:
-    """The container that we are in; `root`: where its files are, for tests."""
+    """The container that the agent runs in, if any. Tests set `root` to another folder."""
 
     def __init__(self, root: str = "/") -> None:
         self._root = root
         self._variables = self._container_variables() if self._is_docker_zulip() else None
 
-    def lost(self, settings: str) -> str:
-        """Say why an edit of settings.py would be lost at the next start; "" if it would not."""
+    def loses(self, settings: str) -> Optional[str]:
+        """Return why an edit of settings.py would be lost at the next start; None: it is kept."""
         if self._variables is None:
-            return ""
+            return None
         if not self._variables:
-            return f"{_REBUILT}, unless {_MANUAL.decode()}=True, which cannot be seen from here"
+            return f"{_REBUILT}, unless {_MANUAL.decode()}=True, which the agent cannot see"
         if self._variables.get(_MANUAL, b"").lower() not in _TRUE:
             return _REBUILT
-        if self._outlives(settings):
-            return ""
-        return f"{settings} is part of the docker-zulip container, and goes with it"
+        if self._is_on_volume(settings):
+            return None
+        return f"{settings} is part of the docker-zulip container, and is lost with it"
 
     def given_secrets(self) -> List[str]:
-        """Give the names of the secrets that are written anew at every start."""
+        """Return the names of the secrets that entrypoint.sh writes at every start."""
         if self._variables is None:
             return []
         given = (name.decode(errors="replace") for name in self._variables)
@@ -65,14 +66,14 @@ class Container:
     def _is_docker_zulip(self) -> bool:
         try:
             return _MANUAL in files.read(os.path.join(self._root, _ENTRYPOINT))
-        except Trouble:
+        except AgentError:
             return False
 
     def _container_variables(self) -> Dict[bytes, bytes]:
-        """Give the names of what the container was started with, and of no secret its value.
+        """Return the container's environment, without the values of secrets.
 
-        From the first process that inherited it and that we may look into: those of Zulip, which
-        are zulip's as we are. Empty where there is none.
+        It is read from the first process that has it and that this user may read: Zulip's own
+        processes run as the same user. Return {} if there is none.
         """
         proc = os.path.join(self._root, "proc")
         names: List[str] = []
@@ -80,12 +81,12 @@ class Container:
             names = os.listdir(proc)
         for number in sorted(int(each) for each in names if each.isdigit()):
             found = _environment(os.path.join(proc, str(number), "environ"))
-            if found and _OF_THE_IMAGE in found:
+            if found and _IMAGE_VARIABLE in found:
                 return {name: b"" if name.startswith(_GIVEN) else found[name] for name in found}
         return {}
 
-    def _outlives(self, path: str) -> bool:
-        """Say whether a file is on a volume or a bind mount, and not in the container's layer."""
+    def _is_on_volume(self, path: str) -> bool:
+        """Return whether a file is on a volume or bind mount, not in the container's layer."""
         try:
             return os.stat(os.path.realpath(path)).st_dev != os.stat(self._root).st_dev
         except OSError:

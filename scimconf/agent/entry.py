@@ -1,4 +1,4 @@
-"""One realm's entry of SCIM_CONFIG as data, as far as it is data: nothing is executed."""
+"""Read one realm's entry of SCIM_CONFIG without executing it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import ast
 import json
 from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
+from scimconf.agent.errors import redacted
 from scimconf.agent.layout import Item
+from scimconf.agent.names import string_literal
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import unseen
 
 TOKEN_KEY = "bearer_token"  # noqa: S105
 KNOWN_KEYS = frozenset(
@@ -23,9 +24,9 @@ KNOWN_KEYS = frozenset(
 """What Zulip reads of an entry (zerver/lib/scim.py and zproject/default_settings.py)."""
 
 
-@unseen
+@redacted
 class Entry(NamedTuple):
-    """One realm. `unreadable` says why it is not data, and then line and column say where."""
+    """One realm. If it is not plain data, `unreadable` says why, and line and column say where."""
 
     realm: str
     text: str
@@ -34,12 +35,12 @@ class Entry(NamedTuple):
     line: int
     column: int
     values: Mapping[str, object]
-    """The values in it but the token."""
+    """All values except the token."""
     token: Optional[str] = None
     secret_name: Optional[str] = None
-    unreadable: str = ""
+    unreadable: Optional[str] = None
     computed: Optional[Tuple[int, int]] = None
-    """Where (line, column) it does more than give a value, so that others may live by it."""
+    """Line and column of an expression that is not a literal. Other code may depend on it."""
 
 
 _LITERALS = (ast.Dict, ast.List, ast.Tuple, ast.Set, ast.UnaryOp)
@@ -54,9 +55,9 @@ class _NotData(Exception):
 def read(
     source: Source, realm: str, key: ast.expr, value: ast.expr, item: Item, trusted: bool
 ) -> Entry:
-    """Read one entry; whatever is not data in it ends up in `unreadable`, without its text.
+    """Read one entry. If it is not plain data, `unreadable` says why, without the text.
 
-    `trusted` says that get_secret is Zulip's own in this file.
+    `trusted`: in this file, get_secret is Zulip's own.
     """
     text = source.text[item.start : item.end]
     line, column = source.place(key)
@@ -66,30 +67,31 @@ def read(
         values = {name: literal(node) for name, node in pairs.items()}
     except _NotData as error:
         line, column = source.place(error.node)
-        does = computed(value)
+        expression = computed(value)
         return Entry(
             *(realm, text, item, value, line, column, {}),
             unreadable=str(error),
-            computed=source.place(does) if does else None,
+            computed=source.place(expression) if expression else None,
         )
     return Entry(realm, text, item, value, line, column, values, token, name_of_secret)
 
 
 def _pairs(value: ast.expr) -> Iterator[Tuple[str, ast.expr]]:
     if not isinstance(value, ast.Dict):
-        raise _NotData("the entry is not a plain dict", value)
+        raise _NotData("the entry is not a dict", value)
     seen = set()
     for key, child in zip(value.keys, value.values):
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-            raise _NotData("a key is not a plain string", key or child)
-        if key.value in seen:
-            raise _NotData("a key is given twice", key)
-        seen.add(key.value)
-        yield key.value, child
+        name = string_literal(key)
+        if name is None:
+            raise _NotData("a key is not a string", key or child)
+        if name in seen:
+            raise _NotData("a key is given twice", key or child)
+        seen.add(name)
+        yield name, child
 
 
 def _token(node: Optional[ast.expr], trusted: bool) -> Tuple[Optional[str], Optional[str]]:
-    """Give the token in clear, or the name of the secret that holds it."""
+    """Return the token, or the name of the secret that holds it."""
     if node is None:
         return None, None
     name = secret_name(node)
@@ -102,20 +104,19 @@ def _token(node: Optional[ast.expr], trusted: bool) -> Tuple[Optional[str], Opti
 
 
 def secret_name(node: ast.expr) -> Optional[str]:
-    """Give the name in `get_secret("name")`; None for any other expression."""
+    """Return the name in `get_secret("name")`; None for any other expression."""
     if not (isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords):
         return None
-    called, argument = node.func, node.args[0]
-    if not (isinstance(called, ast.Name) and called.id == "get_secret"):
+    if not (isinstance(node.func, ast.Name) and node.func.id == "get_secret"):
         return None
-    is_text = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-    return ast.literal_eval(argument) if is_text else None
+    return string_literal(node.args[0])
 
 
 def computed(value: ast.expr) -> Optional[ast.expr]:
-    """Give a place in an entry that does more than stand there: a call, a name, `:=`.
+    """Return the first expression in an entry that is not a literal: a call, a name, `:=`.
 
-    None for literals and for `get_secret("name")`, whoever's that is.
+    Return None if there is none. `get_secret("name")` counts as a literal here, even if get_secret
+    is not Zulip's own.
     """
     waiting = [value]
     while waiting:
@@ -129,11 +130,11 @@ def computed(value: ast.expr) -> Optional[ast.expr]:
 
 
 def literal(node: ast.expr) -> object:
-    """Give the value of a literal that JSON knows too. Raises _NotData for all else."""
+    """Return the value of a literal that JSON has too. Raises _NotData for anything else."""
     try:
         return _jsonable(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise _NotData("a value is computed, not written out", node) from None
+        raise _NotData("a value is computed, not a literal", node) from None
 
 
 def same(one: ast.expr, other: ast.expr) -> bool:
@@ -141,7 +142,7 @@ def same(one: ast.expr, other: ast.expr) -> bool:
     secrets = secret_name(one), secret_name(other)
     if secrets != (None, None):
         return secrets[0] == secrets[1]
-    try:  # as JSON, in which True is not 1
+    try:  # compared as JSON, where True is not 1
         first, second = (json.dumps(literal(each), sort_keys=True) for each in (one, other))
     except _NotData:
         return False

@@ -1,4 +1,4 @@
-"""Reading and replacing files so that a crash leaves the old one or the new one, whole."""
+"""Read and replace files. After a crash, a file has its old content or its new one, complete."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pwd
 import re
 import stat
 import time
-from typing import List, Tuple
+from typing import Callable, List, Optional, Tuple
 
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 LIMIT = 4 * 1024 * 1024
 BACKUPS = "backups"
@@ -23,39 +23,39 @@ KEPT = 10
 _MARK = ".scimconf-"
 _SECOND = 1_000_000_000
 _BLOCK = 512
-"""What stat counts in (POSIX leaves it open; Linux says so in stat(2))."""
+"""The unit of st_blocks on Linux (stat(2))."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Missing(Trouble):
-    """There is no such file."""
+class Missing(AgentError):
+    """The file does not exist."""
 
 
 def read(path: str, limit: int = LIMIT) -> bytes:
-    """Give a regular file's bytes. Raises Trouble where it is not there, not ours or too large."""
+    """Return the bytes of a regular file. Raises AgentError if it is unreadable or too large."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-            raise Trouble(f"{path} is not a regular file")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait for its writer
+            raise AgentError(f"{path} is not a regular file")
         with open(path, "rb") as file:
             data = file.read(limit + 1)
     except FileNotFoundError:
         raise Missing(f"there is no {path}", "is Zulip installed here?") from None
     except PermissionError:
-        raise Trouble(f"{user()} may not read {path}", _hint(path)) from None
+        raise AgentError(f"{user()} may not read {path}", _hint(path)) from None
     except OSError as error:
-        raise Trouble(f"{path} cannot be read: {error.strerror}") from None
+        raise AgentError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > limit:
-        raise Trouble(f"{path} is larger than {limit} bytes")
+        raise AgentError(f"{path} is larger than {limit} bytes")
     return data
 
 
-def obstacle(path: str) -> str:
-    """Say why a file cannot be replaced with its owner and group kept; "" if it can."""
+def obstacle(path: str) -> Optional[str]:
+    """Return why this user cannot replace a file and keep its owner and group; None: it can."""
     real = os.path.realpath(path)
     try:
         now = os.stat(real)
     except OSError as error:
-        return f"{path} cannot be looked at: {error.strerror}"
+        return f"{path} cannot be examined: {error.strerror}"
     if now.st_uid != os.geteuid():
         return f"{path} cannot be replaced by {user()}: it belongs to {_owner(now.st_uid)}"
     if now.st_gid not in {os.getegid(), *os.getgroups()}:
@@ -65,16 +65,18 @@ def obstacle(path: str) -> str:
     folder = os.path.dirname(real)
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{path} cannot be replaced by {user()}: the folder {folder} is not writable"
-    return ""
+    return None
 
 
 def replace(path: str, data: bytes, even_if_full: bool = False) -> None:
-    """Put new bytes in place of a file: durable, mode, owner, ACL and links kept.
+    """Replace the content of a file durably. Keep its mode, owner, ACL and links.
 
-    A symbolic link stays one: what it leads to is replaced. The time of change moves on by at
-    least a whole second, because Python knows a compiled settings.py by size and whole second.
-    A bind mount, which no rename can replace (EBUSY), is written in place; so is, `even_if_full`,
-    what has no room beside the file but fits into its blocks. Raises Trouble.
+    For a symbolic link, its target is replaced. The modification time increases by at least one
+    whole second, because Python identifies a compiled settings.py by its size and whole second.
+
+    A bind mount cannot be replaced by a rename (EBUSY), so it is written in place. With
+    `even_if_full`, a file is also written in place if the disk is full and the new content fits
+    into the blocks of the old one. Raises AgentError.
     """
     real = os.path.realpath(path)
     try:
@@ -89,17 +91,17 @@ def replace(path: str, data: bytes, even_if_full: bool = False) -> None:
             _write_in_place(real, data, moment)
         _sync_folder(os.path.dirname(real))
     except OSError as error:
-        raise Trouble(f"{path} cannot be replaced: {error.strerror}") from None
+        raise AgentError(f"{path} cannot be replaced: {error.strerror}") from None
 
 
 def sweep(path: str) -> None:
-    """Remove what a run that died left beside a file."""
+    """Remove unfinished files that a dead run left beside a file."""
     folder, name = os.path.split(os.path.realpath(path))
     _sweep(folder, f".{name}")
 
 
 def _sweep(folder: str, name: str) -> None:
-    """Remove the leftovers of a file, "" for all files, but for what is being written just now."""
+    """Remove unfinished files of `name` ("" for all names), except those that are in use."""
     pattern = re.compile((re.escape(name) or ".+") + re.escape(_MARK) + "[0-9a-f]{16}", re.DOTALL)
     with contextlib.suppress(OSError):
         found = [each for each in os.listdir(folder) if pattern.fullmatch(each)]
@@ -122,50 +124,55 @@ def _remove_left(path: str) -> None:
 
 
 def _new(stem: str) -> Tuple[int, str]:
-    """Make a new file, and hold a lock on it: that tells it from what a dead run left."""
+    """Create a file and lock it. The lock shows that no dead run left it."""
     while True:
         beside = f"{stem}{_MARK}{os.urandom(8).hex()}"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(descriptor)  # somebody sweeps it away, who came before the lock
+            os.close(descriptor)  # another run removes it, because it was not locked yet
             continue
         except OSError:
-            pass  # a file system without locks: nothing is swept there
+            pass  # on a file system without locks, nothing is removed either
         if os.path.exists(beside):
             return descriptor, beside
         os.close(descriptor)
 
 
-def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
-    folder, name = os.path.split(real)
-    descriptor, beside = _new(os.path.join(folder, f".{name}"))
+def _write_and_rename(
+    stem: str, path: str, data: bytes, finish: Callable[[int], None] = lambda descriptor: None
+) -> None:
+    """Write a private file, call `finish` once its content is complete, sync it and rename it."""
+    descriptor, beside = _new(stem)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            # Private until here: only now may others read what the old file let them read.
-            os.fchown(descriptor, -1, old.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-            _copy_attributes(real, descriptor)
-            os.utime(descriptor, ns=(moment, moment))
+            finish(descriptor)
             os.fsync(descriptor)
-            os.rename(beside, real)  # while it is locked: else another run may sweep it away
+            os.rename(beside, path)  # still locked: otherwise another run could remove it
     except OSError:
-        _remove(beside)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
         raise
 
 
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+def _replace_by_rename(real: str, data: bytes, old: os.stat_result, moment: int) -> None:
+    def copy_metadata(descriptor: int) -> None:
+        os.fchown(descriptor, -1, old.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+        _copy_attributes(real, descriptor)
+        os.utime(descriptor, ns=(moment, moment))
+
+    folder, name = os.path.split(real)
+    _write_and_rename(os.path.join(folder, f".{name}"), real, data, copy_metadata)
 
 
 def _copy_attributes(real: str, descriptor: int) -> None:
-    """Copy ACLs and labels. Only an ACL has to arrive; a label may be for root alone to set."""
+    """Copy ACLs and labels. Only an ACL is required, because only root may set some labels."""
     names: List[str] = []
-    with contextlib.suppress(OSError, AttributeError):  # not on every system or file system
+    with contextlib.suppress(OSError, AttributeError):  # some systems have no such attributes
         names = os.listxattr(real)
     for name in names:
         try:
@@ -196,58 +203,49 @@ def _sync_folder(folder: str) -> None:
 
 
 def state_folder(deployment: str) -> str:
-    """Give `.scimconf` beside the folder of deployments: /home/zulip/.scimconf; it is not made."""
+    """Return `.scimconf` beside the folder of deployments, such as /home/zulip/.scimconf."""
     return os.path.join(os.path.dirname(os.path.dirname(deployment.rstrip("/"))), ".scimconf")
 
 
 def backup_folder(deployment: str) -> str:
-    """Give where old files are kept."""
+    """Return the folder of the backups."""
     return os.path.join(state_folder(deployment), BACKUPS)
 
 
 def make_private(folder: str) -> None:
-    """Make a folder that only we can look into, durably. Raises Trouble."""
+    """Create a folder durably that only this user may read. Raises AgentError."""
     try:
         if not os.path.isdir(folder):
             os.makedirs(folder, 0o700, exist_ok=True)
             _sync_folder(os.path.dirname(folder))
         now = os.lstat(folder)
         if not stat.S_ISDIR(now.st_mode) or now.st_uid != os.geteuid():
-            raise Trouble(f"{folder} is not a folder of {user()}")
+            raise AgentError(f"{folder} is not a folder of {user()}")
         os.chmod(folder, 0o700)
     except OSError as error:
-        raise Trouble(f"{folder} cannot be made: {error.strerror}") from None
+        raise AgentError(f"{folder} cannot be created: {error.strerror}") from None
 
 
 def write_private(path: str, data: bytes) -> None:
-    """Write a file in the private folder (0600), durably and as a whole. Raises Trouble."""
+    """Write a private file (0600) durably, complete or not at all. Raises AgentError."""
     try:
-        descriptor, beside = _new(path)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-                os.rename(beside, path)  # while it is locked: else another run may sweep it away
-        except OSError:
-            _remove(beside)
-            raise
+        _write_and_rename(path, path, data)
         _sync_folder(os.path.dirname(path))
     except OSError as error:
-        raise Trouble(f"{path} cannot be written: {error.strerror}") from None
+        raise AgentError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def sweep_private(folder: str) -> None:
-    """Remove what a run that died was writing in a private folder: it is all secret."""
+    """Remove all unfinished files that a dead run left in a private folder. They hold secrets."""
     _sweep(folder, "")
 
 
 def back_up(folder: str, path: str, data: bytes) -> None:
-    """Keep the old bytes of a file as `folder/<UTC time>-<its name>`, and nine older ones."""
+    """Save the old bytes of a file as `folder/<UTC time>-<its name>`, and keep nine older ones."""
     make_private(folder)
     now, name = time.time_ns(), f"-{os.path.basename(path)}"
     moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // _SECOND)) + f".{now % _SECOND:09}Z"
-    # Looked for before: where the clock went back, the new one is not the last by name.
+    # Listed before the new one is written: if the clock went back, its name does not sort last.
     older = sorted(each for each in os.listdir(folder) if each.endswith(name))
     write_private(os.path.join(folder, moment + name), data)
     for old in older[: 1 - KEPT]:
@@ -255,11 +253,11 @@ def back_up(folder: str, path: str, data: bytes) -> None:
             os.unlink(os.path.join(folder, old))
 
 
-# --- words ------------------------------------------------------------------------------------
+# --- names for messages -----------------------------------------------------------------------
 
 
 def user() -> str:
-    """Give the name of the user that we are."""
+    """Return the name of the current user."""
     return _owner(os.geteuid())
 
 

@@ -1,4 +1,4 @@
-"""The gate: nothing is committed before the realms' own web server has let the tokens in."""
+"""The gate: the local web server must accept the tokens before the transaction commits."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Sequence
 
-from scimconf.agent.trouble import Trouble, unseen
+from scimconf.agent.errors import AgentError, redacted
 
 if TYPE_CHECKING:
     from scimconf.agent.probe import WebServer
 
 IN_A_ROW = 5
-"""Good answers: a rolling restart returns before every worker is new, so one proves nothing."""
+"""Good answers that are needed. One is not enough, because a rolling restart returns before every
+worker is new."""
 
 _PAUSE = 0.5
-"""Seconds between two tries."""
+"""Seconds between two attempts."""
 
 _MEANING = {
     None: "there is no answer",
@@ -25,24 +26,24 @@ _MEANING = {
 }
 
 
-@unseen
+@redacted
 class Question(NamedTuple):
-    """What is asked for one realm. A token of None: one that nobody has."""
+    """One check of a realm. If `token` is None, a random wrong token is sent."""
 
     realm: str
     host: str
     token: Optional[str]
     wanted: bool
-    """Whether the token has to be let in, or has to be out."""
-    harmless: bool = False
-    """Whether SCIM must not be asked, because SCIM_CONFIG will be undefined and each question would
-    be mailed to the administrators: that Zulip is up is all that is wanted.
+    """True: Zulip must accept the token. False: it must refuse it."""
+    site_only: bool = False
+    """Only check that Zulip is up. If SCIM_CONFIG is undefined, Zulip before 11.0 mails a traceback
+    to the administrators for every SCIM request.
     """
 
 
-@unseen
+@redacted
 class Before(NamedTuple):
-    """How a realm answered to the token it had before anything was changed."""
+    """How a realm answered to its old token before the change."""
 
     realm: str
     host: str
@@ -50,64 +51,64 @@ class Before(NamedTuple):
     status: Optional[int]
 
 
-def pass_new(server: WebServer, questions: Sequence[Question], seconds: float) -> None:
-    """Return once every token in is let in, every token out and every wrong one is not.
+def check_new(server: WebServer, questions: Sequence[Question], seconds: float) -> None:
+    """Return once every wanted token is accepted, and every unwanted or wrong token is refused.
 
-    Raises Trouble with the first thing that is still wrong after `seconds`.
+    Raises AgentError with the first problem that remains after `seconds`.
     """
 
-    def wrong() -> str:
+    def problem() -> Optional[str]:
         for each in questions:
-            if each.harmless:
-                if problem := down(server, each.host):
-                    return problem
+            if each.site_only:
+                if found := down(server, each.host):
+                    return found
                 continue
             status = server.users(each.host, each.token or wrong_token())
             if each.wanted and status != 200:
                 return f"{_label(each.realm)}: {meaning(status)}"
             if not each.wanted and (status == 200 or status is None):
-                what = "its old token is still let in" if status else meaning(status)
+                what = "its old token is still accepted" if status else meaning(status)
                 return f"{_label(each.realm)}: {what}"
-        return ""
+        return None
 
-    def open_to_all() -> str:
+    def accepts_any() -> Optional[str]:
         for each in questions:
             status = server.users(each.host, wrong_token()) if each.wanted else 401
             if status != 401:
                 return f"{_label(each.realm)}: a wrong token was answered with {status}, not 401"
-        return ""
+        return None
 
-    _steadily(wrong, open_to_all, seconds)
+    _wait_until_steady(problem, accepts_any, seconds)
 
 
-def pass_old(server: WebServer, before: Sequence[Before], host: str, seconds: float) -> None:
-    """Return once the site is as it was: alive, and each old token let in as it was, or better.
+def check_restored(server: WebServer, before: Sequence[Before], host: str, seconds: float) -> None:
+    """Return once the site is up, and each old token is accepted or has its old status.
 
-    Raises Trouble with the first thing that is still wrong after `seconds`.
+    Raises AgentError with the first problem that remains after `seconds`.
     """
 
-    def wrong() -> str:
-        if problem := down(server, host):
-            return problem
+    def problem() -> Optional[str]:
+        if found := down(server, host):
+            return found
         for each in before:
             status = server.users(each.host, each.token)
             if status not in (200, each.status):
                 return f"{_label(each.realm)}: {meaning(status)}"
-        return ""
+        return None
 
-    _steadily(wrong, lambda: "", seconds)
+    _wait_until_steady(problem, lambda: None, seconds)
 
 
-def down(server: WebServer, host: str) -> str:
-    """Return how the site is down; "" if Zulip answers."""
+def down(server: WebServer, host: str) -> Optional[str]:
+    """Return why the site counts as down; None: Zulip answers."""
     status = server.site(host)
     if status is None:
         return "the site does not answer"
-    return f"the site is down: its web server answers {status}" if status >= 500 else ""
+    return f"the site is down: its web server answers {status}" if status >= 500 else None
 
 
 def meaning(status: Optional[int]) -> str:
-    """Say what an HTTP status means here."""
+    """Return what an HTTP status means for SCIM."""
     if status in _MEANING:
         return _MEANING[status]
     if status is not None and status >= 500:
@@ -116,24 +117,27 @@ def meaning(status: Optional[int]) -> str:
 
 
 def wrong_token() -> str:
-    """Give a token that nobody has."""
+    """Return a random token that no realm has."""
     return os.urandom(32).hex()
 
 
-def _steadily(wrong: Callable[[], str], at_last: Callable[[], str], seconds: float) -> None:
+def _wait_until_steady(
+    problem: Callable[[], Optional[str]], last_check: Callable[[], Optional[str]], seconds: float
+) -> None:
+    """Return once `problem` finds none several times in a row, and then `last_check` finds none."""
     deadline = time.monotonic() + seconds
     good = 0
     while True:
-        problem = wrong()
-        good = 0 if problem else good + 1
+        found = problem()
+        good = 0 if found else good + 1
         if good == IN_A_ROW:
-            problem = at_last()
-            if not problem:
+            found = last_check()
+            if not found:
                 return
             good = 0
-        if problem:
+        if found:
             if time.monotonic() > deadline:
-                raise Trouble(problem)
+                raise AgentError(found)
             time.sleep(_PAUSE)
 
 

@@ -1,4 +1,4 @@
-"""Zulip's `get_secret` in a settings.py: what brings the name there, and what uses it."""
+"""Find where a settings.py imports and uses Zulip's `get_secret`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scimconf.agent.names import imports_all, mentions
 NAME = "get_secret"
 
 _MODULES = (("config", 1), ("zproject.config", 0))
-"""`from .config import get_secret`, as in Zulip's own settings.py, and its absolute form."""
+"""Relative as in Zulip's own settings.py (`from .config import get_secret`), and absolute."""
 
 
 def imports(tree: ast.AST) -> Dict[int, ast.ImportFrom]:
-    """Give every import of Zulip's own get_secret, by the id of its nodes."""
+    """Return every import of Zulip's get_secret, by the id of its nodes."""
     return {
         id(node): statement
         for statement in ast.walk(tree)
@@ -25,16 +25,17 @@ def imports(tree: ast.AST) -> Dict[int, ast.ImportFrom]:
     }
 
 
-def foreign(tree: ast.Module) -> Optional[ast.AST]:
-    """Give a place that makes `get_secret` something else than Zulip's own; None: none does."""
+def rebinding(tree: ast.Module) -> Optional[ast.AST]:
+    """Return a node that binds `get_secret` to something other than Zulip's; None: none does."""
     own = imports(tree)
     bound = (mention.node for mention in mentions(tree, NAME) if mention.binds)
     return next((node for node in bound if id(node) not in own), None)
 
 
 def sure(tree: ast.Module, until: Optional[ast.stmt]) -> List[ast.stmt]:
-    """Give the imports that are sure to have brought it before a statement (None: before the end):
-    top-level ones, with no `import *` behind them that may bring another.
+    """Return the imports that certainly bind the name before a statement (None: before the end).
+
+    They are at top level, and no `import *` after them could bind the name again.
     """
     known = imports(tree)
     found: List[ast.stmt] = []
@@ -47,23 +48,23 @@ def sure(tree: ast.Module, until: Optional[ast.stmt]) -> List[ast.stmt]:
 
 
 def is_zulips(tree: ast.Module, statement: ast.stmt) -> bool:
-    """Say whether `get_secret` is Zulip's own in a statement, if it is anything there."""
-    if not imports(tree) or foreign(tree):
+    """Return whether `get_secret`, if it is defined, is Zulip's own in a statement."""
+    if not imports(tree) or rebinding(tree):
         return False
     starred = any(imports_all(node) for node in ast.walk(tree))
     return not starred or bool(sure(tree, statement))
 
 
 def is_read(entry: str) -> bool:
-    """Say whether an entry, `"realm": value`, reads it: a token may hold its name too."""
+    """Return whether an entry, `"realm": value`, uses get_secret. A token may contain the name."""
     tree = ast.parse(f"{{{entry}\n}}")
     return any(isinstance(node, ast.Name) and node.id == NAME for node in ast.walk(tree))
 
 
 def needs(tree: ast.Module, own: ast.stmt) -> bool:
-    """Say whether the file uses get_secret where no import but `own` has brought it.
+    """Return whether the file uses get_secret where only the import `own` has bound it.
 
-    A function is not called before the file's own import, wherever that is.
+    Functions and classes are assumed to run after the imports of the file.
     """
     known = imports(tree)
     imported = in_functions = False

@@ -1,4 +1,4 @@
-"""The journal of the last transaction: how to undo it, on disk before anything is changed."""
+"""The journal of the last transaction. How to undo it is on disk before anything is changed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from enum import Enum
 from typing import NamedTuple, Optional
 
 from scimconf.agent import files, undo
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 from scimconf.agent.undo import Undo
 
 _NAME = "journal.json"
-_TOLD = "told"
+_ACKNOWLEDGED = "told"
 _FORMAT = 1
 _LIMIT = 12 * files.LIMIT
-"""Bytes. It holds two settings.py and four zulip-secrets.conf, a third larger than they are."""
+"""Bytes. The journal holds two settings.py and four zulip-secrets.conf in base64."""
 
 
 class State(Enum):
-    """Where a transaction stands."""
+    """The state of a transaction."""
 
     OPEN = "open"
     COMMITTED = "committed"
@@ -27,37 +27,37 @@ class State(Enum):
 
 
 class Kind(Enum):
-    """What it was asked to do."""
+    """What was requested."""
 
     APPLY = "apply"
     UNDO = "undo"
 
 
 class Journal(NamedTuple):
-    """One transaction. It stays after the commit, so that it can be undone later."""
+    """One transaction. The journal is kept after the commit, for a later undo."""
 
     path: str
     run: str
-    """The name by which both ends know this transaction."""
+    """The transaction's id, which the controller knows too."""
     kind: Kind
     state: State
     reached: str
-    """The last step that was begun."""
+    """The last step that has begun."""
     undo: Undo
     message: str = ""
-    """What was to be said of how it ended."""
+    """The message of the result."""
 
     @property
     def title(self) -> str:
-        """Say which run it was: when, and by whom."""
+        """Return when the run began and who started it."""
         return f"{self.undo.began}, by {self.undo.who}"
 
     def reach(self, step: str) -> "Journal":
-        """Write down, before it begins, that a step has begun. Raises Trouble."""
+        """Record that a step begins. Call it before the step. Raises AgentError."""
         return self._written(self._replace(reached=step))
 
     def close(self, state: State, message: str = "") -> "Journal":
-        """Write down how it ended. Raises Trouble."""
+        """Record how the transaction ended. Raises AgentError."""
         return self._written(self._replace(state=state, message=message))
 
     @staticmethod
@@ -78,17 +78,17 @@ class Journal(NamedTuple):
 
 
 def path(folder: str) -> str:
-    """Give where the journal is in a state folder."""
+    """Return the path of the journal in a state folder."""
     return os.path.join(folder, _NAME)
 
 
 def begin(folder: str, kind: Kind, what: Undo, step: str) -> Journal:
-    """Write a new journal, durably. Raises Trouble."""
+    """Write a new journal durably. Raises AgentError."""
     return Journal(path(folder), os.urandom(8).hex(), kind, State.OPEN, step, what).reach(step)
 
 
 def read(folder: str) -> Optional[Journal]:
-    """Give the last transaction; None where there was none. Raises Trouble."""
+    """Return the last transaction, or None. Raises AgentError."""
     where = path(folder)
     if not os.path.exists(where):
         return None
@@ -106,35 +106,35 @@ def read(folder: str) -> Optional[Journal]:
             plain["message"],
         )
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Trouble(
+        raise AgentError(
             f"{where} cannot be read: was it written by another version of scimconf?",
-            "look at the backups beside it, put right what is not, and remove it",
+            "compare the files with the backups beside it, correct them, then remove the journal",
         ) from None
 
 
 def interrupted(folder: str) -> Optional[Journal]:
-    """Give the journal of a transaction that did not come to its end; None: there is none."""
+    """Return the journal of an interrupted transaction, or None."""
     last = read(folder)
     return last if last and last.state is State.OPEN else None
 
 
 def sweep(folder: str) -> None:
-    """Remove what dead runs left half written in a state folder. The lock has to be held."""
+    """Remove unfinished files that dead runs left in a state folder. The caller holds the lock."""
     for each in (folder, os.path.join(folder, files.BACKUPS)):
         files.sweep_private(each)
 
 
-def tell(folder: str, run: str) -> None:
-    """Write down that somebody heard how a transaction ended. Raises Trouble.
+def acknowledge(folder: str, run: str) -> None:
+    """Record that a controller has read the result of a transaction. Raises AgentError.
 
-    In a file of its own: whoever tells need not hold the lock.
+    It is written to a separate file, because this request does not hold the lock.
     """
-    files.write_private(os.path.join(folder, _TOLD), run.encode())
+    files.write_private(os.path.join(folder, _ACKNOWLEDGED), run.encode())
 
 
-def is_told(folder: str, run: str) -> bool:
-    """Say whether somebody heard how a transaction ended."""
+def is_acknowledged(folder: str, run: str) -> bool:
+    """Return whether a controller has read the result of a transaction."""
     try:
-        return files.read(os.path.join(folder, _TOLD)) == run.encode()
-    except Trouble:
+        return files.read(os.path.join(folder, _ACKNOWLEDGED)) == run.encode()
+    except AgentError:
         return False

@@ -1,7 +1,7 @@
-"""Where the items of a dict display stand in the text, and how one is put in or taken out.
+"""Find the items of a dict literal in the text, and add, replace or remove one.
 
-All functions give a new text. Putting an item in and taking it out again gives the old text,
-whatever the style of the dict: trailing comma or none, one line or many, comments between.
+All functions return a new text. Adding an item and removing it again restores the old text, in
+every style: with or without a trailing comma, on one line or many, with comments between.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ import ast
 import re
 from typing import Iterator, NamedTuple, Optional, Tuple
 
+from scimconf.agent.errors import Refusal
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import Refusal
 
 INDENT = "    "
 
 _BETWEEN = re.compile(r"[ \t\f]+|\\?(?:\r\n|\r|\n)|#[^\r\n]*|[(),]")
-"""All that can stand between a value and the next key, piece by piece."""
+"""One piece of the text between a value and the next key."""
 _REST_OF_LINE = re.compile(r"[ \t\f]*(?:#[^\r\n]*)?(?=[\r\n])")
-_BLANKS = re.compile(r"[ \t\f]*")
-_BLANKS_BEFORE = re.compile(r"(\r\n|\r|\n)?[ \t\f]*\Z")
+_SPACES = re.compile(r"[ \t\f]*")
+_SPACES_BEFORE = re.compile(r"(\r\n|\r|\n)?[ \t\f]*\Z")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 class Item(NamedTuple):
-    """One `key: value`, brackets around them included."""
+    """One `key: value`, with the parentheses around them."""
 
     start: int
     end: int
     comma: Optional[int]
-    """Where the comma after it stands."""
+    """The offset of the comma after it."""
 
 
 class Layout(NamedTuple):
-    """A dict display: `opening` is the offset behind its "{", `closing` that of its "}"."""
+    """A dict literal. `opening` is the offset after its "{", `closing` that of its "}"."""
 
     opening: int
     closing: int
@@ -41,7 +41,7 @@ class Layout(NamedTuple):
 
 
 def layout(source: Source, display: ast.Dict) -> Layout:
-    """Find the items of a dict display, which has no `**`."""
+    """Find the items of a dict literal without `**`."""
     start, end = source.span(display)
     opening, closing = start + 1, end - 1
     keys = [source.span(key)[0] for key in display.keys if key]
@@ -60,14 +60,14 @@ def layout(source: Source, display: ast.Dict) -> Layout:
 
 
 def replaced(text: str, item: Item, entry: str) -> str:
-    """Give the text with another entry in place of the item."""
+    """Return the text with an item replaced by an entry."""
     return text[: item.start] + entry + text[item.end :]
 
 
 def added(text: str, where: Layout, entry: str, newline: str, indent: str = INDENT) -> str:
-    """Return the text with an entry after the last item, with a comma only if that one has one.
+    """Return the text with an entry after the last item. It gets a comma if the last item has one.
 
-    `indent` is how deep an entry stands that gets a line of its own.
+    `indent` is used if the entry gets a line of its own.
     """
     if not where.items:
         at = where.closing
@@ -76,7 +76,7 @@ def added(text: str, where: Layout, entry: str, newline: str, indent: str = INDE
     anchor = last.end if last.comma is None else last.comma + 1
     comma_before, comma_after = (",", "") if last.comma is None else ("", ",")
     rest = _REST_OF_LINE.match(text, anchor)
-    if rest:  # a comment behind the last item stays with it
+    if rest:  # a comment after the last item stays with it
         comment, at, gap = rest.group(), rest.end(), newline + indent
     else:
         comment, at, gap = "", anchor, " "
@@ -84,21 +84,21 @@ def added(text: str, where: Layout, entry: str, newline: str, indent: str = INDE
 
 
 def removed(text: str, where: Layout, index: int) -> str:
-    """Give the text without one item, its line and the comment behind it; other comments stay."""
+    """Return the text without one item, its line and the comment after it. Keep other comments."""
     item = where.items[index]
     start, end = item.start, item.end if item.comma is None else item.comma + 1
-    blanks = _BLANKS_BEFORE.search(text, where.opening, start)
+    spaces = _SPACES_BEFORE.search(text, where.opening, start)
     rest = _REST_OF_LINE.match(text, end)
-    starts_line = bool(blanks and blanks.group(1))
+    starts_line = bool(spaces and spaces.group(1))
     if starts_line and rest:
-        start, end = blanks.start() if blanks else start, rest.end()
+        start, end = spaces.start() if spaces else start, rest.end()
         if len(where.items) == 1:
             end = _to_closing(text, where, start, end)
-    elif starts_line or not blanks or blanks.start() == start:
-        following = _BLANKS.match(text, end)
+    elif starts_line or not spaces or spaces.start() == start:
+        following = _SPACES.match(text, end)
         end = following.end() if following else end
     else:
-        start = blanks.start()
+        start = spaces.start()
     head = text[:start]
     if item.comma is None and index > 0:
         comma = where.items[index - 1].comma
@@ -107,9 +107,9 @@ def removed(text: str, where: Layout, index: int) -> str:
 
 
 def _to_closing(text: str, where: Layout, start: int, end: int) -> int:
-    """Take the line end before the closing bracket too, so that `{}` stays, not `{` and `}`."""
+    """Return the end of the line break before "}", so that the result is `{}` on one line."""
     newline = _NEWLINE.match(text, end)
-    if text.endswith("\\", 0, start):  # a continuation needs its line end
+    if text.endswith("\\", 0, start):  # a line continuation needs its line break
         return end
     *_, last = ("", *(mark for _, mark in _between(text, where.opening, start)))
     if newline and newline.end() == where.closing and not last.startswith("#"):
@@ -121,6 +121,6 @@ def _between(text: str, start: int, end: int) -> Iterator[Tuple[int, str]]:
     while start < end:
         match = _BETWEEN.match(text, start, end)
         if not match:
-            raise Refusal("the text between two entries cannot be made out")
+            raise Refusal("the text between two entries cannot be parsed")
         yield start, match.group()
         start = match.end()

@@ -1,7 +1,7 @@
-"""One transaction at a time on a server: a lock that dies with its holder.
+"""Allow one transaction at a time on a server. The lock is released when its holder dies.
 
-A restart outlives the agent that began it, and a second one beside it fails. So a restart has a
-lock of its own, which is held by the program that restarts (`child.run`), not by the agent.
+A restart continues after its agent died, and a second restart at the same time fails. So the
+restart has a lock of its own. The restart program holds it (`child.run`), not the agent.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from scimconf.agent import files
 
 _NAME = "lock"
 _RESTART = "restart"
-_GLANCE = 0.5
-"""Seconds that an `observe` may take to see whether the lock is free."""
+_SHORT = 0.5
+"""Seconds for which an `observe` may hold the lock while it looks whether it is free."""
 
 
 class Busy(Exception):
-    """Somebody else holds the lock; the text says who, from where and since when."""
+    """Another run holds the lock. The text says who, from where and since when."""
 
 
 class Restarting(Busy):
-    """A restart still runs that a dead run began; the text says which run that was."""
+    """The restart of a dead run still runs. The text says which run that was."""
 
 
 @contextlib.contextmanager
 def held(
     folder: str, who: str, seconds: float = 0, waiting: Callable[[str], None] = lambda holder: None
 ) -> Iterator[None]:
-    """Hold the lock of a state folder, waiting for it at most so long.
+    """Hold the lock of a state folder. Wait for it at most `seconds`.
 
-    `waiting` is told who holds it. Raises Busy, and Trouble where the folder cannot be made.
+    While it waits, `waiting` is called with the holder. Raises Busy, and AgentError if the folder
+    cannot be created.
     """
     files.make_private(folder)
     descriptor = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -50,28 +51,28 @@ def held(
         os.close(descriptor)
 
 
-def outwait_restart(
+def wait_for_restart(
     folder: str, seconds: float, waiting: Callable[[str], None] = lambda holder: None
 ) -> None:
-    """Return once no restart of a dead run is at work. Raises Restarting after so many seconds.
+    """Return once no restart of a dead run is running. Raises Restarting after `seconds`.
 
-    Such a restart is never ended: that can leave Zulip down.
+    Such a restart is never killed, because that can leave Zulip down.
     """
-    with restarting(folder, seconds, waiting):
+    with restart_lock(folder, seconds, waiting):
         pass
 
 
 @contextlib.contextmanager
-def restarting(
+def restart_lock(
     folder: str, seconds: float = 0, waiting: Callable[[str], None] = lambda holder: None
 ) -> Iterator[Optional[int]]:
-    """Hold the lock of the restart; gives a descriptor of it for the program that restarts.
+    """Hold the lock of the restart. Yield its descriptor, for the program that restarts.
 
-    None where it cannot be opened or locked: to restart matters more than the lock. Raises
-    Restarting.
+    Yield None if the file cannot be opened or locked: the restart is more important than the lock.
+    Raises Restarting.
     """
     try:
-        # Made by `held`: on a full disk and on a read-only one it can still be opened.
+        # `held` has created the file. It can be opened on a full or read-only disk too.
         descriptor = os.open(os.path.join(folder, _RESTART), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         yield None
@@ -82,7 +83,7 @@ def restarting(
         except Busy as busy:
             raise Restarting(str(busy)) from None
         except OSError:
-            yield None  # on NFS a lock needs a file that is open for writing
+            yield None  # on NFS, a lock needs a file that is open for writing
             return
         yield descriptor
     finally:
@@ -90,9 +91,9 @@ def restarting(
 
 
 def _make_ready(folder: str, text: bytes) -> None:
-    """Make the file of the restart's lock; what it says is kept as long as a restart runs."""
+    """Create the file of the restart's lock. While a restart runs, its text stays."""
     path = os.path.join(folder, _RESTART)
-    with contextlib.suppress(OSError):  # of a full disk
+    with contextlib.suppress(OSError):  # the disk may be full
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             with contextlib.suppress(Busy):
@@ -103,20 +104,20 @@ def _make_ready(folder: str, text: bytes) -> None:
             os.close(descriptor)
 
 
-def holder(folder: str) -> str:
-    """Return who holds the lock, since when; "" if nobody does. Raises OSError if unreadable."""
+def holder(folder: str) -> Optional[str]:
+    """Return who holds the lock and since when; None: it is free. Raises OSError if unreadable."""
     try:
         descriptor = os.open(os.path.join(folder, _NAME), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return ""
+        return None
     try:
-        # Shared: two plans that look at the same time must not take each other for a run.
+        # A shared lock: two plans at the same time must not look like a run to each other.
         _take(descriptor, fcntl.LOCK_SH)
     except Busy as busy:
         return str(busy)
     finally:
         os.close(descriptor)
-    return ""
+    return None
 
 
 def _take_within(descriptor: int, seconds: float, waiting: Callable[[str], None]) -> None:
@@ -127,9 +128,9 @@ def _take_within(descriptor: int, seconds: float, waiting: Callable[[str], None]
             return _take(descriptor)
         except Busy as busy:
             waited, now = time.monotonic() - begun, str(busy)
-            if waited > max(seconds, _GLANCE):
+            if waited > max(seconds, _SHORT):
                 raise
-        if waited > _GLANCE and now != known:
+        if waited > _SHORT and now != known:
             known = now
             waiting(known)
         time.sleep(0.05)

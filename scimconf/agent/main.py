@@ -1,4 +1,4 @@
-"""The conversation: one request a line, answered until stdin ends (docs/agent.md)."""
+"""Answer requests, one per line, until stdin ends (docs/agent.md)."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ import sys
 from typing import Any, BinaryIO, Mapping
 
 from scimconf.agent import child, files, observe
-from scimconf.agent.progress import as_trouble
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError, as_agent_error
 
 LONGEST = 16 * 1024 * 1024
-"""Bytes of one request."""
+"""The longest request, in bytes."""
 
 _LOOKS = {"observe": observe.observe, "tokens": observe.tokens}
-_CHANGES = ("heard", "apply", "undo", "recover")
+_CHANGES = ("acknowledge", "apply", "undo", "recover")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 
 def main(zulip_user: str) -> int:
-    """Answer requests from stdin on stdout until there are no more; gives the exit code."""
+    """Answer requests from stdin on stdout until stdin ends. Return the exit code."""
     os.umask(0o077)
     who = _who()
     try:
         _drop_root(zulip_user)
-    except Trouble as trouble:
-        _send(sys.stdout.buffer, _error("start", trouble))
+    except AgentError as error:
+        _send(sys.stdout.buffer, _error("start", error))
         return 1
-    # Whatever secret a login left in the environment, no child of ours gets it.
+    # The login's environment may hold secrets. Child processes must not get them.
     kept = child.environment()
     os.environ.clear()
     os.environ.update(kept)
-    _leave_alone()
+    _ignore_interruptions()
     while True:
         line = b""
-        with contextlib.suppress(OSError):  # a connection that was reset is at its end, too
+        with contextlib.suppress(OSError):  # a connection reset counts as the end of stdin
             line = sys.stdin.buffer.readline(LONGEST + 1)
         if not line.endswith(b"\n"):
             return 0 if not line else 1
@@ -57,21 +56,21 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
             return _LOOKS[step](asked)
         if step in _CHANGES:
             return _change(step, asked, who)
-        raise Trouble("this agent does not know what it is asked to do")
+        raise AgentError("this agent does not know the request")
     except Exception as error:
-        return _error(step, as_trouble(error))
+        return _error(step, as_agent_error(error))
 
 
 def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
-    # Imported only here: a plan is spared a third of the program, which is not even compiled.
+    # Imported here, so that a plan does not compile a third of the program.
     from scimconf.agent import transaction
 
-    if step == "heard":
-        return transaction.heard(asked)
-    # What its steps need is loaded now, too: after the first write nothing may be left to load.
+    if step == "acknowledge":
+        return transaction.acknowledge(asked)
+    # Load everything that the steps need now: after the first write, no import may fail.
     import subprocess  # noqa: F401
 
-    if asked.get("gate", True):  # null: no web server is asked
+    if asked.get("gate", True):  # null: the web server is not asked
         import http.client  # noqa: F401
         import ssl  # noqa: F401
     changes = {
@@ -82,29 +81,29 @@ def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
     return changes[step](asked, lambda message: _send(sys.stdout.buffer, message), who)
 
 
-def _error(step: str, trouble: Trouble) -> Mapping[str, Any]:
+def _error(step: str, error: AgentError) -> Mapping[str, Any]:
     return {
         "final": True,
         "result": "error",
         "step": step,
-        "message": trouble.message,
-        "hint": trouble.hint,
+        "message": error.message,
+        "hint": error.hint,
     }
 
 
 def _send(out: BinaryIO, message: Mapping[str, Any]) -> None:
-    # A controller that went away is no reason to stop half way.
+    # If the controller is gone, the transaction goes on.
     rest = json.dumps(message).encode() + b"\n"
     with contextlib.suppress(OSError, ValueError):
-        while rest:  # python -u: a raw write, which a signal can cut short
+        while rest:  # with python -u, a signal can interrupt a write
             rest = rest[out.write(rest) or 0 :]
         out.flush()
 
 
 def _who() -> str:
-    """Return who is at work here, for whoever finds the lock taken.
+    """Return who runs this agent, for messages about the lock.
 
-    Both variables are the login's words: what is not a name or an address is left out.
+    The login controls both variables, so anything but a name and an address is left out.
     """
     login = os.environ.get("SUDO_USER", "")
     login = login if _NAME.fullmatch(login) else files.user()
@@ -114,24 +113,26 @@ def _who() -> str:
 
 
 def _drop_root(name: str) -> None:
-    """Become Zulip's user if we are root: with its groups, and no way back. Raises Trouble."""
+    """If this process is root, become Zulip's user for good, with its groups. Raises AgentError."""
     if os.geteuid() == 0:
         try:
             user = pwd.getpwnam(name)
         except KeyError:
-            raise Trouble(f"there is no user {name} here", "zulip_user says its name") from None
+            raise AgentError(f"there is no user {name}", "set zulip_user to Zulip's user") from None
         os.initgroups(user.pw_name, user.pw_gid)
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     if 0 in os.getresuid():
-        raise Trouble(f"the agent does not work as root, and {name} is root", "see zulip_user")
+        raise AgentError(
+            f"the agent does not run as root, and {name} is root", "set zulip_user to another user"
+        )
 
 
-def _leave_alone() -> None:
-    """Let no lost connection and no Ctrl-C end a transaction half way.
+def _ignore_interruptions() -> None:
+    """Ensure that neither a lost connection nor Ctrl-C ends a transaction half way.
 
-    Handlers that do nothing, not SIG_IGN: a program that we start would inherit that, and a
-    Zulip that ignores SIGTERM could not be stopped any more.
+    The handlers do nothing. SIG_IGN is not used, because child processes would inherit it, and
+    then SIGTERM could not stop Zulip.
     """
     with contextlib.suppress(PermissionError):
         os.setsid()

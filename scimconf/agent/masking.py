@@ -1,8 +1,7 @@
-"""SCIM_CONFIG as it may leave the server for a plan: every token a mask, all else that may be a
-secret too.
+"""Mask SCIM_CONFIG before it leaves the server: every token, and all else that may be a secret.
 
-The result is Python again, and the editor of settings.py takes it, so a plan shows the diff that
-the same editor will make on the server.
+The result is valid Python. The same editor that changes settings.py can edit it, so a plan shows
+the diff that the server will get.
 """
 
 from __future__ import annotations
@@ -11,67 +10,73 @@ import ast
 import io
 import re
 import tokenize
-from typing import Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Iterator, List, Mapping, Match, Optional, Sequence, Tuple
 
-from scimconf.agent import names
 from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
-from scimconf.agent.settings_file import NAME, Settings
+from scimconf.agent.names import string_literal
+from scimconf.agent.settings_file import Block, Settings
+from scimconf.agent.source import Source
 
 MASK = "<masked>"
 _MASKED = f'"{MASK}"'
 
 _QUOTED = re.compile(r"(\"|')(?:(?!\1).)+\1?")
 _LONG_WORD = re.compile(r"[^\s,;:]{16,}|[^\s,;:]*[0-9][^\s,;:]*")
-"""Words of a comment that may be a token: long, or with a digit and no shorter than six."""
+"""Words of a comment that may be a token: long ones, and those with a digit."""
+_SHORTEST = 6
+"""Characters of the shortest word of a comment that is masked."""
 
 Piece = Tuple[int, int, str]
-"""From, to (offsets in the text of the file) and what to put there."""
+"""Start and end (offsets in the text of the file) and the replacement."""
 
 
 def token_mask(realm: str, length: int, more: str = "") -> str:
-    """Return what stands for a token wherever people read; `more` is what else is known of it."""
+    """Return the text that is shown in place of a token. `more` is added to it."""
     facts = [f"token {realm or '(root)'}", f"{length} characters", *([more] if more else [])]
     return f"<{', '.join(facts)}>"
 
 
 def value(key: str, found: object) -> object:
-    """Give the value of an entry's key as it may be shown: strings only under keys we know."""
+    """Return the value of an entry's key, masked if it is not a number under an unknown key."""
     if key in KNOWN_KEYS or found is None or isinstance(found, (bool, int, float)):
         return found
     return MASK
 
 
 def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
-    """Give the text of the block, masked, with a line end; None where there is none.
+    """Return the masked text of the block with a final line break; None if there is no block.
 
-    `masks` holds, by realm, the `token_mask` of each token in clear.
+    `masks` maps a realm to the `token_mask` of its token.
     """
-    if settings.block is None:
+    found = settings.block
+    if found is None:
         return None
-    # A token that stands twice, as a client's name for one; not a word that stands everywhere.
+    # A token may also be used elsewhere, for example as a client's name. A shorter text than this
+    # would be found in ordinary words.
     known = [token for token in settings.tokens({}).values() if len(token) >= 8]
-    pieces: List[Piece] = [*_values(settings, masks, known), *_comments(settings, known)]
-    text, start, end = settings.source.text, settings.block.start, settings.block.end
+    pieces: List[Piece] = [
+        *_values(settings, found, masks, known),
+        *_comments(settings.source, found, known),
+    ]
+    text, start, end = settings.source.text, found.start, found.end
     shown = []
     for first, last, instead in sorted(pieces):
-        if first >= start:  # else a comment within what is masked already
+        if first >= start:  # otherwise it is a comment inside a masked value
             shown += [text[start:first], instead]
             start = last
     return "".join([*shown, text[start:end], "\n"]).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _values(settings: Settings, masks: Mapping[str, str], known: Sequence[str]) -> Iterator[Piece]:
-    src = settings.source
-    assert settings.block
-    display = names.assigned(settings.block.statement, NAME)
-    assert isinstance(display, ast.Dict)
-    for realm, node in zip(settings.entries, display.values):
+def _values(
+    settings: Settings, block: Block, masks: Mapping[str, str], known: Sequence[str]
+) -> Iterator[Piece]:
+    for realm, node in zip(settings.entries, block.display.values):
         for hidden, instead in _hidden(node, masks.get(realm, MASK), known):
-            yield (*src.span(hidden), instead)
+            yield (*settings.source.span(hidden), instead)
 
 
 def _hidden(entry: ast.expr, mask: str, known: Sequence[str]) -> Iterator[Tuple[ast.expr, str]]:
-    """Give the parts of an entry that must not be seen, and what stands for them."""
+    """Yield the parts of an entry that must not be shown, and their replacements."""
     if not isinstance(entry, ast.Dict) or not all(_is_text(key) for key in entry.keys):
         yield entry, _MASKED
         return
@@ -87,13 +92,13 @@ def _hidden(entry: ast.expr, mask: str, known: Sequence[str]) -> Iterator[Tuple[
 
 
 def _holds(node: ast.AST, known: Sequence[str]) -> bool:
-    """Whether any text in it holds one of the tokens."""
+    """Return whether any text in an expression contains one of the tokens."""
     texts = (str(each.value) for each in ast.walk(node) if isinstance(each, ast.Constant))
     return any(token in text for text in texts for token in known)
 
 
 def _is_text(node: Optional[ast.expr]) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return string_literal(node) is not None
 
 
 def _is_plain(node: ast.expr) -> bool:
@@ -103,7 +108,7 @@ def _is_plain(node: ast.expr) -> bool:
 
 
 def _is_readable(node: ast.expr, known: Sequence[str]) -> bool:
-    """Whether a value under a known key is text, or the map of text that one of them takes."""
+    """Return whether a value under a known key is text or a dict of text, without a token."""
     if _holds(node, known):
         return False
     if isinstance(node, ast.Dict):
@@ -115,10 +120,8 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _comments(settings: Settings, known: Sequence[str]) -> Iterator[Piece]:
-    """Give the comments within the assignment, with all that may be a token masked."""
-    src, block = settings.source, settings.block
-    assert block
+def _comments(src: Source, block: Block, known: Sequence[str]) -> Iterator[Piece]:
+    """Yield the comments within the assignment, with everything masked that may be a token."""
     where = block.span
     lines = src.text[where[0] : where[1]].replace("\r\n", "\n").replace("\r", "\n")
     first_line = sum(1 for start in src.starts if start <= where[0])
@@ -134,9 +137,11 @@ def _comments(settings: Settings, known: Sequence[str]) -> Iterator[Piece]:
 
 
 def comment(text: str) -> str:
-    """Give a comment with all that may be a token masked: quoted text, long words, numbers."""
-    mark, words = text[:1], text[1:]  # the mark stays, whatever word it begins
-    return mark + _LONG_WORD.sub(
-        lambda word: MASK if len(word.group()) >= 6 and word.group() != MASK else word.group(),
-        _QUOTED.sub(_MASKED, words),
-    )
+    """Return a comment with quoted text, long words and numbers masked, as they may be tokens."""
+
+    def masked(match: Match[str]) -> str:
+        word = match.group()
+        return MASK if len(word) >= _SHORTEST else word
+
+    # The "#" stays, even if it is part of a long word.
+    return text[:1] + _LONG_WORD.sub(masked, _QUOTED.sub(_MASKED, text[1:]))

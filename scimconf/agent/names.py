@@ -1,4 +1,4 @@
-"""Who touches a name in a Python file: what can be told from its syntax tree."""
+"""Find where a Python file uses a name, from its syntax tree."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ _DYNAMIC = frozenset(
     {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "modules"}
     | {"__dict__", "__globals__", "f_globals", "f_locals"}
 )
-"""What can set a name without spelling it (`modules`: sys.modules)."""
+"""Names of things that can bind a name without spelling it (`modules`: sys.modules)."""
 
 
 class Mention(NamedTuple):
-    """One place where a name is spelt."""
+    """One place where a name is spelled."""
 
     node: ast.AST
     binds: bool
-    """Whether the name gets, or loses, a value here."""
+    """Whether the name gets or loses a value here."""
 
 
 def mentions(tree: ast.AST, name: str) -> List[Mention]:
-    """Give every place that spells `name` as a name: also in import, global, del, def, keyword
-    arguments, attributes and patterns, and as a string that is nothing but the name (but for a
-    lone string that is a statement: that is a comment).
+    """Return every place that spells `name`.
+
+    This includes import, global, del, def, keyword arguments, attributes and patterns, and a string
+    that equals the name. A string that is a statement of its own is a comment, and does not count.
     """
     found = []
     nodes = list(ast.walk(tree))
     prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         binds = _binds(node, name)
-        if binds is None and id(node) not in prose and _literal(node) == name:
+        if binds is None and id(node) not in prose and string_literal(node) == name:
             binds = True
         if binds is not None:
             found.append(Mention(_placed(tree, node), binds))
@@ -39,7 +40,7 @@ def mentions(tree: ast.AST, name: str) -> List[Mention]:
 
 
 def _binds(node: ast.AST, name: str) -> Optional[bool]:
-    """Say whether a node binds (True) or reads (False) the name; None: it does not spell it."""
+    """Return whether a node binds (True) or reads (False) the name; None: it does not spell it."""
     if isinstance(node, ast.Name):
         return None if node.id != name else not isinstance(node.ctx, ast.Load)
     if isinstance(node, ast.Attribute):
@@ -49,25 +50,28 @@ def _binds(node: ast.AST, name: str) -> Optional[bool]:
     if isinstance(node, (ast.Global, ast.Nonlocal)):
         return True if name in node.names else None
     # Definitions, handlers, arguments, keyword arguments, and the patterns of Python 3.10.
-    spelt = (vars(node).get(field) for field in ("name", "arg", "rest"))
-    return True if name in spelt else None
+    spelled = (vars(node).get(field) for field in ("name", "arg", "rest"))
+    return True if name in spelled else None
 
 
-def _literal(node: ast.AST) -> object:
-    return node.value if isinstance(node, ast.Constant) else None
+def string_literal(node: Optional[ast.AST]) -> Optional[str]:
+    """Return the value of a string literal; None for any other node."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return None
 
 
 def _placed(tree: ast.AST, node: ast.AST) -> ast.AST:
-    """Give the node, or, where it has no place of its own (alias before 3.10), its parent."""
+    """Return the node, or its parent if the node has no place (alias before Python 3.10)."""
     if hasattr(node, "lineno"):
         return node
     return next(parent for parent in ast.walk(tree) if node in ast.iter_child_nodes(parent))
 
 
 def binding(tree: ast.Module, name: str) -> Optional[ast.expr]:
-    """Give the value of the one plain top-level assignment to `name`.
+    """Return the value of the only top-level assignment to `name`.
 
-    None where there is none, more than one, or where anything else binds the name.
+    Return None if there is none, if there are several, or if anything else binds the name.
     """
     bound = [mention.node for mention in mentions(tree, name) if mention.binds]
     values = [value for statement in tree.body for value in [assigned(statement, name)] if value]
@@ -75,7 +79,7 @@ def binding(tree: ast.Module, name: str) -> Optional[ast.expr]:
 
 
 def assigned(statement: ast.stmt, name: str) -> Optional[ast.expr]:
-    """Give the value of `name = value` or `name: annotation = value`; None for anything else."""
+    """Return the value of `name = value` or `name: annotation = value`; None for anything else."""
     target: Optional[ast.expr] = None
     value: Optional[ast.expr] = None
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
@@ -86,11 +90,10 @@ def assigned(statement: ast.stmt, name: str) -> Optional[ast.expr]:
 
 
 def dynamic(tree: ast.Module, after: Optional[ast.stmt]) -> Optional[ast.AST]:
-    """Give a place that may bind any name: globals(), exec, `import *`...
+    """Return a node that may bind any name after the statement `after`: exec, `import *`...
 
-    It counts where it runs once `after` has run, and where it may lay by what runs then: what a
-    function or `g = globals()` above it holds. Nothing counts where nothing follows `after`;
-    without an `after`, everything does.
+    A handle such as `g = globals()` counts even above `after`, because code below may use it. If no
+    statement follows `after`, nothing counts. Without `after`, everything counts.
     """
     following = tree.body[tree.body.index(after) + 1 :] if after else tree.body
     if not following:
@@ -102,7 +105,7 @@ def dynamic(tree: ast.Module, after: Optional[ast.stmt]) -> Optional[ast.AST]:
 
 
 def imports_all(node: ast.AST) -> bool:
-    """Say whether a node is `from ... import *`."""
+    """Return whether a node is `from ... import *`."""
     return isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
 
 

@@ -1,4 +1,4 @@
-"""The second look, under the lock: is everything as planned, and what exactly is to be written?"""
+"""Check under the lock that the server is still as planned, and prepare what will be written."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import hashlib
 import time
 from typing import Dict, Iterable, Optional, Tuple
 
-from scimconf.agent import clients, files, secrets_file, settings_file, zulip
+from scimconf.agent import clients, files, secrets_file, settings_edit, settings_file, zulip
 from scimconf.agent.clients import Client
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.probe import WebServer
 from scimconf.agent.request import Request
 from scimconf.agent.steps import Change
-from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.agent.undo import FileChange, Undo
 
 
-class Stale(Trouble):
-    """The files are not what was planned for."""
+class Stale(AgentError):
+    """The files have changed since the plan."""
 
 
 def prepare(request: Request, who: str) -> Change:
-    """Give all that the transaction will do. Nothing is changed here.
+    """Return what the transaction will do. Nothing is changed here.
 
-    Raises Stale, or Trouble where it cannot be done.
+    Raises Stale, and AgentError if it cannot be done.
     """
     where = request.paths
     settings = files.read(where.settings)
@@ -31,7 +31,7 @@ def prepare(request: Request, who: str) -> Change:
     _compare(where.settings, settings, request.settings_sha256)
     _compare(where.secrets, secrets, request.secrets_sha256)
     change = _files(request, settings, secrets)
-    clear_the_way(change)
+    prepare_files(change)
     server = WebServer(request.probe)
     tokens = in_force(settings, secrets) if request.gate else {}
     host = next((host for host, _ in (request.gate or {}).values()), None)
@@ -62,26 +62,29 @@ def prepare(request: Request, who: str) -> Change:
 
 
 def now() -> str:
-    """Give the time as people read it."""
+    """Return the current UTC time as text."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
 
 
-def clear_the_way(changes: Iterable[FileChange]) -> None:
-    """Remove what dead runs left beside the files; raises Trouble where one is not replaceable."""
+def prepare_files(changes: Iterable[FileChange]) -> None:
+    """Check that the files can be replaced, and remove what dead runs left beside them.
+
+    Raises AgentError.
+    """
     changing = [each.path for each in changes if each.changes]
     for path in changing:
         obstacle = files.obstacle(path)
         if obstacle:
-            raise Trouble(obstacle)
+            raise AgentError(obstacle)
     for path in changing:
         files.sweep(path)
 
 
 def _secrets(request: Request) -> Optional[bytes]:
-    """Give the bytes of zulip-secrets.conf; None where it is missing, or not for us to read."""
+    """Return the bytes of zulip-secrets.conf; None if they cannot be read and are not needed."""
     try:
         return files.read(request.paths.secrets)
-    except Trouble:
+    except AgentError:
         if request.new_secrets or request.old_secrets:
             raise
         return None
@@ -96,9 +99,9 @@ def _compare(path: str, data: Optional[bytes], expected: Optional[str]) -> None:
 def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple[FileChange, ...]:
     where = request.paths
     try:
-        after = settings_file.edit(settings, request.entries, keep_empty=request.keep_empty)
+        after = settings_edit.edit(settings, request.entries, keep_empty=request.keep_empty)
     except Refusal as refusal:
-        raise Trouble(refusal.at(where.settings)) from None
+        raise AgentError(refusal.at(where.settings)) from None
     changed = FileChange(where.settings, settings, after)
     if secrets is None:
         return changed, FileChange(where.secrets), FileChange(where.secrets)
@@ -110,7 +113,7 @@ def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple
         if request.old_secrets:
             without_old = secrets_file.edit(with_new, {}, request.old_secrets)
     except Refusal as refusal:
-        raise Trouble(refusal.at(where.secrets)) from None
+        raise AgentError(refusal.at(where.secrets)) from None
     return (
         changed,
         FileChange(where.secrets, secrets, with_new),
@@ -119,19 +122,17 @@ def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple
 
 
 def _clients(request: Request) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
-    """Give those to register that are not, and those to take away that are there."""
+    """Return the clients to register and the clients to remove. Skip what is done already."""
     if not (request.clients_added or request.clients_removed):
         return (), ()
     deployment = request.paths.deployment
     if not zulip.has_client_command(deployment):
-        raise Trouble("this Zulip has no SCIM clients to register: they went with 6.0")
-    present = clients.listed(deployment)
-    added = tuple(client for client in request.clients_added if client not in present)
-    return added, tuple(client for client in request.clients_removed if client in present)
+        raise AgentError("Zulip 6.0 and later have no SCIM clients to register")
+    return clients.outstanding(deployment, request.clients_added, request.clients_removed)
 
 
 def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
-    """Give every realm's token that the two files hold, as far as they can be read."""
+    """Return the token of each realm in the two files, as far as they can be read."""
     try:
         known = secrets_file.read(secrets) if secrets is not None else {}
     except Refusal:

@@ -1,7 +1,7 @@
-"""Asking the web server of this very machine, as an identity provider would ask it.
+"""Ask this server's own web server, as an identity provider would ask it.
 
-It goes to an address, with a realm's host name as Host header and in TLS (SNI), so that neither
-DNS nor a load balancer is in the way. No redirect is followed, no proxy used.
+Requests go to a local address, with the realm's host name as Host header and in TLS (SNI), so that
+neither DNS nor a load balancer is involved. Redirects are not followed, and no proxy is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Optional
 from urllib.parse import urlsplit
 
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 if TYPE_CHECKING:
     import ssl
@@ -23,12 +23,12 @@ ALIVE = "/api/v1/server_settings"
 _USERS = "/scim/v2/Users?count=1"
 _LOGIN = "/login/"
 SECONDS = 15.0
-"""For one request, from connect to the last byte."""
+"""The time limit of one request, from connect to the last byte."""
 
 _USUAL = ("https://127.0.0.1:443", "http://127.0.0.1:80")
 _LIMIT = 64 * 1024
 _LONGEST = 500
-"""Characters of a Location that are looked at."""
+"""Characters of a Location that are kept."""
 
 
 class _Place(NamedTuple):
@@ -38,19 +38,19 @@ class _Place(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An answer, as far as anybody looks at it."""
+    """The parts of an answer that are used."""
 
     status: Optional[int]
-    """None: there was none."""
+    """None: there was no answer."""
     location: str = ""
-    """Where it redirects to, as the server says it."""
+    """The Location header of a redirect."""
 
 
 class WebServer:
-    """Where the local web server is; `base` None: https on 127.0.0.1:443, then http on 80."""
+    """The local web server. If `base` is None: https on 127.0.0.1:443, then http on 80."""
 
     def __init__(self, base: Optional[str]) -> None:
-        """Raises Trouble for what is no URL of a web server."""
+        """Raise AgentError if `base` is not an http or https URL."""
         self._places = tuple(_place(each) for each in ((base,) if base else _USUAL))
 
     def status(self, host: str, path: str, token: Optional[str] = None) -> Optional[int]:
@@ -59,7 +59,7 @@ class WebServer:
 
     def answer(self, host: str, path: str, token: Optional[str] = None) -> Answer:
         """Return the answer to a GET."""
-        import http.client  # 20 ms, which a plan that asks no web server is spared
+        import http.client  # takes 20 ms, and a plan that asks no web server does not need it
 
         for place in self._places:
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
@@ -67,21 +67,23 @@ class WebServer:
         return Answer(None)
 
     def users(self, host: str, token: str) -> Optional[int]:
-        """Give the HTTP status that a SCIM client with this token gets; None: no answer."""
+        """Return the HTTP status that a SCIM client with this token gets; None: no answer."""
         return self.status(host, _USERS, token)
 
     def login(self, host: str) -> Answer:
-        """Ask for a realm's login page: where SCIM_CONFIG is undefined (before 11.0) each question
-        to SCIM is a traceback that is mailed to the administrators, and this one harms nobody.
+        """Ask for a realm's login page.
+
+        Unlike a SCIM request, it causes no traceback and no mail to the administrators on a Zulip
+        before 11.0 without SCIM_CONFIG.
         """
         return self.answer(host, _LOGIN)
 
     def site(self, host: str) -> Optional[int]:
-        """Return the HTTP status that tells whether Zulip answers at all; None: no answer."""
+        """Return the HTTP status of a page that needs no realm; None: no answer."""
         return self.status(host, ALIVE)
 
     def alive(self, host: str) -> bool:
-        """Return whether Zulip answers at all: anything but an error of the server."""
+        """Return whether Zulip answers, with anything but a server error."""
         status = self.site(host)
         return status is not None and status < 500
 
@@ -92,9 +94,9 @@ def _place(base: str) -> _Place:
         address, tls = url.hostname or "", url.scheme == "https"
         port = url.port or (443 if tls else 80)
     except ValueError:
-        raise Trouble("scim_probe is not a URL") from None
+        raise AgentError("scim_probe is not a URL") from None
     if url.scheme not in ("https", "http") or not address:
-        raise Trouble("scim_probe is not a URL with http or https")
+        raise AgentError("scim_probe is not a URL with http or https")
     return _Place(address, port, tls)
 
 
@@ -121,11 +123,11 @@ def _connected(place: _Place, host: str) -> Iterator[socket.socket]:
     plain = socket.create_connection((place.address, place.port), SECONDS)
     if not _leads_to_this_machine(plain):
         plain.close()
-        raise Trouble(
-            f"scim_probe: {place.address} is not this machine, and no token is sent elsewhere",
-            "scim_probe says where the server's own web server listens",
+        raise AgentError(
+            f"scim_probe: {place.address} is not this server, and tokens are not sent elsewhere",
+            "set scim_probe to the address on which the server's own web server listens",
         )
-    # A time limit of a socket is one for each read: a server that drips would hold us for ever.
+    # The timeout of a socket is per read, so a server that sends slowly would never time out.
     with socket.socket(fileno=os.dup(plain.fileno())) as second:
         watchdog = threading.Timer(SECONDS, _shut, [second])
         watchdog.daemon = True
@@ -139,7 +141,7 @@ def _connected(place: _Place, host: str) -> Iterator[socket.socket]:
 
 
 def _leads_to_this_machine(connected: socket.socket) -> bool:
-    """Whether both ends are here: else an inventory could send the tokens to whom it likes."""
+    """Return whether both ends are on this machine. An inventory must not send tokens elsewhere."""
     peer, own = connected.getpeername()[0], connected.getsockname()[0]
     return bool(peer == own or ipaddress.ip_address(peer).is_loopback)
 
@@ -152,9 +154,9 @@ def _shut(connected: socket.socket) -> None:
 def _tls(plain: socket.socket, host: str) -> ssl.SSLSocket:
     import ssl
 
-    # Our own machine: nobody is between, and its certificate may be a snake-oil one that a
-    # proxy in front of it hides. What the public sees is for `verify` to judge. No default
-    # context: it reads all of the system's authorities, which takes 20 ms.
+    # The connection does not leave this machine, and its certificate may be self-signed behind a
+    # proxy. `verify` checks the public certificate. A default context is not used, because it
+    # reads all of the system's authorities, which takes 20 ms.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Steps that tell of themselves, and mistakes of our own in words that may be shown."""
+"""Run steps one after the other, and send a message when each one begins and ends."""
 
 from __future__ import annotations
 
@@ -6,64 +6,47 @@ import time
 from typing import Any, Callable, Dict, Iterable, Tuple, TypeVar
 
 from scimconf.agent import lock
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import as_agent_error
 
 Message = Dict[str, Any]
 Emit = Callable[[Message], None]
 T = TypeVar("T")
 
 
-class Steps:
-    """Carries steps out one after the other and tells of each when it begins and ends."""
+class Progress:
+    """Run steps and report them. Secrets are replaced in the reports."""
 
-    def __init__(self, emit: Emit, hidden: Iterable[str] = ()) -> None:
+    def __init__(self, emit: Emit, secrets: Iterable[str] = ()) -> None:
         self._emit = emit
-        self._hidden = tuple(each for each in hidden if each)
+        self._secrets: Tuple[str, ...] = ()
+        self.hide(secrets)
 
-    def hide(self, more: Iterable[str]) -> None:
-        """Show these no more either."""
-        self._hidden += tuple(each for each in more if each)
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide more secrets in messages."""
+        self._secrets += tuple(each for each in secrets if each)
 
     def run(self, name: str, do: Callable[[], T]) -> T:
-        """Carry out one step. Raises Trouble, its text without anything that must not be shown."""
+        """Run one step. Raises Busy, and AgentError with the secrets in its message replaced."""
         self.begin(name)
         begun = time.monotonic()
         try:
             result = do()
         except lock.Busy:
-            self._end(name, begun, ok=False, detail="somebody else is at work")
+            self._end(name, begun, ok=False, detail="another run is at work")
             raise
         except Exception as error:
-            trouble = as_trouble(error)
-            for each in self._hidden:
-                trouble.message = trouble.message.replace(each, "<secret>")
-            self._end(name, begun, ok=False, detail=trouble.message)
-            raise trouble from None
+            known = as_agent_error(error)
+            for each in self._secrets:
+                known.message = known.message.replace(each, "<secret>")
+            self._end(name, begun, ok=False, detail=known.message)
+            raise known from None
         self._end(name, begun, ok=True, detail=result if isinstance(result, str) else "")
         return result
 
     def begin(self, name: str, detail: str = "") -> None:
-        """Tell that a step begins, or (again, with a detail) what it is waiting for."""
+        """Report that a step begins, or with a detail what a running step waits for."""
         self._emit({"step": name, "doing": True, **({"detail": detail} if detail else {})})
 
     def _end(self, name: str, begun: float, ok: bool, detail: str) -> None:
         seconds = round(time.monotonic() - begun, 3)
         self._emit({"step": name, "ok": ok, "seconds": seconds, "detail": detail})
-
-
-def as_trouble(error: Exception) -> Trouble:
-    """Give the error itself if it is for people, else what and where, without any value."""
-    return error if isinstance(error, Trouble) else Trouble(*described(error))
-
-
-def described(error: BaseException) -> Tuple[str, str]:
-    """Say what a mistake of our own is, and where, without any value: its text may hold one."""
-    trace, place = error.__traceback__, ""
-    while trace:
-        code = trace.tb_frame.f_code
-        place = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    what = type(error).__name__
-    if isinstance(error, OSError) and error.strerror:
-        what = error.strerror
-    return f"{what} (agent, {place})", "if this is not about the server itself, please report it"

@@ -1,16 +1,16 @@
-"""A request to apply, checked for its shape: what is behind `Request` can be used as it is."""
+"""Parse requests and check their types. The values of a `Request` need no further check."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
-from scimconf.agent import applied
+from scimconf.agent import applied_tokens
 from scimconf.agent.clients import Client
-from scimconf.agent.trouble import Trouble, unseen
+from scimconf.agent.errors import AgentError, redacted
 
 
 class Paths(NamedTuple):
-    """Where Zulip lives."""
+    """The paths and the user of Zulip."""
 
     settings: str
     secrets: str
@@ -18,9 +18,9 @@ class Paths(NamedTuple):
     user: str
 
 
-@unseen
+@redacted
 class Request(NamedTuple):
-    """What docs/agent.md calls "apply"."""
+    """A request to apply (docs/agent.md)."""
 
     paths: Paths
     probe: Optional[str]
@@ -28,7 +28,7 @@ class Request(NamedTuple):
     secrets_sha256: Optional[str]
     entries: Mapping[str, Optional[str]]
     keep_empty: bool
-    """Whether `SCIM_CONFIG = {}` stays with the last realm gone."""
+    """Whether `SCIM_CONFIG = {}` stays when the last realm is removed."""
     wanted: Mapping[str, Optional[Mapping[str, Any]]]
     new_secrets: Mapping[str, str]
     old_secrets: Tuple[str, ...]
@@ -37,52 +37,52 @@ class Request(NamedTuple):
     restart: Optional[Tuple[str, ...]]
     restart_seconds: float
     gate: Optional[Mapping[str, Tuple[str, Optional[str]]]]
-    """By realm: host and token."""
+    """Host and token by realm."""
     gate_seconds: float
-    applied: Mapping[str, applied.Record]
-    """By realm, the fingerprint of each token that will be put in force."""
+    applied: Mapping[str, applied_tokens.Record]
+    """The fingerprint of each token that will come into force, by realm."""
 
     @property
     def tokens(self) -> Tuple[str, ...]:
-        """Give all that must never be shown."""
+        """Return all tokens, which must never be shown."""
         wanted = [str(each["bearer_token"]) for each in self.wanted.values() if each]
         gate = [token for _, token in (self.gate or {}).values() if token]
         return (*self.new_secrets.values(), *wanted, *gate)
 
 
 def paths(plain: Mapping[str, Any]) -> Paths:
-    """Read the `paths` of any request. Raises Trouble."""
+    """Read the `paths` of any request. Raises AgentError."""
     try:
         names = ("settings", "secrets", "deployment", "user")
         return Paths(**{name: _text(plain["paths"][name]) for name in names})
     except (LookupError, TypeError, ValueError):
-        raise _nonsense() from None
+        raise _malformed() from None
 
 
 def lock_seconds(plain: Mapping[str, Any]) -> float:
-    """Read how long any request may wait for the lock. Raises Trouble."""
+    """Read how long a request may wait for the lock. Raises AgentError."""
     try:
         return float(plain.get("lock_timeout", 0))
     except (TypeError, ValueError):
-        raise _nonsense() from None
+        raise _malformed() from None
 
 
 def parse(plain: Mapping[str, Any]) -> Request:
-    """Read a request to apply. Raises Trouble where it has not the shape of docs/agent.md."""
+    """Read a request to apply. Raises AgentError if it does not follow docs/agent.md."""
     try:
         return _parse(plain)
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise _nonsense() from None
+        raise _malformed() from None
 
 
 def _parse(plain: Mapping[str, Any]) -> Request:
     gate, restart = plain["gate"], plain["restart"]
     return Request(
         paths=paths(plain),
-        probe=_maybe(plain["probe"]),
+        probe=_text_or_none(plain["probe"]),
         settings_sha256=_text(plain["expect"]["settings_sha256"]),
-        secrets_sha256=_maybe(plain["expect"]["secrets_sha256"]),
-        entries={_text(realm): _maybe(entry) for realm, entry in plain["entries"].items()},
+        secrets_sha256=_text_or_none(plain["expect"]["secrets_sha256"]),
+        entries={_text(realm): _text_or_none(entry) for realm, entry in plain["entries"].items()},
         keep_empty=plain.get("keep_empty") is True,
         wanted={_text(realm): _wanted(each) for realm, each in plain["wanted"].items()},
         new_secrets={_text(k): _text(v) for k, v in plain["secrets"]["set"].items()},
@@ -93,7 +93,7 @@ def _parse(plain: Mapping[str, Any]) -> Request:
         restart_seconds=float(plain["restart_timeout"]),
         gate=None if gate is None else {_text(realm): _asked(each) for realm, each in gate.items()},
         gate_seconds=float(plain["gate_timeout"]),
-        applied=applied.request(plain.get("fingerprints", {})),
+        applied=applied_tokens.request(plain.get("fingerprints", {})),
     )
 
 
@@ -104,14 +104,14 @@ def _text(value: object) -> str:
 
 
 def _scim_only(name: object) -> str:
-    """Read the name of a secret to remove: no other secret of Zulip's is ever removed."""
+    """Read the name of a secret to remove. Only SCIM secrets may be removed."""
     text = _text(name)
     if not text.startswith("scim_"):
         raise ValueError
     return text
 
 
-def _maybe(value: object) -> Optional[str]:
+def _text_or_none(value: object) -> Optional[str]:
     return None if value is None else _text(value)
 
 
@@ -129,11 +129,11 @@ def _clients(value: Any) -> Tuple[Client, ...]:
 
 
 def _asked(value: Any) -> Tuple[str, Optional[str]]:
-    return _text(value["host"]), _maybe(value["token"])
+    return _text(value["host"]), _text_or_none(value["token"])
 
 
-def _nonsense() -> Trouble:
-    return Trouble(
-        "the request has not the shape that this agent expects",
-        "this is a mistake in scimconf: please report it",
+def _malformed() -> AgentError:
+    return AgentError(
+        "the request does not have the format that this agent expects",
+        "this is a bug in scimconf: please report it",
     )

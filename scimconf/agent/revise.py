@@ -1,6 +1,6 @@
-"""Change an entry of SCIM_CONFIG in place: the values that differ, and the keys that come or go.
+"""Change an entry of SCIM_CONFIG in place: values that differ, and keys to add or remove.
 
-The comments, the quotes, the order and the layout of the rest are an admin's, and stay.
+The comments, quotes, order and layout of everything else stay.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ import re
 from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
 from scimconf.agent import entry, layout, source
+from scimconf.agent.errors import Refusal, redacted
 from scimconf.agent.layout import INDENT, Layout
+from scimconf.agent.names import string_literal
 from scimconf.agent.source import Source
-from scimconf.agent.trouble import Refusal, unseen
 
 _LINE_START = re.compile(r"[\r\n]([ \t\f]*)\Z")
 
 Piece = Tuple[int, int, str]
-"""From, to (offsets in the text) and what to put there."""
+"""Start and end (offsets in the text) and the replacement."""
 
 
-@unseen
+@redacted
 class Wanted(NamedTuple):
-    """One `"realm": value` as it should be."""
+    """The wanted entry of a realm, parsed."""
 
     source: Source
     value: ast.expr
 
 
 def read(text: str) -> Wanted:
-    """Parse the text of an entry. Raises Refusal if it is not exactly one."""
+    """Parse the text of an entry. Raises Refusal if it is not exactly one entry."""
     src = source.read(f"{{{text}\n}}".encode())
     statement = src.tree.body[0] if len(src.tree.body) == 1 else None
     display = statement.value if isinstance(statement, ast.Expr) else None
@@ -37,11 +38,11 @@ def read(text: str) -> Wanted:
         item = layout.layout(src, display).items[0]
         if src.text[item.start : item.end] == text:
             return Wanted(src, display.values[0])
-    raise Refusal("what is to be written is not one entry", 1, 1)
+    raise Refusal("the text to write is not one entry", 1, 1)
 
 
 def says(found: ast.expr, wanted: ast.expr) -> bool:
-    """Return whether an entry's value is as wanted, in any layout and order."""
+    """Return whether an entry has the wanted value, in any layout and order."""
     has, wants = _by_key(found), _by_key(wanted)
     if has is None or wants is None or has.keys() != wants.keys():
         return False
@@ -49,10 +50,10 @@ def says(found: ast.expr, wanted: ast.expr) -> bool:
 
 
 def changed(src: Source, found: ast.expr, wanted: Wanted, newline: str) -> Optional[str]:
-    """Return the text of the file one change nearer to what is wanted.
+    """Return the text of the file after one more change towards the wanted entry.
 
-    None if nothing is left to change, or if the value cannot be changed in place: it is empty, not
-    a dict of plain keys, or has a key twice.
+    Return None if nothing is left to change, or if the value cannot be changed in place because it
+    is empty, not a dict with string keys, or has a key twice.
     """
     pieces = sorted(_values(src, found, wanted, wanted.value, newline))
     if not pieces:
@@ -64,22 +65,22 @@ def changed(src: Source, found: ast.expr, wanted: Wanted, newline: str) -> Optio
 
 
 def _by_key(value: ast.expr) -> Optional[Dict[str, ast.expr]]:
-    """Return the values of a dict by key; None if it is not a dict of plain, different keys."""
+    """Return the values of a dict by key; None if it is not a dict with unique string keys."""
     if not isinstance(value, ast.Dict):
         return None
-    names = [
-        key.value
-        for key in value.keys
-        if isinstance(key, ast.Constant) and isinstance(key.value, str)
-    ]
-    plain = len(set(names)) == len(value.keys)
-    return dict(zip(names, value.values)) if plain else None
+    found: Dict[str, ast.expr] = {}
+    for key, child in zip(value.keys, value.values):
+        name = string_literal(key)
+        if name is None or name in found:
+            return None
+        found[name] = child
+    return found
 
 
 def _values(
     src: Source, found: ast.expr, wanted: Wanted, value: ast.expr, newline: str
 ) -> Iterator[Piece]:
-    """Return the values to replace, also those of a dict in the entry."""
+    """Yield the values to replace, including those in an inner dict."""
     has, wants = _by_key(found) or {}, _by_key(value) or {}
     for name in (name for name in has if name in wants):
         old, new = has[name], wants[name]
@@ -94,15 +95,13 @@ def _values(
 def _key(
     src: Source, found: ast.expr, wanted: Wanted, value: ast.expr, newline: str, indent: str
 ) -> Optional[str]:
-    """Return the text with one key more, or one less, in the entry or in a dict in it.
+    """Return the text with one key added or removed, in the entry or in an inner dict.
 
-    `indent` is how deep a key stands where none begins a line.
+    `indent` is the indentation of a key if no key begins a line.
     """
     has, wants = _by_key(found), _by_key(value)
-    if not has or not wants:
+    if not (has and wants and isinstance(found, ast.Dict) and isinstance(value, ast.Dict)):
         return None
-    assert isinstance(found, ast.Dict)
-    assert isinstance(value, ast.Dict)
     where, theirs = layout.layout(src, found), layout.layout(wanted.source, value)
     indent = _indent(src.text, where, indent)
     for name, item in zip(wants, theirs.items):
@@ -117,7 +116,7 @@ def _key(
 
 
 def _indent(text: str, where: Layout, otherwise: str) -> str:
-    """Return how deep the keys of a dict stand, of those that begin a line."""
+    """Return the indentation of the first key that begins a line."""
     starts = (_LINE_START.search(text, where.opening, item.start) for item in where.items)
     return next((start.group(1) for start in starts if start), otherwise)
 

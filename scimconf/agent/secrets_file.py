@@ -1,7 +1,7 @@
-"""zulip-secrets.conf, edited line by line in `[secrets]`; every other byte stays.
+"""Read and edit zulip-secrets.conf. Only lines of `[secrets]` change; every other byte stays.
 
-Zulip reads it with RawConfigParser (zproject/config.py), to whom a name given twice is an error
-that stops Zulip. So the result is read back with the same parser before anybody gets it.
+Zulip reads it with RawConfigParser (zproject/config.py). A name that is given twice stops Zulip. So
+each result is parsed again with RawConfigParser before it is returned.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ import re
 from configparser import RawConfigParser
 from typing import Dict, Iterable, List, Mapping, NamedTuple
 
-from scimconf.agent.trouble import Refusal, unseen
+from scimconf.agent.errors import Refusal, redacted
 
 SECTION = "secrets"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
-@unseen
+@redacted
 class _Line(NamedTuple):
     text: str
-    """With its line end."""
+    """The line with its line break."""
     section: str
-    """Where it opens one; "" for any other line."""
+    """The section that the line opens; "" for any other line."""
     name: str
-    """The secret that it gives, or that it continues; "" for any other line."""
+    """The secret that the line sets or continues; "" for any other line."""
     indent: str
-    """The blanks that its option, or section, starts with: a line deeper than that continues it."""
+    """The indentation of its option or section. A deeper line continues the option."""
 
 
 def read(data: bytes) -> Dict[str, str]:
-    """Give the secrets by name. Raises Refusal where Zulip's own reader would stop."""
+    """Return the secrets by name. Raises Refusal if Zulip's own parser would fail."""
     return _parse(data).get(SECTION, {})
 
 
 def edit(data: bytes, new: Mapping[str, str], remove: Iterable[str] = ()) -> bytes:
-    """Give the file with secrets set (`name = value`, in place or after the last) and removed.
+    """Return the file with secrets set (in place, or after the last one) and removed.
 
-    Raises Refusal where the file is not as Zulip reads it, or a value would not come back.
+    Raises Refusal if Zulip's own parser would fail, or would not read the new values.
     """
     before = _parse(data)
     if SECTION not in before:
         raise Refusal(f"it has no section [{SECTION}]")
     for name, value in new.items():
         if not _NAME.fullmatch(name) or not value or not (value.isascii() and value.isprintable()):
-            raise Refusal("a secret to be written has an unfit name or value")
+            raise Refusal("a secret to write has an invalid name or value")
     text = _decode(data)
     lines = _lines(text)
     for name, value in new.items():
@@ -59,7 +59,7 @@ def edit(data: bytes, new: Mapping[str, str], remove: Iterable[str] = ()) -> byt
     for name in remove:
         wanted.pop(name, None)
     if _parse(after) != {**before, SECTION: wanted}:
-        message = "the edit cannot be proved to change what was meant and nothing else"
+        message = "scimconf cannot prove that the edit changes only what it should"
         raise Refusal(message, _header(lines) + 1, 1)
     return after
 
@@ -70,12 +70,12 @@ def _with(lines: List[_Line], name: str, value: str) -> List[_Line]:
     indent = lines[at].indent if places else _indent(lines, at)
     newline = _newline(lines[at if places else at - 1].text)
     made = _Line(f"{indent}{name} = {value}{newline}", "", name, indent)
-    # Comments and blank lines within a value of several lines are nobody's, and stay.
+    # Comments and empty lines within a value of several lines stay.
     return [*lines[:at], made, *(line for line in lines[at:] if line.name != name)]
 
 
 def _end(lines: List[_Line]) -> int:
-    """Give the index behind the last secret, or behind the header where there is none."""
+    """Return the index after the last secret, or after the header if there is no secret."""
     named = [index for index, line in enumerate(lines) if line.name]
     return (named[-1] if named else _header(lines)) + 1
 
@@ -85,27 +85,27 @@ def _header(lines: List[_Line]) -> int:
 
 
 def _indent(lines: List[_Line], at: int) -> str:
-    """Give the blanks of a new line: with fewer, a section that follows would continue it."""
+    """Return the indentation of a new line. With less, the next section would continue the line."""
     following = (line.indent for line in lines[at:] if line.section)
     above = lines[at - 1]
     return next(following, above.indent) if above.section else above.indent
 
 
 def _joined(lines: List[_Line], before: str) -> str:
-    """Give the text; it ends without a line end where the one before did."""
+    """Return the text of the lines. It ends with a line break only if `before` does."""
     newline = _newline(lines[0].text) or "\n"
     text = ""
     for line in lines:
         if text.endswith("\r") and line.text.startswith("\n"):
-            text += "\n"  # a blank line that came to stand behind a lone CR stays a line
+            text += "\n"  # otherwise CR and LF would form one line break, and an empty line is lost
         text += line.text if _newline(line.text) else line.text + newline
     return text if _newline(before) else text[: -len(_newline(text))]
 
 
 def _lines(text: str) -> List[_Line]:
-    """Give every line with the secret it belongs to, told as RawConfigParser tells it.
+    """Return each line with the secret that it belongs to, by the rules of RawConfigParser.
 
-    A line indented deeper than its option continues the value, whatever is in it.
+    A line that is indented deeper than its option continues the value, with any content.
     """
     found = []
     section = name = indent = ""
@@ -114,10 +114,10 @@ def _lines(text: str) -> List[_Line]:
         if not bare or bare.startswith(("#", ";")):
             found.append(_Line(line, "", "", ""))
             continue
-        blanks = line[: len(line) - len(line.lstrip())]
+        spaces = line[: len(line) - len(line.lstrip())]
         opened = ""
-        if not (name and len(blanks) > len(indent)):
-            indent = blanks
+        if not (name and len(spaces) > len(indent)):
+            indent = spaces
             header = RawConfigParser.SECTCRE.match(bare)
             option = RawConfigParser.OPTCRE.match(bare)
             if header:
@@ -150,7 +150,7 @@ def _parse(data: bytes) -> Dict[str, Dict[str, str]]:
     except configparser.DuplicateSectionError as error:
         raise Refusal("a section is given twice, which stops Zulip", error.lineno or 0, 1) from None
     except configparser.MissingSectionHeaderError as error:
-        raise Refusal("a line stands before the first section", error.lineno, 1) from None
+        raise Refusal("there is a line before the first section", error.lineno, 1) from None
     except configparser.ParsingError as error:
         line = error.errors[0][0] if error.errors else 0
         raise Refusal("a line is neither `name = value` nor a section", line, 1) from None

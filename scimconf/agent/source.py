@@ -1,8 +1,8 @@
-"""Python source as bytes, text and syntax tree at once, and the way from one to the other.
+"""Hold a Python file as bytes, text and syntax tree, and convert positions between them.
 
-`ast` counts columns in UTF-8 bytes of the *decoded* line: with a byte order mark or a latin-1
-cookie they are not offsets into the file. Lines end at CR LF, CR or LF and nowhere else; a form
-feed or U+2028 ends none (Python reference, 2.1.2).
+`ast` counts columns in UTF-8 bytes of the decoded line. With a byte order mark or a latin-1 coding
+line, these are not offsets into the file. Lines end at CR LF, CR or LF only, not at a form feed or
+U+2028 (Python reference, 2.1.2).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import tokenize
 import warnings
 from typing import NamedTuple, Tuple
 
-from scimconf.agent.trouble import Refusal, unseen
+from scimconf.agent.errors import Refusal, redacted
 
 LIMIT = 4 * 1024 * 1024
-"""Bytes; Zulip's own settings.py has some 40,000."""
+"""Bytes. Zulip's own settings.py has about 40,000."""
 
 _END = re.compile(r"\r\n|\r|\n")
 _BYTE_END = re.compile(rb"\r\n|\r|\n")
@@ -25,9 +25,9 @@ _BYTE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
-@unseen
+@redacted
 class Source(NamedTuple):
-    """A Python file, taken apart. `text` is without the byte order mark."""
+    """A parsed Python file. `text` has no byte order mark."""
 
     data: bytes
     text: str
@@ -37,13 +37,13 @@ class Source(NamedTuple):
     """The offset in `text` of every line's first character."""
 
     def offset(self, line: int, utf8_column: int) -> int:
-        """Give the offset in `text` of what `ast` calls (lineno, col_offset)."""
+        """Return the offset in `text` of a (lineno, col_offset) of `ast`."""
         start = self.starts[line - 1]
         end = self.starts[line] if line < len(self.starts) else len(self.text)
         return start + len(self.text[start:end].encode()[:utf8_column].decode())
 
     def span(self, node: ast.AST) -> Tuple[int, int]:
-        """Give where a node begins and ends in `text`."""
+        """Return the start and end of a node in `text`."""
         where = vars(node)
         return (
             self.offset(where["lineno"], where["col_offset"]),
@@ -51,14 +51,14 @@ class Source(NamedTuple):
         )
 
     def place(self, node: ast.AST) -> Tuple[int, int]:
-        """Give line and column of a node, in characters, from 1."""
+        """Return the line and column of a node, in characters, from 1."""
         line = vars(node)["lineno"]
         return line, self.span(node)[0] - self.starts[line - 1] + 1
 
     def encode(self, text: str) -> bytes:
-        """Give the bytes of a changed text, as this file is encoded.
+        """Return a changed text in this file's encoding.
 
-        Raises Refusal where the encoding lacks a character.
+        Raises Refusal if the encoding lacks a character.
         """
         mark = codecs.BOM_UTF8 if self.data.startswith(codecs.BOM_UTF8) else b""
         try:
@@ -69,7 +69,7 @@ class Source(NamedTuple):
             ) from None
 
     def newline(self, offset: int) -> str:
-        """Give the line end to write at `offset`: that of the line before it, else the first."""
+        """Return the line break for new text at `offset`: that of the line before, or the first."""
         found = ""
         for match in _END.finditer(self.text):
             if found and match.end() > offset:
@@ -79,18 +79,18 @@ class Source(NamedTuple):
 
 
 def read(data: bytes) -> Source:
-    """Take a Python file apart. Raises Refusal where Python itself would not read it."""
+    """Parse a Python file. Raises Refusal if Python itself would not read it."""
     if len(data) > LIMIT:
         raise Refusal(f"larger than {LIMIT} bytes")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an admin's invalid escape is not our concern
+        warnings.simplefilter("ignore")  # such as for an invalid escape in another setting
         text, encoding = _decode(data)
         tree = _parse(data)
     starts = (0, *(match.end() for match in _END.finditer(text)))
     source = Source(data, text, encoding, tree, starts)
-    # Where line ends are written otherwise (unicode_escape), Python has other lines than `text`.
+    # If an encoding writes line breaks in another way (unicode_escape), the line numbers differ.
     if source.encode(text) != data or len(starts) != len(_BYTE_END.findall(data)) + 1:
-        raise Refusal(f"does not survive being decoded and encoded as {encoding}", 1, 1)
+        raise Refusal(f"decoding and encoding it as {encoding} changes it", 1, 1)
     return source
 
 
@@ -98,8 +98,9 @@ def _decode(data: bytes) -> Tuple[str, str]:
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     body = data[len(mark) :]
     try:
-        # A cookie counts in the first two lines only, and a lone CR ends a line too. What else
-        # stands in them need not be UTF-8: tokenize thinks so, Python does not.
+        # A coding line must be one of the first two lines, and a lone CR ends a line too. Other
+        # text in these lines need not be UTF-8. Unlike Python, tokenize requires UTF-8, so other
+        # bytes are replaced.
         lines = (_NOT_ASCII.sub(b"?", match.group()) for match in _BYTE_LINE.finditer(body))
         first = mark + next(lines, b"")
         head = iter((first, next(lines, b"")))
@@ -115,25 +116,25 @@ def _decode(data: bytes) -> Tuple[str, str]:
         raise Refusal(_UNDECODED, 1, 1) from None
 
 
-_UNDECODED = "cannot be decoded: neither UTF-8 nor as a coding line says"
+_UNDECODED = "cannot be decoded as UTF-8 or with the encoding of its coding line"
 
 
 def _byte_place(data: bytes, offset: int) -> Tuple[int, int]:
-    """Give line and column of a byte; the bytes before it in its line may be no characters."""
+    """Return the line and column of a byte. The bytes before it may not be valid characters."""
     lines = [match.group() for match in _BYTE_LINE.finditer(data[: offset + 1])]
     return len(lines), len(lines[-1][:-1].decode(errors="replace")) + 1
 
 
 def _parse(data: bytes) -> ast.Module:
     if b"\0" in data:
-        raise Refusal("not Python: it holds null bytes", *_byte_place(data, data.index(b"\0")))
+        raise Refusal("not Python: it has null bytes", *_byte_place(data, data.index(b"\0")))
     try:
         return ast.parse(data)
     except SyntaxError as error:
-        # error.msg of an old parser can quote a name, never a string's content.
+        # The message of an old parser can quote a name, but never the content of a string.
         place = max(error.lineno or 1, 1), max(error.offset or 1, 1)
         raise Refusal(f"not Python: {error.msg}", *place) from None
     except ValueError:
         raise Refusal(_UNDECODED, 1, 1) from None
     except (RecursionError, MemoryError):
-        raise Refusal("not Python that can be parsed: nested too deeply") from None
+        raise Refusal("cannot be parsed: nested too deeply") from None

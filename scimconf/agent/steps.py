@@ -1,7 +1,7 @@
-"""The steps of a transaction as data: for each what it does, what undoes it, and when it is needed.
+"""The steps of a transaction: what each one does, how it is undone, and when it is needed.
 
-docs/agent.md gives their order. `undo` works whether `do` was finished, half done or not begun:
-it is also how the next run finishes the way back of one that died.
+docs/agent.md has their order. `undo` works whether `do` has finished, was interrupted or has not
+begun: the next run also uses it to roll back a dead run.
 """
 
 from __future__ import annotations
@@ -10,36 +10,46 @@ import contextlib
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
-from scimconf.agent import applied, candidate, cause, child, clients, files, gate, lock, registered
+from scimconf.agent import (
+    applied_tokens,
+    candidate,
+    child,
+    clients,
+    files,
+    gate,
+    lock,
+    own_clients,
+    restart_failure,
+)
+from scimconf.agent.errors import AgentError, redacted
 from scimconf.agent.probe import WebServer
-from scimconf.agent.trouble import Trouble, unseen
 from scimconf.agent.undo import FileChange, Undo
 
 
-@unseen
+@redacted
 class Change(NamedTuple):
-    """All that a transaction will do, fixed before its first step."""
+    """What a transaction will do. It is fixed before the first step."""
 
     undo: Undo
     wanted: Optional[Mapping[str, Optional[object]]]
-    """By realm what Zulip has to see afterwards, None: nothing. None for all of it: these bytes
-    were in force once, and what they say is what is wanted.
+    """What Zulip must see afterwards, by realm; None: no entry. If `wanted` itself is None, the
+    entries are not compared: an undo restores files that were in force before.
     """
-    applied: Mapping[str, applied.Record] = {}
-    """By realm, the fingerprint of each token that will be put in force."""
+    applied: Mapping[str, applied_tokens.Record] = {}
+    """The fingerprint of each token that will come into force, by realm."""
 
 
 class Step(NamedTuple):
-    """One step. `do` gives a detail for people; both raise Trouble."""
+    """One step. `do` returns a detail for the report. `do` and `undo` raise AgentError."""
 
     name: str
     needed: Callable[[Undo], bool]
     do: Callable[[Change], str]
-    undo: Optional[Callable[[Undo], None]] = None
-    back: str = "put back"
-    """The name of the step on the way back that `undo` is a part of."""
+    undo: Optional[Callable[[Undo], object]] = None
+    rollback_step: str = "put back"
+    """The name of the step of the rollback that `undo` is a part of."""
     old: Optional[Callable[[Undo], FileChange]] = None
-    """For a step that writes a file: `before` is what the file was before the transaction."""
+    """For a step that writes a file: the change whose `before` is the old content of the file."""
 
 
 def _back_up(change: Change) -> str:
@@ -54,9 +64,12 @@ def _back_up(change: Change) -> str:
     return folder
 
 
-def _write_new_secrets(change: Change) -> str:
-    change.undo.new_secrets.write()
-    return ""
+def _write(file: Callable[[Undo], FileChange]) -> Callable[[Change], str]:
+    def write(change: Change) -> str:
+        file(change.undo).write()
+        return ""
+
+    return write
 
 
 def _check_candidate(change: Change) -> str:
@@ -64,16 +77,6 @@ def _check_candidate(change: Change) -> str:
     candidate.check(
         change.undo.deployment, settings.path, settings.before, settings.after, change.wanted
     )
-    return ""
-
-
-def _write_settings(change: Change) -> str:
-    change.undo.settings.write()
-    return ""
-
-
-def _remove_old_secrets(change: Change) -> str:
-    change.undo.old_secrets.write()
     return ""
 
 
@@ -85,14 +88,14 @@ def _register_clients(change: Change) -> str:
 
 def _unregister_clients(undo: Undo) -> None:
     clients.remove(undo.deployment, undo.clients_added)
-    with contextlib.suppress(Trouble):  # the way back goes on, on a full disk too
-        registered.forget(files.state_folder(undo.deployment), undo.clients_added)
+    with contextlib.suppress(AgentError):  # the rollback goes on, even on a full disk
+        own_clients.remove(files.state_folder(undo.deployment), undo.clients_added)
 
 
 def _remove_clients(change: Change) -> str:
     undo = change.undo
     clients.remove(undo.deployment, undo.clients_removed)
-    registered.forget(files.state_folder(undo.deployment), undo.clients_removed)
+    own_clients.remove(files.state_folder(undo.deployment), undo.clients_removed)
     return _named(undo.clients_removed)
 
 
@@ -107,30 +110,26 @@ def _named(registered: Sequence[clients.Client]) -> str:
 def _restart(undo: Undo) -> str:
     argv = undo.restart or ()
     folder = files.state_folder(undo.deployment)
-    with lock.restarting(folder, undo.restart_seconds) as holding:
+    with lock.restart_lock(folder, undo.restart_seconds) as holding:
         ended = child.run(argv, undo.deployment, undo.restart_seconds, holding=holding)
     name = os.path.basename(argv[0])
     if ended.code is None:
-        raise Trouble(f"{name} did not end within {undo.restart_seconds:g} seconds")
+        raise AgentError(f"{name} did not end within {undo.restart_seconds:g} seconds")
     if ended.code != 0:
-        why, hint = cause.of(ended)
-        raise Trouble(f"{name} ended with {ended.code}: {why}", hint)
+        why, hint = restart_failure.explain(ended)
+        raise AgentError(f"{name} exited with status {ended.code}: {why}", hint)
     return ""
-
-
-def _restart_again(undo: Undo) -> None:
-    _restart(undo)
 
 
 def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
-        gate.pass_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
-    except Trouble as trouble:
+        gate.check_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
+    except AgentError as error:
         if undo.alive:
             raise
-        # A site that was down before is no reason to go back: nothing says that we did it.
-        return f"not verified: {trouble.message}, and the site did not answer before either"
+        # The site was down before, so nothing shows that this change is the cause: no rollback.
+        return f"not verified: {error.message}, and the site did not answer before either"
     return ""
 
 
@@ -139,32 +138,32 @@ def _pass_gate_again(undo: Undo) -> None:
         return
     server = WebServer(undo.probe)
     if undo.alive:
-        gate.pass_old(server, undo.before, undo.host, undo.gate_seconds)
-    elif down := gate.down(server, undo.host):
-        raise Trouble(f"{down}, as it did before this run")
+        gate.check_restored(server, undo.before, undo.host, undo.gate_seconds)
+    elif problem := gate.down(server, undo.host):
+        raise AgentError(f"{problem}, as before this run")
 
 
 BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)
 WRITE_SETTINGS = Step(
     "write settings",
     lambda undo: undo.settings.changes,
-    _write_settings,
-    lambda undo: undo.settings.put_back(),
+    _write(lambda undo: undo.settings),
+    lambda undo: undo.settings.roll_back(),
     old=lambda undo: undo.settings,
 )
 RESTART = Step(
     "restart",
     lambda undo: undo.restart is not None,
     lambda change: _restart(change.undo),
-    _restart_again,
-    back="restart",
+    _restart,
+    rollback_step="restart",
 )
 GATE = Step(
     "gate",
     lambda undo: undo.host is not None,
     _pass_gate,
     _pass_gate_again,
-    back="gate",
+    rollback_step="gate",
 )
 
 STEPS = (
@@ -172,8 +171,8 @@ STEPS = (
     Step(
         "write secrets",
         lambda undo: undo.new_secrets.changes,
-        _write_new_secrets,
-        lambda undo: undo.new_secrets.put_back(),
+        _write(lambda undo: undo.new_secrets),
+        lambda undo: undo.new_secrets.roll_back(),
         old=lambda undo: undo.new_secrets,
     ),
     Step("check candidate", lambda undo: undo.changes_files, _check_candidate),
@@ -187,8 +186,8 @@ STEPS = (
     Step(
         "remove secrets",
         lambda undo: undo.old_secrets.changes,
-        _remove_old_secrets,
-        lambda undo: undo.put_old_secrets_back(),
+        _write(lambda undo: undo.old_secrets),
+        lambda undo: undo.roll_back_old_secrets(),
         old=lambda undo: undo.new_secrets,
     ),
     RESTART,
@@ -200,10 +199,11 @@ STEPS = (
         _register_clients_again,
     ),
 )
-"""Between the journal, which comes first, and the commit, which closes it.
+"""The steps between the journal, which comes first, and the commit, which closes it.
 
-What settings.py needs is there before it, and goes after it; so too, in reverse, on the way back.
+Secrets and clients are added before settings.py needs them, and removed after it no longer does.
+A rollback undoes the steps in reverse order, so the same holds for it.
 """
 
-WAY_BACK = ("put back", "restart", "gate")
-"""The order of the steps on the way back."""
+ROLLBACK_STEPS = ("put back", "restart", "gate")
+"""The steps of a rollback, in order. Reports and the protocol use these names."""

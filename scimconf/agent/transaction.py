@@ -1,7 +1,7 @@
-"""One change to a server, whole or not at all; nobody at the other end is needed for it.
+"""Change a server completely or not at all. The controller is not needed after the request.
 
-The order is that of docs/agent.md. Before each step the journal says that it begins, so that the
-next run can finish the way back of one that died. A way out that is not the commit leads back.
+docs/agent.md has the order of the steps. The journal records each step before it begins, so the
+next run can roll back a dead one. A transaction ends with a commit, or it is rolled back.
 """
 
 from __future__ import annotations
@@ -11,81 +11,86 @@ import functools
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from scimconf.agent import (
-    applied,
+    applied_tokens,
     files,
     journal,
     lock,
     outage,
-    registered,
+    own_clients,
+    prepare_undo,
     request,
-    reversal,
 )
+from scimconf.agent.errors import AgentError, as_agent_error
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale, prepare
+from scimconf.agent.prepare_undo import ChangedSince, NothingToUndo
 from scimconf.agent.probe import WebServer
-from scimconf.agent.progress import Emit, Message, Steps, as_trouble
+from scimconf.agent.progress import Emit, Message, Progress
 from scimconf.agent.request import Paths
-from scimconf.agent.reversal import Nothing, Touched
+from scimconf.agent.rollback import RollbackFailed, roll_back, roll_back_interrupted
 from scimconf.agent.steps import GATE, RESTART, STEPS, WRITE_SETTINGS, Change
-from scimconf.agent.trouble import Trouble
-from scimconf.agent.undo import Undo, Untouched
-from scimconf.agent.way_back import RollBackFailed, finish, way_back
+from scimconf.agent.undo import NotStarted, Undo
 
-_RESULTS = {Stale: "stale", Nothing: "nothing", Touched: "touched"}
+_RESULTS = {Stale: "stale", NothingToUndo: "nothing", ChangedSince: "touched"}
 
 
 def apply(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
-    """Carry out a request to apply; gives the final message. Raises Trouble for a wrong one."""
+    """Carry out an apply request and return the final message. Raises AgentError if invalid."""
     wanted = request.parse(plain)
-    steps = Steps(emit, wanted.tokens)
+    steps = Progress(emit, wanted.tokens)
 
     def work(folder: str) -> Message:
         return _transact(Kind.APPLY, folder, steps, lambda: prepare(wanted, who))
 
-    return _alone(wanted.paths, request.lock_seconds(plain), steps, who, work)
+    return _under_lock(wanted.paths, request.lock_seconds(plain), steps, who, work)
 
 
 def undo(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
-    """Put back what the last transaction replaced, or only say what that is.
+    """Undo the last transaction, or (`look`) report what that would do.
 
-    Where a run was interrupted, finishing its way back is all. Raises Trouble for a wrong request.
+    If a run was interrupted, only roll that back. Raises AgentError if the request is invalid.
     """
     run = plain.get("run")
-    where, steps = request.paths(plain), Steps(emit)
+    where, steps = request.paths(plain), Progress(emit)
     if plain.get("look"):
         return _look(where, lambda folder: _pending_undo(folder, run))
 
     def work(folder: str) -> Message:
         if journal.interrupted(folder):
             return _recover(folder, steps)
-        return _transact(Kind.UNDO, folder, steps, lambda: reversal.reverse(folder, run, who))
+        return _transact(
+            Kind.UNDO, folder, steps, lambda: prepare_undo.prepare_undo(folder, run, who)
+        )
 
-    return _alone(where, request.lock_seconds(plain), steps, who, work)
+    return _under_lock(where, request.lock_seconds(plain), steps, who, work)
 
 
 def recover(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
-    """Finish the way back that an interrupted run left, or only say whether there is one.
+    """Roll back an interrupted run, or (`look`) report whether there is one.
 
-    Raises Trouble for a wrong request.
+    Raises AgentError if the request is invalid.
     """
-    where, steps = request.paths(plain), Steps(emit)
+    where, steps = request.paths(plain), Progress(emit)
     if plain.get("look"):
         return _look(where, _nothing_interrupted)
     work = functools.partial(_recover, steps=steps)
-    return _alone(where, request.lock_seconds(plain), steps, who, work)
+    return _under_lock(where, request.lock_seconds(plain), steps, who, work)
 
 
-def heard(plain: Mapping[str, Any]) -> Message:
-    """Note that the controller has heard how a run ended. Raises Trouble."""
-    journal.tell(files.state_folder(request.paths(plain).deployment), str(plain["run"]))
-    return _final("noted", "")
+def acknowledge(plain: Mapping[str, Any]) -> Message:
+    """Record that the controller has read the result of a run. Raises AgentError."""
+    journal.acknowledge(files.state_folder(request.paths(plain).deployment), str(plain["run"]))
+    return _final("acknowledged", "")
 
 
-# --- a look before it -------------------------------------------------------------------------
+# --- look only --------------------------------------------------------------------------------
 
 
 def _look(where: Paths, otherwise: Callable[[str], Message]) -> Message:
-    """Say what is in the way of all else, without taking the lock."""
+    """Report a run that is at work or was interrupted, else what `otherwise` returns.
+
+    The lock is not taken.
+    """
     folder = files.state_folder(where.deployment)
     at_work = lock.holder(folder)
     if at_work:
@@ -93,20 +98,20 @@ def _look(where: Paths, otherwise: Callable[[str], Message]) -> Message:
     try:
         dead = journal.interrupted(folder)
         if dead:
-            message = f"put back what an interrupted run left ({dead.title}, at {dead.reached!r})"
+            message = f"roll back an interrupted run ({dead.title}, at {dead.reached!r})"
             return _final("pending", message)
         return otherwise(folder)
-    except Trouble as trouble:
-        return _final("failed", trouble.message, trouble.hint)
+    except AgentError as error:
+        return _final("failed", error.message, error.hint)
 
 
 def _pending_undo(folder: str, run: Optional[str]) -> Message:
     try:
-        found = reversal.last(folder, run)
-    except (Nothing, Stale, Touched) as declined:
+        found = prepare_undo.last_undoable(folder, run)
+    except (NothingToUndo, Stale, ChangedSince) as declined:
         return _declined(declined)
     message = f"undo the run of {found.title}"
-    return _final("pending", message, run=found.run, diff=reversal.shown(found))
+    return _final("pending", message, run=found.run, diff=prepare_undo.masked_diff(found))
 
 
 def _nothing_interrupted(folder: str) -> Message:
@@ -116,10 +121,10 @@ def _nothing_interrupted(folder: str) -> Message:
 # --- with the lock ----------------------------------------------------------------------------
 
 
-def _alone(
-    where: Paths, seconds: float, steps: Steps, who: str, work: Callable[[str], Message]
+def _under_lock(
+    where: Paths, seconds: float, steps: Progress, who: str, work: Callable[[str], Message]
 ) -> Message:
-    """Do the work under the lock; `seconds` is how long to wait for it."""
+    """Do the work under the lock. Wait for the lock at most `seconds`."""
     folder = files.state_folder(where.deployment)
 
     def waiting(holder: str) -> None:
@@ -127,23 +132,23 @@ def _alone(
 
     def take(stack: contextlib.ExitStack) -> None:
         stack.enter_context(lock.held(folder, who, seconds, waiting))
-        lock.outwait_restart(
+        lock.wait_for_restart(
             folder,
             max(seconds, _seconds_of_a_restart(folder)),
-            lambda dead: waiting(f"the restart of a run that was interrupted: {dead}"),
+            lambda dead: waiting(f"the restart of an interrupted run: {dead}"),
         )
 
     with contextlib.ExitStack() as stack:
         try:
             steps.run("lock", lambda: take(stack))
         except lock.Restarting as busy:
-            message = f"the restart of a run that was interrupted is still at work: {busy}"
-            hint = f"wait until it has ended; to look at it on the server: ps -fu {files.user()}"
+            message = f"the restart of an interrupted run is still running: {busy}"
+            hint = f"wait until it has ended; to see it on the server: ps -fu {files.user()}"
             return _final("busy", message, hint)
         except lock.Busy as busy:
-            return _busy(str(busy), "wait until it has ended: apply does with --lock-timeout")
-        except Trouble as trouble:
-            return _final("failed", f"lock: {trouble.message}", trouble.hint)
+            return _busy(str(busy), "wait until it has ended, or use apply --lock-timeout SECONDS")
+        except AgentError as error:
+            return _final("failed", f"lock: {error.message}", error.hint)
         return work(folder)
 
 
@@ -151,37 +156,37 @@ def _seconds_of_a_restart(folder: str) -> float:
     """Return how long the restart of an interrupted run may take; 0 if no run was interrupted."""
     try:
         dead = journal.interrupted(folder)
-    except Trouble:  # told later, by whoever needs the journal
+    except AgentError:  # reported later, when the journal is needed
         return 0
     return dead.undo.restart_seconds if dead else 0
 
 
-def _recover(folder: str, steps: Steps) -> Message:
+def _recover(folder: str, steps: Progress) -> Message:
     journal.sweep(folder)
     try:
         dead = journal.interrupted(folder)
-    except Trouble as trouble:
-        return _final("failed", trouble.message, trouble.hint)
+    except AgentError as error:
+        return _final("failed", error.message, error.hint)
     if dead is None:
         return _nothing_interrupted(folder)
-    result, message, hint = "put back", "", ""
+    result, message, hint = "recovered", "", ""
     try:
-        message = finish(dead, steps)
-    except RollBackFailed as failure:
+        message = roll_back_interrupted(dead, steps)
+    except RollbackFailed as failure:
         result, message, hint = "roll-back failed", failure.message, failure.hint
     return _final(result, message, hint, changed=True, run=dead.run)
 
 
-def _transact(kind: Kind, folder: str, steps: Steps, look: Callable[[], Change]) -> Message:
-    """Do it, after what an interrupted run left is put back."""
+def _transact(kind: Kind, folder: str, steps: Progress, look: Callable[[], Change]) -> Message:
+    """Roll back an interrupted run if there is one. Then look again and carry the change out."""
     left = _recover(folder, steps)
-    if left["result"] not in ("nothing", "put back"):
+    if left["result"] not in ("nothing", "recovered"):
         return left
-    first = f"{left['message']}, and was put back first; " if left["changed"] else ""
+    first = f"{left['message']}, and was rolled back first; " if left["changed"] else ""
     try:
         change = steps.run("look again", look)
-    except Trouble as trouble:
-        final = _declined(trouble)
+    except AgentError as error:
+        final = _declined(error)
     else:
         steps.hide(change.undo.tokens)
         final = _carry_out(kind, change, folder, steps)
@@ -189,7 +194,7 @@ def _transact(kind: Kind, folder: str, steps: Steps, look: Callable[[], Change])
     return {**final, "message": first + final["message"], **both}
 
 
-def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message:
+def _carry_out(kind: Kind, change: Change, folder: str, steps: Progress) -> Message:
     undo = change.undo
     name, opened, previous = "journal", None, None
     details: Dict[str, str] = {}
@@ -208,24 +213,24 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Steps) -> Message
         name, message = "commit", _unproved(undo, details)
         steps.run(name, functools.partial(opened.close, State.COMMITTED, message))
     except Exception as error:
-        trouble = as_trouble(error)
-        opened = previous if isinstance(error, Untouched) else opened
+        failure = as_agent_error(error)
         if watch:
             watch.stop()
-        return _go_back(f"{name}: {trouble.message}", trouble.hint, opened, steps)
+        opened = previous if isinstance(failure, NotStarted) else opened
+        return _roll_back(f"{name}: {failure.message}", failure.hint, opened, steps)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
     final = _final("committed", message, changed=changed, run=opened.run)
     return {**final, "unproved": message, "outage": seconds}
 
 
 def _begin(kind: Kind, change: Change, folder: str) -> Journal:
-    applied.note(folder, change.applied)
-    registered.note(folder, change.undo.clients_added)
+    applied_tokens.add(folder, change.applied)
+    own_clients.add(folder, change.undo.clients_added)
     return journal.begin(folder, kind, change.undo, STEPS[0].name)
 
 
 def _unproved(undo: Undo, details: Mapping[str, str]) -> str:
-    """Say what a commit could not prove; "" if nothing."""
+    """Return what the gate could not prove; "" if nothing."""
     if undo.changes_files and undo.restart is None:
         return "not restarted: Zulip keeps its old configuration until it is restarted by hand"
     if undo.host is None:
@@ -233,12 +238,12 @@ def _unproved(undo: Undo, details: Mapping[str, str]) -> str:
     return details.get(GATE.name, "")
 
 
-def _go_back(why: str, hint: str, opened: Optional[Journal], steps: Steps) -> Message:
+def _roll_back(why: str, hint: str, opened: Optional[Journal], steps: Progress) -> Message:
     if opened is None:
         return _final("failed", why, hint)
     try:
-        message = way_back(opened, steps, why)
-    except RollBackFailed as failure:
+        message = roll_back(opened, steps, why)
+    except RollbackFailed as failure:
         return _final(
             "roll-back failed", failure.message, failure.hint, changed=True, run=opened.run
         )
@@ -254,10 +259,10 @@ def _busy(holder: str, hint: str) -> Message:
     return _final("busy", f"another run holds the lock: {holder}", hint)
 
 
-def _declined(trouble: Trouble) -> Message:
-    result = _RESULTS.get(type(trouble), "failed")
-    diff = trouble.diff if isinstance(trouble, Touched) else ""
-    return _final(result, trouble.message, trouble.hint, diff=diff)
+def _declined(error: AgentError) -> Message:
+    result = _RESULTS.get(type(error), "failed")
+    diff = error.diff if isinstance(error, ChangedSince) else ""
+    return _final(result, error.message, error.hint, diff=diff)
 
 
 def _final(

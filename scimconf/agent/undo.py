@@ -1,4 +1,4 @@
-"""What a transaction replaces, and how that is put back: all that its journal holds."""
+"""What a transaction replaces and how to roll that back: the content of its journal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from scimconf.agent import files
 from scimconf.agent.clients import Client
+from scimconf.agent.errors import AgentError, redacted
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.trouble import Trouble, unseen
 
 
-class Untouched(Trouble):
-    """A step must not begin; it has changed nothing, so nothing of it has to be undone."""
+class NotStarted(AgentError):
+    """A step did not start and has changed nothing, so it must not be undone."""
 
 
-@unseen
+@redacted
 class FileChange(NamedTuple):
     """A file's bytes before and after one step."""
 
@@ -30,40 +30,42 @@ class FileChange(NamedTuple):
         return self.before != self.after
 
     def write(self) -> None:
-        """Put the new bytes in place. Raises Trouble; Untouched where that was not even tried."""
+        """Write the new bytes. Raises NotStarted before the first write, and AgentError after."""
         try:
             now = files.read(self.path)
-        except Trouble as trouble:
-            raise Untouched(trouble.message, trouble.hint) from None
+        except AgentError as error:
+            raise NotStarted(error.message, error.hint) from None
         if now != self.before:
-            raise Untouched(f"{self.path} was changed by somebody else meanwhile")
+            raise NotStarted(f"something else has changed {self.path} during this run")
         files.replace(self.path, self.after)
 
-    def put_back(self) -> None:
-        """Put the old bytes back, whether the new ones are there yet or not. Raises Trouble."""
+    def roll_back(self) -> None:
+        """Restore the old bytes, whether or not the new ones were written. Raises AgentError."""
         now = files.read(self.path)
         if now == self.before:
             return
-        if not self.holds(now):
-            raise Trouble(f"{self.path} was changed by somebody else meanwhile, and is left alone")
+        if not self.may_have_left(now):
+            raise AgentError(
+                f"something else has changed {self.path} during this run; it was left unchanged"
+            )
         files.replace(self.path, self.before, even_if_full=True)
 
-    def holds(self, now: bytes) -> bool:
-        """Say whether these are the old bytes, the new ones, or some of each in their places.
+    def may_have_left(self, now: bytes) -> bool:
+        """Return whether the bytes are the old ones, the new ones, or a mix of both.
 
-        The latter is what a crash leaves where a bind mount had to be written in place, on the
-        way there or back: the disk may have taken any of the blocks, and holds zeros for those
-        that are new and that it has not.
+        A crash can leave a mix if a bind mount was written in place, by the change or its rollback.
+        Any of the blocks may be on the disk, and new blocks that are missing read as zeros.
         """
         shorter, longer = sorted((len(self.before), len(self.after)))
         both = zip(now, itertools.zip_longest(self.before, self.after, fillvalue=0))
         return shorter <= len(now) <= longer and all(each in pair for each, pair in both)
 
 
-@unseen
+@redacted
 class Undo(NamedTuple):
-    """One transaction, from its way back's point of view. `new_secrets` is written before
-    settings.py, `old_secrets` go after it.
+    """How to undo one transaction.
+
+    `new_secrets` is written before settings.py, and `old_secrets` are removed after it.
     """
 
     began: str
@@ -73,45 +75,45 @@ class Undo(NamedTuple):
     new_secrets: FileChange
     old_secrets: FileChange
     clients_added: Tuple[Client, ...]
-    """Those that are not registered yet: no others are taken away again."""
+    """Clients that were not registered before. A rollback removes only these."""
     clients_removed: Tuple[Client, ...]
     restart: Optional[Tuple[str, ...]]
     restart_seconds: float
     probe: Optional[str]
     host: Optional[str]
-    """A realm's host name to ask for whether the site is alive; None: it is not asked."""
+    """A realm's host name, to ask whether the site is up; None: the web server is not asked."""
     alive: bool
-    """Whether it was, before."""
+    """Whether the site was up before."""
     before: Tuple[Before, ...]
     after: Tuple[Question, ...]
-    """What the gate asks before the commit."""
+    """The checks of the gate before the commit."""
     gate_seconds: float
 
     @property
     def tokens(self) -> Iterator[str]:
-        """Give the tokens that its messages must not show."""
+        """Yield the tokens that messages must not show."""
         yield from (each.token for each in self.before)
         yield from (each.token for each in self.after if each.token)
 
     @property
     def changes_files(self) -> bool:
-        """Whether either file gets other bytes."""
+        """Whether one of the files changes."""
         changes = (self.settings, self.new_secrets, self.old_secrets)
         return any(each.changes for each in changes)
 
-    def put_old_secrets_back(self) -> None:
-        """Put back tokens that were removed, unless an earlier way back has come further."""
-        if not self.new_secrets.holds(files.read(self.old_secrets.path)):
-            self.old_secrets.put_back()
+    def roll_back_old_secrets(self) -> None:
+        """Restore removed tokens, unless an earlier rollback has already got further."""
+        if not self.new_secrets.may_have_left(files.read(self.old_secrets.path)):
+            self.old_secrets.roll_back()
 
     @property
     def changes_clients(self) -> bool:
-        """Whether a client is registered or taken away."""
+        """Whether a client is registered or removed."""
         return bool(self.clients_added or self.clients_removed)
 
 
 def to_json(undo: Undo) -> Dict[str, Any]:
-    """Give it as the journal keeps it."""
+    """Return the content of the journal."""
     plain = undo._asdict()
     for name in _FILES:
         change: FileChange = plain[name]

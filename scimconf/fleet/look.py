@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from scimconf.errors import Busy, HostError, ScimconfError, Unreachable, bug
 from scimconf.fleet.connections import Connections
 from scimconf.fleet.observe import Agent, observe
-from scimconf.fleet.transact import heard
+from scimconf.fleet.transact import acknowledge
 from scimconf.fleet.undo import Verb, look
 from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, WayFact
 from scimconf.plan import plan
@@ -115,7 +115,7 @@ def planned_and_acknowledged(agent: Agent, desired: Desired) -> tuple[Outcome, O
     """Look for a plan to carry out; the server need not tell again how its last run ended."""
     outcome, observed = planned(agent, desired)
     if observed.finished_alone:
-        heard(agent, desired.server, observed.finished_alone.run)
+        acknowledge(agent, desired.server, observed.finished_alone.run)
     return outcome, observed
 
 

@@ -30,7 +30,7 @@ _PATIENCE = 600
 
 _STATUS = {
     "committed": Status.CHANGED,
-    "put back": Status.CHANGED,
+    "recovered": Status.CHANGED,
     "pending": Status.PENDING,
     "nothing": Status.OK,
     "stale": Status.FAILED,
@@ -73,7 +73,7 @@ def transact(
     run, diff = _text(answer, "run"), _text(answer, "diff")
     status = _STATUS.get(_text(answer, "result"), Status.FAILED)
     if run and status is not Status.PENDING:
-        heard(agent, server, run)
+        acknowledge(agent, server, run)
     return Outcome(
         server.name,
         status,
@@ -89,10 +89,11 @@ def transact(
     )
 
 
-def heard(agent: Agent, server: Server, run: str) -> None:
-    """Acknowledge the result of a run, so that the server's next plan does not tell it again."""
+def acknowledge(agent: Agent, server: Server, run: str) -> None:
+    """Tell the server that its result was read. Otherwise its next plan reports it again."""
     with suppress(HostError):
-        final(agent.ask({"do": "heard", "paths": paths(server.paths), "run": run}), "heard")
+        request = {"do": "acknowledge", "paths": paths(server.paths), "run": run}
+        final(agent.ask(request), "acknowledge")
 
 
 def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> Iterable[Message]:

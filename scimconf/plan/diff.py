@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scimconf.agent import settings_file
-from scimconf.agent.trouble import Refusal
+from scimconf.agent import settings_edit
+from scimconf.agent.errors import Refusal
 from scimconf.errors import HostError
 from scimconf.model import Observed, Paths
 from scimconf.sanitize import one_line
@@ -70,7 +70,7 @@ def _edited(
     above = "from .config import get_secret\n\n" if has_import else ""
     try:
         text = (above + block).encode()
-        edited = settings_file.edit(text, entries, keep_empty=keep_empty).decode()
+        edited = settings_edit.edit(text, entries, keep_empty=keep_empty).decode()
     except (Refusal, UnicodeError) as error:
         raise HostError(
             "plan",

@@ -13,19 +13,19 @@ from tests.agent.fake import Zulip, web_server
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two tries of the gate, wait no longer than a test can."""
+    """Shorten the pause between two attempts of the gate."""
     monkeypatch.setattr(gate, "_PAUSE", 0.01)
 
 
 @pytest.fixture
 def zulip(tmp_path: Path) -> Iterator[Zulip]:
-    """Give Zulip 9.0 with a blank in its path."""
+    """Yield Zulip 9.0 with a space in its path."""
     yield from _served(Zulip(tmp_path / "a server"))
 
 
 @pytest.fixture
 def old_zulip(tmp_path: Path) -> Iterator[Zulip]:
-    """Give Zulip 5.6, where SCIM clients are registered."""
+    """Yield Zulip 5.6, where SCIM clients are registered."""
     made = Zulip(tmp_path / "old", "5.6")
     made.behave(wants_clients=True)
     yield from _served(made)

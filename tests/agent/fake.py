@@ -1,4 +1,4 @@
-"""A Zulip small enough for a unit test: the files, scripts and web server that the agent meets.
+"""A small Zulip for unit tests: the files, scripts and web server that the agent uses.
 
 What restart-server loads, the web server answers with; so only a restart shows a change. The
 behaviour of the scripts is set in `behaviour.json`. The real thing in miniature is tests/lab.
@@ -31,7 +31,7 @@ ODD = [datetime.datetime, object()]
 """
 SECRETS = "[secrets]\nsalt = x\n"
 
-# Found by /bin/sh and passed over by Python: a `#!` line can hold no blank, our folders may.
+# /bin/sh runs this and Python ignores it. A `#!` line cannot have a space in its path.
 _LAUNCHER = "#!/bin/sh\n''':'\nexec {launcher} \"$0\" \"$@\"\n'''\n"
 _PRELUDE = """\
 import json, os, sys
@@ -222,7 +222,7 @@ class Zulip:
         python.parent.mkdir(parents=True)
         python.symlink_to(os.path.realpath(self.python))
 
-    # --- what tests set and see ---------------------------------------------------------------
+    # --- behaviour and state ------------------------------------------------------------------
 
     def behave(self, **how: Any) -> None:
         (self.root / "behaviour.json").write_text(json.dumps(how))
@@ -253,7 +253,7 @@ class Zulip:
         return self.settings.read_bytes(), self.secrets.read_bytes()
 
     def litter(self) -> list[str]:
-        """What does not belong into /etc/zulip."""
+        """Return the files that do not belong into /etc/zulip."""
         known = {"settings.py", "zulip-secrets.conf"}
         return [each.name for each in self.settings.parent.iterdir() if each.name not in known]
 
@@ -268,7 +268,7 @@ class Zulip:
         }
 
     def observe(self, ask: bool = True, **realms: str | None) -> dict[str, Any]:
-        """Ask about realms: string_id -> fingerprint."""
+        """Return a request to observe realms (string_id -> fingerprint)."""
         asked = {
             realm: {"host": f"{realm}.chat.test", "client": "okta", "fingerprint": known}
             for realm, known in realms.items()
@@ -277,7 +277,7 @@ class Zulip:
         return {"do": "observe", "paths": paths, "probe": self.base, "ask": ask, "realms": asked}
 
     def apply(self, *, store: str = "settings", **tokens: str | None) -> dict[str, Any]:
-        """Set realms to tokens, or (None) remove them."""
+        """Return a request that sets the tokens of realms, or (None) removes realms."""
         entries: dict[str, str | None] = {}
         wanted: dict[str, Any] = {}
         new: dict[str, str] = {}
@@ -324,7 +324,7 @@ def entry(realm: str, source: str) -> str:
 def web_server(
     zulip: Zulip | None, context: ssl.SSLContext | None = None, script: list[int] | None = None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve on loopback; gives the base URL and what was asked. `script`: statuses, in turn."""
+    """Serve on loopback. Yield the base URL and the requests. `script`: the statuses, in order."""
     seen: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -343,7 +343,7 @@ def web_server(
             self.wfile.write(b"{}")
 
         def _spoilt(self, zulip: Zulip) -> bool:
-            """Answer with what is no answer, where SCIM is asked and the behaviour says so."""
+            """Answer a SCIM request with something invalid, if the behaviour says so."""
             behaviour = zulip.behaviour()
             way = behaviour.get("spoils")
             wanted = behaviour.get("only_with") in (None, *zulip.running())
@@ -352,7 +352,7 @@ def web_server(
             self.close_connection = True
             if way == "garbage":
                 self.wfile.write(b"\x00\xff nonsense\x1b[2J\r\n\r\n")
-            while way == "trickle":  # until the other end has had enough
+            while way == "trickle":  # until the other end closes the connection
                 self.wfile.write(b"H")
                 time.sleep(0.05)
             if way == "nothing":
@@ -385,7 +385,7 @@ def web_server(
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            pass  # a client that hangs up is what some tests want
+            pass  # some tests close the connection early
 
         def get_request(self) -> tuple[socket.socket, Any]:
             connected, address = super().get_request()

@@ -1,4 +1,4 @@
-"""The agent as a server runs it: a process of its own, behind the bootstrap."""
+"""Run the agent as a server does: in a process of its own, started by the bootstrap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stdin(requests: Sequence[dict[str, Any]]) -> bytes:
 
 
 def answers(stdout: bytes) -> list[dict[str, Any]]:
-    """Give the messages behind the ready line."""
+    """Return the messages after the ready line."""
     ready, *lines = stdout.splitlines()
     assert ready.startswith(b"NONCE ready 3.")
     return [json.loads(line) for line in lines]

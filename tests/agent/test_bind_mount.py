@@ -1,4 +1,4 @@
-"""Files that no rename can replace: a real bind mount, and a cut in the middle of the writing."""
+"""A real bind mount, which a rename cannot replace, and a power cut during the write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.agent.fake import Zulip
 
-# In a mount namespace of its own, and each attempt in a process of its own: it dies at `cut`.
+# Runs in its own mount namespace. Each attempt is a process of its own, which dies at `cut`.
 _ATTEMPT = """
 import json, os, subprocess, sys
 sys.path.insert(0, {root!r})
@@ -53,7 +53,7 @@ for name in "settings", "secrets":
     for cut in 0, size - 1, size + 20, 10 ** 6:
         assert apply(cut, into) == 9, "it did not die"
         if name == "settings" and cut == 10 ** 6:
-            # And once more on the way back.
+            # And once more in the rollback.
             assert apply(size - 60, into, "recover") == 9
         assert apply(do="recover") == 0
         assert pair() == old, (name, cut)
@@ -63,7 +63,9 @@ assert apply() == 0
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("longer", [True, False])
-def test_a_cut_in_the_middle_heals(zulip: Zulip, tmp_path: Path, longer: bool) -> None:
+def test_a_power_cut_during_a_write_in_place_is_repaired(
+    zulip: Zulip, tmp_path: Path, longer: bool
+) -> None:
     if not longer:
         entry = f'"beta": {{"bearer_token": "{"b" * 200}", "scim_client_name": "okta"}}'
         zulip.settings.write_text(
@@ -82,11 +84,11 @@ def test_a_cut_in_the_middle_heals(zulip: Zulip, tmp_path: Path, longer: bool) -
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done
     said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [result for do, result, _, _ in said if do == "recover"] == ["put back"] * 8
+    assert [result for do, result, _, _ in said if do == "recover"] == ["recovered"] * 8
     assert said[-1][:2] == ["apply", "committed"]
     assert said[-1][3] == 2, "both files are written in place"
     assert zulip.running() == {"acme": "a" * 40}
-    # The files are the same ones: what is mounted elsewhere sees the change.
+    # The files are the same inodes, so other mounts of them see the change.
     assert zulip.settings.stat().st_ino == before.st_ino
     assert (zulip.settings.stat().st_size > before.st_size) is longer
     assert zulip.litter() == []

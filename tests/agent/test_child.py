@@ -1,4 +1,4 @@
-"""Starting other programs."""
+"""Running other programs."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def test_output_exit_code_and_stdin(tmp_path: Path) -> None:
     ended = child.run([sys.executable, "-c", program], str(tmp_path), 30, "hello")
     assert ended.code == 1
     assert ended.out == f"hello {tmp_path}\n"
-    assert ended.last_words == "no"
+    assert ended.last_line == "no"
 
 
-def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_program(tmp_path: Path) -> None:
     ended = child.run([str(tmp_path / "none")], "/", 30)
     assert ended.code == 127
-    assert "cannot be started: No such file" in ended.last_words
+    assert "cannot be started: No such file" in ended.last_line
 
 
 def test_a_program_that_does_not_read_its_stdin(tmp_path: Path) -> None:
     assert child.run(["/bin/sh", "-c", "exit 3"], "/", 30, "x" * 1_000_000).code == 3
 
 
-def test_silence_is_said() -> None:
-    assert child.run(["/bin/sh", "-c", ":"], "/", 30).last_words == "it wrote nothing"
+def test_a_program_without_output() -> None:
+    assert child.run(["/bin/sh", "-c", ":"], "/", 30).last_line == "it wrote nothing"
 
 
-def test_at_the_time_limit_the_whole_group_ends(tmp_path: Path) -> None:
+def test_the_time_limit_kills_the_whole_process_group(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"sleep 600 & echo $! > '{pid}'; sleep 600"
     assert child.run(["/bin/sh", "-c", script], "/", 0.5).code is None
@@ -54,22 +54,22 @@ def _runs(number: int) -> bool:
         return False
 
 
-def test_a_daemon_that_stays_is_not_waited_for(tmp_path: Path) -> None:
+def test_run_does_not_wait_for_a_daemon(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     ended = child.run(["/bin/sh", "-c", f"sleep 600 & echo $! > '{pid}'"], "/", 30)
     assert ended.code == 0
     os.kill(int(pid.read_text()), 9)
 
 
-def test_of_much_output_the_end_is_kept() -> None:
+def test_the_end_of_long_output_is_kept() -> None:
     program = "print('x' * 1000000); print('the end')"
     ended = child.run([sys.executable, "-c", program], "/", 30)
-    assert ended.last_words == "the end"
+    assert ended.last_line == "the end"
     assert len(ended.out) < 100_000
 
 
-def test_a_full_disk_takes_no_output_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even a temporary file could be made there."""
+def test_output_is_kept_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk, no temporary file can be created."""
 
     def full(*arguments: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -103,6 +103,6 @@ def test_the_umask_is_that_of_a_login(
         ended = child.run(["/bin/sh", "-c", "umask; no-such-command"], str(tmp_path), 30)
         assert child.run([str(tmp_path / "none")], str(tmp_path), 30).code == 127
         assert int(ended.out, 8) == expected
-        assert os.umask(0o077) == 0o077  # ours is as it was
+        assert os.umask(0o077) == 0o077  # the agent's own umask is unchanged
     finally:
         os.umask(before)

@@ -1,4 +1,4 @@
-"""The files of docker-zulip's container, as far as the agent looks at them."""
+"""The files of a docker-zulip container that the agent reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Root:
         self.settings = folder / "etc/zulip/settings.py"
         for name in ("sbin", "proc/1", "proc/self", "etc/zulip", "run"):
             (folder / name).mkdir(parents=True)
-        (folder / "proc/1/environ").mkdir()  # which nobody may read
+        (folder / "proc/1/environ").mkdir()  # unreadable, even for root
         (folder / "sbin/entrypoint.sh").write_text(ENTRYPOINT)
         self.settings.touch()
 
@@ -33,8 +33,8 @@ class _Root:
         text = "".join(f"{name}={value}\0" for name, value in environment.items())
         (folder / "environ").write_text(text)
 
-    def lost(self) -> str:
-        return Container(str(self.folder)).lost(str(self.settings))
+    def lost(self) -> str | None:
+        return Container(str(self.folder)).loses(str(self.settings))
 
     def given(self) -> list[str]:
         return Container(str(self.folder)).given_secrets()
@@ -47,7 +47,7 @@ def root(tmp_path: Path) -> _Root:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[Path]:
-    """Another file system than that of the test's folder."""
+    """Yield a folder on another file system than the test's folder."""
     places = [each for each in ("/dev/shm", "/run", "/tmp") if os.access(each, os.W_OK)]
     here = tmp_path.stat().st_dev
     other = next((each for each in places if os.stat(each).st_dev != here), None)
@@ -58,52 +58,52 @@ def volume(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_a_server_without_the_entrypoint_is_none(root: _Root) -> None:
+def test_a_server_without_the_entrypoint_is_no_container(root: _Root) -> None:
     root.process(20, DATA_DIR="/data")
     (root.folder / "sbin/entrypoint.sh").unlink()
-    assert (root.lost(), root.given()) == ("", [])
+    assert (root.lost(), root.given()) == (None, [])
 
 
-def test_nor_is_one_with_another_entrypoint(root: _Root) -> None:
+def test_another_entrypoint_is_no_docker_zulip(root: _Root) -> None:
     root.process(20, DATA_DIR="/data", SECRETS_x="y")
     (root.folder / "sbin/entrypoint.sh").write_text("#!/bin/sh\nexec nginx\n")
-    assert (root.lost(), root.given()) == ("", [])
+    assert (root.lost(), root.given()) == (None, [])
 
 
 @pytest.mark.parametrize(
     "environment", [{}, {"MANUAL_CONFIGURATION": "False"}, {"LINK_SETTINGS_TO_DATA": "True"}]
 )
-def test_settings_are_written_anew_at_every_start(
+def test_settings_are_lost_at_every_start(
     root: _Root, environment: dict[str, str], volume: Path
 ) -> None:
-    """On a volume, too: LINK_SETTINGS_TO_DATA alone keeps nothing."""
+    """This is also true on a volume: LINK_SETTINGS_TO_DATA alone keeps nothing."""
     root.process(15, HOME="/root", MANUAL_CONFIGURATION="True")  # a login, not the container
     root.process(20, DATA_DIR="/data", **environment)
     root.settings = volume / "settings.py"
     root.settings.touch()
-    assert root.lost() == "docker-zulip writes settings.py anew at every start of the container"
+    assert root.lost() == "docker-zulip writes settings.py again at every start of the container"
 
 
-def test_what_is_in_the_containers_own_layer_goes_with_it(root: _Root) -> None:
+def test_a_file_in_the_containers_own_layer_is_lost(root: _Root) -> None:
     root.process(20, DATA_DIR="/data", MANUAL_CONFIGURATION="True")
     assert root.lost() == (
-        f"{root.settings} is part of the docker-zulip container, and goes with it"
+        f"{root.settings} is part of the docker-zulip container, and is lost with it"
     )
 
 
 @pytest.mark.parametrize("value", ["True", "true", "1", "YES"])
 def test_manual_configuration_on_a_volume_stays(root: _Root, value: str, volume: Path) -> None:
-    """As LINK_SETTINGS_TO_DATA makes it: the folder is a link into the volume."""
+    """With LINK_SETTINGS_TO_DATA, the folder is a link into the volume."""
     root.process(20, DATA_DIR="/data", MANUAL_CONFIGURATION=value)
     shutil.rmtree(root.settings.parent)
     root.settings.parent.symlink_to(volume)
     root.settings.touch()
-    assert root.lost() == ""
+    assert root.lost() is None
 
 
-def test_where_nothing_of_zulips_runs_nothing_is_proved(root: _Root) -> None:
+def test_without_a_running_zulip_the_edit_counts_as_lost(root: _Root) -> None:
     root.process(15, HOME="/root")
-    assert root.lost().endswith("unless MANUAL_CONFIGURATION=True, which cannot be seen from here")
+    assert root.lost().endswith("unless MANUAL_CONFIGURATION=True, which the agent cannot see")
 
 
 def test_secrets_that_are_given_by_name(root: _Root) -> None:

@@ -1,4 +1,4 @@
-"""Replacing files: what is kept, what a crash leaves, what is refused."""
+"""Replacing files: what is kept, what a crash leaves, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scimconf.agent import files
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def test_mode_and_group_are_kept_and_nothing_is_left_beside(path: Path) -> None:
+def test_mode_and_group_are_kept_and_no_file_is_left(path: Path) -> None:
     before = path.stat()
     files.replace(str(path), b"new")
     after = path.stat()
@@ -69,11 +69,11 @@ def test_acls_and_labels_are_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(os, "setxattr", keep)
     files.replace(str(path), b"new")
     assert kept == [(name, name.encode()) for name in names]
-    refused = "security.selinux"  # for root alone to set; the file system gives it its own
+    refused = "security.selinux"  # only root may set it; the file system sets its own
     files.replace(str(path), b"newer")
     assert path.read_bytes() == b"newer"
     refused = "system.posix_acl_access"
-    with pytest.raises(Trouble, match="not permitted"):
+    with pytest.raises(AgentError, match="not permitted"):
         files.replace(str(path), b"newest")
     assert path.read_bytes() == b"newer"
 
@@ -92,21 +92,21 @@ def test_a_bind_mount_is_written_in_place(path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("call", ["rename", "fsync", "fchmod"])
-def test_a_failure_leaves_the_old_file_alone(
+def test_a_failure_leaves_the_old_file_unchanged(
     path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, call, full)
-    with pytest.raises(Trouble, match=r"settings\.py cannot be replaced: No space left"):
+    with pytest.raises(AgentError, match=r"settings\.py cannot be replaced: No space left"):
         files.replace(str(path), b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_what_a_dead_run_left_is_swept(path: Path) -> None:
+def test_unfinished_files_of_dead_runs_are_removed(path: Path) -> None:
     (path.parent / ".settings.py.scimconf-0123456789abcdef").write_text("secret")
     kept = [".settings.py.scimconf-ab", ".settings.py.swp", ".other.scimconf-0123456789abcdef"]
     for name in kept:
@@ -115,7 +115,7 @@ def test_what_a_dead_run_left_is_swept(path: Path) -> None:
     assert sorted(os.listdir(path.parent)) == sorted([*kept, path.name])
 
 
-def test_what_dead_runs_left_in_the_private_folder_is_swept_and_no_more(tmp_path: Path) -> None:
+def test_only_unfinished_files_are_removed_from_the_private_folder(tmp_path: Path) -> None:
     left = ["told.scimconf-0123456789abcdef", "applied.json.scimconf-0123456789abcdef"]
     for name in [*left, "told", "applied.json"]:
         (tmp_path / name).write_text("")
@@ -128,29 +128,29 @@ def test_what_dead_runs_left_in_the_private_folder_is_swept_and_no_more(tmp_path
 
 
 def test_obstacles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert files.obstacle(str(path)) == ""
-    assert "cannot be looked at" in files.obstacle(str(path) + "x")
+    assert files.obstacle(str(path)) is None
+    assert "cannot be examined" in str(files.obstacle(str(path) + "x"))
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda *_: False)
-        assert f"the folder {path.parent} is not writable" in files.obstacle(str(path))
+        assert f"the folder {path.parent} is not writable" in str(files.obstacle(str(path)))
     with monkeypatch.context() as patch:
         patch.setattr(os, "getegid", lambda: 4711)
         patch.setattr(os, "getgroups", list)
-        assert "belongs to the group" in files.obstacle(str(path))
+        assert "belongs to the group" in str(files.obstacle(str(path)))
 
 
-def test_reading_is_capped_and_only_of_regular_files(path: Path, tmp_path: Path) -> None:
+def test_only_regular_files_of_limited_size_are_read(path: Path, tmp_path: Path) -> None:
     with open(path, "wb") as sparse:
         sparse.truncate(files.LIMIT + 1)
-    with pytest.raises(Trouble, match="larger than"):
+    with pytest.raises(AgentError, match="larger than"):
         files.read(str(path))
     os.mkfifo(tmp_path / "pipe")
     for odd in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(Trouble, match="not a regular file"):
+        with pytest.raises(AgentError, match="not a regular file"):
             files.read(str(odd))
     with pytest.raises(files.Missing):
         files.read(str(tmp_path / "none"))
-    with pytest.raises(Trouble, match="cannot be read"):
+    with pytest.raises(AgentError, match="cannot be read"):
         files.read(str(path / "below"))
 
 
@@ -166,7 +166,7 @@ def test_ten_backups_of_each_file_are_kept(tmp_path: Path) -> None:
     assert contents == [b"%d" % number for number in range(2, 12)]
 
 
-def test_a_backup_made_after_the_clock_went_back_stays(
+def test_a_backup_is_kept_after_the_clock_went_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = str(tmp_path / "backups")
@@ -182,32 +182,32 @@ def test_the_state_folder_is_beside_the_deployments() -> None:
     assert files.state_folder("/home/zulip/deployments/current/") == "/home/zulip/.scimconf"
 
 
-def test_a_private_folder_is_made_private_and_no_link_is_followed(tmp_path: Path) -> None:
+def test_a_private_folder_is_made_private_and_a_link_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir(0o755)
     files.make_private(str(folder))
     assert folder.stat().st_mode & 0o777 == 0o700
     (tmp_path / "link").symlink_to(folder)
-    with pytest.raises(Trouble):
+    with pytest.raises(AgentError):
         files.make_private(str(tmp_path / "link"))
-    with pytest.raises(Trouble, match="cannot be made"):
+    with pytest.raises(AgentError, match="cannot be created"):
         files.make_private("/dev/null/state")
 
 
-def test_a_private_file_that_cannot_be_written_leaves_the_old(
+def test_a_failed_write_leaves_the_old_private_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "journal.json"
     files.write_private(str(path), b"old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
-    with pytest.raises(Trouble, match="cannot be written: No space"):
+    with pytest.raises(AgentError, match="cannot be written: No space"):
         files.write_private(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("write", [files.write_private, files.replace])
-def test_what_is_about_to_be_renamed_is_not_swept(
+def test_a_file_that_is_being_written_is_not_removed(
     path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str, bytes], None]
 ) -> None:
     rename = os.rename

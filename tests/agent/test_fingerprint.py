@@ -1,4 +1,4 @@
-"""Fingerprints as the agent computes them, against passlib's own."""
+"""The agent's fingerprints compared with those of passlib."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
 from scimconf.agent import fingerprint
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 16, 30])
@@ -32,6 +32,6 @@ def test_short_is_the_beginning_of_the_checksum() -> None:
         "$pbkdf2-sha256$10$a$" + "a" * 43,
     ],
 )
-def test_what_is_no_fingerprint_is_said_without_showing_it(text: str) -> None:
-    with pytest.raises(Trouble, match="not a pbkdf2-sha256"):
+def test_a_malformed_fingerprint_is_reported_without_its_text(text: str) -> None:
+    with pytest.raises(AgentError, match="not in pbkdf2-sha256"):
         fingerprint.matches("token", {"hash": text, "place": ""})

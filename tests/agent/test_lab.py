@@ -1,4 +1,4 @@
-"""The agent on the lab's servers: as zulip, with Zulip's real chain of settings and scripts."""
+"""The agent on the lab's servers: as user zulip, with Zulip's real settings and scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Start = Callable[..., Server]
 
 
 class Agent:
-    """The agent on one server, an answer per request."""
+    """The agent on one server, with one answer per request."""
 
     def __init__(self, server: Server, python: str = "zulip-py3-venv/bin/python3") -> None:
         self.server = server
@@ -75,7 +75,7 @@ class Agent:
         return self.server.request("GET", path, realm=realm, token=token)[0] == 200
 
 
-def test_a_server_of_5_registers_its_client(lab_server: Start) -> None:
+def test_a_zulip_5_server_registers_its_client(lab_server: Start) -> None:
     server = lab_server(version="5.6", realms=("", "acme"), sshd=False)
     agent = Agent(server)
     facts = agent.observe("acme", "nosuch")
@@ -88,7 +88,7 @@ def test_a_server_of_5_registers_its_client(lab_server: Start) -> None:
     assert (facts["running"], server.mailed()) == ({}, 0)
     before = server.settings.read_bytes()
 
-    # Without the client the right token is answered with 500: the gate sees it.
+    # Without the client, the right token gets a 500, and the gate fails.
     answer = agent.apply("acme", TOKEN)
     assert answer["result"] == "rolled back"
     assert "the server fails (500)" in answer["message"]
@@ -103,7 +103,7 @@ def test_a_server_of_5_registers_its_client(lab_server: Start) -> None:
     assert not any(TOKEN in log for log in logs)
 
 
-def test_an_error_in_settings_of_5_is_told_as_that(lab_server: Start) -> None:
+def test_an_error_in_settings_of_zulip_5_is_reported_with_its_line(lab_server: Start) -> None:
     server = lab_server(version="5.6", realms=("acme",), sshd=False)
     with server.settings.open("a") as file:
         file.write("LATER = nosuch\n")
@@ -121,7 +121,7 @@ def test_a_rotation_of_the_same_length_is_in_force_at_once(lab_server: Start) ->
     assert not agent.lets_in("acme", TOKEN)
 
 
-def test_what_a_restart_refuses_is_taken_back(lab_server: Start) -> None:
+def test_a_change_that_breaks_the_restart_is_rolled_back(lab_server: Start) -> None:
     server = lab_server(version="9.0", realms=("acme",), sshd=False)
     agent = Agent(server)
     assert agent.apply("acme", TOKEN)["result"] == "committed"
@@ -152,7 +152,7 @@ def test_tokens_in_the_secrets_file_of_a_new_server(lab_server: Start) -> None:
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-def test_files_stay_zulips_where_zulip_is_a_user_of_its_own(lab_server: Start) -> None:
+def test_files_keep_zulip_as_their_owner(lab_server: Start) -> None:
     server = lab_server(version="9.0", realms=("acme",))
     before = server.settings.stat()
     assert Agent(server).apply("acme", TOKEN)["result"] == "committed"

@@ -24,7 +24,7 @@ _HOLD = (
 
 @contextlib.contextmanager
 def held_elsewhere(folder: Path) -> Any:
-    """Hold the lock in a process of its own; gives the process."""
+    """Hold the lock in another process. Yield the process."""
     code = _HOLD.format(root=ROOT, folder=str(folder))
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -36,7 +36,7 @@ def held_elsewhere(folder: Path) -> Any:
         process.kill()
 
 
-def test_it_waits_for_another_run_and_says_for_whom(zulip: Zulip) -> None:
+def test_it_waits_for_another_run_and_reports_who_runs_it(zulip: Zulip) -> None:
     said: list[dict[str, Any]] = []
     with held_elsewhere(zulip.state) as other:
 
@@ -51,7 +51,7 @@ def test_it_waits_for_another_run_and_says_for_whom(zulip: Zulip) -> None:
     assert said[2]["ok"] is True
 
 
-def test_it_waits_no_longer_than_it_was_told(zulip: Zulip) -> None:
+def test_it_waits_no_longer_than_the_lock_timeout(zulip: Zulip) -> None:
     with held_elsewhere(zulip.state):
         final = apply({**zulip.apply(acme="x" * 30), "lock_timeout": 0.6}, print, "a test")
     assert final["result"] == "busy"
@@ -59,17 +59,17 @@ def test_it_waits_no_longer_than_it_was_told(zulip: Zulip) -> None:
     assert "since 2" in final["message"]
 
 
-def test_a_dead_runs_lock_is_free(tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_run_is_free(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path) as other:
-        assert lock.holder(str(tmp_path)).startswith("ops from 192.0.2.1")
+        assert str(lock.holder(str(tmp_path))).startswith("ops from 192.0.2.1")
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
-        assert lock.holder(str(tmp_path)) == ""
+        assert lock.holder(str(tmp_path)) is None
         with lock.held(str(tmp_path), "a test"):
             pass
 
 
-def test_two_at_once_do_not_both_hold_it(tmp_path: Path) -> None:
+def test_two_runs_cannot_hold_the_lock_together(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path), pytest.raises(lock.Busy), lock.held(str(tmp_path), "a test"):
         pass
 
@@ -78,7 +78,7 @@ def test_two_at_once_do_not_both_hold_it(tmp_path: Path) -> None:
 
 
 def interrupted(zulip: Zulip, restart_timeout: float) -> tuple[bytes, bytes]:
-    """Leave what a run leaves that died at its restart; gives the two files as they were."""
+    """Leave the state of a run that died at its restart. Return the two files as before the run."""
     pair = zulip.pair()
     request = {**zulip.apply(acme="x" * 30), "restart_timeout": restart_timeout}
     assert apply(request, lambda message: None, "a test")["result"] == "committed"
@@ -88,60 +88,60 @@ def interrupted(zulip: Zulip, restart_timeout: float) -> tuple[bytes, bytes]:
     return pair
 
 
-def test_whoever_takes_over_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
+def test_the_next_run_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
     pair = interrupted(zulip, 30)
     said: list[dict[str, Any]] = []
     with contextlib.ExitStack() as restart:
-        restart.enter_context(lock.restarting(str(zulip.state)))
+        restart.enter_context(lock.restart_lock(str(zulip.state)))
 
         def emit(message: dict[str, Any]) -> None:
             said.append(message)
-            if "waiting for the restart of a run that was interrupted" in message.get("detail", ""):
-                assert zulip.pair() != pair, "nothing is put back before it has ended"
+            if "waiting for the restart of an interrupted run" in message.get("detail", ""):
+                assert zulip.pair() != pair, "nothing is rolled back before the restart has ended"
                 restart.close()
 
         final = recover({"paths": zulip.paths()}, emit, "a test")
-    assert final["result"] == "put back", final
+    assert final["result"] == "recovered", final
     assert zulip.pair() == pair
 
 
 def test_it_waits_no_longer_than_a_restart_may_take(zulip: Zulip) -> None:
     interrupted(zulip, 1.5)
     now = zulip.pair()
-    with lock.restarting(str(zulip.state)):
+    with lock.restart_lock(str(zulip.state)):
         for ask, request in ((recover, {"paths": zulip.paths()}), (apply, zulip.apply(acme=None))):
             final = ask(request, lambda message: None, "a test")
             assert (final["result"], final["changed"]) == ("busy", False)
-            assert "the restart of a run that was interrupted is still at work" in final["message"]
+            assert "the restart of an interrupted run is still running" in final["message"]
     assert zulip.pair() == now
 
 
-def test_the_program_that_restarts_holds_the_lock_and_its_daemons_do_not(tmp_path: Path) -> None:
+def test_the_restart_program_holds_the_lock_but_its_daemons_do_not(tmp_path: Path) -> None:
     folder = str(tmp_path)
     pid, held = tmp_path / "pid", tmp_path / "held"
     try_it = f"flock -n '{tmp_path}/restart' true || echo yes > '{held}'"
-    with lock.held(folder, "a test"), lock.restarting(folder) as holding:
+    with lock.held(folder, "a test"), lock.restart_lock(folder) as holding:
         script = f"{try_it}; sleep 600 & echo $! > '{pid}'; cat; exit 7"
         ended = child.run(["/bin/sh", "-c", script], "/", 30, holding=holding)
     assert ended == child.Ended(7, "", "")
     assert held.read_text() == "yes\n"
     os.kill(int(pid.read_text()), 0)
-    lock.outwait_restart(folder, 0)
+    lock.wait_for_restart(folder, 0)
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_where_the_lock_of_the_restart_cannot_be_opened_zulip_is_restarted_all_the_same(
+def test_zulip_is_restarted_even_if_the_restart_lock_cannot_be_opened(
     tmp_path: Path,
 ) -> None:
-    with lock.restarting(str(tmp_path / "none")) as holding:
+    with lock.restart_lock(str(tmp_path / "none")) as holding:
         assert holding is None
 
 
-def test_where_a_file_that_is_only_read_cannot_be_locked_zulip_is_restarted_all_the_same(
+def test_zulip_is_restarted_even_if_a_read_only_file_cannot_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with lock.held(str(tmp_path), "a test"):
-        # As on NFS (flock(2)).
+        # NFS does this (flock(2)).
         monkeypatch.setattr(lock.fcntl, "flock", lambda *_: os.read(-1, 1))
-        with lock.restarting(str(tmp_path)) as holding:
+        with lock.restart_lock(str(tmp_path)) as holding:
             assert holding is None

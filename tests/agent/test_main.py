@@ -1,4 +1,4 @@
-"""The conversation, with the agent in a process of its own."""
+"""The protocol, with the agent in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from scimconf.agent import child, files, main
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 from tests.agent import program
 from tests.agent.fake import Zulip
 
 TOKEN = "hunter2hunter2hunter2hunter2"
 
-# The agent refuses to be root, and as root the test's folders are not for others to enter.
+# The agent refuses to run as root, and other users cannot enter the folders of a test as root.
 AS_ROOT = os.geteuid() == 0
 
 
@@ -40,36 +40,36 @@ def answer(*lines: bytes, user: str = "nobody", env: dict[str, str] | None = Non
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give a user to be: nobody for root, who drops to it, else ourselves."""
+    """Return the user of the agent: nobody if the test runs as root, otherwise the current user."""
     return "nobody" if AS_ROOT else getpass.getuser()
 
 
-def test_nonsense_is_answered_and_the_next_request_too(here: str) -> None:
+def test_an_invalid_request_is_answered_and_so_is_the_next_one(here: str) -> None:
     lines = (b"nonsense\n", b"[]\n", b'{"do": "dance"}\n', b'{"do": "apply"}\n', b"{}\n")
     found = answer(*lines, user=here)
     assert [each["result"] for each in found] == ["error"] * 5
     assert [each["step"] for each in found] == ["request", "request", "dance", "apply", "request"]
     assert found[0]["message"].startswith("JSONDecodeError (agent, ")
-    assert found[2]["message"] == "this agent does not know what it is asked to do"
+    assert found[2]["message"] == "this agent does not know the request"
     assert all(each["final"] for each in found)
 
 
-def test_an_error_of_our_own_shows_a_place_and_no_value(here: str) -> None:
+def test_an_unexpected_error_shows_its_place_but_no_value(here: str) -> None:
     request = {"do": "observe", "paths": {}, "realms": TOKEN}
     found = answer(json.dumps(request).encode() + b"\n", user=here)
     assert TOKEN not in json.dumps(found)
     assert found[0]["step"] == "observe"
 
 
-def test_a_request_without_end_is_no_request(here: str) -> None:
+def test_an_endless_request_is_refused(here: str) -> None:
     assert answer(b'{"do": "observe"}', user=here) == []
 
 
-def test_a_connection_that_is_reset_ends_it_without_a_word(here: str) -> None:
+def test_a_connection_reset_ends_the_agent_silently(here: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near = socket.create_connection(listener.getsockname())
         far, _ = listener.accept()
-    # Without the variables by which coverage would measure it, and complain where it may not.
+    # Without the variables of coverage, which would print errors if it may not write its data.
     env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     with far, subprocess.Popen(
         program.argv(here), stdin=far, stdout=far, stderr=subprocess.PIPE, env=env
@@ -91,15 +91,15 @@ def test_root_is_dropped() -> None:
             "final": True,
             "result": "error",
             "step": "start",
-            "message": "there is no user no-such-user here",
-            "hint": "zulip_user says its name",
+            "message": "there is no user no-such-user",
+            "hint": "set zulip_user to Zulip's user",
         }
     ]
     assert "is root" in answer(b"{}\n", user="root")[0]["message"]
 
 
 def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is root's afterwards: the calls and their order, without being root."""
+    """Check the calls and their order without root."""
     calls: list[tuple[object, ...]] = []
     now = [0]
 
@@ -116,7 +116,7 @@ def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) ->
     assert [call[0] for call in calls] == ["groups", "gid", "uid"]
     assert calls[2][1] == calls[2][2] == calls[2][3] != 0
     now[0] = 0
-    with pytest.raises(Trouble, match="root is root"):
+    with pytest.raises(AgentError, match="root is root"):
         main._drop_root("root")
 
 
@@ -131,12 +131,12 @@ def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main._who() == files.user()
 
 
-# --- a transaction that nobody listens to -----------------------------------------------------
+# --- a transaction without a controller -------------------------------------------------------
 
 
 @pytest.fixture
 def agent(zulip: Zulip, tmp_path: Path) -> tuple[Zulip, list[str]]:
-    """Give a server and the argv of an agent on it that does not mind being root."""
+    """Return a server and the argv of an agent on it that may run as root."""
     script = tmp_path / "agent.py"
     root = str(Path(__file__).parents[2])
     script.write_text(
@@ -171,7 +171,7 @@ def test_it_observes_and_applies(agent: tuple[Zulip, list[str]]) -> None:
 
 
 @pytest.mark.parametrize("restart_exit", [0, 1])
-def test_neither_a_closed_connection_nor_signals_stop_it(
+def test_neither_a_closed_connection_nor_a_signal_stops_it(
     agent: tuple[Zulip, list[str]], restart_exit: int
 ) -> None:
     zulip, argv = agent
@@ -218,14 +218,14 @@ def test_children_get_a_clean_environment_and_default_signals(
     assert "LD_LIBRARY_PATH" not in text
     assert TOKEN not in text
     assert "PATH=/opt/bin:/usr/bin:/bin:/usr/local/sbin" in text
-    # Not ours, which is 077: what Zulip makes is for others to read.
+    # Not the agent's umask 077: other users may read the files that Zulip makes.
     assert text.splitlines()[-1] == f"{child.login_umask():04o}"
     ignored = int(text.partition("SigIgn:")[2].split()[0], 16)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         assert not ignored & 1 << (number - 1)
 
 
-def test_what_a_restart_makes_has_the_mode_of_a_login(
+def test_files_of_a_restart_have_the_mode_of_a_login(
     agent: tuple[Zulip, list[str]], tmp_path: Path
 ) -> None:
     zulip, argv = agent
@@ -248,8 +248,8 @@ def test_what_a_restart_makes_has_the_mode_of_a_login(
     assert modes <= {0o600, 0o700}
 
 
-def test_a_change_has_all_that_it_needs_before_it_begins() -> None:
-    """A way back must not depend on a module that has still to be found on the disk."""
+def test_a_change_loads_all_modules_before_it_begins() -> None:
+    """A rollback must not depend on a module that is not loaded yet."""
     program = """
 import json, sys
 from scimconf.agent import child, files, main

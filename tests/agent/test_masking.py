@@ -1,11 +1,12 @@
-"""What leaves the server for a plan: the block, with nothing secret in it."""
+"""The masked block that leaves the server for a plan has no secret."""
 
 from __future__ import annotations
 
 import pytest
 
 from scimconf.agent import masking
-from scimconf.agent.settings_file import BEGIN, END, edit, read
+from scimconf.agent.settings_edit import edit
+from scimconf.agent.settings_file import BEGIN, END, read
 
 SECRET = "hunter2hunter2"
 
@@ -16,7 +17,7 @@ def masked(text: str, **masks: str) -> str:
     return shown
 
 
-def test_a_token_becomes_its_mask_and_all_else_of_ours_stays() -> None:
+def test_a_token_is_masked_and_the_rest_of_the_block_stays() -> None:
     text = (
         f'PASSWORD = "other"\n\n{BEGIN}\nSCIM_CONFIG = {{\n    "acme": {{\n'
         f'        "bearer_token": "{SECRET}",\n        "scim_client_name": "okta",\n'
@@ -29,7 +30,7 @@ def test_a_token_becomes_its_mask_and_all_else_of_ours_stays() -> None:
     assert masked(text, acme=mask) == text[begin:end].replace(SECRET, mask) + "\n"
 
 
-def test_no_block_gives_none() -> None:
+def test_without_a_block_there_is_nothing_to_mask() -> None:
     assert masking.block(read(b"A = 1\n"), {}) is None
 
 
@@ -64,7 +65,7 @@ def test_no_block_gives_none() -> None:
     ],
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_nothing_secret_leaves_and_the_result_can_be_edited(inside: str, newline: str) -> None:
+def test_no_secret_is_shown_and_the_result_can_be_edited(inside: str, newline: str) -> None:
     text = f"# é {SECRET}\nA = 1; SCIM_CONFIG = {{\n    {inside}\n}}  # {SECRET}\n"
     shown = masked(text.replace("\n", newline), a='"\\ odd mask')
     assert SECRET not in shown
@@ -78,7 +79,7 @@ def test_nothing_secret_leaves_and_the_result_can_be_edited(inside: str, newline
 
 
 @pytest.mark.parametrize("comment", ["#" * 40, "#" + "-" * 40, f"#{SECRET}", f"#'{SECRET}'", "#"])
-def test_a_comment_stays_one(comment: str) -> None:
+def test_a_masked_comment_is_still_a_comment(comment: str) -> None:
     shown = masked(f"SCIM_CONFIG = {{\n    {comment}\n    'a': {{}},\n}}\n")
     assert list(read(shown.encode()).entries) == ["a"]
     assert SECRET not in shown
@@ -87,12 +88,12 @@ def test_a_comment_stays_one(comment: str) -> None:
 @pytest.mark.parametrize(
     "token", ["bearer_token", "SCIM_CONFIG = {", "acme-corp", '": {"bear', "get_secret"]
 )
-def test_a_token_that_looks_like_the_block_itself_leaves_it_python(token: str) -> None:
+def test_masking_a_token_that_looks_like_the_block_gives_valid_python(token: str) -> None:
     block = "SCIM_CONFIG = {'acme-corp': {'bearer_token': %s}}\n"
     assert masked(block % repr(token), **{"acme-corp": "<token>"}) == block % '"<token>"'
 
 
-def test_harmless_parts_are_readable() -> None:
+def test_parts_that_cannot_be_secret_are_shown() -> None:
     text = (
         'SCIM_CONFIG = {\n    # ask Bob\n    "a": {\n        "bearer_token": get_secret("n"),\n'
         '        "odd": True,\n        "number": 3,\n    }\n}'

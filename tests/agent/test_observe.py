@@ -1,4 +1,4 @@
-"""What the agent says of a server, against a small Zulip."""
+"""The facts that the agent reports, with a small Zulip."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import files, journal, lock, registered
+from scimconf.agent import files, journal, lock, own_clients
 from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
 from scimconf.agent.probe import Answer, WebServer
-from scimconf.agent.transaction import apply, heard
+from scimconf.agent.transaction import acknowledge, apply
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 
 TOKEN = "hunter2hunter2hunter2hunter2"
@@ -87,7 +87,7 @@ def test_tokens_in_the_secrets_file(zulip: Zulip) -> None:
     assert look(zulip.observe(acme=KNOWN))["realms"]["acme"]["token"] is None
 
 
-def test_a_secret_that_is_right_is_told_whether_an_entry_refers_to_it_or_not(zulip: Zulip) -> None:
+def test_a_right_secret_is_reported_even_if_no_entry_refers_to_it(zulip: Zulip) -> None:
     name = "scim_bearer_token_acme"
     zulip.secrets.write_text(f"{SECRETS}{name} = {TOKEN}\nother = {TOKEN}\n")
     asked = zulip.observe(acme=KNOWN, beta=OTHER)
@@ -104,7 +104,7 @@ def test_a_secret_that_is_right_is_told_whether_an_entry_refers_to_it_or_not(zul
 def test_an_unreadable_entry_is_named_without_its_text(zulip: Zulip) -> None:
     configured(zulip, f'"acme": {{"bearer_token": str("{TOKEN}")}}')
     acme = look(zulip.observe(acme=KNOWN))["realms"]["acme"]
-    assert acme["unreadable"] == "a value is computed, not written out"
+    assert acme["unreadable"] == "a value is computed, not a literal"
     assert (acme["line"], acme["column"], acme["token"]) == (8, 30, None)
 
 
@@ -120,7 +120,7 @@ def test_a_secrets_file_that_cannot_be_used_is_unknown(zulip: Zulip) -> None:
     assert "not a regular file" in look(zulip.observe(acme=None))["unknown_secrets"]
 
 
-def test_a_secrets_file_that_it_may_not_read_is_unknown(
+def test_an_unreadable_secrets_file_is_unknown(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def may_not(path: str, mode: str) -> BinaryIO:
@@ -137,7 +137,7 @@ def test_a_secrets_file_that_it_may_not_read_is_unknown(
 # --- SCIM clients -----------------------------------------------------------------------------
 
 
-def test_clients_are_listed_and_ours_are_told(old_zulip: Zulip) -> None:
+def test_clients_are_listed_and_own_clients_are_marked(old_zulip: Zulip) -> None:
     configured(old_zulip, entry("acme", f'"{TOKEN}"'))
     everything = [["", "entra"], ["acme", "okta"]]
     old_zulip.register(everything)
@@ -145,7 +145,7 @@ def test_clients_are_listed_and_ours_are_told(old_zulip: Zulip) -> None:
         facts = look(request)
         assert (facts["clients"], facts["own_clients"]) == (everything, [])
     files.make_private(str(old_zulip.state))
-    registered.note(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
+    own_clients.add(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
     assert look(old_zulip.observe(acme=KNOWN))["own_clients"] == [["acme", "okta"]]
 
 
@@ -162,9 +162,9 @@ def test_clients_that_cannot_be_listed_block_unless_a_200_proves_them(old_zulip:
     assert facts["clients"] is None
 
 
-def test_an_error_in_settings_is_told_with_its_line_and_without_its_text(old_zulip: Zulip) -> None:
+def test_an_error_in_settings_is_reported_with_its_line_without_its_text(old_zulip: Zulip) -> None:
     configured(old_zulip, entry("acme", f'"{TOKEN}"'), more="# more\nX = hunter2_is_not_a_name\n")
-    old_zulip.run_with(acme=TOKEN)  # it still runs with what it has loaded
+    old_zulip.run_with(acme=TOKEN)  # Zulip still runs with the settings that it has loaded
     old_zulip.behave(manage_exit=1)
     facts = look(old_zulip.observe(acme=KNOWN))
     assert facts["blocked"].startswith(f"{old_zulip.settings}: ")
@@ -177,7 +177,7 @@ def test_an_error_in_settings_is_told_with_its_line_and_without_its_text(old_zul
 # --- the web server ---------------------------------------------------------------------------
 
 
-def test_it_is_not_asked_where_nobody_wants_to_know(zulip: Zulip) -> None:
+def test_the_web_server_is_not_asked_if_ask_is_false(zulip: Zulip) -> None:
     assert look(zulip.observe(ask=False, acme=None))["running"] == {}
 
 
@@ -201,7 +201,7 @@ def test_a_server_that_does_not_answer_is_asked_once(
     assert asked == ["acme.chat.test"]
 
 
-def test_scim_is_asked_only_where_there_is_a_token_to_ask_with(zulip: Zulip) -> None:
+def test_scim_is_only_asked_for_realms_with_a_token(zulip: Zulip) -> None:
     with web_server(None, script=[404]) as (base, seen):
         facts = look({**zulip.observe(acme=None), "probe": base})
     assert facts["sites"] == {"acme": {"status": 404, "location": ""}}
@@ -210,7 +210,7 @@ def test_scim_is_asked_only_where_there_is_a_token_to_ask_with(zulip: Zulip) -> 
     assert "authorization" not in seen[0]
 
 
-def test_a_redirect_of_the_login_page_is_told(zulip: Zulip) -> None:
+def test_a_redirect_of_the_login_page_is_reported(zulip: Zulip) -> None:
     configured(zulip, entry("acme", f'"{TOKEN}"'))
     with web_server(None, script=[302]) as (base, _):
         facts = look({**zulip.observe(acme=None), "probe": base})
@@ -218,7 +218,7 @@ def test_a_redirect_of_the_login_page_is_told(zulip: Zulip) -> None:
     assert facts["running"] == {"acme": 302}
 
 
-def test_a_zulip_that_is_down_is_asked_for_no_more_than_the_page(zulip: Zulip) -> None:
+def test_a_zulip_that_is_down_is_only_asked_for_the_login_page(zulip: Zulip) -> None:
     configured(zulip, entry("acme", f'"{TOKEN}"'))
     with web_server(None, script=[502]) as (base, seen):
         facts = look({**zulip.observe(acme=None), "probe": base})
@@ -256,8 +256,8 @@ def test_a_file_that_cannot_be_replaced_blocks(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('ZULIP_VERSION = "4.11"\n', "Zulip 4.11 has no SCIM: it came with 5.0"),
-        ("", "the version of this Zulip cannot be made out"),
+        ('ZULIP_VERSION = "4.11"\n', "Zulip 4.11 has no SCIM: Zulip 5.0 added it"),
+        ("", "the version of this Zulip cannot be read"),
         (None, "there is no Zulip at "),
     ],
 )
@@ -278,7 +278,7 @@ def test_a_git_deployments_version_overrides(zulip: Zulip) -> None:
 # --- interrupted ------------------------------------------------------------------------------
 
 
-def test_another_run_and_a_dead_one_are_told(zulip: Zulip) -> None:
+def test_another_run_and_a_dead_run_are_reported(zulip: Zulip) -> None:
     with lock.held(str(zulip.state), "somebody"):
         found = look(zulip.observe())
     assert found["at_work"].startswith("somebody (process ")
@@ -295,36 +295,38 @@ def test_another_run_and_a_dead_one_are_told(zulip: Zulip) -> None:
     assert "cannot be read" in look(zulip.observe())["blocked"]
 
 
-def test_two_looks_at_once_do_not_take_each_other_for_a_run(zulip: Zulip) -> None:
+def test_two_observations_at_once_do_not_look_like_a_run(zulip: Zulip) -> None:
     with lock.held(str(zulip.state), "somebody"):
         pass
     descriptor = os.open(zulip.state / "lock", os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)  # as another look does
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # as another observation does
         assert look(zulip.observe())["at_work"] == ""
     finally:
         os.close(descriptor)
 
 
-class TestARunThatEndsWhileWeLook:
-    """What was read before its end may have been put back since."""
+class TestARunThatEndsDuringAnObservation:
+    """The run may have rolled back what was read before its end."""
 
     @pytest.fixture
     def during(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-        """Things to do in the middle of the looks to come, one each."""
+        """Return a list of actions, one for the middle of each observation to come."""
         todo: list[Callable[[], object]] = []
-        look_at_zulip = observe_module._look_at_zulip
+        real = observe_module._zulip
 
-        def interposed(*given: Any) -> str:
+        def interposed(*given: Any) -> Any:
             if todo:
                 todo.pop(0)()
-            return look_at_zulip(*given)
+            return real(*given)
 
-        monkeypatch.setattr(observe_module, "_look_at_zulip", interposed)
+        monkeypatch.setattr(observe_module, "_zulip", interposed)
         return todo
 
-    def test_it_is_looked_at_again(self, zulip: Zulip, during: list[Callable[[], object]]) -> None:
-        """The run began before the look: what it had written was read, and is put back."""
+    def test_the_observation_is_repeated(
+        self, zulip: Zulip, during: list[Callable[[], object]]
+    ) -> None:
+        """The run began before the observation, and rolls back what was read."""
         before = zulip.settings.read_bytes()
         configured(zulip, entry("acme", f'"{TOKEN}"'))
         running = contextlib.ExitStack()
@@ -338,7 +340,7 @@ class TestARunThatEndsWhileWeLook:
         facts = look(zulip.observe(acme=KNOWN))
         assert (facts["at_work"], facts["realms"], facts["block"]) == ("", {}, None)
 
-    def test_a_whole_run_in_between_too(
+    def test_it_is_repeated_after_a_whole_run_too(
         self, zulip: Zulip, during: list[Callable[[], object]]
     ) -> None:
         during.append(lambda: apply(zulip.apply(acme=TOKEN), lambda message: None, "a test"))
@@ -346,7 +348,7 @@ class TestARunThatEndsWhileWeLook:
         assert facts["at_work"] == ""
         assert facts["realms"]["acme"]["token"]["matches"] is True
 
-    def test_where_runs_do_not_cease_somebody_is_at_work(
+    def test_after_three_attempts_a_run_counts_as_at_work(
         self, zulip: Zulip, during: list[Callable[[], object]]
     ) -> None:
         during += [
@@ -359,10 +361,10 @@ class TestARunThatEndsWhileWeLook:
         assert facts["at_work"]
 
 
-def test_a_state_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+def test_an_unreadable_state_folder_is_not_treated_as_empty(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user of the group zulip: ~zulip/.scimconf is 0700."""
+    """A user of the group zulip cannot read ~zulip/.scimconf, which has mode 0700."""
     assert look({**zulip.observe(), "read_only": True})["unseen"] == ""
     listdir = os.listdir
 
@@ -378,14 +380,14 @@ def test_a_state_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
     assert str(zulip.state) in look(zulip.observe())["blocked"]
 
 
-def test_a_run_that_nobody_heard_the_end_of_is_told_until_somebody_does(zulip: Zulip) -> None:
+def test_a_result_is_reported_until_it_is_acknowledged(zulip: Zulip) -> None:
     final = apply(zulip.apply(acme=TOKEN), lambda message: None, "ops from 192.0.2.1")
     for _ in range(2):
         told = look(zulip.observe())["finished_alone"]
         assert told["run"] == final["run"]
         assert "by ops from 192.0.2.1) finished by itself" in told["text"]
         assert told["text"].endswith(": committed")
-    assert heard({"paths": zulip.paths(), "run": final["run"]})["result"] == "noted"
+    assert acknowledge({"paths": zulip.paths(), "run": final["run"]})["result"] == "acknowledged"
     assert look(zulip.observe())["finished_alone"] is None
 
     zulip.behave(restart_exit=1)

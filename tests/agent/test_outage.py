@@ -1,4 +1,4 @@
-"""How long SCIM was unavailable, measured while Zulip restarts."""
+"""The measurement of how long SCIM was unavailable during a restart."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from scimconf.agent import outage
+from scimconf.agent.errors import AgentError
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.trouble import Trouble
 
 BEFORE = (Before("acme", "acme.chat.test", "old", 200),)
 AFTER = (Question("acme", "acme.chat.test", "new", True),)
 
 
 class Zulip:
-    """Answers as told, an answer a second by its own clock."""
+    """Give scripted answers, one per second of its own clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[int]]) -> None:
         self.answers = answers
@@ -38,13 +38,13 @@ class Zulip:
 @pytest.mark.parametrize(
     ("answers", "seconds"),
     [
-        # The old one is let in at 0, 1 and 2 (asked at 2), the new one after 7: 5 seconds.
+        # The old token is accepted at 0, 1 and 2 (asked at 2), the new one after 7: 5 seconds.
         ({"old": [200, 200, 200, 502], "new": [502, 502, 200, 200]}, 5.0),
-        # Refused once more after that, by a worker that is still old: it starts again.
+        # An old worker refuses the new token once more, so the count starts again.
         ({"old": [200, 502], "new": [502, 200, 401, 200, 200]}, 6.0),
     ],
 )
-def test_from_the_last_time_that_the_old_token_was_let_in_to_the_new_one(
+def test_the_outage_is_from_the_last_old_token_to_the_first_new_one(
     monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[int]], seconds: float
 ) -> None:
     zulip = Zulip(monkeypatch, answers)
@@ -54,7 +54,7 @@ def test_from_the_last_time_that_the_old_token_was_let_in_to_the_new_one(
     assert watch.seconds() == seconds
 
 
-def test_a_restart_too_short_to_be_seen_lasted_no_longer_than_the_gate(
+def test_an_outage_that_is_too_short_to_see_ends_with_the_gate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = threading.Event()
@@ -69,12 +69,12 @@ def test_a_restart_too_short_to_be_seen_lasted_no_longer_than_the_gate(
     assert 0 <= watch.seconds() < 30
 
 
-def test_what_cannot_be_asked_is_not_let_in() -> None:
+def test_an_error_counts_as_refused() -> None:
     asked = threading.Event()
 
     def ask(host: str, token: str) -> int:
         asked.set()
-        raise Trouble("no")
+        raise AgentError("no")
 
     watch = outage.watch(ask, BEFORE, AFTER)
     assert watch
@@ -82,7 +82,7 @@ def test_what_cannot_be_asked_is_not_let_in() -> None:
     watch.stop()
 
 
-def test_the_way_back_does_not_wait_for_an_answer() -> None:
+def test_a_rollback_does_not_wait_for_an_answer() -> None:
     asked, answer, answered = threading.Event(), threading.Event(), threading.Event()
 
     def ask(host: str, token: str) -> int:
@@ -109,7 +109,7 @@ def test_the_way_back_does_not_wait_for_an_answer() -> None:
         (BEFORE, (Question("wiki", "wiki.chat.test", "new", True),)),
     ],
 )
-def test_a_realm_that_was_not_let_in_before_tells_nothing(
+def test_a_realm_that_was_refused_before_is_not_watched(
     before: tuple[Before, ...], after: tuple[Question, ...]
 ) -> None:
     nobody: Callable[[str, str], int] = lambda host, token: 200  # noqa: E731

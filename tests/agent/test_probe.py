@@ -1,4 +1,4 @@
-"""Asking the local web server, and the gate that is built on it."""
+"""The questions to the local web server, and the gate."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from scimconf.agent import gate, probe
+from scimconf.agent.errors import AgentError
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.probe import WebServer
-from scimconf.agent.trouble import Trouble
 from tests.agent.fake import web_server
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """Give a server's context with a certificate that nobody trusts."""
+    """Return a server's TLS context with an untrusted certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.test")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -73,7 +73,7 @@ def test_alive(status: int, alive: bool) -> None:
     assert "authorization" not in seen[0]
 
 
-def test_nobody_there() -> None:
+def test_a_server_that_does_not_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert WebServer(f"http://127.0.0.1:{port}").status("chat.test", "/") is None
@@ -95,8 +95,8 @@ def test_https_first_then_http(monkeypatch: pytest.MonkeyPatch) -> None:
     "base",
     ["ftp://127.0.0.1", "127.0.0.1", "https://", "https://[::1", "https://127.0.0.1:99999"],
 )
-def test_what_is_no_url(base: str) -> None:
-    with pytest.raises(Trouble, match="scim_probe"):
+def test_an_invalid_url_is_refused(base: str) -> None:
+    with pytest.raises(AgentError, match="scim_probe"):
         WebServer(base)
 
 
@@ -106,13 +106,13 @@ def test_what_is_no_url(base: str) -> None:
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.5", "127.0.0.1", True),
         ("::1", "::1", True),
-        ("10.0.0.7", "10.0.0.7", True),  # the kernel answers itself from the very address
+        ("10.0.0.7", "10.0.0.7", True),  # the kernel uses the same address for both ends
         ("10.0.0.8", "10.0.0.7", False),
         ("203.0.113.9", "10.0.0.7", False),
         ("2001:db8::1", "fe80::1", False),
     ],
 )
-def test_what_this_machine_is(peer: str, own: str, here: bool) -> None:
+def test_which_addresses_are_this_machine(peer: str, own: str, here: bool) -> None:
     class Connected:
         def getpeername(self) -> tuple[str, int]:
             return peer, 443
@@ -130,7 +130,7 @@ def test_no_token_goes_to_another_machine(
     for context in (tls, None):
         with (
             web_server(None, context, script=[200]) as (base, seen),
-            pytest.raises(Trouble, match="not this machine"),
+            pytest.raises(AgentError, match="not this server"),
         ):
             WebServer(base).users("acme.chat.test", "t0ken")
         assert seen == []
@@ -138,7 +138,7 @@ def test_no_token_goes_to_another_machine(
 
 @contextmanager
 def answering(*pieces: bytes, endless: bool = False) -> Iterator[str]:
-    """A server that sends what it wants."""
+    """A server that sends scripted bytes."""
     over = threading.Event()
 
     def serve() -> None:
@@ -161,7 +161,7 @@ def answering(*pieces: bytes, endless: bool = False) -> Iterator[str]:
         thread.join()
 
 
-def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_sends_too_slowly_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "SECONDS", 0.3)
     with answering(b"HTTP/1.1 ", endless=True) as base:
         assert WebServer(base).status("chat.test", "/") is None
@@ -173,7 +173,7 @@ def test_a_large_answer_is_not_read_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n"])
-def test_nonsense_is_no_answer(answer: bytes) -> None:
+def test_an_invalid_answer_counts_as_none(answer: bytes) -> None:
     with answering(answer) as base:
         assert WebServer(base).status("chat.test", "/") is None
 
@@ -185,9 +185,9 @@ GONE = Question("gone", "gone.chat.test", "t0ken", wanted=False)
 
 
 def passes(script: list[int], *questions: Question, seconds: float = 0.0) -> int:
-    """Give how often the server was asked."""
+    """Return how often the server was asked."""
     with web_server(None, script=script) as (base, seen):
-        gate.pass_new(WebServer(base), questions, seconds)
+        gate.check_new(WebServer(base), questions, seconds)
     return len(seen)
 
 
@@ -195,11 +195,11 @@ def test_five_good_answers_in_a_row_and_one_wrong_token() -> None:
     assert passes([200] * 5 + [401], ACME) == 6
 
 
-def test_a_worker_that_is_still_old_starts_the_count_again() -> None:
+def test_an_old_worker_restarts_the_count() -> None:
     assert passes([200, 200, 401, 502] + [200] * 5 + [401], ACME, seconds=30) == 10
 
 
-def test_a_realm_that_is_out_may_answer_anything_but_200() -> None:
+def test_a_removed_realm_may_answer_anything_but_200() -> None:
     assert passes([404], GONE) == 5
 
 
@@ -212,36 +212,36 @@ def test_a_realm_that_is_out_may_answer_anything_but_200() -> None:
         ([500], ACME, "realm acme: the server fails (500), see /var/log/zulip/errors.log"),
         ([301], ACME, "realm acme: the answer is 301"),
         ([200], ACME, "realm acme: a wrong token was answered with 200, not 401"),
-        ([200], GONE, "realm gone: its old token is still let in"),
+        ([200], GONE, "realm gone: its old token is still accepted"),
         ([401], ACME._replace(realm=""), "realm (root): the token is not accepted (401)"),
     ],
 )
-def test_what_keeps_it_closed(script: list[int], question: Question, why: str) -> None:
-    with pytest.raises(Trouble) as caught:
+def test_what_fails_the_gate(script: list[int], question: Question, why: str) -> None:
+    with pytest.raises(AgentError) as caught:
         passes(script, question)
     assert caught.value.message == why
 
 
-def test_no_answer_keeps_it_closed_for_either() -> None:
+def test_no_answer_fails_the_gate() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         server = WebServer(f"http://127.0.0.1:{closed.getsockname()[1]}")
     for question in (ACME, GONE):
-        with pytest.raises(Trouble, match="there is no answer"):
-            gate.pass_new(server, [question], 0)
+        with pytest.raises(AgentError, match="there is no answer"):
+            gate.check_new(server, [question], 0)
 
 
-def test_the_way_back_wants_what_was_or_better() -> None:
+def test_the_gate_of_a_rollback_wants_the_old_status_or_better() -> None:
     before = [Before("acme", "acme.chat.test", "t0ken", 401)]
     for status in (200, 401):
         with web_server(None, script=[200, status] * 5) as (base, _):
-            gate.pass_old(WebServer(base), before, "chat.test", 0)
+            gate.check_restored(WebServer(base), before, "chat.test", 0)
     with (
         web_server(None, script=[200, 403]) as (base, _),
-        pytest.raises(Trouble, match="the answer is 403"),
+        pytest.raises(AgentError, match="the answer is 403"),
     ):
-        gate.pass_old(WebServer(base), before, "chat.test", 0)
+        gate.check_restored(WebServer(base), before, "chat.test", 0)
     with (
         web_server(None, script=[502]) as (base, _),
-        pytest.raises(Trouble, match="the site is down: its web server answers 502"),
+        pytest.raises(AgentError, match="the site is down: its web server answers 502"),
     ):
-        gate.pass_old(WebServer(base), before, "chat.test", 0)
+        gate.check_restored(WebServer(base), before, "chat.test", 0)

@@ -1,4 +1,4 @@
-"""What is sent to a server: every module, in order, in the grammar of the oldest Python."""
+"""The program that is sent to a server: all modules, in order, valid for the oldest Python."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _imports(path: Path) -> list[str]:
     return found
 
 
-def test_every_module_is_sent_and_none_before_what_it_imports() -> None:
+def test_every_module_is_sent_after_the_modules_that_it_imports() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "bootstrap"}
     assert set(agent.MODULES) == files
     known: set[str] = set()
@@ -51,14 +51,14 @@ def test_the_grammar_is_that_of_the_oldest_python(name: str) -> None:
 
 def _python38() -> str | None:
     found = shutil.which("python3.8")
-    # pyenv puts a stub of that name on PATH whether there is such a Python or not.
+    # pyenv puts a stub of that name on PATH, even without such a Python.
     works = found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode
     return found if works == 0 else None
 
 
 @pytest.mark.skipif(_python38() is None, reason="there is no python3.8 here")
 def test_the_oldest_python_imports_it() -> None:
-    """Annotations aside, names of the library that came later show when a module is loaded."""
+    """An import of a newer name of the standard library fails when a module is loaded."""
     root = str(FOLDER.parents[1])
     code = f"import sys; sys.path.insert(0, {root!r}); import scimconf.agent.main"
     python = _python38()

@@ -1,4 +1,4 @@
-"""The editor of zulip-secrets.conf, against the parser that Zulip reads it with."""
+"""The editor of zulip-secrets.conf, compared with Zulip's own parser."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scimconf.agent.errors import Refusal
 from scimconf.agent.secrets_file import edit, read
-from scimconf.agent.trouble import Refusal
 
 ZULIP = b"""\
 [secrets]
@@ -32,7 +32,7 @@ def test_it_reads_what_zulip_reads() -> None:
     assert read(b"") == {}
 
 
-def test_new_names_come_after_the_last_secret_and_others_stay() -> None:
+def test_new_secrets_follow_the_last_one() -> None:
     after = edit(ZULIP, {"scim_bearer_token": "t", "scim_bearer_token_a-b": "u"})
     assert after == ZULIP.replace(
         b"= x\n", b"= x\nscim_bearer_token = t\nscim_bearer_token_a-b = u\n"
@@ -40,7 +40,7 @@ def test_new_names_come_after_the_last_secret_and_others_stay() -> None:
     assert edit(after, {}, ["scim_bearer_token", "scim_bearer_token_a-b"]) == ZULIP
 
 
-def test_a_known_name_is_changed_in_place() -> None:
+def test_an_existing_secret_is_changed_in_place() -> None:
     assert edit(ZULIP, {"avatar_salt": "z"}) == ZULIP.replace(b"5b8d", b"z")
     assert edit(ZULIP, {"avatar_salt": "5b8d"}) == ZULIP
     assert edit(ZULIP, {}, ["nothing"]) == ZULIP
@@ -62,7 +62,7 @@ def test_a_known_name_is_changed_in_place() -> None:
         b"[secrets]\na =\nb = \xc3\xa9\n",
     ],
 )
-def test_what_was_added_can_be_taken_out_again(data: bytes) -> None:
+def test_removing_what_was_added_restores_the_file(data: bytes) -> None:
     before = read(data)
     after = edit(data, {"scim": "t0ken", "scim_b": "u"})
     assert read(after) == {**before, "scim": "t0ken", "scim_b": "u"}
@@ -70,7 +70,7 @@ def test_what_was_added_can_be_taken_out_again(data: bytes) -> None:
     assert edit(after, {}, ["scim_b", "scim"]) == data
 
 
-def test_a_value_over_several_lines_is_replaced_as_a_whole() -> None:
+def test_a_value_of_several_lines_is_replaced_completely() -> None:
     data = b"[secrets]\nscim = a\n  b\n  c\nz = 1\n"
     assert edit(data, {"scim": "x"}) == b"[secrets]\nscim = x\nz = 1\n"
     assert edit(data, {}, ["scim"]) == b"[secrets]\nz = 1\n"
@@ -91,20 +91,20 @@ def test_comments_within_a_value_stay() -> None:
         (b"  [secrets]\n[z]\n", b"  [secrets]\nscim = x\n[z]\n"),
     ],
 )
-def test_a_new_line_is_as_deep_as_those_about_it(data: bytes, after: bytes) -> None:
+def test_a_new_line_has_the_indentation_of_its_neighbours(data: bytes, after: bytes) -> None:
     assert edit(data, {"scim": "x"}) == after
 
 
-def test_a_blank_line_that_comes_to_stand_behind_a_lone_cr_stays_one() -> None:
+def test_an_empty_line_after_a_lone_cr_stays() -> None:
     data = b"[secrets]\nscim = a\r b\n\n  c\nz = 1\n"
     assert edit(data, {"scim": "x"}) == b"[secrets]\nscim = x\r\n\nz = 1\n"
 
 
-def test_a_header_may_have_something_behind_it() -> None:
+def test_a_section_header_may_have_a_comment() -> None:
     assert edit(b"[secrets] # ours\n", {"scim": "x"}) == b"[secrets] # ours\nscim = x\n"
 
 
-def test_a_secret_that_has_its_value_keeps_its_line() -> None:
+def test_a_secret_that_is_up_to_date_keeps_its_line() -> None:
     data = b"[secrets]\r\nSCIM:x\r\nz = 1\n"
     assert edit(data, {"scim": "x"}) == data
     assert edit(data, {"scim": "y"}) == b"[secrets]\r\nscim = y\r\nz = 1\n"
@@ -131,7 +131,7 @@ def test_a_secret_that_every_section_has_cannot_be_removed() -> None:
         (b"", 0),
     ],
 )
-def test_what_zulip_would_not_read_is_refused_with_its_line(data: bytes, line: int) -> None:
+def test_a_file_that_zulip_cannot_read_is_refused_with_its_line(data: bytes, line: int) -> None:
     with pytest.raises(Refusal) as caught:
         edit(data, {"scim": "hunter2"})
     assert caught.value.line == line
@@ -154,7 +154,7 @@ def test_what_zulip_would_not_read_is_refused_with_its_line(data: bytes, line: i
         ("a", "\xe9"),
     ],
 )
-def test_names_and_values_that_would_not_come_back_are_refused(name: str, value: str) -> None:
+def test_names_and_values_that_zulip_would_not_read_are_refused(name: str, value: str) -> None:
     with pytest.raises(Refusal):
         edit(ZULIP, {name: value})
 

@@ -1,4 +1,4 @@
-"""Undo and recover: what the last transaction replaced comes back, or what a dead run left."""
+"""Undo the last transaction, and recover from a dead run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from scimconf.agent import difference, journal, lock
+from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import State
 from scimconf.agent.transaction import apply, recover, undo
-from scimconf.agent.trouble import Trouble
 from tests.agent.fake import SETTINGS, Zulip
 
 OLD, NEW = "old-token-of-acme", "new-token-of-acme"
@@ -21,7 +21,7 @@ Ask = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 def told(
     ask: Ask, request: dict[str, Any], who: str = "a test"
 ) -> tuple[dict[str, Any], list[str]]:
-    """Ask; gives the final message and the steps that went well. No token in any of it."""
+    """Return the final message and the successful steps. Check that they have no token."""
     said: list[dict[str, Any]] = []
     final = ask(request, said.append, who)
     text = json.dumps([said, final])
@@ -104,19 +104,19 @@ def test_the_first_change_of_all_is_undone(zulip: Zulip) -> None:
     assert zulip.running() == {}
 
 
-def test_an_undo_is_not_undone(zulip: Zulip) -> None:
+def test_an_undo_cannot_be_undone(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=NEW))
     assert told(undo, asked(zulip))[0]["result"] == "committed"
     for look in (True, False):
         final, _ = told(undo, asked(zulip, look=look))
         assert final["result"] == "nothing"
-        assert "was an undo itself" in final["message"]
+        assert "was an undo" in final["message"]
         assert "scimconf apply" in final["hint"]
     assert zulip.settings.read_text() == SETTINGS
 
 
 def test_there_is_nothing_to_undo(zulip: Zulip) -> None:
-    assert "nothing here yet" in told(undo, asked(zulip))[0]["message"]
+    assert "nothing on this server yet" in told(undo, asked(zulip))[0]["message"]
     given(zulip, zulip.apply(acme=OLD))
     given(zulip, {**zulip.apply(acme=OLD), "entries": {}, "wanted": {}})
     assert "only restarted" in told(undo, asked(zulip))[0]["message"]
@@ -127,7 +127,7 @@ def test_there_is_nothing_to_undo(zulip: Zulip) -> None:
     assert "was rolled back" in final["message"]
 
 
-def test_only_the_run_that_was_meant_is_undone(zulip: Zulip) -> None:
+def test_only_the_given_run_is_undone(zulip: Zulip) -> None:
     first = given(zulip, zulip.apply(acme=OLD))
     given(zulip, zulip.apply(acme=NEW))
     final, _ = told(undo, asked(zulip, run=first["run"]))
@@ -135,7 +135,7 @@ def test_only_the_run_that_was_meant_is_undone(zulip: Zulip) -> None:
     assert zulip.running() == {"acme": NEW}
 
 
-def test_files_that_were_touched_since_are_refused_with_what_was_changed(zulip: Zulip) -> None:
+def test_files_that_changed_since_are_refused_with_a_diff(zulip: Zulip) -> None:
     given(zulip, zulip.apply(store="secrets", acme=NEW))
     secret = "an LDAP password"
     text = zulip.settings.read_text().replace('"okta"', '"entra"')
@@ -154,14 +154,14 @@ def test_files_that_were_touched_since_are_refused_with_what_was_changed(zulip: 
     assert zulip.pair() == pair
 
 
-def test_a_file_that_the_run_did_not_change_may_be_touched(zulip: Zulip) -> None:
+def test_a_file_that_the_run_did_not_change_may_differ(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=NEW))
     zulip.secrets.write_text(f"{zulip.secrets.read_text()}more = x\n")
     assert told(undo, asked(zulip))[0]["result"] == "committed"
     assert "more = x" in zulip.secrets.read_text()
 
 
-def test_an_undo_that_does_not_prove_good_is_put_back(zulip: Zulip) -> None:
+def test_an_undo_that_fails_its_gate_is_rolled_back(zulip: Zulip) -> None:
     given(zulip, zulip.apply(acme=OLD))
     given(zulip, zulip.apply(acme=NEW))
     pair = zulip.pair()
@@ -172,15 +172,15 @@ def test_an_undo_that_does_not_prove_good_is_put_back(zulip: Zulip) -> None:
     assert zulip.running() == {"acme": NEW}
 
 
-def test_the_gate_wants_no_more_of_the_old_token_than_it_could(zulip: Zulip) -> None:
-    """A token that was not let in before the change is not waited for after the undo."""
+def test_the_gate_does_not_check_an_old_token_that_was_refused_before(zulip: Zulip) -> None:
+    """A token that was refused before the change need not be accepted after the undo."""
     given(zulip, {**zulip.apply(acme=OLD), "restart": None, "gate": None})
     given(zulip, zulip.apply(acme=NEW))
     assert told(undo, asked(zulip))[0]["result"] == "committed"
     assert OLD in zulip.settings.read_text()
 
 
-def test_without_restart_and_gate_undo_makes_none(zulip: Zulip) -> None:
+def test_an_undo_has_no_restart_and_gate_if_the_change_had_none(zulip: Zulip) -> None:
     given(zulip, {**zulip.apply(acme=NEW), "restart": None, "gate": None})
     final, steps = told(undo, asked(zulip))
     assert final["message"].startswith("not restarted")
@@ -191,7 +191,7 @@ def test_without_restart_and_gate_undo_makes_none(zulip: Zulip) -> None:
 
 
 def interrupted(zulip: Zulip) -> tuple[bytes, bytes]:
-    """Leave what a run that died at its restart leaves; gives the two files as they were."""
+    """Leave the state of a run that died at its restart. Return the two files as before the run."""
     given(zulip, zulip.apply(acme=OLD))
     pair = zulip.pair()
     given(zulip, zulip.apply(acme=NEW))
@@ -207,13 +207,13 @@ def test_recover_finds_nothing(zulip: Zulip) -> None:
 
 
 @pytest.mark.parametrize("ask", [recover, undo])
-def test_what_an_interrupted_run_left_is_put_back(zulip: Zulip, ask: Ask) -> None:
+def test_an_interrupted_run_is_rolled_back(zulip: Zulip, ask: Ask) -> None:
     pair = interrupted(zulip)
     look, steps = told(ask, asked(zulip, look=True))
     assert (look["result"], steps) == ("pending", [])
-    assert "put back what an interrupted run left" in look["message"]
+    assert "roll back an interrupted run" in look["message"]
     final, steps = told(ask, asked(zulip))
-    assert (final["result"], final["changed"]) == ("put back", True)
+    assert (final["result"], final["changed"]) == ("recovered", True)
     assert "was interrupted at 'restart'" in final["message"]
     assert steps == ["lock", "put back", "restart", "gate"]
     assert zulip.pair() == pair
@@ -224,7 +224,7 @@ def test_what_an_interrupted_run_left_is_put_back(zulip: Zulip, ask: Ask) -> Non
     assert told(ask, asked(zulip))[0]["result"] == "nothing"
 
 
-def test_a_way_back_that_cannot_be_finished_is_said(zulip: Zulip) -> None:
+def test_a_rollback_that_cannot_be_finished_is_reported(zulip: Zulip) -> None:
     interrupted(zulip)
     zulip.settings.write_text("# by hand\n")
     final, _ = told(recover, asked(zulip))
@@ -232,14 +232,14 @@ def test_a_way_back_that_cannot_be_finished_is_said(zulip: Zulip) -> None:
     assert zulip.settings.read_text() == "# by hand\n"
 
 
-def test_a_way_back_whose_restart_fails_is_no_success(zulip: Zulip) -> None:
-    """The dead run may have restarted Zulip: what runs there is not what the files say."""
+def test_a_rollback_whose_restart_fails_is_no_success(zulip: Zulip) -> None:
+    """The dead run may have restarted Zulip, so Zulip may run with the new settings."""
     pair = interrupted(zulip)
     zulip.run_with(acme=OLD)
     zulip.behave(restart_exit=7)
     final, _ = told(recover, asked(zulip))
     assert final["result"] == "roll-back failed"
-    assert "restart: restart-server ended with 7" in final["message"]
+    assert "restart: restart-server exited with status 7" in final["message"]
     assert "restart Zulip by hand" in final["hint"]
     assert zulip.pair() == pair
 
@@ -261,7 +261,7 @@ def test_a_large_file_has_a_journal_that_can_be_read(zulip: Zulip) -> None:
     assert zulip.pair() == pair
 
 
-def test_a_recovery_is_heard_of_with_the_run_that_died(zulip: Zulip) -> None:
+def test_a_recovery_is_reported_with_the_run_that_died(zulip: Zulip) -> None:
     interrupted(zulip)
     last = journal.read(str(zulip.state))
     assert last is not None
@@ -269,10 +269,10 @@ def test_a_recovery_is_heard_of_with_the_run_that_died(zulip: Zulip) -> None:
     request["expect"]["settings_sha256"] = "that of the half state"
     final, _ = told(apply, request)
     assert (final["result"], final["run"], final["changed"]) == ("stale", last.run, True)
-    assert "was interrupted at 'restart', and was put back first; " in final["message"]
+    assert "was interrupted at 'restart', and was rolled back first; " in final["message"]
 
 
-# --- somebody else is at work -----------------------------------------------------------------
+# --- another run is at work -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ask", [recover, undo])
@@ -285,32 +285,32 @@ def test_another_run_is_named(zulip: Zulip, ask: Ask, look: bool) -> None:
     assert "since 2" in final["message"]
 
 
-def test_a_request_of_another_shape_is_refused(zulip: Zulip) -> None:
+def test_a_malformed_request_is_refused(zulip: Zulip) -> None:
     for ask in (undo, recover):
-        with pytest.raises(Trouble, match="shape"):
+        with pytest.raises(AgentError, match="format"):
             ask({"paths": {}}, print, "a test")
-        with pytest.raises(Trouble, match="shape"):
+        with pytest.raises(AgentError, match="format"):
             ask(asked(zulip, lock_timeout="long"), print, "a test")
 
 
-# --- what is shown of a difference ------------------------------------------------------------
+# --- masked differences -----------------------------------------------------------------------
 
 
-def test_a_difference_that_cannot_be_read_shows_nothing() -> None:
+def test_a_difference_of_unreadable_files_shows_nothing() -> None:
     assert difference.of_settings("s", b"A = 1\n", b"A = = 1\n").startswith("@@ s:1:5: ")
     assert difference.of_secrets("s", b"[secrets]\n", b"").startswith("@@ s: ")
-    assert "comments or blanks" in difference.of_secrets("s", b"[secrets]\n", b"[secrets]\n#\n")
+    assert "comments or spaces" in difference.of_secrets("s", b"[secrets]\n", b"[secrets]\n#\n")
     assert difference.of_settings("s", b"x", b"x") == difference.of_secrets("s", b"x", b"x") == ""
 
 
-def test_lines_that_are_gone_are_counted() -> None:
+def test_removed_lines_are_counted() -> None:
     shown = difference.of_settings("s", b"A = 1\nB = 2\n\nC = 3\n", b"A = 1\n\nC = 4\n")
     assert shown == (
         "@@ s, around SCIM_CONFIG (not shown): new or changed: line 3; "
-        "lines gone or changed: 2 @@\n"
+        "lines removed or changed: 2 @@\n"
     )
 
 
-def test_another_value_of_a_secret_is_seen_and_not_shown() -> None:
+def test_a_changed_secret_is_reported_but_not_shown() -> None:
     shown = difference.of_secrets("s", b"[secrets]\na = 1\n", b"[secrets]\na = 2\n")
     assert "-a = <masked>\n+a = <masked, another value>\n" in shown

@@ -91,7 +91,7 @@ def test_the_server_rolls_back_alone_and_the_next_apply_converges(
     assert server.settings.read_bytes() == before
     plan = operator.run("plan")
     assert plan.returncode == 2, plan
-    assert "after its controller was gone: rolled back (restart: sh ended with 1" in plan.stdout
+    assert "gone: rolled back (restart: sh exited with status 1" in plan.stdout
     crossing.go()
     applied = operator.run("apply", "--yes", *VAULT)
     assert applied.returncode == 0, applied

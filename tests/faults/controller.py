@@ -1,8 +1,9 @@
-"""A scimconf that is struck where a test says: `python -m tests.faults.controller CONFIG VERB ...`.
+"""Run scimconf with a fault at a given point: `python -m tests.faults.controller CONFIG VERB ...`.
 
-CONFIG is JSON: `versions` is a folder that gets every text of the token file; `write` names a write
-to this machine's disk (from 1) and what happens at it; `save` names a change of the token file
-(from 1) before which the run waits; `agent` where its agent waits on the server (`holding.py`).
+CONFIG is JSON. `versions` is a folder that gets every version of the token file. `write` is the
+number of a write to this machine's disk (from 1) and the fault. `save` is the number of a change
+of the token file (from 1) before which the run waits. `agent` says where the agent waits
+(`holding.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _kill() -> None:
 
 @contextmanager
 def _struck(moment: str) -> Iterator[None]:
-    """Strike around a write of a file: before it, within it, after it."""
+    """Cause the fault at a write of a file: before it, during it, or after it."""
     rename = os.replace
 
     def renames(*arguments: Any) -> None:
@@ -49,7 +50,7 @@ def _struck(moment: str) -> Iterator[None]:
     if moment == "before":
         _kill()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if moment == "full":  # what the kernel says then, EFBIG, is handled as a full disk is
+    if moment == "full":  # the kernel's error is EFBIG, which is handled like a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
     os.replace = renames  # type: ignore[assignment]
     try:
@@ -66,7 +67,7 @@ def _striking(write: Callable[..., None], config: dict[str, Any]) -> Any:
 
     def strikes(path: Path, text: str, *, shared: bool = False) -> None:
         at = next(_writes)
-        if not shared:  # which host_vars are
+        if not shared:  # files of host_vars are shared
             (Path(config["versions"]) / f"{time.time_ns()}-{os.getpid()}").write_text(text)
         with _struck(moment if at == number else ""):
             write(path, text, shared=shared)
@@ -91,7 +92,7 @@ def _payload(config: dict[str, Any]) -> bytes:
     folder = resources.files(agent)
     pairs = [(name, folder.joinpath(f"{name}.py").read_text()) for name in agent.MODULES]
     pairs.append(("holding", f"CONFIG = {config!r}\n{_HOLDING}"))
-    # A module is loaded when it is first asked for: this one as soon as main is.
+    # A module is loaded when it is first imported. This import loads it together with main.
     return program.framed(
         [
             (name, text + ("\nfrom scimconf.agent import holding\n" if name == "main" else ""))

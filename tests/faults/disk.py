@@ -1,9 +1,9 @@
-"""What a disk can hold after a power cut, given the operations that were on their way to it.
+"""Model what a disk can hold after a power cut, given the operations that were in progress.
 
-The model is that of POSIX, read strictly: what a write changed is safe once the file was synced,
-and a name that was made, changed or removed once its folder was. Until then the disk may have any
-part of the writes, half of one too, and the names up to any point. Mode, owner and times are left
-out.
+The model is a strict reading of POSIX. A write is durable once the file was synced. A name that was
+created, changed or removed is durable once its folder was synced. Until then, the disk may have any
+part of the writes, including half of one, and the names up to any point. Mode, owner and times are
+left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Layout = dict[str, bytes | None]
-"""Path -> what a file holds; None: a folder."""
+"""The content of each file, by path; None: a folder."""
 
 
 class Operation(NamedTuple):
@@ -24,7 +24,7 @@ class Operation(NamedTuple):
     path: str
     to: str = ""
     offset: int = 0
-    """Of a write; of "truncate", the new size."""
+    """The offset of a write, or the new size of "truncate"."""
     data: bytes = b""
 
 
@@ -38,7 +38,7 @@ _Names = dict[str, "_File | None"]
 
 
 class Disk:
-    """Files and names, and of both what is safe and what is only on its way."""
+    """Files and names, and which changes of them are durable."""
 
     def __init__(self, layout: Mapping[str, bytes | None]) -> None:
         self._safe: _Names = {
@@ -50,7 +50,7 @@ class Disk:
         self._made: dict[int, _File] = {}
 
     def do(self, operation: Operation) -> None:
-        """Carry an operation out."""
+        """Execute an operation."""
         kind, path = operation.kind, operation.path
         if kind in ("write", "truncate"):
             file = self._names[path]
@@ -82,7 +82,7 @@ class Disk:
                 names[operation.to] = file
 
     def after_a_power_cut(self) -> Iterator[Layout]:
-        """Give every layout that the disk may have now."""
+        """Return every layout that the disk may have now."""
         for counts in itertools.product(*(range(len(p) + 1) for p in self._pending.values())):
             names = dict(self._safe)
             for pending, count in zip(self._pending.values(), counts, strict=True):
@@ -92,7 +92,7 @@ class Disk:
 
 
 def _contents(names: _Names) -> Iterator[Layout]:
-    """Give the layouts with these names: of each file, any part of what was not synced."""
+    """Yield the layouts with these names, with any part of the unsynced writes of each file."""
     there = {path: file for path, file in names.items() if _is_reached(path, names)}
     files = list({file for file in there.values() if file})
     pieces = [list(_pieces(file.pending)) for file in files]

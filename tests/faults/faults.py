@@ -1,4 +1,4 @@
-"""What goes wrong, while the agent stands still before or after a step, and how it passes by."""
+"""The faults, which happen while the agent is stopped before or after a step, and their end."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def _be_well(machine: Machine, agent: Agent) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong."""
+    """One fault."""
 
     name: str
     strike: Strike
     pass_by: Strike = _nothing
-    """Makes the server one again on which a change can be made; the agent has ended by then."""
+    """End the fault, so that the server can be changed again. The agent has ended by then."""
     at: tuple[str, ...] = ()
-    """The steps where it can strike; none: all of them, also those of the way back."""
+    """The steps where it can happen; empty: all of them, including those of the rollback."""
     moments: tuple[str, ...] = ("before",)
     words: str = ""
-    """A pattern that the report has to hold unless the run is committed."""
+    """A pattern that the report must match, unless the run commits."""
     heard: bool = True
-    """Whether somebody is left to hear a report."""
+    """Whether a controller is left to read the report."""
     dies: bool = False
-    """Whether the agent dies of it."""
+    """Whether the fault kills the agent."""
     stops_writing: bool = False
-    """Whether nothing can be put back as long as it lasts, so that a run may end in between."""
+    """Whether the fault prevents a rollback, so that a run may end between old and new."""
     stops_site: bool = False
-    """Whether Zulip may be down as long as it lasts."""
+    """Whether Zulip may be down during the fault."""
     link: str = "pipe"
     orphan: bool = False
-    """Whether the restart goes on when the agent is dead, until the fault passes by."""
+    """Whether the restart goes on after the agent's death, until the fault ends."""
     disk: str = ""
     restart_timeout: float = 20.0
     needs_root: bool = False
@@ -75,7 +75,7 @@ def _reset(machine: Machine, agent: Agent) -> None:
 
 
 def _forget_the_link(machine: Machine, agent: Agent) -> None:
-    """Nobody reads any more, and nobody hangs up before the transaction is at its end."""
+    """Stop reading, and keep the connection open until the transaction has ended."""
     agent.resume()
     until(lambda: machine.journal() in ("committed", "rolled back"), "the transaction ends")
     assert agent.process.poll() is None
@@ -95,7 +95,7 @@ def _second_controller(machine: Machine, agent: Agent) -> None:
 
 
 def _take_over(machine: Machine, agent: Agent) -> None:
-    """Recover while the restart goes on without its agent: it waits, and restarts after it."""
+    """Recover while the restart goes on without its agent: `recover` waits, then restarts again."""
     machine.behave()
     request = {"do": "recover", "paths": machine.zulip.paths()}
     second = Agent(machine, [request])
@@ -107,7 +107,7 @@ def _take_over(machine: Machine, agent: Agent) -> None:
         (final,) = second.finals()
     finally:
         second.close()
-    assert final["result"] == "put back", final
+    assert final["result"] == "recovered", final
     assert machine.state() == machine.in_force() == "old"
     assert not (machine.zulip.root / "two-restarts").exists()
 
@@ -117,7 +117,7 @@ def _take_over(machine: Machine, agent: Agent) -> None:
 
 def _fill(machine: Machine, agent: Agent) -> None:
     if not ROOT:
-        # Too little for a journal; the programs of Zulip, which inherit it, have to work on.
+        # Too little for a journal, but enough for Zulip's programs, which inherit the limit.
         resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (2000, 2000))
         return
     with contextlib.suppress(OSError), open(machine.folder / "filler", "wb", buffering=0) as file:
@@ -181,7 +181,7 @@ def _edit(machine: Machine, agent: Agent) -> None:
 
 
 def _follow_the_hint(machine: Machine, agent: Agent) -> None:
-    """Where a roll-back failed over it: what the hint says, then the line again."""
+    """If the rollback failed because of the edit: follow the hint, then add the line again."""
     final = agent.finals()[-1]
     assert machine.zulip.settings.read_bytes().endswith(BY_HAND)
     if final["result"] != "roll-back failed":
@@ -229,7 +229,7 @@ _RESTARTS = {
 
 
 def _two(name: str, how: Mapping[str, Any], at: str, words: str) -> tuple[Fault, Fault]:
-    """Give a fault of the new configuration alone, and one that strikes on the way back, too."""
+    """Return a fault of the new configuration only, and one that happens in the rollback too."""
     once = Fault(name, _behave(**how, only_with="beta"), _be_well, at=(at,), words=words)
     if "restart_hangs" in how:
         once = replace(once, restart_timeout=4.0)
@@ -269,11 +269,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "permission taken away", _take_permission, _give_permission, stops_writing=True,
-        words="may not read|ended with|PermissionError|belongs to|as it stands", stops_site=True,
+        words="may not read|exited with|PermissionError|belongs to|the current settings",
+        stops_site=True,
     ),
     Fault(
         "settings.py edited by hand", _edit, _follow_the_hint, stops_writing=True,
-        words="changed (since|by somebody)",
+        words="changed since|something else has changed",
     ),
     Fault("clock a year ahead", _flag("clock-is-ahead", str(_YEAR)), _unflag),
     Fault("clock a year back", _flag("clock-is-ahead", str(-_YEAR)), _unflag),
@@ -284,7 +285,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "registration fails", _behave(add_fails="before"), _be_well, at=("register client",),
-        words="register client: manage.py add_scim_client ended with 1",
+        words="register client: manage.py add_scim_client exited with status 1",
     ),
     Fault(
         "registration fails after its commit", _behave(add_fails="after"), _be_well,
@@ -315,11 +316,11 @@ FAULTS: tuple[Fault, ...] = (
 
 @dataclass(frozen=True)
 class Cell:
-    """One fault at one point."""
+    """One fault at one moment."""
 
     fault: Fault
     stop: Stop
 
     def __str__(self) -> str:
-        """Give the test's name."""
+        """Return the test's name."""
         return f"{self.fault.name}-{self.stop[1]} {self.stop[0]}"

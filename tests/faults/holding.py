@@ -1,19 +1,19 @@
-"""Runs inside the agent, as one more of its modules: holds it where another run is to come between.
+"""Hold the agent at a step, so that another run can come in between. Runs inside the agent.
 
-`CONFIG` is put in front of this text by `controller.py`. Python >= 3.8, like the agent.
+`controller.py` puts `CONFIG` in front of this text. Python >= 3.8, like the agent.
 """
 
 import os
 import time
 
 from scimconf.agent import observe, transaction
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 CONFIG = globals().get("CONFIG") or {"at": [], "begun": "", "sign": ""}
 
 
 def _hold(name):
-    """Wait until the sign is there, once; `fail` on it lets the step fail."""
+    """Wait once until the sign file exists. If it says `fail`, let the step fail."""
     if name not in CONFIG["at"] or os.path.exists(CONFIG["sign"]):
         return
     open(CONFIG["begun"], "w").close()
@@ -21,10 +21,10 @@ def _hold(name):
         time.sleep(0.02)
     with open(CONFIG["sign"]) as file:
         if file.read() == "fail":
-            raise Trouble("it fails because the test wants it to")
+            raise AgentError("it fails because the test wants it to")
 
 
-_run = transaction.Steps.run
+_run = transaction.Progress.run
 
 
 def _holding(self, name, do):
@@ -35,15 +35,15 @@ def _holding(self, name, do):
     return _run(self, name, held)
 
 
-transaction.Steps.run = _holding
+transaction.Progress.run = _holding
 
-_look_at_settings = observe._look_at_settings
+_settings = observe._settings
 
 
-def _look(*arguments):
-    found = _look_at_settings(*arguments)
+def _read_and_hold(*arguments):
+    found = _settings(*arguments)
     _hold("settings.py was read")
     return found
 
 
-observe._look_at_settings = _look
+observe._settings = _read_and_hold

@@ -1,7 +1,7 @@
-"""Runs inside the agent, as one more of its modules: stops it where a fault is to strike.
+"""Stop the agent where a fault will strike. Runs inside the agent, as one more module.
 
-A stopped agent can be killed, or its surroundings changed, at a known point and without a sleep.
-`CONFIG` is put in front of this text by `process.py`. Python >= 3.8, like the agent.
+A stopped agent can be killed, or its environment changed, at a known point and without a sleep.
+`process.py` puts `CONFIG` in front of this text. Python >= 3.8, like the agent.
 """
 
 import errno
@@ -14,17 +14,17 @@ from scimconf.agent import gate, probe, transaction
 CONFIG = globals().get("CONFIG") or {"root": "", "stops": []}
 
 gate._PAUSE = 0.01
-probe.SECONDS = 0.4  # what a web server that says nothing may cost a test
+probe.SECONDS = 0.4  # so that a silent web server does not slow a test down
 
 # --- stop before or after a step --------------------------------------------------------------
 
-_run = transaction.Steps.run
-_state = {"back": False}
+_run = transaction.Progress.run
+_state = {"rollback": False}
 
 
 def _stopping(self, name, do):
-    _state["back"] = _state["back"] or name == "put back"
-    label = "back: " + name if _state["back"] else name
+    _state["rollback"] = _state["rollback"] or name == "put back"
+    label = "back: " + name if _state["rollback"] else name
 
     def held():
         _stop(label, "before")
@@ -40,13 +40,13 @@ def _stop(label, moment):
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-transaction.Steps.run = _stopping
+transaction.Progress.run = _stopping
 
-# --- what no test can do to a real machine ----------------------------------------------------
+# --- faults that a test cannot make on a real machine -----------------------------------------
 
 
 def _flag(name):
-    """Give the text of a file that the test lays into the server's folder; None: it has not."""
+    """Return the text of a file that the test put into the server's folder; None: there is none."""
     try:
         with open(os.path.join(CONFIG["root"], name)) as file:
             return file.read()

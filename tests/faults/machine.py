@@ -1,4 +1,4 @@
-"""A server for one fault: a small Zulip that belongs to the agent's user; what is true of it."""
+"""A server for one fault: a small Zulip that belongs to the agent's user, and its state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from scimconf.agent import probe, secrets_file, settings_file
+from scimconf.agent import probe, secrets_file, settings_edit
 from scimconf.agent.gate import wrong_token
 from scimconf.agent.probe import WebServer
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
@@ -28,16 +28,15 @@ from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
 OLD, NEW = "old-token-of-acme-0123456789", "new-token-of-beta-0123456789"
 BY_HAND = b"# by hand\n"
 USER = "nobody" if os.geteuid() == 0 else getpass.getuser()
-"""Who the agent is: it refuses to be root."""
+"""The user of the agent, which refuses to run as root."""
 
 Pair = tuple[bytes, bytes]
 
 
 class Machine:
-    """Zulip 5.6 with realm acme in force; the change takes acme away and adds beta.
+    """Zulip 5.6 with realm acme in force. The change removes acme and adds beta.
 
-    That change needs every step there is: each realm's token stands in zulip-secrets.conf, and
-    each has a client of its own.
+    That change needs every step: each realm has its token in zulip-secrets.conf, and a client.
     """
 
     def __init__(self, folder: Path, ending: contextlib.ExitStack) -> None:
@@ -46,32 +45,32 @@ class Machine:
         self.restart_timeout = 20.0
         self.zulip = zulip = Zulip(folder / "server", "5.6", python=python())
         self.behave()
-        before = settings_file.edit(SETTINGS.encode(), {"acme": _entry("acme")})
+        before = settings_edit.edit(SETTINGS.encode(), {"acme": _entry("acme")})
         secrets = secrets_file.edit(SECRETS.encode(), {_secret("acme"): OLD})
         zulip.settings.write_bytes(before)
         zulip.secrets.write_bytes(secrets)
         zulip.run_with(acme=OLD)
         zulip.register([["acme", "okta"]])
         both = secrets_file.edit(secrets, {_secret("beta"): NEW})
-        after = settings_file.edit(before, {"acme": None, "beta": _entry("beta")})
+        after = settings_edit.edit(before, {"acme": None, "beta": _entry("beta")})
         self.old: Pair = before, secrets
         self.new: Pair = after, secrets_file.edit(both, {}, [_secret("acme")])
         self.between: tuple[Pair, ...] = (before, both), (after, both)
-        """What stands on the disk between two steps; no run may end there without saying so."""
+        """The files between two steps. A run that ends there must report it."""
         own(folder)
 
     def behave(self, **how: Any) -> None:
-        """Set how the scripts and the web server fail; nothing: they do not."""
+        """Set how the scripts and the web server fail; without arguments, they work."""
         self.zulip.behave(wants_clients=True, **how)
 
     def flag(self, name: str, text: str = "") -> None:
-        """Lay down a file that the agent's hooks look for."""
+        """Create a file that the agent's hooks look for."""
         path = self.zulip.root / name
         path.write_text(text)
         own(path)
 
     def request(self) -> dict[str, Any]:
-        """Give the change as a controller asks for it that has just looked at the server."""
+        """Return the request of a controller that has just observed the server."""
         settings, secrets = (hashlib.sha256(data).hexdigest() for data in self.zulip.pair())
         gate = {"beta": {"host": "beta.chat.test", "token": NEW}}
         gate["acme"] = {"host": "acme.chat.test", "token": None}  # type: ignore[dict-item]
@@ -92,12 +91,12 @@ class Machine:
             "gate_timeout": 0.3,
         }  # fmt: skip
 
-    # --- what is true of it -------------------------------------------------------------------
+    # --- its state ----------------------------------------------------------------------------
 
     def state(self) -> str:
-        """Say which pair of files is there: "old", "new", "between", or "" for none of them.
+        """Return which pair of files the server has: "old", "new", "between", or "" for none.
 
-        A line that somebody added by hand is not looked at.
+        A line that was added by hand is ignored.
         """
         settings, secrets = self.pair()
         pair = settings.removesuffix(BY_HAND), secrets
@@ -105,7 +104,7 @@ class Machine:
         return known.get(pair, "")
 
     def pair(self) -> Pair:
-        """Give both files, also where a fault has made one unreadable."""
+        """Return both files, even if a fault has made one unreadable."""
         path = self.zulip.settings
         if os.access(path, os.R_OK):
             return self.zulip.pair()
@@ -117,7 +116,7 @@ class Machine:
             path.chmod(mode)
 
     def in_force(self) -> str:
-        """Ask SCIM, as both realms: "old", "new", "" for neither, "both" for what must not be."""
+        """Ask SCIM for both realms. Return "old", "new", "" for neither, or "both" (an error)."""
         server = _Impatient(self.zulip.base)
         asked = (("old", "acme", OLD), ("new", "beta", NEW))
         found = [
@@ -130,9 +129,9 @@ class Machine:
         return "both" if len(found) == 2 else "".join(found)
 
     def dangling(self) -> list[str]:
-        """Give the secrets that settings.py refers to and zulip-secrets.conf does not hold.
+        """Return the secrets that settings.py refers to but zulip-secrets.conf does not have.
 
-        Zulip would read None there, and let in whoever says "Bearer None".
+        For such a secret, Zulip would read None, and accept "Bearer None".
         """
         settings, secrets = self.pair()
         named = re.findall(rb'get_secret\("(scim_[a-z_]+)"\)', settings)
@@ -140,7 +139,7 @@ class Machine:
         return [name.decode() for name in named if name.decode() not in known]
 
     def litter(self) -> list[str]:
-        """Give the files that no run should leave."""
+        """Return the files that no run may leave."""
         found = self.zulip.litter()
         for path in self.zulip.state.rglob("*"):
             name = path.relative_to(self.zulip.state).as_posix()
@@ -149,7 +148,7 @@ class Machine:
         return found
 
     def processes(self) -> list[str]:
-        """Give the programs that still run for this server."""
+        """Return the programs that still run for this server."""
         found = []
         for folder in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
@@ -160,7 +159,7 @@ class Machine:
         return found
 
     def locked(self) -> bool:
-        """Whether somebody still holds the lock."""
+        """Return whether the lock is held."""
         try:
             with open(self.zulip.state / "lock") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -171,13 +170,13 @@ class Machine:
         return False
 
     def journal(self) -> str:
-        """Give the state that the journal says; "" where there is none."""
+        """Return the state in the journal; "" if there is no journal."""
         path = self.zulip.state / "journal.json"
         return str(json.loads(path.read_text())["state"]) if path.exists() else ""
 
 
 class _Impatient(WebServer):
-    """Asks a web server that may say nothing, and has not got all day."""
+    """Ask with a short time limit, because the web server may never answer."""
 
     def status(self, host: str, path: str, token: str | None = None) -> int | None:
         with mock.patch.object(probe, "SECONDS", 0.5):
@@ -186,9 +185,9 @@ class _Impatient(WebServer):
 
 @contextlib.contextmanager
 def machine(disk: str = "") -> Iterator[Machine]:
-    """Give a server, with its web server, in a folder of its own; gone afterwards.
+    """Yield a server with its web server in a folder of its own, and remove it afterwards.
 
-    `disk`: the options of a tmpfs to put it on (root only).
+    `disk`: the options of a tmpfs for the folder (root only).
     """
     folder = Path(tempfile.mkdtemp(prefix="scimconf-fault-"))
     with contextlib.ExitStack() as ending:
@@ -202,13 +201,13 @@ def machine(disk: str = "") -> Iterator[Machine]:
 
 
 def mount(ending: contextlib.ExitStack, *words: str) -> None:
-    """Mount, until the end of a stack."""
+    """Mount until the stack is closed."""
     subprocess.run(["mount", *words], check=True, capture_output=True)
     ending.callback(subprocess.run, ["umount", "-l", words[-1]], check=True, capture_output=True)
 
 
 def own(path: Path) -> None:
-    """Give a path, with all below it, to the agent's user."""
+    """Change the owner of a path, and of everything below it, to the agent's user."""
     if os.geteuid() == 0:
         user = pwd.getpwnam(USER)
         for each in (path, *path.rglob("*")):
@@ -217,7 +216,7 @@ def own(path: Path) -> None:
 
 @functools.cache
 def python() -> str:
-    """Give a Python that the agent's user can start: root's own may be out of reach."""
+    """Return a Python that the agent's user can start: it may have no access to root's."""
     here = os.path.realpath(sys.executable)
     for found in (here, shutil.which("python3", path="/usr/bin:/usr/local/bin")):
         options = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []}

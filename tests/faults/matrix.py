@@ -1,4 +1,4 @@
-"""The table: every fault at every step, from the transaction's own list of steps."""
+"""Test every fault at every step, from the transaction's own list of steps."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import re
 from typing import Any
 
-from scimconf.agent.steps import STEPS, WAY_BACK
+from scimconf.agent.steps import ROLLBACK_STEPS, STEPS
 from tests.faults.faults import FAULTS, Cell
 from tests.faults.machine import Machine, machine
 from tests.faults.process import Agent, until
 
 FORWARD = ("lock", "look again", "journal", *(step.name for step in STEPS), "commit")
-BACK = tuple(f"back: {name}" for name in WAY_BACK)
+BACK = tuple(f"back: {name}" for name in ROLLBACK_STEPS)
 POINTS = (*FORWARD, *BACK)
 CELLS = tuple(
     Cell(fault, (point, moment))
@@ -23,15 +23,15 @@ CELLS = tuple(
     for moment in fault.moments
 )
 ALL = os.environ.get("SCIMCONF_FAULTS") == "all"
-"""Whether everything is wanted, or the sample that `make test` has time for."""
+"""Whether to run all cases, or only the sample of `make test`."""
 SAMPLE = CELLS[::13]
 
 RESULTS = os.environ.get("SCIMCONF_FAULTS_RESULTS", "")
-"""Where each cell adds a line, for the table."""
+"""The file to which each case adds a line, for the table."""
 
 
 def run(cell: Cell) -> None:
-    """Strike, look at what is left, let the fault pass by, apply again. Raises AssertionError."""
+    """Cause the fault, check the state, end the fault, apply again. Raises AssertionError."""
     fault = cell.fault
     with contextlib.ExitStack() as ending:
         server = ending.enter_context(machine(fault.disk))
@@ -54,7 +54,7 @@ def run(cell: Cell) -> None:
 
 
 def _judge(cell: Cell, server: Machine, agent: Agent) -> str:
-    """Hold what is there against what was reported; gives it in a word or two."""
+    """Compare the state with the report. Return the outcome in a word or two."""
     fault = cell.fault
     finals = agent.finals()
     assert len(finals) == (0 if fault.dies or not fault.heard else 1), finals
@@ -75,7 +75,7 @@ def _judge(cell: Cell, server: Machine, agent: Agent) -> str:
         assert in_force == "new" or fault.stops_site
         return "new"
     if message:
-        # On the way back the message may tell of what led there alone.
+        # In a rollback, the message may only name the cause of the rollback.
         led_there = cell.stop[0] in BACK and result == "rolled back"
         assert led_there or re.search(fault.words, message), message
     if result in ("failed", "rolled back", "busy", "stale"):
@@ -93,7 +93,7 @@ def _judge(cell: Cell, server: Machine, agent: Agent) -> str:
 
 
 def _converge(server: Machine) -> int:
-    """Apply as anybody would, until it is done; gives how often it took."""
+    """Apply until the change is done. Return how many runs it took."""
     for count in (1, 2):
         open_before = server.journal() == "open"
         observe = server.zulip.observe(ask=False, acme=None)

@@ -1,4 +1,4 @@
-"""The agent in a process of its own, which stops where it is told to, and whoever talks to it."""
+"""Run the agent in a process of its own that stops at given points, and its controller."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.agent import program
 from tests.faults.machine import USER, Machine, python
 
 Stop = tuple[str, str]
-"""A step and a moment: "before" or "after"."""
+"""A step, and "before" or "after"."""
 
 _HOOKS = (Path(__file__).parent / "hooks.py").read_text()
 _CONTROLLER = 'cat "$0"; exec cat >"$1"'
-"""Sends the request, closes its end as a controller that asks no more, takes the answers."""
+"""A controller that sends the request, closes its end and reads the answers."""
 _numbers = itertools.count()
 
 
@@ -79,10 +79,10 @@ class Agent:
             for each in (agent_in, agent_out, from_agent, to_agent):
                 os.close(each)
 
-    # --- on its way ---------------------------------------------------------------------------
+    # --- while it runs ------------------------------------------------------------------------
 
     def stopped(self) -> bool:
-        """Wait until it stops by itself (True) or ends (False)."""
+        """Wait until the agent stops itself (True) or ends (False)."""
         how = []
 
         def changed() -> bool:
@@ -95,18 +95,18 @@ class Agent:
         return how[0] == os.CLD_STOPPED
 
     def resume(self) -> None:
-        """Let a stopped agent go on."""
-        with contextlib.suppress(ChildProcessError):  # it was killed meanwhile
-            # The report of the stop is taken up first, or it would be found again.
+        """Continue a stopped agent."""
+        with contextlib.suppress(ChildProcessError):  # it may have been killed
+            # Read the report of the stop first. Otherwise the next wait would find it again.
             os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG)
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it as the kernel ends what uses too much memory."""
+        """Kill the agent, as the kernel does when memory runs out."""
         self.process.kill()
 
     def kill_controller(self) -> None:
-        """Take the other end away: nothing holds the pipes any more."""
+        """Kill the controller, so that no process holds the pipes any more."""
         assert self.controller
         self.controller.kill()
         self.controller.wait()
@@ -120,14 +120,14 @@ class Agent:
     # --- the end ------------------------------------------------------------------------------
 
     def ended(self) -> None:
-        """Wait for its end."""
+        """Wait until the agent has ended."""
         self.process.wait(60)
         if self.controller:
             self.controller.wait(60)
         assert self._errors.read_bytes() == b""
 
     def close(self) -> None:
-        """Leave nothing behind, whatever happened."""
+        """End all processes, in every state."""
         if self.link:
             self.link.close()
         for each in (self.process, self.controller):
@@ -136,11 +136,11 @@ class Agent:
                 each.wait()
 
     def has_said(self, text: str) -> bool:
-        """Return whether it has sent this text so far."""
+        """Return whether the agent has sent this text."""
         return self._answers.exists() and text.encode() in self._answers.read_bytes()
 
     def finals(self) -> list[dict[str, Any]]:
-        """Give its final messages, as far as it came to them and somebody was there to hear."""
+        """Return the final messages that the controller has received."""
         if not self._answers.exists():
             return []
         lines = self._answers.read_bytes().splitlines()[1:]
@@ -152,7 +152,7 @@ def _program(machine: Machine, stops: Sequence[Stop]) -> bytes:
     folder = resources.files(agent)
     pairs = [(name, folder.joinpath(f"{name}.py").read_text()) for name in agent.MODULES]
     pairs.append(("hooks", f"CONFIG = {config!r}\n{_HOOKS}"))
-    # A module is loaded when it is first asked for: these hooks as soon as main is.
+    # A module is loaded when it is first imported. This import loads the hooks with main.
     pairs = [
         (name, source + ("\nfrom scimconf.agent import hooks\n" if name == "main" else ""))
         for name, source in pairs

@@ -31,15 +31,15 @@ class Proxy:
             thread.join()
 
     def swallow(self) -> None:
-        """Take everything from now on, and pass nothing on: neither end notices."""
+        """From now on, accept everything and forward nothing, so that neither end notices."""
         self._swallows.set()
 
     def reset(self) -> None:
-        """End every connection, to both sides, with an RST."""
+        """Close every connection, on both sides, with an RST."""
         for end in self._ends:
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                end.shutdown(socket.SHUT_RD)  # wakes the thread that reads, and sends nothing
+                end.shutdown(socket.SHUT_RD)  # wakes the reading thread without sending anything
             end.close()
 
     def _accept(self) -> None:

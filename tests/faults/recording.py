@@ -1,4 +1,4 @@
-"""The agent's file operations, as it carries them out in this process."""
+"""Record the agent's file operations in this process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scimconf.agent import files
 from tests.faults.disk import Operation
 
 LOCKS = ("/lock", "/restart")
-"""Files of the state folder that nobody reads after a power cut."""
+"""Files of the state folder that no run reads after a power cut."""
 
 
 class Recording:
-    """Everything that the agent changes on the disk below some folders."""
+    """Everything that the agent changes on the disk below given folders."""
 
     def __init__(self, patch: pytest.MonkeyPatch, root: Path, *below: Path) -> None:
         self.operations: list[Operation] = []
@@ -46,7 +46,7 @@ class Recording:
         return _File(builtins.open(*arguments), self)
 
     def add(self, kind: str, path: Any, to: str = "", offset: int = 0, data: bytes = b"") -> None:
-        """Note an operation, if it is below one of the folders. What a lock says is no matter."""
+        """Record an operation below one of the folders, except for the text of a lock."""
         if f"{path}/".startswith(self._below) and not f"{path}".endswith(LOCKS):
             self.operations.append(Operation(kind, self._relative(path), to, offset, data))
 
@@ -55,7 +55,7 @@ class Recording:
 
 
 class _File:
-    """An open file that tells of what is written into it."""
+    """An open file that records what is written into it."""
 
     def __init__(self, file: Any, recording: Recording) -> None:
         self._file = file

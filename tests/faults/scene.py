@@ -1,7 +1,6 @@
-"""A server of the lab, a token file, scimconfs that are struck or held, and what must be true then.
+"""A server of the lab, a token file, runs with faults, and the checks of what must be true then.
 
-Every token that the server lets in has to be found in the token file: that is what each case of
-`test_tokens.py` is judged by.
+Each case of `test_tokens.py` checks that every token that the server accepts is in the token file.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ INVENTORIES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "news": {"state": "absent"},
     },
 }
-"""What the inventories say of the realms, each of all of them; a server begins with BASE."""
+"""The realms of each inventory. A server starts with BASE."""
 
 APPLY = ("apply", "--yes", "--create-tokens", *VAULT)
 ROTATE = ("rotate", "--yes", *VAULT)
 
 
 class Hold(NamedTuple):
-    """A place where a run waits, and the sign that lets it go on."""
+    """A point where a run waits, and the sign file that lets it continue."""
 
     begun: Any
     sign: Any
 
     def go(self, answer: str = "go") -> None:
-        """Let it go on; `fail`: let the step fail."""
+        """Let the run continue; `fail`: let the step fail."""
         beside = self.sign.with_suffix(".new")
         beside.write_text(answer)
         os.replace(beside, self.sign)
@@ -84,7 +83,7 @@ class Scene:
     # --- runs -----------------------------------------------------------------------------------
 
     def start(self, *arguments: str, inventory: str = BASE, **struck: Any) -> subprocess.Popen[str]:
-        """Start scimconf, struck or held as `controller.py` says."""
+        """Start scimconf, with a fault or held (see `controller.py`)."""
         config = json.dumps({"versions": str(self._versions), **struck})
         verb, *rest = arguments
         source = () if verb == "token" else ("-i", inventory)
@@ -101,7 +100,7 @@ class Scene:
         return started
 
     def close(self) -> None:
-        """End what a test that failed has left."""
+        """End the processes that a failed test has left."""
         for each in self._started:
             if each.poll() is None:
                 each.kill()
@@ -110,24 +109,24 @@ class Scene:
     def run(
         self, *arguments: str, inventory: str = BASE, **struck: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run scimconf to its end; its stderr is one with stdout."""
+        """Run scimconf to its end. Its stderr goes to stdout."""
         return ended(self.start(*arguments, inventory=inventory, **struck))
 
     def must(self, *arguments: str, inventory: str = BASE) -> str:
-        """Run scimconf, which has to succeed; return what it printed."""
+        """Run scimconf, which must succeed. Return its output."""
         done = self.run(*arguments, inventory=inventory)
         assert done.returncode == 0, done
         return done.stdout
 
     def holding(self, *at: str) -> tuple[Hold, dict[str, Any]]:
-        """Return a place where an agent waits, and what `start` has to be told for it."""
+        """Return a point where the agent waits, and the arguments of `start` for it."""
         name = f"hold-{next(self._numbers)}"
         inside = self.server.layout.inside("home", "holds", name)
         told = {"at": at, "begun": f"{inside}.begun", "sign": f"{inside}.sign"}
         return self._hold(name), {"agent": told}
 
     def holding_before_save(self, number: int) -> tuple[Hold, dict[str, Any]]:
-        """Return the same for a controller, before it changes the token file for the n-th time."""
+        """Return the same for a controller, before its n-th change of the token file."""
         hold = self._hold(f"hold-{next(self._numbers)}")
         told = {"number": number, "begun": str(hold.begun), "sign": str(hold.sign)}
         return hold, {"save": told}
@@ -138,10 +137,10 @@ class Scene:
     # --- what must be true ----------------------------------------------------------------------
 
     def judge(self, *, undone: bool = False) -> None:
-        """Check that every token that the server lets in is in the token file.
+        """Check that every token that the server accepts is in the token file.
 
-        And that no realm is noted as removed that the server lets in, unless an undo or a later run
-        has brought it back (`undone`). A token that is kept elsewhere is found there.
+        Also check that no accepted realm is recorded as removed, unless an undo or a later run has
+        restored it (`undone`). A token that is kept elsewhere must be there.
         """
         records = self.records()
         for realm in REALMS:
@@ -150,22 +149,22 @@ class Scene:
             for token in self.ever():
                 if not self.lets_in(realm, token):
                     continue
-                assert token in kept, f"the token of {realm} that is let in is lost: {record}"
+                assert token in kept, f"the accepted token of {realm} is lost: {record}"
                 assert undone or not isinstance(record, Removed), f"{realm} is there: {record}"
 
     def lets_in(self, realm: str, token: str) -> bool:
-        """Return whether the server lets this token in."""
+        """Return whether the server accepts this token."""
         status, _, _ = self.server.request("GET", "/scim/v2/Users?count=1", realm, token)
         return status == 200
 
     def in_force(self, realm: str) -> str:
-        """Return the token of a realm that is in force as the token file has it."""
+        """Return a realm's token in force, from the token file."""
         record = self.records()[self.server.name, realm]
         assert isinstance(record, Entry), record
         return self._open(record.ciphertext) if record.ciphertext else self.elsewhere
 
     def records(self) -> Mapping[Any, Record]:
-        """Return what the token file says; nothing if it is not there."""
+        """Return the content of the token file; empty if there is none."""
         path = self.operator.tokens
         return _read(path.read_text()) if path.exists() else {}
 
@@ -199,10 +198,10 @@ class Scene:
             self._opened[ciphertext] = token.reveal()
         return self._opened[ciphertext]
 
-    # --- what comes next ------------------------------------------------------------------------
+    # --- the next runs --------------------------------------------------------------------------
 
     def converge(self, inventory: str = BASE, *, locks_out: bool = False) -> None:
-        """Run what an operator would run next, and check that all is well then.
+        """Run the next commands of an operator, and check the result.
 
         `locks_out`: the inventory itself gives a realm another token.
         """
@@ -220,10 +219,10 @@ class Scene:
         assert self.litter() == []
 
     def litter(self) -> list[str]:
-        """Return what runs have left on the server, and any token in clear on this machine."""
+        """Return unfinished files on the server, and any token in clear on this machine."""
         folders = [self.server.settings.parent, self.server.layout.outside("home", ".scimconf")]
         left = [str(path) for each in folders for path in each.rglob("*.scimconf-*")]
-        tokens = self.ever() - {self.elsewhere}  # which stands in its own store
+        tokens = self.ever() - {self.elsewhere}  # which has its own store
         for path in self.operator.folder.rglob("*"):
             if path.is_file() and any(token in path.read_text() for token in tokens):
                 left.append(str(path))
@@ -241,7 +240,7 @@ def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
 
 
 def held(process: subprocess.Popen[str], hold: Hold) -> None:
-    """Wait until a run waits for its sign."""
+    """Wait until a run waits for its sign file."""
     until(lambda: hold.begun.exists() or process.poll() is not None, "the run comes to its place")
     assert process.poll() is None, ended(process)
 

@@ -1,4 +1,4 @@
-"""The tables of docs/reliability.md, from what a run wrote: `python -m tests.faults.table FILE`."""
+"""Print the tables of docs/reliability.md: `python -m tests.faults.table RESULTS`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORT = {"old": "old", "new": "new", "between": "part"}
 
 
 def faults(lines: list[dict[str, Any]]) -> str:
-    """Give the table of faults x steps, with a line of counts below it."""
+    """Return the table of faults and steps, and a line of counts."""
     columns = [point.removeprefix("back: ") for point in POINTS]
     columns = [f"*{name}*" if point in BACK else name for name, point in zip(columns, POINTS)]  # noqa: B905
     rows = [["fault", *columns], ["---"] * (len(columns) + 1)]
@@ -31,7 +31,7 @@ def faults(lines: list[dict[str, Any]]) -> str:
 
 
 def _cell(lines: list[dict[str, Any]]) -> str:
-    """Give the outcomes at one step, before it and after it."""
+    """Return the outcomes before and after one step."""
     lines = sorted(lines, key=lambda line: str(line["moment"]), reverse=True)
     return ", ".join(_words(line["outcome"]) for line in lines)
 
@@ -42,7 +42,7 @@ def _words(outcome: str) -> str:
 
 
 def power_cuts(lines: list[dict[str, Any]]) -> str:
-    """Give the table of power cuts, with their sum below it."""
+    """Return the table of power cuts, and their sum."""
     rows = ["| the run that was cut | operations | states | recovered to old | to new |"]
     rows.append("|---|---|---|---|---|")
     total = 0

@@ -1,4 +1,4 @@
-"""On the lab: a real scimconf, a real sshd, Zulip's own scripts; struck in the restart."""
+"""Faults during a restart on the lab: a real scimconf, a real sshd, Zulip's own scripts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ exec '{deployment}/scripts/restart-server'
 
 
 class Scene:
-    """A server whose restart waits for a word from us, and a scimconf that applies to it."""
+    """A server whose restart waits for the test, and a scimconf that applies to it."""
 
     def __init__(self, operator: Operator, server: Server, proxy: Proxy) -> None:
         self.operator, self.server, self.proxy = operator, server, proxy
@@ -49,7 +49,7 @@ class Scene:
         operator.write_inventory({server.name: variables})
 
     def apply(self) -> subprocess.Popen[str]:
-        """Start a scimconf; returns with the restart on its way."""
+        """Start scimconf. Return once the restart runs."""
         (self._folder / "struck").unlink(missing_ok=True)
         started = subprocess.Popen(
             [sys.executable, "-m", "scimconf", "apply", "--yes", "--create-tokens", *VAULT],
@@ -86,7 +86,7 @@ class Scene:
         return [path.name for each in found for path in each.rglob("*.scimconf-*")]
 
     def agents(self) -> str:
-        """Give the agents that still run there, also those that are waiting."""
+        """Return the agents that still run on the server, including waiting ones."""
         return self.server.run(["pgrep", "-f", "zlib.decompress"]).stdout
 
 
@@ -101,7 +101,7 @@ def scene(
     assert server.ssh_port
     with Proxy(server.ssh_port) as proxy:
         known = lab.known_hosts.read_text()
-        # The last one: an earlier server can have had the same port, and another key.
+        # Use the last line: an earlier server may have had the same port and another key.
         host = [line for line in known.splitlines() if f"]:{server.ssh_port} " in line][-1]
         with lab.known_hosts.open("a") as file:
             file.write(host.replace(f"]:{server.ssh_port} ", f"]:{proxy.port} ") + "\n")
@@ -114,7 +114,7 @@ def _end(controller: subprocess.Popen[str]) -> str:
     return out + err
 
 
-def test_the_controller_is_killed_and_the_server_finishes_alone(scene: Scene) -> None:
+def test_if_the_controller_is_killed_the_server_finishes_alone(scene: Scene) -> None:
     controller = scene.apply()
     controller.kill()
     _end(controller)
@@ -129,7 +129,7 @@ def test_the_controller_is_killed_and_the_server_finishes_alone(scene: Scene) ->
 
 
 @pytest.mark.parametrize("how", ["reset", "silence"] if ALL else ["silence"])
-def test_the_link_is_cut_and_the_server_finishes_alone(scene: Scene, how: str) -> None:
+def test_if_the_link_is_cut_the_server_finishes_alone(scene: Scene, how: str) -> None:
     controller = scene.apply()
     if how == "reset":
         scene.proxy.reset()
@@ -150,7 +150,7 @@ def test_the_link_is_cut_and_the_server_finishes_alone(scene: Scene, how: str) -
 
 
 @pytest.mark.parametrize("both", [False, True] if ALL else [False])
-def test_the_agent_is_killed_and_the_next_apply_puts_back_first(scene: Scene, both: bool) -> None:
+def test_if_the_agent_is_killed_the_next_apply_rolls_back_first(scene: Scene, both: bool) -> None:
     before = scene.server.settings.read_bytes(), scene.server.secrets.read_bytes()
     controller = scene.apply()
     if both:

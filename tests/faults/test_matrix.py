@@ -1,4 +1,4 @@
-"""Every fault at every step; of the whole table a sample, unless `make faults` asks for all."""
+"""Every fault at every step: a sample, or the whole table with `make faults`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_fault(cell: Cell) -> None:
     matrix.run(cell)
 
 
-def test_no_step_is_forgotten() -> None:
-    """A new step gets its column, or has to be named by the faults that are its own."""
+def test_every_step_has_a_fault() -> None:
+    """Each step has a column, and a step with faults of its own is named by them."""
     assert {step.name for step in STEPS} < set(matrix.FORWARD)
     anywhere = [fault for fault in FAULTS if not fault.at]
     struck = {(cell.fault.name, cell.stop[0]) for cell in matrix.CELLS}

@@ -1,4 +1,4 @@
-"""The power fails between any two file operations, with any part of them on the disk."""
+"""Power cuts between any two file operations, with any part of them on the disk."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Server:
         self.restart = ["/bin/true"]
 
     def swap(self) -> dict[str, Any]:
-        """Give a change of both files: acme's token goes, beta's comes."""
+        """Return a change of both files: remove acme's token and add beta's."""
         request = self.zulip.apply(store="secrets", beta=NEW, acme=None)
         request["secrets"]["remove"] = ["scim_bearer_token_acme"]
         return self.light(request)
@@ -52,7 +52,7 @@ class Server:
         return transaction.recover(request, lambda message: None, "a test")
 
     def layout(self) -> Layout:
-        """Give what the folders hold that a transaction writes to, and those above them."""
+        """Return the content of the folders that a transaction writes to, and their parents."""
         found: Layout = dict.fromkeys(self._relative(each) for each in self.folders)
         for folder in (self.zulip.settings.parent, self.zulip.state):
             for path in (folder, *folder.rglob("*")):
@@ -61,7 +61,7 @@ class Server:
         return found
 
     def lay_out(self, layout: Layout) -> None:
-        """Make it so."""
+        """Recreate a layout on the disk."""
         shutil.rmtree(self.zulip.state, ignore_errors=True)
         for path in self.zulip.settings.parent.iterdir():
             path.unlink()
@@ -133,7 +133,7 @@ def test_power_cut(server: Server, monkeypatch: pytest.MonkeyPatch, given: Any) 
     assert server.layout() == _replayed(start, recording.operations)
     server.restart = ["/bin/true"]
     pairs = {"old": old, "new": server.zulip.pair()}
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # what is recorded is enough
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # the record is enough
     tried: dict[Key, str] = {}
     at_the_end = set()
     for layout, is_last in _cuts(start, recording.operations):
@@ -154,7 +154,7 @@ def _cuts(start: Layout, operations: list[Operation]) -> Iterator[tuple[Layout, 
 
 
 def _replayed(start: Layout, operations: list[Operation]) -> Layout:
-    """Give what the model says of a disk that had time for everything."""
+    """Return the layout of a disk that has done all operations, by the model."""
     disk = Disk(start)
     for operation in operations:
         disk.do(operation)
@@ -163,7 +163,7 @@ def _replayed(start: Layout, operations: list[Operation]) -> Layout:
 
 
 def _try(server: Server, layout: Layout, run: str, pairs: dict[str, Pair], tried: Tried) -> None:
-    """Recover from this layout, and from every one that a power cut can make of it then."""
+    """Recover from this layout, and from each one that a power cut can cause meanwhile."""
     ahead = [layout]
     while ahead:
         layout = ahead.pop()
@@ -178,7 +178,7 @@ def _try(server: Server, layout: Layout, run: str, pairs: dict[str, Pair], tried
         with pytest.MonkeyPatch.context() as patch:
             recording = Recording(patch, server.zulip.root, *server.folders)
             answer = server.recover()
-        assert answer["result"] == ("put back" if interrupted else "nothing"), answer
+        assert answer["result"] == ("recovered" if interrupted else "nothing"), answer
         assert server.zulip.pair() == pairs[outcome]
         assert server.litter() == []
         again = server.apply(server.swap())
@@ -188,7 +188,7 @@ def _try(server: Server, layout: Layout, run: str, pairs: dict[str, Pair], tried
 
 
 def _key(layout: Layout) -> Key:
-    """Give what tells one layout from another: not the random part of a name."""
+    """Return a key of a layout, without the random part of names."""
     return tuple(sorted((_RANDOM.sub("", name), data or b"") for name, data in layout.items()))
 
 

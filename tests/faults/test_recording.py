@@ -1,4 +1,4 @@
-"""The recorder misses nothing: what the kernel sees of the same run is the same."""
+"""The recorder sees the same operations of a run as the kernel (strace)."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def _traced(server: Server, log: Path) -> Seen:
 
 
 def _told(seen: Seen) -> Seen:
-    """Leave out what differs from run to run, and how many calls one write takes."""
+    """Leave out names that differ between runs, and the number of calls of one write."""
     plain = [tuple(_RANDOM.sub("*", part) for part in each) for each in seen]
     return [each for each, _ in itertools.groupby(plain)]

@@ -1,6 +1,6 @@
-"""No token that a server lets in is lost: two runs at once, kills, full disks, undo, a lost file.
+"""No accepted token is lost: two runs at once, kills, full disks, undo, a lost token file.
 
-Real scimconf processes on the lab, judged by `Scene.judge` and `Scene.converge`.
+Real scimconf processes run on the lab. `Scene.judge` and `Scene.converge` check the result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ not_in_the_sample = pytest.mark.skipif(not ALL, reason="a case of make faults")
 
 @pytest.fixture
 def begin(lab: Lab, lab_server: Callable[..., Server], tmp_path: Path) -> Iterator[Begin]:
-    """A function that starts the scene of a test, on a server of some version."""
+    """Return a function that starts a scene on a server of a given version."""
     begun = []
 
     def begin(version: str = "9.0") -> Scene:
@@ -71,7 +71,7 @@ POINTS = {
         if name not in ("register client", "write settings", "remove secrets", "remove client")
     ),
 }
-"""Where a first run waits; on 5.6 the apply, which takes every step there is."""
+"""Where the first run waits. The apply runs on 5.6, where it needs every step."""
 SECONDS = {
     "same": Run(APPLY, "replaced.yaml"),
     "absent": Run(APPLY, "absent.yaml"),
@@ -80,7 +80,7 @@ SECONDS = {
     "stage": Run((*ROTATE, "--stage")),
 }
 BUSY = (0, 1, 3)
-"""Exit codes of a run that finds another one at work, or that the other one has overtaken."""
+"""Exit codes of a run that finds another run at work, or that another run has overtaken."""
 
 
 def _pick(cases: list[tuple[str, ...]], sample: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -97,10 +97,10 @@ AT_ONCE = [
 
 
 @pytest.mark.parametrize(("first", "point", "answer"), _pick(AT_ONCE, ("rotate", "gate", "fail")))
-def test_others_run_while_one_stands_at_a_step(
+def test_other_runs_while_one_run_is_held_at_a_step(
     begin: Begin, first: str, point: str, answer: str
 ) -> None:
-    """Each of the others is judged while the first still stands, and all of them at the end."""
+    """Each of the others is checked while the first is held, and all of them at the end."""
     scene = begin("5.6" if first == "apply" else "9.0")
     hold, told = scene.holding(point)
     process = scene.start(*FIRSTS[first].words, inventory=FIRSTS[first].inventory, **told)
@@ -128,12 +128,14 @@ BETWEEN = [
     ("place", "first", "second"), _pick(BETWEEN, ("before the lock", "rotate", "stage"))
 )
 def test_another_run_comes_between(begin: Begin, place: str, first: str, second: str) -> None:
-    """Between the look and the transaction, or between its commit and the token file."""
+    """Between observation and transaction, or between the commit and the token file."""
     scene = begin()
     if place == "before the lock":
         hold, told = scene.holding("lock")
     else:
-        hold, told = scene.holding_before_save(2)  # the first is before the server is touched
+        hold, told = scene.holding_before_save(
+            2
+        )  # the first one comes before the server is changed
     process = scene.start(*FIRSTS[first].words, inventory=FIRSTS[first].inventory, **told)
     held(process, hold)
     scene.judge()
@@ -143,15 +145,15 @@ def test_another_run_comes_between(begin: Begin, place: str, first: str, second:
     hold.go()
     done = ended(process)
     assert done.returncode in (0, 1), done
-    # It notes what it has seen at its commit, and the other may have brought a realm back since.
+    # It records what it saw at its commit, and the other run may have restored a realm since.
     scene.judge(undone=place == "before the token file")
     scene.converge()
 
 
 @pytest.mark.parametrize("answer", ["fail", "go"] if ALL else ["fail"])
 @pytest.mark.parametrize("second", ["same", "absent", "added", "rotate"] if ALL else ["absent"])
-def test_one_ends_while_another_looks(scene: Scene, second: str, answer: str) -> None:
-    """What the other has read of settings.py may not be true any more."""
+def test_one_run_ends_while_another_observes(scene: Scene, second: str, answer: str) -> None:
+    """What the other run has read of settings.py may be outdated."""
     hold, told = scene.holding("gate")
     first = scene.start(*APPLY, inventory="absent.yaml", **told)
     held(first, hold)
@@ -162,13 +164,13 @@ def test_one_ends_while_another_looks(scene: Scene, second: str, answer: str) ->
     assert ended(first).returncode in ((0, 1) if answer == "go" else (1, 4))
     looks.go()
     done = ended(other)
-    assert done.returncode in (*BUSY, 64), done  # 64: the realm has gone
+    assert done.returncode in (*BUSY, 64), done  # 64: the realm was removed
     scene.judge()
     scene.converge()
 
 
-def test_a_realm_is_not_noted_as_removed_while_another_run_is_at_work(scene: Scene) -> None:
-    """The other run may put it back, and then its token is still in force."""
+def test_a_realm_is_not_recorded_as_removed_while_another_run_is_at_work(scene: Scene) -> None:
+    """The other run may roll the removal back, and then the token is still in force."""
     before = scene.records()
     hold, told = scene.holding("gate")
     first = scene.start(*APPLY, inventory="absent.yaml", **told)
@@ -188,9 +190,7 @@ def test_a_realm_is_not_noted_as_removed_while_another_run_is_at_work(scene: Sce
 
 @pytest.mark.parametrize("killed", ["", "before", "after"] if ALL else ["before"])
 @pytest.mark.parametrize("undo_killed", [False, True] if ALL else [True])
-def test_a_realm_goes_and_an_undo_brings_it_back(
-    scene: Scene, killed: str, undo_killed: bool
-) -> None:
+def test_an_undo_restores_a_removed_realm(scene: Scene, killed: str, undo_killed: bool) -> None:
     token = scene.in_force("wiki")
     struck = {"write": (1, killed)} if killed else {}
     done = scene.run(*APPLY, inventory="absent.yaml", **struck)
@@ -219,8 +219,8 @@ def _journal(scene: Scene) -> str:
 
 
 @not_in_the_sample
-def test_an_undo_after_a_rotation_that_was_cut_off(scene: Scene) -> None:
-    """The server has the next token, which has never been the one in force in the token file."""
+def test_an_undo_after_an_interrupted_rotation(scene: Scene) -> None:
+    """The server has the next token, which was never in force by the token file."""
     done = scene.run(*ROTATE, write=(2, "before"))
     assert done.returncode == -9, done
     scene.must(*APPLY, inventory="absent.yaml")
@@ -244,7 +244,7 @@ def _one_entry(tokens: Path) -> None:
 @pytest.mark.parametrize("lose", [_whole_file, _one_entry])
 @pytest.mark.parametrize("at_work", [False, True])
 def test_the_token_file_is_lost(scene: Scene, lose: Callable[[Path], None], at_work: bool) -> None:
-    """While a run that removes no token of these is `at_work`, or when all is at rest."""
+    """With `at_work`, another run is at work that removes none of these tokens."""
     tokens = {realm: scene.in_force(realm) for realm in ("acme", "wiki")}
     if at_work:
         hold, told = scene.holding("gate")
@@ -272,21 +272,21 @@ def test_the_token_file_is_lost(scene: Scene, lose: Callable[[Path], None], at_w
 
 @dataclass(frozen=True)
 class Verb:
-    """A run that writes, and what leads there and back."""
+    """A run that writes, and the runs before and after it."""
 
     words: tuple[str, ...]
     writes: int = 1
-    """How often it writes a file of this machine."""
+    """How many files of this machine it writes."""
     inventory: str = BASE
     first: Callable[[Scene], None] = lambda scene: None
     then: tuple[str, ...] = ()
-    """What is run next, the same again if empty."""
+    """The next run; empty: the same again."""
     again: tuple[int, ...] = ()
-    """Exit codes of what is run next; nothing is, if empty."""
+    """Exit codes of the next run; empty: there is none."""
     loses: bool = False
-    """Whether the token file is lost before it."""
+    """Whether the token file is lost before the run."""
     locks_out: bool = False
-    """Whether the way back to BASE gives a realm another token."""
+    """Whether going back to BASE gives a realm another token."""
 
 
 def _stage(scene: Scene) -> None:
@@ -308,7 +308,7 @@ def _bare(scene: Scene) -> None:
 
 
 def _format_1(scene: Scene) -> None:
-    """Write the token file as the first scimconf did: no token is bound to its place."""
+    """Write the token file in its first format, where a token is not bound to its place."""
     text = scene.operator.tokens.read_text().replace("version: 2\n", "").replace("\n...\n", "\n")
     for hashed, token in scene.fingerprints():
         text = text.replace(hashed, pbkdf2_sha256.using(rounds=10).hash(token))
@@ -337,10 +337,10 @@ WRITES = [(name, number) for name, verb in VERBS.items() for number in range(1, 
 
 
 @pytest.mark.parametrize(("name", "number"), WRITES if ALL else [("rotate, and --stage", 2)])
-def test_a_write_is_cut_off_or_fails(scene: Scene, name: str, number: int) -> None:
-    """SIGKILL of the controller around the n-th write that it makes, and a disk that is full.
+def test_a_write_is_interrupted_or_fails(scene: Scene, name: str, number: int) -> None:
+    """SIGKILL of the controller at its n-th write, and a full disk.
 
-    There is no write after the last one of the table: a verb that gets one gets its cases here.
+    The table has every write of a verb. A verb that gets another write needs another row.
     """
     verb = VERBS[name]
     for moment in MOMENTS if ALL else ("before",):

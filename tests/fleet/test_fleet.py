@@ -36,7 +36,7 @@ HEALTHY = {
     "running": {"acme": 401},
 }
 COMMITTED = {"final": True, "result": "committed", "message": "", "hint": ""}
-NOTED = {**COMMITTED, "result": "noted"}
+ACKNOWLEDGED = {**COMMITTED, "result": "acknowledged"}
 TOKENS = {name: {"acme": Secret("x" * 43)} for name in ("a", "b", "c")}
 
 
@@ -100,7 +100,7 @@ class _Fleet:
         self.applied = COMMITTED
         self.refuse: list[str] = []
         """Servers whose next conversations are refused, one for each time."""
-        self.recovered = {**COMMITTED, "result": "put back", "run": "4567"}
+        self.recovered = {**COMMITTED, "result": "recovered", "run": "4567"}
 
     @contextmanager
     def agent(self, server: Server) -> Iterator[_Fleet._Agent]:
@@ -122,7 +122,11 @@ class _Fleet:
         def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
             self.fleet.asked.append((self.name, request["do"]))
             applied = self.fleet.answers.get(f"apply {self.name}", self.fleet.applied)
-            answers = {"apply": applied, "recover": self.fleet.recovered, "heard": NOTED}
+            answers = {
+                "apply": applied,
+                "recover": self.fleet.recovered,
+                "acknowledge": ACKNOWLEDGED,
+            }
             return [answers.get(str(request["do"]), self.fleet.answers[self.name])]
 
 
@@ -185,7 +189,7 @@ def test_an_interrupted_server_is_recovered_and_looked_at_again() -> None:
     assert [each.interrupted for each in looked] == [True, False]
     fleet.answers["a"] = HEALTHY
     again = run.recover(looked, 0)
-    assert fleet.asked[2:] == [("a", "recover"), ("a", "heard"), ("a", "observe")]
+    assert fleet.asked[2:] == [("a", "recover"), ("a", "acknowledge"), ("a", "observe")]
     assert not again[0].interrupted
     assert again[0].outcome.status is Status.PENDING
     assert again[0].outcome.warnings[0].startswith("an interrupted run was rolled back first")
@@ -212,7 +216,7 @@ def test_a_run_that_ended_alone_is_told_once_it_is_carried_on() -> None:
         run = _Run(1, _Watcher())
         (each,) = run.look(_wanted("a"), fleet.agent, keep=True, look=look)
         assert "the last run: committed" in each.outcome.warnings
-        assert fleet.asked.count(("a", "heard")) == told
+        assert fleet.asked.count(("a", "acknowledge")) == told
         run.close()
 
 
@@ -223,7 +227,7 @@ def test_the_answer_of_a_transaction_is_acknowledged_with_its_run() -> None:
     fleet.applied = {**COMMITTED, "run": "0123"}
     (outcome,) = run.change(looked, TOKENS, lock_timeout=9)
     assert outcome.run == "0123"
-    assert fleet.asked[1:] == [("a", "apply"), ("a", "heard")]
+    assert fleet.asked[1:] == [("a", "apply"), ("a", "acknowledge")]
 
 
 def test_no_more_than_forks_at_a_time() -> None:

@@ -21,7 +21,7 @@ class _Scripted:
     def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
         self.asked.append(request)
         self.patience.append(seconds)
-        if request["do"] == "heard":
+        if request["do"] == "acknowledge":
             raise HostError("agent", "gone")
         return [self.answer]
 
@@ -30,7 +30,7 @@ class _Scripted:
     ("result", "status"),
     [
         ("committed", Status.CHANGED),
-        ("put back", Status.CHANGED),
+        ("recovered", Status.CHANGED),
         ("nothing", Status.OK),
         ("touched", Status.FAILED),
         ("busy", Status.BUSY),
@@ -49,7 +49,7 @@ def test_each_result_has_its_status(result: str, status: Status) -> None:
     )
     assert agent.asked[0]["run"] == "0123"
     # The link may break now: what came of it is known.
-    assert agent.asked[1]["do"] == "heard"
+    assert agent.asked[1]["do"] == "acknowledge"
 
 
 def test_a_look_is_a_plan_of_one_action() -> None:

@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from random import Random
 from typing import Tuple
 
-from scimconf.agent import settings_file
+from scimconf.agent import settings_edit, settings_file
 from tests.fuzz import entries, invariants, secrets_files, settings_files
 
 PORTION = 500
@@ -60,7 +60,7 @@ def portion(
 
 def remember() -> None:
     """Read the same bytes only once, which is most of the time: `read` is a pure function."""
-    settings_file.read = lru_cache(64)(settings_file.read)
+    settings_file.read = settings_edit.read = lru_cache(64)(settings_file.read)
 
 
 def run(check: Callable[[int], str], what: str, first: int, files: int, jobs: int) -> bool:

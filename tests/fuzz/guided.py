@@ -19,7 +19,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["scimconf.agent"]):
-    from scimconf.agent import masking, settings_file  # noqa: F401 (instrumented by this)
+    from scimconf.agent import masking, settings_edit  # noqa: F401 (instrumented by this)
 
 from tests.fuzz import entries, invariants, settings_files
 from tests.fuzz.settings_files import File
@@ -59,7 +59,7 @@ def one(data: bytes) -> None:
     request = entries.request(random)
     if ENDLESS.search(file.data) and not by_us:
         with contextlib.suppress(invariants.Refusal):
-            settings_file.edit(file.data, {"acme": None})
+            settings_edit.edit(file.data, {"acme": None})
         return
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from scimconf.agent import masking, names, settings_file
+from scimconf.agent import masking, names, settings_edit, settings_file
 from scimconf.agent.entry import same
+from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_file import IMPORT, NAME, Settings
-from scimconf.agent.trouble import Refusal
 from tests.fuzz import evaluate
 from tests.fuzz.entries import Wanted
 from tests.fuzz.entries import request as asked_for
@@ -51,7 +51,7 @@ def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> 
     texts = {realm: each.text if each else None for realm, each in request.items()}
     try:
         before = settings_file.read(data)
-        after_data = settings_file.edit(data, texts)
+        after_data = settings_edit.edit(data, texts)
     except Refusal as refusal:
         assert has_place(refusal), f"refused without a place: {refusal.message}"
         touched = bool(file.computed.intersection(request))
@@ -65,7 +65,7 @@ def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> 
     if len(request) == 1:
         in_place(before, after, request)
     shown(before, file)
-    assert settings_file.edit(after_data, texts) == after_data, "the second time changes something"
+    assert settings_edit.edit(after_data, texts) == after_data, "the second time changes something"
     taken_away(random, before, after, texts)
     planned(before, after, texts)
     return after_data
@@ -227,7 +227,7 @@ def planned(before: Settings, after: Settings, texts: Mapping[str, str | None]) 
     above = "from .config import get_secret\n\n" if before.imports_get_secret else ""
     block = masking.block(before, {}) or ""
     try:
-        result = settings_file.edit((above + block).encode(), texts)
+        result = settings_edit.edit((above + block).encode(), texts)
     except Refusal as refusal:
         raise AssertionError(f"a plan could not show it: {refusal.message}") from refusal
     edit = settings_file.read(result)
@@ -249,14 +249,14 @@ def taken_away(
     others = [realm for realm in texts if realm in before.entries]
     if others or not added or lacks_import(before) or IMPORT in before.source.text:
         return
-    at_once = settings_file.edit(after.source.data, dict.fromkeys(added))
+    at_once = settings_edit.edit(after.source.data, dict.fromkeys(added))
     assert at_once == before.source.data, "taken away at once, something stays"
     if len(added) == 1 or random.random() < 0.5:
         return
     random.shuffle(added)
     data = after.source.data
     for realm in added:
-        data = settings_file.edit(data, {realm: None})
+        data = settings_edit.edit(data, {realm: None})
     assert data == before.source.data, "taken away one by one, something stays"
 
 

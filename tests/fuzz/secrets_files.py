@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from scimconf.agent import secrets_file
-from scimconf.agent.trouble import Refusal
+from scimconf.agent.errors import Refusal
 from tests.fuzz.invariants import EDITED, REFUSED, UNCHANGED
 from tests.fuzz.settings_files import mutated
 

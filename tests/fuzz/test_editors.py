@@ -73,9 +73,9 @@ def test_a_wrong_edit_is_found_out(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str
 ) -> None:
     """Each invariant is one that can be broken."""
-    edit = invariants.settings_file.edit
+    edit = invariants.settings_edit.edit
     broken = lambda data, texts: wrong(edit(data, texts)) if data == DATA else edit(data, texts)  # noqa: E731
-    monkeypatch.setattr(invariants.settings_file, "edit", broken)
+    monkeypatch.setattr(invariants.settings_edit, "edit", broken)
     wanted = {"acme": entries.wanted(Random(1), "acme")}
     with pytest.raises(AssertionError, match=says):
         invariants.edited(Random(1), File(DATA, True), wanted)
@@ -94,9 +94,9 @@ def test_a_wrong_edit_of_an_entry_that_is_there_is_found_out(
     acme = entries.wanted(Random(1), "acme")
     keys = f"'bearer_token': 'x', 'scim_client_name': '{before}', 'name_formatted_included': 1"
     data = f"SCIM_CONFIG = {{\n    'acme': {{{keys}}},  # Anna's\n}}\n".encode()
-    edit = invariants.settings_file.edit
+    edit = invariants.settings_edit.edit
     broken = lambda given, texts: wrong(edit(given, texts)) if given == data else edit(given, texts)  # noqa: E731
-    monkeypatch.setattr(invariants.settings_file, "edit", broken)
+    monkeypatch.setattr(invariants.settings_edit, "edit", broken)
     with pytest.raises(AssertionError, match=says):
         invariants.edited(Random(1), File(data, True), {"acme": acme})
 

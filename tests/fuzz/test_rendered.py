@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scimconf.agent import settings_file
-from scimconf.agent.trouble import Refusal
+from scimconf.agent import settings_edit
+from scimconf.agent.errors import Refusal
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 from scimconf.zulip import block
@@ -45,9 +45,9 @@ def test_what_is_rendered_is_what_python_sees(
     assert text.isascii()
     file = settings_files.settings_file(Random(seed))
     try:
-        after = settings_file.edit(file.data, {"acme": text})
+        after = settings_edit.edit(file.data, {"acme": text})
     except Refusal:
-        after = settings_file.edit(b"", {"acme": text})
+        after = settings_edit.edit(b"", {"acme": text})
     seen = evaluate.namespace(after)
     if seen is not None:
         expected = {"bearer_token": token, **block.values(asked, None)}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimconf.agent import settings_file
+from scimconf.agent import settings_edit
 from scimconf.errors import ScimconfError, UsageError
 from scimconf.model import Realm
 from scimconf.secret import Secret
@@ -129,7 +129,7 @@ def test_the_editor_of_settings_py_takes_every_entry(token: str, client: str) ->
         name: block.entry(realm(name, client=client), Secret(token), None)[0]
         for name in ("", "acme")
     }
-    edited = settings_file.edit(b"", entries).decode()
+    edited = settings_edit.edit(b"", entries).decode()
     namespace: dict[str, Any] = {}
     exec(edited, namespace)
     assert namespace["SCIM_CONFIG"] == {

@@ -1,10 +1,10 @@
-"""Why a restart failed, from what Zulip's restart-server wrote."""
+"""The causes of a failed restart, from the output of Zulip's restart-server."""
 
 from __future__ import annotations
 
 import pytest
 
-from scimconf.agent import cause
+from scimconf.agent import restart_failure
 from scimconf.agent.child import Ended
 
 TRACEBACK = "Traceback (most recent call last):\n"
@@ -34,8 +34,8 @@ NO_DATABASE = (
         ("", "it wrote nothing", ""),
     ],
 )
-def test_the_cause_is_named_where_it_can_be_known(said: str, why: str, hint: str) -> None:
-    found = cause.of(Ended(1, "", said))
+def test_known_causes_of_a_failed_restart_are_named(said: str, why: str, hint: str) -> None:
+    found = restart_failure.explain(Ended(1, "", said))
     assert found[0].startswith(why)
     assert hint in found[1]
     assert bool(found[1]) == bool(hint)

@@ -1,4 +1,4 @@
-"""Undo: what the last transaction replaced becomes the change of a new one."""
+"""Prepare an undo: a new transaction that restores what the last one replaced."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from scimconf.agent import (
     zulip,
 )
 from scimconf.agent.clients import Client
+from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
 from scimconf.agent.journal import Journal, Kind, State
 from scimconf.agent.prepare import Stale
 from scimconf.agent.probe import WebServer
 from scimconf.agent.steps import Change
-from scimconf.agent.trouble import Refusal, Trouble
 from scimconf.agent.undo import FileChange, Undo
 
 
-class Nothing(Trouble):
-    """There is nothing to undo, and why."""
+class NothingToUndo(AgentError):
+    """There is nothing to undo. The message says why."""
 
 
-class Touched(Trouble):
-    """Something else has changed the files since; `diff` says what, masked."""
+class ChangedSince(AgentError):
+    """Something else has changed the files since the last run. `diff` is masked."""
 
     def __init__(self, message: str, hint: str, diff: str) -> None:
         super().__init__(message, hint)
         self.diff = diff
 
 
-def last(folder: str, run: Optional[str] = None) -> Journal:
-    """Give the transaction that an undo is about: the last one, which `run` names if it is given.
+def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
+    """Return the transaction that can be undone: the last one. If `run` is given, it must be that.
 
-    Raises Nothing where it left nothing to undo, Stale where it is not that one, Touched where
-    the files are not as it left them.
+    Raises NothingToUndo, Stale if another run came after `run`, and ChangedSince if the files are
+    not as the transaction left them.
     """
     found = journal.read(folder)
     if found is None:
-        raise Nothing("scimconf has changed nothing here yet")
+        raise NothingToUndo("scimconf has changed nothing on this server yet")
     if run is not None and found.run != run:
-        raise Stale(f"another run has changed it since ({found.title})", "look at it again")
+        raise Stale(f"another run has changed the server since ({found.title})", "undo again")
     if found.kind is Kind.UNDO:
-        hint = "to have the change again: scimconf apply"
-        raise Nothing(f"the last run ({found.title}) was an undo itself", hint)
+        hint = "to make the change again, run `scimconf apply`"
+        raise NothingToUndo(f"the last run ({found.title}) was an undo", hint)
     if found.state is not State.COMMITTED:
-        raise Nothing(f"the last run ({found.title}) was {found.state.value}")
+        raise NothingToUndo(f"the last run ({found.title}) was {found.state.value}")
     if not (found.undo.changes_files or found.undo.changes_clients):
-        raise Nothing(f"the last run ({found.title}) only restarted Zulip")
+        raise NothingToUndo(f"the last run ({found.title}) only restarted Zulip")
     _compare(found)
     return found
 
 
-def shown(found: Journal) -> str:
-    """Give what the undo would change in the two files, masked."""
+def masked_diff(found: Journal) -> str:
+    """Return a masked diff of what the undo would change in the two files."""
     undo = found.undo
     return difference.of_settings(
         undo.settings.path, undo.settings.after, undo.settings.before
@@ -68,43 +68,35 @@ def shown(found: Journal) -> str:
     )
 
 
-def reverse(folder: str, run: Optional[str], who: str) -> Change:
-    """Give all that the undo will do. Nothing is changed here.
+def prepare_undo(folder: str, run: Optional[str], who: str) -> Change:
+    """Return what the undo will do. Nothing is changed here.
 
-    Raises what `last` raises, and Trouble where it cannot be done.
+    Raises the errors of `last_undoable`, and AgentError if it cannot be done.
     """
-    undo = last(folder, run).undo
+    undo = last_undoable(folder, run).undo
     settings = FileChange(undo.settings.path, undo.settings.after, undo.settings.before)
     new_secrets, old_secrets = _secrets(undo)
-    prepare.clear_the_way((settings, new_secrets, old_secrets))
+    prepare.prepare_files((settings, new_secrets, old_secrets))
     server = WebServer(undo.probe)
     alive = undo.host is not None and server.alive(undo.host)
     added, removed = _clients(undo)
-    return Change(
-        undo=Undo(
-            began=prepare.now(),
-            who=who,
-            deployment=undo.deployment,
-            settings=settings,
-            new_secrets=new_secrets,
-            old_secrets=old_secrets,
-            clients_added=added,
-            clients_removed=removed,
-            restart=undo.restart,
-            restart_seconds=undo.restart_seconds,
-            probe=undo.probe,
-            host=undo.host,
-            alive=alive,
-            before=_before(undo, server) if alive else (),
-            after=_questions(undo),
-            gate_seconds=undo.gate_seconds,
-        ),
-        wanted=None,
+    reverse = undo._replace(
+        began=prepare.now(),
+        who=who,
+        settings=settings,
+        new_secrets=new_secrets,
+        old_secrets=old_secrets,
+        clients_added=added,
+        clients_removed=removed,
+        alive=alive,
+        before=_before(undo, server) if alive else (),
+        after=_questions(undo),
     )
+    return Change(undo=reverse, wanted=None)
 
 
 def _compare(found: Journal) -> None:
-    """Raise Touched where a file that the transaction changed is not as it left it."""
+    """Raise ChangedSince if a file that the transaction wrote has other content now."""
     undo, differences = found.undo, []
     if undo.settings.changes:
         now = files.read(undo.settings.path)
@@ -115,16 +107,16 @@ def _compare(found: Journal) -> None:
             difference.of_secrets(undo.old_secrets.path, undo.old_secrets.after, now)
         )
     if any(differences):
-        raise Touched(
+        raise ChangedSince(
             f"the files were changed since the last run ({found.title})",
-            "put back by hand what is wanted: the old files are in "
+            "restore by hand what you need: the old files are in "
             f"{files.backup_folder(undo.deployment)}",
             "".join(differences),
         )
 
 
 def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
-    """Give the two steps back: what settings.py will need first, what it needed after it."""
+    """Return two changes: first add what settings.py will need, later remove what it needed."""
     path, now, old = undo.old_secrets.path, undo.old_secrets.after, undo.new_secrets.before
     if now == old:
         return FileChange(path, now, now), FileChange(path, now, now)
@@ -133,17 +125,15 @@ def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
         missing = {name: value for name, value in had.items() if has.get(name) != value}
         between = secrets_file.edit(now, missing) if missing else now
     except Refusal as refusal:
-        raise Trouble(refusal.at(path)) from None
+        raise AgentError(refusal.at(path)) from None
     return FileChange(path, now, between), FileChange(path, between, old)
 
 
 def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
-    """Give those to register again and those to take away again."""
+    """Return the clients to register again and the clients to remove again."""
     if not undo.changes_clients or not zulip.has_client_command(undo.deployment):
-        return (), ()  # they went with an upgrade to 6.0
-    present = clients.listed(undo.deployment)
-    again = tuple(client for client in undo.clients_removed if client not in present)
-    return again, tuple(client for client in undo.clients_added if client in present)
+        return (), ()  # Zulip was upgraded to 6.0, which has no clients
+    return clients.outstanding(undo.deployment, undo.clients_removed, undo.clients_added)
 
 
 def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
@@ -155,16 +145,19 @@ def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
 
 
 def _questions(undo: Undo) -> Tuple[Question, ...]:
-    """Give the gate's: the old tokens in, as far as they were before; a token that was new, out."""
+    """Return the gate's checks: a token that was new is refused, and an old one is accepted.
+
+    An old token that was refused before the last run is not checked.
+    """
     undefined = settings_file.read(undo.settings.before).block is None
-    harmless = undefined and not zulip.answers_without_scim_config(undo.deployment)
+    site_only = undefined and not zulip.answers_without_scim_config(undo.deployment)
     tokens: Dict[str, str] = prepare.in_force(undo.settings.before, undo.new_secrets.before)
     worked = {each.realm: each.status == 200 for each in undo.before}
     asked = []
     for each in undo.after:
         old = tokens.get(each.realm)
         if old is None:
-            asked.append(Question(each.realm, each.host, each.token, False, harmless))
+            asked.append(Question(each.realm, each.host, each.token, False, site_only))
         elif worked.get(each.realm, not undo.alive):
             asked.append(Question(each.realm, each.host, old, wanted=True))
     return tuple(asked)

@@ -1,8 +1,8 @@
-"""Which tokens scimconf has put on this server, by fingerprint: to tell an older one from a newer.
+"""The fingerprints of the tokens that scimconf has put on this server, newest first.
 
-A file of its own beside the journal, which knows the last transaction alone. It is written before
-the first change and believed only of a token that is there: it does no harm where the change is
-rolled back.
+They show whether a server has an older or a newer token. The journal only knows the last
+transaction, so they have a file of their own. It is written before the first change. An entry
+counts only for a token that is on the server, so it does no harm after a rollback.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import os
 from typing import Any, Dict, List, Mapping, Optional
 
 from scimconf.agent import files, fingerprint
-from scimconf.agent.trouble import Trouble
+from scimconf.agent.errors import AgentError
 
 _NAME = "applied.json"
 _KEPT = 3
-"""Of each realm, the newest first: an undo brings back one before the last."""
+"""Records of each realm. An undo brings back the token before the last one."""
 _LIMIT = 4 * 1024 * 1024
 
 Record = Mapping[str, str]
 """`hash` and `place` of a fingerprint, and the date `created`."""
 
 
-def note(folder: str, new: Mapping[str, Record]) -> None:
-    """Write down, durably, which tokens are about to be put in force, by realm. Raises Trouble."""
+def add(folder: str, new: Mapping[str, Record]) -> None:
+    """Record durably, by realm, which tokens will come into force. Raises AgentError."""
     if not new:
         return
     known = read(folder)
@@ -35,14 +35,14 @@ def note(folder: str, new: Mapping[str, Record]) -> None:
 
 
 def read(folder: str) -> Dict[str, List[Dict[str, str]]]:
-    """Return what was put in force here, by realm, the newest first; nothing if that is unknown."""
+    """Return the records by realm, newest first. An unreadable file has no records."""
     try:
         plain = json.loads(files.read(os.path.join(folder, _NAME), _LIMIT))
         return {
             str(realm): [{name: str(each[name]) for name in _FIELDS} for each in records]
             for realm, records in plain.items()
         }
-    except (Trouble, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (AgentError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -50,15 +50,15 @@ _FIELDS = ("hash", "place", "created")
 
 
 def find(records: List[Dict[str, str]], token: str) -> Optional[Record]:
-    """Return the record of a token among those of its realm."""
+    """Return the record of a token from the records of its realm."""
     try:
         return next((each for each in records if fingerprint.matches(token, each)), None)
-    except Trouble:
+    except AgentError:
         return None
 
 
 def request(plain: Mapping[str, Any]) -> Dict[str, Record]:
-    """Read the `fingerprints` of a request to apply. Raises what `request.parse` expects."""
+    """Read the `fingerprints` of an apply request, for `request.parse`."""
     return {
         str(realm): {name: str(each[name]) for name in _FIELDS} for realm, each in plain.items()
     }

@@ -1,4 +1,4 @@
-"""The way back where it is gone twice, half, on a full disk, or past somebody else's edit."""
+"""Rollbacks that are repeated, interrupted, on a full disk, or after another edit."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from scimconf.agent import files, journal, steps, transaction
+from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import State
 from scimconf.agent.steps import STEPS
-from scimconf.agent.trouble import Trouble
 from scimconf.agent.undo import FileChange
 from tests.agent.fake import Zulip
 
@@ -25,7 +25,7 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def swap(zulip: Zulip) -> dict[str, Any]:
-    """Give a change that takes acme's token out of the secrets file and puts beta's in."""
+    """Return a change that removes acme's token from the secrets file and adds beta's."""
     assert apply(zulip.apply(store="secrets", acme=OLD))["result"] == "committed"
     request = zulip.apply(store="secrets", beta=NEW, acme=None)
     request["secrets"]["remove"] = ["scim_bearer_token_acme"]
@@ -49,10 +49,10 @@ def edit(zulip: Zulip) -> None:
         file.write("# by hand\n")
 
 
-def test_it_can_be_gone_again_once_the_files_are_back(
+def test_a_rollback_can_be_repeated_after_the_files_are_restored(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that dies on its way back leaves an open journal beside the old files."""
+    """A run that dies in its rollback leaves an open journal beside the old files."""
     request = swap(zulip)
     pair = zulip.pair()
     closed = journal.Journal.close
@@ -64,11 +64,11 @@ def test_it_can_be_gone_again_once_the_files_are_back(
     assert zulip.pair() == pair
     zulip.behave()
     answer = transaction.recover({"paths": zulip.paths()}, lambda message: None, "a test")
-    assert answer["result"] == "put back", answer
+    assert answer["result"] == "recovered", answer
     assert apply(request)["result"] == "committed"
 
 
-def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
+def test_a_file_that_changed_before_its_write_is_not_rolled_back(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -76,14 +76,14 @@ def test_a_file_changed_before_it_is_written_is_nothing_to_put_back(
     before(monkeypatch, "write settings", lambda: edit(zulip))
     answer = apply(request)
     assert answer["result"] == "failed", answer
-    assert "settings.py was changed by somebody else" in answer["message"]
+    assert "something else has changed" in answer["message"]
     assert zulip.pair() == (settings + b"# by hand\n", secrets)
     last = journal.read(str(zulip.state))
     assert last is not None
     assert last.state is State.ROLLED_BACK
 
 
-def test_a_file_that_cannot_be_read_before_it_is_written_is_nothing_to_put_back(
+def test_a_file_that_was_unreadable_before_its_write_is_not_rolled_back(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -96,21 +96,21 @@ def test_a_file_that_cannot_be_read_before_it_is_written_is_nothing_to_put_back(
     assert journal.interrupted(str(zulip.state)) is None
 
 
-def test_what_a_file_left_alone_refers_to_stays(
+def test_secrets_stay_if_settings_cannot_be_restored(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A secret that is missing is None to Zulip, and "Bearer None" would be let in."""
+    """For a missing secret, Zulip reads None, and would accept "Bearer None"."""
     request = swap(zulip)
     zulip.behave(restart_exit=1, only_with="beta")
     before(monkeypatch, "restart", lambda: edit(zulip))
     answer = apply(request)
     assert answer["result"] == "roll-back failed"
-    assert "settings.py was changed by somebody else" in answer["message"]
+    assert "something else has changed" in answer["message"]
     assert 'get_secret("scim_bearer_token_beta")' in zulip.settings.read_text()
     assert f"scim_bearer_token_beta = {NEW}" in zulip.secrets.read_text()
 
 
-def test_what_happens_to_a_file_that_is_back_is_no_longer_ours(
+def test_a_change_after_the_file_was_restored_is_no_failure(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -128,8 +128,8 @@ def test_what_happens_to_a_file_that_is_back_is_no_longer_ours(
 
 
 @pytest.mark.parametrize("old", [b"A = 1\n", b"A = 1, and longer than the new one\n"])
-def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes) -> None:
-    """Whichever way it went, and whichever blocks the disk had taken when it stopped."""
+def test_any_mix_that_a_write_in_place_can_leave_is_rolled_back(tmp_path: Path, old: bytes) -> None:
+    """In both directions, and with any of the blocks on the disk."""
     path = tmp_path / "settings.py"
     new = b"B = 2, quite new\n"
     change = FileChange(str(path), old, new)
@@ -140,22 +140,20 @@ def test_any_mixture_that_a_write_in_place_can_leave(tmp_path: Path, old: bytes)
                 if len(first) < cut or len(left) < length:
                     continue
                 path.write_bytes(left)
-                change.put_back()
+                change.roll_back()
                 assert path.read_bytes() == old
     for strange in (b"C" + new[1:], new + b"# by hand, at some length\n" * 2, b""):
         path.write_bytes(strange)
-        with pytest.raises(Trouble, match="somebody else"):
-            change.put_back()
+        with pytest.raises(AgentError, match="something else has changed"):
+            change.roll_back()
 
 
-def test_a_full_disk_is_no_reason_not_to_put_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is there may be written over; nothing else is ever written in place for that."""
+def test_a_rollback_works_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a rollback writes in place on a full disk."""
     path = tmp_path / "settings.py"
     change = FileChange(str(path), b"A = 1\n", b"B = 2\n")
     path.write_bytes(change.after)
-    os.sync()  # a block is given out only when it is written
+    os.sync()  # a block is allocated only when it is written
     opened = os.open
 
     def full(name: str, flags: int, *mode: int) -> int:
@@ -164,17 +162,17 @@ def test_a_full_disk_is_no_reason_not_to_put_back(
         return opened(name, flags, *mode)
 
     monkeypatch.setattr(os, "open", full)
-    with pytest.raises(Trouble, match="No space left"):
+    with pytest.raises(AgentError, match="No space left"):
         files.replace(str(path), b"C = 3\n")
-    change.put_back()
+    change.roll_back()
     assert path.read_bytes() == change.before
     path.write_bytes(change.after)
-    with pytest.raises(Trouble, match="No space left"):
-        FileChange(str(path), b"A" * 1_000_000, change.after).put_back()
+    with pytest.raises(AgentError, match="No space left"):
+        FileChange(str(path), b"A" * 1_000_000, change.after).roll_back()
     assert path.read_bytes() == change.after
 
 
-def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
+def test_a_client_stays_while_the_old_configuration_may_need_it(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_zulip.register([["acme", "okta"]])
@@ -187,7 +185,7 @@ def test_a_client_stays_as_long_as_the_old_configuration_may_need_it(
     assert old_zulip.clients() == [["beta", "okta"]]
 
 
-def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
+def test_if_a_file_cannot_be_restored_everything_it_needs_stays(
     old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_zulip.register([["acme", "okta"]])
@@ -195,13 +193,13 @@ def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
     request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
     replace = files.replace
 
-    def no_way_back(path: str, data: bytes, even_if_full: bool = False) -> None:
+    def no_rollback(path: str, data: bytes, even_if_full: bool = False) -> None:
         if even_if_full:
-            raise Trouble("no")
+            raise AgentError("no")
         replace(path, data)
 
-    monkeypatch.setattr(files, "replace", no_way_back)
-    before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(Trouble("stop")))
+    monkeypatch.setattr(files, "replace", no_rollback)
+    before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(AgentError("stop")))
     answer = apply(request)
     assert answer["result"] == "roll-back failed", answer
     assert old_zulip.running() == {"beta": NEW}
@@ -209,7 +207,7 @@ def test_where_a_file_cannot_be_put_back_all_that_it_needs_stays(
     assert f"scim_bearer_token_beta = {NEW}" in old_zulip.secrets.read_text()
 
 
-def test_a_journal_that_cannot_be_closed_is_all_that_is_said(
+def test_if_the_journal_cannot_be_closed_only_that_is_reported(
     zulip: Zulip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = swap(zulip)
@@ -220,5 +218,5 @@ def test_a_journal_that_cannot_be_closed_is_all_that_is_said(
     )
     answer = apply(request)
     assert answer["result"] == "roll-back failed"
-    assert answer["hint"].startswith("all is as it was; ")
+    assert answer["hint"].startswith("the server is as before; ")
     assert zulip.pair() == pair

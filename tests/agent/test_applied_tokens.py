@@ -1,4 +1,4 @@
-"""What the server remembers of the tokens that scimconf has put in force."""
+"""The server's record of the tokens that scimconf has put in force."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import applied, files, observe
+from scimconf.agent import applied_tokens, files, observe
 
 
 def _record(token: str, number: int = 1) -> dict[str, str]:
@@ -24,45 +24,45 @@ def folder(tmp_path: Path) -> str:
 
 
 def test_a_token_is_found_by_its_fingerprint(folder: str) -> None:
-    assert applied.read(folder) == {}
-    applied.note(folder, {"acme": _record("one"), "": _record("root")})
-    applied.note(folder, {"acme": _record("two", 2)})
-    found = applied.read(folder)
+    assert applied_tokens.read(folder) == {}
+    applied_tokens.add(folder, {"acme": _record("one"), "": _record("root")})
+    applied_tokens.add(folder, {"acme": _record("two", 2)})
+    found = applied_tokens.read(folder)
     for token, created in (("two", "2026-06-02T10:00:00Z"), ("one", "2026-06-01T10:00:00Z")):
-        record = applied.find(found["acme"], token)
+        record = applied_tokens.find(found["acme"], token)
         assert record
         assert record["created"] == created
-    assert applied.find(found["acme"], "root") is None
-    assert applied.find(found[""], "root")
+    assert applied_tokens.find(found["acme"], "root") is None
+    assert applied_tokens.find(found[""], "root")
 
 
-def test_only_the_newest_are_kept_and_none_twice(folder: str) -> None:
+def test_only_the_newest_records_are_kept_without_duplicates(folder: str) -> None:
     records = [_record(f"token {number}", number) for number in range(1, 7)]
     for record in (*records, records[-1]):
-        applied.note(folder, {"acme": record})
-    assert applied.read(folder)["acme"] == records[:2:-1]
+        applied_tokens.add(folder, {"acme": record})
+    assert applied_tokens.read(folder)["acme"] == records[:2:-1]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"acme": 3}', '{"acme": [{"hash": "x"}]}', "\x00"])
-def test_a_broken_file_is_no_obstacle(folder: str, text: str) -> None:
+def test_a_broken_file_counts_as_empty(folder: str, text: str) -> None:
     Path(folder, "applied.json").write_text(text)
-    assert applied.read(folder) == {}
-    applied.note(folder, {"acme": _record("one")})
-    assert applied.find(applied.read(folder)["acme"], "one")
+    assert applied_tokens.read(folder) == {}
+    applied_tokens.add(folder, {"acme": _record("one")})
+    assert applied_tokens.find(applied_tokens.read(folder)["acme"], "one")
 
 
-def test_what_is_no_fingerprint_matches_nothing() -> None:
-    assert applied.find([{"hash": "x", "place": "", "created": ""}], "token") is None
+def test_a_malformed_fingerprint_matches_nothing() -> None:
+    assert applied_tokens.find([{"hash": "x", "place": "", "created": ""}], "token") is None
 
 
-def test_it_is_private_and_holds_no_token(folder: str) -> None:
-    applied.note(folder, {"acme": _record("hunter2hunter2")})
+def test_the_file_is_private_and_has_no_token(folder: str) -> None:
+    applied_tokens.add(folder, {"acme": _record("hunter2hunter2")})
     path = Path(folder, "applied.json")
     assert path.stat().st_mode & 0o777 == 0o600
     assert "hunter2" not in path.read_text()
 
 
-def test_a_look_tells_a_staged_token_and_when_another_was_made() -> None:
+def test_observe_recognizes_a_staged_token_and_dates_another() -> None:
     wanted, staged = _record("one"), _record("two", 2)
     asked = {"fingerprint": wanted, "others": [staged]}
     token = observe._token("two", asked, [])
