@@ -188,7 +188,7 @@ def document() -> yamlfile.Document:
     ],
 )
 def test_positions(
-    document: yamlfile.Document, way: yamlfile.Way, key: tuple[int, int], value: tuple[int, int]
+    document: yamlfile.Document, way: yamlfile.KeyPath, key: tuple[int, int], value: tuple[int, int]
 ) -> None:
     assert document.position(way) == Position("f.yaml", *key)
     assert document.value_position(way) == Position("f.yaml", *value)
@@ -213,7 +213,7 @@ def test_what_has_no_place_has_its_parents(document: yamlfile.Document) -> None:
         (("copy", "own"), (18, 18)),
     ],
 )
-def test_line_spans(document: yamlfile.Document, way: yamlfile.Way, lines: tuple[int, int]) -> None:
+def test_line_spans(document: yamlfile.Document, way: yamlfile.KeyPath, lines: tuple[int, int]) -> None:
     assert document.line_span(way) == lines
 
 

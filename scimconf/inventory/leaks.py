@@ -9,7 +9,7 @@ from contextlib import nullcontext, suppress
 from scimconf.errors import InventoryError
 from scimconf.model import Problem
 from scimconf.tokens.entries import TOP
-from scimconf.yamlfile import Document, Way, parse
+from scimconf.yamlfile import Document, KeyPath, parse
 
 _HOLDERS = ("scim_realms", TOP)
 """What stands below one of these under the key `token` is a realm's token."""
@@ -77,7 +77,7 @@ def _in_clear(value: object) -> bool:
     return isinstance(value, (str, int, float)) and not _ELSEWHERE.match(str(value))
 
 
-def _below(way: Way, value: object) -> Iterator[tuple[Way, object]]:
+def _below(way: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
     yield way, value
     children: Iterator[tuple[Hashable, object]] = iter(())
     if isinstance(value, dict):

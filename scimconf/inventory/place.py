@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
-from scimconf.yamlfile import Document, Way
+from scimconf.yamlfile import Document, KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Place:
     """A key or value in a document."""
 
     document: Document = field(repr=False)
-    way: Way
+    way: KeyPath
 
     def inside(self, *steps: Hashable) -> Place:
         """Give a place further in."""

@@ -15,14 +15,14 @@ from ruamel.yaml.error import YAMLError
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.yamlfile.composer import Composer
-from scimconf.yamlfile.document import Document, Way
+from scimconf.yamlfile.document import Document, KeyPath
 from scimconf.yamlfile.json_text import JsonReader, NotJson
 from scimconf.yamlfile.limits import MAX_BYTES
 
 __all__ = [
     "MAX_BYTES",
     "Document",
-    "Way",
+    "KeyPath",
     "load",
     "parse",
     "parse_json",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from scimconf.model import Position
 
-Way = tuple[Hashable, ...]
+KeyPath = tuple[Hashable, ...]
 """The keys and list indexes that lead from the top of a document to a value."""
 
 
@@ -37,7 +37,7 @@ class Document:
     _spans: Mapping[int, Mapping[Hashable, Span]] = field(repr=False)
     is_json: bool = False
 
-    def position(self, way: Way) -> Position:
+    def position(self, way: KeyPath) -> Position:
         """Give the place of the key (or list item) at the end of `way`.
 
         What has no place of its own, because it came by `<<` or is not there, has its nearest
@@ -46,12 +46,12 @@ class Document:
         span = self._span(way)
         return self.at(span.key if span else 0)
 
-    def value_position(self, way: Way) -> Position:
+    def value_position(self, way: KeyPath) -> Position:
         """Give the place of the value at the end of `way`; see `position`."""
         span = self._span(way)
         return self.at(span.value if span else 0)
 
-    def line_span(self, way: Way) -> tuple[int, int]:
+    def line_span(self, way: KeyPath) -> tuple[int, int]:
         """Give the first and last line (from 1, both included) of the entry at `way`.
 
         From its key to the last character of its value; comments around it are outside. Raises
@@ -64,7 +64,7 @@ class Document:
         end = max(len(self.text[span.key : span.end].rstrip()), 1)
         return self.at(span.key).line, self.at(span.key + end - 1).line
 
-    def _span(self, way: Way) -> Span | None:
+    def _span(self, way: KeyPath) -> Span | None:
         found: Span | None = None
         at: Any = self.data
         for step in way:
