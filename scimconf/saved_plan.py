@@ -14,12 +14,11 @@ from datetime import datetime, timezone
 from itertools import takewhile
 from pathlib import Path
 
-from scimconf import __version__
+from scimconf import __version__, files
 from scimconf.errors import UsageError
 from scimconf.foreign import one_line, visible
 from scimconf.model import Desired, Outcome, Reference, Server, Status
 from scimconf.survey import Surveyed
-from scimconf.tokens import durable
 from scimconf.way import way
 
 VERSION = 2
@@ -40,7 +39,7 @@ def save(path: Path, surveyed: Sequence[Surveyed]) -> None:
         "saved": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "servers": [_facts(each) for each in surveyed],
     }
-    durable.put(path, json.dumps(document, indent=2) + "\n")
+    files.write_output(path, json.dumps(document, indent=2) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ PACKAGE = Path(__file__).parent.parent / "scimconf"
 
 # From the ground up: a room imports only rooms of lower lines.
 LAYERS = (
-    ("secret", "foreign", "consent", "plain_file"),
+    ("secret", "foreign", "consent"),
     ("model",),
     ("errors",),
+    ("files",),
     ("yamlfile", "template", "vault"),
     ("agent",),
     ("zulip",),

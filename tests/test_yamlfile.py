@@ -213,7 +213,9 @@ def test_what_has_no_place_has_its_parents(document: yamlfile.Document) -> None:
         (("copy", "own"), (18, 18)),
     ],
 )
-def test_line_spans(document: yamlfile.Document, way: yamlfile.KeyPath, lines: tuple[int, int]) -> None:
+def test_line_spans(
+    document: yamlfile.Document, way: yamlfile.KeyPath, lines: tuple[int, int]
+) -> None:
     assert document.line_span(way) == lines
 
 

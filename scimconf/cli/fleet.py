@@ -87,7 +87,7 @@ def _spare(source: SourceOptions, writes: Iterable[Path]) -> None:
 
     And for one that is a link, a pipe or the like.
     """
-    from scimconf.tokens import durable
+    from scimconf import files
     from scimconf.tokens.store import place
 
     writes = tuple(writes)
@@ -102,7 +102,7 @@ def _spare(source: SourceOptions, writes: Iterable[Path]) -> None:
                     f"{file} is not written: this run reads {each}",
                     "give the result a name of its own",
                 )
-        durable.check_place(file)
+        files.check_output(file)
 
 
 def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:

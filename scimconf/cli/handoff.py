@@ -57,11 +57,11 @@ def command(
 
     Asks no server. Tokens are masked unless --show-tokens is given.
     """
+    from scimconf import files
     from scimconf.cli import fleet
     from scimconf.foreign import harmless
     from scimconf.report.handoff import handoff
     from scimconf.report.sheet import sheet
-    from scimconf.tokens import durable
 
     servers = fleet.select(
         fleet.load(source, writes=(file,) if file else ()), pattern, source.limit
@@ -86,7 +86,7 @@ def command(
     text = handoff(sheets, form)
     text = harmless(text, len(text))
     if file:
-        durable.put(file, text)
+        files.write_output(file, text)
         err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")
     else:
         out(text, end="\n" if form == "text" else "")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from scimconf import files
 from scimconf.errors import InventoryError, UsageError
-from scimconf.tokens import durable
 from scimconf.yamlfile import parse, read_text
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
@@ -80,7 +80,7 @@ def write(path: Path, text: str) -> None:
         real = path.resolve()
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    durable.replace(real, text, shared=True)
+    files.write_atomically(real, text, shared=True)
 
 
 @contextmanager

@@ -20,8 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from scimconf import plain_file
-from scimconf.plain_file import UnfitFileError
+from scimconf.files import MAX_LIST_BYTES, RefusedFileError, read
 from scimconf.ssh import certificate
 
 _append = threading.Lock()
@@ -64,16 +63,16 @@ _RSA_SIGNATURES = ("rsa-sha2-256", "rsa-sha2-512")
 def search(files: Iterable[str], name: str) -> list[KnownKey]:
     """Return the lines about `name` in all files that are there.
 
-    Raises UnfitFileError for one that is not to be read: what it revokes would be missed.
+    Raises RefusedFileError for one that is not to be read: what it revokes would be missed.
     """
     found: list[KnownKey] = []
     for file in files:
         if file == os.devnull:  # how ssh_config says that there is none
             continue
         try:
-            text = plain_file.read(file, plain_file.MOST_LIST).decode("utf-8", "replace")
-        except UnfitFileError as error:
-            raise UnfitFileError(error.errno, error.strerror, file) from error
+            text = read(file, MAX_LIST_BYTES).decode("utf-8", "replace")
+        except RefusedFileError as error:
+            raise RefusedFileError(error.errno, error.strerror, file) from error
         except OSError:
             continue
         found += search_text(text, name, file)

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from scimconf import plain_file
+from scimconf import files
 from scimconf.ssh import certificate
 from scimconf.ssh.certificate import CertificateError
 
@@ -31,7 +31,7 @@ def is_revoked(file: str, key: bytes, certified: bytes | None, authority: bytes 
     Raises UnreadableListError.
     """
     try:
-        data = plain_file.read(file, plain_file.MOST_LIST)
+        data = files.read(file, files.MAX_LIST_BYTES)
     except OSError as error:
         raise UnreadableListError(error.strerror or str(error)) from error
     if data.startswith(_KRL):

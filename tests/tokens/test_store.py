@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimconf import vault
+from scimconf import files, vault
 from scimconf.errors import InventoryError, UsageError
 from scimconf.model import VaultValue
 from scimconf.secret import Secret
-from scimconf.tokens import durable
 from scimconf.tokens.entries import Record, Removed, bound, entries_of
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
@@ -177,9 +176,9 @@ def test_many_at_once(path: Path) -> None:
 def test_a_lock_that_is_never_given_back_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(durable, "_PATIENCE", 0.1)
+    monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.1)
     file = TokenFile.load(path)
-    with durable.locked(path), pytest.raises(UsageError, match="another scimconf"):
+    with files.locked(path), pytest.raises(UsageError, match="another scimconf"):
         file.save({("chat1", "acme"): _entry()})
     file.save({("chat1", "acme"): _entry()})
 
@@ -597,7 +596,7 @@ def test_a_result_is_a_new_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     other = tmp_path / "other"
     for text in ("one", "two"):
-        durable.put(file, text)
+        files.write_output(file, text)
         assert file.read_text() == text
         assert file.stat().st_mode & 0o777 == 0o600
         file.chmod(0o644)
@@ -622,9 +621,9 @@ def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
             place = Path("/dev/full")
         case "folder":
             place.mkdir()
-    words = what.removeprefix("dangling ").replace("device", "no regular file")
+    words = what.removeprefix("dangling ").replace("device", "not a regular file")
     with pytest.raises(UsageError, match=f"is not written: it is (a )?{words}") as caught:
-        durable.put(place, "text")
+        files.write_output(place, "text")
     if "link" in what:
         assert str(target) in caught.value.hint
         assert place.is_symlink()
@@ -635,10 +634,10 @@ def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
 
 def test_a_descriptor_of_this_process_is_written_into(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    durable.put(Path(f"/dev/fd/{writing}"), "text")
+    files.write_output(Path(f"/dev/fd/{writing}"), "text")
     assert os.read(reading, 100) == b"text"
     os.close(reading)
     os.close(writing)
     with pytest.raises(UsageError, match="cannot write"):
-        durable.put(Path(f"/dev/fd/{writing}"), "text")
-    durable.put(Path("/dev/null"), "text")
+        files.write_output(Path(f"/dev/fd/{writing}"), "text")
+    files.write_output(Path("/dev/null"), "text")
