@@ -126,6 +126,4 @@ def _in_our_words(error: click.ClickException) -> ScimconfError:
 def _complain(error: ScimconfError) -> None:
     from scimconf.foreign import harmless
 
-    err(f"error: {harmless(error.message, 20_000)}")
-    if error.hint:
-        err(f"  -> {harmless(error.hint)}")
+    err(harmless(error.text, 20_000))

@@ -78,7 +78,7 @@ def load(
     withhold(loaded.servers.values())
     if not quiet:
         for warning in loaded.warnings:
-            err(f"warning: {warning}")
+            err(warning.text("warning"))
     return loaded
 
 

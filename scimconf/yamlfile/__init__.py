@@ -1,8 +1,8 @@
-"""Reads YAML and JSON as Ansible does, with the place of everything, within limits.
+"""Read YAML and JSON as Ansible does, with positions and within limits.
 
-The only room that knows ruamel.yaml, and all it takes from there is the stream of events. Files
-are never written through a YAML library: whoever changes one inserts text into `Document.text`
-at `Document.line_span(way)`, so that no other line changes.
+Only this package imports ruamel.yaml, and it uses only the parser's events. No YAML library ever
+writes a file: to change one, insert text into `Document.text` at `Document.line_span(path)`, so
+that no other line changes.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ __all__ = [
 def load(path: Path) -> Document:
     """Read a YAML file of at most 8 MiB.
 
-    Raises InventoryError, with the place where there is one, for what cannot be read or is not
-    YAML as Ansible understands it.
+    Raises InventoryError, with positions where possible, if the file cannot be read or is not YAML
+    as Ansible reads it.
     """
     return parse(read_text(path), str(path))
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file of at most 8 MiB, its byte order mark and line ends as they are.
+    """Read a UTF-8 file of at most 8 MiB; keep its byte order mark and its line breaks.
 
-    Raises InventoryError where it is missing, a folder, unreadable, too large or not UTF-8.
+    Raises InventoryError if it is missing, a folder, unreadable, too large or not UTF-8.
     """
     try:
         with path.open("rb") as file:
             return read_stream(file, str(path))
     except IsADirectoryError:
-        _refuse(f"{path} is a folder, a file was expected")
+        _refuse(f"{path} is a folder, expected a file")
     except OSError as error:
         _refuse(f"cannot read {path}: {error.strerror}")
     except ValueError:
-        _refuse(f"{str(path)!r} is not a file name")
+        _refuse(f"{str(path)!r} is not a valid file name")
 
 
 def read_stream(file: BinaryIO, name: str) -> str:
-    """Read UTF-8 text of at most 8 MiB; raises InventoryError as `read_text` does."""
+    """Read UTF-8 text of at most 8 MiB. Raises InventoryError as `read_text` does."""
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         _refuse(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read")
@@ -71,27 +71,25 @@ def read_stream(file: BinaryIO, name: str) -> str:
 
 
 def parse(text: str, file: str) -> Document:
-    """Read YAML or JSON out of `text`; `file` is the name that positions carry.
-
-    Raises as `load` does.
-    """
+    """Parse YAML or JSON; `file` is the file name in positions. Raises as `load` does."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         try:
             return _json(text, file)
         except NotJson:
-            pass  # `{hosts: {a: }}` is YAML
+            pass  # `{hosts: {a: }}` is YAML, not JSON
     composer = Composer(file, text)
     try:
         data = composer.compose()
     except YAMLError:
-        # libyaml is forty times as fast; ruamel.yaml's own parser says better what is wrong.
+        # ruamel.yaml's own parser is forty times as slow. It also accepts a colon in a flow
+        # collection (`[op://x]`), as the newer libyaml of Ansible does, and its errors are better.
         composer = Composer(file, text, pure=True)
         data = composer.compose()
     return Document(file, text, data, composer.spans)
 
 
 def parse_json(text: str, file: str) -> Document:
-    """Read JSON and nothing else; like `parse`."""
+    """Parse JSON only; otherwise as `parse`."""
     try:
         return _json(text, file)
     except NotJson as error:

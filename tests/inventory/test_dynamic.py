@@ -16,7 +16,7 @@ from scimconf.inventory import programs
 from scimconf.model import Position
 from tests.lab.crossing import until
 
-from .conftest import Refused, Write
+from .conftest import Refused, Write, short
 
 ANSWER: dict[str, object] = {
     "_meta": {
@@ -53,7 +53,7 @@ def failure(path: Path) -> str:
     with pytest.raises(InventoryError) as caught:
         inventory.load([path], allow_exec=True)
     (problem,) = caught.value.problems
-    return str(problem)
+    return short(problem)
 
 
 def test_a_file_a_program_and_stdin_say_the_same(
@@ -77,7 +77,7 @@ def test_places_in_json(write: Write, program: Write) -> None:
         inventory.load([write(json.dumps(answer, indent=1), "hosts.json")])
     (problem,) = caught.value.problems
     assert problem.position == Position("hosts.json", 10, 5)
-    assert str(problem).endswith(
+    assert short(problem).endswith(
         "_meta.hostvars.a.scim_realm: unknown variable (did you mean scim_realms?)"
     )
     says = failure(program(printing(answer)))
@@ -130,7 +130,7 @@ def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
         ("echo 'no \x1b[31mregion' >&2; echo set >&2; exit 3", "--list exited 3: no region / set"),
         ("exit 3", "inv.sh --list exited 3"),
         ("kill -9 $$", "inv.sh --list was ended by signal 9"),
-        ("echo web:", "inv.sh --list:1:1: a value is missing here"),
+        ("echo web:", "inv.sh --list:1:1: expected a value"),
         ("echo '[]'", "inv.sh --list:1:1: expected a mapping of groups, found a list"),
         ("printf '\\377'", "inv.sh --list gave what is not UTF-8 text"),
         ("""echo '{"web": {"hosts": {"a": {}}}}'""", "web.hosts: expected a list of hosts"),

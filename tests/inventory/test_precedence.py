@@ -8,7 +8,7 @@ from scimconf import inventory
 from scimconf.errors import InventoryError
 from scimconf.inventory import hosts
 
-from .conftest import Load, Refused, Write
+from .conftest import Load, Refused, Write, short
 
 
 def client(loaded: inventory.Inventory, host: str = "h") -> str:
@@ -135,10 +135,10 @@ def test_a_host_without_realms_is_no_server(load: Load) -> None:
 
 def test_what_is_not_of_a_group_is_warned_about(load: Load) -> None:
     (warning,) = load("g: {host: {a: }, hosts: {b: }}").warnings
-    assert "g.host: a group has only hosts, children and vars" in str(warning)
-    assert "did you mean hosts?" in str(warning)
+    assert "g.host: a group has only hosts, children and vars" in short(warning)
+    assert "did you mean hosts?" in short(warning)
     (warning,) = load("g: {hosts: {g: }}").warnings
-    assert "g is the name of a group and of a host" in str(warning)
+    assert "g is the name of a group and of a host" in short(warning)
 
 
 def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
@@ -190,7 +190,9 @@ def test_a_vars_file_that_is_wrong(write: Write) -> None:
     with pytest.raises(InventoryError) as caught:
         inventory.load([source])
     list_, open_ = caught.value.problems
-    assert "group_vars/all.yml:1:1: expected a mapping of variables, found a list" in str(list_)
+    assert "group_vars/all.yml:1:1: error: expected a mapping of variables, found a list" in str(
+        list_
+    )
     assert "host_vars/h.yml:" in str(open_)
 
 

@@ -12,7 +12,7 @@ from scimconf.model import Connection, Paths, Position, Realm, Reference, Server
 from scimconf.secret import Secret
 from tests.factories import connection
 
-from .conftest import Load, One, Write
+from .conftest import Load, One, Write, short
 
 TOKEN = "GoodTokenOf43LettersAndDigits0123456789abcXY"
 
@@ -241,7 +241,7 @@ def test_a_token_in_clear_works_and_is_warned_about(load: Load) -> None:
     loaded = load(f"all: {{hosts: {{h: {{scim_realms: {{acme: {{token: {TOKEN}}}}}}}}}}}")
     assert loaded.servers["h"].realms[0].token == Secret(TOKEN)
     (warning,) = loaded.warnings
-    assert "acme.token: the token of this realm stands in clear" in str(warning)
+    assert "acme.token: the token of this realm stands in clear" in short(warning)
     assert TOKEN not in repr(loaded)
 
 

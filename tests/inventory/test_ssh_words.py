@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Load, One, Refused, of_one_host
+from .conftest import Load, One, Refused, of_one_host, short
 
 
 def test_the_words_stand_in_ansibles_order(one: One) -> None:
@@ -48,7 +48,7 @@ def test_what_is_not_followed_is_named_once(load: Load) -> None:
               -o UserKnownHostsFile=/dev/null -o ForwardX11=no -o ProxyJump=bastion
           hosts: {a: , b: }
         """).warnings
-    assert [str(each).partition(" (")[0] for each in warnings] == [
+    assert [short(each).partition(" (")[0] for each in warnings] == [
         "hosts.yaml:5:5: all.vars.ansible_ssh_common_args: StrictHostKeyChecking, "
         "UserKnownHostsFile: an inventory does not decide which host keys are believed; they are "
         "always checked",

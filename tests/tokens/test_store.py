@@ -234,7 +234,11 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         (f"{ONE}created: '', previous: {{retired: 3}}}}\n" + WHOLE, ":3:", "retired is not text"),
         (f"{ONE}created: '', previous: {{next: {{}}}}}}\n" + WHOLE, ":3:", "does not know"),
         (f"{ONE}removed: ''}}\n" + WHOLE, ":3:", "created is missing"),
-        ("scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n" + WHOLE, ":3:", "twice"),
+        (
+            "scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n" + WHOLE,
+            ":3:",
+            "duplicate key",
+        ),
         (
             "scimconf_tokens:\n  c:\n    a: {removed: 2026-01-01}\n" + WHOLE,
             ":3:",
@@ -245,7 +249,7 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
             ":3:",
             "not a !vault value",
         ),
-        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n" + WHOLE, ":4:5", "twice"),
+        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n" + WHOLE, ":4:5", "duplicate key"),
         ("scimconf_tokens: {\n", ":", "bracket"),
         ("\x00", ":1:1", "not allowed"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", ":1:1", "ansible-vault decrypt"),
