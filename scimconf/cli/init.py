@@ -126,13 +126,13 @@ def _add(
 
 def _begin(folder: Path, text: str) -> None:
     """Write a first inventory, and the schema that its first line names to editors."""
-    from scimconf.inventory import json_schema
+    from scimconf.inventory.editor_schema import inventory_schema
 
     _check(text)
     _make(folder)
     _write(folder / "inventory.yaml", text, 0o644)
     if not os.path.lexists(folder / _SCHEMA):
-        _write(folder / _SCHEMA, f"{json.dumps(json_schema(), indent=2)}\n", 0o644)
+        _write(folder / _SCHEMA, f"{json.dumps(inventory_schema(), indent=2)}\n", 0o644)
 
 
 def _words(answer: str) -> tuple[str, ...]:

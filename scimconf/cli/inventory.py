@@ -82,6 +82,6 @@ def graph(source: SourceOptions) -> None:
 @command.command("schema")
 def schema() -> None:
     """Print the JSON Schema of an inventory file, for editors."""
-    from scimconf.inventory import json_schema
+    from scimconf.inventory.editor_schema import inventory_schema
 
-    out(json.dumps(json_schema(), indent=2))
+    out(json.dumps(inventory_schema(), indent=2))

@@ -1,4 +1,4 @@
-"""The JSON Schema of an inventory file, for editors."""
+"""Build the JSON Schema of an inventory file, for editors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_OURS = {"not": {"pattern": "^(scim|zulip)_"}}
 
 
 def inventory_schema() -> dict[str, Any]:
-    """Give the schema of a whole inventory file: groups at the top, our variables inside."""
+    """Return the schema of an inventory file, with groups at the top level."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Inventory of scimconf, in Ansible's YAML shape",
@@ -43,12 +43,12 @@ def _group() -> dict[str, Any]:
 def _variables() -> dict[str, Any]:
     properties = _properties(ServerVariables)
     connection = _properties(ConnectionVariables)
-    # Ansible takes these in more ways than one (`yes`, "22", paramiko): an editor must not object.
+    # Ansible accepts several forms of these (`yes`, "22", paramiko), so the schema has no type.
     for field, names in SPELLINGS.items():
         about = {"description": connection[field]["description"]}
         properties |= dict.fromkeys(names, about)
     properties["scim_realms"] = {
-        "description": 'Realms by string_id; "" is the root domain.',
+        "description": 'Realms by string_id; "" is the root realm.',
         "anyOf": [
             {
                 "type": "object",
@@ -74,7 +74,7 @@ def _realm() -> dict[str, Any]:
 
 
 def _properties(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """Give a model's properties; each may also be a template."""
+    """Return the properties of a model; each value may also be a template."""
     found = {}
     for name, about in model.model_json_schema()["properties"].items():
         words = {"description": about.pop("description")}

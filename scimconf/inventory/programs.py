@@ -1,7 +1,7 @@
-"""Inventories that are programs (Ansible's "dynamic inventory scripts"): `--list`, `--host NAME`.
+"""Run inventories that are programs (Ansible's inventory scripts): `--list`, `--host NAME`.
 
-They run only with --allow-exec=inventory, without a terminal, and with none of the tokens in their
-environment that the inventory's other files refer to by `env:`.
+They run only with --allow-exec=inventory and without a terminal. Environment variables that the
+other inventory files name as `env:` tokens are removed from their environment.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +24,17 @@ from scimconf.model import Position, Problem
 from scimconf.yamlfile import MAX_BYTES
 
 TIMEOUT = 120.0
-"""Seconds that all answers of one program may take together."""
+"""Seconds for all answers of one program together."""
 _MAX_STDERR = 64 * 1024
 _PROGRAM = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe")
-"""What scripts, and programs of Linux and macOS, begin with."""
+"""The first bytes of scripts and of programs for Linux and macOS."""
 _TOKEN_IN = re.compile(r"\benv['\"]?\s*:\s*['\"]?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def is_program(path: Path) -> bool:
-    """Tell whether an inventory file is one that Ansible would run.
+    """Return True if Ansible would run this inventory file.
 
-    An executable file alone is not enough: on some file systems every file is one.
+    The executable bit alone is not enough: on some file systems every file has it.
     """
     if not path.is_file() or not os.access(path, os.X_OK):
         return False
@@ -45,45 +46,45 @@ def is_program(path: Path) -> bool:
 
 
 def refusal(path: Path) -> InventoryError:
-    """Give what is said of a program that must not run."""
-    message = f"this inventory is a program, and it runs only with {consent.option('inventory')}"
-    hint = f"or write its answer to a file: ansible-inventory -i {path} --list > hosts.json"
+    """Return the error for a program that must not run."""
+    message = f"this inventory is a program, which runs only with {consent.option('inventory')}"
+    hint = f"or save its output: ansible-inventory -i {shlex.quote(str(path))} --list > hosts.json"
     return InventoryError([Problem(message, Position(str(path), 1, 1), hint=hint)])
 
 
 def token_names(texts: Iterable[str]) -> frozenset[str]:
-    """Give the environment variables that `env:` in these texts names."""
+    """Return the names of the environment variables after `env:` in these texts."""
     return frozenset(name for text in texts for name in _TOKEN_IN.findall(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An inventory that is asked, not read."""
+    """A program that prints an inventory."""
 
     path: Path
     hidden: frozenset[str]
-    """What it must not find in its environment."""
+    """Environment variables that the program must not see."""
     deadline: float
-    """When it must have answered everything, in time.monotonic()'s seconds."""
+    """The end of its time, in seconds of time.monotonic()."""
 
     def answer(self, *words: str) -> str:
-        """Give what it prints when called with these words.
+        """Return the output of the program for these arguments.
 
-        Raises InventoryError where it cannot be started, fails, takes too long or says too much.
+        Raises InventoryError if it cannot be started, fails, takes too long or prints too much.
         """
         process = self._start(words)
         try:
-            said, stderr = self._read(process)
+            output, stderr = self._read(process, words)
         finally:
             _end(process)
         if process.returncode:
             code = process.returncode
-            how = f"exited {code}" if code > 0 else f"was ended by signal {-code}"
+            how = f"exited with status {code}" if code > 0 else f"was ended by signal {-code}"
             raise self._failure(words, how, one_line(stderr))
         try:
-            return said.decode()
+            return output.decode()
         except UnicodeDecodeError:
-            raise self._failure(words, "gave what is not UTF-8 text") from None
+            raise self._failure(words, "printed text that is not UTF-8") from None
 
     def _start(self, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
         kept = {name: value for name, value in os.environ.items() if name not in self.hidden}
@@ -94,20 +95,18 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=kept,
-                start_new_session=True,  # no terminal, and one group to end
+                start_new_session=True,  # without a terminal, and as one process group to kill
             )
         except OSError as error:
             raise self._failure(words, f"cannot be started: {error.strerror}") from None
 
-    def _read(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-        """Read both outputs to their ends; of stderr only the beginning is kept."""
-        assert process.stdout
-        assert process.stderr
-        said: dict[object, bytes] = {process.stdout: b"", process.stderr: b""}
-        words = tuple(str(word) for word in list(process.args)[1:])  # type: ignore[arg-type]
+    def _read(self, process: subprocess.Popen[bytes], words: Sequence[str]) -> tuple[bytes, bytes]:
+        """Read stdout and stderr to their ends; keep only the start of stderr."""
+        out, err = bytearray(), bytearray()
         with selectors.DefaultSelector() as selector:
-            for pipe in (process.stdout, process.stderr):
-                selector.register(pipe, selectors.EVENT_READ)
+            for pipe, kept in ((process.stdout, out), (process.stderr, err)):
+                if pipe is not None:
+                    selector.register(pipe, selectors.EVENT_READ, kept)
             while selector.get_map():
                 ready = selector.select(max(0.0, self.deadline - time.monotonic()))
                 if not ready:
@@ -116,15 +115,15 @@ class Program:
                     chunk = os.read(key.fd, 65536)
                     if not chunk:
                         selector.unregister(key.fileobj)
-                    elif key.fileobj is process.stdout or len(said[key.fileobj]) < _MAX_STDERR:
-                        said[key.fileobj] += chunk
-                if len(said[process.stdout]) > MAX_BYTES:
-                    raise self._failure(words, f"gave more than {MAX_BYTES // 1024 // 1024} MiB")
+                    elif key.data is out or len(err) < _MAX_STDERR:
+                        key.data.extend(chunk)
+                if len(out) > MAX_BYTES:
+                    raise self._failure(words, f"printed more than {MAX_BYTES // 1024 // 1024} MiB")
         try:
             process.wait(max(0.0, self.deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise self._failure(words, f"took longer than {TIMEOUT:g} seconds") from None
-        return said[process.stdout], said[process.stderr]
+        return bytes(out), bytes(err)
 
     def _failure(self, words: Iterable[str], how: str, stderr: str = "") -> InventoryError:
         message = f"{self.path} {' '.join(words)} {how}" + (f": {stderr}" if stderr else "")
@@ -132,10 +131,10 @@ class Program:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that has not ended by itself, and its children with it."""
+    """Close the pipes; kill the program and its children if it still runs."""
     for pipe in (process.stdout, process.stderr):
-        assert pipe
-        pipe.close()
+        if pipe is not None:
+            pipe.close()
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,10 +1,9 @@
-"""The HTML pages that we render ourselves, from `templates/`: one file each, and nothing outside.
+"""Render our HTML pages from `templates/`. Each page is one file that loads nothing else.
 
-Hosts, realms and servers take part in their wording, so three things hold for every page. Values
-are escaped (jinja2's autoescape). What a terminal would obey is made harmless: a mark that turns
-the direction of writing turns it in a browser, too. And the page's own Content-Security-Policy
-(https://www.w3.org/TR/CSP3/) permits the one style and the one script that we wrote, by their
-hashes, and no request to anywhere.
+Pages contain text from hosts, realms and servers, so every page is protected in three ways. Values
+are escaped (jinja2's autoescape). Control characters are replaced: a mark that changes the
+direction of writing works in a browser, too. The page's Content-Security-Policy
+(https://www.w3.org/TR/CSP3/) allows only our style and our script, by their hashes, and no request.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from scimconf.template.files import template_text
 
 
 def render_page(name: str, *, styles: tuple[str, ...], script: str = "", **values: object) -> str:
-    """Render one of our HTML templates with these style sheets and this script inside of it.
+    """Render one of our HTML templates, with these style sheets and this script embedded.
 
-    Raises what `render` raises.
+    Raises as `render` does.
     """
     style = "".join(template_text(sheet) for sheet in styles)
     program = template_text(script) if script else ""

@@ -95,6 +95,6 @@ def test_a_program_runs_only_if_it_may(scimconf: Run, tmp_path: Path) -> None:
     source.chmod(0o755)
     refused = scimconf("inventory", "check", "-i", "inv")
     assert refused.returncode == 64
-    assert "it runs only with --allow-exec=inventory" in refused.stderr
+    assert "which runs only with --allow-exec=inventory" in refused.stderr
     done = scimconf("inventory", "list", "-i", "inv", "--allow-exec=inventory")
     assert json.loads(done.stdout)["web"] == {"hosts": ["a"]}

@@ -19,8 +19,8 @@ def test_every_place_of_every_file_and_no_token(scimconf: Run, tmp_path: Path) -
     (tmp_path / "b.yaml").write_text(f"scim_realms: {{acme: {{token: {TOKEN}}}}}\n")
     done = scimconf("inventory", "leaks", "a.conf", "inventory.yaml", "b.yaml")
     assert (done.returncode, done.stdout) == (64, "")
-    assert "a.conf:2:21: error: a bearer token stands in clear" in done.stderr
-    assert "b.yaml:1:29: error: the token of this realm stands in clear" in done.stderr
+    assert "a.conf:2:21: error: this bearer token is in plain text" in done.stderr
+    assert "b.yaml:1:29: error: the token of this realm is in plain text" in done.stderr
     assert TOKEN not in done.stderr
 
 

@@ -98,7 +98,7 @@ def test_the_same_one_twice_is_one(scimconf: Run) -> None:
         ("prod@", "the vault id 'prod@' names no source"),
         ("", "names no source"),
         ("prod@nowhere", "cannot read the vault password file nowhere"),
-        ("none@keys-client.sh", "keys-client.sh knows no vault id none"),
+        ("none@keys-client.sh", "keys-client.sh does not know the vault id none"),
         ("default@prompt", "two vault passwords for the vault id 'default'"),
     ],
 )
@@ -144,7 +144,7 @@ def test_the_password_that_is_used_is_the_one_that_is_proved(scimconf: Run, tmp_
     before = (tmp_path / "tokens.yaml").read_bytes()
     with pytest.raises(UsageError, match=r"id is prod; tried: prod.*another password"):
         make("c", "prod@mistyped", "default@password")
-    with pytest.raises(UsageError, match=r"no vault password opens this value .* tried: dev\)"):
+    with pytest.raises(UsageError, match=r"no vault password decrypts this value .* tried: dev\)"):
         make("c", "dev@mistyped")
     assert (tmp_path / "tokens.yaml").read_bytes() == before
     make("c", "default@password", "prod@prod")

@@ -120,24 +120,27 @@ def test_what_a_program_finds(
 
 def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
     source = program(printing(ANSWER), "inv/a.sh")
-    with pytest.raises(InventoryError, match="it runs only with --allow-exec=inventory"):
+    with pytest.raises(InventoryError, match="which runs only with --allow-exec=inventory"):
         inventory.load([source.parent])
 
 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("echo 'no \x1b[31mregion' >&2; echo set >&2; exit 3", "--list exited 3: no region / set"),
-        ("exit 3", "inv.sh --list exited 3"),
+        (
+            "echo 'no \x1b[31mregion' >&2; echo set >&2; exit 3",
+            "--list exited with status 3: no region / set",
+        ),
+        ("exit 3", "inv.sh --list exited with status 3"),
         ("kill -9 $$", "inv.sh --list was ended by signal 9"),
         ("echo web:", "inv.sh --list:1:1: expected a value"),
         ("echo '[]'", "inv.sh --list:1:1: expected a mapping of groups, found a list"),
-        ("printf '\\377'", "inv.sh --list gave what is not UTF-8 text"),
+        ("printf '\\377'", "inv.sh --list printed text that is not UTF-8"),
         ("""echo '{"web": {"hosts": {"a": {}}}}'""", "web.hosts: expected a list of hosts"),
-        ("""echo '{"web": {"hosts": [1]}}'""", "web.hosts.0: the name of a host must be text"),
+        ("""echo '{"web": {"hosts": [1]}}'""", "web.hosts.0: a host name must be text"),
         ("""echo '{"web": {"vars": []}}'""", "web.vars: expected a mapping of variables"),
         ("""echo '{"web": {"children": "a"}}'""", "web.children: expected a list of groups"),
-        ("""echo '{"web": {"children": [""]}}'""", "web.children.0: expected the name of a group"),
+        ("""echo '{"web": {"children": [""]}}'""", "web.children.0: expected a group name"),
         ("""echo '{"_meta": {}, "web": ["a"]}'""", "_meta: expected hostvars, a mapping of hosts"),
         (
             """echo '{"web": ["a"], "_meta": {"hostvars": {"a": 1}}}'""",
@@ -178,7 +181,7 @@ def test_a_program_that_hangs(
 
 def test_a_program_that_never_ends_talking(program: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "MAX_BYTES", 1024 * 1024)
-    assert failure(program("exec yes")) == "inv.sh --list gave more than 1 MiB"
+    assert failure(program("exec yes")) == "inv.sh --list printed more than 1 MiB"
 
 
 def test_much_on_stderr_stops_nobody(program: Write) -> None:

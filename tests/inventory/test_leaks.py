@@ -87,7 +87,7 @@ def test_a_hand_off_sheet_with_its_token(form: Any, idp: str, token: str) -> Non
     asked = realm(idp=idp)
     shown = handoff([sheet(server(asked), asked, Secret(token))], form)
     found = leaks(shown, f"acme.{form}")
-    assert [each.message for each in found] == ["a bearer token stands in clear"]
+    assert [each.message for each in found] == ["this bearer token is in plain text"]
     place = found[0].position
     assert place
     assert shown.splitlines()[place.line - 1][place.column - 1 :].startswith(token[:2])

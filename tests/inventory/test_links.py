@@ -165,7 +165,7 @@ def test_a_pipe_is_not_waited_for(tree: Path, place: str, linked: bool) -> None:
     os.mkfifo(pipe)
     if linked:
         (tree / place).symlink_to(pipe)
-    message = "is a link to .*pipe" if linked else rf"{re.escape(pipe.name)} is no file"
+    message = "is a link to .*pipe" if linked else rf"{re.escape(pipe.name)} is not a regular file"
     with pytest.raises(InventoryError, match=message):
         idp("inventory.yaml", "overlay")
 

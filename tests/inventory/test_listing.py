@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scimconf import inventory
+from scimconf.inventory.editor_schema import inventory_schema
 
 from .conftest import Load
 
@@ -125,7 +126,7 @@ def of(**variables: Any) -> dict[str, Any]:
     ],
 )
 def test_schema_takes_what_is_right(good: dict[str, Any]) -> None:
-    schema = inventory.json_schema()
+    schema = inventory_schema()
     assert fits(good, schema, schema)
 
 
@@ -150,9 +151,9 @@ def test_schema_takes_what_is_right(good: dict[str, Any]) -> None:
     ],
 )
 def test_schema_refuses_what_is_wrong(bad: Any) -> None:
-    schema = inventory.json_schema()
+    schema = inventory_schema()
     assert not fits(bad, schema, schema)
 
 
 def test_schema_is_json() -> None:
-    assert json.loads(json.dumps(inventory.json_schema())) == inventory.json_schema()
+    assert json.loads(json.dumps(inventory_schema())) == inventory_schema()

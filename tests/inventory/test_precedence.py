@@ -135,10 +135,12 @@ def test_a_host_without_realms_is_no_server(load: Load) -> None:
 
 def test_what_is_not_of_a_group_is_warned_about(load: Load) -> None:
     (warning,) = load("g: {host: {a: }, hosts: {b: }}").warnings
-    assert "g.host: a group has only hosts, children and vars" in short(warning)
+    assert "g.host: this key is ignored: a group has only hosts, children and vars" in short(
+        warning
+    )
     assert "did you mean hosts?" in short(warning)
     (warning,) = load("g: {hosts: {g: }}").warnings
-    assert "g is the name of a group and of a host" in short(warning)
+    assert "g is the name of both a group and a host" in short(warning)
 
 
 def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
@@ -147,24 +149,27 @@ def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
     write("scim_realms: {x: }\n", "group_vars/all/vars.yml")
     loaded = inventory.load([source])
     assert client(loaded) == "scim"
-    assert "vault.yml is encrypted as a whole and was not read" in str(loaded.warnings[0])
+    assert "vault.yml was not read, because the whole file is encrypted" in str(loaded.warnings[0])
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("a: {children: {a: }}", "1:16: a.children.a: a cannot be a child of a"),
-        ("a: {children: {b: {children: {a: }}}}", "b cannot be a child of a: it is above it"),
+        (
+            "a: {children: {b: {children: {a: }}}}",
+            "b cannot be a child of a, because it is its parent",
+        ),
         ("a: {children: {all: }}", "all cannot be a child of a"),
         ("a: [b]", "1:1: a: expected a group with hosts, children, vars, found a list"),
         ("a: {hosts: [b]}", "1:5: a.hosts: expected a mapping, found a list"),
         ("a: {vars: x}", "a.vars: expected a mapping, found text"),
         ("a: {hosts: {b: [c]}}", "a.hosts.b: expected a mapping of variables, found a list"),
-        ("12: {}", "the name of a group must be text, YAML reads a number here (put it in quotes)"),
-        ("a: {hosts: {12: }}", "the name of a host must be text"),
-        ("a: {hosts: {no: }}", 'a.hosts."False": the name of a host must be text'),
-        ("a: {hosts: {-oProxyCommand=x: }}", "this cannot be the name of a host"),
-        ("a: {hosts: {'a b': }}", "this cannot be the name of a host"),
+        ("12: {}", "a group name must be text, but YAML reads a number here (quote it)"),
+        ("a: {hosts: {12: }}", "a host name must be text"),
+        ("a: {hosts: {no: }}", 'a.hosts."False": a host name must be text'),
+        ("a: {hosts: {-oProxyCommand=x: }}", "this is not a valid host name"),
+        ("a: {hosts: {'a b': }}", "this is not a valid host name"),
         ("a: {hosts: {'x[1:': }}", "a bracket of the host range is not closed"),
         ("a: {hosts: {'x[1:99999999]': }}", "more than 100000 hosts"),
         ("a: {vars: {ansible_group_priority: high}}", "ansible_group_priority: expected a number"),
@@ -179,7 +184,7 @@ def test_what_is_no_group_or_host(refused: Refused, text: str, says: str) -> Non
 def test_too_many_hosts(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "MAX_HOSTS", 10)
     (problem,) = refused("a: {hosts: {'x[1:9]': , 'y[1:2]': }}")
-    assert problem.endswith("a.hosts.y[1:2]: more than 10 hosts")
+    assert problem.endswith("a.hosts.y[1:2]: the inventory has more than 10 hosts")
 
 
 def test_a_vars_file_that_is_wrong(write: Write) -> None:

@@ -59,7 +59,7 @@ def test_a_token_comes_back_only_with_the_password(path: Path) -> None:
     for file in (saved, TokenFile.load(path)):
         assert file.token("chat1", "acme", PASSWORDS) == TOKEN
     assert TOKEN.reveal() not in path.read_text()
-    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: no vault password opens") as error:
+    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: no vault password decrypts") as error:
         saved.token("chat1", "acme", {"default": Secret("wrong")})
     assert error.value.hint
 
