@@ -1,4 +1,4 @@
-"""What a run that was killed while it wrote leaves behind, and who removes it."""
+"""Files that a killed run leaves behind, and how the next run removes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("killed", ["acme.txt", "tokens.yaml"])
-def test_the_next_run_that_writes_there_sweeps_it(tmp_path: Path, killed: str) -> None:
+def test_the_next_run_that_writes_there_removes_the_leftover(tmp_path: Path, killed: str) -> None:
     words = [sys.executable, "-c", KILLED, str(tmp_path / killed)]
     assert subprocess.run(words, check=False).returncode == -9
     (left,) = _names(tmp_path)
@@ -48,7 +48,7 @@ def test_host_vars_are_written_the_same_way(tmp_path: Path) -> None:
     assert _names(path.parent) == ["chat1.yaml"]
 
 
-def test_what_another_run_is_writing_stays(tmp_path: Path) -> None:
+def test_a_file_that_another_run_is_writing_stays(tmp_path: Path) -> None:
     descriptor, beside = files.new_staged(tmp_path / "tokens.yaml", 0o600)
     files.sweep_staged(tmp_path)
     assert beside.exists()
@@ -57,7 +57,7 @@ def test_what_another_run_is_writing_stays(tmp_path: Path) -> None:
     assert not beside.exists()
 
 
-def test_what_another_run_is_about_to_rename_stays(
+def test_a_file_that_another_run_is_about_to_rename_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = os.replace
@@ -71,7 +71,7 @@ def test_what_another_run_is_about_to_rename_stays(
     assert _names(tmp_path) == ["tokens.yaml"]
 
 
-def test_nothing_else_is_swept(tmp_path: Path) -> None:
+def test_other_files_stay(tmp_path: Path) -> None:
     kept = [
         ".acme.txt.0123456789ABCDEF.new",
         ".acme.txt.0123456789abcdef.new~",
@@ -97,7 +97,7 @@ def test_a_file_of_another_user_stays(tmp_path: Path, monkeypatch: pytest.Monkey
     assert _names(tmp_path) == [LEFT]
 
 
-def test_a_new_file_that_was_swept_before_it_was_locked_is_made_again(
+def test_a_file_swept_before_its_lock_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Path] = []

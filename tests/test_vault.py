@@ -36,11 +36,11 @@ $ANSIBLE_VAULT;1.2;AES256;prod
 @pytest.mark.parametrize(
     "text", [FROM_ANSIBLE_11, FROM_ANSIBLE_12, FROM_ANSIBLE_11.replace("\n", "\r\n")]
 )
-def test_what_ansible_wrote_is_opened(text: str) -> None:
+def test_values_of_ansible_are_decrypted(text: str) -> None:
     assert vault.decrypt(text, {"default": PASSWORD}).reveal() == "tökén-1"
 
 
-def test_the_header_expected_format_and_id() -> None:
+def test_the_header_has_the_format_and_the_vault_id() -> None:
     assert vault.encrypt(Secret("x"), PASSWORD).startswith("$ANSIBLE_VAULT;1.1;AES256\n")
     assert vault.encrypt(Secret("x"), PASSWORD, "default").startswith("$ANSIBLE_VAULT;1.1;AES256\n")
     assert vault.encrypt(Secret("x"), PASSWORD, "prod").startswith(
@@ -48,13 +48,13 @@ def test_the_header_expected_format_and_id() -> None:
     )
 
 
-def test_the_shape_is_ansibles() -> None:
+def test_the_lines_are_shaped_like_ansibles() -> None:
     lines = vault.encrypt(Secret("x" * 100), PASSWORD).splitlines(keepends=True)
     assert all(len(line) == 81 for line in lines[1:-1])
     assert lines[-1].endswith("\n")
 
 
-def test_two_of_the_same_differ() -> None:
+def test_encrypting_twice_gives_different_values() -> None:
     assert vault.encrypt(Secret("x"), PASSWORD) != vault.encrypt(Secret("x"), PASSWORD)
 
 

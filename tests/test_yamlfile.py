@@ -140,7 +140,7 @@ def test_a_quoted_merge_key_is_a_key() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "\ufeff"])
-def test_nothing_is_none(text: str) -> None:
+def test_an_empty_document_is_none(text: str) -> None:
     assert data(text) is None
 
 

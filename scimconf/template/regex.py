@@ -65,7 +65,7 @@ def _compiled(
     # Some expressions keep Python's re busy forever. The names of hosts need none of them.
     if len(str(subject)) > _MAX_SUBJECT or len(pattern) + len(replacement) > _MAX_REGEX:
         raise LimitError("the text or the regular expression is too long")
-    plain = _ESCAPED.sub("x", pattern)  # in order, so that `\\\\*` counts as a repeat
+    plain = _ESCAPED.sub("x", pattern)  # an escaped character is one character
     choices = len(_CHOICE.findall(plain))
     if _REPEATED_GROUP.search(plain) or choices > _MAX_CHOICES:
         raise LimitError(

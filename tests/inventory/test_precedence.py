@@ -1,4 +1,4 @@
-"""Groups, hosts, and who has the last word."""
+"""Groups, hosts, and the precedence of variables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_children_win_over_parents_and_hosts_over_groups(load: Load) -> None:
     assert [client(loaded, host) for host in "abcd"] == ["all", "parent", "host", "child"]
 
 
-def test_at_one_depth_the_later_name_wins_unless_priority_says_otherwise(load: Load) -> None:
+def test_at_one_depth_priority_counts_before_the_name(load: Load) -> None:
     text = """
         a: {hosts: {h: }, vars: {scim_client: from-a%s, scim_realms: {x: }}}
         b: {hosts: {h: }, vars: {scim_client: from-b}}
@@ -39,7 +39,7 @@ def test_at_one_depth_the_later_name_wins_unless_priority_says_otherwise(load: L
     assert client(load(text % ', ansible_group_priority: "10"')) == "from-a"
 
 
-def test_depth_counts_before_priority_and_the_longest_way_counts(load: Load) -> None:
+def test_depth_is_the_longest_path_and_counts_before_priority(load: Load) -> None:
     loaded = load("""
         top: {children: {middle: {children: {low: {hosts: {h: }}}}, low: }}
         middle: {vars: {scim_client: middle, ansible_group_priority: 99}}
@@ -74,7 +74,7 @@ def test_a_folder_of_vars_files(write: Write) -> None:
     assert client(inventory.load([source])) == "deep"
 
 
-def test_the_first_spelling_of_a_vars_file_counts(write: Write) -> None:
+def test_only_the_first_extension_of_a_vars_file_is_read(write: Write) -> None:
     source = write("g: {hosts: {h: }}")
     write("scim_realms: {x: }\nscim_client: yml\n", "group_vars/g.yml")
     write("scim_client: yaml\n", "group_vars/g.yaml")
@@ -105,7 +105,7 @@ def test_a_folder_as_source(write: Write, tmp_path: object) -> None:
     assert client(loaded) == "vars"
 
 
-def test_all_and_ungrouped_are_always_there(load: Load) -> None:
+def test_all_and_ungrouped_always_exist(load: Load) -> None:
     loaded = load("""
         all: {hosts: {a: , b: }}
         g: {hosts: {b: , c: }}
@@ -116,7 +116,7 @@ def test_all_and_ungrouped_are_always_there(load: Load) -> None:
     assert loaded.groups["g"] == ("b", "c")
 
 
-def test_a_host_in_many_ways(load: Load) -> None:
+def test_a_host_can_be_named_in_several_forms(load: Load) -> None:
     loaded = load("""
         g:
           hosts: web[1:2].x:2222
@@ -127,13 +127,13 @@ def test_a_host_in_many_ways(load: Load) -> None:
     assert loaded.servers["web1.x"].connection.port == 2222
 
 
-def test_a_host_without_realms_is_no_server(load: Load) -> None:
+def test_a_host_without_realms_is_not_a_server(load: Load) -> None:
     loaded = load("all: {hosts: {a: , b: {scim_realms: {}}}}")
     assert list(loaded.servers) == ["b"]
     assert loaded.servers["b"].realms == ()
 
 
-def test_what_is_not_of_a_group_is_warned_about(load: Load) -> None:
+def test_unknown_keys_of_a_group_are_warned_about(load: Load) -> None:
     (warning,) = load("g: {host: {a: }, hosts: {b: }}").warnings
     assert "g.host: this key is ignored: a group has only hosts, children and vars" in short(
         warning
@@ -143,7 +143,7 @@ def test_what_is_not_of_a_group_is_warned_about(load: Load) -> None:
     assert "g is the name of both a group and a host" in short(warning)
 
 
-def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
+def test_a_fully_encrypted_vars_file_is_warned_about(write: Write) -> None:
     source = write("all: {hosts: {h: }}")
     write("$ANSIBLE_VAULT;1.1;AES256\n6666\n", "group_vars/all/vault.yml")
     write("scim_realms: {x: }\n", "group_vars/all/vars.yml")
@@ -153,7 +153,7 @@ def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("a: {children: {a: }}", "1:16: a.children.a: a cannot be a child of a"),
         (
@@ -176,9 +176,9 @@ def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
         ("plugin: aws_ec2", "inventory plugins are not supported"),
     ],
 )
-def test_what_is_no_group_or_host(refused: Refused, text: str, says: str) -> None:
+def test_invalid_groups_and_hosts(refused: Refused, text: str, expected: str) -> None:
     (problem,) = refused(text)
-    assert says in problem
+    assert expected in problem
 
 
 def test_too_many_hosts(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_too_many_hosts(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> No
     assert problem.endswith("a.hosts.y[1:2]: the inventory has more than 10 hosts")
 
 
-def test_a_vars_file_that_is_wrong(write: Write) -> None:
+def test_a_wrong_vars_file(write: Write) -> None:
     source = write("all: {hosts: {h: }}")
     write("- a\n", "group_vars/all.yml")
     write("a: [\n", "host_vars/h.yml")
@@ -201,7 +201,7 @@ def test_a_vars_file_that_is_wrong(write: Write) -> None:
     assert "host_vars/h.yml:" in str(open_)
 
 
-def test_many_diamonds_take_no_time(load: Load) -> None:
+def test_many_diamonds_of_groups_are_fast(load: Load) -> None:
     lines = []
     for n in range(60):
         below = f"{{children: {{a{n + 1}: }}}}"

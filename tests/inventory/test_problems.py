@@ -1,4 +1,4 @@
-"""What is wrong with an inventory as a whole: everything at once, each with its place."""
+"""Every problem of an inventory is reported at once, each with its position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scimconf.errors import InventoryError
 from .conftest import Load, Refused, Write, short
 
 
-def test_everything_at_once(write: Write) -> None:
+def test_every_problem_is_reported_at_once(write: Write) -> None:
     one = write(
         """\
         all:
@@ -54,7 +54,7 @@ def test_everything_at_once(write: Write) -> None:
     ]
 
 
-def test_what_a_group_says_wrongly_is_said_once(refused: Refused) -> None:
+def test_a_problem_of_a_group_is_reported_once(refused: Refused) -> None:
     problems = refused("""
         all:
           vars: {scim_verify: 1, scim_realms: {Bad: }}
@@ -63,7 +63,7 @@ def test_what_a_group_says_wrongly_is_said_once(refused: Refused) -> None:
     assert len(problems) == 2
 
 
-def test_one_url_on_two_servers(refused: Refused) -> None:
+def test_the_same_url_on_two_servers(refused: Refused) -> None:
     (problem,) = refused(
         "all:\n  vars: {zulip_external_host: x.org}\n  hosts:\n"
         "    a: {scim_realms: {'': }}\n    b: {scim_realms: {'': }}\n"
@@ -74,7 +74,7 @@ def test_one_url_on_two_servers(refused: Refused) -> None:
     )
 
 
-def test_one_url_for_two_realms_of_one_deployment(refused: Refused) -> None:
+def test_the_same_url_for_two_realms_of_one_deployment(refused: Refused) -> None:
     (problem,) = refused("""
         all:
           vars: {scim_deployment: d}
@@ -85,14 +85,14 @@ def test_one_url_for_two_realms_of_one_deployment(refused: Refused) -> None:
     assert "https://x.org is already the URL of realm x of a" in problem
 
 
-def test_one_url_written_in_two_ways(refused: Refused) -> None:
+def test_the_same_url_in_two_spellings(refused: Refused) -> None:
     (problem,) = refused("""
         all: {hosts: {x.org: {scim_realms: {a: , b: {url: "https://A.X.org:443/"}}}}}
         """)
     assert "is already the URL of realm a of x.org" in problem
 
 
-def test_an_absent_realm_leaves_its_url_to_another(load: Load) -> None:
+def test_the_url_of_an_absent_realm_can_be_used_again(load: Load) -> None:
     loaded = load("""
         all:
           hosts:
@@ -102,13 +102,13 @@ def test_an_absent_realm_leaves_its_url_to_another(load: Load) -> None:
     assert len(loaded.servers) == 2
 
 
-def test_a_host_whose_name_is_no_external_host(refused: Refused) -> None:
+def test_a_host_name_that_is_not_a_valid_external_host(refused: Refused) -> None:
     (problem,) = refused("all: {hosts: {'2001:db8::1': {scim_realms: {x: }}}}")
     assert "cannot be Zulip's EXTERNAL_HOST (set zulip_external_host)" in problem
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         ("", "1:1: the file is empty"),
         ("# only a comment\n", "1:1: the file is empty"),
@@ -121,8 +121,8 @@ def test_a_host_whose_name_is_no_external_host(refused: Refused) -> None:
         ("a: &a [x]\nb: [*a, *c]\n", "2:9: the alias *c has no anchor &c above"),
     ],
 )
-def test_files_that_are_no_inventory(refused: Refused, content: str, says: str) -> None:
-    assert says in refused(content)[0]
+def test_files_that_are_not_inventories(refused: Refused, content: str, expected: str) -> None:
+    assert expected in refused(content)[0]
 
 
 def test_an_ini_inventory(refused: Refused) -> None:
@@ -141,13 +141,13 @@ def test_a_program_is_refused_and_not_started(write: Write, tmp_path: Path) -> N
     assert not (tmp_path / "started").exists()
 
 
-def test_an_executable_bit_alone_is_no_program(write: Write, tmp_path: Path) -> None:
+def test_an_executable_yaml_file_is_not_a_program(write: Write, tmp_path: Path) -> None:
     source = write("all: {hosts: {a: }}")
     (tmp_path / source).chmod(0o755)
     assert inventory.load([source]).hosts == ("a",)
 
 
-def test_sources_that_are_not_there(write: Write, tmp_path: Path) -> None:
+def test_missing_sources(write: Write, tmp_path: Path) -> None:
     write("all: {}", "hosts.yaml")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InventoryError) as caught:
@@ -159,7 +159,7 @@ def test_sources_that_are_not_there(write: Write, tmp_path: Path) -> None:
     ]
 
 
-def test_a_gigabyte(write: Write, tmp_path: Path) -> None:
+def test_a_file_of_a_gigabyte_is_not_read(write: Write, tmp_path: Path) -> None:
     source = write("")
     with (tmp_path / source).open("wb") as file:
         file.truncate(1 << 30)
@@ -167,7 +167,7 @@ def test_a_gigabyte(write: Write, tmp_path: Path) -> None:
         inventory.load([source])
 
 
-def test_latin_1(write: Write, tmp_path: Path) -> None:
+def test_a_file_in_latin_1_is_refused(write: Write, tmp_path: Path) -> None:
     source = write("")
     (tmp_path / source).write_bytes("all: ü".encode("latin-1"))
     with pytest.raises(InventoryError, match=r"hosts.yaml:1:6: error: the file is not UTF-8 text"):
@@ -186,7 +186,7 @@ become = true
 """
 
 
-def test_ansible_cfg_is_not_read_and_said_so(write: Write) -> None:
+def test_a_warning_says_that_ansible_cfg_is_not_read(write: Write) -> None:
     source = write("all: {hosts: {a: {scim_realms: {x: }}}}", "inv/hosts.yaml")
     write(CFG, "inv/ansible.cfg")
     loaded = inventory.load([source])
@@ -197,14 +197,14 @@ def test_ansible_cfg_is_not_read_and_said_so(write: Write) -> None:
     assert loaded.servers["a"].connection.user is None
 
 
-def test_an_ansible_cfg_in_two_roles_is_named_once(write: Write) -> None:
+def test_the_same_ansible_cfg_is_named_once(write: Write) -> None:
     source = write("all: {hosts: {a: }}")
     write(CFG, "ansible.cfg")
     assert len(inventory.load([source, source]).warnings) == 1
 
 
 @pytest.mark.parametrize("text", ["", "[defaults]\nforks = 5\n", "no section\n", "[defaults\n"])
-def test_an_ansible_cfg_without_what_we_need(write: Write, text: str) -> None:
+def test_an_ansible_cfg_without_relevant_settings(write: Write, text: str) -> None:
     source = write("all: {hosts: {a: }}")
     write(text, "ansible.cfg")
     assert inventory.load([source]).warnings == ()

@@ -30,7 +30,7 @@ def test_expand(name: str, hosts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "expected"),
     [
         ("web[1]", "[1] is not a host range"),
         ("web[1:2:3:4]", "is not a host range"),
@@ -49,8 +49,8 @@ def test_expand(name: str, hosts: list[str]) -> None:
         ("web" + "[1:9]" * 30, "more than 100000 hosts"),
     ],
 )
-def test_what_is_no_range(name: str, says: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(says)):
+def test_invalid_ranges(name: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
         expand(name)
 
 
@@ -72,7 +72,7 @@ def test_split_port(name: str, host: str, port: int | None) -> None:
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 9), st.booleans())
 @settings(max_examples=50)
-def test_a_range_of_numbers_is_pythons(first: int, more: int, step: int, padded: bool) -> None:
+def test_a_range_of_numbers_equals_range(first: int, more: int, step: int, padded: bool) -> None:
     last = first + more
     width = len(str(last)) if padded else 0
     name = f"w[{str(first).zfill(width)}:{last}:{step}]"

@@ -1,4 +1,4 @@
-"""Templates as ansible-core expands them: our filters and tests, by hand and by hypothesis."""
+"""Compare our filters and tests with those of ansible-core, by hand and with hypothesis."""
 # ruff: noqa: E501  (lines of a table)
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _agree(oracle: Oracle, texts: list[str], variables: dict[str, object]) -> No
 
 
 def _single() -> list[str]:
-    """Give the table's texts one by one: ` | ` outside of braces parts them."""
+    """Return the texts of the table, which ` | ` outside of braces separates."""
     found = []
     for line in TEXTS.strip().splitlines():
         depth, begun = 0, 0
@@ -111,7 +111,7 @@ def test_by_hand(oracle: Oracle) -> None:
     _agree(oracle, texts, VARIABLES)
 
 
-def test_the_table_has_every_filter() -> None:
+def test_the_table_covers_every_filter() -> None:
     unused = [name for name in FILTERS if f"| {name}" not in TEXTS]
     assert not unused
 
