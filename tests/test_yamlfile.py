@@ -18,7 +18,6 @@ from scimconf import yamlfile
 from scimconf.errors import ExitCode, InventoryError
 from scimconf.model import Position, Problem, Unsafe, VaultValue
 from scimconf.yamlfile import composer
-from scimconf.yamlfile.composer import Composer
 
 
 def data(text: str) -> object:
@@ -410,6 +409,6 @@ def test_json_is_read_as_it_is(value: object) -> None:
 
 
 def test_libyaml_and_ruamels_own_parser_build_the_same() -> None:
-    fast, pure = Composer("f", TEXT), Composer("f", TEXT, pure=True)
-    assert fast.compose() == pure.compose()
-    assert list(fast.spans.values()) == list(pure.spans.values())
+    fast, pure = (yamlfile._yaml(TEXT, "f", pure=pure) for pure in (False, True))
+    assert fast.data == pure.data
+    assert list(fast._spans.values()) == list(pure._spans.values())

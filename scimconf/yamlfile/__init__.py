@@ -7,16 +7,19 @@ that no other line changes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
+from scimconf.yamlfile import json_text, wording
 from scimconf.yamlfile.composer import Composer
 from scimconf.yamlfile.document import Document, KeyPath
-from scimconf.yamlfile.json_text import JsonReader, NotJson
+from scimconf.yamlfile.json_text import NotJson
 from scimconf.yamlfile.limits import MAX_BYTES
 
 __all__ = [
@@ -77,15 +80,12 @@ def parse(text: str, file: str) -> Document:
             return _json(text, file)
         except NotJson:
             pass  # `{hosts: {a: }}` is YAML, not JSON
-    composer = Composer(file, text)
-    try:
-        data = composer.compose()
-    except YAMLError:
+    if not text.startswith("\ufeff"):  # libyaml's offsets do not count the byte order mark
         # ruamel.yaml's own parser is forty times as slow. It also accepts a colon in a flow
         # collection (`[op://x]`), as the newer libyaml of Ansible does, and its errors are better.
-        composer = Composer(file, text, pure=True)
-        data = composer.compose()
-    return Document(file, text, data, composer.spans)
+        with suppress(YAMLError):
+            return _yaml(text, file, pure=False)
+    return _yaml(text, file, pure=True)
 
 
 def parse_json(text: str, file: str) -> Document:
@@ -96,9 +96,29 @@ def parse_json(text: str, file: str) -> Document:
         raise InventoryError([error.problem]) from None
 
 
+def _yaml(text: str, file: str, *, pure: bool) -> Document:
+    """Parse with libyaml, or with `pure` with ruamel.yaml's own parser.
+
+    Raises InventoryError, and with libyaml YAMLError.
+    """
+    yaml = YAML(typ="safe", pure=pure)
+    yaml.version = (1, 1)
+    composer = Composer(Document(file, text, None, {}))
+    try:
+        data = composer.compose(yaml.parse(text))
+    except YAMLError as error:
+        if not pure:
+            raise
+        problem = wording.problem(error, composer.document, composer.brackets)
+        raise InventoryError([*composer.problems, problem]) from None
+    return Document(file, text, data, composer.spans)
+
+
 def _json(text: str, file: str) -> Document:
-    reader = JsonReader(file, text)
-    return Document(file, text, reader.read(), reader.spans, is_json=True)
+    composer = Composer(Document(file, text, None, {}, is_json=True))
+    json_text.check(text, composer.document)
+    data = composer.compose(json_text.events(text))
+    return Document(file, text, data, composer.spans, is_json=True)
 
 
 def _refuse(message: str) -> NoReturn:

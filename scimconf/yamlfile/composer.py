@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -24,8 +22,9 @@ from ruamel.yaml.events import (
 
 from scimconf.errors import InventoryError
 from scimconf.model import Problem, Unsafe, VaultValue
-from scimconf.yamlfile import scalars, wording
+from scimconf.yamlfile import scalars
 from scimconf.yamlfile.document import Document, Span
+from scimconf.yamlfile.json_text import JsonScalar, tagged
 from scimconf.yamlfile.limits import MAX_DEPTH, MAX_NODES
 
 _CORE = "tag:yaml.org,2002:"
@@ -38,40 +37,23 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 class Composer:
-    """Build plain data from the events of one text.
+    """Build plain data from the events of one text, which is YAML or JSON."""
 
-    The parser is libyaml, or with `pure` ruamel.yaml's own.
-    """
-
-    def __init__(self, file: str, text: str, *, pure: bool = False) -> None:
-        self.pure = pure or text.startswith("\ufeff")  # libyaml's offsets do not count the mark
-        self.document = Document(file, text, None, {})
+    def __init__(self, document: Document) -> None:
+        self.document = document
         self.spans: dict[int, dict[Hashable, Span]] = {}
+        self.problems: list[Problem] = []
+        self.brackets: list[int] = []
+        """The offsets of the open brackets, the innermost last."""
         self._nodes = 0
         self._end = 0
-        self._problems: list[Problem] = []
-        self._brackets: list[int] = []
         self._anchors: dict[str, tuple[object, int] | None] = {}
 
-    def compose(self) -> object:
-        """Return the data of the whole text. Raises InventoryError with every problem found.
+    def compose(self, events: Iterator[Any]) -> object:
+        """Return the data of the text.
 
-        With libyaml, raises YAMLError for text that libyaml cannot parse.
+        Raises InventoryError with every problem found, and the YAMLError of the parser.
         """
-        try:
-            data = self._read()
-        except YAMLError as error:
-            if not self.pure:
-                raise
-            self._problems.append(wording.problem(error, self.document, self._brackets))
-        if self._problems:
-            raise InventoryError(self._problems) from None
-        return data
-
-    def _read(self) -> object:
-        yaml = YAML(typ="safe", pure=self.pure)
-        yaml.version = (1, 1)
-        events: Iterator[Any] = yaml.parse(self.document.text)
         data: object = None
         started = False
         for event in events:
@@ -81,15 +63,17 @@ class Composer:
                 started = True
             elif isinstance(event, NodeEvent):
                 data = self._node(event, events, 0, unsafe=False)
+        if self.problems:
+            raise InventoryError(self.problems)
         return data
 
     def _report(self, message: str, offset: int, hint: str = "") -> None:
         """Add a problem and go on: the rest of the file can still be read."""
-        self._problems.append(Problem(message, self.document.at(offset), hint=hint))
+        self.problems.append(Problem(message, self.document.at(offset), hint=hint))
 
     def _fail(self, message: str, offset: int, hint: str = "") -> NoReturn:
         self._report(message, offset, hint)
-        raise InventoryError(self._problems)
+        raise InventoryError(self.problems)
 
     def _node(self, event: Any, events: Iterator[Any], depth: int, *, unsafe: bool) -> object:
         self._nodes += 1
@@ -101,7 +85,7 @@ class Composer:
         before = self._nodes
         if event.anchor:
             self._anchors[event.anchor] = None
-        if type(event) is ScalarEvent:
+        if isinstance(event, ScalarEvent):
             if event.end_mark.index > at:
                 self._end = event.end_mark.index
             value = self._scalar(event, at, unsafe)
@@ -125,6 +109,8 @@ class Composer:
         return value
 
     def _scalar(self, event: Any, at: int, unsafe: bool) -> object:
+        if type(event) is JsonScalar:
+            return event.value
         text: str = event.value
         tag: str | None = event.tag
         if tag is None or tag == "!":
@@ -170,12 +156,12 @@ class Composer:
         elif event.tag not in (None, "!", _CORE + ("map" if is_mapping else "seq")):
             self._unknown_tag(event.tag, at)
         if event.flow_style:
-            self._brackets.append(at)
+            self.brackets.append(at)
         read = self._mapping if is_mapping else self._sequence
         data = read(events, depth + 1, unsafe)
         if event.flow_style:
-            self._brackets.pop()
-        return data
+            self.brackets.pop()
+        return tagged(data, self.document.at(at)) if self.document.is_json else data
 
     def _sequence(self, events: Iterator[Any], depth: int, unsafe: bool) -> list[object]:
         items: list[object] = []
@@ -199,14 +185,14 @@ class Composer:
                 self._close(event)
                 break
             at = event.start_mark.index
-            is_merge = type(event) is ScalarEvent and event.value == "<<" and not event.style
+            is_merge = isinstance(event, ScalarEvent) and event.value == "<<" and not event.style
             key = self._node(event, events, depth, unsafe=False)
             if not isinstance(key, Hashable):
                 self._bad_key(at)
             value_event = next(events)
             value_at = value_event.start_mark.index
             # libyaml puts an empty value at the next token, which may be pages below.
-            if type(value_event) is ScalarEvent and value_event.end_mark.index == value_at:
+            if isinstance(value_event, ScalarEvent) and value_event.end_mark.index == value_at:
                 value_at = self._end
             value = self._node(value_event, events, depth, unsafe=unsafe)
             if is_merge:

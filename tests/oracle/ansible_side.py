@@ -1,7 +1,7 @@
 """Run Ansible as a program that answers questions, one line of JSON each, on stdin and stdout.
 
-It runs with the Python of `.cache/ansible`, not with scimconf's, and loads Ansible once for hundreds
-of inventories. `test_command.py` checks that it agrees with `ansible-inventory`.
+It runs with the Python of `.cache/ansible`, not with that of scimconf, and loads Ansible once for
+many inventories. `test_command.py` checks that it agrees with `ansible-inventory`.
 """
 
 import datetime
