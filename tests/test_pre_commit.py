@@ -146,7 +146,7 @@ def test_a_token_in_clear_is_not(repository: Repository, file: str, text: str, p
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert f"{file}:{place}: " in said
-    assert "stands in clear" in said
+    assert "is in plain text" in said
     assert TOKEN not in said
     if before is None:
         repository.git("rm", "--quiet", "--force", file)
