@@ -1,4 +1,4 @@
-"""What an inventory may make run on the machine that scimconf runs on (`--allow-exec`)."""
+"""The kinds of programs that an inventory may run on this machine (`--allow-exec`)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from difflib import get_close_matches
 from typing import Literal, get_args
 
 Kind = Literal["local", "inventory", "proxy"]
-"""`local`: the agent, here, by a Python that the inventory names (`ansible_connection: local`);
-`inventory`: inventory sources that are programs, and links that lead out of group_vars/ and
-host_vars/; `proxy`: a ProxyCommand or an ssh_config that the inventory names."""
+"""`local`: the agent on this machine, with a Python that the inventory names
+(`ansible_connection: local`). `inventory`: inventory sources that are programs, and links that lead
+out of group_vars/ and host_vars/. `proxy`: a ProxyCommand or an ssh_config that the inventory
+names."""
 
 Consent = frozenset[Kind]
 
@@ -21,14 +22,14 @@ _NO = ("", "0", "false", "f", "no", "n", "off")
 
 
 def option(kind: Kind) -> str:
-    """Return the option that gives the least consent that is needed."""
+    """Return the option that allows this kind and nothing else."""
     return f"--allow-exec={kind}"
 
 
 def parse(text: str) -> Consent:
-    """Read a comma list of kinds, or a word for all or none of them, as variables have it.
+    """Parse a comma-separated list of kinds, or a word for all or none.
 
-    Raises ValueError for a word that is no kind, naming the nearest.
+    Raises ValueError, with the most similar kind, for an unknown word.
     """
     if text.strip().lower() in _YES:
         return EVERYTHING
@@ -42,5 +43,5 @@ def _kind(word: str) -> Kind:
         if word == kind:
             return kind
     near = get_close_matches(word, KINDS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(KINDS)}"
-    raise ValueError(f"{word!r} is not a kind of consent; {hint}")
+    hint = f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(KINDS)}"
+    raise ValueError(f"{word!r} is not a kind of program; {hint}")

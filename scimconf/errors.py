@@ -55,6 +55,12 @@ class ScimconfError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def text(self) -> str:
+        """The lines for stderr: the message, and the hint on an indented line."""
+        hint = f"\n  -> {self.hint}" if self.hint else ""
+        return f"error: {self.message}{hint}"
+
 
 class UsageError(ScimconfError):
     """Wrong usage: a bad option, pattern, file or password, found before any server is touched."""
@@ -63,11 +69,16 @@ class UsageError(ScimconfError):
 
 
 class InventoryError(UsageError):
-    """An inventory that cannot be used, with every problem found in it at once."""
+    """A file that cannot be used, with every problem found in it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+    @property
+    def text(self) -> str:
+        """One `file:line:col: error: message` for each problem; see `Problem.text`."""
+        return self.message
 
 
 class HostError(ScimconfError):

@@ -32,20 +32,27 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong (or worth a warning) in an inventory, and where."""
+    """An error or a warning about a file, with its position."""
 
     message: str
     position: Position | None = None
     path: str = ""
-    """The way to it in words of the file: `all.hosts.chat1.scim_realms.acme.idp`."""
+    """The keys that lead to the value: `all.hosts.chat1.scim_realms.acme.idp`."""
     hint: str = ""
 
     def __str__(self) -> str:
+        return self.text("error")
+
+    def text(self, severity: Literal["error", "warning"]) -> str:
+        """Return `file:line:col: severity: path: message`, the form that editors and CI parse.
+
+        The hint follows on an indented line.
+        """
         where = f"{self.position}: " if self.position else ""
-        # Its keys are anybody's words: a line break in one would forge a line of ours.
+        # Anybody may write the keys: a line break in one would forge a line of the output.
         path = f"{visible(self.path)}: " if self.path else ""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{where}{path}{self.message}{hint}"
+        hint = f"\n  -> {self.hint}" if self.hint else ""
+        return f"{where}{severity}: {path}{self.message}{hint}"
 
 
 # --- what the inventory says ------------------------------------------------------------------

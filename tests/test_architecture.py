@@ -16,6 +16,7 @@ LAYERS = (
     ("secret", "sanitize", "consent", "plain_file"),
     ("model",),
     ("errors",),
+    ("files",),
     ("yamlfile", "template", "vault"),
     ("agent",),
     ("zulip",),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scimconf import __version__, inventory
+from scimconf import __version__
+from scimconf.inventory.editor_schema import inventory_schema
 from tests.lab import Lab, tutorial
 from tests.lab.tour import settled
 
@@ -75,7 +76,7 @@ def test_the_schema_for_editors_is_up_to_date_and_where_the_example_says() -> No
     line = example.read_text().splitlines()[0]
     named = line.removeprefix("# yaml-language-server: $schema=")
     assert named != line
-    assert json.loads((example.parent / named).read_text()) == inventory.json_schema()
+    assert json.loads((example.parent / named).read_text()) == inventory_schema()
 
 
 @pytest.mark.needs_sshd

@@ -114,7 +114,9 @@ def test_an_invalid_inventory_is_not_committed(repository: Repository) -> None:
     repository.write(inventory__yaml=INVENTORY.format(idp="okto"))
     done = repository.commit()
     assert done.returncode != 0
-    assert re.search(r"inventory\.yaml:1:\d+: .* \(did you mean okta\?\)", done.stderr), done
+    assert re.search(r"inventory\.yaml:1:\d+: error: .*\n  -> did you mean okta\?", done.stderr), (
+        done
+    )
     repository.write(inventory__yaml=INVENTORY.format(idp="okta"))
 
 

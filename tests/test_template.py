@@ -1,4 +1,4 @@
-"""Templates: what Ansible's do, nothing more, and never without bounds."""
+"""Expand templates as Ansible does, within limits; render our own templates."""
 
 from __future__ import annotations
 
@@ -102,7 +102,6 @@ def refusal(source: object) -> str:
         ("{{ 'a' | regex_search('b') }}", None),
         ("x{{ 'a' | regex_search('b') }}", "x"),
         ("{{ deep.items() | map('first') | list }}", ["a", "closed"]),
-        ("{{ [['a', ('b',)], 'c'] | flatten }} {{ ('a', 1) }}", "['a', 'b', 'c'] ['a', 1]"),
         (
             "{{ {'a': {'b': 1}} | combine({'a': {'c': 2}}, recursive=true) }}",
             {"a": {"b": 1, "c": 2}},
@@ -119,8 +118,6 @@ def refusal(source: object) -> str:
         ("{{ ' x ' | trim }}", "x"),
         ("{{ 'a,b' | split(',') | last }}", "b"),
         ("{{ 'a b' | split | first }}", "a"),
-        ("{{ {'a': 1} | to_json }}", '{"a": 1}'),
-        ("{{ 'a b' | quote }}", "'a b'"),
         ("{{ {'a': 1} | dict2items }}", [{"key": "a", "value": 1}]),
         ("{{ items_ | map('string') | list }}", ["1", "B"]),
         ("{{ items_ | map('string') }}", ["1", "B"]),
@@ -139,30 +136,30 @@ def test_expand(source: object, result: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "says"),
+    ("source", "expected"),
     [
         ("{{ nosuch }}", "'nosuch' is undefined"),
         ("{{ dangling | default('x') }}", "'nosuch' is undefined"),
         ("{{ base.x.y }}", "has no attribute 'x'"),
-        ("{{ ping }}", "the variable refers to itself: ping -> pong -> ping"),
-        ("{{ myself }}", "the variable refers to itself: myself -> myself"),
+        ("{{ ping }}", "the variable depends on itself: ping -> pong -> ping"),
+        ("{{ myself }}", "the variable depends on itself: myself -> myself"),
         ("{{ lookup('env', 'HOME') }}", "lookups are not supported"),
         ("{{ query('x') }}", "lookups are not supported"),
         ("{{ hostvars['a'].b }}", "hostvars is not supported"),
         ("{{ base | nosuch }}", "No filter named 'nosuch'"),
         ("{{ base is nosuch }}", "No test named 'nosuch'"),
-        ("{{", "the template is wrong"),
-        ("{% if %}", "the template is wrong"),
-        ("x{{ closed }}", "closed is encrypted: it can only be used alone"),
+        ("{{", "the template is not valid"),
+        ("{% if %}", "the template is not valid"),
+        ("x{{ closed }}", "closed is encrypted; only {{ closed }} as the whole value"),
         ("{{ closed | lower }}", "closed is encrypted"),
-        ("{{ [closed] | to_json }}", "closed is encrypted"),
+        ("{{ [closed] | join }}", "closed is encrypted"),
         ("{{ [closed] }}", "closed is encrypted"),
         ("{{ deep.closed ~ '' }}", "deep.closed is encrypted"),
         ("{{ secret | upper }}", "secret is encrypted"),
         ("{{ 1 / 0 }}", "the template fails: ZeroDivisionError"),
         ("{{ base + 1 }}", "the template fails: TypeError"),
         ("{{ [1][5] + 1 }}", "has no element 5"),
-        # reach
+        # what an expression can reach
         ("{{ ''.__class__ }}", "unsafe"),
         ("{{ number.__class__.__mro__ }}", "unsafe"),
         ("{{ ''['__class__'] }}", "unsafe"),
@@ -180,30 +177,27 @@ def test_expand(source: object, result: object) -> None:
         ("{% import 'x' as y %}", "Import is not supported"),
         ("{% set x = 1 %}", "Assign is not supported"),
         ("{% macro m() %}{% endmacro %}", "Macro is not supported"),
-        # bounds
+        # limits
         ("{{ 2 ** 9 }}", "Pow is not supported"),
-        ("{{ 'x' * 1000000000 }}", "* is for numbers only"),
-        ("{{ [1] * 1000000000 }}", "* is for numbers only"),
-        ("{{ '%1000000000d' % 1 }}", "% is for numbers only"),
+        ("{{ 'x' * 1000000000 }}", "* is supported for numbers only"),
+        ("{{ [1] * 1000000000 }}", "* is supported for numbers only"),
+        ("{{ '%1000000000d' % 1 }}", "% is supported for numbers only"),
         ("{{ 9999999999 * 9999999999 * 9999999999 }}", "the numbers are too large"),
         ("{{ '{:1000000000}'.format(1) }}", "unsafe"),
         ("{{ 'x'.center(1000000000) }}", "unsafe"),
         ("{{ number.to_bytes(1000000000, 'big') }}", "unsafe"),
-        ("{{ range(1000000000) | list }}", "range() gives more than 1000 numbers"),
+        ("{{ range(1000000000) | list }}", "range() has more than 1000 numbers"),
         ("{{ long ~ long }}", "more than 65536 characters"),
         ("{{ (range(1000) | list + [1]) | union([]) }}", "more than 1000 items"),
-        ("{{ [range(1000) | list, [1]] | flatten }}", "more than 1000 items"),
-        ("{{ long + long + long + long + long }}", "far too much"),
-        ("{{ long | regex_escape }}", "too long"),
-        ("{{ '[' * 2 }}", "* is for numbers only"),
+        ("{{ long + long + long + long + long }}", "too large"),
+        ("{{ '[' * 2 }}", "* is supported for numbers only"),
         ("{{ [] + 1 }}", "the template fails: TypeError"),
         ("{{ 1 | combine({}) }}", "the template fails: TypeError"),
         ("{{ nosuch | mandatory }}", "'nosuch' is undefined"),
-        ("{{ 'x' | from_json }}", "the template fails: JSONDecodeError"),
         ("{{ long }}{{ long }}", "more than 65536 characters"),
-        ("{{ [" + "long," * 5 + "] }}", "far too much"),
-        ("{{ long | replace('x', long) }}", "replace would make"),
-        ("{{ range(1000) | join(long) }}", "join would make"),
+        ("{{ [" + "long," * 5 + "] }}", "too large"),
+        ("{{ long | replace('x', long) }}", "the result of replace is too long"),
+        ("{{ range(1000) | join(long) }}", "the result of join is too long"),
         ("{% for a in range(9) %}{% for b in range(9) %}x{% endfor %}{% endfor %}", "in a `for`"),
         ("{{ 'a' | regex_replace('(a+)+$', '') }}", "a repeated (...)"),
         ("{{ 'a' | regex_replace('a?a?a?a?a?aaaaa', '') }}", "more than 4 of"),
@@ -216,21 +210,21 @@ def test_expand(source: object, result: object) -> None:
         ("{{ 'x' | regex_replace('x', '\\q') }}", "the replacement is not valid"),
         ("{{ 'x' | regex_search('x', '\\2') }}", "the regular expression is not valid"),
         ("{{ 1 in 1e400 }}", "the template fails: NameError"),
-        ("{{ 0x" + "f" * 4000 + " }}", "the template is wrong: ValueError"),
-        ("{% if 1 %}" * 120 + "{% endif %}" * 120, "the template is wrong: IndentationError"),
+        ("{{ 0x" + "f" * 4000 + " }}", "the template is not valid: ValueError"),
+        ("{% if 1 %}" * 120 + "{% endif %}" * 120, "the template is not valid: IndentationError"),
         ("{{ 1" + " + 1" * 2000 + " }}", "more than 4096 characters"),
         ("{{ " + "(" * 1500 + "1" + ")" * 1500 + " }}", "nested too deeply"),
     ],
 )
-def test_refusals(source: str, says: str) -> None:
-    assert says in refusal(source)
+def test_refusals(source: str, expected: str) -> None:
+    assert expected in refusal(source)
 
 
 VALUES = ("none", "'a('", "-1", "1e400", "[1, 'a']", "{'a': 1}", "nosuch", "range", "")
 
 
 @pytest.mark.parametrize("name", [*FILTERS, *(f"is {name}" for name in TESTS)])
-def test_whatever_a_filter_cannot_do_is_an_error_of_the_inventory(name: str) -> None:
+def test_a_filter_that_fails_is_an_inventory_error(name: str) -> None:
     form = "{{{{ {} {}({}) }}}}" if name.startswith("is ") else "{{{{ {} | {}({}) }}}}"
     for subject in VALUES[:-1]:
         for argument in VALUES:
@@ -240,17 +234,17 @@ def test_whatever_a_filter_cannot_do_is_an_error_of_the_inventory(name: str) -> 
 
 def test_doubling_through_variables_is_stopped() -> None:
     chain: dict[str, object] = {f"v{n}": f"{{{{ [v{n + 1}, v{n + 1}] }}}}" for n in range(60)}
-    with pytest.raises(UsageError, match="far too much"):
+    with pytest.raises(UsageError, match="too large"):
         expand("{{ v0 }}", {**chain, "v60": "x"})
 
 
-def test_a_long_chain_of_variables_is_no_traceback() -> None:
+def test_a_long_chain_of_variables_is_an_error() -> None:
     chain: dict[str, object] = {f"v{n}": f"{{{{ v{n + 1} ~ '' }}}}" for n in range(2000)}
     with pytest.raises(UsageError, match="nested too deeply"):
         expand("{{ v0 ~ '' }}", {**chain, "v2000": "x"})
 
 
-def test_a_variable_is_expanded_only_where_it_is_used() -> None:
+def test_a_variable_is_expanded_only_when_it_is_used() -> None:
     variables = Variables(VARIABLES, FACTS)
     assert variables["name"] == "B-x"
     with pytest.raises(UsageError):
@@ -263,7 +257,7 @@ def test_facts_cannot_be_overridden() -> None:
     assert expand("{{ groups }}", {"groups": "mine"}, {"groups": {}}) == {}
 
 
-def test_nothing_of_a_secret_is_in_an_error() -> None:
+def test_an_error_never_quotes_a_secret() -> None:
     for source in (
         "{{ secret }}x",
         "{{ secret | int + 1 }}",
@@ -275,7 +269,7 @@ def test_nothing_of_a_secret_is_in_an_error() -> None:
 
 @given(st.text("{}%#|.() '[]*+~-_abnumber1", max_size=40))
 @settings(max_examples=100)
-def test_any_text_gives_data_or_a_sentence(source: str) -> None:
+def test_any_text_gives_data_or_an_error(source: str) -> None:
     try:
         result = value(source)
     except UsageError as error:
@@ -289,7 +283,7 @@ def test_any_text_gives_data_or_a_sentence(source: str) -> None:
 
 @pytest.fixture
 def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that stands where the package's templates do in a wheel."""
+    """Return a folder in the place of the package's templates in a wheel."""
     folder = tmp_path / "templates"
     folder.mkdir()
     monkeypatch.setattr(files.resources, "files", lambda _: tmp_path)

@@ -36,11 +36,11 @@ $ANSIBLE_VAULT;1.2;AES256;prod
 @pytest.mark.parametrize(
     "text", [FROM_ANSIBLE_11, FROM_ANSIBLE_12, FROM_ANSIBLE_11.replace("\n", "\r\n")]
 )
-def test_what_ansible_wrote_is_opened(text: str) -> None:
+def test_values_of_ansible_are_decrypted(text: str) -> None:
     assert vault.decrypt(text, {"default": PASSWORD}).reveal() == "tökén-1"
 
 
-def test_the_header_says_format_and_id() -> None:
+def test_the_header_has_the_format_and_the_vault_id() -> None:
     assert vault.encrypt(Secret("x"), PASSWORD).startswith("$ANSIBLE_VAULT;1.1;AES256\n")
     assert vault.encrypt(Secret("x"), PASSWORD, "default").startswith("$ANSIBLE_VAULT;1.1;AES256\n")
     assert vault.encrypt(Secret("x"), PASSWORD, "prod").startswith(
@@ -48,13 +48,13 @@ def test_the_header_says_format_and_id() -> None:
     )
 
 
-def test_the_shape_is_ansibles() -> None:
+def test_the_lines_are_shaped_like_ansibles() -> None:
     lines = vault.encrypt(Secret("x" * 100), PASSWORD).splitlines(keepends=True)
     assert all(len(line) == 81 for line in lines[1:-1])
     assert lines[-1].endswith("\n")
 
 
-def test_two_of_the_same_differ() -> None:
+def test_encrypting_twice_gives_different_values() -> None:
     assert vault.encrypt(Secret("x"), PASSWORD) != vault.encrypt(Secret("x"), PASSWORD)
 
 
@@ -86,27 +86,31 @@ def refusal(text: str, **passwords: Secret) -> str:
 
 def test_wrong_password() -> None:
     text = vault.encrypt(Secret("x"), PASSWORD, "prod")
-    says = refusal(text, dev=Secret("wrong-1"), prod=Secret("wrong-2"))
-    assert "no vault password opens this value (its id is prod; tried: dev, prod)" in says
-    assert "wrong-" not in says
-    assert "--ask-vault-pass" in refusal(text)
+    expected = refusal(text, dev=Secret("wrong-1"), prod=Secret("wrong-2"))
+    assert (
+        "no vault password decrypts this value (its vault id is prod; tried: dev, prod)" in expected
+    )
+    assert "wrong-" not in expected
+    assert "--vault-id prod@FILE" in refusal(text, dev=Secret("wrong-1"))
+    assert "--vault-id prod@FILE" in refusal(text)
+    assert "--ask-vault-pass" in refusal(vault.encrypt(Secret("x"), PASSWORD))
 
 
-def test_a_changed_value_is_not_opened() -> None:
+def test_a_changed_value_is_not_decrypted() -> None:
     lines = vault.encrypt(Secret("secret"), PASSWORD).splitlines()
     last = lines[-1][:-1] + ("1" if lines[-1][-1] != "1" else "2")
-    says = refusal("\n".join([*lines[:-1], last]), default=PASSWORD)
-    assert "no vault password opens" in says or "damaged" in says
+    expected = refusal("\n".join([*lines[:-1], last]), default=PASSWORD)
+    assert "no vault password decrypts" in expected or "damaged" in expected
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
-        ("", "does not begin with $ANSIBLE_VAULT"),
-        ("hello", "does not begin with $ANSIBLE_VAULT"),
-        ("$ANSIBLE_VAULT", "the vault format '' is not known"),
-        ("$ANSIBLE_VAULT;1.0;AES", "the vault format '1.0;AES' is not known"),
-        ("$ANSIBLE_VAULT;1.1;AES", "is not known"),
+        ("", "does not start with $ANSIBLE_VAULT"),
+        ("hello", "does not start with $ANSIBLE_VAULT"),
+        ("$ANSIBLE_VAULT", "unknown vault format ''"),
+        ("$ANSIBLE_VAULT;1.0;AES", "unknown vault format '1.0;AES'"),
+        ("$ANSIBLE_VAULT;1.1;AES", "unknown vault format"),
         ("$ANSIBLE_VAULT;1.1;AES256", "the vault value is damaged"),
         ("$ANSIBLE_VAULT;1.1;AES256\nzz", "the vault value is damaged"),
         ("$ANSIBLE_VAULT;1.1;AES256\n666", "the vault value is damaged"),
@@ -114,15 +118,15 @@ def test_a_changed_value_is_not_opened() -> None:
         ("$ANSIBLE_VAULT;1.1;AES256\nüü", "the vault value is damaged"),
     ],
 )
-def test_what_is_not_well_formed(text: str, says: str) -> None:
-    assert says in refusal(text, default=PASSWORD)
+def test_malformed_vault_values(text: str, expected: str) -> None:
+    assert expected in refusal(text, default=PASSWORD)
 
 
-def test_what_cannot_be_encrypted() -> None:
+def test_empty_passwords_and_wrong_ids_are_refused() -> None:
     with pytest.raises(UsageError, match="the vault password is empty"):
         vault.encrypt(Secret("x"), Secret(""))
     for name in ("a;b", "a b", ""):
-        with pytest.raises(UsageError, match="cannot be a vault id"):
+        with pytest.raises(UsageError, match="is not a valid vault id"):
             vault.encrypt(Secret("x"), PASSWORD, name)
 
 
@@ -146,15 +150,15 @@ def test_a_program_prints_the_password(tmp_path: Path) -> None:
     assert vault.read_password_file(path).reveal() == "pw 0"
 
 
-def test_a_client_is_told_the_id(tmp_path: Path) -> None:
+def test_a_client_gets_the_vault_id(tmp_path: Path) -> None:
     """As Ansible's "third-party vault password client scripts" are."""
-    for name, says in (("my-client.py", "--vault-id prod"), ("a-client", "--vault-id prod")):
+    for name, expected in (("my-client.py", "--vault-id prod"), ("a-client", "--vault-id prod")):
         path = script(tmp_path / name, '#!/bin/sh\necho "got $*"\n')
-        assert vault.read_password_file(path, "prod").reveal() == f"got {says}"
+        assert vault.read_password_file(path, "prod").reveal() == f"got {expected}"
         path.chmod(0o600)
         assert "echo" in vault.read_password_file(path, "prod").reveal(), "not a program"
     knows_none = script(tmp_path / "no-client", "#!/bin/sh\nexit 2\n")
-    with pytest.raises(UsageError, match="no-client knows no vault id prod"):
+    with pytest.raises(UsageError, match="no-client does not know the vault id prod"):
         vault.read_password_file(knows_none, "prod")
 
 
@@ -173,25 +177,25 @@ def test_the_id_is_read_without_a_password(text: str, vault_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "mode", "says"),
+    ("content", "mode", "expected"),
     [
-        (FROM_ANSIBLE_11, 0o600, "the vault password file {} is encrypted itself"),
-        ("#!/bin/sh\nexit 3\n", 0o700, "the vault password program {} ended with 3"),
+        (FROM_ANSIBLE_11, 0o600, "the vault password file {} is itself encrypted"),
+        ("#!/bin/sh\nexit 3\n", 0o700, "the vault password program {} exited with status 3"),
         ("#!/nosuch/interpreter\n", 0o700, "cannot read the vault password file {}"),
-        ("\n", 0o600, "the vault password file {} gives no password"),
-        ("x" * 70000, 0o600, "the vault password file {} is far too large"),
+        ("\n", 0o600, "the vault password file {} contains no password"),
+        ("x" * 70000, 0o600, "the vault password file {} is larger than 64 KiB"),
     ],
 )
-def test_password_files_that_are_none(tmp_path: Path, content: str, mode: int, says: str) -> None:
+def test_wrong_password_files(tmp_path: Path, content: str, mode: int, expected: str) -> None:
     path = tmp_path / "pass"
     path.write_text(content)
     path.chmod(mode)
     with pytest.raises(UsageError) as caught:
         vault.read_password_file(path)
-    assert says.format(path) in str(caught.value)
+    assert expected.format(path) in str(caught.value)
 
 
-def test_password_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_password_files(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"\xfc\n")
     for path in (tmp_path / "no", tmp_path, tmp_path / "latin"):
         with pytest.raises(UsageError, match="vault password file"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from scimconf import files
 from scimconf.cli import options
 from scimconf.cli.help import OUTPUT
 from scimconf.cli.options import VaultOptions
@@ -20,7 +21,6 @@ from scimconf.report.sheet import sheet
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import start
 from scimconf.sanitize import sanitize
-from scimconf.tokens import durable
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated
 
@@ -90,7 +90,7 @@ def command(
     text = handoff(sheets, form)
     text = sanitize(text, len(text))
     if file:
-        durable.put(file, text)
+        files.write_output(file, text)
         err(f"wrote {file}: {len(sheets)} sheet{'' if len(sheets) == 1 else 's'}")
     else:
         out(text, end="\n" if form == "text" else "")

@@ -19,6 +19,7 @@ from scimconf.cli.existing import Existing
 from scimconf.cli.help import Argument
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
+from scimconf.inventory.editor_schema import inventory_schema
 from scimconf.zulip.presets import PRESETS
 
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
@@ -141,13 +142,12 @@ def _add(
 
 def _begin(folder: Path, text: str) -> None:
     """Write a first inventory, and the schema for editors."""
-    from scimconf.inventory import json_schema
 
     _check(text)
     _make(folder)
     _write(folder / "inventory.yaml", text, 0o644)
     if not os.path.lexists(folder / _SCHEMA):
-        _write(folder / _SCHEMA, f"{json.dumps(json_schema(), indent=2)}\n", 0o644)
+        _write(folder / _SCHEMA, f"{json.dumps(inventory_schema(), indent=2)}\n", 0o644)
 
 
 def _words(answer: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from scimconf.cli.help import Argument
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError
-from scimconf.inventory import as_graph, as_listing, json_schema
+from scimconf.inventory import as_graph, as_listing
+from scimconf.inventory.editor_schema import inventory_schema
 from scimconf.inventory.leaks import leaks as found
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import load, select, token_file
@@ -87,4 +88,4 @@ def graph(source: SourceOptions) -> None:
 @command.command("schema")
 def schema() -> None:
     """Print the JSON Schema of an inventory file, for editors."""
-    out(json.dumps(json_schema(), indent=2))
+    out(json.dumps(inventory_schema(), indent=2))

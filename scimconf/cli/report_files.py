@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from scimconf import files
 from scimconf.cli.options import OutputOptions
 from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, UsageError, worst
 from scimconf.model import Outcome, Status
 from scimconf.report.junit import junit
 from scimconf.report.markdown import markdown
-from scimconf.tokens import durable
 
 _FAILED = (
     Status.UNREACHABLE,
@@ -68,7 +68,7 @@ def _report(
 
         text = page(verb, outcomes, code, now)
     try:
-        durable.put(file, text)
+        files.write_output(file, text)
     except UsageError as error:
         err(f"error: {error.message}")
         return ExitCode.FAILED
@@ -97,7 +97,7 @@ def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
         if file.is_file() and not _is_ours(file):
             raise UsageError(f"{file} was not written by --failed-hosts; it is left unchanged")
         if names:
-            durable.put(file, "".join(f"{line}\n" for line in (_HEAD, *names)))
+            files.write_output(file, "".join(f"{line}\n" for line in (_HEAD, *names)))
         elif file.is_file():
             file.unlink()
     except UsageError as error:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from scimconf import __version__, plain_file
+from scimconf import __version__, files
 from scimconf.model import Check, Realm, Server
 from scimconf.sanitize import one_line
 from scimconf.secret import Secret
@@ -101,7 +101,7 @@ def _context(ca: str | None) -> ssl.SSLContext:
     """Return what checks certificates. Raises OSError, ValueError for a bad file of CAs."""
     if ca is None:
         return ssl.create_default_context()
-    text = plain_file.read(ca, plain_file.MOST_LIST).decode("ascii", "ignore")
+    text = files.read(ca, files.MAX_LIST_BYTES).decode("ascii", "ignore")
     return ssl.create_default_context(cadata=text)
 
 

@@ -1,4 +1,4 @@
-"""YAML to Servers: Ansible's inventory shape, its precedence, its host patterns, our schema."""
+"""Read Ansible inventories into Servers: YAML shape, precedence, host patterns, our schema."""
 
 from __future__ import annotations
 
@@ -9,24 +9,21 @@ from typing import Any
 
 from scimconf.errors import InventoryError
 from scimconf.inventory import ansible_cfg, layout, listing, patterns
-from scimconf.inventory.layout import Layout
 from scimconf.inventory.listing import Node
-from scimconf.inventory.place import Problems, nearest
+from scimconf.inventory.place import Problems
 from scimconf.model import Problem, Server
-
-_PREFIXES = ("scim_", "zulip_")
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All that the sources say."""
+    """The content of all sources."""
 
     servers: Mapping[str, Server]
-    """The hosts that have `scim_realms`, in the inventory's order."""
+    """The hosts with `scim_realms`, in the order of the inventory."""
     hosts: tuple[str, ...]
-    """All hosts: patterns may name the others too."""
+    """All hosts. Patterns may name hosts that are not servers."""
     groups: Mapping[str, tuple[str, ...]]
-    """Each group with all of its hosts, those of the groups below it included."""
+    """The hosts of each group, including those of its child groups."""
     tree: Mapping[str, Node]
     warnings: tuple[Problem, ...]
 
@@ -38,25 +35,30 @@ def load(
     allow_exec: bool = False,
     bare: bool = False,
 ) -> Inventory:
-    """Read the inventory that these sources (files or folders, in order) make together.
+    """Read the sources (files or folders, in order) as one inventory.
 
-    `-` is stdin; a source that is a program runs if `allow_exec` says so. With `bare`, a host
-    without `scim_realms` is a server too, without realms.
+    `-` is stdin. A source that is a program runs only with `allow_exec`. With `bare`, a host that
+    has no `scim_realms` is a server without realms.
 
-    `options` are connection options of the command line by the names of Ansible's variables
-    (`ansible_user`, ...); the inventory's own are stronger. Nothing is asked of any server, no
-    vault is opened and no reference resolved. Raises InventoryError with every problem at once.
+    `options` are the connection options of the command line, named like Ansible's variables
+    (`ansible_user`, ...). The inventory's own variables override them. This function contacts no
+    server, opens no vault value and resolves no reference.
+
+    Raises InventoryError with every problem.
     """
+    # pydantic is slow to import, and shell completion reads layouts only.
+    from scimconf.inventory import servers
+
     problems = Problems()
     found = layout.read(paths, problems, allow_exec=allow_exec)
-    _check_names(found, problems)
-    servers = _servers(found, options or {}, problems, bare=bare)
+    servers.check_names(found, problems)
+    built = servers.build(found, options or {}, problems, bare=bare)
     for warning in ansible_cfg.warnings([Path(), *found.folders]):
         problems.warn(warning)
     if problems.errors:
         raise InventoryError(_sorted(problems.errors))
     return Inventory(
-        servers=servers,
+        servers=built,
         hosts=tuple(found.tree.hosts),
         groups={name: tuple(hosts) for name, hosts in found.groups.items()},
         tree={
@@ -70,70 +72,27 @@ def load(
 def select(
     inventory: Inventory, pattern: Sequence[str], limit: Sequence[str] = ()
 ) -> tuple[Server, ...]:
-    """Give the servers that the patterns (none: all) and the limit name; perhaps none.
+    """Return the servers that match both the patterns (default: all) and the limit.
 
-    Raises UsageError for a pattern that matches no host at all, with the nearest name.
+    Raises UsageError, with the nearest name, for a pattern that matches no host.
     """
     names = patterns.matching(pattern, limit, inventory.groups, inventory.hosts)
     return tuple(inventory.servers[name] for name in names if name in inventory.servers)
 
 
 def as_listing(inventory: Inventory, pattern: Sequence[str] = ()) -> dict[str, Any]:
-    """Give what `ansible-inventory --list` gives, with the servers' variables as we see them."""
+    """Return the structure of `ansible-inventory --list`, with the variables of our servers."""
     names = patterns.matching(pattern, (), inventory.groups, inventory.hosts)
-    return listing.listing(inventory, names)
+    return listing.listing(inventory.tree, inventory.servers, names)
 
 
 def as_graph(inventory: Inventory) -> str:
-    """Draw groups and hosts as `ansible-inventory --graph` does."""
+    """Return groups and hosts as `ansible-inventory --graph` draws them."""
     return listing.graph(inventory.tree)
 
 
-def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema of an inventory file, for editors."""
-    from scimconf.inventory.editor_schema import inventory_schema
-
-    return inventory_schema()
-
-
-# --- the steps of load ------------------------------------------------------------------------
-
-
-def _check_names(found: Layout, problems: Problems) -> None:
-    """Report variables that begin as ours do and are none of them."""
-    from scimconf.inventory.schema import OURS, REPLACED
-
-    for layer in found.layers():
-        for name in map(str, layer.values):
-            if name.startswith(_PREFIXES) and name not in OURS:
-                place = layer.place.inside(name)
-                what = "no longer a variable" if name in REPLACED else "unknown variable"
-                hint = REPLACED.get(name) or nearest(name, OURS)
-                problems.error(place.problem(what, hint))
-
-
-def _servers(
-    found: Layout, options: Mapping[str, object], problems: Problems, *, bare: bool
-) -> dict[str, Server]:
-    from scimconf.inventory.reader import Reader
-    from scimconf.inventory.realms import find_contradictions, find_shared_urls
-    from scimconf.inventory.servers import server
-
-    built = {}
-    for name, written in found.written.items():
-        if "scim_realms" not in written.values and not bare:
-            continue
-        reader = Reader(name, written, found.variables(name), problems)
-        one = server(reader, options)
-        if one is not None:
-            built[name] = one
-    find_shared_urls(built.values(), problems)
-    find_contradictions(built.values(), problems)
-    return built
-
-
 def _sorted(problems: Mapping[Problem, None]) -> list[Problem]:
-    """Put problems in the order of the files, those without a place first."""
+    """Sort problems by position; those without a position come first."""
     files = list(dict.fromkeys(each.position.file for each in problems if each.position))
 
     def key(problem: Problem) -> tuple[int, int, int]:

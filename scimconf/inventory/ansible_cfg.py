@@ -1,4 +1,4 @@
-"""Settings of an ansible.cfg that somebody may count on: we read none, and say so."""
+"""Warn about settings in ansible.cfg files, which scimconf does not use."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _INSTEAD = {
 
 
 def warnings(folders: Iterable[Path]) -> list[Problem]:
-    """Give one warning for each ansible.cfg in these folders that sets what we would need."""
+    """Return a warning for each ansible.cfg in these folders with settings that matter here."""
     files = {(folder / "ansible.cfg").absolute(): folder / "ansible.cfg" for folder in folders}
     found = []
     for path in files.values():
         settings = _settings(path) if path.is_file() else []
         if settings:
-            message = f"{path} is not read by scimconf, and it sets {', '.join(settings)}"
+            message = f"scimconf does not read {path}, which sets {', '.join(settings)}"
             options = dict.fromkeys(_INSTEAD[key] for key in _INSTEAD if key[1] in settings)
-            hint = f"use {', '.join(options)} or the inventory's variables"
+            hint = f"use {', '.join(options)}, or variables of the inventory"
             found.append(Problem(message, hint=hint))
     return found
 
 
 def inventory(folder: Path) -> str | None:
-    """Give what the folder's ansible.cfg says is the inventory, as it is written there."""
+    """Return the `inventory` setting of the folder's ansible.cfg as it is written there."""
     path = folder / "ansible.cfg"
     return _parsed(path).get("defaults", "inventory", fallback=None) if path.is_file() else None
 
@@ -52,7 +52,7 @@ def _settings(path: Path) -> list[str]:
 
 
 def _parsed(path: Path) -> RawConfigParser:
-    """Read the file; where it cannot be read, nothing of it is ours to judge."""
+    """Return the parsed file; a file that cannot be read counts as empty."""
     parser = RawConfigParser(strict=False, allow_no_value=True)
     with suppress(ConfigError, InventoryError):
         parser.read_string(read_text(path))

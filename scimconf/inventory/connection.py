@@ -1,4 +1,4 @@
-"""How to get to a server, from Ansible's connection variables and the command line."""
+"""Build the connection to a server from Ansible's variables and the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scimconf.secret import Secret
 
 
 def _port(value: object) -> object:
-    # Ansible takes 2222 and "2222" alike.
+    # Ansible accepts both 2222 and "2222".
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
@@ -28,7 +28,7 @@ def _seconds(value: object) -> object:
 
 
 def _ansible_bool(value: object) -> object:
-    """Take for true and false what Ansible does (module_utils/parsing/convert_bool.py)."""
+    """Convert the words that Ansible accepts (module_utils/parsing/convert_bool.py)."""
     words = {"yes": True, "on": True, "1": True, "true": True, "y": True, "t": True}
     words |= {"no": False, "off": False, "0": False, "false": False, "n": False, "f": False}
     return words.get(str(value).lower(), value)
@@ -38,19 +38,19 @@ _SshWords = Annotated[str, rule(ssh_words.check)]
 
 
 class ConnectionVariables(BaseModel):
-    """Ansible's connection variables, as far as they mean something here."""
+    """The connection variables of Ansible that scimconf uses."""
 
     model_config = CONFIG
 
     kind: Literal["ssh", "local"] = Field(
         "ssh",
-        description="`ssh` (or `paramiko`, which is the same here), or `local`, on this "
-        "machine, which needs `--allow-exec=local`.",
+        description="`ssh` (`paramiko` is the same), or `local` for this machine, which "
+        "needs `--allow-exec=local`.",
     )
     host: Address | None = Field(
         None,
         description="The host to connect to.",
-        json_schema_extra=default_words("the host's name"),
+        json_schema_extra=default_words("the host name"),
     )
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] | None = Field(
         None,
@@ -64,7 +64,7 @@ class ConnectionVariables(BaseModel):
     )
     password: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = Field(
         None,
-        description="The password to log in with; better a key.",
+        description="The password to log in with. A key is better.",
         json_schema_extra=default_words("`-k` asks"),
     )
     private_key: Word | None = Field(
@@ -73,25 +73,25 @@ class ConnectionVariables(BaseModel):
         json_schema_extra=default_words("`--private-key`, else the SSH configuration's"),
     )
     passphrase: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = Field(
-        None, description="The passphrase of the private key; better an ssh-agent."
+        None, description="The passphrase of the private key. An ssh-agent is better."
     )
     ssh_args: _SshWords | None = Field(
         None,
-        description="Options for ssh. Those that say where a connection goes and who logs in are "
-        "followed, others are named in a warning (docs/ssh.md); a `ProxyCommand` or `-F` needs "
+        description="Options for ssh. scimconf uses those that set the route and the login, and "
+        "warns about the others (docs/ssh.md). A `ProxyCommand` or `-F` needs "
         "`--allow-exec=proxy`.",
     )
-    ssh_common_args: _SshWords | None = Field(None, description="More of them.")
-    ssh_extra_args: _SshWords | None = Field(None, description="More of them.")
+    ssh_common_args: _SshWords | None = Field(None, description="More options for ssh.")
+    ssh_extra_args: _SshWords | None = Field(None, description="More options for ssh.")
     become: Annotated[bool, BeforeValidator(_ansible_bool)] = Field(
         False,
         description="Whether to become another user after the login.",
         json_schema_extra=default_words("`-b`"),
     )
-    become_method: Literal["sudo", "su"] = Field("sudo", description="How.")
+    become_method: Literal["sudo", "su"] = Field("sudo", description="How to become that user.")
     become_user: User | None = Field(
         None,
-        description="Whom to become. Nothing is done as root: the agent drops to `zulip_user`.",
+        description="The user to become. The agent never works as root: it drops to `zulip_user`.",
         json_schema_extra=default_words("`--become-user`, else `zulip_user`"),
     )
     become_password: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = (
@@ -103,11 +103,11 @@ class ConnectionVariables(BaseModel):
     )
     python: Word | None = Field(
         None,
-        description="The Python that runs the agent where the deployment has none of its own.",
+        description="The Python that runs the agent if the deployment has none of its own.",
         json_schema_extra=default_words("`python3`"),
     )
     timeout: Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)] = Field(
-        10.0, description="Seconds for the connection to stand."
+        10.0, description="Seconds until the connection must be established."
     )
 
 
@@ -134,13 +134,13 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "python": ("ansible_python_interpreter",),
     "timeout": ("ansible_timeout", "ansible_ssh_timeout"),
 }
-"""Ansible's names of each; where a host has several, the last one here wins, as it does there."""
+"""Ansible's names for each field. If a host has several, the last one wins, as in Ansible."""
 
-_OF_SUDO, _OF_SU = "ansible_sudo_", "ansible_su_"
-"""Only the method that is used reads its own spellings (plugins/become/sudo.py and su.py)."""
+_SUDO_PREFIX, _SU_PREFIX = "ansible_sudo_", "ansible_su_"
+"""A become method reads only its own spellings (plugins/become/sudo.py and su.py)."""
 _SECRETS = ("password", "become_password", "passphrase")
 _SSH_WORDS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
-"""In the order in which Ansible puts them on the command line."""
+"""In the order of Ansible's command line."""
 _KINDS = {
     **dict.fromkeys(("ssh", "smart", "paramiko", "paramiko_ssh"), "ssh"),
     "local": "local",
@@ -149,10 +149,10 @@ _ANY_PYTHON = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
 
 
 def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -> Connection | None:
-    """Give the connection of a host, or None where something is wrong with it.
+    """Return the connection of a host, or None if one of its variables is wrong.
 
-    `options` are the command line's, by the names of the variables; they are weaker than the
-    inventory, as Ansible's are.
+    `options` are those of the command line, named like the variables. As in Ansible, the inventory
+    overrides them.
     """
     values: dict[str, object] = {}
     names: dict[str, str] = {}
@@ -162,7 +162,7 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
                 values[field] = options[name]
     for field, spellings in SPELLINGS.items():
         method = str(values.get("become_method")).removeprefix("ansible.builtin.")
-        unused = _OF_SUDO if method == "su" else _OF_SU
+        unused = _SUDO_PREFIX if method == "su" else _SU_PREFIX
         # The last spelling wins, as in Ansible's _loop_entries (config/manager.py).
         for name, value in reader.expanded(spellings).items():
             if value is not None and not name.startswith(unused):
@@ -193,7 +193,7 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
 def _ssh_arguments(
     reader: Reader, given: ConnectionVariables, names: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Give the words for ssh, and warn of those that are not followed."""
+    """Return the words for ssh, and warn about the options that scimconf ignores."""
     words: list[str] = []
     for field in _SSH_WORDS:
         text = getattr(given, field) or ""
@@ -204,7 +204,7 @@ def _ssh_arguments(
 
 
 def _tidy(values: dict[str, object]) -> None:
-    """Bring Ansible's ways of saying a thing into one, and wrap what is secret."""
+    """Replace Ansible's synonyms by one word each, and wrap secrets."""
     for field in _SECRETS:
         value = values.get(field)
         if isinstance(value, (str, int)) and not isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""The JSON of dynamic inventories, and of `ansible-inventory --list`.
+"""Read the JSON of dynamic inventories and of `ansible-inventory --list`.
 
-The rules are those of ansible's plugins/inventory/script.py. Names of hosts are taken as they
-are: no ranges, no ports.
+The rules are those of ansible's plugins/inventory/script.py. Host names are used as they are: they
+have no ranges and no ports.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scimconf.inventory.place import Layer, Place, Problems, kind_of
 from scimconf.yamlfile import Document
 
 AskHost = Callable[[str], Document | None]
-"""Gives what a program says of one host; None for nothing."""
+"""Return the answer of a program about one host, or None if it is empty."""
 
 
 def is_listing(document: Document) -> bool:
-    """Tell such JSON from an inventory in Ansible's YAML shape that is written as JSON.
+    """Return True for the JSON of `--list`, and False for an inventory in YAML shape.
 
-    There, `hosts` and `children` are mappings; here they are lists.
+    In the YAML shape, `hosts` and `children` are mappings; in a listing they are lists.
     """
     data = document.data
     if not document.is_json or not isinstance(data, dict):
@@ -38,7 +38,7 @@ def is_listing(document: Document) -> bool:
 
 
 class Listing:
-    """Takes one answer to `--list` into a tree."""
+    """Add the answer to `--list` to a tree."""
 
     def __init__(self, tree: Tree, problems: Problems, file: Path) -> None:
         self._tree = tree
@@ -47,7 +47,7 @@ class Listing:
         self._named: dict[str, Host] = {}
 
     def add(self, document: Document, ask: AskHost | None = None) -> None:
-        """Take it in; `ask` is for what comes without `_meta.hostvars`."""
+        """Add a document. `ask` is called for each host if there is no `_meta.hostvars`."""
         top = Place(document, ())
         if not isinstance(document.data, dict):
             self._expected(top, "a mapping of groups", document.data)
@@ -68,7 +68,7 @@ class Listing:
         if not isinstance(content, dict):
             self._hosts(group, content, place)
         elif not {"hosts", "children", "vars"} & content.keys():
-            # An old form: a host of the same name, with these variables.
+            # The old form: a host with the name of the group, and its variables.
             self._hosts(group, [name], place)
             self._tree.vars(group, content, place)
         else:
@@ -103,7 +103,7 @@ class Listing:
             if isinstance(name, str) and name:
                 self._tree.child(group, self._tree.group(name), at)
             else:
-                self._expected(at, "the name of a group", name)
+                self._expected(at, "a group name", name)
 
     def _hostvars(self, meta: object, place: Place) -> None:
         hostvars = meta.get("hostvars") if isinstance(meta, dict) else None

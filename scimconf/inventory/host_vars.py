@@ -1,4 +1,4 @@
-"""Variables put beside an inventory, into host_vars/ or group_vars/: no line there changes."""
+"""Add variables to files in host_vars/ or group_vars/ without changing an existing line."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from scimconf import files
 from scimconf.errors import InventoryError, UsageError
-from scimconf.tokens import durable
 from scimconf.yamlfile import parse, read_text
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
-"""As ansible's parsing/dataloader.py (find_vars_files) looks for them: the first that is there."""
+"""In the order in which Ansible looks for a file (parsing/dataloader.py, find_vars_files)."""
 
 
 def place(source: Path, name: str, kind: Literal["host_vars", "group_vars"] = "host_vars") -> Path:
-    """Give the file for a host's or group's variables that Ansible and scimconf will read: one that
-    is there already, else a new one. `source` is the inventory file or folder.
+    """Return the file for the variables of a host or group: an existing file, or a new one.
 
-    Raises UsageError where there is none that could be added to.
+    `source` is the inventory file or folder. Raises UsageError if no file can be used.
     """
     if Path(name).name != name or name == ".." or "\0" in name:
-        raise UsageError(f"{name!a} cannot be the name of a file: there are no {kind} for it")
+        raise UsageError(f"{name!a} is not a valid file name, so it cannot have {kind}")
     folder = (source if source.is_dir() else source.parent) / kind
     for extension in _EXTENSIONS:
         path = folder / (name + extension)
@@ -31,25 +30,25 @@ def place(source: Path, name: str, kind: Literal["host_vars", "group_vars"] = "h
             return path / "scimconf.yaml"
         if path.exists():
             if extension == ".json":
-                raise UsageError(f"{path} is JSON: make it YAML, so that lines can be added")
+                raise UsageError(f"cannot add lines to {path}, which is JSON", "convert it to YAML")
             return path
     return folder / f"{name}.yaml"
 
 
 def may_be_template(text: str) -> bool:
-    """Return True if Ansible could expand this text, or YAML take it for a tag.
+    """Return True if Ansible could expand this text, or YAML could read it as a tag.
 
-    A brace begins a template; `#jinja2:` at the start lets any other character do so (ansible's
+    A brace starts a template; `#jinja2:` at the start can make any other text a template (ansible's
     _jinja_bits.py, is_possibly_template).
     """
     return "{" in text or text.startswith(("#", "!"))
 
 
 def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
-    """Return the text of the file with these variables at its end; what is there stays as it is.
+    """Return the text of the file with these variables at its end; the rest does not change.
 
-    Raises UsageError where they cannot be added so that they are read back as they are, and for a
-    key that could be a template: nothing marks a key as `!unsafe`.
+    Raises UsageError if the new text would not be read back with exactly these variables, or if a
+    key could be a template: a key cannot be tagged `!unsafe`.
     """
     before = read_text(path) if path.exists() else ""
     gap = "" if not before or before.endswith("\n") else "\n"
@@ -57,8 +56,8 @@ def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
     if _adds(before, text, variables, path):
         return text
     raise UsageError(
-        f"{path} cannot be added to: it is no plain YAML mapping, or says some of it already",
-        "take its scim_ variables out, or put it into a folder of this name",
+        f"cannot add variables to {path}: it is not a YAML mapping, or it has some of them already",
+        "remove its scim_ variables, or move it into a folder with this name",
     )
 
 
@@ -74,27 +73,27 @@ def _adds(before: str, text: str, variables: Mapping[str, object], path: Path) -
 
 
 def write(path: Path, text: str) -> None:
-    """Write it as a whole: whoever looks meanwhile finds the old text or the new. UsageError."""
+    """Replace the file atomically. Raises UsageError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         real = path.resolve()
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    durable.replace(real, text, shared=True)
+    files.write_atomically(real, text, shared=True)
 
 
 @contextmanager
 def written(texts: Mapping[Path, str]) -> Iterator[None]:
-    """Write these files; if what is done with them then fails, they are as they were before."""
+    """Write these files for the `with` block; restore them if the block raises."""
     before = {path: read_text(path) if path.exists() else None for path in texts}
     try:
         for path, text in texts.items():
             write(path, text)
         yield
     except BaseException:
-        for path, there in before.items():
-            if there is not None:
-                write(path, there)
+        for path, old in before.items():
+            if old is not None:
+                write(path, old)
             else:
                 path.unlink(missing_ok=True)
         raise
@@ -106,10 +105,10 @@ def _lines(variables: Mapping[str, object]) -> Iterator[str]:
 
 
 def _value(value: object, level: int) -> str:
-    """Return a value with the line end: mappings as YAML has them, all else as JSON, which is YAML.
+    """Return a value and a line break: mappings as YAML, everything else as JSON, which is YAML.
 
-    Keys are quoted: `no` and `010` are names of realms, too. What could be a template is `!unsafe`:
-    these are a server's words, and Ansible would run the lookups in them here.
+    Keys are quoted because `no` and `010` can be realms. Text that could be a template is tagged
+    `!unsafe`: it comes from a server, and Ansible would run its lookups on this machine.
     """
     if isinstance(value, str):
         return f" {'!unsafe ' * may_be_template(value)}{_quoted(value)}\n"
@@ -122,14 +121,12 @@ def _value(value: object, level: int) -> str:
 
 def _key(key: str) -> str:
     if may_be_template(key):
-        raise UsageError(
-            f"the key {key!a} could be a template, and Ansible would run it: it is not written"
-        )
+        raise UsageError(f"cannot write the key {key!a}: Ansible could run it as a template")
     return _quoted(key)
 
 
 def _quoted(text: str) -> str:
-    """Give text as a double-quoted scalar (YAML 1.1, 5.7): JSON's escapes, but no surrogates."""
+    """Return a double-quoted scalar (YAML 1.1, 5.7): JSON's escapes without surrogates."""
     escaped = (
         f"\\U{ord(each):08x}"
         if each > "\uffff" and not each.isprintable()

@@ -1,7 +1,7 @@
-"""Groups and hosts as the sources lay them out.
+"""Build the tree of groups and hosts.
 
 The rules are those of ansible's plugins/inventory/yaml.py and inventory/data.py
-(reconcile_inventory). Where Ansible skips with a word at -vvv what cannot be meant, we do not.
+(reconcile_inventory). Ansible skips some mistakes with a message at -vvv; here they are errors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_HOSTS = 200_000
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """A group, with its variables in the order in which they were said."""
+    """A group, with its variables in the order of the sources."""
 
     name: str
     depth: int = 0
@@ -32,7 +32,7 @@ class Group:
     layers: list[Layer] = field(default_factory=list)
 
     def ancestors(self) -> set[Group]:
-        """Give the groups above."""
+        """Return all parent groups, direct and indirect."""
         found: set[Group] = set()
         waiting = list(self.parents)
         while waiting:
@@ -43,7 +43,7 @@ class Group:
         return found
 
     def all_hosts(self) -> dict[str, Host]:
-        """Give the hosts of the group and of those below, nearest first."""
+        """Return the hosts of the group and of its child groups, the nearest first."""
         found: dict[str, Host] = {}
         seen = {self}
         level = [self]
@@ -58,20 +58,20 @@ class Group:
 
 @dataclass(eq=False, slots=True)
 class Host:
-    """A host, and the place that first named it."""
+    """A host, and the place where it is first named."""
 
     name: str
     place: Place
     file: Path
-    """The source that `place` belongs to: a program, where `place` is in its answer."""
+    """The source of `place`. For an answer of a program, this is the program."""
     groups: list[Group] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
 
 
 class Tree:
-    """All groups and hosts; `add` the documents in order, then `finish` once.
+    """All groups and hosts. Call `add` for each document in order, then `finish` once.
 
-    What stands in no YAML document comes by `group`, `host`, `child` and `vars`.
+    A reader of another format calls `group`, `host`, `child` and `vars`.
     """
 
     def __init__(self, problems: Problems) -> None:
@@ -83,7 +83,7 @@ class Tree:
         self._file = Path()
 
     def add(self, document: Document, file: Path) -> None:
-        """Take in what one inventory file says."""
+        """Add the groups and hosts of one inventory file."""
         self._file = file
         top = Place(document, ())
         if document.data is None:
@@ -94,7 +94,7 @@ class Tree:
                 top.problem(f"expected a mapping of groups, such as all:, found {found}")
             )
         elif "plugin" in document.data:
-            hint = "ansible-inventory --list --yaml writes what it gives as YAML"
+            hint = "convert its result to YAML: ansible-inventory --list --yaml -i FILE"
             at = top.inside("plugin")
             self._problems.error(at.problem("inventory plugins are not supported", hint))
         else:
@@ -102,7 +102,7 @@ class Tree:
                 self._group(name, content, top.inside(name))
 
     def finish(self) -> None:
-        """Put loose groups under all and loose hosts into ungrouped, and measure depths."""
+        """Complete the groups all and ungrouped, and set the depth of each group."""
         for group in self.groups.values():
             if group is not self.all and not group.parents:
                 _join(self.all, group)
@@ -114,50 +114,50 @@ class Tree:
             elif not grouped and self.ungrouped not in host.groups:
                 self._put(host, self.ungrouped)
             if host.name in self.groups:
-                message = f"{host.name} is the name of a group and of a host"
+                message = f"{host.name} is the name of both a group and a host"
                 self._problems.warn(host.place.problem(message))
         _measure(self.all)
 
-    # --- one at a time ------------------------------------------------------------------------
+    # --- add single items ---------------------------------------------------------------------
 
     def group(self, name: str) -> Group:
-        """Give a group, and make it where there is none."""
+        """Return the group with this name; create it if needed."""
         return self.groups.setdefault(name, Group(name))
 
     def vars(self, group: Group, values: dict[str, object], place: Place) -> None:
-        """Set variables of a group."""
+        """Add variables to a group."""
         group.layers.append(Layer(place, values))
         self._priority(group, values, place)
 
     def child(self, group: Group, child: Group, place: Place) -> None:
-        """Put a group below another."""
+        """Make a group the child of another."""
         if child is self.all or child is group or child in group.ancestors():
-            message = f"{child.name} cannot be a child of {group.name}: it is above it"
+            message = f"{child.name} cannot be a child of {group.name}, because it is its parent"
             self._problems.error(place.problem(message))
         elif child not in group.children:
             _join(group, child)
 
     def host(self, group: Group, name: object, place: Place, file: Path) -> Host | None:
-        """Put a host into a group; None for what cannot be the name of one."""
+        """Add a host to a group. Return None if the name is not valid."""
         if not isinstance(name, str):
-            message = f"the name of a host must be text, YAML reads {kind_of(name)} here"
-            self._problems.error(place.problem(message, "put it in quotes"))
+            message = f"a host name must be text, but YAML reads {kind_of(name)} here"
+            self._problems.error(place.problem(message, "quote it"))
         elif not name or _BAD_NAME.search(name):
-            self._problems.error(place.problem("this cannot be the name of a host"))
+            self._problems.error(place.problem("this is not a valid host name"))
         elif name not in self.hosts and len(self.hosts) >= MAX_HOSTS:
-            self._problems.error(place.problem(f"more than {MAX_HOSTS} hosts"))
+            self._problems.error(place.problem(f"the inventory has more than {MAX_HOSTS} hosts"))
         else:
             host = self.hosts.setdefault(name, Host(name, place, file))
             self._put(host, group)
             return host
         return None
 
-    # --- reading ------------------------------------------------------------------------------
+    # --- read a document ----------------------------------------------------------------------
 
     def _group(self, name: object, content: object, place: Place) -> Group | None:
         if not isinstance(name, str) or not name:
-            message = f"the name of a group must be text, YAML reads {kind_of(name)} here"
-            self._problems.error(place.problem(message, "put it in quotes"))
+            message = f"a group name must be text, but YAML reads {kind_of(name)} here"
+            self._problems.error(place.problem(message, "quote it"))
             return None
         group = self.group(name)
         if content is None:
@@ -169,7 +169,7 @@ class Tree:
         for section, values in content.items():
             at = place.inside(section)
             if section not in _SECTIONS:
-                message = "a group has only hosts, children and vars: this is not read"
+                message = "this key is ignored: a group has only hosts, children and vars"
                 self._problems.warn(at.problem(message, nearest(section, _SECTIONS)))
             else:
                 self._section(group, str(section), values, at)
@@ -219,7 +219,7 @@ class Tree:
             if host is None:
                 return
             if port and not known:
-                # The port behind a name counts where the host is named first.
+                # A port after the name counts only where the host is first named.
                 host.layers.append(Layer(place, {"ansible_port": port}))
             if content:
                 host.layers.append(Layer(place, content))
@@ -236,7 +236,7 @@ def _join(parent: Group, child: Group) -> None:
 
 
 def _measure(top: Group) -> None:
-    """Give each group its depth: the longest way down to it from all."""
+    """Set the depth of each group: the length of the longest path from all."""
     waiting = {group: len(group.parents) for group in _below(top)}
     ready = [top]
     while ready:

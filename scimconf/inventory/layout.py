@@ -1,4 +1,4 @@
-"""All sources together: groups, hosts, and each host's variables as they were written."""
+"""Read all sources: groups, hosts, and the variables of each host before expansion."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from scimconf.yamlfile import Document, parse_json
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the sources say, before anything of it is checked or expanded."""
+    """The content of the sources, not yet checked or expanded."""
 
     tree: Tree
     written: Mapping[str, HostVariables]
-    """Of each host."""
+    """The variables of each host."""
     groups: Mapping[str, list[str]]
-    """Each group with all of its hosts, those of the groups below it included."""
+    """The hosts of each group, including those of its child groups."""
     folders: Sequence[Path]
-    """Where the sources are."""
+    """The folders of the sources."""
     vars_files: Sequence[Layer]
-    """The files under group_vars and host_vars that a host made us read."""
+    """The files that were read from group_vars and host_vars."""
 
     def layers(self) -> Iterator[Layer]:
-        """Give everything that sets variables."""
+        """Yield every layer of variables."""
         for group in self.tree.groups.values():
             yield from group.layers
         for host in self.tree.hosts.values():
@@ -42,11 +42,11 @@ class Layout:
         yield from self.vars_files
 
     def variables(self, name: str) -> Variables:
-        """Give the variables of a host, to be expanded where they are used."""
+        """Return the variables of a host, which are expanded on use."""
         return Variables(self.written[name].values, self._facts(self.tree.hosts[name]))
 
     def _facts(self, host: Host) -> dict[str, object]:
-        """Give the variables that Ansible sets by itself (its "special variables")."""
+        """Return the "special variables" that Ansible itself sets."""
         file = host.file.absolute()
         above = (group.name for group in self.written[host.name].groups)
         return {
@@ -60,7 +60,7 @@ class Layout:
 
 
 def read(paths: Sequence[Path], problems: Problems, *, allow_exec: bool = False) -> Layout:
-    """Read the sources in order; what is wrong with them goes to `problems`."""
+    """Read the sources in order, and add errors and warnings to `problems`."""
     links = Links.beside(map(sources.folder_of, paths), trusted=allow_exec)
     found = []
     for path in paths:
@@ -82,22 +82,22 @@ def read(paths: Sequence[Path], problems: Problems, *, allow_exec: bool = False)
 def _tree(
     files: Sequence[Path], folders: Sequence[Path], problems: Problems, allow_exec: bool
 ) -> Tree:
-    asked = {file for file in files if programs.is_program(file)}
-    written = (file for file in dict.fromkeys(files) if file not in asked)
-    documents = {file: _document(file) for file in written}
+    executable = {file for file in files if programs.is_program(file)}
+    readable = (file for file in dict.fromkeys(files) if file not in executable)
+    documents = {file: _document(file) for file in readable}
     hidden: frozenset[str] = frozenset()
-    if asked and allow_exec:
-        # All other files are read before the first program starts, for this.
-        said = (each.text for each in documents.values() if isinstance(each, Document))
-        hidden = programs.token_names([*said, *sources.vars_texts(folders)])
+    if executable and allow_exec:
+        # Before a program starts, all other files must be read for the names of token variables.
+        texts = (each.text for each in documents.values() if isinstance(each, Document))
+        hidden = programs.token_names([*texts, *sources.vars_texts(folders)])
     tree = Tree(problems)
     for file in files:
         with problems.gathered():
-            if file not in asked:
+            if file not in executable:
                 _add(tree, documents[file], Listing(tree, problems, file))
             elif allow_exec:
                 program = Program(file, hidden, time.monotonic() + programs.TIMEOUT)
-                _ask(program, Listing(tree, problems, file))
+                _run(program, Listing(tree, problems, file))
             else:
                 raise programs.refusal(file)
     tree.finish()
@@ -120,7 +120,7 @@ def _add(tree: Tree, document: Document | InventoryError, listing: Listing) -> N
         tree.add(document, listing.file)
 
 
-def _ask(program: Program, listing: Listing) -> None:
+def _run(program: Program, listing: Listing) -> None:
     def host(name: str) -> Document | None:
         text = program.answer("--host", name)
         return parse_json(text, f"{program.path} --host {name}") if text.strip() else None

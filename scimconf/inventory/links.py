@@ -1,13 +1,14 @@
-"""Where a link in an inventory may lead: to the variables of the same inventory, and nowhere else.
+"""Check symbolic links in an inventory: they may lead only to variables of the same inventory.
 
-Whoever can have an inventory planned (a merge request) could make a link to any file of the machine
-that plans, and what it holds would be read as variables. Git is not asked what belongs to the
-inventory: a `.git` that came along can run programs.
+The author of an unread inventory (a merge request) could link to any file of the planning machine,
+and its content would be read as variables. Git cannot tell which files belong to the inventory,
+because a `.git` folder that came with it can run programs.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,17 @@ from scimconf.model import Position, Problem
 
 KINDS = ("group_vars", "host_vars")
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-"""What a shell passes for `<(command)`: links of the system's, to what the caller opened."""
+"""System links to what the caller opened, such as a shell's `<(command)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The rule for links, for the sources of one run."""
+    """The rule for links in the sources of one run."""
 
     roots: tuple[Path, ...]
-    """The group_vars/ and host_vars/ beside the sources; links on the way to them resolved."""
+    """The group_vars/ and host_vars/ beside the sources, with links in their paths resolved."""
     trusted: bool
-    """Whether links may lead anywhere (`--allow-exec=inventory`)."""
+    """True if links may lead anywhere (`--allow-exec=inventory`)."""
 
     @classmethod
     def beside(cls, folders: Iterable[Path], *, trusted: bool) -> Links:
@@ -37,22 +38,22 @@ class Links:
         return cls(tuple(folder / kind for folder in real for kind in KINDS), trusted)
 
     def check_source(self, path: Path) -> None:
-        """Check a path that the caller names. Raises InventoryError as `check` does.
+        """Check a path that the user gave. Raises InventoryError as `check` does.
 
-        Of an absolute path only the last part may have come with the inventory; a relative one
-        starts in the checkout, so all of it may have.
+        A relative path starts in the checkout, so every part of it may come with the inventory. Of
+        an absolute path, only the last part may.
         """
         if not str(path).startswith(_STREAMS):
-            hint = f"name what it leads to: -i {os.path.realpath(path)}"
+            hint = f"use its target: -i {shlex.quote(os.path.realpath(path))}"
             self._check(path, path.parent if path.is_absolute() else Path(), hint)
 
     def check(self, path: Path, top: Path) -> None:
         """Check a file or folder below `top`.
 
-        Raises InventoryError where a link on the way from `top` leads to anything but a regular
-        file, or a folder, below group_vars/ or host_vars/ of this inventory.
+        Raises InventoryError if a link between `top` and the path leads anywhere but to a regular
+        file or folder below group_vars/ or host_vars/ of this inventory.
         """
-        self._check(path, top, "put a copy of the file there")
+        self._check(path, top, "replace the link by a copy of the file")
 
     def _check(self, path: Path, top: Path, hint: str) -> None:
         if self.trusted or not _is_linked(path, top):
@@ -62,10 +63,10 @@ class Links:
         if is_below and (target.is_file() or target.is_dir()):
             return
         message = (
-            f"this is a link to {target}, which is no file below group_vars/ or host_vars/ of this "
-            "inventory"
+            f"this is a link to {target}, which is not a file below group_vars/ or host_vars/ of "
+            "this inventory"
         )
-        least = f"{consent.option('inventory')}, if you trust the inventory as you do a program"
+        least = f"if you trust the inventory like a program, add {consent.option('inventory')}"
         raise InventoryError(
             [Problem(message, Position(str(path), 1, 1), hint=f"{hint}; or {least}")]
         )

@@ -1,40 +1,38 @@
-"""The inventory as people and programs look at it: a listing, and a tree."""
+"""Show the inventory: a listing for programs, and a tree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scimconf.model import Realm, Reference, Server
 from scimconf.tokens.references import SOURCES
 
-if TYPE_CHECKING:
-    from scimconf.inventory import Inventory
-
 _ALL = "all"
-"""Its own hosts stand in `ungrouped` or another group, too, and only there, as with Ansible."""
+"""Its own hosts are listed in `ungrouped` or another group only, as in Ansible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A group: the groups right below it, and the hosts that it names itself."""
+    """A group: its child groups and its own hosts."""
 
     children: tuple[str, ...]
     hosts: tuple[str, ...]
 
 
-def listing(inventory: Inventory, hosts: Sequence[str]) -> dict[str, Any]:
-    """Give the shape of `ansible-inventory --list`, with these hosts only.
+def listing(
+    tree: Mapping[str, Node], servers: Mapping[str, Server], hosts: Sequence[str]
+) -> dict[str, Any]:
+    """Return the structure of `ansible-inventory --list`, limited to these hosts.
 
-    `_meta.hostvars` has what scimconf makes of each server, defaults filled in and secrets
-    masked; other variables are not shown.
+    `_meta.hostvars` has the variables that scimconf uses, with defaults and with secrets masked.
+    Other variables are left out.
     """
     wanted = set(hosts)
-    servers = inventory.servers
     hostvars = {name: variables(servers[name]) for name in hosts if name in servers}
     found: dict[str, Any] = {"_meta": {"hostvars": hostvars}}
-    for name, node in inventory.tree.items():
+    for name, node in tree.items():
         group: dict[str, Any] = {}
         if node.children:
             group["children"] = list(node.children)
@@ -46,7 +44,7 @@ def listing(inventory: Inventory, hosts: Sequence[str]) -> dict[str, Any]:
 
 
 def graph(tree: Mapping[str, Node]) -> str:
-    """Draw groups and hosts as `ansible-inventory --graph` does."""
+    """Return groups and hosts as `ansible-inventory --graph` draws them."""
     return "\n".join(_lines(tree, _ALL, 0))
 
 
@@ -63,7 +61,7 @@ def _line(text: str, depth: int) -> str:
 
 
 def variables(server: Server) -> dict[str, Any]:
-    """Give a server as the variables that would say the same; a secret is a mask."""
+    """Return the variables that describe a server, with secrets masked."""
     how = server.connection
     found = {
         "ansible_connection": how.kind,

@@ -1,7 +1,7 @@
-"""Host patterns: `web*`, `~regex`, `a:b`, `a,b`, `:&`, `:!`, `group[0]`, `@file`.
+"""Match host patterns: `web*`, `~regex`, `a:b`, `a,b`, `:&`, `:!`, `group[0]`, `@file`.
 
-The rules are those of ansible's inventory/manager.py. One is ours: a pattern that matches
-nothing is an error, not a warning, since a typo in `!db` would let a server in.
+The rules are those of ansible's inventory/manager.py, with one exception: a pattern that matches
+nothing is an error, because a typo in `!db` would include a server by mistake.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 def matching(
     patterns: Sequence[str], limit: Sequence[str], groups: Groups, hosts: Iterable[str]
 ) -> list[str]:
-    """Give the hosts that the patterns name (none: all), as far as `limit` names them too.
+    """Return the hosts that match the patterns (default: all) and the limit.
 
-    In the order of the patterns. Raises UsageError for one that matches nothing.
+    They are in the order of the patterns. Raises UsageError for a pattern that matches nothing.
     """
     known = dict.fromkeys(hosts)
     chosen = _evaluate(_split(patterns) or ["all"], groups, known)
@@ -42,8 +42,8 @@ def _split(patterns: Iterable[str]) -> list[str]:
     for pattern in patterns:
         if not pattern.strip(" ,:&!"):
             raise UsageError(
-                f"an empty host pattern: {pattern!r}",
-                "is a variable of your script empty? For all hosts say `all`",
+                f"the host pattern {pattern!r} is empty",
+                "is a variable of your script empty? To match all hosts, use `all`",
             )
         if pattern.startswith("@"):
             found += _in_file(Path(pattern[1:]))
@@ -53,11 +53,11 @@ def _split(patterns: Iterable[str]) -> list[str]:
 
 
 def _in_file(path: Path) -> list[str]:
-    """Give the patterns of a file, one a line. Raises UsageError where there is none: not all."""
+    """Return the patterns of a file, one per line. Raises UsageError if there is none."""
     lines = (line.strip() for line in read_text(path).splitlines())
     found = [part for line in lines if not line.startswith("#") for part in _parts(line)]
     if not any(part.lstrip("&!") for part in found):
-        raise UsageError(f"the file {path} names no host", "for all hosts say `all`")
+        raise UsageError(f"the file {path} has no host pattern", "to match all hosts, use `all`")
     return found
 
 
@@ -72,7 +72,7 @@ def _parts(pattern: str) -> list[str]:
 def _evaluate(
     patterns: Sequence[str], groups: Groups, hosts: Mapping[str, None]
 ) -> dict[str, None]:
-    """Unite the plain ones, then keep what each `&` names, then drop what each `!` names."""
+    """Return the union of the plain patterns, intersected with each `&`, without each `!`."""
     ordered = sorted(patterns, key=lambda pattern: "&!".find(pattern[0]))
     if ordered[0][0] in "&!":
         ordered.insert(0, "all")
@@ -96,13 +96,13 @@ def _one(pattern: str, groups: Groups, hosts: Mapping[str, None]) -> dict[str, N
         expression, subscript = match[1], match
     matches = _matcher(expression)
     in_groups = [name for name in groups if matches.match(name)]
-    # A host counts as often as it is matched when a subscript counts, as with Ansible.
+    # For a subscript, a host that matches twice counts twice, as in Ansible.
     named = [host for name in in_groups for host in groups[name]]
     if not in_groups or expression.startswith("~") or set(expression) & set(".?*["):
         named += [host for host in hosts if matches.match(host)]
     if subscript:
         named = _subscripted(named, subscript)
-    # A group that is empty was named all right; a place in it that is not there was not.
+    # An empty group is a match, but a subscript outside of a group is not.
     if not named and (subscript or not in_groups):
         raise UsageError(
             f"no host or group matches {pattern!r}", nearest(expression, [*groups, *hosts])
@@ -120,7 +120,7 @@ def _matcher(expression: str) -> re.Pattern[str]:
 
 
 def _subscripted(named: list[str], match: re.Match[str]) -> list[str]:
-    """Take one (`[0]`, `[-1]`) or a range with both ends (`[1:3]`, `[2:]`)."""
+    """Return one host (`[0]`, `[-1]`) or an inclusive range (`[1:3]`, `[2:]`)."""
     if match[2] is not None:
         at = int(match[2])
         return named[at : at + 1] if at != -1 else named[-1:]

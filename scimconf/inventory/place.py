@@ -1,4 +1,4 @@
-"""Where something was said, and the problems found there."""
+"""Places in inventory files, and the problems found there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
-from scimconf.yamlfile import Document, Way
+from scimconf.yamlfile import Document, KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,30 +17,30 @@ class Place:
     """A key or value in a document."""
 
     document: Document = field(repr=False)
-    way: Way
+    keys: KeyPath
 
     def inside(self, *steps: Hashable) -> Place:
-        """Give a place further in."""
-        return Place(self.document, (*self.way, *steps))
+        """Return a place below this one."""
+        return Place(self.document, (*self.keys, *steps))
 
     @property
     def position(self) -> Position:
-        """Where that is in the text; its nearest parent's if it has no place of its own."""
-        return self.document.position(self.way)
+        """The position in the text, or that of the nearest parent (see `Document.position`)."""
+        return self.document.position(self.keys)
 
     @property
     def path(self) -> str:
-        """The way to it in words: `all.hosts.chat1.scim_realms.acme.idp`."""
-        return ".".join(_step(step) for step in self.way)
+        """The keys as text: `all.hosts.chat1.scim_realms.acme.idp`."""
+        return ".".join(_step(step) for step in self.keys)
 
     def problem(self, message: str, hint: str = "") -> Problem:
-        """Give a problem that is here."""
+        """Return a problem at this place."""
         return Problem(message, self.position, self.path, hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Variables that were said together in one place."""
+    """Variables that are set together at one place."""
 
     place: Place
     values: Mapping[str, object]
@@ -48,22 +48,22 @@ class Layer:
 
 @dataclass(slots=True)
 class Problems:
-    """Gathers what is wrong, so that all of it is said at once; each thing once."""
+    """Collects errors and warnings, each once, so that all are reported together."""
 
     errors: dict[Problem, None] = field(default_factory=dict)
     warnings: dict[Problem, None] = field(default_factory=dict)
 
     def error(self, problem: Problem) -> None:
-        """Keep an error."""
+        """Add an error."""
         self.errors[problem] = None
 
     def warn(self, problem: Problem) -> None:
-        """Keep a warning."""
+        """Add a warning."""
         self.warnings[problem] = None
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
-        """Keep what an InventoryError says, and go on after the block."""
+        """Add the problems of an InventoryError in the `with` block, and continue after it."""
         try:
             yield
         except InventoryError as error:
@@ -77,13 +77,13 @@ def _step(step: Hashable) -> str:
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """Say which of the known names was probably meant, "" if none is near."""
+    """Return a hint with the most similar known name, or no hint."""
     found = get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f"did you mean {found[0]}?" if found else ""
 
 
 def kind_of(value: object) -> str:
-    """Name the kind of a value in words of YAML, without showing it."""
+    """Return the type of a value in YAML's terms, without showing the value."""
     names = {bool: "true or false", int: "a number", float: "a number", str: "text"}
     if value is None:
         return "nothing"

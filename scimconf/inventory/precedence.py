@@ -1,9 +1,9 @@
-"""Which variables a host has in the end.
+"""Merge the variables of a host in Ansible's order of precedence.
 
-The rules are those of ansible's vars/manager.py and plugins/vars/host_group_vars.py; from weak to
-strong: inline vars of all, of the other groups by depth, ansible_group_priority and name,
-group_vars/all, group_vars of the other groups in that order (one source after the other), then
-the host's inline vars, then its host_vars.
+The rules are those of ansible's vars/manager.py and plugins/vars/host_group_vars.py. From weak to
+strong: inline vars of all; inline vars of the other groups by depth, ansible_group_priority and
+name; group_vars/all; group_vars of the other groups in the same order (one source after the other);
+the host's inline vars; its host_vars.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from scimconf.yamlfile import parse, read_text
 
 @dataclass(frozen=True, slots=True)
 class HostVariables:
-    """The variables of one host as they were written, and where each one comes from."""
+    """The variables of one host before expansion, and their origins."""
 
     values: Mapping[str, object]
     layers: Sequence[Layer]
     groups: tuple[Group, ...]
-    """All of them, those above included, the weakest first."""
+    """All groups of the host, including parents, the weakest first."""
     place: Place
 
     def origin(self, name: str) -> Place:
-        """Give the place that has the last word on a variable; the host's where none has."""
+        """Return the place that sets a variable, or the place of the host if none does."""
         for layer in reversed(self.layers):
             if name in layer.values:
                 return layer.place.inside(name)
@@ -40,10 +40,10 @@ class HostVariables:
 
 
 class Precedence:
-    """Merges variables; what hosts of the same groups share is merged once."""
+    """Merges variables. Hosts with the same groups share the merged group variables."""
 
     def __init__(self, folders: Iterable[Path], problems: Problems, links: Links) -> None:
-        # Of a folder that comes twice the last one counts, as if it had been merged again.
+        # A folder that is given twice has the precedence of its last position.
         last = reversed(list(dict.fromkeys(reversed(list(folders)))))
         self._folders = [sources.VarsFolder(folder, links) for folder in last]
         self._problems = problems
@@ -54,7 +54,7 @@ class Precedence:
         self._shared = {}
 
     def of(self, host: Host) -> HostVariables:
-        """Give the variables of one host."""
+        """Return the variables of one host."""
         groups, layers, values = self._of_groups(frozenset(host.groups))
         own = [*host.layers, *self._from_files("host_vars", [host.name])]
         if own:
@@ -64,7 +64,7 @@ class Precedence:
         return HostVariables(values, [*layers, *own], groups, host.place)
 
     def layers(self) -> Iterable[Layer]:
-        """Give the layers of all files under group_vars and host_vars read so far."""
+        """Return the layers of the files in group_vars and host_vars that were read so far."""
         return [layer for layer in self._files.values() if layer is not None]
 
     def _of_groups(
@@ -100,12 +100,12 @@ class Precedence:
     def _read(self, path: Path, folder: sources.VarsFolder) -> Layer | None:
         with self._problems.gathered():
             folder.check(path)
-            if path.exists() and not path.is_file():  # a pipe would be waited for
-                raise InventoryError([Problem(f"{path} is no file")])
+            if path.exists() and not path.is_file():  # reading a pipe would block
+                raise InventoryError([Problem(f"{path} is not a regular file")])
             text = read_text(path)
             if text.startswith("$ANSIBLE_VAULT;"):
-                message = f"{path} is encrypted as a whole and was not read"
-                hint = "encrypt single values instead: ansible-vault encrypt_string"
+                message = f"{path} was not read, because the whole file is encrypted"
+                hint = "encrypt single values: ansible-vault encrypt_string"
                 self._problems.warn(Problem(message, hint=hint))
                 return None
             document = parse(text, str(path))

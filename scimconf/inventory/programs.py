@@ -1,13 +1,14 @@
-"""Inventories that are programs (Ansible's "dynamic inventory scripts"): `--list`, `--host NAME`.
+"""Run inventories that are programs (Ansible's inventory scripts): `--list`, `--host NAME`.
 
-They run only with --allow-exec=inventory, without a terminal, and with none of the tokens in their
-environment that the inventory's other files refer to by `env:`.
+They run only with --allow-exec=inventory and without a terminal. Environment variables that the
+other inventory files name as `env:` tokens are removed from their environment.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,17 +21,17 @@ from scimconf.sanitize import one_line
 from scimconf.yamlfile import MAX_BYTES
 
 TIMEOUT = 120.0
-"""Seconds that all answers of one program may take together."""
+"""Seconds for all answers of one program together."""
 _MAX_STDERR = 64 * 1024
 _PROGRAM = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe")
-"""What scripts, and programs of Linux and macOS, begin with."""
+"""The first bytes of scripts and of programs for Linux and macOS."""
 _TOKEN_IN = re.compile(r"\benv['\"]?\s*:\s*['\"]?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def is_program(path: Path) -> bool:
-    """Tell whether an inventory file is one that Ansible would run.
+    """Return True if Ansible would run this inventory file.
 
-    An executable file alone is not enough: on some file systems every file is one.
+    The executable bit alone is not enough: on some file systems every file has it.
     """
     if not path.is_file() or not os.access(path, os.X_OK):
         return False
@@ -42,31 +43,31 @@ def is_program(path: Path) -> bool:
 
 
 def refusal(path: Path) -> InventoryError:
-    """Give what is said of a program that must not run."""
-    message = f"this inventory is a program, and it runs only with {consent.option('inventory')}"
-    hint = f"or write its answer to a file: ansible-inventory -i {path} --list > hosts.json"
+    """Return the error for a program that must not run."""
+    message = f"this inventory is a program, which runs only with {consent.option('inventory')}"
+    hint = f"or save its output: ansible-inventory -i {shlex.quote(str(path))} --list > hosts.json"
     return InventoryError([Problem(message, Position(str(path), 1, 1), hint=hint)])
 
 
 def token_names(texts: Iterable[str]) -> frozenset[str]:
-    """Give the environment variables that `env:` in these texts names."""
+    """Return the names of the environment variables after `env:` in these texts."""
     return frozenset(name for text in texts for name in _TOKEN_IN.findall(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An inventory that is asked, not read."""
+    """A program that prints an inventory."""
 
     path: Path
     hidden: frozenset[str]
-    """What it must not find in its environment."""
+    """Environment variables that the program must not see."""
     deadline: float
-    """When it must have answered everything, in time.monotonic()'s seconds."""
+    """The end of its time, in seconds of time.monotonic()."""
 
     def answer(self, *words: str) -> str:
-        """Give what it prints when called with these words.
+        """Return the output of the program for these arguments.
 
-        Raises InventoryError where it cannot be started, fails, takes too long or says too much.
+        Raises InventoryError if it cannot be started, fails, takes too long or prints too much.
         """
         kept = {name: value for name, value in os.environ.items() if name not in self.hidden}
         try:

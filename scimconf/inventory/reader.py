@@ -1,4 +1,4 @@
-"""Reads the variables of one host: expands them, checks them, and says where each one stood."""
+"""Expand and check the variables of one host, and report problems with their positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The variables of one host; what is wrong with them goes to `problems`."""
+    """The variables of one host. Its methods add errors to `problems`."""
 
     name: str
     written: HostVariables
@@ -27,7 +27,7 @@ class Reader:
     problems: Problems
 
     def expanded(self, names: Iterable[str]) -> dict[str, object]:
-        """Give those of the variables that the host has and whose templates can be expanded."""
+        """Return the variables that the host has, except those with a wrong template."""
         values = {}
         for name in names:
             if name not in self.written.values:
@@ -41,18 +41,18 @@ class Reader:
     def checked(
         self, model: type[M], values: Mapping[str, object], names: Mapping[str, str] | None = None
     ) -> M | None:
-        """Give the model of these values, or None where they are wrong.
+        """Return the model of these values, or None if a value is wrong.
 
-        `names` are the variables that the values come from, where their keys are not the names.
+        `names` maps the keys of `values` to the names of variables, if they differ.
         """
         try:
             return model.model_validate(values)
         except ValidationError as error:
 
-            def place_of(way: tuple[object, ...]) -> Place:
-                field = str(way[0])
+            def place_of(path: tuple[object, ...]) -> Place:
+                field = str(path[0])
                 name = names.get(field, field) if names else field
-                return self.written.origin(name).inside(*way[1:])
+                return self.written.origin(name).inside(*path[1:])
 
             for problem in wording.problems(error, values, place_of):
                 self.problems.error(problem)

@@ -1,4 +1,4 @@
-"""The realms of one server, as `scim_realms` wants them."""
+"""Build the realms of a server from `scim_realms`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _KEYS = tuple(RealmVariables.model_fields)
 def realms(
     written: object, place: Place, common: ServerVariables, external_host: str, problems: Problems
 ) -> tuple[Realm, ...] | None:
-    """Give the realms of a server, or None where something is wrong with one of them."""
+    """Return the realms of a server, or None if one of them is wrong."""
     if not isinstance(written, dict):
         message = f"expected a mapping of realms, found {kind_of(written)}"
-        problems.error(place.problem(message, 'such as {"": {idp: okta}}'))
+        problems.error(place.problem(message, 'for example {"": {idp: okta}}'))
         return None
     built = [
         _realm(key, values, place.inside(key), common, external_host, problems)
@@ -51,8 +51,8 @@ def _realm(
     if given is None:
         return None
     if isinstance(given.token, Secret):
-        message = "the token of this realm stands in clear in the inventory"
-        hint = "leave it out and scimconf keeps it encrypted, or make it a !vault value"
+        message = "the token of this realm is in plain text in the inventory"
+        hint = "remove it: scimconf keeps tokens encrypted; or make it a !vault value"
         problems.warn(place.inside("token").problem(message, hint))
     preset = PRESETS[given.idp or common.scim_idp or "other"]
     formatted = given.name_formatted_included
@@ -80,7 +80,7 @@ def _checked(values: object, place: Place, problems: Problems) -> RealmFields | 
     try:
         return RealmVariables.model_validate(values, context=context)
     except ValidationError as error:
-        for problem in wording.problems(error, values, lambda way: place.inside(*way), _KEYS):
+        for problem in wording.problems(error, values, lambda path: place.inside(*path), _KEYS):
             problems.error(problem)
         return None
 
@@ -90,8 +90,9 @@ def _url(string_id: str, external_host: str) -> str:
 
 
 def find_contradictions(servers: Iterable[Server], problems: Problems) -> None:
-    """Report realms that are present on one server of a deployment and absent on another: they
-    share a token, and it cannot be both kept and removed.
+    """Report realms that are present on one server of a deployment and absent on another.
+
+    The servers share the token of the realm, which cannot be both kept and removed.
     """
     first: dict[tuple[str, str], tuple[Server, Realm]] = {}
     for server in servers:
@@ -103,12 +104,12 @@ def find_contradictions(servers: Iterable[Server], problems: Problems) -> None:
             words = ("absent", "present") if realm.present else ("present", "absent")
             message = f"realm {realm.label} is {words[0]} on {other.name} and {words[1]} here"
             path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
-            hint = f"both are the deployment {server.deployment}: give it one state"
+            hint = f"both belong to the deployment {server.deployment}: use the same state"
             problems.error(Problem(message, realm.position, path, hint))
 
 
 def find_shared_urls(servers: Iterable[Server], problems: Problems) -> None:
-    """Report realms that have one URL, unless their servers are one deployment."""
+    """Report realms with the same URL, unless their servers are one deployment."""
     first: dict[str, tuple[Server, Realm]] = {}
     for server in servers:
         for realm in server.realms:

@@ -1,17 +1,17 @@
-"""Writes docs/inventory.md out of the schema: `python -m scimconf.inventory.reference`."""
+"""Generate docs/inventory.md from the models: `python -m scimconf.inventory.reference`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from scimconf.inventory.connection import SPELLINGS, ConnectionVariables
 from scimconf.inventory.schema import RealmVariables, ServerVariables
-from scimconf.template.filters import FILTERS
+from scimconf.template.filters import ANSIBLE_TESTS, FILTERS
 from scimconf.zulip.presets import PRESETS
 
 _HEAD = """\
@@ -19,56 +19,56 @@ _HEAD = """\
 
 # The inventory
 
-One YAML file, a folder of them, or several (`-i`, in order; `-` is stdin), in the shape that
-Ansible's YAML inventories have, so that one inventory serves both tools; or the JSON of
-`ansible-inventory --list` and of dynamic inventories, which run with `--allow-exec=inventory` only
-([from-ansible.md](from-ansible.md)). `inventory.example.yaml` is one to
-start from; `scimconf inventory check` says everything that is wrong with yours, each with
-`file:line:column`, and asks no server. A host with `scim_realms` is a server of scimconf; the
-others are only there for groups and patterns.
+An inventory is a YAML file, a folder of YAML files, or several of these (`-i`, in order; `-` is
+stdin). It has the shape of Ansible's YAML inventories, so both tools can use the same inventory.
+The JSON of `ansible-inventory --list` and of dynamic inventories works too; a dynamic inventory
+runs only with `--allow-exec=inventory` ([from-ansible.md](from-ansible.md)).
 
-Editors can check as you type: write `scimconf inventory schema > inventory.schema.json`, and as
-the first line of the inventory `# yaml-language-server: $schema=inventory.schema.json`.
+Start from `inventory.example.yaml`. `scimconf inventory check` reports every error without
+contacting a server. Each error is one line, `file:line:column: error: message`, with the hint on
+the next line. A host with `scim_realms` is a server for scimconf. Other hosts only matter for
+groups and patterns.
+
+Editors can check the inventory while you type: [how-to/editor.md](how-to/editor.md).
 """
 
 _REALM = """\
-`scim_realms` is a mapping; its keys are the realms' string_ids, which Zulip also calls
-subdomains: `""` (the root domain), or lower-case letters, digits and inner hyphens. A key that
-YAML reads as something else (`no`, `123`) has to be quoted. `{}`, or nothing at all, takes all
+`scim_realms` is a mapping. Its keys are the string_ids of realms, which Zulip also calls
+subdomains: `""` for the root realm, otherwise lower-case letters, digits and inner hyphens. Quote a
+key that YAML does not read as text (`no`, `123`). With `{}` or without a value, a realm gets all
 defaults.
 """
 
 _CONNECTION = """\
-As Ansible's; where a host has several spellings of one, the last in the table wins (those with
-`sudo` or `su` in their names count for that method only). `-u`, `-b`,
-`--become-user` and `--private-key` are weaker than these variables. Values can be `!vault`
-values for the passwords.
+These are Ansible's variables. If a host has several spellings of one variable, the last in the
+table wins. Names with `sudo` or `su` only count for that become method. These variables override
+`-u`, `-b`, `--become-user` and `--private-key`. Passwords can be `!vault` values.
 """
 
 _TAIL = """\
 ## How it is read
 
-- **YAML 1.1**, as Ansible reads it: `no` is false, `0022` is 18, `1:30` is 90. UTF-8, at most
-  8 MiB a file, 500,000 keys and values (what aliases stand for counted), 64 levels. Keys that
-  stand twice are an error. Tags: `!vault` (1.1 and 1.2), `!unsafe`, and YAML's own.
-- **Groups**: `hosts`, `children`, `vars`; `all` and `ungrouped` are always there. Host ranges:
-  `chat[01:20].example.com`, `chat[1:9:2]`, `chat-[a:f]`; `host:2222` sets the port.
-- **Precedence**, from weak to strong: the vars of `all`; of the other groups by depth, then
-  `ansible_group_priority`, then name; `group_vars/all`; `group_vars/` of the other groups, in the
-  same order; the host's own variables; `host_vars/`. `group_vars/` and `host_vars/` stand beside
-  each source, as `NAME`, `NAME.yml`, `NAME.yaml`, `NAME.json`, or as a folder `NAME/` of such
-  files.
-- **Templates**: `{{ ... }}`, `{% if %}` and `{% for %}` in a value, expanded where the variable is
-  used, from the host's own variables and `inventory_hostname`, `inventory_hostname_short`,
-  `inventory_dir`, `inventory_file`, `groups`, `group_names`. A lone `{{ expression }}` keeps its
-  type. No lookups, no `hostvars`. Filters: %FILTERS%. Tests: Jinja's, and
-  `match`, `search`, `regex`, `contains`, `subset`, `superset`, `all`, `any`, `truthy`, `falsy`.
+- **YAML 1.1**, as Ansible reads it: `no` is false, `0022` is 18, `1:30` is 90. A file is UTF-8 and
+  has at most 8 MiB, 64 levels, and 500,000 keys and values (an alias counts as often as it is
+  used). Duplicate keys are an error. Tags: `!vault` (1.1 and 1.2), `!unsafe`, and YAML's own.
+- **Groups**: `hosts`, `children`, `vars`; `all` and `ungrouped` always exist. Host ranges:
+  `chat[01:20].example.com`, `chat[1:9:2]`, `chat-[a:f]`. `host:2222` sets the port.
+- **Precedence**, from weak to strong: the vars of `all`; the vars of other groups by depth, then
+  `ansible_group_priority`, then name; `group_vars/all`; `group_vars/` of other groups in the same
+  order; the variables of the host; `host_vars/`. The folders `group_vars/` and `host_vars/` are
+  beside each source. They contain `NAME`, `NAME.yml`, `NAME.yaml`, `NAME.json`, or a folder `NAME/`
+  of such files.
+- **Templates**: `{{ ... }}`, `{% if %}` and `{% for %}` in a value. A template is expanded when the
+  variable is used. It can use the variables of the host, and `inventory_hostname`,
+  `inventory_hostname_short`, `inventory_dir`, `inventory_file`, `groups`, `group_names`. A single
+  `{{ expression }}` keeps its type. Lookups and `hostvars` are not supported. Filters: %FILTERS%.
+  Tests: Jinja's, and %TESTS%.
 - **Patterns**: `web*`, `~regex`, `a:b`, `a,b`, `a:&b`, `a:!b`, `group[0]`, `group[1:3]`, `@file`;
   also for `--limit`.
-- Variables that begin with `scim_` or `zulip_` and are not on this page are errors, with the
-  nearest name; all others are none of our business.
+- An unknown variable with the prefix `scim_` or `zulip_` is an error, with a hint to the most
+  similar name. All other variables are ignored.
 
-Where all this differs from Ansible on purpose: [from-ansible.md](from-ansible.md).
+The intended differences from Ansible: [from-ansible.md](from-ansible.md).
 """
 
 _KINDS = {
@@ -82,7 +82,7 @@ _KINDS = {
 
 
 def page() -> str:
-    """Give the text of docs/inventory.md."""
+    """Return the text of docs/inventory.md."""
     names = {name: (name,) for name in ServerVariables.model_fields}
     keys = {name: (name,) for name in RealmVariables.model_fields}
     parts = [
@@ -97,9 +97,13 @@ def page() -> str:
         "## Connection\n",
         _CONNECTION,
         _table("variable", ConnectionVariables, SPELLINGS),
-        _TAIL.replace("%FILTERS%", ", ".join(f"`{name}`" for name in sorted(FILTERS))),
+        _TAIL.replace("%FILTERS%", _listed(FILTERS)).replace("%TESTS%", _listed(ANSIBLE_TESTS)),
     ]
     return "\n".join(parts)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _table(head: str, model: type[BaseModel], names: Mapping[str, tuple[str, ...]]) -> str:

@@ -1,6 +1,6 @@
-"""What single values must look like, and what is said where they do not.
+"""Check single values of the inventory.
 
-Each function takes a value of the right type and gives it back, tidied, or raises Invalid.
+Each function takes a value of the right type and returns it, normalized, or raises Invalid.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_+.-]{0,30}):")
 
 
 class Invalid(ValueError):
-    """A value that cannot be used: why, and what was probably meant. It never quotes a secret."""
+    """The value is not valid. The message gives the reason and never quotes a secret."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -38,21 +38,21 @@ class Invalid(ValueError):
 
 
 def string_id(key: object) -> str:
-    """Check the name of a realm: Zulip's subdomain, "" for the root domain."""
+    """Check the name of a realm: Zulip's subdomain, or "" for the root realm."""
     if not isinstance(key, str):
-        raise Invalid(f"YAML reads this name of a realm as {_as_read(key)}", "put it in quotes")
+        raise Invalid(f"YAML reads this realm name as {_as_read(key)}", "quote it")
     if key == "" or _STRING_ID.fullmatch(key):
         if key == "www":
-            raise Invalid("Zulip answers www as the root domain", 'write ""')
+            raise Invalid("Zulip uses www for the root realm", 'use ""')
         return str(key)
     if _STRING_ID.fullmatch(key.lower()):
         raise Invalid(
-            "the name of a realm has no capitals, and Zulip would never match this one",
-            f"write {key.lower()}",
+            "a realm name must be lower-case; Zulip would never match this one",
+            f"use {key.lower()}",
         )
     raise Invalid(
-        "the name of a realm is lower-case letters, digits and inner hyphens",
-        '"" is the root domain',
+        "a realm name has only lower-case letters, digits and inner hyphens",
+        '"" is the root realm',
     )
 
 
@@ -67,8 +67,8 @@ def _as_read(key: object) -> str:
 def idp(name: str) -> str:
     """Check the name of an identity provider's preset."""
     if name not in PRESETS:
-        known = ", ".join(sorted(PRESETS))
-        raise Invalid(f"unknown identity provider, known are {known}", nearest(name, PRESETS))
+        message = f"unknown identity provider, expected one of: {', '.join(sorted(PRESETS))}"
+        raise Invalid(message, nearest(name, PRESETS))
     return name
 
 
@@ -76,33 +76,33 @@ def client(name: str) -> str:
     """Check the name of a SCIM client."""
     if not _CLIENT.fullmatch(name):
         raise Invalid(
-            "the name of a SCIM client begins with a letter or digit; blanks and . _ @ - may follow"
+            "the name of a SCIM client starts with a letter or digit; spaces and . _ @ - may follow"
         )
     return name
 
 
 def external_host(name: str) -> str:
-    """Check Zulip's EXTERNAL_HOST: a host name, perhaps with a port."""
+    """Check Zulip's EXTERNAL_HOST: a host name with an optional port."""
     if not _HOST.fullmatch(name):
-        raise Invalid("expected a host name, perhaps with a port: chat.example.com:8443")
+        raise Invalid("expected a host name with an optional port: chat.example.com:8443")
     return name
 
 
 def url(text: str) -> str:
-    """Check a realm's URL, `https://host`; http is for loopback. Gives it in lower case."""
+    """Check the URL of a realm and return it in lower case. http is allowed for loopback only."""
     parts = _split(text)
     if parts.scheme == "http" and not _loopback(parts.hostname or ""):
-        raise Invalid("a token must not travel in the clear: https:// is needed here")
+        raise Invalid("expected https://, because the token must be sent encrypted")
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def probe(text: str) -> str:
-    """Check where the gate finds the local web server: `https://127.0.0.1:8443`."""
+    """Check the URL of the local web server for the gate: `https://127.0.0.1:8443`."""
     return url(text)
 
 
 def _split(text: str) -> SplitResult:
-    wrong = Invalid("expected https:// and a host's name, perhaps with a port, and nothing else")
+    wrong = Invalid("expected https:// and a host name with an optional port, and nothing else")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -118,7 +118,7 @@ def _split(text: str) -> SplitResult:
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    if "%" in host:  # a scope, which may be any text, and means something on one machine only
+    if "%" in host:  # a scope can be any text, and is valid on one machine only
         return None
     try:
         return ipaddress.ip_address(host)
@@ -139,31 +139,31 @@ def absolute(path: str) -> str:
 
 
 def user(name: str) -> str:
-    """Check a user's name; it may not be taken for an option of a program."""
+    """Check a user name. It must not look like an option of a program."""
     if not _USER.fullmatch(name):
-        raise Invalid("expected the name of a user")
+        raise Invalid("expected a user name")
     return name
 
 
 def zulip_user(name: str) -> str:
-    """Check the name of the user that the agent becomes. Others with uid 0 the server refuses."""
+    """Check the name of Zulip's user. The server refuses other names of uid 0."""
     if user(name) == "root":
         raise Invalid(
             "the agent never runs as root",
-            "zulip_user is the user that Zulip runs as; to log in as root: ansible_user",
+            "use the user that Zulip runs as; to log in as root, set ansible_user",
         )
     return name
 
 
 def address(host: str) -> str:
-    """Check a host to connect to; it may not be taken for an option of a program."""
+    """Check a host to connect to. It must not look like an option of a program."""
     if not host or host.startswith("-") or re.search(r"[\s\x00-\x20/@]", host):
         raise Invalid("expected a host name or an address")
     return host
 
 
 def word(text: str) -> str:
-    """Check a name that we only compare: any printable text."""
+    """Check a name that is only compared: any printable text."""
     if not text or not text.isprintable():
         raise Invalid("expected a name")
     return text
@@ -176,7 +176,7 @@ def restart(value: object) -> str | tuple[str, ...]:
         return value
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):
         if not value[0] or any("\0" in item for item in value):
-            raise Invalid("the command of this list cannot be started")
+            raise Invalid("this list is not a command")
         return tuple(value)
     hint = nearest(value, words) if isinstance(value, str) else ""
     raise Invalid(f"expected {', '.join(words)} or a command as a list of words", hint)
@@ -187,7 +187,7 @@ OF_KEYS: Mapping[str, Callable[[Any], Any]] = {}
 
 
 def token(value: object, folder: str) -> TokenSource:
-    """Make a token's source of what the inventory says; a token in clear is wrapped at once."""
+    """Return the source of a token. A plaintext token is wrapped in a Secret."""
     if isinstance(value, (VaultValue, Secret)):
         return value
     if isinstance(value, dict):
@@ -232,6 +232,6 @@ def _in_clear(value: str) -> Secret:
     if reason := weakness(value):
         raise Invalid(
             f"this token cannot be used: {reason}",
-            "leave it out and scimconf makes one, or take one from: scimconf token",
+            "remove it and scimconf generates one, or use one from: scimconf token",
         )
     return Secret(value)

@@ -1,8 +1,7 @@
-"""The variables that are ours, once: what checks them, the JSON Schema and the reference page
-are all made from these models.
+"""The models of our variables, which also generate the JSON Schema and the reference page.
 
-The only room that imports pydantic. Types are strict: YAML has already said what a text and what
-a number is.
+Only this package imports pydantic. The types are strict, because YAML has already decided what is
+text and what is a number.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL, REQUIRED, Key
 from scimconf.zulip.presets import PRESETS
 
-# A plugin of pydantic's sees all that is checked, tokens in clear among it; and only looking for
-# some takes as long as a model.
+# A pydantic plugin would see every checked value, including plaintext tokens. The search for
+# plugins also takes as long as building a model.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 T = TypeVar("T")
@@ -47,7 +46,7 @@ CONFIG = ConfigDict(
 )
 
 
-def _called(rule: Callable[..., T], *values: object) -> T:
+def _apply(rule: Callable[..., T], *values: object) -> T:
     try:
         return rule(*values)
     except Invalid as error:
@@ -56,12 +55,12 @@ def _called(rule: Callable[..., T], *values: object) -> T:
 
 
 def rule(check: Callable[[str], str]) -> AfterValidator:
-    """Make a check of rules.py a part of a type."""
-    return AfterValidator(lambda value: _called(check, value))
+    """Return a validator that applies a check of rules.py."""
+    return AfterValidator(lambda value: _apply(check, value))
 
 
 def _token(value: object, info: ValidationInfo) -> object:
-    return _called(rules.token, value, info.context["folder"] if info.context else ".")
+    return _apply(rules.token, value, info.context["folder"] if info.context else ".")
 
 
 _RESTART_SCHEMA = {
@@ -94,7 +93,7 @@ Word = Annotated[str, rule(rules.word)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 Restart = Annotated[
     Any,
-    AfterValidator(lambda value: _called(rules.restart, value)),
+    AfterValidator(lambda value: _apply(rules.restart, value)),
     WithJsonSchema(_RESTART_SCHEMA),
 ]
 Token = Annotated[
@@ -106,7 +105,7 @@ _CLIENT, _NAME_FORMATTED = REQUIRED
 
 
 def default_words(words: str) -> dict[str, Any]:
-    """Say in the reference what happens where the variable is not set."""
+    """Return the text for the default column of the reference page."""
     return {"default_words": words}
 
 
@@ -117,7 +116,7 @@ class RealmFields(BaseModel):
 
     idp: Idp | None = Field(
         None,
-        description="The identity provider's preset.",
+        description="The preset of the identity provider.",
         json_schema_extra=default_words("`scim_idp`"),
     )
     client: Client | None = Field(
@@ -150,7 +149,7 @@ class RealmFields(BaseModel):
 def _field(key: Key) -> tuple[Any, Any]:
     """Return a field's type and definition, as pydantic's `create_model` takes them."""
     check = rules.OF_KEYS.get(key.name)
-    kind = Annotated[key.type, AfterValidator(partial(_called, check))] if check else key.type
+    kind = Annotated[key.type, AfterValidator(partial(_apply, check))] if check else key.type
     words = default_words(key.default)
     return kind | None, Field(None, description=key.description, json_schema_extra=words)
 
@@ -165,69 +164,70 @@ RealmVariables: type[RealmFields] = create_model(
 
 
 class ServerVariables(BaseModel):
-    """The variables of a server, but `scim_realms`."""
+    """The variables of a server, except `scim_realms`."""
 
     model_config = CONFIG
 
     scim_idp: Idp | None = Field(
         None,
-        description="The identity provider of all realms that name none.",
+        description="The identity provider of realms without `idp`.",
         json_schema_extra=default_words("`other`"),
     )
     scim_client: Client | None = Field(
         None,
-        description="The SCIM client's name of all realms that give none.",
+        description="The name of the SCIM client of realms without `client`.",
         json_schema_extra=default_words("the preset's"),
     )
     scim_token_store: Literal["settings", "secrets"] = Field(
         "settings",
-        description="Where the token stands on the server. `settings`: in the block in "
-        "settings.py, as Zulip documents it, where every local user can read it. `secrets`: in "
-        "zulip-secrets.conf, and the block says `get_secret(...)`.",
+        description="Where the token is stored on the server. `settings`: in settings.py, as Zulip "
+        "documents it; every local user can read it there. `secrets`: in zulip-secrets.conf, and "
+        "settings.py calls `get_secret(...)`.",
     )
     scim_unmanaged: Literal["report", "keep", "remove"] = Field(
         "report",
-        description="What happens to unmanaged realms: realms on the server that the inventory "
-        "does not name. `report`: left unchanged, named with their line, exit code 2. `keep`: left "
-        "unchanged, a warning. `remove`: removed.",
+        description="What to do with unmanaged realms: realms on the server that the inventory "
+        "does not name. `report`: leave them unchanged, report them with their lines, exit with "
+        "code 2. `keep`: leave them unchanged with a warning. `remove`: remove them.",
     )
     scim_deployment: Word | None = Field(
         None,
-        description="Servers of one Zulip have the same name here, and share tokens.",
-        json_schema_extra=default_words("the host's name"),
+        description="A name for the deployment. Servers of one Zulip need the same name, and share "
+        "their tokens.",
+        json_schema_extra=default_words("the host name"),
     )
     scim_restart: Restart = Field(
         "server",
-        description="How Zulip is restarted: `server` (restart-server), `django` (the lightest "
-        "that its version has), `none`, or a command as a list of words.",
+        description="How to restart Zulip: `server` (restart-server), `django` (the lightest "
+        "restart that its version has), `none`, or a command as a list of words.",
     )
     scim_restart_timeout: Seconds = Field(
-        180, description="Seconds that a restart may take before it counts as failed."
+        180, description="Seconds until a restart counts as failed."
     )
     scim_gate_timeout: Seconds = Field(
         60,
-        description="Seconds that a restarted Zulip has to let the new tokens in, before the old "
-        "configuration is put back.",
+        description="Seconds until a restarted Zulip must accept the new tokens. After that, the "
+        "server rolls back.",
     )
     scim_probe: Annotated[str, rule(rules.probe)] | None = Field(
         None,
-        description="Where the server's own check finds its web server.",
+        description="The URL of the local web server for the gate.",
         json_schema_extra=default_words("https on 127.0.0.1:443, then http on port 80"),
     )
     scim_verify: bool = Field(
-        True, description="Whether SCIM is asked after a change, on the server and from outside."
+        True, description="Verify SCIM after a change, on the server and at the public URL."
     )
     scim_ca: Word | None = Field(
         None,
-        description="A file of CA certificates for the public side, on this machine; relative to "
-        "the file that says it.",
+        description="A file of CA certificates for the public URL, on this machine. A relative "
+        "path starts at the file that contains it.",
         json_schema_extra=default_words("the system's"),
     )
     zulip_external_host: Annotated[str, rule(rules.external_host)] | None = Field(
         None,
-        description="Zulip's EXTERNAL_HOST, perhaps with a port. If the server has another one, "
-        "it is left alone.",
-        json_schema_extra=default_words("the host's name"),
+        description="Zulip's EXTERNAL_HOST, with an optional port. A server with another value is "
+        "not changed.",
+        json_schema_extra=default_words("the host name"),
     )
     zulip_settings: PathOnServer = Field(
         "/etc/zulip/settings.py", description="Zulip's settings file."
@@ -236,18 +236,18 @@ class ServerVariables(BaseModel):
         "/etc/zulip/zulip-secrets.conf", description="Zulip's secrets file."
     )
     zulip_deployment: PathOnServer = Field(
-        "/home/zulip/deployments/current", description="The deployment in use."
+        "/home/zulip/deployments/current", description="The folder of the active deployment."
     )
     zulip_user: ZulipUser = Field(
-        "zulip", description="The user that Zulip runs as, and the agent with it; never `root`."
+        "zulip", description="The user that Zulip and the agent run as; never `root`."
     )
 
 
 OURS = (*ServerVariables.model_fields, "scim_realms")
-"""The variables that may begin with scim_ and zulip_."""
+"""The known variables with the prefixes scim_ and zulip_."""
 
 REPLACED = {
     "scim_purge": "use scim_unmanaged: `remove` instead of true; `keep` or `report` (the default) "
     "instead of false",
 }
-"""Variables of earlier versions, and what to write now."""
+"""Variables of earlier versions, and the hint for each."""

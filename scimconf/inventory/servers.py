@@ -1,4 +1,4 @@
-"""From a host's variables to a Server."""
+"""Build Servers from the variables of hosts."""
 
 from __future__ import annotations
 
@@ -8,22 +8,47 @@ from pathlib import Path
 
 from scimconf.inventory import rules
 from scimconf.inventory.connection import connection
+from scimconf.inventory.layout import Layout
+from scimconf.inventory.place import Problems, nearest
 from scimconf.inventory.reader import Reader
-from scimconf.inventory.realms import realms
-from scimconf.inventory.schema import ServerVariables
+from scimconf.inventory.realms import find_contradictions, find_shared_urls, realms
+from scimconf.inventory.schema import OURS, REPLACED, ServerVariables
 from scimconf.model import Paths, Realm, Server
 
+_PREFIXES = ("scim_", "zulip_")
 _COMMON = tuple(ServerVariables.model_fields)
 
 
-def server(reader: Reader, options: Mapping[str, object]) -> Server | None:
-    """Give the server that a host is, or None where something is wrong.
+def check_names(found: Layout, problems: Problems) -> None:
+    """Report unknown variables with our prefixes."""
+    for layer in found.layers():
+        for name in map(str, layer.values):
+            if name.startswith(_PREFIXES) and name not in OURS:
+                message = "this variable was replaced" if name in REPLACED else "unknown variable"
+                hint = REPLACED.get(name) or nearest(name, OURS)
+                problems.error(layer.place.inside(name).problem(message, hint))
 
-    `options` are connection options of the command line, by the names of the variables.
-    """
+
+def build(
+    found: Layout, options: Mapping[str, object], problems: Problems, *, bare: bool
+) -> dict[str, Server]:
+    """Return the servers by host name; `bare` and `options` as for `inventory.load`."""
+    built = {}
+    for name, written in found.written.items():
+        if "scim_realms" in written.values or bare:
+            server = _server(Reader(name, written, found.variables(name), problems), options)
+            if server is not None:
+                built[name] = server
+    find_shared_urls(built.values(), problems)
+    find_contradictions(built.values(), problems)
+    return built
+
+
+def _server(reader: Reader, options: Mapping[str, object]) -> Server | None:
+    """Return the server of a host, or None if one of its variables is wrong."""
     common = reader.checked(ServerVariables, reader.expanded(_COMMON))
     wanted = reader.expanded(["scim_realms"])
-    # What the rest needs of a wrong value is its default: the error is already known.
+    # Continue with the defaults to find more problems; the error is already reported.
     known = common or ServerVariables.model_validate({})
     host = known.zulip_external_host or _default_host(reader, wrong=common is None)
     how = connection(reader, options, known.zulip_user)
@@ -62,14 +87,14 @@ def _default_host(reader: Reader, *, wrong: bool) -> str:
         return rules.external_host(reader.name)
     except rules.Invalid:
         if not wrong:
-            message = "the name of this host cannot be Zulip's EXTERNAL_HOST"
+            message = "this host name cannot be Zulip's EXTERNAL_HOST"
             place = reader.written.place
             reader.problems.error(place.problem(message, "set zulip_external_host"))
         return reader.name
 
 
 def _beside(reader: Reader, name: str, path: str | None) -> str | None:
-    """Give a path on this machine; a relative one starts at the file that says it."""
+    """Return a path on this machine; a relative path starts at the file that contains it."""
     if path is None:
         return None
     folder = Path(reader.written.origin(name).document.file).parent

@@ -1,4 +1,4 @@
-"""Which files an inventory consists of.
+"""Find and read the files of an inventory.
 
 The rules are those of ansible's inventory/manager.py (parse_source), plugins/inventory/yaml.py
 and parsing/dataloader.py (find_vars_files).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -32,33 +33,33 @@ _MAX_FOLDERS = 20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One `-i`: its inventory files in order, and the folder where its group_vars are."""
+    """The inventory files of one `-i` in order, and the folder with its group_vars."""
 
     files: tuple[Path, ...]
     folder: Path
 
 
 def folder_of(path: Path) -> Path:
-    """Return the folder where the group_vars of an `-i PATH` are."""
+    """Return the folder with the group_vars of an `-i PATH`."""
     if path == STDIN:
         return Path()
     return path if path.is_dir() else path.parent
 
 
 def find(path: Path, links: Links) -> Source:
-    """Return what an `-i PATH` means: a file, a folder of them, or stdin. Raises InventoryError."""
+    """Return the source for an `-i PATH`: a file, a folder or stdin. Raises InventoryError."""
     if path == STDIN:
         return Source((path,), Path())
     links.check_source(path)
     if path.is_dir():
         files = tuple(_files(path, _MAX_FOLDERS, lambda each: links.check(each, path)))
         if not files:
-            raise InventoryError([Problem(f"the folder {path} holds no inventory file")])
+            raise InventoryError([Problem(f"the folder {path} contains no inventory file")])
         return Source(files, path)
     if not path.exists():
-        # open() says it too, but cannot say what was meant.
+        # Checked here, because open() has no hint with the most similar name.
         there = os.listdir(path.parent) if path.parent.is_dir() else []
-        message = f"there is no inventory {path}"
+        message = f"the inventory {path} does not exist"
         raise InventoryError([Problem(message, hint=nearest(path.name, there))])
     return Source((path,), path.parent)
 
@@ -73,12 +74,12 @@ def _files(folder: Path, levels: int, check: Callable[[Path], None]) -> Iterator
                 yield from _files(path, levels - 1, check)
         elif path.is_file():
             yield path
-        else:  # a pipe would be waited for
-            raise InventoryError([Problem(f"{path} is no file")])
+        else:  # reading a pipe would block
+            raise InventoryError([Problem(f"{path} is not a regular file")])
 
 
 def read(path: Path) -> Document:
-    """Read one inventory file, or stdin where it is `-`. Raises InventoryError."""
+    """Read one inventory file, or stdin for `-`. Raises InventoryError."""
     if path == STDIN:
         return parse(read_stream(sys.stdin.buffer, "stdin"), "stdin")
     text = read_text(path)
@@ -86,14 +87,18 @@ def read(path: Path) -> Document:
         return parse(text, str(path))
     except InventoryError as error:
         if any(_INI_SECTION.fullmatch(line) for line in text.splitlines()[:200]):
-            hint = "ansible-inventory --list --yaml -i FILE writes it as YAML"
-            problem = Problem("this looks like an INI inventory, only YAML is read", hint=hint)
+            hint = (
+                f"convert it to YAML: ansible-inventory --list --yaml -i {shlex.quote(str(path))}"
+            )
+            problem = Problem(
+                "this looks like an INI inventory; only YAML and JSON are supported", hint=hint
+            )
             raise InventoryError([*error.problems, problem]) from None
         raise
 
 
 def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
-    """Give the texts of all files with variables beside the sources, as far as they can be read."""
+    """Yield the text of each readable file in group_vars and host_vars beside the sources."""
     for folder in dict.fromkeys(folders):
         for path in (folder / "group_vars", folder / "host_vars"):
             for file in sorted(path.rglob("*")):
@@ -103,7 +108,7 @@ def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
 
 
 class VarsFolder:
-    """The `group_vars/` and `host_vars/` in one folder, each listed once."""
+    """The `group_vars/` and `host_vars/` of one folder; each is listed only once."""
 
     def __init__(self, folder: Path, links: Links) -> None:
         self.folder = folder
@@ -111,10 +116,10 @@ class VarsFolder:
         self._names: dict[str, frozenset[str]] = {}
 
     def files(self, kind: str, name: str) -> Sequence[Path]:
-        """Give the files with the variables of a group or host; `kind` is group_vars or host_vars.
+        """Return the variable files of a group or host; `kind` is group_vars or host_vars.
 
-        That is one file, or all files of a folder in the order of their names. Raises
-        InventoryError for a link to a folder elsewhere: it is not listed.
+        This is one file, or all files of a folder sorted by name. Raises InventoryError for a link
+        to a folder outside of the inventory, without listing that folder.
         """
         present = self._present(kind)
         for extension in _VARS_EXTENSIONS:
@@ -124,7 +129,7 @@ class VarsFolder:
         return ()
 
     def check(self, path: Path) -> None:
-        """Raise InventoryError for a link that leads where it must not."""
+        """Raise InventoryError for a link that leads out of the inventory."""
         self._links.check(path, self.folder)
 
     def _present(self, kind: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Ansible's variables for ssh's command line, as far as they mean the same here."""
+"""Check Ansible's variables with options for ssh."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from scimconf.ssh.arguments import ArgumentsError
 
 
 def check(text: str) -> str:
-    """Check options for ssh in one text, as Ansible splits it."""
+    """Check a text with options for ssh, split as Ansible splits it."""
     try:
         arguments.parse(shlex.split(text))
     except ArgumentsError as error:
-        raise Invalid(f"expected options of ssh: {error}") from error
+        raise Invalid(f"expected options for ssh: {error}") from error
     except ValueError as error:
-        raise Invalid("expected options of ssh, with their quotes in pairs") from error
+        raise Invalid("expected options for ssh, but a quote is not closed") from error
     return text
 
 
 def ignored(text: str) -> Iterator[tuple[str, str]]:
-    """Give message and hint for what is not followed; all that is about host keys in one."""
+    """Yield message and hint for ignored options; those about host keys share one message."""
     names = arguments.parse(shlex.split(text)).ignored
     trust = [name for name in names if arguments.trust(name)]
     others = [name for name in names if name not in trust]
     if trust:
         yield (
-            f"{_listed(trust)}: an inventory does not decide which host keys are believed; they "
-            "are always checked",
+            f"{_listed(trust)}: ignored, because an inventory must not decide which host keys are "
+            "trusted; they are always checked",
             "use --known-hosts, or --accept-new-host-keys once, or your ssh_config",
         )
     if others:
         yield (
-            f"{_listed(others)}: not followed, there is nothing here that does the same",
-            "docs/ssh.md says which options of ssh are",
+            f"{_listed(others)}: ignored, because scimconf has no equivalent",
+            "docs/ssh.md lists the supported options of ssh",
         )
 
 

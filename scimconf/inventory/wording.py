@@ -1,4 +1,4 @@
-"""What pydantic found, as problems with places and in words of the inventory."""
+"""Translate pydantic's errors into problems with positions, in terms of the inventory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _EXPECTED = {
     "float_type": "a number",
     "dict_type": "a mapping",
     "model_type": "a mapping",
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number from {ge}",
-    "less_than_equal": "a number up to {le}",
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
     "is_instance_of": "text or a !vault value",
 }
 
@@ -30,48 +30,51 @@ def problems(
     place_of: Callable[[tuple[Hashable, ...]], Place],
     known: Iterable[str] = (),
 ) -> Iterator[Problem]:
-    """Give each thing that is wrong with `value`; `place_of` tells the place of a way into it.
+    """Yield a problem for each error in `value`; `place_of` returns the place for a path of keys.
 
-    `known` are the keys that may stand at its top. No problem shows a value.
+    `known` are the allowed keys at its top level. No problem quotes a value.
     """
     reported: set[tuple[Hashable, ...]] = set()
     for detail in error.errors(include_input=False, include_url=False):
         loc = detail["loc"]
         is_key = bool(loc) and loc[-1] == "[key]"
-        way, found = _found(value, loc[:-1] if is_key else loc)
-        if way in reported:  # the branches of a union say the same thing each
+        path, found = _found(value, loc[:-1] if is_key else loc)
+        if path in reported:  # each branch of a union reports the same value
             continue
-        reported.add(way)
-        message, hint = _words(detail, found, known, way)
+        reported.add(path)
+        message, hint = _words(detail, found, known, path)
         if is_key:
-            message, hint = f"a key must be text, YAML reads {kind_of(way[-1])} here", "quote it"
-        yield place_of(way).problem(message, hint)
+            message, hint = (
+                f"a key must be text, but YAML reads {kind_of(path[-1])} here",
+                "quote it",
+            )
+        yield place_of(path).problem(message, hint)
 
 
 def _found(value: object, loc: tuple[int | str, ...]) -> tuple[tuple[Hashable, ...], object]:
-    """Follow `loc` as far as it leads through data; names of union branches are not data."""
-    way: list[Hashable] = []
+    """Follow `loc` as far as it matches the data; it can end with names of union branches."""
+    path: list[Hashable] = []
     for step in loc:
         if isinstance(value, dict) and step in value:
-            # pydantic says 0 for the key False; the place is known by the key itself.
-            way.append(next(key for key in value if key == step))
+            # pydantic has 0 for the key False; positions need the key itself.
+            path.append(next(key for key in value if key == step))
             value = value[step]
         elif isinstance(value, list) and isinstance(step, int):
-            way.append(step)
+            path.append(step)
             value = value[step]
         else:
             break
-    return tuple(way), value
+    return tuple(path), value
 
 
 def _words(
-    detail: Any, found: object, known: Iterable[str], way: tuple[Hashable, ...]
+    detail: Any, found: object, known: Iterable[str], path: tuple[Hashable, ...]
 ) -> tuple[str, str]:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "rule":
         return context["message"], context["hint"]
     if kind == "extra_forbidden":
-        return f"unknown key, known are {', '.join(known)}", nearest(way[-1], known)
+        return f"unknown key, expected one of: {', '.join(known)}", nearest(path[-1], known)
     if kind == "literal_error":
         words = context["expected"].replace("'", "").split(" or ")
         allowed = [word for part in words for word in part.split(", ")]
@@ -79,7 +82,7 @@ def _words(
         listed = " or ".join((", ".join(allowed[:-1]), allowed[-1])) if allowed[1:] else allowed[0]
         return f"expected {listed}", hint
     if kind not in _EXPECTED:
-        return "this value cannot be used here", ""
+        return "this value is not valid here", ""
     expected = _EXPECTED[kind].format(**context)
     hint = (
         "quote it" if expected == "text" and not isinstance(found, (dict, list, type(None))) else ""

@@ -14,13 +14,12 @@ from datetime import datetime, timezone
 from itertools import takewhile
 from pathlib import Path
 
-from scimconf import __version__
+from scimconf import __version__, files
 from scimconf.errors import UsageError
 from scimconf.fleet.look import Looked
 from scimconf.model import Desired, Outcome, Reference, Server, Status
 from scimconf.run.binding import way
 from scimconf.sanitize import one_line, visible
-from scimconf.tokens import durable
 
 VERSION = 2
 _MARK = "scimconf_plan"
@@ -40,7 +39,7 @@ def save(path: Path, looked: Sequence[Looked]) -> None:
         "saved": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "servers": [_facts(each) for each in looked],
     }
-    durable.put(path, json.dumps(document, indent=2) + "\n")
+    files.write_output(path, json.dumps(document, indent=2) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scimconf import files
 from scimconf import inventory as inventories
 from scimconf.errors import UsageError
 from scimconf.inventory import Inventory
 from scimconf.model import Server
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
-from scimconf.tokens import durable
 from scimconf.tokens.keyring import Keyring, Passwords
 from scimconf.tokens.references import withhold
 from scimconf.tokens.store import TokenFile, place
@@ -110,7 +110,7 @@ def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:
                     f"{file} is not written: this run reads {each}",
                     "give the result a name of its own",
                 )
-        durable.check_place(file)
+        files.check_output(file)
 
 
 def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFo
 from paramiko.agent import AgentKey, AgentSSH  # type: ignore[import-untyped]
 from paramiko.pkey import PublicBlob  # type: ignore[import-untyped]
 
-from scimconf import plain_file
+from scimconf import files
 from scimconf.secret import Secret
 
 _AGENT_TIMEOUT = 30.0
@@ -62,7 +62,7 @@ def load(path: str, passphrase: Secret | None) -> paramiko.PKey:
 
 def _load(path: str, passphrase: Secret | None) -> paramiko.PKey:
     try:
-        data = plain_file.read(path, plain_file.MOST_KEY)
+        data = files.read(path, files.MAX_KEY_BYTES)
     except OSError as error:
         raise UnusableKeyError(error.strerror or str(error)) from error
     if b"PRIVATE KEY-----" not in data[:64]:
@@ -123,7 +123,7 @@ def _kind(data: bytes) -> bytes:
 def public_blob(path: str) -> bytes | None:
     """Return the public key or certificate in a file; None if it cannot be read."""
     try:
-        fields = plain_file.read(path, plain_file.MOST_KEY).split()
+        fields = files.read(path, files.MAX_KEY_BYTES).split()
         return base64.b64decode(fields[1])
     except (OSError, IndexError, binascii.Error):
         return None

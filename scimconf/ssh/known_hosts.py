@@ -20,8 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from scimconf import plain_file
-from scimconf.plain_file import UnfitFileError
+from scimconf.files import MAX_LIST_BYTES, RefusedFileError, read
 from scimconf.ssh import certificate
 
 _append = threading.Lock()
@@ -64,7 +63,7 @@ _RSA_SIGNATURES = ("rsa-sha2-256", "rsa-sha2-512")
 def search(files: Iterable[str], name: str) -> list[KnownKey]:
     """Return the lines about `name` in all files that exist.
 
-    Raises UnfitFileError for a file that must not be read, since a key that it revokes would be
+    Raises RefusedFileError for a file that must not be read, since a key that it revokes would be
     missed.
     """
     found: list[KnownKey] = []
@@ -72,9 +71,9 @@ def search(files: Iterable[str], name: str) -> list[KnownKey]:
         if file == os.devnull:  # in ssh_config this means "no file"
             continue
         try:
-            text = plain_file.read(file, plain_file.MOST_LIST).decode("utf-8", "replace")
-        except UnfitFileError as error:
-            raise UnfitFileError(error.errno, error.strerror, file) from error
+            text = read(file, MAX_LIST_BYTES).decode("utf-8", "replace")
+        except RefusedFileError as error:
+            raise RefusedFileError(error.errno, error.strerror, file) from error
         except OSError:
             continue
         found += search_text(text, name, file)

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from scimconf import child, plain_file
+from scimconf import child, files
 from scimconf.ssh import certificate
 from scimconf.ssh.certificate import CertificateError
 
@@ -32,7 +32,7 @@ def is_revoked(file: str, key: bytes, certified: bytes | None, authority: bytes 
     Raises UnreadableListError.
     """
     try:
-        data = plain_file.read(file, plain_file.MOST_LIST)
+        data = files.read(file, files.MAX_LIST_BYTES)
     except OSError as error:
         raise UnreadableListError(error.strerror or str(error)) from error
     if data.startswith(_KRL):

@@ -23,7 +23,7 @@ from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped
 from paramiko.kex_gex import KexGexSHA256  # type: ignore[import-untyped]
 
 from scimconf.errors import Unreachable
-from scimconf.plain_file import UnfitFileError
+from scimconf.files import RefusedFileError
 from scimconf.sanitize import one_line
 from scimconf.ssh import host_key, known_hosts
 from scimconf.ssh.algorithms import SIGNATURES, Algorithms
@@ -161,7 +161,7 @@ def shake_hands(connection: Stream, route: Route, options: Options) -> Transport
 def _known(route: Route, name: str) -> list[KnownKey]:
     try:
         return known_hosts.search(route.known_hosts, name)
-    except UnfitFileError as error:
+    except RefusedFileError as error:
         raise Unreachable(
             "connect",
             f"cannot read the known_hosts file {error.filename}: {error.strerror}",

@@ -1,6 +1,6 @@
-"""Jinja in a sandbox: for variables of the inventory, and for the texts that we render ourselves.
+"""Expand templates in inventory variables in a sandbox, and render our own templates.
 
-The only room that knows jinja2.
+Only this package imports jinja2.
 """
 
 from scimconf.template.files import render, template_text

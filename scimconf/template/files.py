@@ -1,4 +1,4 @@
-"""The texts that we render ourselves, from `templates/`."""
+"""Render our own templates from `templates/` as plain text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 def template_text(name: str) -> str:
-    """Give the text of one of our templates: `scim_config.py.j2`.
+    """Return the text of one of our templates, such as `scim_config.py.j2`.
 
-    In a wheel they stand in the package, in a checkout beside it. Raises FileNotFoundError.
+    In a wheel they are inside the package, in a checkout beside it. Raises FileNotFoundError.
     """
     packaged = resources.files("scimconf") / "templates" / name
     if packaged.is_file():
@@ -23,10 +23,10 @@ def template_text(name: str) -> str:
 
 
 def render(name: str, **values: object) -> str:
-    """Render one of our templates as plain text: nothing is escaped, a block takes no line.
+    """Render one of our templates as plain text, without escaping.
 
-    Raises FileNotFoundError, and jinja2's UndefinedError for a value that the template needs and
-    was not given: both are our own mistakes, no operator can cause them.
+    Raises FileNotFoundError, and jinja2's UndefinedError for a missing value. Both are bugs: an
+    operator cannot cause them.
     """
     return _environment().get_template(name).render(**values)
 

@@ -1,19 +1,18 @@
-"""Ansible's filters and tests for lists and mappings, each with bounded effort."""
+"""Ansible's filters and tests for lists and mappings, with limits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping
 
 from scimconf.template.limits import LimitError
 
 _MAX_ITEMS = 1000
-"""Of lists that are made of other lists, or compared item by item."""
+"""Items of lists that are compared item by item."""
 _MAX_DEPTH = 64
 
 
 def combine(value: object, *others: object, recursive: bool = False) -> dict[object, object]:
-    """Give one mapping of several: of equal keys the last wins, or mappings are combined too."""
+    """Merge mappings. For equal keys the last value wins, or with `recursive` mappings merge."""
     found: dict[object, object] = {}
     for each in (value, *others):
         if not isinstance(each, Mapping):
@@ -39,35 +38,28 @@ def _merged(
 def dict2items(
     value: Mapping[str, object], key_name: str = "key", value_name: str = "value"
 ) -> list[dict[str, object]]:
-    """Give a list of `key` and `value`."""
+    """Return a list of mappings with `key` and `value`."""
     return [{key_name: key, value_name: item} for key, item in value.items()]
 
 
-def items2dict(
-    items: Iterable[Mapping[str, object]], key_name: str = "key", value_name: str = "value"
-) -> dict[object, object]:
-    """Give the mapping of such a list."""
-    return {item[key_name]: item[value_name] for item in items}
-
-
 def union(one: Iterable[object], other: Iterable[object]) -> list[object]:
-    """Give what is in either, each once."""
-    return _once([*_few(one), *_few(other)])
+    """Return the items of both lists, each once."""
+    return _once([*_limited(one), *_limited(other)])
 
 
 def difference(one: Iterable[object], other: Iterable[object]) -> list[object]:
-    """Give what is in the first only, each once."""
-    without = _few(other)
-    return _once(item for item in _few(one) if item not in without)
+    """Return the items of the first list that are not in the second, each once."""
+    without = _limited(other)
+    return _once(item for item in _limited(one) if item not in without)
 
 
 def intersect(one: Iterable[object], other: Iterable[object]) -> list[object]:
-    """Give what is in both, each once."""
-    both = _few(other)
-    return _once(item for item in _few(one) if item in both)
+    """Return the items that are in both lists, each once."""
+    both = _limited(other)
+    return _once(item for item in _limited(one) if item in both)
 
 
-def _few(items: Iterable[object]) -> list[object]:
+def _limited(items: Iterable[object]) -> list[object]:
     found = list(items)
     if len(found) > _MAX_ITEMS:
         raise LimitError(f"a list has more than {_MAX_ITEMS} items")
@@ -82,33 +74,6 @@ def _once(items: Iterable[object]) -> list[object]:
     return found
 
 
-def flatten(items: Sequence[object], levels: int | None = None) -> list[object]:
-    """Give the items of lists in lists, `levels` deep; nulls are left out."""
-    flat = _flat(items, _MAX_DEPTH if levels is None else levels)
-    return _few(islice(flat, _MAX_ITEMS + 1))
-
-
-def _flat(items: Sequence[object], levels: int) -> Iterator[object]:
-    for item in items:
-        if item in (None, "None", "null"):
-            continue
-        if isinstance(item, (list, tuple)) and levels > 0:
-            yield from _flat(item, levels - 1)
-        else:
-            yield item
-
-
 def contains(items: Iterable[object], item: object) -> bool:
-    """Tell whether an item is among these."""
+    """Return True if the item is in the list."""
     return item in items
-
-
-def subset(items: Iterable[object], others: Iterable[object]) -> bool:
-    """Tell whether all items are among the others."""
-    whole = _few(others)
-    return all(item in whole for item in _few(items))
-
-
-def superset(items: Iterable[object], others: Iterable[object]) -> bool:
-    """Tell whether all the others are among the items."""
-    return subset(others, items)

@@ -1,10 +1,10 @@
-"""How much a template may ask for."""
+"""The limits of a template."""
 
 from __future__ import annotations
 
 MAX_LENGTH = 64 * 1024
-"""Characters that one expansion may give."""
+"""Characters of one result."""
 
 
 class LimitError(Exception):
-    """A template asks for more characters, numbers or time than any inventory needs."""
+    """The template exceeds a limit of characters, numbers or time."""

@@ -1,4 +1,4 @@
-"""The HTML pages that we render ourselves, from `templates/`: one file each, and nothing outside.
+"""Render our HTML pages from `templates/`. Each page is one file that loads nothing else.
 
 Hosts, realms and servers take part in their wording, so three things hold for every page. Values
 are escaped (jinja2's autoescape). What a terminal would obey is escaped: a mark that turns
@@ -22,9 +22,9 @@ from scimconf.template.files import template_text
 
 
 def render_page(name: str, *, styles: tuple[str, ...], script: str = "", **values: object) -> str:
-    """Render one of our HTML templates with these style sheets and this script inside of it.
+    """Render one of our HTML templates, with these style sheets and this script embedded.
 
-    Raises what `render` raises.
+    Raises as `render` does.
     """
     style = "".join(template_text(sheet) for sheet in styles)
     program = template_text(script) if script else ""

@@ -1,17 +1,17 @@
-"""Ansible's filters and tests with regular expressions, each with bounded effort."""
+"""Ansible's filters and tests with regular expressions, with limits."""
 
 from __future__ import annotations
 
 import re
 
-from scimconf.template.limits import MAX_LENGTH, LimitError
+from scimconf.template.limits import LimitError
 
 _MAX_REGEX = 200
 _MAX_SUBJECT = 200
 _MAX_CHOICES = 4
-"""Repeats and alternatives of a regular expression: each multiplies what re may have to try."""
-_MOST_EFFORT = 10**10
-"""The length of the text to the power of the repeats and one: half a second at the worst."""
+"""Repeats and alternatives of a regular expression. Each multiplies the attempts of re."""
+_MAX_EFFORT = 10**10
+"""The length of the text to the power of (choices + 1). This takes half a second at worst."""
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _CHOICE = re.compile(r"(?<!\()(?:[*+?|]|\{[0-9,]+\})[?+]?")
 _REPEATED_GROUP = re.compile(r"\)[*+{]")
@@ -25,7 +25,7 @@ def regex_replace(
     multiline: bool = False,
     count: int = 0,
 ) -> str:
-    """Replace each match of a regular expression, `\\1` being its first group (Python's re)."""
+    """Replace each match of a regular expression; `\\1` is its first group (Python's re)."""
     expression = _compiled(pattern, text, replacement, ignorecase, multiline)
     try:
         return expression.sub(str(replacement), str(text), count=count)
@@ -36,7 +36,7 @@ def regex_replace(
 def regex_search(
     text: object, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> object:
-    """Give the first match as text, or the named groups (`\\\\1`) as a list; None for no match."""
+    """Return the first match as text, or the named groups (`\\\\1`) as a list, or None."""
     found = _compiled(pattern, text, "", ignorecase, multiline).search(str(text))
     if found is None:
         return None
@@ -49,43 +49,29 @@ def regex_search(
         raise LimitError(f"the regular expression is not valid: {error}") from None
 
 
-def regex_findall(
-    text: object, pattern: str, multiline: bool = False, ignorecase: bool = False
-) -> list[object]:
-    """Give all matches: as re.findall, lists of groups where there are several."""
-    return _compiled(pattern, text, "", ignorecase, multiline).findall(str(text))
-
-
-def regex_escape(text: object) -> str:
-    """Give a regular expression that matches this text and no other."""
-    if len(str(text)) > MAX_LENGTH // 2:
-        raise LimitError("the text is too long")
-    return re.escape(str(text))
-
-
 def match(text: object, pattern: str, ignorecase: bool = False, multiline: bool = False) -> bool:
-    """Tell whether the text begins with a match."""
+    """Return True if the text starts with a match."""
     return bool(_compiled(pattern, text, "", ignorecase, multiline).match(str(text)))
 
 
 def search(text: object, pattern: str, ignorecase: bool = False, multiline: bool = False) -> bool:
-    """Tell whether there is a match in the text."""
+    """Return True if the text contains a match."""
     return bool(_compiled(pattern, text, "", ignorecase, multiline).search(str(text)))
 
 
 def _compiled(
     pattern: str, subject: object, replacement: str, ignorecase: bool, multiline: bool
 ) -> re.Pattern[str]:
-    # Python's re can be kept busy for ever, and nobody needs that for a host's name.
+    # Some expressions keep Python's re busy forever. The names of hosts need none of them.
     if len(str(subject)) > _MAX_SUBJECT or len(pattern) + len(replacement) > _MAX_REGEX:
         raise LimitError("the text or the regular expression is too long")
-    plain = _ESCAPED.sub("x", pattern)  # an escaped backslash escapes nothing behind it
+    plain = _ESCAPED.sub("x", pattern)  # an escaped character is one character
     choices = len(_CHOICE.findall(plain))
     if _REPEATED_GROUP.search(plain) or choices > _MAX_CHOICES:
         raise LimitError(
             f"the regular expression has a repeated (...), or more than {_MAX_CHOICES} of * + ? |"
         )
-    if len(str(subject)) ** (choices + 1) > _MOST_EFFORT:
+    if len(str(subject)) ** (choices + 1) > _MAX_EFFORT:
         raise LimitError(f"the text is too long for {choices} of * + ? |")
     flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     try:

@@ -1,8 +1,8 @@
-"""The sandbox for expressions that strangers may have written.
+"""Run expressions of inventories in a sandbox.
 
-An inventory can come from a merge request, so an expression is bounded in memory and time, not
-only in reach: what it may be made of (`_NODES`), which methods it may call (`_METHODS`), how much
-it may give (`_Budget`), and what the filters take (filters.py).
+An inventory can come from an unread merge request. So the sandbox limits not only what an
+expression can reach, but also its memory and time: its syntax (`_NODES`), its methods (`_METHODS`),
+the size of its result (`_Budget`), and the input of filters (filters.py).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import date
 from functools import cache, lru_cache
 from itertools import islice
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateAssertionError
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -26,33 +26,37 @@ from scimconf.secret import Secret
 from scimconf.template.filters import FILTERS, TESTS
 from scimconf.template.limits import MAX_LENGTH, LimitError
 
-if TYPE_CHECKING:
-    from scimconf.template.variables import Variables
-
 MAX_SOURCE = 4096
-"""Characters of one variable's text that is taken for a template."""
+"""Characters of one template."""
 MAX_RANGE = 1000
-"""Numbers that `range` gives."""
+"""Numbers in one `range`."""
 MAX_RESULT = 256 * 1024
-"""Items and characters that all of a result may hold."""
+"""Items and characters of a whole result."""
 
-Template = Callable[["Variables"], object]
+
+class Lookup(Protocol):
+    """The variables of a host, which are expanded when they are read."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> object: ...
+
+
+Template = Callable[[Lookup], object]
 
 _HOST = " host"
-"""Where a context keeps the host's Variables: no template can write this name."""
+"""The name of the host's variables in a context. No template can contain this name."""
 
-_TOO_LONG = f"the template makes more than {MAX_LENGTH} characters"
+_TOO_LONG = f"the result has more than {MAX_LENGTH} characters"
 
 _SEQUENCES: tuple[type[Iterable[object]], ...] = (
     list,
     tuple,
-    zip,
     GeneratorType,
     type({}.keys()),
     type({}.values()),
     type({}.items()),
 )
-"""What becomes a list, in data as in text."""
+"""Types that become a list, in data and in text."""
 
 _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Const,
@@ -61,7 +65,7 @@ _NODES = (
     nodes.Dict, nodes.Pair, nodes.Tuple, nodes.Call, nodes.Keyword, nodes.Add, nodes.Sub,
     nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.Concat,
 )  # fmt: skip
-"""What an expression may be made of; `set`, macros and `**` could grow without bounds."""
+"""The allowed syntax. `set`, macros and `**` could grow without bounds."""
 
 _STR_METHODS = """
 capitalize count endswith find index isalpha isdigit islower isupper lower lstrip partition
@@ -75,38 +79,41 @@ _METHODS: tuple[tuple[type, frozenset[str]], ...] = (
 )
 
 _ONLY_ANSIBLE = {
-    **dict.fromkeys(("lookup", "query", "q"), "lookups are not supported: write the value down"),
-    "hostvars": "hostvars is not supported: only the host's own variables can be used",
+    **dict.fromkeys(("lookup", "query", "q"), "lookups are not supported; write the value itself"),
+    "hostvars": "hostvars is not supported; use the variables of the host itself",
 }
 
 
 @lru_cache(maxsize=512)
 def compiled(source: str) -> Template:
-    """Give a function from a host's Variables to what `source` makes of them.
+    """Return a function that expands `source` with the variables of a host.
 
-    Compiled once, since many hosts share one text. Both steps raise UsageError.
+    The result is cached, because many hosts share one text. Compiling and expanding raise
+    UsageError.
     """
     try:
         template = _compile(source)
+    except TemplateAssertionError as error:
+        hint = "docs/inventory.md lists the supported filters and tests"
+        raise UsageError(f"the template is not valid: {error}", hint) from None
     except (TemplateError, LimitError) as error:
-        raise UsageError(f"the template is wrong: {error}") from None
+        raise UsageError(f"the template is not valid: {error}") from None
     except RecursionError:
         raise UsageError("the template is nested too deeply") from None
-    except Exception as error:  # Python refuses some of what Jinja makes of a text
-        raise UsageError(f"the template is wrong: {type(error).__name__}") from None
+    except Exception as error:  # Python rejects some of the code that Jinja generates
+        raise UsageError(f"the template is not valid: {type(error).__name__}") from None
 
-    def render(variables: Variables) -> object:
+    def render(variables: Lookup) -> object:
         try:
             return _Budget().data(template.render({_HOST: variables}))
-        except ScimconfError:  # a variable that is used in it has an error of its own
+        except ScimconfError:  # from a variable that the template uses
             raise
         except (TemplateError, LimitError) as error:
             raise UsageError(f"the template fails: {error}") from None
         except RecursionError:
             raise UsageError("the template is nested too deeply") from None
         except Exception as error:
-            # Whatever a filter cannot do with what it is given is an error of the inventory. The
-            # text may quote a value.
+            # A filter that fails is an error of the inventory. Its message may quote a value.
             raise UsageError(f"the template fails: {type(error).__name__}") from None
 
     return render
@@ -126,9 +133,9 @@ def _compile(source: str) -> Any:
 
 
 def _keep_backslashes(sandbox: _Sandbox, source: str) -> str:
-    """Double the backslashes in texts of expressions, as ansible's _escape_backslashes does.
+    """Double the backslashes in string literals, as ansible's _escape_backslashes does.
 
-    So that regex_replace('^(.*)\\.com$', '\\1') is written once, not twice, in YAML.
+    So YAML needs no doubled backslashes in regex_replace('^(.*)\\.com$', '\\1').
     """
     if "\\" not in source:
         return source
@@ -139,7 +146,7 @@ def _keep_backslashes(sandbox: _Sandbox, source: str) -> str:
 
 
 class _Missing(StrictUndefined):
-    """A name that is not there, with a better word for those that only Ansible has."""
+    """An undefined name, with a better message for names that only Ansible has."""
 
     __slots__ = ()
 
@@ -150,19 +157,20 @@ class _Missing(StrictUndefined):
 
 
 class _Context(Context):
-    """Looks names up among the host's variables, which are expanded only now."""
+    """Looks up names in the variables of the host, which are expanded at this point."""
 
     def resolve_or_missing(self, key: str) -> Any:
-        variables: Variables = self.parent[_HOST]
+        variables: Lookup = self.parent[_HOST]
         if key not in variables:
             return super().resolve_or_missing(key)
         return _sealed(variables[key], key)
 
 
 def _sealed(value: object, name: str) -> object:
-    """Replace what is closed by something that fails when it is used in an expression."""
+    """Replace secrets by a value that fails when an expression uses it."""
     if isinstance(value, (VaultValue, Secret)):
-        return _Missing(hint=f"{name} is encrypted: it can only be used alone: {{{{ {name} }}}}")
+        hint = f"{name} is encrypted; only {{{{ {name} }}}} as the whole value can use it"
+        return _Missing(hint=hint)
     if isinstance(value, dict):
         return {key: _sealed(item, f"{name}.{key}") for key, item in value.items()}
     if isinstance(value, list) and any(not isinstance(item, str) for item in value):
@@ -179,25 +187,25 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS)
 
     def wrap_str_format(self, value: Any) -> None:
-        """Leave str.format to is_safe_attribute: a width in it could ask for any length."""
+        """Reject str.format by is_safe_attribute, because a width can ask for any length."""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if operator == "+":
             sides = (len(side) for side in (left, right) if isinstance(side, (str, list, tuple)))
             if sum(sides) > MAX_RESULT:
-                raise LimitError("the template gives far too much")
+                raise LimitError("the result is too large")
             return super().call_binop(context, operator, left, right)
         if not all(isinstance(side, (int, float)) for side in (left, right)):
-            raise SecurityError(f"{operator} is for numbers only")
+            raise SecurityError(f"{operator} is supported for numbers only")
         if max(abs(left), abs(right)) > 2**63:
             raise LimitError("the numbers are too large")
         return super().call_binop(context, operator, left, right)
 
     @staticmethod
     def concat(values: Iterable[object]) -> Any:
-        """Join what a template puts out: one value keeps its type, several become text.
+        """Join the output of a template: one value keeps its type, several become text.
 
-        As in ansible: nothing at all is null, and a null among others is no text.
+        As in ansible, no output is null, and a null among other values is left out.
         """
         pieces: list[object] = []
         length = 0
@@ -217,7 +225,7 @@ def _text(piece: object) -> str:
 
 @pass_context
 def _finalize(_: Context, value: object) -> object:
-    # Being given the context keeps Jinja from folding constants, which would make text of them.
+    # A function with a context stops Jinja from folding constants into text.
     if isinstance(value, Undefined):
         str(value)
     return value
@@ -226,7 +234,7 @@ def _finalize(_: Context, value: object) -> object:
 def _short_range(*bounds: int) -> range:
     numbers = range(*bounds)
     if len(numbers) > MAX_RANGE:
-        raise LimitError(f"range() gives more than {MAX_RANGE} numbers")
+        raise LimitError(f"range() has more than {MAX_RANGE} numbers")
     return numbers
 
 
@@ -242,7 +250,7 @@ def _sandbox() -> _Sandbox:
 
 
 class _Budget:
-    """Copies a result into plain data, as long as there is not too much of it."""
+    """Copies a result into plain data, up to a limit."""
 
     def __init__(self) -> None:
         self.left = MAX_RESULT
@@ -250,7 +258,7 @@ class _Budget:
     def data(self, value: object) -> object:
         self.left -= 1 + (len(value) if isinstance(value, str) else 0)
         if self.left < 0:
-            raise LimitError("the template gives far too much")
+            raise LimitError("the result is too large")
         if isinstance(value, str) and len(value) > MAX_LENGTH:
             raise LimitError(_TOO_LONG)
         if value is None or isinstance(value, (str, int, float, date)):
@@ -261,4 +269,4 @@ class _Budget:
             return [self.data(item) for item in islice(value, MAX_RESULT)]
         if isinstance(value, Undefined):
             str(value)
-        raise LimitError(f"it gives a {type(value).__name__}, which is not data")
+        raise LimitError(f"the result is a {type(value).__name__}, which is not data")

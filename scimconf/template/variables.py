@@ -1,26 +1,23 @@
-"""Expands the variables of one host as Ansible does, each where it is used, and only there.
+"""Expand the variables of one host as Ansible does: only when a variable is used.
 
-A lone `{{ expression }}` keeps its type, all else becomes text.
+A single `{{ expression }}` keeps its type. Any other template becomes text.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from scimconf.errors import UsageError
 from scimconf.model import Unsafe
-
-if TYPE_CHECKING:
-    from scimconf.template.sandbox import Template
+from scimconf.template.sandbox import compiled
 
 _NAME = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*-?\}\}")
 _MARKS = ("{{", "{%", "{#")
 
 
 def is_template(value: object) -> bool:
-    """Whether this is a text that Ansible would expand."""
+    """Return True for a text that Ansible would expand."""
     return (
         isinstance(value, str)
         and not isinstance(value, Unsafe)
@@ -31,12 +28,12 @@ def is_template(value: object) -> bool:
 def expand(
     value: object, variables: Mapping[str, object], facts: Mapping[str, object] | None = None
 ) -> object:
-    """Give `value` with its templates expanded; see `Variables`."""
+    """Return `value` with its templates expanded; see `Variables`."""
     return Variables(variables, facts or {}).expand(value)
 
 
 class Variables:
-    """The variables of one host, each expanded once, when it is first used.
+    """The variables of one host. Each is expanded once, when it is first used.
 
     `facts` (inventory_hostname, groups, ...) are not expanded and cannot be overridden.
     """
@@ -51,14 +48,14 @@ class Variables:
         return name in self._facts or name in self._raw
 
     def __getitem__(self, name: str) -> object:
-        """Give a variable's value, expanded. Raises UsageError; KeyError where there is none."""
+        """Return the expanded value of a variable. Raises UsageError and KeyError."""
         if name in self._facts:
             return self._facts[name]
         if name in self._done:
             return self._done[name]
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
-            raise UsageError(f"the variable refers to itself: {circle}")
+            raise UsageError(f"the variable depends on itself: {circle}")
         self._open.append(name)
         try:
             self._done[name] = self.expand(self._raw[name])
@@ -67,9 +64,9 @@ class Variables:
         return self._done[name]
 
     def expand(self, value: object) -> object:
-        """Give `value` with every template in it expanded; keys of mappings stay as they are.
+        """Return `value` with every template in it expanded, except in keys of mappings.
 
-        Raises UsageError for a template that cannot be expanded; it never quotes a value.
+        Raises UsageError for a template that fails. The message never quotes a value.
         """
         if isinstance(value, str):
             return self._text(value) if is_template(value) else value
@@ -80,18 +77,18 @@ class Variables:
         return value
 
     def _text(self, source: str) -> object:
-        # YAML's `|` and `>` leave a line end behind a lone expression.
+        # YAML's `|` and `>` add a line break after a single expression.
         body = source.removesuffix("\n")
-        if lone := _NAME.fullmatch(body):
-            found = self._look_up(lone[1].split("."))
+        if single := _NAME.fullmatch(body):
+            found = self._look_up(single[1].split("."))
             if found is not None:
-                return _with_line_ends(found, source)
-        return _with_line_ends(_compiled(body)(self), source)
+                return _with_line_breaks(found, source)
+        return _with_line_breaks(compiled(body)(self), source)
 
     def _look_up(self, steps: list[str]) -> object:
-        """Give a variable (or a key in one) by its name alone, with whatever type it has.
+        """Return a variable (or a key in it) by its name, with its own type.
 
-        This is the only way in which a closed vault value passes through a template.
+        Only this way can an encrypted vault value pass through a template.
         """
         if steps[0] not in self:
             return None
@@ -101,20 +98,13 @@ class Variables:
         return value
 
 
-def _with_line_ends(found: object, source: str) -> object:
-    """Give a text as many line ends as its template has, as ansible's template() does."""
+def _with_line_breaks(found: object, source: str) -> object:
+    """Add the line breaks at the end of the template, as ansible's template() does."""
     if not isinstance(found, str):
         return found
-    missing = _line_ends(source) - _line_ends(found)
+    missing = _line_breaks(source) - _line_breaks(found)
     return found + "\n" * missing if missing > 0 else found
 
 
-def _line_ends(text: str) -> int:
+def _line_breaks(text: str) -> int:
     return len(text) - len(text.rstrip("\n"))
-
-
-def _compiled(source: str) -> Template:
-    # An inventory without expressions never loads jinja2.
-    from scimconf.template.sandbox import compiled
-
-    return compiled(source)

@@ -33,7 +33,7 @@ from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
 from scimconf.model import Fingerprint, Position, Problem, VaultValue
 from scimconf.tokens.fingerprint import check, place_of
-from scimconf.yamlfile import Document, Way
+from scimconf.yamlfile import Document, KeyPath
 
 TOP = "scimconf_tokens"
 VERSION = "version"
@@ -137,7 +137,7 @@ class _Reader:
         self.document = document
         self.version = version
         self.problems: list[Problem] = []
-        self.places: dict[bytes, Way] = {}
+        self.places: dict[bytes, KeyPath] = {}
         """The place of each token."""
 
     def read(self) -> dict[Key, Record]:
@@ -178,7 +178,7 @@ class _Reader:
             hint = "was it written by a newer scimconf?"
             self.report((VERSION,), f"version {version!r} of a token file is unknown", hint)
 
-    def record(self, way: Way, value: object) -> Record:
+    def record(self, way: KeyPath, value: object) -> Record:
         fields = self.mapping(way, value)
         if "removed" not in fields:
             return self.entry(way, fields, ("next", "previous"))
@@ -188,7 +188,7 @@ class _Reader:
         rest = {name: value for name, value in fields.items() if name != "removed"}
         return Removed(removed, self.entry(way, rest, ("next", "previous")))
 
-    def entry(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry:
+    def entry(self, way: KeyPath, fields: dict[str, Any], more: tuple[str, ...]) -> Entry:
         self.known(way, fields, ("fingerprint", "created", "token", *more))
         token = fields.get("token")
         if isinstance(token, VaultValue):
@@ -212,7 +212,7 @@ class _Reader:
                 self.report((*way, "fingerprint"), error.message)
         return entry
 
-    def once(self, way: Way, ciphertext: str) -> None:
+    def once(self, way: KeyPath, ciphertext: str) -> None:
         """Report a token that also stands at another place: it was copied."""
         identity = vault.identity(ciphertext)
         if identity is None:
@@ -225,18 +225,18 @@ class _Reader:
                 "restore the file from version control; each place needs its own token",
             )
 
-    def other(self, way: Way, fields: dict[str, Any], more: tuple[str, ...]) -> Entry | None:
+    def other(self, way: KeyPath, fields: dict[str, Any], more: tuple[str, ...]) -> Entry | None:
         """Return the next or the previous token, if the file has the field."""
         name = str(way[-1])
         return self.entry(way, self.mapping(way, fields[name]), more) if name in fields else None
 
-    def known(self, way: Way, fields: dict[str, Any], names: tuple[str, ...]) -> None:
+    def known(self, way: KeyPath, fields: dict[str, Any], names: tuple[str, ...]) -> None:
         for name in fields:
             if name not in names:
                 hint = "was it written by a newer scimconf?"
                 self.report((*way, name), "a key that this scimconf does not know", hint)
 
-    def mapping(self, way: Way, value: object) -> dict[str, Any]:
+    def mapping(self, way: KeyPath, value: object) -> dict[str, Any]:
         """Return a mapping with text keys; report anything else, and return an empty mapping."""
         if value is None:
             return {}
@@ -248,13 +248,13 @@ class _Reader:
                 self.report((*way, key), f"the key {key!r} is not text", "quote it")
         return {key: inner for key, inner in value.items() if isinstance(key, str)}
 
-    def text(self, way: Way, value: object) -> str:
+    def text(self, way: KeyPath, value: object) -> str:
         if isinstance(value, str):
             return value
         what = "is missing" if value is None else "is not text: quote it"
         self.report(way, f"{way[-1]} {what}")
         return ""
 
-    def report(self, way: Way, message: str, hint: str = "") -> None:
+    def report(self, way: KeyPath, message: str, hint: str = "") -> None:
         path = ".".join(str(step) or '""' for step in way)
         self.problems.append(Problem(message, self.document.position(way), path, hint))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from scimconf.errors import UsageError
 from scimconf.tokens.entries import END, FORMAT, TOP, VERSION, Entry, Key, Record
-from scimconf.yamlfile import Document, Way, parse
+from scimconf.yamlfile import Document, KeyPath, parse
 
 HEADER = f"""\
 # The bearer tokens that scimconf keeps, by deployment and realm ("" is the root domain).
@@ -70,7 +70,7 @@ def _deployment(
 ) -> Iterator[_Edit]:
     known = _mapping(document, (TOP,))
     if deployment not in known:
-        way: Way = (TOP,)
+        way: KeyPath = (TOP,)
         column, line = _place(document, way, deployment)
         lines = [" " * column + f"{_quoted(deployment)}:"]
         for realm in sorted(realms):
@@ -86,7 +86,7 @@ def _deployment(
             yield _Edit(line + 1, -1, realm, line, _entry(realm, realms[realm], column))
 
 
-def _changes(document: Document, way: Way, record: Record) -> Iterator[_Edit]:
+def _changes(document: Document, way: KeyPath, record: Record) -> Iterator[_Edit]:
     """Return the changes of an existing entry, one per field."""
     there = _mapping(document, way)
     column = document.position((*way, next(iter(there)))).column - 1
@@ -102,7 +102,7 @@ def _changes(document: Document, way: Way, record: Record) -> Iterator[_Edit]:
             yield _Edit(end + 1, -2, f"{number:02}", end, lines)
 
 
-def _place(document: Document, way: Way, name: str) -> tuple[int, int]:
+def _place(document: Document, way: KeyPath, name: str) -> tuple[int, int]:
     """Return the column for a new key under `way`, and the line that it follows."""
     siblings = _mapping(document, way)
     parent = document.position(way)
@@ -113,7 +113,7 @@ def _place(document: Document, way: Way, name: str) -> tuple[int, int]:
     return column, max(before, default=parent.line)
 
 
-def _mapping(document: Document, way: Way) -> Mapping[str, Any]:
+def _mapping(document: Document, way: KeyPath) -> Mapping[str, Any]:
     found: Any = document.data
     for step in way:
         found = found[step]

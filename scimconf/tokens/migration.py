@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scimconf import vault
+from scimconf import files, vault
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
-from scimconf.tokens import durable
 from scimconf.tokens.entries import (
     END,
     FORMAT,
@@ -39,7 +38,7 @@ def migrate(path: Path, passwords: Mapping[str, Secret]) -> list[Key]:
         real = path.resolve(strict=True)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    with durable.locked(real):
+    with files.locked(real):
         document = load(path)
         records = entries_of(document, version=1)
         migrated = {
@@ -54,7 +53,7 @@ def migrate(path: Path, passwords: Mapping[str, Secret]) -> list[Key]:
                 f"scimconf cannot edit the layout of {path}",
                 "put each deployment, realm and field on a line of its own, without {}",
             )
-        durable.replace(real, text)
+        files.write_atomically(real, text)
     return elsewhere
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from scimconf import vault
+from scimconf import files, vault
 from scimconf.errors import InventoryError, UsageError
 from scimconf.model import Fingerprint, VaultValue
 from scimconf.secret import Secret
-from scimconf.tokens import durable
 from scimconf.tokens.entries import (
     TOP,
     VERSION,
@@ -179,7 +178,7 @@ class TokenFile:
         unchanged, if another run has changed one of these entries since.
         """
         real = self.path.resolve()  # a link stays a link
-        with durable.locked(real):
+        with files.locked(real):
             now = TokenFile.load(self.path)
             for key in entries:
                 if now.records.get(key) != self.records.get(key):
@@ -197,7 +196,7 @@ class TokenFile:
             if not changed:
                 return now
             after = _proved(now, {**now.records, **changed})
-            durable.replace(real, after._document.text)
+            files.write_atomically(real, after._document.text)
             return after
 
 

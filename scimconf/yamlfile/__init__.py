@@ -1,28 +1,31 @@
-"""Reads YAML and JSON as Ansible does, with the place of everything, within limits.
+"""Read YAML and JSON as Ansible does, with positions and within limits.
 
-The only room that knows ruamel.yaml, and all it takes from there is the stream of events. Files
-are never written through a YAML library: whoever changes one inserts text into `Document.text`
-at `Document.line_span(way)`, so that no other line changes.
+Only this package imports ruamel.yaml, and it uses only the parser's events. No YAML library ever
+writes a file: to change one, insert text into `Document.text` at `Document.line_span(path)`, so
+that no other line changes.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
+from scimconf.yamlfile import json_text, wording
 from scimconf.yamlfile.composer import Composer
-from scimconf.yamlfile.document import Document, Way
-from scimconf.yamlfile.json_text import JsonReader, NotJson
+from scimconf.yamlfile.document import Document, KeyPath
+from scimconf.yamlfile.json_text import NotJson
 from scimconf.yamlfile.limits import MAX_BYTES
 
 __all__ = [
     "MAX_BYTES",
     "Document",
-    "Way",
+    "KeyPath",
     "load",
     "parse",
     "parse_json",
@@ -34,30 +37,30 @@ __all__ = [
 def load(path: Path) -> Document:
     """Read a YAML file of at most 8 MiB.
 
-    Raises InventoryError, with the place where there is one, for what cannot be read or is not
-    YAML as Ansible understands it.
+    Raises InventoryError, with positions where possible, if the file cannot be read or is not YAML
+    as Ansible reads it.
     """
     return parse(read_text(path), str(path))
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file of at most 8 MiB, its byte order mark and line ends as they are.
+    """Read a UTF-8 file of at most 8 MiB; keep its byte order mark and its line breaks.
 
-    Raises InventoryError where it is missing, a folder, unreadable, too large or not UTF-8.
+    Raises InventoryError if it is missing, a folder, unreadable, too large or not UTF-8.
     """
     try:
         with path.open("rb") as file:
             return read_stream(file, str(path))
     except IsADirectoryError:
-        _refuse(f"{path} is a folder, a file was expected")
+        _refuse(f"{path} is a folder, expected a file")
     except OSError as error:
         _refuse(f"cannot read {path}: {error.strerror}")
     except ValueError:
-        _refuse(f"{str(path)!r} is not a file name")
+        _refuse(f"{str(path)!r} is not a valid file name")
 
 
 def read_stream(file: BinaryIO, name: str) -> str:
-    """Read UTF-8 text of at most 8 MiB; raises InventoryError as `read_text` does."""
+    """Read UTF-8 text of at most 8 MiB. Raises InventoryError as `read_text` does."""
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         _refuse(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read")
@@ -71,36 +74,51 @@ def read_stream(file: BinaryIO, name: str) -> str:
 
 
 def parse(text: str, file: str) -> Document:
-    """Read YAML or JSON out of `text`; `file` is the name that positions carry.
-
-    Raises as `load` does.
-    """
+    """Parse YAML or JSON; `file` is the file name in positions. Raises as `load` does."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         try:
             return _json(text, file)
         except NotJson:
-            pass  # `{hosts: {a: }}` is YAML
-    composer = Composer(file, text)
-    try:
-        data = composer.compose()
-    except YAMLError:
-        # libyaml is forty times as fast; ruamel.yaml's own parser says better what is wrong.
-        composer = Composer(file, text, pure=True)
-        data = composer.compose()
-    return Document(file, text, data, composer.spans)
+            pass  # `{hosts: {a: }}` is YAML, not JSON
+    if not text.startswith("\ufeff"):  # libyaml's offsets do not count the byte order mark
+        # ruamel.yaml's own parser is forty times as slow. It also accepts a colon in a flow
+        # collection (`[op://x]`), as the newer libyaml of Ansible does, and its errors are better.
+        with suppress(YAMLError):
+            return _yaml(text, file, pure=False)
+    return _yaml(text, file, pure=True)
 
 
 def parse_json(text: str, file: str) -> Document:
-    """Read JSON and nothing else; like `parse`."""
+    """Parse JSON only; otherwise as `parse`."""
     try:
         return _json(text, file)
     except NotJson as error:
         raise InventoryError([error.problem]) from None
 
 
+def _yaml(text: str, file: str, *, pure: bool) -> Document:
+    """Parse with libyaml, or with `pure` with ruamel.yaml's own parser.
+
+    Raises InventoryError, and with libyaml YAMLError.
+    """
+    yaml = YAML(typ="safe", pure=pure)
+    yaml.version = (1, 1)
+    composer = Composer(Document(file, text, None, {}))
+    try:
+        data = composer.compose(yaml.parse(text))
+    except YAMLError as error:
+        if not pure:
+            raise
+        problem = wording.problem(error, composer.document, composer.brackets)
+        raise InventoryError([*composer.problems, problem]) from None
+    return Document(file, text, data, composer.spans)
+
+
 def _json(text: str, file: str) -> Document:
-    reader = JsonReader(file, text)
-    return Document(file, text, reader.read(), reader.spans, is_json=True)
+    composer = Composer(Document(file, text, None, {}, is_json=True))
+    json_text.check(text, composer.document)
+    data = composer.compose(json_text.events(text))
+    return Document(file, text, data, composer.spans, is_json=True)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,7 +1,8 @@
-"""Builds plain data out of ruamel.yaml's events: values, merges, tags, limits, places.
+"""Build plain data from ruamel.yaml's events: values, merges, tags, limits and positions.
 
-All of it is decided while the text is read, so that nothing is built before it is known to be
-small enough.
+Why not the node tree of `YAML.compose()`: the C parser builds it by recursion, and a file with
+200,000 opening brackets ends the process with SIGSEGV (tested). With events, every limit is checked
+before anything is built.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -23,12 +22,13 @@ from ruamel.yaml.events import (
 
 from scimconf.errors import InventoryError
 from scimconf.model import Problem, Unsafe, VaultValue
-from scimconf.yamlfile import scalars, wording
+from scimconf.yamlfile import scalars
 from scimconf.yamlfile.document import Document, Span
+from scimconf.yamlfile.json_text import JsonScalar, tagged
 from scimconf.yamlfile.limits import MAX_DEPTH, MAX_NODES
 
 _CORE = "tag:yaml.org,2002:"
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
     _CORE + "int": int,
     _CORE + "float": (int, float),
     _CORE + "bool": bool,
@@ -37,195 +37,189 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 
 
 class Composer:
-    """Builds plain data out of the events of one text: libyaml's, or with `pure` ruamel.yaml's."""
+    """Build plain data from the events of one text, which is YAML or JSON."""
 
-    def __init__(self, file: str, text: str, *, pure: bool = False) -> None:
-        self.pure = pure or text.startswith("\ufeff")  # libyaml's places leave the mark out
+    def __init__(self, document: Document) -> None:
+        self.document = document
         self.spans: dict[int, dict[Hashable, Span]] = {}
-        self.places = Document(file, text, None, {})
-        self.nodes = 0
-        self.end = 0
         self.problems: list[Problem] = []
-        self.anchors: dict[str, tuple[object, int] | None] = {}
+        self.brackets: list[int] = []
+        """The offsets of the open brackets, the innermost last."""
+        self._nodes = 0
+        self._end = 0
+        self._anchors: dict[str, tuple[object, int] | None] = {}
 
-    def compose(self) -> object:
-        """Read the whole text. Raises InventoryError with every problem found.
+    def compose(self, events: Iterator[Any]) -> object:
+        """Return the data of the text.
 
-        Unless it is `pure`, raises YAMLError for what is not YAML.
+        Raises InventoryError with every problem found, and the YAMLError of the parser.
         """
-        try:
-            data = self.document()
-        except YAMLError as error:
-            if not self.pure:
-                raise
-            self.problems.append(wording.problem(error, self.places))
-        if self.problems:
-            raise InventoryError(self.problems) from None
-        return data
-
-    def document(self) -> object:
-        yaml = YAML(typ="safe", pure=self.pure)
-        yaml.version = (1, 1)
-        events: Iterator[Any] = yaml.parse(self.places.text)
         data: object = None
-        begun = False
+        started = False
         for event in events:
             if isinstance(event, DocumentStartEvent):
-                if begun:
-                    self.fail("the file holds more than one YAML document", event.start_mark.index)
-                begun = True
+                if started:
+                    self._fail("the file has more than one YAML document", event.start_mark.index)
+                started = True
             elif isinstance(event, NodeEvent):
-                data = self.node(event, events, 0, unsafe=False)
+                data = self._node(event, events, 0, unsafe=False)
+        if self.problems:
+            raise InventoryError(self.problems)
         return data
 
-    def report(self, message: str, offset: int, hint: str = "") -> None:
-        """Keep a problem with which the rest can still be read."""
-        self.problems.append(Problem(message, self.places.at(offset), hint=hint))
+    def _report(self, message: str, offset: int, hint: str = "") -> None:
+        """Add a problem and go on: the rest of the file can still be read."""
+        self.problems.append(Problem(message, self.document.at(offset), hint=hint))
 
-    def fail(self, message: str, offset: int, hint: str = "") -> NoReturn:
-        self.report(message, offset, hint)
+    def _fail(self, message: str, offset: int, hint: str = "") -> NoReturn:
+        self._report(message, offset, hint)
         raise InventoryError(self.problems)
 
-    def node(self, event: Any, events: Iterator[Any], depth: int, *, unsafe: bool) -> object:
-        self.nodes += 1
+    def _node(self, event: Any, events: Iterator[Any], depth: int, *, unsafe: bool) -> object:
+        self._nodes += 1
         at = event.start_mark.index
-        if self.nodes > MAX_NODES:
-            self.fail(f"the file holds more than {MAX_NODES} keys and values", at)
+        if self._nodes > MAX_NODES:
+            self._fail(f"the file has more than {MAX_NODES} keys and values", at)
         if type(event) is AliasEvent:
-            return self.alias(event)
-        before = self.nodes
+            return self._alias(event, at)
+        before = self._nodes
         if event.anchor:
-            self.anchors[event.anchor] = None
-        if type(event) is ScalarEvent:
+            self._anchors[event.anchor] = None
+        if isinstance(event, ScalarEvent):
             if event.end_mark.index > at:
-                self.end = event.end_mark.index
-            value = self.scalar(event, unsafe)
+                self._end = event.end_mark.index
+            value = self._scalar(event, at, unsafe)
         else:
-            value = self.collection(event, events, depth, unsafe=unsafe)
+            value = self._collection(event, events, depth, unsafe)
         if event.anchor:
-            self.anchors[event.anchor] = (value, self.nodes - before + 1)
+            self._anchors[event.anchor] = (value, self._nodes - before + 1)
         return value
 
-    def alias(self, event: Any) -> object:
-        at = event.start_mark.index
-        self.end = event.end_mark.index
-        if event.anchor not in self.anchors:
-            self.fail(f"there is no anchor &{event.anchor} above", at)
-        known = self.anchors[event.anchor]
+    def _alias(self, event: Any, at: int) -> object:
+        self._end = event.end_mark.index
+        if event.anchor not in self._anchors:
+            self._fail(f"the alias *{event.anchor} has no anchor &{event.anchor} above it", at)
+        known = self._anchors[event.anchor]
         if known is None:
-            self.fail(f"the alias *{event.anchor} stands inside of what it names", at)
+            self._fail(f"the alias *{event.anchor} is inside its own anchor", at)
         value, size = known
-        self.nodes += size
-        if self.nodes > MAX_NODES:
-            self.fail(f"aliases make the file larger than {MAX_NODES} keys and values", at)
+        self._nodes += size
+        if self._nodes > MAX_NODES:
+            self._fail(f"with its aliases the file has more than {MAX_NODES} keys and values", at)
         return value
 
-    def scalar(self, event: Any, unsafe: bool) -> object:
+    def _scalar(self, event: Any, at: int, unsafe: bool) -> object:
+        if type(event) is JsonScalar:
+            return event.value
         text: str = event.value
         tag: str | None = event.tag
-        at = event.start_mark.index
         if tag is None or tag == "!":
-            # libyaml takes `! "12"` for a plain 12.
+            # libyaml reads `! "12"` as a plain 12.
             if not event.style or tag == "!":
-                value = self.plain(text, at)
+                value = self._plain(text, at)
                 return Unsafe(value) if unsafe and isinstance(value, str) else value
             return Unsafe(text) if unsafe else text
         if tag in ("!vault", "!vault-encrypted"):
-            return VaultValue(text, self.places.at(at))
+            return VaultValue(text, self.document.at(at))
         if tag == "!unsafe":
             return Unsafe(text)
         if tag == _CORE + "str":
             return text
-        kind = _KINDS.get(tag)
-        if kind is None:
-            self.bad_tag(tag, at)
+        expected = _TYPES.get(tag)
+        if expected is None:
+            self._unknown_tag(tag, at)
             return text
-        value = self.plain(text, at)
-        if not isinstance(value, kind):
-            self.report(f"this is no value for the tag {tag.replace(_CORE, '!!')}", at)
+        value = self._plain(text, at)
+        if not isinstance(value, expected):
+            self._report(f"this value does not match the tag {tag.replace(_CORE, '!!')}", at)
         return value
 
-    def plain(self, text: str, at: int) -> object:
+    def _plain(self, text: str, at: int) -> object:
         try:
             return scalars.plain(text)
         except ValueError:
-            self.report("this has the form of a number or a date and is none", at, "quote it")
+            self._report("this looks like a number or a date but is not valid", at, "quote it")
             return text
 
-    def bad_tag(self, tag: str, at: int) -> None:
-        name = tag.replace(_CORE, "!!")
-        self.report(f"the tag {name} is not known", at, "known are !vault and !unsafe")
+    def _unknown_tag(self, tag: str, at: int) -> None:
+        self._report(
+            f"unknown tag {tag.replace(_CORE, '!!')}", at, "supported tags: !vault, !unsafe"
+        )
 
-    def collection(self, event: Any, events: Iterator[Any], depth: int, *, unsafe: bool) -> object:
+    def _collection(self, event: Any, events: Iterator[Any], depth: int, unsafe: bool) -> object:
         at = event.start_mark.index
         if depth >= MAX_DEPTH:
-            self.fail(f"nested more than {MAX_DEPTH} levels deep", at)
-        mapping = type(event) is MappingStartEvent
+            self._fail(f"the file is nested more than {MAX_DEPTH} levels deep", at)
+        is_mapping = type(event) is MappingStartEvent
         if event.tag == "!unsafe":
             unsafe = True
-        elif event.tag not in (None, "!", _CORE + ("map" if mapping else "seq")):
-            self.bad_tag(event.tag, at)
-        if mapping:
-            return self.mapping(events, depth + 1, unsafe)
-        return self.sequence(events, depth + 1, unsafe)
+        elif event.tag not in (None, "!", _CORE + ("map" if is_mapping else "seq")):
+            self._unknown_tag(event.tag, at)
+        if event.flow_style:
+            self.brackets.append(at)
+        read = self._mapping if is_mapping else self._sequence
+        data = read(events, depth + 1, unsafe)
+        if event.flow_style:
+            self.brackets.pop()
+        return tagged(data, self.document.at(at)) if self.document.is_json else data
 
-    def sequence(self, events: Iterator[Any], depth: int, unsafe: bool) -> list[object]:
+    def _sequence(self, events: Iterator[Any], depth: int, unsafe: bool) -> list[object]:
         items: list[object] = []
         spans: dict[Hashable, Span] = {}
         for event in events:
             if type(event) is SequenceEndEvent:
-                self.closed(event)
+                self._close(event)
                 break
             at = event.start_mark.index
-            items.append(self.node(event, events, depth, unsafe=unsafe))
-            spans[len(items) - 1] = Span(at, at, self.end)
+            items.append(self._node(event, events, depth, unsafe=unsafe))
+            spans[len(items) - 1] = Span(at, at, self._end)
         self.spans[id(items)] = spans
         return items
 
-    def mapping(self, events: Iterator[Any], depth: int, unsafe: bool) -> dict[object, object]:
+    def _mapping(self, events: Iterator[Any], depth: int, unsafe: bool) -> dict[object, object]:
         own: dict[object, object] = {}
         merged: dict[object, object] = {}
         spans: dict[Hashable, Span] = {}
         for event in events:
             if type(event) is MappingEndEvent:
-                self.closed(event)
+                self._close(event)
                 break
             at = event.start_mark.index
-            merges = type(event) is ScalarEvent and event.value == "<<" and not event.style
-            key = self.node(event, events, depth, unsafe=False)
+            is_merge = isinstance(event, ScalarEvent) and event.value == "<<" and not event.style
+            key = self._node(event, events, depth, unsafe=False)
             if not isinstance(key, Hashable):
-                self.bad_key(at)
+                self._bad_key(at)
             value_event = next(events)
-            # A value that is left out "stands" at the next token, which may be pages below.
             value_at = value_event.start_mark.index
-            if type(value_event) is ScalarEvent and value_event.end_mark.index == value_at:
-                value_at = self.end
-            value = self.node(value_event, events, depth, unsafe=unsafe)
-            if merges:
-                self.merge(value, merged, value_at)
+            # libyaml puts an empty value at the next token, which may be pages below.
+            if isinstance(value_event, ScalarEvent) and value_event.end_mark.index == value_at:
+                value_at = self._end
+            value = self._node(value_event, events, depth, unsafe=unsafe)
+            if is_merge:
+                self._merge(value, merged, value_at)
                 continue
             if key in own:
-                first = self.places.at(spans[key].key).line
-                self.report(f"the key {key!r} stands here twice", at, f"first in line {first}")
+                first = self.document.at(spans[key].key).line
+                self._report(f"duplicate key {key!r}", at, f"the first one is in line {first}")
             own[key] = value
-            spans[key] = Span(at, value_at, self.end)
+            spans[key] = Span(at, value_at, self._end)
         data = {**merged, **own} if merged else own
         self.spans[id(data)] = spans
         return data
 
-    def bad_key(self, at: int) -> NoReturn:
-        template = self.places.text.startswith("{", at - 1)
-        hint = "quote a value that begins with {{" if template else ""
-        self.fail("a key must be text, not a list or a mapping", at, hint)
+    def _bad_key(self, at: int) -> NoReturn:
+        is_template = self.document.text.startswith("{", at - 1)
+        hint = "quote a value that starts with {{" if is_template else ""
+        self._fail("a key must be text, not a list or a mapping", at, hint)
 
-    def merge(self, value: object, into: dict[object, object], at: int) -> None:
-        """Take in what `<<` names; of a list the first wins (PyYAML's flatten_mapping)."""
+    def _merge(self, value: object, into: dict[object, object], at: int) -> None:
+        """Merge what `<<` names; in a list the first mapping wins (PyYAML's flatten_mapping)."""
         for item in reversed(value) if isinstance(value, list) else (value,):
             if not isinstance(item, dict):
-                self.fail("<< takes a mapping or a list of mappings", at)
+                self._fail("<< needs a mapping or a list of mappings", at)
             into.update(item)
 
-    def closed(self, event: Any) -> None:
-        # A block collection "ends" where the next token begins, which may be pages below.
+    def _close(self, event: Any) -> None:
+        # libyaml ends a block collection at the next token, which may be pages below.
         if event.end_mark.index > event.start_mark.index:
-            self.end = event.end_mark.index
+            self._end = event.end_mark.index

@@ -1,4 +1,4 @@
-"""A YAML file as plain data that still knows where everything stood."""
+"""A YAML file as plain data, with the position of every key and value."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from scimconf.model import Position
 
-Way = tuple[Hashable, ...]
-"""The keys and list indexes that lead from the top of a document to a value."""
+KeyPath = tuple[Hashable, ...]
+"""The keys and list indexes from the top of a document to a value."""
 
 
 class Span(NamedTuple):
-    """Offsets of a key (or list item), of its value, and of the value's end."""
+    """Offsets of a key (or list item), of its value, and of the end of the value."""
 
     key: int
     value: int
@@ -25,10 +25,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file as plain data, with its text and the place of every key and value.
+    """The data of a YAML file, its text, and the positions of its keys and values.
 
-    `data` holds dict, list, str, int, float, bool, None, date, datetime, `VaultValue` for
-    `!vault` and `Unsafe` for `!unsafe`; an empty file gives None.
+    `data` holds dict, list, str, int, float, bool, None, date, datetime, `VaultValue` for `!vault`
+    and `Unsafe` for `!unsafe`. It is None for an empty file.
     """
 
     file: str
@@ -37,42 +37,42 @@ class Document:
     _spans: Mapping[int, Mapping[Hashable, Span]] = field(repr=False)
     is_json: bool = False
 
-    def position(self, way: Way) -> Position:
-        """Give the place of the key (or list item) at the end of `way`.
+    def position(self, path: KeyPath) -> Position:
+        """Return the position of the key (or list item) at the end of `path`.
 
-        What has no place of its own, because it came by `<<` or is not there, has its nearest
-        parent's; the whole document is at 1:1.
+        An entry without a position of its own (merged by `<<`, or missing) has the position of its
+        nearest parent. The whole document is at 1:1.
         """
-        span = self._span(way)
+        span = self._span(path)
         return self.at(span.key if span else 0)
 
-    def value_position(self, way: Way) -> Position:
-        """Give the place of the value at the end of `way`; see `position`."""
-        span = self._span(way)
+    def value_position(self, path: KeyPath) -> Position:
+        """Return the position of the value at the end of `path`; see `position`."""
+        span = self._span(path)
         return self.at(span.value if span else 0)
 
-    def line_span(self, way: Way) -> tuple[int, int]:
-        """Give the first and last line (from 1, both included) of the entry at `way`.
+    def line_span(self, path: KeyPath) -> tuple[int, int]:
+        """Return the first and the last line (from 1, inclusive) of the entry at `path`.
 
-        From its key to the last character of its value; comments around it are outside. Raises
-        KeyError for an entry that has no place of its own.
+        The entry reaches from its key to the last character of its value, without the comments
+        around it. Raises KeyError for an entry without a position of its own.
         """
         parent: Any = self.data
-        for step in way[:-1]:
+        for step in path[:-1]:
             parent = parent[step]
-        span = self._spans[id(parent)][way[-1]]
-        end = max(len(self.text[span.key : span.end].rstrip()), 1)
-        return self.at(span.key).line, self.at(span.key + end - 1).line
+        span = self._spans[id(parent)][path[-1]]
+        length = max(len(self.text[span.key : span.end].rstrip()), 1)
+        return self.at(span.key).line, self.at(span.key + length - 1).line
 
-    def _span(self, way: Way) -> Span | None:
+    def _span(self, path: KeyPath) -> Span | None:
         found: Span | None = None
-        at: Any = self.data
-        for step in way:
-            spans = self._spans.get(id(at))
+        value: Any = self.data
+        for step in path:
+            spans = self._spans.get(id(value))
             if spans is None:
                 break
             try:
-                at = at[step]
+                value = value[step]
             except (KeyError, IndexError, TypeError):
                 break
             found = spans.get(step, found)
@@ -83,5 +83,6 @@ class Document:
         return [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", self.text))]
 
     def at(self, offset: int) -> Position:
+        """Return the position of the character at `offset` of the text."""
         line = bisect_right(self._line_starts, offset)
         return Position(self.file, line, offset - self._line_starts[line - 1] + 1)

@@ -1,7 +1,8 @@
-"""What a plain YAML scalar means under YAML 1.1, exactly as Ansible (PyYAML) reads it.
+"""Convert a plain YAML 1.1 scalar to a value, exactly as Ansible (PyYAML) does.
 
-The rules are those of PyYAML's resolver.py and constructor.py: `no` is false, `0022` is 18,
-`1:30` is 90, `1e3` is text (its float needs a dot and a signed exponent).
+The rules are those of PyYAML's resolver.py and constructor.py: `no` is false, `0022` is 18, `1:30`
+is 90. ruamel.yaml's own YAML 1.1 rules differ: it reads `y` as true and `1e3` as a number, where
+PyYAML reads text (a float needs a dot and a signed exponent).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _WORDS: dict[str, bool | float | None] = {
 }
 _NUMBER_FIRST = frozenset("0123456789+-.")
 _MAX_NUMBER = 1000
-"""Characters; PyYAML has no limit, and can be kept busy for hours by one number."""
+"""Characters. PyYAML has no limit, and one number can keep it busy for hours."""
 
 _INT = re.compile(
     r"[-+]?(?:(?P<bin>0b[0-1_]+)|(?P<oct>0[0-7_]+)|(?P<dec>0|[1-9][0-9_]*)"
@@ -50,9 +51,9 @@ _BASES = {"bin": 2, "oct": 8, "dec": 10, "hex": 16}
 
 
 def plain(text: str) -> Scalar:
-    """Give the value of an unquoted, untagged scalar.
+    """Return the value of an unquoted, untagged scalar.
 
-    Raises ValueError for what has the form of a number or a date and is none (`2024-13-01`).
+    Raises ValueError for text that looks like a number or a date but is not valid (`2024-13-01`).
     """
     if text in _WORDS:
         return _WORDS[text]

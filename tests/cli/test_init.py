@@ -117,7 +117,7 @@ def test_an_existing_password_is_kept(empty: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--host", "a b"), "this cannot be the name of a host"),
+        (("--host", "a b"), "this is not a valid host name"),
         (("--host", "a", "--realm", "ACME"), "ACME"),
         (("--host", "a", "--realm", "a_b"), "a_b"),
         (("--host", "a", "--idp", "okto"), "'okto' is not one of 'authentik'"),

@@ -97,7 +97,7 @@ def test_yes_changes_them_with_live_progress_and_a_password_that_is_not_echoed(
     with seat.run("verify", "--ask-vault-pass") as terminal:
         terminal.answer("Vault password: ", "mistyped")
         assert terminal.end() == 64
-        assert re.search(r"error: tokens.yaml:\d+:\d+: no vault password opens", terminal.text)
+        assert re.search(r"error: tokens.yaml:\d+:\d+: no vault password decrypts", terminal.text)
 
 
 def test_no_color_and_a_narrow_window(seat: Seat) -> None:

@@ -21,10 +21,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from scimconf import agent
+from scimconf import agent, files
 from scimconf.cli import main
 from scimconf.ssh import program
-from scimconf.tokens import durable
 from scimconf.tokens.store import TokenFile
 
 _HOLDING = (Path(__file__).parent / "holding.py").read_text()
@@ -103,7 +102,7 @@ def _payload(config: dict[str, Any]) -> bytes:
 
 if __name__ == "__main__":
     _config = json.loads(sys.argv[1])
-    durable.replace = _striking(durable.replace, _config)
+    files.write_atomically = _striking(files.write_atomically, _config)
     TokenFile.save = _holding(TokenFile.save, _config)  # type: ignore[method-assign]
     if "agent" in _config:
         _program = _payload(_config["agent"])

@@ -1,4 +1,4 @@
-"""Inventories written on the spot."""
+"""Inventories that a test writes, and the problems found in them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ import pytest
 from scimconf import inventory
 from scimconf.errors import ExitCode, InventoryError
 from scimconf.inventory import Inventory
-from scimconf.model import Server
+from scimconf.model import Problem, Server
 
 Write = Callable[..., Path]
 Load = Callable[..., Inventory]
 One = Callable[..., Server]
 Refused = Callable[..., list[str]]
+
+
+def short(problem: Problem) -> str:
+    """Return a problem on one line without its severity: `place: path: message (hint)`."""
+    line, _, hint = problem.text("error").partition("\n  -> ")
+    return line.replace("error: ", "", 1) + (f" ({hint})" if hint else "")
 
 
 @pytest.fixture
@@ -45,9 +51,9 @@ def load(write: Write) -> Load:
 
 @pytest.fixture
 def one(load: Load) -> One:
-    """Load an inventory of one host, `chat.example.com`, and give its server.
+    """Load an inventory of one host, `chat.example.com`, and return its server.
 
-    `variables` are lines of YAML; without `scim_realms` among them there is one realm, acme.
+    `variables` are lines of YAML. Without `scim_realms`, the host gets one realm, acme.
     """
 
     def _one(variables: str = "", **options: object) -> Server:
@@ -58,20 +64,20 @@ def one(load: Load) -> One:
 
 @pytest.fixture
 def refused(write: Write) -> Refused:
-    """Load what cannot be loaded, and give each problem as text without the file's name."""
+    """Load a wrong inventory and return each problem on one line, without the file name."""
 
     def _refused(text: str, *more: Path) -> list[str]:
         with pytest.raises(InventoryError) as caught:
             inventory.load([write(text), *more])
         assert caught.value.exit_code is ExitCode.USAGE
-        return [str(problem).replace("hosts.yaml:", "") for problem in caught.value.problems]
+        return [short(problem).replace("hosts.yaml:", "") for problem in caught.value.problems]
 
     return _refused
 
 
 @pytest.fixture
 def wrong(refused: Refused) -> Callable[[str], str]:
-    """Give the only problem of an inventory of one host, after its place and path."""
+    """Return the only problem of an inventory of one host, without its position and path."""
 
     def _wrong(variables: str) -> str:
         (problem,) = refused(of_one_host(variables))
@@ -81,7 +87,7 @@ def wrong(refused: Refused) -> Callable[[str], str]:
 
 
 def of_one_host(variables: str) -> str:
-    """Give an inventory of one host with these variables."""
+    """Return an inventory of one host with these variables."""
     lines = dedent(variables).splitlines()
     if not any(line.startswith("scim_realms") for line in lines):
         lines.append("scim_realms: {acme: {}}")

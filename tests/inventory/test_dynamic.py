@@ -1,4 +1,4 @@
-"""Inventories that are programs, and the JSON that they and `ansible-inventory --list` write."""
+"""Inventories that are programs, and the JSON of programs and of `ansible-inventory --list`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scimconf.inventory import programs
 from scimconf.model import Position
 from tests.lab.crossing import until
 
-from .conftest import Refused, Write
+from .conftest import Refused, Write, short
 
 ANSWER: dict[str, object] = {
     "_meta": {
@@ -53,10 +53,10 @@ def failure(path: Path) -> str:
     with pytest.raises(InventoryError) as caught:
         inventory.load([path], allow_exec=True)
     (problem,) = caught.value.problems
-    return str(problem)
+    return short(problem)
 
 
-def test_a_file_a_program_and_stdin_say_the_same(
+def test_a_file_a_program_and_stdin_give_the_same_inventory(
     write: Write, program: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = json.dumps(ANSWER)
@@ -71,20 +71,20 @@ def test_a_file_a_program_and_stdin_say_the_same(
         assert (realm.client, realm.idp) == ("from the group", "okta")
 
 
-def test_places_in_json(write: Write, program: Write) -> None:
+def test_positions_in_json(write: Write, program: Write) -> None:
     answer = {"web": {"hosts": ["a"]}, "_meta": {"hostvars": {"a": {"scim_realm": 1}}}}
     with pytest.raises(InventoryError) as caught:
         inventory.load([write(json.dumps(answer, indent=1), "hosts.json")])
     (problem,) = caught.value.problems
     assert problem.position == Position("hosts.json", 10, 5)
-    assert str(problem).endswith(
+    assert short(problem).endswith(
         "_meta.hostvars.a.scim_realm: unknown variable (did you mean scim_realms?)"
     )
-    says = failure(program(printing(answer)))
-    assert says.startswith("inv.sh --list:1:56: _meta.hostvars.a.scim_realm: unknown variable")
+    expected = failure(program(printing(answer)))
+    assert expected.startswith("inv.sh --list:1:56: _meta.hostvars.a.scim_realm: unknown variable")
 
 
-def test_without_meta_each_host_is_asked(program: Write, tmp_path: Path) -> None:
+def test_without_meta_the_program_runs_for_each_host(program: Write, tmp_path: Path) -> None:
     source = program(
         'case "$1 $2" in\n'
         '\'--list \') echo \'{"web": ["a", "b", "c"]}\' ;;\n'
@@ -99,10 +99,10 @@ def test_without_meta_each_host_is_asked(program: Write, tmp_path: Path) -> None
     assert "web" in loaded.groups
 
 
-def test_what_a_program_finds(
+def test_the_environment_of_a_program(
     program: Write, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No terminal, no input, and none of the tokens that the other files name."""
+    """The program has no terminal, no input, and no token that the other files name."""
     for name in ("ONE", "TWO", "THREE", "OTHER"):
         monkeypatch.setenv(f"TOKEN_{name}", name)
     static = write("all: {hosts: {a: {scim_realms: {x: {token: 'env:TOKEN_ONE'}}}}}", "inv/a.yml")
@@ -118,14 +118,14 @@ def test_what_a_program_finds(
     assert not [name for name in ("ONE", "TWO", "THREE") if f"TOKEN_{name}" in seen]
 
 
-def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
+def test_a_program_in_a_folder_needs_allow_exec_too(program: Write) -> None:
     source = program(printing(ANSWER), "inv/a.sh")
-    with pytest.raises(InventoryError, match="it runs only with --allow-exec=inventory"):
+    with pytest.raises(InventoryError, match="which runs only with --allow-exec=inventory"):
         inventory.load([source.parent])
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "expected"),
     [
         (
             "echo 'no \x1b[31mregion' >&2; echo set >&2; exit 3",
@@ -133,14 +133,14 @@ def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
         ),
         ("exit 3", "inv.sh --list exited with status 3"),
         ("kill -9 $$", "inv.sh --list was ended by signal 9"),
-        ("echo web:", "inv.sh --list:1:1: a value is missing here"),
+        ("echo web:", "inv.sh --list:1:1: expected a value"),
         ("echo '[]'", "inv.sh --list:1:1: expected a mapping of groups, found a list"),
-        ("printf '\\377'", "inv.sh --list gave what is not UTF-8 text"),
+        ("printf '\\377'", "inv.sh --list printed text that is not UTF-8"),
         ("""echo '{"web": {"hosts": {"a": {}}}}'""", "web.hosts: expected a list of hosts"),
-        ("""echo '{"web": {"hosts": [1]}}'""", "web.hosts.0: the name of a host must be text"),
+        ("""echo '{"web": {"hosts": [1]}}'""", "web.hosts.0: a host name must be text"),
         ("""echo '{"web": {"vars": []}}'""", "web.vars: expected a mapping of variables"),
         ("""echo '{"web": {"children": "a"}}'""", "web.children: expected a list of groups"),
-        ("""echo '{"web": {"children": [""]}}'""", "web.children.0: expected the name of a group"),
+        ("""echo '{"web": {"children": [""]}}'""", "web.children.0: expected a group name"),
         ("""echo '{"_meta": {}, "web": ["a"]}'""", "_meta: expected hostvars, a mapping of hosts"),
         (
             """echo '{"web": ["a"], "_meta": {"hostvars": {"a": 1}}}'""",
@@ -149,9 +149,9 @@ def test_a_program_in_a_folder_needs_leave_too(program: Write) -> None:
         ("""echo '{"a": {"children": ["a"]}}'""", "a.children.0: a cannot be a child of a"),
     ],
 )
-def test_programs_that_fail(program: Write, body: str, says: str) -> None:
+def test_programs_that_fail(program: Write, body: str, expected: str) -> None:
     found = failure(program(body))
-    assert says in found
+    assert expected in found
     assert "\x1b" not in found
 
 
@@ -179,12 +179,12 @@ def test_a_program_that_hangs(
         until(lambda: not pid or _has_ended(Path(f"/proc/{pid}/stat")), "its child is still there")
 
 
-def test_a_program_that_never_ends_talking(program: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_with_endless_output(program: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "MAX_BYTES", 1024 * 1024)
-    assert failure(program("exec yes")) == "inv.sh --list gave more than 1 MiB"
+    assert failure(program("exec yes")) == "inv.sh --list printed more than 1 MiB"
 
 
-def test_much_on_stderr_stops_nobody(program: Write) -> None:
+def test_a_program_with_much_stderr_output_works(program: Write) -> None:
     source = program(f"head -c 300000 /dev/zero >&2\n{printing(ANSWER)}")
     assert len(inventory.load([source], allow_exec=True).hosts) == 4
 
@@ -194,7 +194,7 @@ def test_json_in_the_shape_of_a_yaml_inventory(write: Write) -> None:
     assert list(inventory.load([write(text)]).servers) == ["w1", "w2"]
 
 
-def test_stdin_that_is_no_text(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_that_is_not_utf8(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
     assert refused("all: {}", Path("-")) == ["stdin:1:1: the file is not UTF-8 text"]
 

@@ -24,7 +24,7 @@ VARIABLES: dict[str, Any] = {
 }
 
 
-def test_a_file_of_its_own_is_read_with_the_inventory(tmp_path: Path) -> None:
+def test_the_new_file_is_read_with_the_inventory(tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.yaml"
     inventory.write_text("all: {hosts: {chat1: }}\n")
     path = host_vars.place(inventory, "chat1")
@@ -44,7 +44,7 @@ def test_a_file_of_its_own_is_read_with_the_inventory(tmp_path: Path) -> None:
         (("chat2.yml",), "chat1.yaml"),
     ],
 )
-def test_it_is_the_file_that_ansible_reads(
+def test_the_file_is_the_one_that_ansible_reads(
     tmp_path: Path, there: tuple[str, ...], expected: str
 ) -> None:
     for name in there:
@@ -58,7 +58,7 @@ def test_it_is_the_file_that_ansible_reads(
     "before",
     ["", "own: 1\n", "own: 1", "---\n# ours\nown: {a: [1, 2]}\n\n# the end\n", "own: |\n  text\n"],
 )
-def test_what_is_there_stays(tmp_path: Path, before: str) -> None:
+def test_existing_lines_do_not_change(tmp_path: Path, before: str) -> None:
     path = tmp_path / "chat1.yml"
     path.write_text(before)
     path.chmod(0o640)
@@ -73,10 +73,10 @@ def test_what_is_there_stays(tmp_path: Path, before: str) -> None:
 @pytest.mark.parametrize(
     "before", ["[1]\n", "{own: 1}\n", "own: 1\n...\n", "scim_realms: {}\n", "a: [\n", "text\n"]
 )
-def test_what_cannot_be_added_to_is_said(tmp_path: Path, before: str) -> None:
+def test_files_that_cannot_be_extended_are_refused(tmp_path: Path, before: str) -> None:
     path = tmp_path / "chat1.yml"
     path.write_text(before)
-    with pytest.raises(UsageError, match="cannot be added to"):
+    with pytest.raises(UsageError, match="cannot add variables to"):
         host_vars.added(path, VARIABLES, "Found.")
 
 
@@ -90,12 +90,12 @@ def test_json_and_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["../chat1", "/etc/chat1", "..", "a/b", "a\0b"])
-def test_a_host_whose_name_leads_elsewhere_has_no_file(tmp_path: Path, host: str) -> None:
-    with pytest.raises(UsageError, match="cannot be the name of a file"):
+def test_a_host_name_that_is_a_path_is_refused(tmp_path: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="is not a valid file name"):
         host_vars.place(tmp_path, host)
 
 
-def test_files_are_as_they_were_where_what_follows_fails(tmp_path: Path) -> None:
+def test_files_are_restored_after_a_failure(tmp_path: Path) -> None:
     old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
     old.write_text("a: 1\n")
 
@@ -111,8 +111,8 @@ def test_files_are_as_they_were_where_what_follows_fails(tmp_path: Path) -> None
 
 
 @pytest.mark.needs_ansible
-def test_a_servers_words_are_no_template_to_ansible(tmp_path: Path) -> None:
-    """A lookup in them would run here, as the operator: in a loop over dict2items keys, too."""
+def test_text_from_a_server_is_not_a_template_for_ansible(tmp_path: Path) -> None:
+    """Ansible would run a lookup in it on this machine, also in a loop over dict2items keys."""
     lookup = f"lookup('pipe', 'touch {tmp_path}/ran')"
     start, end = "variable_start_string:'[['", "variable_end_string:']]'"
     evil = f"{{{{ {lookup} }}}}"
@@ -160,8 +160,8 @@ def test_a_servers_words_are_no_template_to_ansible(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["{{ x }}", "a{% x %}", "{# x #}", "#jinja2: x", "!unsafe x"])
-def test_a_key_that_could_be_a_template_is_not_written(key: str) -> None:
-    with pytest.raises(UsageError, match="could be a template"):
+def test_a_key_that_could_be_a_template_is_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="could run it as a template"):
         host_vars.added(Path("/nonexistent/a.yaml"), {"scim_realms": {"acme": {key: "x"}}}, "x")
 
 
@@ -176,10 +176,10 @@ VALUES = st.recursive(
 @given(
     variables=st.dictionaries(st.sampled_from(["scim_realms", "scim_verify"]), VALUES, min_size=1)
 )
-def test_whatever_is_found_is_read_back_as_it_is(variables: dict[str, Any]) -> None:
+def test_any_variables_are_read_back_unchanged(variables: dict[str, Any]) -> None:
     path = Path("/nonexistent/chat1.yaml")
     if any(map(host_vars.may_be_template, _keys(variables))):
-        with pytest.raises(UsageError, match="could be a template"):
+        with pytest.raises(UsageError, match="could run it as a template"):
             host_vars.added(path, variables, "Found.")
     else:
         text = host_vars.added(path, variables, "Found.")

@@ -43,7 +43,7 @@ def _places(text: str, file: str = "f.yaml") -> list[tuple[int, int]]:
         (f'curl -H "Authorization: Bearer {TOKEN}" https://x\n', (1, 32)),
     ],
 )
-def test_a_token_in_clear_and_its_place(text: str, place: tuple[int, int]) -> None:
+def test_a_plaintext_token_is_found_with_its_position(text: str, place: tuple[int, int]) -> None:
     assert _places(text) == [place]
 
 
@@ -71,11 +71,11 @@ def test_a_token_in_clear_and_its_place(text: str, place: tuple[int, int]) -> No
         "API token: https://example.com/where-it-is-kept-1\n",
     ],
 )
-def test_what_is_none(text: str) -> None:
+def test_texts_without_a_plaintext_token(text: str) -> None:
     assert _places(text) == []
 
 
-def test_an_inventory_that_cannot_be_read_is_not_let_through() -> None:
+def test_an_inventory_that_is_not_yaml_is_refused() -> None:
     with pytest.raises(InventoryError, match=r"f\.yaml:1:"):
         leaks(f"scim_realms: [acme: {{token: {TOKEN}\n", "f.yaml")
 
@@ -83,24 +83,24 @@ def test_an_inventory_that_cannot_be_read_is_not_let_through() -> None:
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
 @pytest.mark.parametrize("idp", sorted(PRESETS))
 @pytest.mark.parametrize("token", [TOKEN, "it`s;a<token>of&some0ne_else"])
-def test_a_hand_off_sheet_with_its_token(form: Any, idp: str, token: str) -> None:
+def test_a_token_in_a_hand_off_sheet_is_found(form: Any, idp: str, token: str) -> None:
     asked = realm(idp=idp)
     shown = handoff([sheet(server(asked), asked, Secret(token))], form)
     found = leaks(shown, f"acme.{form}")
-    assert [each.message for each in found] == ["a bearer token stands in clear"]
+    assert [each.message for each in found] == ["this bearer token is in plain text"]
     place = found[0].position
     assert place
     assert shown.splitlines()[place.line - 1][place.column - 1 :].startswith(token[:2])
     assert leaks(handoff([sheet(server(asked), asked, None)], form), "f.txt") == []
 
 
-def test_a_page_that_only_speaks_of_inventories_need_not_be_one() -> None:
+def test_a_page_that_mentions_inventories_need_not_be_yaml() -> None:
     text = "# Realms\n\n`scim_realms: [acme: {`\n"
     assert leaks(text, "README.md") == []
     assert leaks(f"scim_realms: {{acme: {{token: {TOKEN}}}}}\n", "notes.txt")
 
 
-def test_several_stand_in_the_order_of_the_file() -> None:
+def test_several_tokens_are_in_the_order_of_the_file() -> None:
     text = (
         f"a_bearer_token: {TOKEN}\nscim_realms: {{b: {{token: {TOKEN}}}}}\nbearer_token: {TOKEN}\n"
     )

@@ -1,4 +1,4 @@
-"""Links of an inventory: those to its own group_vars and host_vars are followed, no others."""
+"""Links in an inventory may only lead to its own group_vars and host_vars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENTRA = "scim_idp: entra\n"
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout without .git, and beside it what is not of it."""
+    """A checkout without .git, and a folder beside it with other files."""
     tree = tmp_path / "checkout"
     for folder in ("host_vars", "group_vars/all", "shared", "overlay/group_vars"):
         (tree / folder).mkdir(parents=True)
@@ -35,7 +35,7 @@ def idp(*paths: str | Path, trusted: bool = False) -> str:
 
 
 def refused(link: Path, *paths: str | Path) -> None:
-    """It is an error that names the link, its place and its target, and consent lifts it."""
+    """The error names the link, its place and its target. Consent allows the link."""
     target = os.path.realpath(link)
     with pytest.raises(InventoryError) as caught:
         idp(*paths)
@@ -58,7 +58,7 @@ def refused(link: Path, *paths: str | Path) -> None:
         ("overlay/host_vars", "../host_vars"),
     ],
 )
-def test_one_to_other_variables_of_the_inventory_is_followed(
+def test_a_link_to_other_variables_of_the_inventory_is_followed(
     tree: Path, link: str, target: str
 ) -> None:
     folder = tree / "group_vars/entra"
@@ -79,7 +79,7 @@ def test_one_to_other_variables_of_the_inventory_is_followed(
     "target", ["../shared/vars.yaml", "../ci-secrets.yaml", "../../kubeconfig"]
 )
 @pytest.mark.parametrize("link", ["host_vars/chat1.yaml", "host_vars/chat1/x.yml"])
-def test_one_to_anything_else_is_not(tree: Path, link: str, target: str) -> None:
+def test_a_link_to_anything_else_is_refused(tree: Path, link: str, target: str) -> None:
     (tree / link).parent.mkdir(exist_ok=True)
     target = target if link.count("/") == 1 else f"../{target}"
     (tree / link).symlink_to(target)
@@ -87,21 +87,21 @@ def test_one_to_anything_else_is_not(tree: Path, link: str, target: str) -> None
     assert idp(trusted=True) == "entra"
 
 
-def test_a_link_to_a_link_is_judged_by_its_end(tree: Path) -> None:
+def test_a_chain_of_links_is_judged_by_its_target(tree: Path) -> None:
     (tree / "group_vars/hop.yaml").symlink_to("../ci-secrets.yaml")
     (tree / "host_vars/chat1.yaml").symlink_to("../group_vars/hop.yaml")
     refused(tree / "host_vars/chat1.yaml")
 
 
-def test_a_repository_of_its_own_vouches_for_nothing(tree: Path) -> None:
-    """Git is not asked: its configuration, which comes along, can run programs."""
+def test_a_git_repository_does_not_make_a_link_trusted(tree: Path) -> None:
+    """Git is not used: the configuration in a repository can run programs."""
     (tree.parent / ".git").mkdir()
     (tree / "group_vars/all/zz.yaml").symlink_to("../../ci-secrets.yaml")
     refused(tree / "group_vars/all/zz.yaml")
 
 
 @pytest.mark.parametrize("link", ["host_vars/chat1", "host_vars", "group_vars/all/more"])
-def test_a_folder_elsewhere_is_not_even_listed(
+def test_a_folder_outside_of_the_inventory_is_not_listed(
     tree: Path, link: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside = tree.parent / "elsewhere"
@@ -133,7 +133,7 @@ def test_a_source_that_is_a_link(tree: Path, given: str) -> None:
         path.symlink_to(there / "inventory.yaml")
     refused(path, path)
     assert idp(path, trusted=True) == "entra"
-    assert idp(os.path.realpath(path)) == "entra"  # as the hint says
+    assert idp(os.path.realpath(path)) == "entra"  # as the hint expected
 
 
 @pytest.mark.parametrize("link", ["more.yaml", "sub"])
@@ -142,13 +142,13 @@ def test_a_link_in_a_folder_of_sources(tree: Path, link: str) -> None:
     refused(tree / "overlay" / link, "inventory.yaml", "overlay")
 
 
-def test_the_way_to_an_absolute_path_is_the_callers_own(tree: Path) -> None:
+def test_links_in_the_parents_of_an_absolute_path_are_trusted(tree: Path) -> None:
     (tree / "host_vars/chat1.yaml").write_text(ENTRA)
     (tree.parent / "way").symlink_to(tree)
     assert idp(tree.parent / "way/inventory.yaml") == "entra"
 
 
-def test_what_a_shell_passes_for_a_command_is_read(tree: Path) -> None:
+def test_process_substitution_of_a_shell_is_read(tree: Path) -> None:
     reader, writer = os.pipe()
     os.write(writer, HOSTS.encode())
     os.close(writer)
@@ -160,12 +160,12 @@ def test_what_a_shell_passes_for_a_command_is_read(tree: Path) -> None:
 
 @pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("place", ["host_vars/chat1.yaml", "overlay/hosts2.yaml"])
-def test_a_pipe_is_not_waited_for(tree: Path, place: str, linked: bool) -> None:
+def test_a_pipe_is_refused_without_waiting(tree: Path, place: str, linked: bool) -> None:
     pipe = tree / "group_vars/pipe" if linked else tree / place
     os.mkfifo(pipe)
     if linked:
         (tree / place).symlink_to(pipe)
-    message = "is a link to .*pipe" if linked else rf"{re.escape(pipe.name)} is no file"
+    message = "is a link to .*pipe" if linked else rf"{re.escape(pipe.name)} is not a regular file"
     with pytest.raises(InventoryError, match=message):
         idp("inventory.yaml", "overlay")
 
@@ -173,6 +173,6 @@ def test_a_pipe_is_not_waited_for(tree: Path, place: str, linked: bool) -> None:
 @pytest.mark.parametrize(
     "target", ["chat1.yaml", "nowhere.yaml", "/dev/zero", "/proc/self/environ"]
 )
-def test_one_that_ends_nowhere_or_in_no_file(tree: Path, target: str) -> None:
+def test_a_dangling_link_and_a_link_to_a_device_are_refused(tree: Path, target: str) -> None:
     (tree / "host_vars/chat1.yaml").symlink_to(target)
     refused(tree / "host_vars/chat1.yaml")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scimconf import inventory
+from scimconf.inventory.editor_schema import inventory_schema
 
 from .conftest import Load
 
@@ -39,13 +40,13 @@ def test_listing(load: Load) -> None:
     assert "hunter2" not in json.dumps(listing)
 
 
-def test_listing_of_some(load: Load) -> None:
+def test_listing_of_some_hosts(load: Load) -> None:
     listing = inventory.as_listing(load(TEXT), ["sub", "d.x"])
     assert list(listing["_meta"]["hostvars"]) == ["c.x"]
     assert "hosts" not in listing["production"]
 
 
-def test_what_is_listed_can_be_read_back(load: Load) -> None:
+def test_a_listing_can_be_read_back(load: Load) -> None:
     before = load(TEXT)
     hostvars = inventory.as_listing(before)["_meta"]["hostvars"]
     del hostvars["c.x"]["ansible_password"]
@@ -70,7 +71,7 @@ def test_graph(load: Load) -> None:
 
 
 def fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
-    """Validate with as much of JSON Schema as ours uses; other keywords fail the test."""
+    """Validate with the part of JSON Schema that our schema uses. Other keywords fail the test."""
     known = {
         "$schema", "$defs", "$ref", "title", "description", "default", "type", "enum", "anyOf",
         "not", "pattern", "properties", "additionalProperties", "propertyNames", "items",
@@ -124,8 +125,8 @@ def of(**variables: Any) -> dict[str, Any]:
         of(scim_restart=["a", "b"], scim_unmanaged="keep", scim_ca=None, ansible_port="22", any=1),
     ],
 )
-def test_schema_takes_what_is_right(good: dict[str, Any]) -> None:
-    schema = inventory.json_schema()
+def test_the_schema_accepts_valid_inventories(good: dict[str, Any]) -> None:
+    schema = inventory_schema()
     assert fits(good, schema, schema)
 
 
@@ -149,10 +150,10 @@ def test_schema_takes_what_is_right(good: dict[str, Any]) -> None:
         of(scim_realms={"a": {"custom_profile_field_map": {"x": 1}}}),
     ],
 )
-def test_schema_refuses_what_is_wrong(bad: Any) -> None:
-    schema = inventory.json_schema()
+def test_the_schema_rejects_invalid_inventories(bad: Any) -> None:
+    schema = inventory_schema()
     assert not fits(bad, schema, schema)
 
 
 def test_schema_is_json() -> None:
-    assert json.loads(json.dumps(inventory.json_schema())) == inventory.json_schema()
+    assert json.loads(json.dumps(inventory_schema())) == inventory_schema()

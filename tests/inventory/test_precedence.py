@@ -1,4 +1,4 @@
-"""Groups, hosts, and who has the last word."""
+"""Groups, hosts, and the precedence of variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scimconf import inventory
 from scimconf.errors import InventoryError
 from scimconf.inventory import hosts
 
-from .conftest import Load, Refused, Write
+from .conftest import Load, Refused, Write, short
 
 
 def client(loaded: inventory.Inventory, host: str = "h") -> str:
@@ -29,7 +29,7 @@ def test_children_win_over_parents_and_hosts_over_groups(load: Load) -> None:
     assert [client(loaded, host) for host in "abcd"] == ["all", "parent", "host", "child"]
 
 
-def test_at_one_depth_the_later_name_wins_unless_priority_says_otherwise(load: Load) -> None:
+def test_at_one_depth_priority_counts_before_the_name(load: Load) -> None:
     text = """
         a: {hosts: {h: }, vars: {scim_client: from-a%s, scim_realms: {x: }}}
         b: {hosts: {h: }, vars: {scim_client: from-b}}
@@ -39,7 +39,7 @@ def test_at_one_depth_the_later_name_wins_unless_priority_says_otherwise(load: L
     assert client(load(text % ', ansible_group_priority: "10"')) == "from-a"
 
 
-def test_depth_counts_before_priority_and_the_longest_way_counts(load: Load) -> None:
+def test_depth_is_the_longest_path_and_counts_before_priority(load: Load) -> None:
     loaded = load("""
         top: {children: {middle: {children: {low: {hosts: {h: }}}}, low: }}
         middle: {vars: {scim_client: middle, ansible_group_priority: 99}}
@@ -74,7 +74,7 @@ def test_a_folder_of_vars_files(write: Write) -> None:
     assert client(inventory.load([source])) == "deep"
 
 
-def test_the_first_spelling_of_a_vars_file_counts(write: Write) -> None:
+def test_only_the_first_extension_of_a_vars_file_is_read(write: Write) -> None:
     source = write("g: {hosts: {h: }}")
     write("scim_realms: {x: }\nscim_client: yml\n", "group_vars/g.yml")
     write("scim_client: yaml\n", "group_vars/g.yaml")
@@ -105,7 +105,7 @@ def test_a_folder_as_source(write: Write, tmp_path: object) -> None:
     assert client(loaded) == "vars"
 
 
-def test_all_and_ungrouped_are_always_there(load: Load) -> None:
+def test_all_and_ungrouped_always_exist(load: Load) -> None:
     loaded = load("""
         all: {hosts: {a: , b: }}
         g: {hosts: {b: , c: }}
@@ -116,7 +116,7 @@ def test_all_and_ungrouped_are_always_there(load: Load) -> None:
     assert loaded.groups["g"] == ("b", "c")
 
 
-def test_a_host_in_many_ways(load: Load) -> None:
+def test_a_host_can_be_named_in_several_forms(load: Load) -> None:
     loaded = load("""
         g:
           hosts: web[1:2].x:2222
@@ -127,62 +127,67 @@ def test_a_host_in_many_ways(load: Load) -> None:
     assert loaded.servers["web1.x"].connection.port == 2222
 
 
-def test_a_host_without_realms_is_no_server(load: Load) -> None:
+def test_a_host_without_realms_is_not_a_server(load: Load) -> None:
     loaded = load("all: {hosts: {a: , b: {scim_realms: {}}}}")
     assert list(loaded.servers) == ["b"]
     assert loaded.servers["b"].realms == ()
 
 
-def test_what_is_not_of_a_group_is_warned_about(load: Load) -> None:
+def test_unknown_keys_of_a_group_are_warned_about(load: Load) -> None:
     (warning,) = load("g: {host: {a: }, hosts: {b: }}").warnings
-    assert "g.host: a group has only hosts, children and vars" in str(warning)
-    assert "did you mean hosts?" in str(warning)
+    assert "g.host: this key is ignored: a group has only hosts, children and vars" in short(
+        warning
+    )
+    assert "did you mean hosts?" in short(warning)
     (warning,) = load("g: {hosts: {g: }}").warnings
-    assert "g is the name of a group and of a host" in str(warning)
+    assert "g is the name of both a group and a host" in short(warning)
 
 
-def test_a_vars_file_encrypted_as_a_whole_is_warned_about(write: Write) -> None:
+def test_a_fully_encrypted_vars_file_is_warned_about(write: Write) -> None:
     source = write("all: {hosts: {h: }}")
     write("$ANSIBLE_VAULT;1.1;AES256\n6666\n", "group_vars/all/vault.yml")
     write("scim_realms: {x: }\n", "group_vars/all/vars.yml")
     loaded = inventory.load([source])
     assert client(loaded) == "scim"
-    assert "vault.yml is encrypted as a whole and was not read" in str(loaded.warnings[0])
+    assert "vault.yml was not read, because the whole file is encrypted" in str(loaded.warnings[0])
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("a: {children: {a: }}", "1:16: a.children.a: a cannot be a child of a"),
-        ("a: {children: {b: {children: {a: }}}}", "b cannot be a child of a: it is above it"),
+        (
+            "a: {children: {b: {children: {a: }}}}",
+            "b cannot be a child of a, because it is its parent",
+        ),
         ("a: {children: {all: }}", "all cannot be a child of a"),
         ("a: [b]", "1:1: a: expected a group with hosts, children, vars, found a list"),
         ("a: {hosts: [b]}", "1:5: a.hosts: expected a mapping, found a list"),
         ("a: {vars: x}", "a.vars: expected a mapping, found text"),
         ("a: {hosts: {b: [c]}}", "a.hosts.b: expected a mapping of variables, found a list"),
-        ("12: {}", "the name of a group must be text, YAML reads a number here (put it in quotes)"),
-        ("a: {hosts: {12: }}", "the name of a host must be text"),
-        ("a: {hosts: {no: }}", 'a.hosts."False": the name of a host must be text'),
-        ("a: {hosts: {-oProxyCommand=x: }}", "this cannot be the name of a host"),
-        ("a: {hosts: {'a b': }}", "this cannot be the name of a host"),
+        ("12: {}", "a group name must be text, but YAML reads a number here (quote it)"),
+        ("a: {hosts: {12: }}", "a host name must be text"),
+        ("a: {hosts: {no: }}", 'a.hosts."False": a host name must be text'),
+        ("a: {hosts: {-oProxyCommand=x: }}", "this is not a valid host name"),
+        ("a: {hosts: {'a b': }}", "this is not a valid host name"),
         ("a: {hosts: {'x[1:': }}", "a bracket of the host range is not closed"),
         ("a: {hosts: {'x[1:99999999]': }}", "more than 100000 hosts"),
         ("a: {vars: {ansible_group_priority: high}}", "ansible_group_priority: expected a number"),
         ("plugin: aws_ec2", "inventory plugins are not supported"),
     ],
 )
-def test_what_is_no_group_or_host(refused: Refused, text: str, says: str) -> None:
+def test_invalid_groups_and_hosts(refused: Refused, text: str, expected: str) -> None:
     (problem,) = refused(text)
-    assert says in problem
+    assert expected in problem
 
 
 def test_too_many_hosts(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "MAX_HOSTS", 10)
     (problem,) = refused("a: {hosts: {'x[1:9]': , 'y[1:2]': }}")
-    assert problem.endswith("a.hosts.y[1:2]: more than 10 hosts")
+    assert problem.endswith("a.hosts.y[1:2]: the inventory has more than 10 hosts")
 
 
-def test_a_vars_file_that_is_wrong(write: Write) -> None:
+def test_a_wrong_vars_file(write: Write) -> None:
     source = write("all: {hosts: {h: }}")
     write("- a\n", "group_vars/all.yml")
     write("a: [\n", "host_vars/h.yml")
@@ -190,11 +195,13 @@ def test_a_vars_file_that_is_wrong(write: Write) -> None:
     with pytest.raises(InventoryError) as caught:
         inventory.load([source])
     list_, open_ = caught.value.problems
-    assert "group_vars/all.yml:1:1: expected a mapping of variables, found a list" in str(list_)
+    assert "group_vars/all.yml:1:1: error: expected a mapping of variables, found a list" in str(
+        list_
+    )
     assert "host_vars/h.yml:" in str(open_)
 
 
-def test_many_diamonds_take_no_time(load: Load) -> None:
+def test_many_diamonds_of_groups_are_fast(load: Load) -> None:
     lines = []
     for n in range(60):
         below = f"{{children: {{a{n + 1}: }}}}"

@@ -1,4 +1,4 @@
-"""The pages that are made from the schema, and the example, are what they claim to be."""
+"""The generated pages are up to date, and the example is valid."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scimconf.inventory.schema import OURS, RealmVariables
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_committed_page_is_the_generated_one() -> None:
+def test_the_committed_page_is_up_to_date() -> None:
     committed = (ROOT / "docs" / "inventory.md").read_text(encoding="utf-8")
     assert committed == reference.page(), (
         "run: python -m scimconf.inventory.reference > docs/inventory.md"
     )
 
 
-def test_the_page_names_everything() -> None:
+def test_the_page_names_every_variable() -> None:
     page = reference.page()
     names = [
         *OURS,
@@ -29,7 +29,7 @@ def test_the_page_names_everything() -> None:
     assert [name for name in names if f"`{name}`" not in page] == []
 
 
-def test_the_example_is_a_good_inventory() -> None:
+def test_the_example_is_valid() -> None:
     loaded = inventory.load([ROOT / "inventory.example.yaml"])
     assert list(loaded.servers) == [
         "chat1.example.com",

@@ -1,4 +1,4 @@
-"""Whether the two say the same of an inventory; where they need not, differences.py says why."""
+"""Compare the results of Ansible and scimconf. differences.py lists the exceptions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.oracle.client import Answer, Oracle
 from tests.oracle.ours import Ours
 
 _BEYOND = re.compile(r"matches '.*\[[0-9:-]+\]'")
-"""A subscript where there is no host is an error with us, always (differences.py)."""
+"""A subscript without a host is always an error in scimconf (differences.py)."""
 
 _SUBSCRIPT = re.compile(r"\[[0-9:-]+\]")
 
@@ -40,7 +40,7 @@ def _same_groups(ours: Ours, theirs: dict[str, list[str]]) -> None:
         name: sorted(hosts) for name, hosts in theirs.items()
     }
     for name, group in ours.layout.tree.groups.items():
-        # Ansible walks a set from the second level on: the order there is by chance.
+        # Ansible walks a set from the second level on, so the order there is random.
         if not any(child.children for child in group.children):
             assert ours.layout.groups[name] == theirs[name], name
 
@@ -56,7 +56,7 @@ def _same_variables(ours: Answer, theirs: Answer, host: str) -> None:
 
 def _same_connection(ours: Answer, theirs: Answer, host: str) -> None:
     if "error" in ours:
-        return  # what we check and Ansible does not: tests/inventory/test_problems.py
+        return  # scimconf checks more than Ansible: tests/inventory/test_problems.py
     assert "error" not in theirs, (host, theirs, ours)
     assert ours == theirs, host
 

@@ -1,7 +1,7 @@
-"""Ansible as a program that answers questions: one line of JSON each, on stdin and stdout.
+"""Run Ansible as a program that answers questions, one line of JSON each, on stdin and stdout.
 
-It runs with the Python of `.cache/ansible` (make ansible), never in ours, and loads Ansible once
-for hundreds of inventories. `test_command.py` holds that it says what `ansible-inventory` says.
+It runs with the Python of `.cache/ansible`, not with that of scimconf, and loads Ansible once for
+many inventories. `test_command.py` checks that it agrees with `ansible-inventory`.
 """
 
 import datetime
@@ -28,7 +28,7 @@ VaultSecretsContext.initialize(VaultSecretsContext(SECRETS))
 
 
 def encoded(value):
-    """Give a value in JSON that tells apart what plain JSON does not: see values.py."""
+    """Return a value as JSON that keeps the types that plain JSON loses (see ours.py)."""
     ciphertext = VaultHelper.get_ciphertext(value, with_tags=False)
     if ciphertext is not None:
         return {"vault": ciphertext, "plain": str(value)}
@@ -47,7 +47,7 @@ def encoded(value):
 
 
 class Inventory:
-    """One inventory, loaded."""
+    """An inventory that Ansible has loaded."""
 
     def __init__(self, sources):
         loader = DataLoader()
@@ -57,7 +57,7 @@ class Inventory:
         self.variables = VariableManager(loader, self.manager, version_info={})
 
     def all(self, names):
-        """Give groups, and of each host the variables in `names` and how Ansible gets to it."""
+        """Return the groups, and for each host the variables in `names` and its connection."""
         groups = self.manager.groups
         return {
             "groups": {name: [h.name for h in group.get_hosts()] for name, group in groups.items()},
@@ -77,7 +77,7 @@ class Inventory:
         return {"variables": found, "connection": self.connection(known, templar)}
 
     def connection(self, known, templar):
-        """Give the options that ssh and sudo (or su) would have (task_executor.py)."""
+        """Return the options of ssh and of sudo or su (task_executor.py)."""
         method = templar.template(known.get("ansible_become_method", "sudo"))
         plugins = {
             "connection": connection_loader.get("ssh", PlayContext(), None),
@@ -108,7 +108,7 @@ class Inventory:
             return {"error": str(error)}
 
     def hosts(self, patterns, limit):
-        """Give what the patterns name, under a limit."""
+        """Return the hosts that match the patterns and the limit."""
         try:
             self.manager.clear_pattern_cache()
             self.manager.subset(limit or None)
@@ -125,7 +125,7 @@ def answer(question):
 
 
 def expanded(question):
-    """Expand texts as templates, each with the same variables."""
+    """Expand texts as templates with the same variables."""
     from ansible.template import trust_as_template
 
     loader = DataLoader()

@@ -1,6 +1,6 @@
-"""Inventories written by hand: a name, files, and how they are given to `-i`.
+"""Inventories written by hand: a name, and the files.
 
-`# file NAME` begins a file; the sources are hosts.yml unless `# -i` names others.
+`# file NAME` starts a file. The source is hosts.yml, unless `# -i` names others.
 """
 # ruff: noqa: E501  (a case of one line is one line)
 
@@ -19,7 +19,7 @@ _SOURCES = re.compile(r"^# -i (.+)\n", re.M)
 
 
 def lay_out(text: str, folder: Path) -> list[Path]:
-    """Write the files of one inventory into a folder; give its sources."""
+    """Write the files of one inventory into a folder and return its sources."""
     text = dedent(text).lstrip("\n")
     named = _SOURCES.search(text)
     if not _FILE.search(text):

@@ -1,4 +1,4 @@
-"""Asks Ansible: one process (ansible_side.py) for all questions of a run."""
+"""Send questions to Ansible, which runs in one process (ansible_side.py)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".cache/ansible/bin/python"
 COMMAND = PYTHON.with_name("ansible-inventory")
 PASSWORD = "correct horse"
-"""What the vault values of these tests are encrypted with."""
+"""The password of the vault values in these tests."""
 
 Answer = dict[str, Any]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Give Ansible's process nothing of ours, and an empty ansible.cfg before anybody's."""
+    """Return a clean environment with an empty ansible.cfg that hides any other."""
     config = home / "ansible.cfg"
     config.touch()
     plain = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(home)}
@@ -28,7 +28,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class Oracle:
-    """Ansible, as a conversation."""
+    """The Ansible process: it answers each question with one line of JSON."""
 
     def __init__(self, home: Path) -> None:
         self._process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Oracle:
         names: Sequence[str] = (),
         patterns: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
     ) -> Answer:
-        """Give groups, hosts with the variables of these names, and what each pattern names."""
+        """Return groups, hosts with these variables, and the hosts of each pattern."""
         return self._ask(
             kind="inventory",
             sources=[str(source) for source in sources],
@@ -67,7 +67,7 @@ class Oracle:
         )
 
     def expand(self, texts: Sequence[str], variables: dict[str, object]) -> list[Answer]:
-        """Expand templates, each to its value or an error."""
+        """Expand templates; return a value or an error for each."""
         return self._ask(kind="expand", texts=list(texts), variables=variables)["answer"]
 
     def _ask(self, **question: object) -> Answer:

@@ -1,4 +1,4 @@
-"""One Ansible for the tests of a worker."""
+"""Share one Ansible process among the tests of a worker."""
 
 from __future__ import annotations
 

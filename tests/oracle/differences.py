@@ -1,4 +1,4 @@
-"""Where scimconf differs from Ansible on purpose. docs/from-ansible.md lists the reasons, each."""
+"""The intended differences from Ansible. docs/from-ansible.md gives the reason for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difference:
-    """Something small in which the two do not agree."""
+    """An inventory, pattern or variable with different results."""
 
     why: str
     """The sentence in docs/from-ansible.md."""
@@ -18,38 +18,39 @@ class Difference:
 
 DIFFERENCES = {
     "a pattern that matches nothing": Difference(
-        "A host pattern that matches nothing is an error: a typo in `!db` would let servers in.",
+        "A host pattern that matches nothing is an error, because a typo in `!db` would include "
+        "servers by mistake.",
         pattern="all:!typo",
     ),
     "a subscript without a host": Difference(
-        "So is a subscript where there is no host (`web[5:9]`).", pattern="web[5:9]"
+        "A subscript without a host (`web[5:9]`) is an error, too.", pattern="web[5:9]"
     ),
     "the implicit localhost": Difference(
-        "There is no implicit `localhost`: a server is one that the inventory names.",
+        "There is no implicit `localhost`: a server must be named in the inventory.",
         pattern="localhost",
     ),
-    "a key twice": Difference(
-        "A key that stands twice in a file is an error.", "all: {hosts: {a: {v: 1, v: 2}}}"
+    "a duplicate key": Difference(
+        "A duplicate key in a file is an error.", "all: {hosts: {a: {v: 1, v: 2}}}"
     ),
-    "a group that is none": Difference(
-        "A group that is no mapping is an error, and so is one broken file among several.",
+    "a group that is not a mapping": Difference(
+        "A group that is not a mapping is an error, and so is one broken file among several.",
         "all: {hosts: {a: }}\nweb: [a]",
     ),
     "a file without groups": Difference(
-        "An INI inventory is not read: turn it into YAML once (below).", "[web]\na\nb\n"
+        "INI inventories are not supported: convert them to YAML once (see above).", "[web]\na\nb\n"
     ),
     "set": Difference(
-        "Templates are bounded, since an inventory can come from a merge request: no lookups, no "
+        "Templates are limited, because an inventory can come from a merge request: no lookups, no "
         "`hostvars`, no `set`, macros or `**`, no `for` in a `for`.",
         "all: {hosts: {a: {v: '{% set x = 1 %}{{ x }}'}}}",
     ),
     "an unknown filter": Difference(
-        "A filter or test that is not in [inventory.md](inventory.md) is an error, where the "
+        "A filter or test that is not in [inventory.md](inventory.md) is an error when the "
         "variable is used.",
         "all: {hosts: {a: {v: \"{{ 'x' | hash('sha256') }}\"}}}",
     ),
     "a timeout": Difference(
-        "`ansible_timeout` counts too; Ansible's ssh reads `ansible_ssh_timeout` only.",
+        "`ansible_timeout` counts, too; Ansible's ssh reads only `ansible_ssh_timeout`.",
         "all: {hosts: {a: {ansible_timeout: 7}}}",
         variable="timeout",
     ),

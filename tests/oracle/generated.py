@@ -1,7 +1,8 @@
-"""Inventories and patterns that hypothesis makes up.
+"""Generate inventories and patterns with hypothesis.
 
-An inventory is a mapping of file names to texts, and the sources in order. Groups form no circle
-(both programs refuse one, each in its own words), names and values are few, so that they meet.
+An inventory is a mapping of file names to texts, and the sources in order. Groups have no cycle,
+because both programs refuse one with different messages. There are few names and values, so that
+they often collide.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _mapping(items: dict[str, str]) -> str:
 
 @st.composite
 def _group(draw: DrawFn, above: int) -> str:
-    """Write a group whose children are groups further down the list: no circles."""
+    """Write a group whose children come later in the list, so that there is no cycle."""
     sections = {}
     hosts = draw(st.lists(st.sampled_from(HOSTS + RANGES), max_size=3, unique=True))
     if hosts:
@@ -127,7 +128,7 @@ def _program(draw: DrawFn) -> str:
 
 @st.composite
 def inventories(draw: DrawFn) -> Files:
-    """One to three sources, with variables beside them."""
+    """Generate one to three sources with variable files beside them."""
     texts: dict[str, str] = {}
     sources = []
     for number in range(draw(st.integers(1, 3))):
@@ -156,7 +157,7 @@ def inventories(draw: DrawFn) -> Files:
 def patterns(
     groups: Sequence[str], hosts: Sequence[str]
 ) -> SearchStrategy[tuple[list[str], list[str]]]:
-    """Give pairs of what is asked for and what it is limited to."""
+    """Generate pairs of patterns and limits."""
     names = st.sampled_from([*groups, *hosts])
     globs = st.sampled_from(
         ["*", "web*", "*.x", "w?b*", "[wd]b*", "[!w]*", "*b*", "db-[ab]", "a*", "1*", "al*", "nix*"]

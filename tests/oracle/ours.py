@@ -1,4 +1,4 @@
-"""The same questions, answered by scimconf, in the shape of ansible_side.py's answers."""
+"""Answer the questions of the oracle with scimconf, in the format of ansible_side.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Result = dict[str, object]
 
 
 def encoded(value: object) -> object:
-    """Give a value in JSON that tells apart what plain JSON does not."""
+    """Return a value as JSON that keeps the types that plain JSON loses."""
     if isinstance(value, VaultValue):
         plain = vault.decrypt(value.ciphertext, {"default": Secret(PASSWORD)})
         return {"vault": value.ciphertext, "plain": plain.reveal()}
@@ -40,7 +40,7 @@ def encoded(value: object) -> object:
 
 @dataclass(frozen=True)
 class Ours:
-    """One inventory, read by scimconf."""
+    """An inventory that scimconf has read."""
 
     layout: Layout
     problems: Problems
@@ -55,7 +55,7 @@ class Ours:
         return [str(problem) for problem in self.problems.errors]
 
     def names(self) -> list[str]:
-        """Give every variable that somebody sets, but the one that Ansible keeps for itself."""
+        """Return the names of all variables, except the one that Ansible reserves."""
         named = {str(name) for layer in self.layout.layers() for name in layer.values}
         return sorted(named - {"ansible_group_priority"})
 
@@ -71,7 +71,7 @@ class Ours:
         return found
 
     def connection(self, host: str) -> Result:
-        """Give how we get to a host; `become` and what it needs only where it is said."""
+        """Return the connection of a host; the `become` fields only if the inventory sets them."""
         problems = Problems()
         written = self.layout.written[host]
         reader = Reader(host, written, self.layout.variables(host), problems)

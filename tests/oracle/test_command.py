@@ -1,4 +1,4 @@
-"""The real `ansible-inventory`: the oracle says what it says, and we read what it writes."""
+"""The oracle agrees with the real `ansible-inventory`, and scimconf reads its output."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _listed(sources: list[Path], home: Path) -> str:
 
 
 @pytest.mark.parametrize("name", [name for name in by_hand.CASES if name.endswith(NAMES)])
-def test_the_oracle_and_the_command_agree_and_we_read_it(
+def test_the_oracle_agrees_with_ansible_inventory_whose_output_we_read(
     name: str, oracle: Oracle, tmp_path: Path
 ) -> None:
     (tmp_path / "inv").mkdir()

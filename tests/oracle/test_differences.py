@@ -1,4 +1,4 @@
-"""The differences are the ones that docs/from-ansible.md lists, and they are real."""
+"""Each difference in docs/from-ansible.md is real, and the page lists every difference."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _seen(host: Answer, case: Difference) -> object:
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
-def test_they_differ(name: str, oracle: Oracle, tmp_path: Path) -> None:
+def test_each_listed_difference_is_real(name: str, oracle: Oracle, tmp_path: Path) -> None:
     case = DIFFERENCES[name]
     sources = by_hand.lay_out(case.inventory, tmp_path)
     theirs, ours = _theirs(oracle, sources, case), _ours(sources, case)
@@ -49,7 +49,7 @@ def test_they_differ(name: str, oracle: Oracle, tmp_path: Path) -> None:
         assert ours != theirs
 
 
-def test_the_page_lists_them_all() -> None:
+def test_the_page_lists_every_difference() -> None:
     page = " ".join((ROOT / "docs/from-ansible.md").read_text().split())
     for case in DIFFERENCES.values():
         assert f"- {case.why} " in page

@@ -1,4 +1,4 @@
-"""Inventories as ansible-core reads them."""
+"""Read inventories as ansible-core does."""
 
 from __future__ import annotations
 

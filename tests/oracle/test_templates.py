@@ -1,4 +1,4 @@
-"""Templates as ansible-core expands them: our filters and tests, by hand and by hypothesis."""
+"""Compare our filters and tests with those of ansible-core, by hand and with hypothesis."""
 # ruff: noqa: E501  (lines of a table)
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TEXTS = r"""
 {{ 7 / 2 }} | {{ 7 // 2 }} | {{ -7 % 3 }} | {{ n if n > 3 }} | {{ n if n > 9 }} | x{{ n if n > 9 }}
 {{ 'a' in l }} | {{ 3 in l }} | {{ nosuch is defined }} | {{ nosuch }} | {{ z is none }} | {{ not n }}
 {{ t is match('A') }} | {{ t is match('b') }} | {{ t is search('B', ignorecase=true) }} | {{ t is regex('c$') }}
-{{ l is contains(3) }} | {{ l is subset([1, 2, 3]) }} | {{ l is superset([9]) }} | {{ [1, 0] is all }} | {{ [1, 0] is any }}
+{{ l is contains(3) }}
 {{ 'a' is truthy }} | {{ '' is falsy }} | {{ 3 is odd }} | {{ l is iterable }} | {{ m is mapping }} | {{ t is string }}
 {{ 'a' | default('x') }}{{ e | default('x') }}{{ e | default('x', true) }}{{ q2 | default('y') }}{{ z | d('w', true) }}
 {{ 'aBc dE' | capitalize }} | {{ 'ab cd-ef' | title }} | {{ n | lower }} | {{ yes | upper }} | {{ ' x ' | trim }} | {{ 'xxaxx' | trim('x') }}
@@ -44,7 +44,6 @@ TEXTS = r"""
 {{ 'ABC' | regex_replace('b', 'x', ignorecase=true) }} | {{ 'aaa' | regex_replace('a', 'b', count=2) }} | {{ 'a' | regex_replace('x') }}
 {{ host | regex_search('[0-9]') }} | {{ host | regex_search('x$') }} | x{{ host | regex_search('x$') }}
 {{ host | regex_search('(c)(h)', '\1', '\2') }} | {{ host | regex_search('(?P<k>[0-9])', '\g<k>') }} | {{ host | regex_search('(Z)', '\1') }}
-{{ 'a1b2' | regex_findall('[0-9]') }} | {{ 'a1b2' | regex_findall('([a-z])([0-9])') }} | {{ 'a.b-c' | regex_escape }}
 {{ l | join }} | {{ l | join(', ') }} | {{ 'abc' | join('-') }} | {{ s | join(',', attribute='v') }} | {{ m | join(',') }}
 {{ yes | ternary('a', 'b') }} | {{ z | ternary('a', 'b') }} | {{ z | ternary('a', 'b', 'c') }} | {{ e | ternary(1, 2) }} | {{ 'no' | ternary(1, 2) }}
 {{ 'yes' | bool }} | {{ 'No' | bool }} | {{ 'y' | bool }} | {{ 'on' | bool }} | {{ '1' | bool }} | {{ 1 | bool }} | {{ 0 | bool }} | {{ 2 | bool }} | {{ z | bool }} | {{ 'TRUE' | bool }} | {{ 'maybe' | bool }} | {{ 1.0 | bool }} | {{ '1.0' | bool }}
@@ -54,14 +53,13 @@ TEXTS = r"""
 {{ ['b', 'A', 'c'] | sort }} | {{ ['b', 'A', 'c'] | sort(case_sensitive=true) }} | {{ s | sort(attribute='v', reverse=true) }} | {{ [1, 'a'] | sort }}
 {{ 'a,b,c' | split(',') }} | {{ 'a b  c' | split }} | {{ 'a,b,c' | split(',', 1) }} | {{ e | split(',') }} | {{ l | reverse | list }}
 {{ m | combine({'x': 1}, {'x': 2}) }} | {{ {'a': 1, 'b': {'c': 2}} | combine({'b': {'d': 3}}) }} | {{ {'b': {'c': 2, 'e': {}}} | combine({'b': {'d': 3, 'e': 1}}, recursive=true) }} | {{ 1 | combine({}) }}
-{{ m | to_json }} | {{ 'é' | to_json }} | {{ [1.5, none, true] | to_json }} | {{ '{"a": [1]}' | from_json }} | {{ 'x' | from_json }}
-{{ m | dict2items }} | {{ m | dict2items(key_name='k', value_name='v') }} | {{ [{'key': 'a', 'value': 1}] | items2dict }} | {{ s | items2dict(key_name='k', value_name='v') }}
+{{ m | dict2items }} | {{ m | dict2items(key_name='k', value_name='v') }}
 {{ s | map(attribute='v') | list }} | {{ s | map(attribute='q', default='z') | list }} | {{ l | map('string') }} | {{ l | map('string') }} x | {{ l | map('regex_replace', '^', 'x') | list }}
 {{ s | selectattr('k', 'equalto', 1) | list }} | {{ s | selectattr('k', '==', 1) | map(attribute='v') | first }} | {{ s | rejectattr('k', 'gt', 1) | list }}
 {{ l | select('gt', 1) | list }} | {{ l | reject('odd') | list }} | {{ ['a', 'b1'] | select('match', 'b') | list }} | {{ ['ab', 'b1'] | select('search', 'b1') | list }}
-{{ l | union([9, 1]) | sort }} | {{ [1, 1, 2] | difference([2]) | sort }} | {{ [7, 1, 7] | intersect([1, 7]) | sort }} | {{ [[1], [2, [3]], none] | flatten }} | {{ [[1], [2, [3]]] | flatten(levels=1) }}
-{{ 'abc' | b64encode }} | {{ 'YWJj' | b64decode }} | {{ '/a/b.c' | basename }} | {{ '/a/b.c' | dirname }} | {{ 'a.tar.gz' | splitext }} | {{ ['/a', 'b'] | path_join }}
-{{ [1, 2] | zip(['a', 'b']) | list }} | {{ n | mandatory }} | {{ q2 | mandatory }} | {{ 7.126 | round(2) }} | {{ -3 | abs }} | {{ 'a b' | quote }} | {{ e | quote }}
+{{ l | union([9, 1]) | sort }} | {{ [1, 1, 2] | difference([2]) | sort }} | {{ [7, 1, 7] | intersect([1, 7]) | sort }}
+{{ '/a/b.c' | basename }} | {{ '/a/b.c' | dirname }}
+{{ n | mandatory }} | {{ q2 | mandatory }} | {{ 7.126 | round(2) }} | {{ -3 | abs }}
 {{ m | dictsort }} | {{ m | items | list }} | {{ m.values() | list }} | {{ m.keys() }} | {{ n | string }} | {{ z | string }} | {{ yes | string }}
 {% if n > 3 %}big{% else %}small{% endif %} | {% for i in l %}{{ loop.index }}{{ i }}{% if not loop.last %},{% endif %}{% endfor %} | {%- if true -%} x {%- endif -%}
 {% raw %}{{ n }}{% endraw %} | {# nothing #}x | {{n}}{# c #} | {{ "a\tb" }} | {{ 'a\\b' }} | {{ true and false }} | {{ none or 'x' }} | {{ 'a' 'b' }} | {{ range(3) }} | {{ range(3) | list }}
@@ -94,7 +92,7 @@ def _agree(oracle: Oracle, texts: list[str], variables: dict[str, object]) -> No
 
 
 def _single() -> list[str]:
-    """Give the table's texts one by one: ` | ` outside of braces parts them."""
+    """Return the texts of the table, which ` | ` outside of braces separates."""
     found = []
     for line in TEXTS.strip().splitlines():
         depth, begun = 0, 0
@@ -109,11 +107,11 @@ def _single() -> list[str]:
 
 def test_by_hand(oracle: Oracle) -> None:
     texts = [*_single(), *SPACED]
-    assert len(texts) > 180
+    assert len(texts) > 160
     _agree(oracle, texts, VARIABLES)
 
 
-def test_the_table_has_every_filter() -> None:
+def test_the_table_covers_every_filter() -> None:
     unused = [name for name in FILTERS if f"| {name}" not in TEXTS]
     assert not unused
 
@@ -134,23 +132,22 @@ ARGUMENTS = st.fixed_dictionaries(
     }
 )
 CALLS = [
-    "{{ any }}", "{{ any }} {{ any }}", "{{ any | string }}", "{{ any | bool }}", "{{ any | int }}",
-    "{{ any | int(7) }}", "{{ any | default('d', true) }}", "{{ any | ternary(1, 2, 3) }}",
-    "{{ any | to_json }}", "{{ any | lower }}", "{{ any | quote }}", "{{ w | upper }}",
-    "{{ w | title }}", "{{ w | capitalize }}", "{{ w | trim }}", "{{ w | replace(x, '+') }}",
-    "{{ w | split(x or ' ') }}", "{{ w | split }}", "{{ w | regex_escape }}", "{{ w | unique }}",
+    "{{ any }}", "{{ any }} {{ any }}", "{{ any | string }}", "{{ any | bool }}",
+    "{{ any | int }}", "{{ any | int(7) }}", "{{ any | default('d', true) }}",
+    "{{ any | ternary(1, 2, 3) }}", "{{ any | lower }}", "{{ w | upper }}", "{{ w | title }}",
+    "{{ w | capitalize }}", "{{ w | trim }}", "{{ w | replace(x, '+') }}",
+    "{{ w | split(x or ' ') }}", "{{ w | split }}", "{{ w | unique }}",
     "{{ w | regex_replace('[a-b]', x) }}", "{{ w | regex_search(x) }}", "{{ w | list }}",
-    "{{ w | regex_findall('[a-z]') }}", "{{ w | basename }}/{{ w | splitext }}", "{{ w[i] }}",
-    "{{ w | b64encode }}", "{{ w is match(x) }}", "{{ w is search(x) }}", "{{ w | float }}",
+    "{{ w[i] }}", "{{ w is match(x) }}", "{{ w is search(x) }}", "{{ w | float }}",
     "{{ items | join(x) }}", "{{ items | sort }}", "{{ items | unique }}", "{{ items | first }}",
-    "{{ items | last }}", "{{ items | max }}", "{{ items | union([w]) | sort }}", "{{ items[i:] }}",
-    "{{ items | difference([w]) | sort }}", "{{ items | intersect([w, x]) | sort }}", "{{ items | zip(nums) }}",
-    "{{ items | map('upper') | list }}", "{{ nums | sort(reverse=true) }}", "{{ nums | min }}",
-    "{{ nums | select('gt', i) | list }}", "{{ nums is contains(i) }}", "{{ [items, nums] | flatten }}",
-    "{{ i / 4 }}", "{{ i % 5 }}", "{{ i // 3 }}", "{{ i | abs }}", "{{ i | string + w }}",
-    "{{ map | combine(other) }}", "{{ map | dict2items }}", "{{ map | dict2items | items2dict }}",
+    "{{ items | last }}", "{{ items | max }}", "{{ items | union([w]) | sort }}",
+    "{{ items[i:] }}", "{{ items | difference([w]) | sort }}",
+    "{{ items | intersect([w, x]) | sort }}", "{{ items | map('upper') | list }}",
+    "{{ nums | sort(reverse=true) }}", "{{ nums | min }}", "{{ nums | select('gt', i) | list }}",
+    "{{ nums is contains(i) }}", "{{ i / 4 }}", "{{ i % 5 }}", "{{ i // 3 }}", "{{ i | abs }}",
+    "{{ i | string + w }}", "{{ map | combine(other) }}", "{{ map | dict2items }}",
     "{{ map | length }}", "{{ map[w] | default(x) }}", "{{ map | dictsort }}", "{{ map }}!",
-    "{% for k in map %}{{ k }}={{ map[k] }};{% endfor %}", "{{ [w, x] | path_join }}", "{{ w ~ i }}",
+    "{% for k in map %}{{ k }}={{ map[k] }};{% endfor %}", "{{ w ~ i }}",
 ]  # fmt: skip
 
 

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimconf import vault
+from scimconf import files, vault
 from scimconf.errors import InventoryError, UsageError
 from scimconf.model import VaultValue
 from scimconf.secret import Secret
-from scimconf.tokens import durable
 from scimconf.tokens.entries import Record, Removed, bound, entries_of
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
@@ -60,7 +59,7 @@ def test_a_token_comes_back_only_with_the_password(path: Path) -> None:
     for file in (saved, TokenFile.load(path)):
         assert file.token("chat1", "acme", PASSWORDS) == TOKEN
     assert TOKEN.reveal() not in path.read_text()
-    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: no vault password opens") as error:
+    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: no vault password decrypts") as error:
         saved.token("chat1", "acme", {"default": Secret("wrong")})
     assert error.value.hint
 
@@ -177,9 +176,9 @@ def test_many_at_once(path: Path) -> None:
 def test_a_lock_that_is_never_given_back_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(durable, "_PATIENCE", 0.1)
+    monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.1)
     file = TokenFile.load(path)
-    with durable.locked(path), pytest.raises(UsageError, match="another scimconf"):
+    with files.locked(path), pytest.raises(UsageError, match="another scimconf"):
         file.save({("chat1", "acme"): _entry()})
     file.save({("chat1", "acme"): _entry()})
 
@@ -235,7 +234,11 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         (f"{ONE}created: '', previous: {{retired: 3}}}}\n" + WHOLE, ":3:", "retired is not text"),
         (f"{ONE}created: '', previous: {{next: {{}}}}}}\n" + WHOLE, ":3:", "does not know"),
         (f"{ONE}removed: ''}}\n" + WHOLE, ":3:", "created is missing"),
-        ("scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n" + WHOLE, ":3:", "twice"),
+        (
+            "scimconf_tokens:\n  c:\n    a: {removed: '', removed: ''}\n" + WHOLE,
+            ":3:",
+            "duplicate key",
+        ),
         (
             "scimconf_tokens:\n  c:\n    a: {removed: 2026-01-01}\n" + WHOLE,
             ":3:",
@@ -246,7 +249,7 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
             ":3:",
             "not a !vault value",
         ),
-        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n" + WHOLE, ":4:5", "twice"),
+        ("scimconf_tokens:\n  c:\n    a: {}\n    a: {}\n" + WHOLE, ":4:5", "duplicate key"),
         ("scimconf_tokens: {\n", ":", "bracket"),
         ("\x00", ":1:1", "not allowed"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", ":1:1", "ansible-vault decrypt"),
@@ -597,7 +600,7 @@ def test_a_result_is_a_new_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     other = tmp_path / "other"
     for text in ("one", "two"):
-        durable.put(file, text)
+        files.write_output(file, text)
         assert file.read_text() == text
         assert file.stat().st_mode & 0o777 == 0o600
         file.chmod(0o644)
@@ -622,9 +625,9 @@ def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
             place = Path("/dev/full")
         case "folder":
             place.mkdir()
-    words = what.removeprefix("dangling ").replace("device", "no regular file")
+    words = what.removeprefix("dangling ").replace("device", "not a regular file")
     with pytest.raises(UsageError, match=f"is not written: it is (a )?{words}") as caught:
-        durable.put(place, "text")
+        files.write_output(place, "text")
     if "link" in what:
         assert str(target) in caught.value.hint
         assert place.is_symlink()
@@ -635,10 +638,10 @@ def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
 
 def test_a_descriptor_of_this_process_is_written_into(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    durable.put(Path(f"/dev/fd/{writing}"), "text")
+    files.write_output(Path(f"/dev/fd/{writing}"), "text")
     assert os.read(reading, 100) == b"text"
     os.close(reading)
     os.close(writing)
     with pytest.raises(UsageError, match="cannot write"):
-        durable.put(Path(f"/dev/fd/{writing}"), "text")
-    durable.put(Path("/dev/null"), "text")
+        files.write_output(Path(f"/dev/fd/{writing}"), "text")
+    files.write_output(Path("/dev/null"), "text")

@@ -1,4 +1,4 @@
-"""What a run that was killed while it wrote leaves behind, and who removes it."""
+"""Files that a killed run leaves behind, and how the next run removes them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from scimconf import files
 from scimconf.inventory import host_vars
-from scimconf.tokens import durable, staged
 
 LEFT = ".acme.txt.0123456789abcdef.new"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scimconf.tokens import durable
+from scimconf import files
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-durable.replace(Path(sys.argv[1]), "hunter2hunter2")
+files.write_atomically(Path(sys.argv[1]), "hunter2hunter2")
 """
 
 
@@ -28,12 +28,12 @@ def _names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("killed", ["acme.txt", "tokens.yaml"])
-def test_the_next_run_that_writes_there_sweeps_it(tmp_path: Path, killed: str) -> None:
+def test_the_next_run_that_writes_there_removes_the_leftover(tmp_path: Path, killed: str) -> None:
     words = [sys.executable, "-c", KILLED, str(tmp_path / killed)]
     assert subprocess.run(words, check=False).returncode == -9
     (left,) = _names(tmp_path)
     assert "hunter2" in (tmp_path / left).read_text()
-    durable.replace(tmp_path / "wiki.txt", "text")
+    files.write_atomically(tmp_path / "wiki.txt", "text")
     assert _names(tmp_path) == ["wiki.txt"]
 
 
@@ -48,30 +48,30 @@ def test_host_vars_are_written_the_same_way(tmp_path: Path) -> None:
     assert _names(path.parent) == ["chat1.yaml"]
 
 
-def test_what_another_run_is_writing_stays(tmp_path: Path) -> None:
-    descriptor, beside = staged.new(tmp_path / "tokens.yaml", 0o600)
-    staged.sweep(tmp_path)
+def test_a_file_that_another_run_is_writing_stays(tmp_path: Path) -> None:
+    descriptor, beside = files.new_staged(tmp_path / "tokens.yaml", 0o600)
+    files.sweep_staged(tmp_path)
     assert beside.exists()
     os.close(descriptor)
-    staged.sweep(tmp_path)
+    files.sweep_staged(tmp_path)
     assert not beside.exists()
 
 
-def test_what_another_run_is_about_to_rename_stays(
+def test_a_file_that_another_run_is_about_to_rename_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = os.replace
 
     def after_a_sweep(old: Path, new: Path) -> None:
-        staged.sweep(tmp_path)
+        files.sweep_staged(tmp_path)
         rename(old, new)
 
     monkeypatch.setattr(os, "replace", after_a_sweep)
-    durable.replace(tmp_path / "tokens.yaml", "text")
+    files.write_atomically(tmp_path / "tokens.yaml", "text")
     assert _names(tmp_path) == ["tokens.yaml"]
 
 
-def test_nothing_else_is_swept(tmp_path: Path) -> None:
+def test_other_files_stay(tmp_path: Path) -> None:
     kept = [
         ".acme.txt.0123456789ABCDEF.new",
         ".acme.txt.0123456789abcdef.new~",
@@ -85,19 +85,19 @@ def test_nothing_else_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".link.0123456789abcdef.new").symlink_to(".new")
     os.mkfifo(tmp_path / ".pipe.0123456789abcdef.new")
     before = _names(tmp_path)
-    staged.sweep(tmp_path)
-    staged.sweep(tmp_path / "nosuch")
+    files.sweep_staged(tmp_path)
+    files.sweep_staged(tmp_path / "nosuch")
     assert _names(tmp_path) == before
 
 
 def test_a_file_of_another_user_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / LEFT).write_text("somebody's")
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    staged.sweep(tmp_path)
+    files.sweep_staged(tmp_path)
     assert _names(tmp_path) == [LEFT]
 
 
-def test_a_new_file_that_was_swept_before_it_was_locked_is_made_again(
+def test_a_file_swept_before_its_lock_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Path] = []
@@ -110,7 +110,7 @@ def test_a_new_file_that_was_swept_before_it_was_locked_is_made_again(
         lock(descriptor, kind)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    descriptor, beside = staged.new(tmp_path / "tokens.yaml", 0o600)
+    descriptor, beside = files.new_staged(tmp_path / "tokens.yaml", 0o600)
     os.close(descriptor)
     assert _names(tmp_path) == [beside.name]
     assert beside not in taken
