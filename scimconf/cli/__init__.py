@@ -21,14 +21,32 @@ from scimconf.cli.streams import err
 from scimconf.cli.undumpable import make_undumpable
 from scimconf.cli.vault_password import withhold
 from scimconf.errors import ExitCode, ScimconfError, Stopped, bug
+from scimconf.sanitize import sanitize
 
-_STEPS = (
-    ("Start", ("init", "import")),
-    ("Look", ("inventory", "render", "plan", "verify")),
-    ("Change", ("apply", "undo", "recover")),
-    ("Tokens", ("token", "rotate", "handoff")),
-)
-VERBS = tuple(verb for _, verbs in _STEPS for verb in verbs)
+STEPS = {
+    "Start": {
+        "init": "Write a first inventory, or extend an Ansible inventory.",
+        "import": "Import the existing SCIM configuration of servers.",
+    },
+    "Look": {
+        "inventory": "Check, list or draw the inventory.",
+        "render": "Print the SCIM_CONFIG block of a host, or edit files.",
+        "plan": "Show what apply would change.",
+        "verify": "Check the public SCIM URLs as the identity provider would.",
+    },
+    "Change": {
+        "apply": "Configure the servers as the inventory says.",
+        "undo": "Roll back the last change of each server.",
+        "recover": "Roll back changes that were interrupted.",
+    },
+    "Tokens": {
+        "token": "Generate strong bearer tokens.",
+        "rotate": "Replace bearer tokens with new ones.",
+        "handoff": "Print a hand-off sheet for the identity provider of each realm.",
+    },
+}
+"""The verbs and what each does: `scimconf --help` imports none of them."""
+VERBS = tuple(verb for verbs in STEPS.values() for verb in verbs)
 
 
 class _Verbs(click.Group):
@@ -58,16 +76,9 @@ class _Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs in the order of the work, each on one line."""
         width = max(map(len, VERBS))
-        for step, verbs in _STEPS:
+        for step, verbs in STEPS.items():
             with formatter.section(step):
-                commands = {verb: self.get_command(ctx, verb) for verb in verbs}
-                formatter.write_dl(
-                    [
-                        (f"{verb:{width}}", command.get_short_help_str(formatter.width))
-                        for verb, command in commands.items()
-                        if command
-                    ]
-                )
+                formatter.write_dl([(f"{verb:{width}}", verbs[verb]) for verb in verbs])
 
 
 @click.group(
@@ -134,8 +145,6 @@ def _in_our_form(error: click.ClickException) -> ScimconfError:
 
 
 def _complain(error: ScimconfError) -> None:
-    from scimconf.sanitize import sanitize
-
     err(f"error: {sanitize(error.message, 20_000)}")
     if error.hint:
         err(f"  -> {sanitize(error.hint)}")

@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scimconf.cli.streams import err
 from scimconf.errors import InventoryError, UsageError
-
-if TYPE_CHECKING:
-    from scimconf.inventory import Inventory
+from scimconf.inventory import Inventory, ansible_cfg, host_vars, load
+from scimconf.inventory.patterns import matching
 
 _NAMES = ("inventory.yaml", "inventory.yml", "inventory", "hosts.yaml", "hosts.yml", "hosts")
 """Usual names. The first one that exists is used."""
@@ -38,9 +36,6 @@ class Existing:
 
         Raises UsageError if the patterns match no host without scim_realms.
         """
-        from scimconf.inventory import host_vars
-        from scimconf.inventory.patterns import matching
-
         inventory = self.inventory
         named = matching(patterns, (), inventory.groups, inventory.hosts)
         new = [name for name in named if name not in inventory.servers]
@@ -58,14 +53,11 @@ class Existing:
 
         Raises InventoryError with the problems.
         """
-        from scimconf import inventory
-        from scimconf.inventory import host_vars
-
         before = {path: path.read_bytes() if path.exists() else None for path in additions}
         try:
             for path, text in additions.items():
                 host_vars.write(path, text)
-            inventory.load([self.source])
+            load([self.source])
         except (InventoryError, UsageError):
             for path, data in before.items():
                 _restore(path, data)
@@ -77,13 +69,11 @@ def find(folder: Path) -> Existing | None:
 
     Raises UsageError if all of its hosts have scim_realms, and InventoryError if it is invalid.
     """
-    from scimconf import inventory
-
     there = [folder / name for name in _NAMES if os.path.exists(folder / name)]
     _name_the_configured(folder, there)
     if not there:
         return None
-    loaded = inventory.load(there[:1])
+    loaded = load(there[:1])
     if set(loaded.hosts) <= set(loaded.servers):
         raise UsageError(
             f"{there[0]} already exists, and all of its hosts have scim_realms",
@@ -94,8 +84,6 @@ def find(folder: Path) -> Existing | None:
 
 def _name_the_configured(folder: Path, there: Sequence[Path]) -> None:
     """Print a note if ansible.cfg names another inventory, which init does not read."""
-    from scimconf.inventory import ansible_cfg
-
     named = ansible_cfg.inventory(folder)
     if named and (folder / named).resolve() not in [path.resolve() for path in there[:1]]:
         err(

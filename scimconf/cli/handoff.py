@@ -37,8 +37,7 @@ from scimconf.tokens.rotation import activated
     is_flag=True,
     help="Use the tokens that rotate --stage has created.",
 )
-@click.option("--next", "staged", is_flag=True, help="Print sheets of staged tokens.")
-@click.option(
+@options.option(
     "--format",
     "form",
     section=OUTPUT,
@@ -46,14 +45,15 @@ from scimconf.tokens.rotation import activated
     type=click.Choice(["text", "markdown", "html"]),
     metavar="FORMAT",
     default="text",
-    show_default=True,
-    help="markdown: a check list; html: one file to print, a page per realm.",
+    help="Print text, a markdown check list, or html to print on paper.  [default: text]",
 )
 @options.option(
     "--out",
     "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a file with mode 0600, instead of printing; replace an existing one.",
+    section=OUTPUT,
+    variable=False,
+    type=options.NEW_FILE,
+    help="Write to FILE (mode 0600) instead of printing. An existing file is replaced.",
 )
 @options.vault
 def command(
@@ -66,7 +66,7 @@ def command(
     file: Path | None,
     vault: VaultOptions,
 ) -> None:
-    """Print a sheet per realm for the administrator of its identity provider.
+    """Print a hand-off sheet for the identity provider of each realm.
 
     Contacts no server. Masks tokens unless --show-tokens is given.
     """

@@ -19,6 +19,7 @@ from scimconf.cli.existing import Existing
 from scimconf.cli.help import Argument
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
+from scimconf.inventory import load
 from scimconf.inventory.editor_schema import inventory_schema
 from scimconf.zulip.presets import PRESETS
 
@@ -192,13 +193,11 @@ _PLAIN = {"zulip", "root", *PRESETS}
 
 def _check(text: str) -> None:
     """Read the text as an inventory before it is written. Raises InventoryError."""
-    from scimconf import inventory
-
     with TemporaryDirectory() as folder:
         path = Path(folder, "inventory.yaml")
         path.write_text(text, encoding="utf-8")
         try:
-            inventory.load([path])
+            load([path])
         except InventoryError as error:
             # Drop the position: the file will not exist.
             raise InventoryError(

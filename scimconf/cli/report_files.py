@@ -12,6 +12,7 @@ from scimconf.cli.options import OutputOptions
 from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, UsageError, worst
 from scimconf.model import Outcome, Status
+from scimconf.report.html import page
 from scimconf.report.junit import junit
 from scimconf.report.markdown import markdown
 
@@ -64,8 +65,6 @@ def _report(
     elif file.suffix == ".xml":
         text = junit(verb, outcomes, now)
     else:
-        from scimconf.report.html import page
-
         text = page(verb, outcomes, code, now)
     try:
         files.write_output(file, text)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
+try:
+    import ctypes
+except ImportError:  # a Python that was built without it
+    ctypes = None  # type: ignore[assignment]
+
 _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 
@@ -19,9 +24,7 @@ def make_undumpable() -> None:
     Works on Linux only; elsewhere this does nothing. root and processes with CAP_SYS_PTRACE can
     still read. The process no longer writes core dumps.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or ctypes is None:
         return
-    with suppress(ImportError, OSError, AttributeError):  # no ctypes, or no prctl in libc
-        import ctypes
-
+    with suppress(OSError, AttributeError):  # no prctl in libc
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from scimconf import vault
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.variables import VAULT_PASSWORD
 from scimconf.errors import UsageError
@@ -69,8 +70,6 @@ class VaultPassword:
         return found
 
     def _one(self, label: str, source: str, *, first: bool) -> Secret:
-        from scimconf import vault
-
         if source == _PROMPT:
             of = "" if label == _DEFAULT else f" ({label})"
             is_new = first and self._known_ids is not None and label not in self._known_ids()

@@ -129,7 +129,7 @@ class Conversation:
                 "agent",
                 f"the server did not answer completely within {self._look_seconds:g} s"
                 + self._last_words(),
-                "if the server is slow, allow more time: --time-limit 300",
+                "if the server is slow, allow more time: --look-timeout 300",
             )
         if left <= 0:
             raise HostError(

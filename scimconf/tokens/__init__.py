@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from scimconf.errors import UsageError
 
+try:
+    import passlib  # type: ignore[import-untyped]
+except ImportError:
+    passlib = None
+
 
 def _need_libpass() -> None:
     """Raise UsageError unless `import passlib` loads libpass.
 
     Read the package's own version: importlib.metadata takes a seventh of the start-up time.
     """
-    try:
-        from passlib import __version__ as found  # type: ignore[import-untyped]
-    except ImportError:
-        found = ""
+    found = "" if passlib is None else passlib.__version__
     try:
         fits = tuple(int(part) for part in found.split(".")[:3]) >= (1, 9, 4)
     except ValueError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from scimconf.cli import VERBS, reference, scimconf
+from scimconf.cli import STEPS, VERBS, reference, scimconf
 from scimconf.cli.help import Option, long_name
 from tests.cli.conftest import Run
 
@@ -156,6 +156,15 @@ def test_no_summary_of_a_verb_is_cut_at_80_columns(monkeypatch: pytest.MonkeyPat
     summaries = {verb: text for verb, text in listed if verb in VERBS}
     assert list(summaries) == list(VERBS)
     assert all(text.endswith(".") and not text.endswith("...") for text in summaries.values())
+
+
+def test_the_verb_table_says_what_the_help_of_each_verb_says() -> None:
+    listed = {verb: text for verbs in STEPS.values() for verb, text in verbs.items()}
+    program = _program()
+    inside = {verb: scimconf.get_command(program, verb) for verb in VERBS}
+    assert listed == {
+        verb: inner and inner.get_short_help_str(200) for verb, inner in inside.items()
+    }
 
 
 def test_the_page_of_options_is_up_to_date() -> None:

@@ -354,7 +354,7 @@ def test_a_look_has_one_time_limit(server: Server) -> None:
     assert time.monotonic() - begun < 10
     assert (error.step, error.exit_code) == ("agent", 1)
     assert "did not answer completely within 1.5 s" in error.message
-    assert "--time-limit" in error.hint
+    assert "--look-timeout" in error.hint
 
 
 def test_the_start_counts_towards_the_first_look(server: Server) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import passlib  # type: ignore[import-untyped]
 import pytest
 
@@ -24,7 +22,7 @@ def test_passlib_is_not(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
 
 
 def test_nor_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "passlib", None)
+    monkeypatch.setattr(tokens, "passlib", None)
     _is_refused("none is installed")
 
 
