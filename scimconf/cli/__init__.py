@@ -19,7 +19,7 @@ import click
 from scimconf import __version__, startup
 from scimconf.cli.streams import err
 from scimconf.cli.undumpable import make_undumpable
-from scimconf.cli.vault_password import withhold
+from scimconf.cli.variables import take_vault_password
 from scimconf.errors import ExitCode, ScimconfError, Stopped, bug
 from scimconf.sanitize import sanitize
 
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
     make_undumpable()
-    withhold()
+    take_vault_password()
     try:
         code = scimconf.main(arguments, prog_name="scimconf", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

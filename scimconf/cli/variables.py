@@ -1,4 +1,4 @@
-"""The environment variables SCIMCONF_...: find those whose names are misspelt.
+"""The environment variables SCIMCONF_...: take the vault password, find misspelt names.
 
 A misspelt variable sets nothing, so the run would work on the wrong servers or files. That is an
 error, as a misspelt option is.
@@ -13,6 +13,7 @@ from difflib import get_close_matches
 import click
 
 from scimconf.errors import UsageError
+from scimconf.secret import Secret
 
 PREFIX = "SCIMCONF_"
 VAULT_PASSWORD = "SCIMCONF_VAULT_PASSWORD"  # noqa: S105
@@ -22,6 +23,21 @@ _NEAR = 0.8
 """Similarity, from 0 to 1, of the parts behind SCIMCONF_: LIMT and LIMIT have 0.89."""
 _RESERVED = ("SCIMCONF_IDP_", "SCIMCONF_BEARER_")
 """Names that begin so may hold values for an identity provider."""
+
+
+_taken: dict[str, Secret] = {}
+
+
+def take_vault_password() -> None:
+    """Remove the password from the environment, so that no child process inherits it."""
+    _taken.clear()
+    if given := os.environ.pop(VAULT_PASSWORD, "").strip():
+        _taken[VAULT_PASSWORD] = Secret(given)
+
+
+def taken_vault_password() -> Secret | None:
+    """Return the password that stood in the environment."""
+    return _taken.get(VAULT_PASSWORD)
 
 
 def check() -> None:

@@ -11,22 +11,13 @@ import click
 
 from scimconf import vault
 from scimconf.cli.options import VaultOptions
-from scimconf.cli.variables import VAULT_PASSWORD
+from scimconf.cli.variables import taken_vault_password
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 
 _DEFAULT = "default"
 _PROMPT = "prompt"
 _HOW = "use --vault-id ID@FILE or --vault-password-file FILE"
-
-_taken: dict[str, Secret] = {}
-
-
-def withhold() -> None:
-    """Remove the password from the environment, so that no child process inherits it."""
-    _taken.clear()
-    if given := os.environ.pop(VAULT_PASSWORD, "").strip():
-        _taken[VAULT_PASSWORD] = Secret(given)
 
 
 class VaultPassword:
@@ -51,8 +42,8 @@ class VaultPassword:
 
     def _fetch(self) -> dict[str, Secret]:
         sources = _of_options(self._options)
-        if not sources and _taken:
-            return {_DEFAULT: _taken[VAULT_PASSWORD]}
+        if not sources and (taken := taken_vault_password()):
+            return {_DEFAULT: taken}
         found: dict[str, Secret] = {}
         for label, source in dict.fromkeys(sources or _of_ansibles_environment()):
             if label in found:

@@ -52,7 +52,7 @@ def _realm(
         return None
     if isinstance(given.token, Secret):
         message = "the token of this realm is in plain text in the inventory"
-        hint = "remove it: scimconf keeps tokens encrypted; or make it a !vault value"
+        hint = "remove it: tokens are kept encrypted in the token file; or make it a !vault value"
         problems.warn(place.inside("token").problem(message, hint))
     preset = PRESETS[given.idp or common.scim_idp or "other"]
     formatted = given.name_formatted_included

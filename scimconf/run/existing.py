@@ -75,7 +75,7 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
             continue
         if not ours.get(realm.string_id, True):
             warnings.append(
-                f"realm {realm.label} is left out: scimconf did not put its token there. Do not "
+                f"realm {realm.label} is left out: its token was changed by somebody else. Do not "
                 "trust that token; replace it: scimconf apply --create-tokens "
                 f"{server.name}"
             )

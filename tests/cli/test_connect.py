@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from scimconf import vault
-from scimconf.cli.options import VaultOptions
 from scimconf.cli.person import Terminal as Person
 from scimconf.consent import EVERYTHING, NOTHING
 from scimconf.fleet.connections import Opener
@@ -80,11 +79,11 @@ def test_the_inventory_wins_over_connection_options(scimconf: Run, tmp_path: Pat
         "    b.example.com: {scim_realms: {acme: {}}, ansible_user: bob}\n"
     )
     given = replace(PLAIN, user="ops", become=True, become_user="root", private_key=Path("key"))
-    a, b = load(SOURCE, print, given).servers.values()
+    a, b = load(SOURCE, Person(), given).servers.values()
     assert (a.connection.user, b.connection.user) == ("ops", "bob")
     assert (a.connection.become, a.connection.become_user) == (True, "root")
     assert str(a.connection.private_key).endswith("key")
-    plain, _ = load(SOURCE, print, PLAIN).servers.values()
+    plain, _ = load(SOURCE, Person(), PLAIN).servers.values()
     assert (plain.connection.user, plain.connection.become) == (None, False)
 
 
@@ -116,7 +115,7 @@ def _opener(
     passwords: Passwords = lambda: PASSWORDS,
 ) -> Opener:
     begun = Start(source, EMPTY, servers, passwords)
-    return opener(begun, given, servers, Person(VaultOptions(None, False)))
+    return opener(begun, given, servers, Person())
 
 
 def _open(given: ConnectionOptions, **own: Any) -> None:

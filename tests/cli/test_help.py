@@ -186,8 +186,8 @@ def test_version(scimconf: Run) -> None:
 
 
 def test_help_and_token_load_nothing_heavy() -> None:
-    """Run them all in one process, to save time."""
-    calls = [["--help"], *([*name.split(), "--help"] for name in COMMANDS), ["token"]]
+    """A verb loads what it needs when it is named; these two name none, or need little."""
+    calls = [["--help"], ["token", "--help"], ["token"]]
     code = (
         "import sys; from scimconf.cli import run\n"
         f"assert [run(each) for each in {calls}] == [0] * {len(calls)}\n"

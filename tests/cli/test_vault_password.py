@@ -10,8 +10,8 @@ import pytest
 
 from scimconf import vault
 from scimconf.cli.options import VaultOptions
-from scimconf.cli.variables import VAULT_PASSWORD
-from scimconf.cli.vault_password import VaultPassword, withhold
+from scimconf.cli.variables import VAULT_PASSWORD, take_vault_password
+from scimconf.cli.vault_password import VaultPassword
 from scimconf.errors import UsageError
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import token_file
@@ -81,11 +81,11 @@ def test_without_options_our_variable_then_ansibles(
     ansibles = [("prod", "of prod"), ("dev", "other"), ("default", "correct horse")]
     assert _given(NONE_GIVEN) == ansibles
     monkeypatch.setenv(VAULT_PASSWORD, " in the environment\n")
-    withhold()
+    take_vault_password()
     assert VAULT_PASSWORD not in os.environ
     assert _given(NONE_GIVEN) == [("default", "in the environment")]
     assert _given(VaultOptions(Path("other"), False)) == [("default", "other")]
-    withhold()
+    take_vault_password()
     assert _given(NONE_GIVEN) == ansibles, "of this run only"
 
 
