@@ -73,7 +73,7 @@ class SavedPlan:
         names = ", ".join(name for name, why in said.items() if why)
         skipped = f"not started: the saved plan no longer holds for {names}"
         return [
-            Outcome(name, Status.FAILED, f"moved on since the plan was saved: {why}", _AGAIN)
+            Outcome(name, Status.FAILED, f"changed since the plan was saved: {why}", _AGAIN)
             if why
             else Outcome(name, Status.SKIPPED, skipped)
             for name, why in said.items()
@@ -81,7 +81,7 @@ class SavedPlan:
 
     def refusal(self, looked: Sequence[Looked]) -> list[Outcome]:
         """Return the outcomes of a run that the plan does not cover; empty if it covers all."""
-        found = ((each.server.name, self._moved_on(each)) for each in looked)
+        found = ((each.server.name, self._changed_since(each)) for each in looked)
         moved = {name: why for name, why in found if why}
         return self.refused(looked, moved) if moved else []
 
@@ -92,7 +92,7 @@ class SavedPlan:
         for each in looked:
             outcome, why = each.outcome, moved.get(each.server.name)
             if outcome.status in (Status.OK, Status.PENDING) and why:
-                message = f"moved on since the plan was saved: {why}"
+                message = f"changed since the plan was saved: {why}"
                 outcome = replace(outcome, status=Status.FAILED, message=message, hint=_AGAIN)
             elif each.pending:
                 message = f"not started: the saved plan no longer holds for {names}"
@@ -103,7 +103,7 @@ class SavedPlan:
     def _way(self, name: str) -> Facts:
         return _mapping(self.servers[name].get("way"))
 
-    def _moved_on(self, each: Looked) -> str:
+    def _changed_since(self, each: Looked) -> str:
         return "; ".join(_differences(self.servers[each.server.name], _facts(each)))
 
 

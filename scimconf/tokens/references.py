@@ -12,18 +12,15 @@ from __future__ import annotations
 import logging
 import os
 import re
-import selectors
 import shlex
-import signal
 import stat
-import subprocess
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any, ClassVar, cast
+from typing import Any, ClassVar
 
+from scimconf import child
 from scimconf.errors import UsageError
 from scimconf.model import Reference, Server
 from scimconf.secret import Secret
@@ -203,59 +200,29 @@ class Command(Source):
     def read(self, reference: Reference, timeout: float, cap: int) -> bytes:
         """Run the command and return its output."""
         try:
-            process = subprocess.Popen(
-                reference.words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=reference.folder,
-                bufsize=0,
-                start_new_session=True,  # without a terminal, and as one process group to kill
-            )
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not the name of a program"
-            raise UsageError(f"{reference}: cannot start {reference.words[0]}: {reason}") from None
-        try:
-            data = _output(process, time.monotonic() + timeout, cap)
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if data is None:
+            ended = child.run(reference.words, seconds=timeout, most=cap, folder=reference.folder)
+        except child.NotStartedError as error:
+            raise UsageError(
+                f"{reference}: cannot start {reference.words[0]}: {error.reason}"
+            ) from None
+        except child.TooMuchError:
+            raise _too_large(reference, cap) from None
+        except child.TooSlowError:
             raise UsageError(
                 f"{reference}: no token within {timeout:g} seconds",
                 "the command has no terminal and no input here; make sure that it asks no question",
-            )
-        if process.returncode and len(data) <= cap:
-            code = process.returncode
-            how = f"exited with status {code}" if code > 0 else f"was ended by signal {-code}"
+            ) from None
+        if ended.status:
             raise UsageError(
-                f"{reference}: the command {how}",
+                f"{reference}: the command {ended.how}",
                 "run it by hand to see its messages; scimconf does not show them, because they may "
                 "contain secrets",
             )
-        return data
+        return ended.out
 
 
-def _output(process: subprocess.Popen[bytes], deadline: float, cap: int) -> bytes | None:
-    """Return the output up to its end or one byte beyond `cap`; None if the deadline came first."""
-    data = b""
-    # A Popen with stdout=PIPE has a stream there.
-    with cast("IO[bytes]", process.stdout) as output, selectors.DefaultSelector() as ready:
-        ready.register(output, selectors.EVENT_READ)
-        while len(data) <= cap:
-            if not ready.select(max(0.0, deadline - time.monotonic())):
-                return None
-            chunk = output.read(65536)
-            if not chunk:
-                break
-            data += chunk
-    if len(data) <= cap:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return None
-    return data
+def _too_large(reference: Reference, cap: int) -> UsageError:
+    return UsageError(f"{reference}: it returns more than {cap} bytes, which is no token")
 
 
 SOURCES: Mapping[str, Source] = {
@@ -280,7 +247,7 @@ def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> 
     """
     data = SOURCES[reference.kind].read(reference, timeout, cap)
     if len(data) > cap:
-        raise UsageError(f"{reference}: it returns more than {cap} bytes, which is no token")
+        raise _too_large(reference, cap)
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:

@@ -34,7 +34,7 @@ def test_a_saved_plan_is_applied_or_refused(
     moved = operator.apply("--plan", "plan.json", server.name, "--format", "json")
     assert moved.returncode == 1, moved
     (said,) = json.loads(moved.stdout)["servers"]
-    assert said["message"] == "moved on since the plan was saved: settings.py was changed"
+    assert said["message"] == "changed since the plan was saved: settings.py was changed"
     assert server.settings.read_bytes() == before + b"\n# by hand\n"
     assert not operator.tokens.exists()
 

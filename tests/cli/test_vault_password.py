@@ -106,7 +106,7 @@ def test_the_same_vault_id_twice_is_one(scimconf: Run) -> None:
         ("prod@", "the vault id 'prod@' has no source"),
         ("", "has no source"),
         ("prod@nowhere", "cannot read the vault password file nowhere"),
-        ("none@keys-client.sh", "keys-client.sh knows no vault id none"),
+        ("none@keys-client.sh", "does not know the vault id none"),
         ("default@prompt", "for the vault id 'default'"),
     ],
 )

@@ -76,7 +76,7 @@ def test_what_moved_on_is_said(
     save(plan, [look(desired(realm()), observed(**NEW))])
     (outcome,) = load(plan).refusal([look(desired(realm(), **wanted), observed(**{**NEW, **seen}))])
     assert outcome.status is Status.FAILED
-    assert outcome.message.startswith("moved on since the plan was saved: ")
+    assert outcome.message.startswith("changed since the plan was saved: ")
     assert why in outcome.message
     assert "plan --out" in outcome.hint
 
@@ -123,7 +123,7 @@ def test_another_way_is_told_without_a_look(plan: Path, look: Any) -> None:
     skipped, failed = load(plan).other_way(servers)
     assert (skipped.status, failed.status) == (Status.SKIPPED, Status.FAILED)
     assert failed.message == (
-        "moved on since the plan was saved: the inventory says something else: "
+        "changed since the plan was saved: the inventory says something else: "
         "ansible_ssh_common_args of b was not set, is -o HostName=127.0.0.2"
     )
     assert "plan --out" in failed.hint
@@ -225,4 +225,4 @@ def test_a_plan_that_somebody_spoilt_is_only_not_equal(plan: Path, look: Any) ->
         (message,) = _refused(plan, look(desired(realm()), observed(**NEW)))
         (early,) = load(plan).other_way([desired(realm()).server])
         for said in (message, early.message):
-            assert said.startswith("moved on since the plan was saved: ")
+            assert said.startswith("changed since the plan was saved: ")
