@@ -56,7 +56,7 @@ def test_where_it_is() -> None:
     [
         ({"unreadable": "bearer_token is computed"}, "bearer_token is computed"),
         ({"secret_name": "my_own"}, "its token stands in my_own, not in scim_bearer_token_wiki"),
-        ({"string_id": "Wiki"}, "no capitals"),
+        ({"string_id": "Wiki"}, "must be lower-case"),
         ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot express"),
         ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot express"),
         ({"values": {"custom_profile_field_map": {"{{ 1 }}": "a"}}}, "could be a template"),
@@ -64,7 +64,7 @@ def test_where_it_is() -> None:
         ({"values": {"custom_profile_field_map": {"#jinja2: x": "a"}}}, "could be a template"),
         ({"values": {"custom_profile_field_map": {"!unsafe x": "a"}}}, "could be a template"),
         ({"values": {"create_guests_without_streams": "no"}}, "the inventory cannot express"),
-        ({"values": {"scim_client_name": "-x"}}, "begins with a letter or digit"),
+        ({"values": {"scim_client_name": "-x"}}, "starts with a letter or digit"),
     ],
 )
 def test_what_a_plan_would_have_to_change_is_left_out(strange: Any, words: str) -> None:
