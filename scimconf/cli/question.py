@@ -40,7 +40,7 @@ def ask(
     """Show the plan on stderr (stdout is for results) and ask for consent.
 
     `what` begins the question: "Change". `references`: what is run or read on this machine, and for
-    which realm. Raises click.Abort if the answer is no.
+    which realm. Raises Stopped if the answer is no.
     """
     show(terminal(stderr=True), verb, outcomes, diff=diff)
     if references:
@@ -58,7 +58,7 @@ def confirm(question: str) -> None:
     """Ask a question; raises Stopped for a no."""
     try:
         agreed = click.confirm(f"\n{question}", err=True)
-    except click.Abort:
+    except Stopped:
         err("")  # end the line of the question
         agreed = False
     if not agreed:

@@ -84,7 +84,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         if not agreed:
             return _result(fleet, looked, outcomes)
         have = changes.in_force(servers, outcomes)
-        proved = _whole(changes.settled(servers, outcomes), servers, begun.inventory)
+        proved = _selected_whole(changes.settled(servers, outcomes), servers, begun.inventory)
         written = changes.noted(partial(keyring.settle, have, proved), person, "scimconf apply")
         return replace(_result(fleet, looked, outcomes), unwritten=not written)
 
@@ -140,7 +140,7 @@ def _more(before: Plan | None, after: Plan | None) -> str:
     return "; ".join(new)
 
 
-def _whole(
+def _selected_whole(
     proved: Sequence[Server], chosen: Sequence[Server], inventory: Inventory
 ) -> list[Server]:
     """Return those of which the whole deployment was chosen.
