@@ -27,7 +27,7 @@ _FIELDS = "|".join(re.escape(name) for name in TOKEN_FIELDS)
 # In a hand-off sheet of any format: the providers' names for the field, then the token.
 _ENTERED = re.compile(
     rf"""(?:{_FIELDS})`*
-    (?:\s*:\s*|[ \t]{(2,)}|</dt>\s*<dd>\s*<code>)`*[ ]?
+    (?:\s*:\s*|[ \t]{{2,}}|</dt>\s*<dd>\s*<code>)`*[ ]?
     (?:Bearer\s+)?(?![a-z]+://)(?P<bare>[^\s<]\S{{15,}})""",
     re.ASCII | re.VERBOSE,
 )
