@@ -211,7 +211,7 @@ class ServerVariables(BaseModel):
     )
     scim_probe: Annotated[str, rule(rules.probe)] | None = Field(
         None,
-        description="The URL of the web server, as seen on the server itself. For the gate.",
+        description="The URL of the web server, as seen on the server itself.",
         json_schema_extra=default_words("https on 127.0.0.1:443, then http on port 80"),
     )
     scim_verify: bool = Field(
