@@ -13,7 +13,7 @@ from scimconf.tokens.keyring import Passwords
 
 
 class Person(Protocol):
-    """Somebody to tell and to ask. `scimconf.cli.person.Terminal` is the real one."""
+    """Somebody to tell and to ask. The program uses `scimconf.cli.person.Terminal`."""
 
     @property
     def can_answer(self) -> bool:
