@@ -145,6 +145,4 @@ def _in_our_form(error: click.ClickException) -> ScimconfError:
 
 
 def _complain(error: ScimconfError) -> None:
-    err(f"error: {sanitize(error.message, 20_000)}")
-    if error.hint:
-        err(f"  -> {sanitize(error.hint)}")
+    err(sanitize(error.text, 20_000))

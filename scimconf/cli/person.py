@@ -14,6 +14,7 @@ from scimconf.cli.streams import err
 from scimconf.cli.terminal import terminal
 from scimconf.cli.vault_password import VaultPassword, ask
 from scimconf.fleet.watcher import Watcher
+from scimconf.model import Problem
 from scimconf.report.no_progress import NoProgress
 from scimconf.report.progress import LineProgress, LiveProgress
 from scimconf.secret import Secret
@@ -41,9 +42,9 @@ class Terminal:
     def can_answer(self) -> bool:
         return sys.stdin.isatty()
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str | Problem) -> None:
         if not self._quiet:
-            err(f"warning: {text}")
+            err(text.text("warning") if isinstance(text, Problem) else f"warning: {text}")
 
     def progress(self, *, steps: bool) -> AbstractContextManager[Watcher]:
         """Return live progress on a terminal; else lines, if `steps` are worth a log."""

@@ -38,26 +38,23 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         text = f"roll back what an interrupted run left ({observed.interrupted}), then look again"
         recover = Action(ActionKind.RECOVER, None, text)
         return Plan(server.name, observed.version, actions=(recover,))
-    verdicts = [*_verdicts(desired, observed)]
-    actions, client_warnings = _actions(verdicts, desired, observed)
-    warnings = (
-        *of_server(desired, observed),
-        *(warning for verdict in verdicts for warning in verdict.warnings),
-    )
     result = Plan(
         server.name,
         observed.version,
-        warnings=warnings,
+        warnings=tuple(of_server(desired, observed)),
         unmanaged=tuple(for_report(desired, observed)),
     )
-    blocked = (
-        observed.blocked
-        or wrong_server(desired, observed)
-        or next((verdict.blocked for verdict in verdicts if verdict.blocked), None)
-        or would_be_lost(actions, desired, observed)
-    )
-    if blocked:
+    if blocked := observed.blocked or wrong_server(desired, observed):
         return replace(result, blocked=blocked)
+    verdicts = [*_verdicts(desired, observed)]
+    actions, client_warnings = _actions(verdicts, desired, observed)
+    warnings = (
+        *result.warnings,
+        *(warning for verdict in verdicts for warning in verdict.warnings),
+    )
+    blocked = next((verdict.blocked for verdict in verdicts if verdict.blocked), None)
+    if blocked := blocked or would_be_lost(actions, desired, observed):
+        return replace(result, warnings=warnings, blocked=blocked)
     warnings += tuple(client_warnings)
     keep_empty = block.keeps_empty(observed.version)
     if keep_empty and _none_is_left(verdicts, observed):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from scimconf.fleet.watcher import Watcher
-from scimconf.model import Outcome, Reference
+from scimconf.model import Outcome, Problem, Reference
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Passwords
 
@@ -24,7 +24,7 @@ class Person(Protocol):
         """Print a line beside the results."""
         ...
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str | Problem) -> None:
         """Print a warning, unless the person wants to see results only."""
         ...
 

@@ -84,6 +84,8 @@ def load(
     Raises InventoryError with all errors of the inventory, UsageError for misspelt variables.
     """
     _check_written(source, tuple(writes))
+    if not source.inventory and not _DEFAULT.exists():
+        person.check_variables()  # SCIMCONF_INVENTORY may be misspelt
     loaded = inventories.load(
         sources(source),
         _defaults(connection),
@@ -93,7 +95,7 @@ def load(
     withhold(loaded.servers.values())
     person.check_variables()
     for warning in () if quiet else loaded.warnings:
-        person.warn(str(warning))
+        person.warn(warning)
     return loaded
 
 

@@ -33,7 +33,7 @@ def _interrupted_twice(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
     said = process.stdout
     assert said is not None
-    until(lambda: "again: at once" in said.readline(), "no word about Ctrl-C")
+    until(lambda: "again to leave at once" in said.readline(), "no word about Ctrl-C")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130

@@ -19,7 +19,7 @@ def test_every_leak_is_reported_without_the_token(scimconf: Run, tmp_path: Path)
     (tmp_path / "b.yaml").write_text(f"scim_realms: {{acme: {{token: {TOKEN}}}}}\n")
     done = scimconf("inventory", "leaks", "a.conf", "inventory.yaml", "b.yaml")
     assert (done.returncode, done.stdout) == (64, "")
-    assert "a.conf:2:21: error: a bearer token" in done.stderr
+    assert "a.conf:2:21: error: this bearer token" in done.stderr
     assert "b.yaml:1:29: error: the token of this realm" in done.stderr
     assert TOKEN not in done.stderr
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scimconf.cli import output, terminal
+from scimconf.cli import terminal
 from scimconf.cli.options import OutputOptions
+from scimconf.cli.person import Terminal
 from scimconf.report.no_progress import NoProgress
 from scimconf.report.progress import LineProgress, LiveProgress
 
@@ -51,7 +52,7 @@ def test_the_kind_of_progress(
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     if force:
         monkeypatch.setenv("FORCE_COLOR", force)
-    given = output.progress(OutputOptions("text", verbose, quiet), steps=steps)
+    given = Terminal(output=OutputOptions("text", verbose, quiet)).progress(steps=steps)
     assert type(given) is kind
 
 
