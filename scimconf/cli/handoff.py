@@ -97,15 +97,17 @@ def command(
 
 
 def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[Server]]:
-    """Give the realms that have a staged token, and a keyring in which it is in force."""
+    """Return a keyring with the staged tokens in force, and the servers with these realms only."""
     narrowed, keys = [], set()
     for server in servers:
-        entries = {
-            realm: keyring.file.entry(server.deployment, realm.string_id)
+        ours = tuple(
+            realm
             for realm in server.realms
-            if realm.present and realm.token is None
-        }
-        ours = tuple(realm for realm, entry in entries.items() if entry and entry.next)
+            if realm.present
+            and realm.token is None
+            and (entry := keyring.file.entry(server.deployment, realm.string_id))
+            and entry.next
+        )
         narrowed.append(replace(server, realms=ours))
         keys |= {(server.deployment, realm.string_id) for realm in ours}
     return keyring.turned(keys, activated), narrowed
