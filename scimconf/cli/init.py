@@ -25,10 +25,10 @@ from scimconf.zulip.presets import PRESETS
 
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
 _SCHEMA = ".scimconf-schema.json"
-"""Stands beside the inventory, which names it for editors. Ansible skips names with a dot."""
+"""Beside the inventory, whose first line names it for editors. Ansible ignores names with a dot."""
 _IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
 """Names for .gitignore: the password, the lock of tokens.yaml, and the unfinished files of a killed
-run, which may hold tokens in clear text."""
+run, which may contain tokens in clear text."""
 
 
 @options.verb("init")
@@ -93,8 +93,8 @@ def command(
     asks = not hosts
     if asks and not sys.stdin.isatty():
         raise UsageError(
-            "init asks for the servers, and there is no terminal",
-            "name them: --host chat.example.com",
+            "no server is named, and init cannot ask without a terminal",
+            "name each server: scimconf init --host chat.example.com",
         )
     if there:
         hosts = hosts or _ask_which(there)
@@ -105,7 +105,7 @@ def command(
         idp = idp or click.prompt(
             "Identity provider", type=click.Choice(sorted(PRESETS)), default="okta"
         )
-        question = 'Realms (subdomains, separated by spaces; "" is the root domain)'
+        question = 'Realms (subdomains, separated by spaces; "" is the root realm)'
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
             make_vault_password = click.confirm(
@@ -125,7 +125,7 @@ def command(
 def _ask_which(there: Existing) -> tuple[str, ...]:
     out(f"Using the inventory {there.source}. For a server that already has SCIM, run instead:")
     out(f"  scimconf import -i {there.source.name} HOST")
-    question = "Zulip servers (hosts or groups of it, separated by spaces)"
+    question = "Zulip servers (hosts or groups of this inventory, separated by spaces)"
     return _words(click.prompt(question, default=there.likely))
 
 
@@ -143,7 +143,6 @@ def _add(
 
 def _begin(folder: Path, text: str) -> None:
     """Write a first inventory, and the schema for editors."""
-
     _check(text)
     _make(folder)
     _write(folder / "inventory.yaml", text, 0o644)
@@ -152,7 +151,7 @@ def _begin(folder: Path, text: str) -> None:
 
 
 def _words(answer: str) -> tuple[str, ...]:
-    """Split an answer; `""` is the empty word."""
+    """Split an answer into words. Two quotes (`""`) are the empty word."""
     return tuple(word.strip("\"'") for word in answer.replace(",", " ").split())
 
 
@@ -163,7 +162,7 @@ def _inventory(hosts: Sequence[str], user: str, idp: str, realms: Sequence[str])
 # yaml-language-server: $schema={_SCHEMA}
 #
 # The SCIM configuration of these Zulip servers. This is an Ansible inventory: groups, host_vars and
-# the rest work as they do in Ansible. All variables: docs/inventory.md
+# patterns work as they do in Ansible. All variables: docs/inventory.md of scimconf
 all:
   vars:
     ansible_user: {_scalar(user)}
@@ -173,13 +172,14 @@ all:
         scim_idp: {_scalar(idp)}
         # Keep tokens in zulip-secrets.conf: every local user of the server can read settings.py.
         scim_token_store: secrets
+        # The realms by subdomain. "" is the root realm.
         scim_realms:
 {entries}      hosts:
 {servers}"""
 
 
 def _scalar(text: str) -> str:
-    """Return a text as a YAML scalar, without quotes only if every reader takes it as text."""
+    """Return a text as a YAML scalar. Omit the quotes only if every parser reads it as text."""
     bare = text.replace(".", "").replace("-", "").replace("_", "")
     if bare.isascii() and bare.isalnum() and text[0].isalpha() and ("." in text or text in _PLAIN):
         return text
@@ -188,7 +188,7 @@ def _scalar(text: str) -> str:
 
 
 _PLAIN = {"zulip", "root", *PRESETS}
-"""Words without a dot that YAML reads as text. It does not read `no`, `on` or `1e3` so."""
+"""Words without a dot that need no quotes. Others do: YAML reads `no` as a boolean."""
 
 
 def _check(text: str) -> None:
@@ -199,7 +199,7 @@ def _check(text: str) -> None:
         try:
             load([path])
         except InventoryError as error:
-            # Drop the position: the file will not exist.
+            # Drop the position: it is in a temporary file.
             raise InventoryError(
                 [replace(each, position=None) for each in error.problems]
             ) from None
@@ -238,7 +238,7 @@ def _ignore(path: Path) -> None:
 
 
 def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
-    """Print commands to paste. They have no comments: interactive zsh does not accept them."""
+    """Print commands to paste, without comments: an interactive zsh does not accept comments."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
     name = there.source.name if there else "inventory.yaml"
     source = "" if name == "inventory.yaml" else f" -i {name}"

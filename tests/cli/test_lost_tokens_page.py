@@ -67,7 +67,7 @@ def test_the_vault_password_is_lost(operator: Operator, server: Server) -> None:
     password.unlink()
     assert _run(operator, SECTIONS[CLOSED]) == [0, 0, 0, 0, 0, 0]
     assert operator.token(server.name, "acme") == token
-    assert not (operator.folder / "tokens.closed.yaml").exists()
+    assert not (operator.folder / "tokens.old.yaml").exists()
 
 
 def test_the_vault_password_has_leaked(operator: Operator, server: Server) -> None:

@@ -205,8 +205,8 @@ def test_an_older_token_file_is_reported(operator: Operator, server: Server) -> 
     operator.tokens.write_bytes(older)
     planned = operator.run("plan")
     assert planned.returncode == 2, planned
-    assert "realm acme: the server does not have the wanted token" in planned.stdout
-    assert "realm wiki: the server has another token" not in planned.stdout
+    warned = [line for line in planned.stdout.splitlines() if "older token in force" in line]
+    assert [("acme" in line, "wiki" in line) for line in warned] == [(True, False)]
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 64, refused
     assert f"replaces the token in force of realm acme of {server.name}" in refused.stderr
@@ -360,9 +360,7 @@ def test_a_nightly_stage_keeps_the_staged_token(scimconf: Run, made: Path) -> No
 
     asked_for = scimconf(*stage)
     assert asked_for.returncode == 0
-    assert "warning: the staged token of realm acme of chat1.example.com, made 20" in (
-        asked_for.stderr
-    )
+    assert "warning: the staged token of realm acme of chat1.example.com" in asked_for.stderr
     assert "hand-off sheet" in asked_for.stderr
     assert made.read_bytes() != staged
     quiet = scimconf(*stage, "-q")

@@ -23,7 +23,7 @@ DIFFERENCES = {
         pattern="all:!typo",
     ),
     "a subscript without a host": Difference(
-        "A subscript without a host (`web[5:9]`) is an error, too.", pattern="web[5:9]"
+        "A subscript that selects no host (`web[5:9]`) is an error, too.", pattern="web[5:9]"
     ),
     "the implicit localhost": Difference(
         "There is no implicit `localhost`: a server must be named in the inventory.",
@@ -50,7 +50,7 @@ DIFFERENCES = {
         "all: {hosts: {a: {v: \"{{ 'x' | hash('sha256') }}\"}}}",
     ),
     "a timeout": Difference(
-        "`ansible_timeout` counts, too; Ansible's ssh reads only `ansible_ssh_timeout`.",
+        "scimconf also reads `ansible_timeout`; Ansible's ssh reads only `ansible_ssh_timeout`.",
         "all: {hosts: {a: {ansible_timeout: 7}}}",
         variable="timeout",
     ),
