@@ -58,7 +58,7 @@ def confirm(question: str) -> None:
     """Ask a question; raises Stopped for a no."""
     try:
         agreed = click.confirm(f"\n{question}", err=True)
-    except Stopped:
+    except click.Abort:
         err("")  # end the line of the question
         agreed = False
     if not agreed:

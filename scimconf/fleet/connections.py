@@ -62,6 +62,7 @@ class Connections(AbstractContextManager["Connections"]):
             found[1].close()
 
     def __exit__(self, *error: object) -> None:
-        for _, closing in self._open.values():
+        # A copy: after a second Ctrl-C, threads may still open and close.
+        for _, closing in [*self._open.values()]:
             closing.close()
         self._open.clear()
