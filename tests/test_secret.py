@@ -170,7 +170,7 @@ MAY_REVEAL = {
     "ssh": "logs in, answers sudo, and hands tokens to the agent, through the encrypted channel",
     "tokens": "judges, fingerprints and encrypts them",
     "vault.py": "encrypts them",
-    "verify.py": "asks with them",
+    "fleet/verify.py": "sends them to the public URL",
     "zulip/block.py": "writes them into the entry",
 }
 

@@ -65,13 +65,13 @@ def test_a_look_is_a_plan_of_one_action() -> None:
     assert agent.patience == [None]  # as long as a look may take
 
 
-def test_what_was_touched_is_shown() -> None:
+def test_changes_since_the_run_are_shown() -> None:
     outcome = put_back(_Scripted(result="touched", diff="+x\n"), server(realm()), "undo")
     assert outcome.plan is not None
     assert outcome.plan.diff == "+x\n"
 
 
-def test_it_waits_as_long_as_the_server_may_take() -> None:
+def test_the_time_limit_includes_lock_restart_and_gate() -> None:
     agent = _Scripted(result="nothing")
     slow = server(realm(), restart_timeout=1000, gate_timeout=100)
     put_back(agent, slow, "recover", lock_timeout=50)
