@@ -99,7 +99,7 @@ def _wrong(text: str) -> Iterator[str]:
             yield from (f"scimconf {verb} has no {name}" for name in sorted(wrong))
 
 
-def test_what_a_message_names_is_there() -> None:
+def test_every_name_in_a_message_exists() -> None:
     found = [
         f"{module.relative_to(ROOT)}: {wrong}: {text!r}"
         for module in MODULES

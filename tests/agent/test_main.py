@@ -84,7 +84,7 @@ def test_a_connection_reset_ends_the_agent_silently(here: str) -> None:
 
 
 @pytest.mark.needs_root
-def test_root_is_dropped() -> None:
+def test_root_and_unknown_users_are_refused() -> None:
     found = answer(b"{}\n", user="no-such-user")
     assert found == [
         {
@@ -120,7 +120,7 @@ def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) ->
         main._drop_root("root")
 
 
-def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_and_address_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "ops")
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 5000 192.0.2.2 22")
     assert main._who() == "ops from 192.0.2.1"

@@ -214,7 +214,7 @@ def test_stale(zulip: Zulip, which: str) -> None:
     assert run.failed == ["look again"]
 
 
-def test_busy_says_who(zulip: Zulip) -> None:
+def test_busy_names_the_other_run(zulip: Zulip) -> None:
     with lock.held(str(zulip.state), "somebody from 192.0.2.1"):
         run = Run(zulip.apply(acme=NEW))
     assert run.result == "busy"
@@ -278,7 +278,7 @@ def _no_python(zulip: Zulip) -> str:
         _new_names, _no_python,
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_fails_and_leaves_both_files(
+def test_an_impossible_change_fails_and_keeps_both_files(
     zulip: Zulip, broken: Callable[[Zulip], str]
 ) -> None:
     why = broken(zulip)
@@ -416,7 +416,7 @@ def test_the_outage_of_a_realm_is_measured(zulip: Zulip) -> None:
     assert 0 <= run.final["outage"] <= both + 0.2
 
 
-def test_the_message_says_why(zulip: Zulip) -> None:
+def test_a_rollback_message_gives_the_reason(zulip: Zulip) -> None:
     given(zulip)
     zulip.behave(restart_exit=3)
     message = Run(zulip.apply(acme=NEW)).final["message"]

@@ -124,7 +124,7 @@ def _open(given: ConnectionOptions, **own: Any) -> None:
         pass
 
 
-def test_no_password_is_invented(opened: list[Any]) -> None:
+def test_a_missing_password_stays_missing(opened: list[Any]) -> None:
     _open(PLAIN)
     ((_, _, credentials, options),) = opened
     assert (credentials.password, credentials.become_password) == (None, None)

@@ -173,7 +173,7 @@ def test_reading_verbs_do_not_write_the_token_file(
         assert operator.tokens.read_bytes() == before, words
 
 
-def test_an_approved_plan_is_bound_to_the_words_of_a_reference(
+def test_an_approved_plan_is_bound_to_the_text_of_a_reference(
     operator: Operator, server: Server, store: Store
 ) -> None:
     _refer(operator, server, store)

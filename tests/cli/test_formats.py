@@ -44,7 +44,7 @@ def away(scimconf: Run, tmp_path: Path) -> Run:
     return lambda verb, *words: scimconf(verb, *AWAY[verb], *words, "chat1*")
 
 
-def test_no_verb_is_forgotten() -> None:
+def test_every_verb_with_a_format_is_tested() -> None:
     """The --format of handoff is another option: the format of a sheet."""
     context = click.Context(scimconf)
     having = {

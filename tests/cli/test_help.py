@@ -67,7 +67,7 @@ LINES = sorted(
 )
 
 
-def test_the_pages_show_command_lines() -> None:
+def test_the_pages_contain_command_lines() -> None:
     assert len(LINES) > 10
     assert {page for page, _ in LINES} >= {"README.md", "applying.md", "exit-codes.md"}
 
@@ -185,7 +185,7 @@ def test_version(scimconf: Run) -> None:
     assert re.fullmatch(r"scimconf \d+\.\d+\.\d+\n", done.stdout)
 
 
-def test_help_and_token_load_nothing_heavy() -> None:
+def test_help_and_token_load_no_slow_modules() -> None:
     """A verb loads what it needs when it is named; these two name none, or need little."""
     calls = [["--help"], ["token", "--help"], ["token"]]
     code = (

@@ -262,7 +262,7 @@ def _files(folder: Path) -> dict[str, str]:
         ("inventory/production/hosts.yml", "inventory", "inventory/group_vars"),
     ],
 )
-def test_an_ansible_inventory_is_used(
+def test_an_existing_ansible_inventory_is_used(
     name: str, source: str, beside: str, empty: Run, tmp_path: Path
 ) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

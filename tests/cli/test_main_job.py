@@ -98,9 +98,7 @@ def test_a_removed_realm_is_locked_out_and_an_unmanaged_one_stays(
     assert re.search(r"unmanaged realm wiki at \S+settings\.py:\d+:\d+", gone.stdout)
 
 
-def test_right_settings_on_a_server_that_runs_with_another_token(
-    operator: Operator, one: One
-) -> None:
+def test_a_server_that_runs_with_another_token_is_restarted(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
     assert operator.apply().returncode == 0
     right = server.settings.read_text()
@@ -227,7 +225,7 @@ def test_without_a_terminal_no_token_is_created_by_default(operator: Operator, o
     assert not operator.tokens.exists()
 
 
-def test_a_hundred_hosts_at_width_twenty(
+def test_a_hundred_hosts_with_twenty_forks(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     """A hundred connections to three servers, twenty at a time."""
@@ -247,7 +245,7 @@ def test_a_hundred_hosts_at_width_twenty(
 
 
 @pytest.mark.needs_root
-def test_a_root_login_runs_nothing_of_zulips_as_root(operator: Operator, one: One) -> None:
+def test_a_root_login_runs_no_program_of_zulip_as_root(operator: Operator, one: One) -> None:
     """Zulip's Python belongs to zulip: whoever became zulip could put anything in its place."""
     server = one({"scim_realms": {"": {}}, "ansible_user": "root"}, version="9.0")
     home = server.deployment.parents[1]

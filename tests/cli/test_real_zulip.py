@@ -33,7 +33,7 @@ def _restarts(server: Server) -> int:
 
 
 @pytest.mark.parametrize("version", ["9.0", "6.2"])
-def test_a_realm_with_a_host_of_its_own(operator: Operator, one: One, version: str) -> None:
+def test_a_realm_with_its_own_host_is_reported(operator: Operator, one: One, version: str) -> None:
     """From 7.0 on Zulip redirects to it; that is told before anything is changed."""
     server = one(ACME, version=version, realms=["acme"], realm_hosts={"acme": "chat.acme.test"})
     before, running = server.settings.read_bytes(), _restarts(server)
@@ -115,7 +115,7 @@ def test_a_deactivated_realm_is_reported(operator: Operator, one: One) -> None:
     assert (plan.returncode, "realm acme is deactivated" in plan.stdout) == (0, True), plan
 
 
-def test_a_host_that_only_settings_py_knows(operator: Operator, one: One) -> None:
+def test_a_new_host_in_settings_py_needs_a_restart_first(operator: Operator, one: One) -> None:
     server = one(ACME, version="9.0", realms=["acme"])
     text = server.settings.read_text() + '\nREALM_HOSTS = {"acme": "chat.acme.test"}\n'
     server.settings.write_text(text)

@@ -248,7 +248,7 @@ def _begun(
 
 
 @pytest.mark.parametrize("forward", [True, False])
-def test_after_a_dead_controller_the_rotation_is_finished_or_taken_back(
+def test_after_a_dead_controller_the_rotation_is_finished_or_rolled_back(
     operator: Operator, server: Server, forward: bool
 ) -> None:
     old = operator.token(server.name, "acme")

@@ -115,7 +115,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
     assert f"ansible_ssh_args of {server.name} was not set, is -o HostName=127.0.0.2" in message
 
 
-def test_a_plan_of_another_user_and_another_checkout_is_applied(
+def test_a_plan_from_another_user_and_another_checkout_is_applied(
     operator: Operator, lab_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = lab_server(version="9.0")

@@ -23,7 +23,7 @@ RANDOM = st.randoms(use_true_random=False)
     [(fuzz.settings, 400), (fuzz.secrets, 1000)],
     ids=["settings.py", "zulip-secrets.conf"],
 )
-def test_a_sample(check: Callable[[int], str], files: int) -> None:
+def test_a_sample_of_generated_files(check: Callable[[int], str], files: int) -> None:
     counts, failures = fuzz.portion(check, 1, 1 + files)
     assert not failures, f"seed {failures[0][0]}:\n{failures[0][1]}"
     assert counts[invariants.EDITED] > fuzz.FLOOR * files
@@ -69,7 +69,7 @@ def test_the_generator_makes_every_kind_of_file() -> None:
         (lambda data: data.replace(b"\n}", b"}"), "something stays"),
     ],
 )
-def test_a_wrong_edit_is_found_out(
+def test_a_wrong_edit_is_detected(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str
 ) -> None:
     """Each invariant is one that can be broken."""
@@ -88,7 +88,7 @@ def test_a_wrong_edit_is_found_out(
         (lambda data: data.replace(b"  # Anna's", b""), "another edit", "okta', 'x': '"),
     ],
 )
-def test_a_wrong_edit_of_an_entry_that_is_there_is_found_out(
+def test_a_wrong_edit_of_an_existing_entry_is_detected(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str, before: str
 ) -> None:
     acme = entries.wanted(Random(1), "acme")

@@ -61,7 +61,7 @@ def _run() -> dict[str, Any]:
 
 
 @pytest.mark.needs_sshd
-def test_no_secret_is_found_anywhere_and_every_planted_one_is() -> None:
+def test_only_planted_secrets_are_found() -> None:
     result = _run()
     variables = [
         each
@@ -93,12 +93,12 @@ def test_no_secret_is_found_anywhere_and_every_planted_one_is() -> None:
         (b"g\0R\x007\0b\0Q\x002\0/\0+\0v\x009\0L\0k\0%\0P\0z\0", "UTF-16"),
     ],
 )
-def test_the_hunter_knows_a_secret_in_other_shapes(data: bytes, kind: str) -> None:
+def test_the_hunter_finds_encoded_secrets(data: bytes, kind: str) -> None:
     found = Hunter({"it": "gR7bQ2/+v9Lk%Pz"}).in_bytes(data)
     assert found == ({f"it ({kind})"} if kind else set())
 
 
-def test_the_recorder_misses_no_process(tmp_path: Path) -> None:
+def test_the_recorder_records_every_process(tmp_path: Path) -> None:
     script = "for n in 1 2 3 4 5 6 7 8 9; do CANARY=$n /bin/true $n & done; wait; exit 7"
     argv = [sys.executable, recorder.__file__, tmp_path / "record", "/bin/sh", "-c", script]
     assert subprocess.run(argv, check=False, timeout=60).returncode == 7

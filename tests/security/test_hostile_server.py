@@ -94,7 +94,7 @@ def printed(*outcomes: Outcome) -> str:
     return shown.getvalue() + json.dumps(document("plan", outcomes, ExitCode.FAILED))
 
 
-def test_the_honest_answer_is_taken() -> None:
+def test_a_correct_answer_is_accepted() -> None:
     assert (
         outcome(
             answer(running={"acme": 401}, sites={"acme": {"status": 200, "location": ""}})
@@ -115,7 +115,7 @@ class Drips(Says):
         return super().exchange(outgoing, seconds)
 
 
-def test_a_server_that_drips_is_left_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_given_up_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 
     def wait(seconds: float) -> None:
@@ -184,7 +184,7 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_each_lie_is_a_sentence(lie: str) -> None:
+def test_each_invalid_answer_is_reported_in_printable_text(lie: str) -> None:
     tell, says = LIES[lie]
     came = tell()
     text = printed(came)
@@ -194,7 +194,7 @@ def test_each_lie_is_a_sentence(lie: str) -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
-def test_what_is_printed_is_bounded() -> None:
+def test_the_printed_text_is_bounded() -> None:
     for lie in ("escapes as its reason", "no version", "no JSON"):
         came = LIES[lie][0]()
         shown = io.StringIO()
@@ -229,7 +229,7 @@ MOST_MEGABYTES = 400
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_costs_no_more_than_so_much_memory(flood: str) -> None:
+def test_an_endless_answer_uses_bounded_memory(flood: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _FLOOD.format(flood=FLOODS[flood])],
         capture_output=True,
@@ -298,7 +298,7 @@ def _as_junit(outcome: Outcome) -> str:
     ],
     ids=["text", "terminal", "markdown", "junit", "github"],
 )
-def test_no_text_of_a_server_makes_a_line_of_its_own(form: Callable[[Outcome], str]) -> None:
+def test_text_of_a_server_cannot_add_a_line(form: Callable[[Outcome], str]) -> None:
     said = form(_everywhere(LIE))
     assert "chat2.test" in said
     assert not [line for line in said.splitlines() if line.startswith(FORGED)]

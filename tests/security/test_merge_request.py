@@ -50,7 +50,7 @@ def planned(operator: Operator, *arguments: str) -> tuple[subprocess.CompletedPr
 
 
 @pytest.mark.needs_sshd
-def test_a_plan_starts_nothing_resolves_nothing_and_tells_nobody(
+def test_a_plan_starts_no_program_and_reveals_no_secret(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="12.1", realms=["", "acme", "wiki"])
@@ -109,7 +109,7 @@ def test_an_inventory_that_is_a_program_is_not_started(operator: Operator) -> No
     assert {each["argv"][0] for each in processes} == {sys.executable}
 
 
-def test_no_file_of_this_machine_becomes_a_variable(operator: Operator) -> None:
+def test_no_file_outside_of_the_inventory_becomes_a_variable(operator: Operator) -> None:
     folder = operator.folder
     (folder / "ci-secrets.yaml").write_text(f"deploy_password: {TOKEN}\n")
     (folder / "group_vars/all").mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_no_file_of_this_machine_becomes_a_variable(operator: Operator) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_verify_sends_no_token_to_a_url_that_is_not_the_servers(
+def test_verify_sends_no_token_to_another_host(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="12.1", realms=["acme"])

@@ -38,7 +38,7 @@ def _entry(text: str, server: Server) -> str:
     return found[1]
 
 
-def test_no_server_gets_the_token_of_another(
+def test_no_server_gets_the_token_of_another_server(
     operator: Operator, both: tuple[Server, Server]
 ) -> None:
     victim, attacker = both
@@ -68,7 +68,7 @@ def test_no_server_gets_the_token_of_another(
         assert operator.tokens.read_text() == changed, how
 
 
-def test_an_entry_of_an_older_file_opens_nowhere_else(
+def test_an_old_entry_is_refused_at_another_place(
     operator: Operator, both: tuple[Server, Server]
 ) -> None:
     """A token that was replaced stands in git, under the same password."""

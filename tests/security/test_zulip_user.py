@@ -44,7 +44,7 @@ def _write(server: Server, realm: str, more: str = "") -> None:
         ', "custom_profile_field_map": {"!!python/object/apply:os.system [touch ran]": "x"}',
     ],
 )
-def test_what_import_writes_runs_nothing(
+def test_imported_text_runs_no_program(
     more: str, operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="12.1", realms=["acme"])
@@ -64,7 +64,7 @@ def test_what_import_writes_runs_nothing(
     assert TOKEN not in done.stdout + done.stderr
 
 
-def test_a_token_of_its_own_making_is_not_adopted(
+def test_a_token_that_the_zulip_user_made_is_not_imported(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     """It may choose its realm's token anyway; but nobody calls it one that scimconf made."""
@@ -79,7 +79,7 @@ def test_a_token_of_its_own_making_is_not_adopted(
     assert not operator.tokens.exists()
 
 
-def test_a_realm_of_its_own_is_a_way_in_and_is_reported(
+def test_a_realm_that_the_zulip_user_added_is_reported(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="9.0", realms=["acme", "wiki"])

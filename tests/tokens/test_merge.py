@@ -104,7 +104,7 @@ def test_two_branches_with_different_realms_merge(git: Git, path: Path) -> None:
     assert path.read_text().count("# of the audit") == 1
 
 
-def test_the_order_in_which_branches_grow_does_not_matter(git: Git, path: Path) -> None:
+def test_the_order_of_additions_does_not_change_the_file(git: Git, path: Path) -> None:
     records: dict[Key, Record] = {
         ("chat1", realm): _entry(realm) for realm in ("coco", "a", "zulu")
     }
@@ -116,9 +116,7 @@ def test_the_order_in_which_branches_grow_does_not_matter(git: Git, path: Path) 
     assert git("diff", "at-once").stdout == ""
 
 
-def test_one_place_on_both_branches_is_a_conflict_that_is_never_written_over(
-    git: Git, path: Path
-) -> None:
+def test_a_file_with_a_merge_conflict_is_never_overwritten(git: Git, path: Path) -> None:
     new: dict[str, Record] = {"coco": _entry("coco"), "cuba": _entry("cuba")}
     for realm, record in new.items():
         _on_a_branch(git, path, realm, {("chat1", realm): record})

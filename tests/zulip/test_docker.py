@@ -104,14 +104,14 @@ REALMS = (
 
 @pytest.mark.parametrize("read", [_by_docker, _by_compose])
 @pytest.mark.parametrize("tag", ["5.0-0", "6.1-0", "9.2-0", "9.3-0", "11.5-0", "12.1-0"])
-def test_every_image_reads_it_as_it_was_meant(
+def test_every_image_reads_the_environment_as_intended(
     tag: str, read: Callable[[str], dict[str, str]]
 ) -> None:
     found = read(_environment(REALMS))
     assert _zulip_sees(*_image(found, tag)) == _wanted(REALMS)
 
 
-def test_the_emulation_knows_why_there_are_parentheses() -> None:
+def test_without_parentheses_images_before_9_3_read_text() -> None:
     assert isinstance(_zulip_sees(*_image({"SETTING_SCIM_CONFIG": "{}"}, "9.2-0")), str)
     assert _zulip_sees(*_image({"SETTING_SCIM_CONFIG": "{}"}, "9.3-0")) == {}
 
@@ -123,7 +123,7 @@ def test_the_emulation_knows_why_there_are_parentheses() -> None:
         max_size=3,
     )
 )
-def test_whatever_stands_in_a_map(fields: dict[str, str]) -> None:
+def test_any_custom_profile_field_map_is_read_as_intended(fields: dict[str, str]) -> None:
     realms = (realm("acme", custom_profile_field_map=fields),)
     try:
         text = _environment(realms)
@@ -135,7 +135,7 @@ def test_whatever_stands_in_a_map(fields: dict[str, str]) -> None:
         assert _zulip_sees(*_image(read(text), "5.0-0")) == _wanted(realms)
 
 
-def test_a_plan_of_such_a_container_has_nothing_to_do(tmp_path: Path) -> None:
+def test_a_plan_for_a_container_with_this_environment_has_nothing_to_do(tmp_path: Path) -> None:
     found = _by_docker(_environment((realm("acme"), realm("a-b"))))
     zulip = Zulip(tmp_path / "zulip", "9.0")
     settings, secrets = _image(found, "9.0-0")
@@ -159,14 +159,14 @@ def test_a_plan_of_such_a_container_has_nothing_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", ["a$b", "a'b", 'a"b', "a#b", "a~b", "a&b", "a\\b", "a%b", ""])
-def test_a_token_that_does_not_come_through_is_refused_and_not_shown(token: str) -> None:
+def test_a_token_with_special_characters_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(UsageError) as refused:
         docker.secret("scim_bearer_token", f"secret{token}" if token else "")
     assert "scim_bearer_token" in str(refused.value)
     assert "secret" not in str(refused.value)
 
 
-def test_the_form() -> None:
+def test_the_text_of_the_environment() -> None:
     assert _environment((realm("acme"),)) == (
         'SETTING_SCIM_CONFIG=({"acme": {"bearer_token": get_secret("scim_bearer_token_acme"), '
         '"scim_client_name": "okta", "name_formatted_included": False}})\n'
@@ -174,5 +174,5 @@ def test_the_form() -> None:
     )
 
 
-def test_no_realm() -> None:
+def test_the_environment_without_realms() -> None:
     assert _environment((realm("acme", present=False),)) == "SETTING_SCIM_CONFIG=({})\n"
