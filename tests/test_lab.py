@@ -277,7 +277,7 @@ def test_nothing_is_left_when_the_owner_ends_or_dies(end: str) -> None:
 
 
 def processes() -> dict[int, str]:
-    """Give process id -> command line of every process that has one."""
+    """Return process id -> command line of every process that has one."""
     found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -288,7 +288,7 @@ def processes() -> dict[int, str]:
 
 
 def descendants(ancestor: int) -> dict[int, str]:
-    """Give the same for the descendants of one process, whatever namespace they are in."""
+    """Return the same for the descendants of one process, whatever namespace they are in."""
     commands = processes()
     parents = {}
     for number in commands:

@@ -20,7 +20,7 @@ REALMS += ("caps", "absent", "gone", "moved")
 
 
 def entry(formatted: bool | None, token: str | None = TOKEN, **more: object) -> dict[str, object]:
-    """Give an entry of SCIM_CONFIG; None leaves a key out."""
+    """Return an entry of SCIM_CONFIG; None leaves a key out."""
     values = {
         "bearer_token": token,
         "scim_client_name": "idp",
@@ -98,7 +98,7 @@ def ask(
     token: str | None = TOKEN,
     **more: Any,
 ) -> tuple[int, Any]:
-    """Give the status, and the body: parsed if it is SCIM's JSON."""
+    """Return the status, and the body: parsed if it is SCIM's JSON."""
     data = None if body is None else json.dumps(body)
     status, headers, answer = server.request(
         method, f"/scim/v2{path}", realm, token, body=data, **more
@@ -185,7 +185,7 @@ def test_patch_of_unsupported_paths_is_501(zulip9: Server, path: str, value: str
 
 
 def user_of(server: Server) -> str:
-    """Give the id of a user that is there for tests which do not care."""
+    """Return the id of a user that is there for tests which do not care."""
     address = "anybody@example.com"
     _, found = ask(server, "GET", f"/Users?filter=userName%20eq%20%22{address}%22")
     if found["totalResults"]:

@@ -20,7 +20,7 @@ REALMS = ("", "acme", "4711")
 
 
 def scim_config(token: str, realm: str = "acme") -> str:
-    """Give a block with one realm."""
+    """Return a block with one realm."""
     values = {"bearer_token": token, "scim_client_name": "okta", "name_formatted_included": True}
     return f"\nSCIM_CONFIG = {{{realm!r}: {values!r}}}\n"
 

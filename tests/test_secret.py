@@ -176,7 +176,7 @@ MAY_REVEAL = {
 
 
 def _reveals(source: str) -> bool:
-    """Whether the name is there at all: as a call, handed on, or asked for as text."""
+    """Return whether the name is there at all: as a call, handed on, or asked for as text."""
     names = {"reveal", "_Secret__text"}
     return any(
         (isinstance(node, ast.Attribute) and node.attr in names)

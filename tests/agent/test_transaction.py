@@ -198,7 +198,7 @@ def test_backups_and_journal_are_private(zulip: Zulip) -> None:
     assert last.undo.settings.before == SETTINGS.encode()
 
 
-# --- where it stops before anything is changed ------------------------------------------------
+# --- errors before any change -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("which", ["settings", "secrets"])
@@ -498,7 +498,7 @@ def test_a_file_that_changed_during_the_run_is_left_unchanged(
     assert str(zulip.state / "backups") in run.final["hint"]
     assert zulip.settings.read_text() == "# by hand\n"
     assert run.failed == ["gate", "put back"]
-    # It stays so until an operator has corrected it.
+    # The error stays until an operator has corrected the file.
     assert Run(zulip.apply(beta=NEW)).result == "roll-back failed"
 
 

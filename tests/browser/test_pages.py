@@ -1,4 +1,4 @@
-"""The HTML pages in a real browser: what it shows, to whom, and that it obeys nobody else."""
+"""The HTML pages in a real browser: layout, accessibility, filter, and hostile text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.usefixtures("quiet")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
-"""320 pixels: the narrowest of WCAG 2.2's reflow (1.4.10)."""
+"""WCAG 2.2 (1.4.10, reflow) requires pages to work at a width of 320 pixels."""
 
 
 def _report(size: int = 40) -> str:
@@ -66,7 +66,7 @@ def test_axe_finds_no_accessibility_problem(name: str, scheme: str, show: Show) 
 
 
 def _unsettled(rules: list[dict[str, Any]]) -> Iterator[tuple[str, str, Any]]:
-    """Give what axe found, or could not settle: a sign alone it takes for a picture."""
+    """Return axe's problems and open questions. It cannot judge the contrast of a symbol."""
     for rule in rules:
         for node in rule["nodes"]:
             why = [check["data"] for check in (*node["any"], *node["all"], *node["none"])]

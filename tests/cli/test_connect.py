@@ -97,7 +97,7 @@ def test_no_server_is_an_error(scimconf: Run, tmp_path: Path) -> None:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What was handed to ssh.open_agent."""
+    """The arguments of each call of ssh.open_agent."""
     calls: list[Any] = []
 
     def open_agent(*given: object) -> nullcontext[None]:
@@ -199,7 +199,7 @@ def test_host_key_options(opened: list[Any]) -> None:
     assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
 
 
-# --- what the inventory may run here ------------------------------------------------------------
+# --- programs of the inventory on this machine --------------------------------------------------
 
 
 @pytest.fixture

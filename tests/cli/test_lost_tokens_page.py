@@ -1,4 +1,4 @@
-"""docs/how-to/lost-tokens.md: its commands are run on the lab, section by section."""
+"""Run the commands of docs/how-to/lost-tokens.md on the lab, section by section."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From nothing to working, and through the changes an operator makes, on servers of the lab."""
+"""Configure SCIM on new servers of the lab, then make the changes that an operator makes."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_a_plan_resolves_and_runs_nothing_that_the_inventory_names(
 ) -> None:
     trace = operator.folder / "trace"
     one({"scim_realms": {"": {"token": ["command:", "touch", str(trace)]}}}, version="9.0")
-    # (the list form is refused or not: either way nothing may run)
+    # The list form may be refused or not. In both cases no program may run.
     operator.run("plan")
     server = next(iter(operator.lab.servers))
     operator.write_inventory({server: {"scim_realms": {"": {"token": f"command: touch {trace}"}}}})
@@ -246,7 +246,7 @@ def test_a_hundred_hosts_with_twenty_forks(
 
 @pytest.mark.needs_root
 def test_a_root_login_runs_no_program_of_zulip_as_root(operator: Operator, one: One) -> None:
-    """Zulip's Python belongs to zulip: whoever became zulip could put anything in its place."""
+    """The user zulip owns Zulip's Python and could replace it with any program."""
     server = one({"scim_realms": {"": {}}, "ansible_user": "root"}, version="9.0")
     home = server.deployment.parents[1]
     python = server.deployment / "zulip-py3-venv/bin/python3"

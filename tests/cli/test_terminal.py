@@ -1,4 +1,4 @@
-"""`scimconf apply` as somebody at a terminal meets it, on servers of the lab."""
+"""`scimconf apply` on a terminal, with servers of the lab."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs_sshd
 
 @pytest.fixture(scope="module")
 def servers(lab: Lab) -> Iterator[list[Server]]:
-    """Two servers for all tests of this module, which leave their SCIM_CONFIG to each other."""
+    """Two servers for all tests of this module. Their SCIM_CONFIG stays from test to test."""
     started = [lab.server(f"terminal{number}.test", version="9.0") for number in (1, 2)]
     yield started
     for server in started:
@@ -34,7 +34,7 @@ class Seat:
         self.write()
 
     def write(self, **variables: Any) -> None:
-        """Write the inventory; the variables are every server's."""
+        """Write the inventory. Every server gets these variables."""
         hosts = {each.name: {"scim_realms": {"": {}}, **variables} for each in self.servers}
         self.operator.write_inventory(hosts)
 
@@ -48,13 +48,13 @@ class Seat:
 
 @pytest.fixture
 def seat(operator: Operator, servers: list[Server]) -> Seat:
-    """Somebody new, without a token file."""
+    """A new operator, without a token file."""
     return Seat(operator, servers)
 
 
 @pytest.fixture(scope="module")
 def settled(lab: Lab, servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Seat:
-    """Somebody whose tokens are made and on the servers."""
+    """An operator whose tokens are made and are on the servers."""
     seat = Seat(Operator(lab, tmp_path_factory.mktemp("settled")), servers)
     done = seat.operator.apply("--format", "json")
     assert done.returncode == 0, done
@@ -123,7 +123,7 @@ def test_ctrl_c_finishes_the_current_server_and_starts_no_other(settled: Seat) -
         terminal.wait_for("restart")
         terminal.type(CTRL_C)
         terminal.wait_for("warning: interrupted: no new server is begun")
-        # Live progress is drawn anew below it: it stays on the screen.
+        # The warning stays on the screen: live progress is redrawn below it.
         said = terminal.shown.rpartition("warning: interrupted")[0]
         assert said.endswith(("\x1b[2K", "\r"))
         go.touch()

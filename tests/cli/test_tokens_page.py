@@ -1,4 +1,4 @@
-"""docs/tokens.md: what it tells to type is run on the lab, its recipes against a stand-in."""
+"""Run the commands of docs/tokens.md on the lab, and its recipes with fake programs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_commands_of_the_page_work(operator: Operator, one: Callable[..., Se
 
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Programs of these names, which print a token and note where and how they were called."""
+    """Fake programs with these names. Each prints a token and records its folder and arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in PROGRAMS:

@@ -1,4 +1,4 @@
-"""Misspelt environment variables are errors that name the right one; other names are not."""
+"""A misspelt environment variable is an error that names the right one. Others are ignored."""
 
 from __future__ import annotations
 

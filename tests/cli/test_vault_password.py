@@ -1,4 +1,4 @@
-"""Where the vault passwords come from, and in which order."""
+"""The sources of the vault passwords, and their order."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_invalid_vault_ids(
         _given(VaultOptions(Path("password"), False, (identity,)))
 
 
-# --- a password under which tokens are going to be kept -------------------------------------------
+# --- a password that will encrypt tokens ----------------------------------------------------------
 
 
 def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Path) -> None:

@@ -284,9 +284,9 @@ class Verb:
     again: tuple[int, ...] = ()
     """Exit codes of the next run; empty: there is none."""
     loses: bool = False
-    """Whether the token file is lost before the run."""
+    """Return whether the token file is lost before the run."""
     locks_out: bool = False
-    """Whether going back to BASE gives a realm another token."""
+    """Return whether going back to BASE gives a realm another token."""
 
 
 def _stage(scene: Scene) -> None:

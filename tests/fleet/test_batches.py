@@ -1,4 +1,4 @@
-"""Batches and the rule that stops a rollout, by themselves."""
+"""How servers are divided into batches, and when a rollout stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scimconf.errors import UsageError
 from scimconf.fleet.batches import Strategy, strategy
 
-# What `_get_serialized_batches` of ansible-core 2.19.14 gives for so many hosts.
+# --serial, the number of hosts, and what `_get_serialized_batches` of ansible-core 2.19.14 returns.
 ANSIBLE = [
     ("3", 10, [3, 3, 3, 1]),
     ("30%", 10, [3, 3, 3, 1]),
@@ -62,8 +62,8 @@ def test_a_canary_is_the_first_batch(serial: str | None, canary: int, expected: 
 @pytest.mark.parametrize(
     ("sizes", "serial", "expected"),
     [
-        ([2, 2, 2], "3", [2, 2, 2]),  # never larger than asked for,
-        ([1, 3, 1], "2", [1, 3, 1]),  # but where one deployment alone is
+        ([2, 2, 2], "3", [2, 2, 2]),  # a batch is not larger than requested,
+        ([1, 3, 1], "2", [1, 3, 1]),  # unless one deployment alone is larger
         ([2, 1, 2], "3", [3, 2]),
         ([3], "1", [3]),
         ([3, 1, 1], "1,2", [3, 2]),
@@ -105,7 +105,7 @@ def test_batches_contain_every_server_once_in_order(
         ("0", 1, False, False),
         ("2", 2, True, True),
         ("2", 3, False, False),
-        ("10%", 2, True, True),  # of 20: exceeds, not reaches
+        ("10%", 2, True, True),  # 10% of 20 is 2: more than 2 must fail
         ("10%", 3, False, False),
         ("0%", 1, False, False),
         ("100%", 20, True, True),

@@ -25,7 +25,7 @@ ENTRY = f'''"acme": {{
 
 
 def _request(wanted: Desired, seen: Observed, tokens: Mapping[str, Secret] = TOKENS) -> Any:
-    """Give the request as the server gets it."""
+    """Return the request as the server receives it."""
     made = request(wanted, plan(wanted, seen), seen, tokens)
     assert TOKEN not in repr(made)
     return json.loads(json.dumps(made, default=Secret.reveal))
@@ -103,7 +103,7 @@ def test_there_is_no_gate_if_nothing_can_be_proved(changes: dict[str, Any]) -> N
     assert made["gate"] is None
 
 
-# --- what comes of it -------------------------------------------------------------------------
+# --- the outcome ------------------------------------------------------------------------------
 
 
 class _Scripted:

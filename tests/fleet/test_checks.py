@@ -1,4 +1,4 @@
-"""What the answers of the public side make of a server's outcome."""
+"""How the answers of the public URL change the outcome of a server."""
 
 from __future__ import annotations
 

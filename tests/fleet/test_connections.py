@@ -14,7 +14,7 @@ from tests.factories import server
 
 
 class _Servers:
-    """Opens conversations, and counts them."""
+    """Open conversations, and record which are open."""
 
     def __init__(self) -> None:
         self.opened: list[str] = []

@@ -1,4 +1,4 @@
-"""The servers of one deployment: all of them changed, or none."""
+"""The servers of one deployment: all are changed, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _looked(name: str, status: Status = Status.PENDING, deployment: str = "zulip
 
 
 class _Work:
-    """Changes servers with the outcomes that the test says, and remembers in which order."""
+    """Change servers with the given outcomes, and record the order."""
 
     def __init__(self, undone: Status = Status.CHANGED, **statuses: Status) -> None:
         self.statuses = statuses

@@ -52,7 +52,7 @@ class _Watcher:
 
 
 class _Run:
-    """A Fleet with its watcher and its connections, as one run has them."""
+    """One run: a Fleet with its watcher and its connections."""
 
     def __init__(self, forks: int, watcher: _Watcher, retries: int = 0) -> None:
         self._watcher = watcher
@@ -91,7 +91,7 @@ class _Run:
 
 
 class _Fleet:
-    """Servers that answer as scripted; counts which conversations are open."""
+    """Servers with scripted answers. Records which conversations are open."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
@@ -99,7 +99,7 @@ class _Fleet:
         self.asked: list[tuple[str, object]] = []
         self.applied = COMMITTED
         self.refuse: list[str] = []
-        """Servers whose next conversations are refused, one for each time."""
+        """Servers that refuse their next conversation, once per entry."""
         self.recovered = {**COMMITTED, "result": "recovered", "run": "4567"}
 
     @contextmanager
@@ -345,7 +345,7 @@ class TestBatches:
         fleet = _Fleet(**dict.fromkeys("abcd", HEALTHY), **{"apply d": ROLLED_BACK})
         both = {"a": "zulip", "d": "zulip"}
         outcomes = self._run(fleet, "abcd", "1", None, None, deployments=both)
-        # The lab of this file undoes nothing: what counts is who was begun.
+        # These scripted servers cannot undo. The test checks only which servers were started.
         assert self._applied(fleet) == "ad"
         assert self._marks(outcomes)[1:3] == "ss"
 
@@ -480,7 +480,7 @@ class TestRetries:
         assert outcome.status is Status.FAILED
 
     def test_ctrl_c_ends_the_pause(self) -> None:
-        """Without the fixture: the pause would take the whole time limit of the test."""
+        """This uses real pauses: if Ctrl-C did not end one, the test would reach its time limit."""
         fleet = _Fleet(a=HEALTHY)
 
         class _Interrupting(_Watcher):
@@ -556,7 +556,7 @@ class TestConfirm:
 
 
 class TestExitZeroMeansProven:
-    """A look with nothing to do, and a change, are good only if the right token was let in."""
+    """A server is OK or CHANGED only if it accepted the right token."""
 
     RIGHT: ClassVar[dict[str, Any]] = {
         **HEALTHY,
@@ -659,7 +659,7 @@ class TestExitZeroMeansProven:
         looked = run.look(_wanted("a", "b"), fleet.agent, keep=True, look=looks_for("undo"))
         outcomes = run.put_back(looked, "undo")
         assert [each.status for each in outcomes] == [Status.FAILED] * 2
-        assert fleet.asked.count(("b", "undo")) == 2  # the look, and the change
+        assert fleet.asked.count(("b", "undo")) == 2  # once for the plan, once for the change
 
     def test_verify_requires_every_realm_to_be_reached(
         self, monkeypatch: pytest.MonkeyPatch
@@ -681,7 +681,7 @@ class TestExitZeroMeansProven:
 
 
 class TestWaitingForAnotherRun:
-    """`--lock-timeout` is for the look, too."""
+    """`--lock-timeout` also applies to the observation."""
 
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -63,7 +63,7 @@ ANSWER: dict[str, Any] = {
 
 
 class _Scripted:
-    """An agent that answers with what the test says, and remembers what it was asked."""
+    """An agent with scripted answers. Records the requests."""
 
     def __init__(self, *messages: Message) -> None:
         self.messages = messages
@@ -111,7 +111,7 @@ def test_the_request_asks_about_every_realm_by_fingerprint() -> None:
     ],
 )
 def test_the_creation_date_of_another_token(answer: dict[str, Any], created: str) -> None:
-    """The token file knows it better than the server, whose words are dates or nothing."""
+    """The date of the token file wins. From the server, only a valid date is accepted."""
     said = copy.deepcopy(ANSWER)
     said["realms"]["acme"]["token"].update(answer)
     staged = known(created="2026-06-02T10:00:00Z")
@@ -143,7 +143,7 @@ def test_an_agent_that_ends_early_is_a_host_error() -> None:
         final([{"step": "look", "doing": True}], "observe")
 
 
-# Every fact of the answer, with a value of another type in its place.
+# The path of every fact in the answer. The tests replace its value.
 PLACES = [
     *((name,) for name in ANSWER if name not in ("final", "result")),
     *(("realms", "acme", name) for name in ANSWER["realms"]["acme"]),

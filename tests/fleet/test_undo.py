@@ -48,7 +48,7 @@ def test_each_result_has_its_status(result: str, status: Status) -> None:
         "0123",
     )
     assert agent.asked[0]["run"] == "0123"
-    # The link may break now: what came of it is known.
+    # If the connection breaks now, the result is already known.
     assert agent.asked[1]["do"] == "acknowledge"
 
 
@@ -62,7 +62,7 @@ def test_a_look_is_a_plan_of_one_action() -> None:
     assert (outcome.plan.diff, outcome.message, outcome.run) == ("-a\n", "", "0")
     assert [request["do"] for request in agent.asked] == ["undo"]
     assert agent.asked[0]["look"] is True
-    assert agent.patience == [None]  # as long as a look may take
+    assert agent.patience == [None]  # None: the time limit of an observation
 
 
 def test_changes_since_the_run_are_shown() -> None:

@@ -27,7 +27,7 @@ LOOPBACK = Hosts("127.0.0.1", {})
 
 @dataclass
 class Question:
-    """One request that the web server got."""
+    """One request that the web server received."""
 
     path: str
     headers: Mapping[str, str]
@@ -39,7 +39,7 @@ class Question:
 
 @dataclass
 class Answer:
-    """What the web server is to say."""
+    """The answer that the web server sends."""
 
     status: int
     body: bytes = b""
@@ -52,12 +52,12 @@ def listing(total: int = 0) -> Answer:
 
 
 def zulip(question: Question) -> Answer:
-    """Answer as Zulip does when all is well."""
+    """Answer like a healthy Zulip."""
     return listing() if question.token == TOKEN.reveal() else Answer(401)
 
 
 class Web:
-    """A web server on loopback that answers as it is told, and remembers what it was asked."""
+    """A web server on loopback with scripted answers. Records the requests."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[Question], Answer] = zulip
@@ -80,7 +80,7 @@ class Web:
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, *_: object) -> None:
-                pass  # a client that hangs up on us is part of the tests
+                pass  # in some tests, the client disconnects
 
         self._server = Server(("127.0.0.1", 0), Handler)
         if context:
@@ -129,7 +129,7 @@ def _only(checks: tuple[Check, ...], name: str, result: str) -> Check:
     return checks[0]
 
 
-# --- all is well ------------------------------------------------------------------------------
+# --- a healthy server -------------------------------------------------------------------------
 
 
 def test_it_sends_a_wrong_token_first_and_then_the_test_of_okta(web: Web) -> None:
@@ -224,7 +224,7 @@ def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
         web.stop()
 
 
-# --- where a token must not go ----------------------------------------------------------------
+# --- hosts that must not get a token ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.example.com", "localhost", "evil127.0.0.1"])
@@ -355,7 +355,7 @@ def test_a_lost_filter_is_a_failure_for_entra(web: Web) -> None:
 
 @contextmanager
 def _raw(behave: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Listen on loopback and treat whoever comes as `behave` does; give the port."""
+    """Listen on loopback and call `behave` for each connection. Yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

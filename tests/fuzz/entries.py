@@ -58,7 +58,7 @@ class Wanted:
 
 
 def wanted(random: Random, realm: str) -> Wanted:
-    """Give an entry as zulip/block.py writes it."""
+    """Return an entry as zulip/block.py writes it."""
     token, client = random.choice(TOKENS), random.choice(CLIENTS)
     by_name = random.random() < 0.4
     name = f"scim_bearer_token_{realm}"
@@ -79,11 +79,11 @@ def wanted(random: Random, realm: str) -> Wanted:
 
 
 def literal(text: str) -> str:
-    """Give a string as ASCII source, double-quoted."""
+    """Return a string as ASCII source, double-quoted."""
     return '"' + text.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
 
 def request(random: Random) -> Mapping[str, Wanted | None]:
-    """Give the realms to set, and (None) to remove."""
+    """Return the realms to set, and (None) to remove."""
     realms = random.sample(REALMS, random.choice((1, 1, 2, 3)))
     return {realm: None if random.random() < 0.3 else wanted(random, realm) for realm in realms}

@@ -22,12 +22,12 @@ class LDAPSearch:
 
 
 def secret(name: str) -> str:
-    """Give what Zulip's get_secret gives here."""
+    """Return what Zulip's get_secret gives here."""
     return f"secret {name}"
 
 
 def namespace(data: bytes) -> dict[str, Any] | None:
-    """Give every name of the file but SCIM_CONFIG as plain data, and SCIM_CONFIG as it is.
+    """Return every name of the file but SCIM_CONFIG as plain data, and SCIM_CONFIG as it is.
 
     None where it does not run to its end.
     """
@@ -93,7 +93,7 @@ def _importer(settings: types.ModuleType) -> Any:
 
 
 def plain(value: Any, depth: int = 0) -> object:
-    """Give a value as something with `==`."""
+    """Return a value as something with `==`."""
     if depth > 12:
         return "..."
     if isinstance(value, dict):

@@ -39,11 +39,11 @@ class Chosen(Random):
         self._left = bytearray(reversed(data))
 
     def random(self) -> float:
-        """Give a number from 0 to 1, by two bytes."""
+        """Return a number from 0 to 1, by two bytes."""
         return self.getrandbits(16) / 65536 if len(self._left) > 1 else super().random()
 
     def getrandbits(self, k: int) -> int:
-        """Give so many bits."""
+        """Return k random bits."""
         count = (k + 7) // 8
         if len(self._left) < count:
             return super().getrandbits(k)

@@ -37,7 +37,7 @@ def settings(random: Random, file: File, request: Mapping[str, Wanted | None]) -
 
 
 def lived_on(random: Random, file: File, after: bytes) -> File:
-    """Give the file some time later: our block is in it, and an admin has added lines below."""
+    """Return the file some time later: our block is in it, and an admin has added lines below."""
     source = settings_file.read(after).source
     newline = source.newline(len(source.text))
     ended = "" if source.text.endswith(("\r", "\n")) else newline
@@ -72,13 +72,13 @@ def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> 
 
 
 def has_place(refusal: Refusal) -> bool:
-    """Whether a refusal says where, or is about a file that has no place to name."""
+    """Return whether a refusal says where, or is about a file that has no place to name."""
     where = refusal.line >= 1 and refusal.column >= 1
     return where or refusal.message.startswith(WITHOUT_A_PLACE)
 
 
 def assignment(found: Settings) -> str | None:
-    """Give the text of the assignment, without our comments."""
+    """Return the text of the assignment, without our comments."""
     return found.source.text[slice(*found.block.span)] if found.block else None
 
 
@@ -261,5 +261,5 @@ def taken_away(
 
 
 def lacks_import(found: Settings) -> bool:
-    """Whether the file cannot run without the import that an edit may have brought it."""
+    """Return whether the file cannot run without the import that an edit may have brought it."""
     return "get_secret" in found.source.text and evaluate.namespace(found.source.data) is None

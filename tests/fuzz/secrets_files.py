@@ -42,7 +42,7 @@ class Request:
     new: Mapping[str, str]
     remove: tuple[str, ...]
     fit: bool
-    """Whether every value is one that may be written."""
+    """Return whether every value is one that may be written."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class File:
 
 
 def secrets_file_and_request(random: Random) -> tuple[File, Request]:
-    """Give a file and what is wanted of it."""
+    """Return a file and what is wanted of it."""
     names = random.sample(NAMES, random.choice((1, 1, 2, 3)))
     cut = random.randrange(len(names) + 1)
     fit = random.random() > 0.05
@@ -103,7 +103,7 @@ def _around(random: Random) -> list[str]:
 
 
 def readable(data: bytes) -> dict[str, dict[str, str]] | None:
-    """Give every section as Zulip's reader sees it; None where it would stop."""
+    """Return every section as Zulip's reader sees it; None where it would stop."""
     parser = configparser.RawConfigParser()
     try:
         parser.read_file(io.StringIO(data.decode(), newline=None))
@@ -140,7 +140,7 @@ def check(file: File, request: Request) -> str:
 
 
 def _possible(data: bytes, before: Mapping[str, Mapping[str, str]], request: Request) -> bool:
-    """Whether there is a [secrets], and [DEFAULT] has nothing of what is to go."""
+    """Return whether there is a [secrets], and [DEFAULT] has nothing of what is to go."""
     if "secrets" not in before:
         return False
     defaults = configparser.RawConfigParser()
@@ -149,7 +149,7 @@ def _possible(data: bytes, before: Mapping[str, Mapping[str, str]], request: Req
 
 
 def _kept(data: bytes, asked: set[str]) -> list[bytes]:
-    """Give the lines but those of the names asked for, by a reading of its own."""
+    """Return the lines but those of the names asked for, by a reading of its own."""
     kept = []
     name, depth, section = "", 0, ""
     for line in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", data):

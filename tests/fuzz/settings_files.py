@@ -91,7 +91,7 @@ class _Maker:
     # --- the block ---
 
     def block(self) -> tuple[str, ...]:
-        """Give the pieces with the assignment, none where the file has none."""
+        """Return the pieces with the assignment, none where the file has none."""
         kind = self.random.random()
         if kind < 0.2:
             return ()
@@ -254,12 +254,12 @@ GAPS = (
 
 
 def settings_file(random: Random) -> File:
-    """Give a file that an admin could have, or one that nobody would."""
+    """Return a file that an admin could have, or one that nobody would."""
     return _Maker(random).file()
 
 
 def mutated(random: Random, data: bytes) -> bytes:
-    """Give the bytes with a few places changed."""
+    """Return the bytes with a few places changed."""
     changed = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 4))):
         at = random.randrange(len(changed) + 1)

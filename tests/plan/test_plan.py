@@ -94,7 +94,7 @@ def test_a_server_that_still_runs_with_another_token_needs_only_a_restart() -> N
 
 @pytest.mark.parametrize(("status", "says"), [(401, "restart-server"), (500, "errors.log")])
 def test_with_restart_none_a_plan_has_no_restart(status: int, says: str) -> None:
-    """It is not proved either that the token is let in."""
+    """It is also not proved that Zulip accepts the token."""
     made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": status}))
     assert not made.pending
     assert made.unproved
@@ -288,7 +288,7 @@ class TestRealmsThatAreNotWanted:
     MARKED = f"{settings_file.BEGIN}\n{block(found())}{settings_file.END}\n"
 
     def test_before_11_removing_the_last_realm_leaves_an_empty_block(self) -> None:
-        """Without one, each request of the identity provider would be a 500 and a mail."""
+        """Without a block, each request of the identity provider causes a 500 and a mail."""
         made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="10.4"))
         assert "+SCIM_CONFIG = {}" in made.diff.splitlines()
         assert any("SCIM_CONFIG = {} stays" in warning for warning in made.warnings)
@@ -376,7 +376,7 @@ class TestBlocked:
     def test_a_plan_is_blocked_by_a_realm_that_zulip_does_not_have(
         self, status: int, url: str, word: str
     ) -> None:
-        """`own.example.org` is a host that settings.py has in REALM_HOSTS."""
+        """`own.example.org` is in REALM_HOSTS of settings.py."""
         hosts = {"acme": "own.example.org"} if "own" in url else {}
         wanted = desired(realm(url=url))
         for seen in (
@@ -403,7 +403,7 @@ class TestBlocked:
     def test_a_plan_is_blocked_by_a_realm_with_another_host(
         self, version: str, location: str, hosts: dict[str, str], url: str
     ) -> None:
-        """REALM_HOSTS, from 7.0 on: whoever asks under EXTERNAL_HOST is redirected."""
+        """From 7.0 on, Zulip redirects a request to a host that is not the one in REALM_HOSTS."""
         site = Site(302, location) if location else Site(200)
         seen = observed(
             found(), version=version, sites={"acme": site}, realm_hosts=hosts, running={"acme": 200}
@@ -430,7 +430,7 @@ def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> No
 
 
 class TestASilentWebServer:
-    """`running` is None: nobody has seen whether the right token is let in."""
+    """`running` is None: it is unknown whether Zulip accepts the right token."""
 
     SILENT: ClassVar[dict[str, Any]] = {"running": {"acme": None}}
 
@@ -508,7 +508,7 @@ def test_a_fingerprint_that_was_not_asked_about_proves_nothing() -> None:
     assert ActionKind.SET_REALM in _kinds(made)
 
 
-# --- runs before and beside this one ----------------------------------------------------------
+# --- earlier runs, and runs at the same time --------------------------------------------------
 
 
 def test_after_an_interrupted_run_the_only_action_is_recover() -> None:
@@ -532,7 +532,7 @@ def test_while_another_run_is_at_work_nothing_is_planned() -> None:
 
 
 class TestDocker:
-    """docker-zulip: what would not outlive the next start of the container is not begun."""
+    """docker-zulip: a change that the next start of the container would undo is not started."""
 
     LOST = "docker-zulip writes settings.py anew at every start of the container"
 
@@ -551,7 +551,7 @@ class TestDocker:
         assert plan(desired(realm()), observed(found(), lost=self.LOST)).blocked is None
 
     def test_a_restart_and_a_registration_are_not_blocked(self) -> None:
-        """A restart, and on 5.x the registration: the database outlives the container."""
+        """A registration (5.x) is in the database, which survives a new start of the container."""
         seen = observed(
             found(),
             version="5.6",
@@ -564,7 +564,7 @@ class TestDocker:
         assert (made.blocked, made.pending) == (None, True)
 
     def test_a_token_that_the_container_does_not_set_is_changed(self) -> None:
-        """zulip-secrets.conf is on the container's volume, whatever becomes of settings.py."""
+        """zulip-secrets.conf is on the container's volume; settings.py may not be."""
         made = plan(self._in_secrets(), self._other_token())
         assert [action.kind for action in made.actions] == [
             ActionKind.SET_SECRET,
@@ -590,7 +590,7 @@ class TestDocker:
 
 
 class TestAnotherTokenOnTheServer:
-    """What a plan says of a token in force that it would replace."""
+    """The warnings about a token on the server that the plan would replace."""
 
     def _warnings(self, wanted: Desired, created: str) -> str:
         there = ObservedToken(43, "ffff", False, created)

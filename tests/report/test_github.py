@@ -24,7 +24,7 @@ AT = {"chat1": Position("inventory.yaml", 4, 7)}
 
 
 def _obeyed(log: str) -> list[str]:
-    """Give the commands that the runner obeys, read as its ActionCommandManager.cs reads them."""
+    """Return the commands that GitHub's runner would execute (its ActionCommandManager.cs)."""
     obeyed, deaf_until = [], None
     for line in re.split(r"\r\n|[\r\n]", log):
         if deaf_until is not None:

@@ -34,7 +34,7 @@ def _page(*outcomes: Outcome, verb: str = "apply", code: ExitCode = ExitCode.OK)
 
 
 class _Seen(HTMLParser):
-    """The tags with their attributes, and the text beside style and script."""
+    """The tags with their attributes, the text, and the content of style and script."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -210,7 +210,7 @@ def test_the_page_loads_nothing_and_its_policy_allows_only_its_own_code() -> Non
 
 
 def _filled(text: str) -> Outcome:
-    """Give a server all of whose texts are this one."""
+    """Return an outcome in which every text is this one."""
     plan = Plan("", text, (Action(ActionKind.RESTART, None, text),), diff=f"+{text}")
     step, check = Step(text, False, 1.0, text), Check(text, text, "failed", text, 500, text)
     way = (WayFact(text, text, text),)
@@ -248,7 +248,7 @@ def test_a_text_cannot_add_html_or_change_the_text_direction(text: str) -> None:
 
 
 def _structure(seen: _Seen, without: tuple[str, ...]) -> list[tuple[str, dict[str, str | None]]]:
-    """Give the tags but those of the diff's lines, of which a text can have several."""
+    """Return the tags without those of diff lines, because a text can have several lines."""
     return [
         (tag, {name: value for name, value in own.items() if name not in without})
         for tag, own in seen.tags

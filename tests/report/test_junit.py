@@ -42,7 +42,7 @@ def test_no_servers() -> None:
 
 
 def test_a_suite_matches_the_schema_of_the_ant_task() -> None:
-    """That one is stricter: all of these attributes, and the elements in this order."""
+    """The schema of Ant is stricter: it needs all these attributes, and this order of elements."""
     (suite,) = _suites(
         Outcome(
             "chat1",

@@ -12,7 +12,7 @@ def _words(svg: str) -> str:
 
 
 def test_the_picture_in_the_readme_is_up_to_date(tmp_path: Path) -> None:
-    """`python -m tests.report.picture` makes it anew."""
+    """`python -m tests.report.picture` updates it."""
     file = tmp_path / "terminal.svg"
     take(file)
     now, shown = file.read_text(), PICTURE.read_text()

@@ -66,7 +66,7 @@ def _terminal(width: int = 80) -> tuple[Console, io.StringIO]:
 
 
 def _frame(progress: LiveProgress, width: int = 80) -> list[str]:
-    """Give the lines of the picture as it is now."""
+    """Return the live lines as they are now."""
     said = io.StringIO()
     Console(file=said, width=width).print(progress._progress.get_renderable())
     return said.getvalue().splitlines()

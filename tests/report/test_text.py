@@ -145,7 +145,7 @@ def test_verify_reports_a_server_that_was_not_asked() -> None:
 
 
 def test_no_status_differs_only_by_red_and_green() -> None:
-    """The pair that most colour-blind eyes confuse; and each status has words of its own."""
+    """Most colour-blind people confuse red and green. Each status also has its own words."""
     assert set(STYLE) == set(Status)
     assert not [style for style in STYLE.values() if "green" in style]
     for verb in ("plan", "apply", "verify", "undo"):
@@ -278,5 +278,5 @@ def test_text_of_a_server_is_neither_escape_codes_nor_markup() -> None:
     ):
         assert "\x1b[2J" not in said
         assert "\u202e" not in said
-        # head, message, hint, action, step twice, check four times, warning, diff; table twice
+        # head, message, hint, action, step (2), check (4), warning, diff, table (2)
         assert said.count("[/bold][red]x") >= 12

@@ -90,7 +90,7 @@ OTHER: dict[str, Any] = {
     "Reference.words": ("./evil",),
     "Reference.folder": "elsewhere",
 }
-"""A value for each field that is not the one that ONE has."""
+"""For each field, a value that differs from the one in ONE."""
 
 _NESTED = ("Server.connection", "Server.paths", "Server.realms")
 
@@ -103,7 +103,7 @@ def _bound(one: Server) -> dict[str, str]:
 
 
 def _with(kind: type, field: str, value: object) -> Server:
-    """Return ONE with another value in one field of it or of its parts."""
+    """Return ONE with another value in one field, which may be in one of its parts."""
     change: Any = {field: value}
     (acme,) = ONE.realms
     if kind is Server:

@@ -84,7 +84,7 @@ def _ptrace(request: int, pid: int, data: int) -> None:
 
 
 def _look(pid: int, event: str) -> dict[str, object] | None:
-    """Give what there is to see of a process; None of a thread that is not its first."""
+    """Return what there is to see of a process; None of a thread that is not its first."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
             if f"Tgid:\t{pid}\n" not in status.read():
@@ -105,7 +105,7 @@ def _words(pid: int, name: str) -> list[str]:
 
 
 def _nameless(pid: int) -> Iterator[tuple[str, str]]:
-    """Give the open files that have no name any more, with their beginnings."""
+    """Return the open files that have no name any more, with their beginnings."""
     folder = f"/proc/{pid}/fd"
     for number in os.listdir(folder):
         link = f"{folder}/{number}"

@@ -62,7 +62,7 @@ class Scenario:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the environment of a scimconf that is watched."""
+        """Return the environment of a scimconf that is watched."""
         inherited = self.lab.environment()
         return {
             **inherited,
@@ -206,7 +206,7 @@ class Scenario:
     # --- the hunt -----------------------------------------------------------------------------
 
     def hunt(self) -> dict[str, list[str]]:
-        """Give what was found, by place; a place where nothing was found is not in it."""
+        """Return what was found, by place; a place where nothing was found is not in it."""
         hunter = Hunter(self.canaries)
         places = {
             "argv, environment, nameless files": set(self._in_processes(hunter)),
@@ -220,7 +220,7 @@ class Scenario:
         return {place: sorted(found) for place, found in places.items() if found}
 
     def processes(self) -> Iterator[Mapping[str, Any]]:
-        """Give what the recorder has written so far."""
+        """Return what the recorder has written so far."""
         for line in self.record.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 

@@ -69,7 +69,7 @@ class Says:
 
 
 def outcome(*pieces: bytes, endless: bytes = b"") -> Outcome:
-    """Give what comes of a look at a server that says this."""
+    """Return what comes of a look at a server that says this."""
     says = itertools.chain(pieces, itertools.repeat(endless) if endless else ())
 
     @contextmanager
@@ -84,7 +84,7 @@ def answer(**lies: Any) -> bytes:
 
 
 def printed(*outcomes: Outcome) -> str:
-    """Give what the operator sees of it, in every format, on a terminal and in a pipe."""
+    """Return what the operator sees of it, in every format, on a terminal and in a pipe."""
     shown = io.StringIO()
     for console in (
         Console(file=shown, width=100),

@@ -1,4 +1,4 @@
-"""The token file and the real `ansible-vault`: each opens what the other has written."""
+"""scimconf and the real `ansible-vault` decrypt each other's values in a token file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Ansible = Callable[..., str]
 
 @pytest.fixture
 def ansible(tmp_path: Path) -> Ansible:
-    """A function that runs one of Ansible's programs beside the token file; gives its stdout."""
+    """A function that runs a program of Ansible beside the token file. It returns the stdout."""
     for name, password in PASSWORDS.items():
         (tmp_path / f"{name}.txt").write_text(f"{password.reveal()}\n")
 
@@ -91,7 +91,7 @@ def test_a_single_value_is_viewed_edited_and_rekeyed(
     assert ansible("ansible-vault", "view", *FILES, "value").rstrip("\n") == token.reveal()
 
     def put_back() -> TokenFile:
-        """Paste it into the file in the place of what is there, as a person would."""
+        """Paste the value into the token file, as a person would."""
         lines = "".join(f"        {line}\n" for line in value.read_text().splitlines())
         text, count = re.subn(
             r"(token: !vault \|\n)(?: {8}.*\n)+", rf"\g<1>{lines}", path.read_text()

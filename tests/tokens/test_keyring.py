@@ -184,7 +184,7 @@ def test_a_realm_whose_reference_was_removed_gets_a_new_token(path: Path) -> Non
 
 
 def test_a_replaced_token_of_the_file_is_kept_as_the_previous_one(path: Path) -> None:
-    """A server may have it still: the inventory says another, and nothing has been applied."""
+    """A server may still have it: the inventory has another token, but nothing was applied."""
     first = _keyring(path)
     first.make([server(realm())])
     old = first.file.entry(*ACME)
@@ -212,7 +212,7 @@ def test_a_replaced_token_of_the_file_is_kept_as_the_previous_one(path: Path) ->
     assert imported.previous.ciphertext == own.ciphertext
 
 
-# --- through their life -----------------------------------------------------------------------
+# --- rotation and removal ---------------------------------------------------------------------
 
 
 def test_a_staged_token_is_active_only_after_keep(path: Path, plain: Server) -> None:
@@ -288,7 +288,7 @@ def test_a_removed_realm_keeps_its_token_for_some_time(path: Path, plain: Server
 
 
 def test_a_realm_that_is_added_again_gets_its_old_token(path: Path, plain: Server) -> None:
-    """An undo has put it back on the server, or the removal was a mistake."""
+    """An undo may have restored it on the server, or the removal was a mistake."""
     keyring = _keyring(path)
     keyring.make([plain])
     token = keyring.tokens([plain])["chat1"]["acme"]

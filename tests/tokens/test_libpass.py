@@ -1,4 +1,4 @@
-"""passlib and libpass share an import name: only the kept-up one will do."""
+"""passlib and libpass have the same import name. scimconf needs libpass, which is maintained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token file of format 1, as scimconf wrote it before a token was bound to its place."""
+"""Migrate a token file of format 1, in which a token was not yet bound to its place."""
 
 from __future__ import annotations
 

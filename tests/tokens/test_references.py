@@ -158,7 +158,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     for timeout in (0.2, 1.0, 5.0, 25.0):
         with pytest.raises(UsageError, match=f"no token within {timeout:g} seconds"):
             resolve(_command("sh", "-c", code), timeout=timeout)
-        if pid.exists():  # a busy machine may not have come so far
+        if pid.exists():  # on a busy machine, the program may not have started in time
             break
     deadline = time.monotonic() + 30
     while _runs(pid.read_text().strip()):

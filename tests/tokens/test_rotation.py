@@ -30,7 +30,7 @@ def test_a_staged_token_is_not_in_force() -> None:
 
 
 def test_a_replaced_staged_token_is_kept_for_seven_days() -> None:
-    """Where a rotation was cut off, the server has it: nobody may forget it by staging another."""
+    """After an interrupted rotation the server may have it, so it must not be deleted."""
     other = replace(OLD, ciphertext="$ANSIBLE_VAULT;other")
     entry = staged(staged(OLD, other, NOW), NEW, NOW)
     before = replace(other, retired="2026-06-01T10:00:00Z")
@@ -54,7 +54,7 @@ def test_a_replaced_staged_token_is_kept_for_seven_days() -> None:
 
 
 def test_a_removed_realm_keeps_its_staged_token_for_seven_days() -> None:
-    """An undo brings back what the server had: after a rotation that was cut off, the next one."""
+    """After an interrupted rotation, an undo restores the staged token on the server."""
     entry = staged(OLD, NEW, NOW)
     record = removed(entry, NOW)
     assert record == Removed("2026-06-01T10:00:00Z", entry)

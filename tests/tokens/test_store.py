@@ -32,7 +32,7 @@ OTHER = Secret("hS8cR3nYw1MmQa5UoX9t")
 
 
 def _entry(number: int = 0, *, kept: bool = True) -> Entry:
-    """Return an entry whose ciphertext is damaged: it is only told from others by its number."""
+    """Return an entry with a ciphertext that cannot be decrypted. `number` makes it unique."""
     cipher = f"$ANSIBLE_VAULT;1.1;AES256\n{number:080d}\n6162\n" if kept else None
     return Entry(FINGERPRINT, f"2026-06-{number % 28 + 1:02d}T10:00:00Z", cipher)
 
@@ -183,10 +183,10 @@ def test_a_lock_that_is_never_released_is_an_error(
     file.save({("chat1", "acme"): _entry()})
 
 
-# --- files that are not ours to write ---------------------------------------------------------
+# --- files that scimconf must not write -------------------------------------------------------
 
 WHOLE = "version: 2\n...\n"
-"""What makes it a token file of this format, and a whole one."""
+"""The version, and the end mark that shows that the file is complete."""
 ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
 
 
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_temporary_file_of_a_killed_run_is_removed(path: Path) -> None:
-    """It holds tokens, if encrypted, and `git add` would take it along."""
+    """It contains tokens, although encrypted, and `git add` would add it."""
     file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
     left, mine = path.with_name(f".{path.name}.0123456789abcdef.new"), path.with_name("x.new")
     for each in (left, mine):
@@ -320,7 +320,7 @@ def test_the_temporary_file_of_a_killed_run_is_removed(path: Path) -> None:
 
 
 def _lines_of(text: str, realm: str) -> str:
-    """Return the lines of a realm's entry, its name not among them."""
+    """Return the lines of a realm's entry, without the realm's name."""
     found = re.search(rf'    "{realm}":\n((?:      .*\n)+)', text)
     assert found
     return found[1]
@@ -328,7 +328,7 @@ def _lines_of(text: str, realm: str) -> str:
 
 @pytest.fixture
 def two(path: Path) -> str:
-    """A file with two realms' tokens, one of them with a token before."""
+    """A file with the tokens of two realms; one of them has a previous token."""
     first = new_entry(ACME, TOKEN, PASSWORD)
     after = activated(staged(first, new_entry(ACME, generate(), PASSWORD), _NOW), _NOW)
     other = new_entry(("chat1", "beta"), OTHER, PASSWORD)
@@ -340,7 +340,7 @@ _NOW = datetime.now(timezone.utc)
 
 
 def test_a_copied_token_is_refused_with_both_places(path: Path, two: str) -> None:
-    """Without a password: whoever runs a server would get the token of another."""
+    """This needs no password. Otherwise the operator of one server could get another's token."""
     acme, beta = _lines_of(two, "acme"), _lines_of(two, "beta")
     shouted = re.sub(r"(?m)^( +)([0-9a-f]{80})$", lambda m: m[1] + m[2].upper(), beta)
     reflowed = re.sub(r"(?m)^( +)([0-9a-f]{40})([0-9a-f]{40})$", r"\1\2\n\1\3", beta)
@@ -408,7 +408,7 @@ def test_a_truncated_file_is_refused(path: Path, two: str) -> None:
         assert "tokens.yaml:" in str(error.value)
 
 
-# --- adding without moving anything -----------------------------------------------------------
+# --- edits that keep all other lines ----------------------------------------------------------
 
 BY_HAND = f"""\
 # ours, do not lose it
@@ -569,7 +569,7 @@ def test_names_with_control_characters_are_refused(path: Path, name: str) -> Non
     assert not path.exists()
 
 
-# --- where it stands --------------------------------------------------------------------------
+# --- the place of the file --------------------------------------------------------------------
 
 
 def test_the_default_place_is_beside_the_first_inventory(tmp_path: Path) -> None:
@@ -593,7 +593,7 @@ def test_a_place_where_ansible_would_read_the_file_is_refused(tmp_path: Path) ->
             place(tmp_path / variables / "tokens.yaml", [tmp_path / "inventory.yaml"])
 
 
-# --- results that a person wants in a file ----------------------------------------------------
+# --- output files -----------------------------------------------------------------------------
 
 
 def test_an_output_file_is_always_a_new_file(tmp_path: Path) -> None:

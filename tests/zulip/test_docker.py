@@ -1,4 +1,4 @@
-"""The environment for docker-zulip, read back as docker, compose and the image read it."""
+"""The environment for docker-zulip, as docker, compose and the image read it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _by_docker(text: str) -> dict[str, str]:
-    """`docker run --env-file`: raw lines (docker/cli, opts/file.go)."""
+    """Read lines without quotes, as `docker run --env-file` does (docker/cli, opts/file.go)."""
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
 def _by_compose(text: str) -> dict[str, str]:
-    """The env_file of compose: what is not quoted has comments and variables (compose-go)."""
+    """Read it as compose does: unquoted text can have comments and variables (compose-go)."""
     found = {}
     for name, value in _by_docker(text).items():
         assert not value.startswith(("'", '"'))
@@ -45,7 +45,7 @@ def _by_compose(text: str) -> dict[str, str]:
 
 
 def _setting(key: str, value: str, tag: str) -> str:
-    """The line that entrypoint.sh writes into settings.py: what it takes for Python, and when."""
+    """Return the line that entrypoint.sh writes into settings.py, as Python code or as a string."""
     from_9_3 = tuple(map(int, re.split(r"[.-]", tag))) >= (9, 3, 0)
     is_python = (from_9_3 and key == "SCIM_CONFIG") or (
         value.lower() in ("true", "false")
@@ -57,11 +57,11 @@ def _setting(key: str, value: str, tag: str) -> str:
 
 
 def _image(environment: Mapping[str, str], tag: str) -> tuple[str, str]:
-    """Give settings.py and zulip-secrets.conf as the image's start writes them."""
+    """Return settings.py and zulip-secrets.conf as the image writes them when it starts."""
     settings, secrets = SETTINGS, "[secrets]\nsalt = x\n"
     for name, value in environment.items():
         if not NAME.fullmatch(name):
-            continue  # which bash does not import
+            continue  # bash does not import such a name
         if name.startswith("SETTING_"):
             settings += _setting(name.removeprefix("SETTING_"), value, tag)
         elif name.startswith("SECRETS_"):
@@ -128,7 +128,7 @@ def test_any_custom_profile_field_map_is_read_as_intended(fields: dict[str, str]
     try:
         text = _environment(realms)
     except UsageError:
-        return  # settings.py gets no signs that do not print, either
+        return  # settings.py must not get characters that are not printable
     assert text.isascii()
     assert len(text.splitlines()) == 2
     for read in (_by_docker, _by_compose):

@@ -80,7 +80,7 @@ def test_a_token_is_sent_to_no_other_name(url: str) -> None:
     "host", ["acme。chat.example.com", "ACME．Chat．Example．com", "faß.chat.example.com"]
 )
 def test_an_international_name_is_compared_in_its_dns_form(host: str) -> None:
-    """What IDNA folds is folded by whoever connects, too: the token goes where it was allowed."""
+    """The connection uses the same IDNA form, so the token goes to the host that was allowed."""
     assert refusal(f"https://{host}", EXTERNAL, {}) is None
     asked = host.encode("idna").decode().lower()
     assert asked.endswith(f".{EXTERNAL}")

@@ -24,7 +24,7 @@ def test_the_agent_shows_no_text_of_unknown_keys() -> None:
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key.type is not bool], ids=lambda k: k.name)
 def test_the_agent_shows_the_text_of_each_known_key(key: Key) -> None:
-    """A plan cannot compare a masked text: add the key to scimconf.agent.entry.KNOWN_KEYS."""
+    """A plan cannot compare masked text. Add a new key to scimconf.agent.entry.KNOWN_KEYS."""
     assert key.name in KNOWN_KEYS
 
 

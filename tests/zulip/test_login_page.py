@@ -1,4 +1,4 @@
-"""What the redirects of a login page tell."""
+"""The meaning of a login page's redirects."""
 
 from __future__ import annotations
 

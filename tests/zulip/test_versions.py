@@ -65,7 +65,7 @@ def test_a_beta_does_not_count_as_its_release() -> None:
 
 @pytest.mark.parametrize("feature", Feature)
 def test_every_feature_starts_with_a_release(feature: Feature) -> None:
-    """Not in a release candidate, and in the release itself."""
+    """A release candidate does not have it; the release has it."""
     releases = [f"{major}.{minor}" for major in range(5, 13) for minor in range(8)]
     first = next(release for release in releases if available(feature, release))
     assert not available(feature, f"{first}-rc1")
