@@ -1,4 +1,4 @@
-"""The structure that docs/architecture.md draws: imports run one way, packages stay in a room."""
+"""The structure in docs/architecture.md: imports go one way, and each package has its place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "scimconf"
 
-# From the ground up: a room imports only rooms of lower lines.
+# From the lowest layer up. A room is a module or folder of scimconf. It imports only lower layers.
 LAYERS = (
     ("startup", "secret", "sanitize", "consent"),
     ("model",),
@@ -40,7 +40,7 @@ ROOM_OF = {
     "pydantic_core": {"inventory"},
     "passlib": {"tokens"},
     "paramiko": {"ssh"},
-    "rich": {"report", "cli"},  # cli/terminal.py makes the Console that report prints to
+    "rich": {"report", "cli"},  # cli/terminal.py makes the Console for report
     "click": {"cli"},
 }
 
@@ -92,12 +92,12 @@ def test_imports_go_only_to_lower_layers_and_packages_stay_in_their_module(path:
 
 
 def test_there_are_no_circular_imports() -> None:
-    """Inside rooms either; imports inside functions count."""
+    """This includes imports inside a room and inside functions."""
     names = {_name(path): path for path in MODULES}
     graph = {}
     for name, path in names.items():
         wanted = {each for _, each in _imports(path) if each in names}
-        # `from package import module` names the package, too, but needs the module alone.
+        # `from package import module` also names the package, but needs only the module.
         packages = {each for each in wanted if any(x.startswith(f"{each}.") for x in wanted)}
         graph[name] = wanted - packages - {name}
     try:

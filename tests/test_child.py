@@ -16,7 +16,7 @@ def sh(script: str, *, seconds: float = 10.0, most: int = 1000, most_stderr: int
 
 
 def gone(pid: int) -> bool:
-    """Wait until a process is gone, or a zombie of somebody else's."""
+    """Return whether a process ends in time. A zombie has ended."""
     for _ in range(100):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":

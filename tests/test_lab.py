@@ -1,4 +1,4 @@
-"""The lab itself: servers start, are where they should be, and leave nothing behind."""
+"""The lab itself: its servers start, are isolated, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def ssh(lab: Lab, server: Server, user: str, *command: str) -> subprocess.Comple
 
 
 def users(server: Server, token: str) -> int:
-    """Ask acme for its users; gives the status."""
+    """Request the users of acme. Return the status."""
     return server.request("GET", "/scim/v2/Users?count=1", "acme", token)[0]
 
 
@@ -119,7 +119,7 @@ def test_sudo_with_a_password(sudoers: Server, password: str | None, code: int) 
 
 @pytest.fixture(scope="module")
 def sudoers(lab: Lab) -> Iterator[Server]:
-    """A server whose `ops` has to give a password."""
+    """A server where `ops` needs a password for sudo."""
     started = lab.server("password.test", sudo="password")
     yield started
     started.stop()
@@ -194,7 +194,7 @@ def test_child_processes_resolve_names_and_find_known_hosts(lab: Lab, server: Se
 
 @pytest.fixture
 def odd_folder() -> Iterator[Path]:
-    """A folder that everybody can reach, as the system's temporary one (pytest's is private)."""
+    """A folder with special characters that every user can read (pytest's folder is private)."""
     with tempfile.TemporaryDirectory(prefix="with a blank, an ' and a %u in it ") as folder:
         path = Path(folder, "x" * 60)
         path.mkdir()
@@ -277,7 +277,7 @@ def test_nothing_is_left_when_the_owner_ends_or_dies(end: str) -> None:
 
 
 def processes() -> dict[int, str]:
-    """Return process id -> command line of every process that has one."""
+    """Return process id -> command line, for every process that has a command line."""
     found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -288,7 +288,7 @@ def processes() -> dict[int, str]:
 
 
 def descendants(ancestor: int) -> dict[int, str]:
-    """Return the same for the descendants of one process, whatever namespace they are in."""
+    """Return the same for the descendants of one process, in any namespace."""
     commands = processes()
     parents = {}
     for number in commands:

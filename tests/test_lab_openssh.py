@@ -65,7 +65,7 @@ def test_an_sshd_that_does_not_start_is_ignored(tmp_path: Path) -> None:
 
 
 def interrupted(policy: Path) -> None:
-    """Look at the policy while it holds, then be interrupted."""
+    """Check the policy while it is in force, then raise KeyboardInterrupt."""
     with openssh._services_denied():
         assert policy.read_text().endswith("exit 101\n")
         assert policy.stat().st_mode & 0o777 == 0o755

@@ -1,4 +1,4 @@
-"""Each row of docs/zulip.md's "SCIM_CONFIG" and "The SCIM API", asked of the lab over TLS."""
+"""Each row of "SCIM_CONFIG" and "The SCIM API" in docs/zulip.md, checked on the lab over TLS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REALMS += ("caps", "absent", "gone", "moved")
 
 
 def entry(formatted: bool | None, token: str | None = TOKEN, **more: object) -> dict[str, object]:
-    """Return an entry of SCIM_CONFIG; None leaves a key out."""
+    """Return an entry of SCIM_CONFIG. A key with the value None is left out."""
     values = {
         "bearer_token": token,
         "scim_client_name": "idp",
@@ -51,7 +51,7 @@ for realm in Realm.objects.exclude(string_id="wiki"):
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Mapping[str, Server]]:
-    """One server of each version, configured alike; wiki's client is not registered on 5.6."""
+    """One server of each version with the same settings. On 5.6, wiki has no registered client."""
 
     def start(version: str) -> Server:
         config = {
@@ -78,13 +78,13 @@ def servers() -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(params=VERSIONS)
 def zulip(servers: Mapping[str, Server], request: pytest.FixtureRequest) -> Server:
-    """Each version in turn."""
+    """Run the test once for each version."""
     return servers[request.param]
 
 
 @pytest.fixture
 def zulip9(servers: Mapping[str, Server]) -> Server:
-    """Where the version makes no difference."""
+    """The server for tests in which the version makes no difference."""
     return servers["9.0"]
 
 
@@ -98,7 +98,7 @@ def ask(
     token: str | None = TOKEN,
     **more: Any,
 ) -> tuple[int, Any]:
-    """Return the status, and the body: parsed if it is SCIM's JSON."""
+    """Return the status and the body, parsed if it is SCIM's JSON."""
     data = None if body is None else json.dumps(body)
     status, headers, answer = server.request(
         method, f"/scim/v2{path}", realm, token, body=data, **more
@@ -109,7 +109,7 @@ def ask(
 
 
 def create(server: Server, address: str, realm: str = "acme", **more: object) -> tuple[int, Any]:
-    """Create a user as Entra does, or as told."""
+    """Create a user as Entra ID does; `more` changes the request."""
     user = {
         "schemas": [USER_SCHEMA],
         "userName": address,
@@ -185,7 +185,7 @@ def test_patch_of_unsupported_paths_is_501(zulip9: Server, path: str, value: str
 
 
 def user_of(server: Server) -> str:
-    """Return the id of a user that is there for tests which do not care."""
+    """Return the id of a user, for tests that can use any user."""
     address = "anybody@example.com"
     _, found = ask(server, "GET", f"/Users?filter=userName%20eq%20%22{address}%22")
     if found["totalResults"]:
@@ -201,7 +201,7 @@ def test_patch_of_supported_paths(zulip: Server) -> None:
         user["id"],
         {"op": "Replace", "path": "userName", "value": "new@example.com"},
         {"op": "replace", "path": "name.formatted", "value": "Countess Lovelace"},
-        {"op": "replace", "value": {"active": False}},  # Okta's shape
+        {"op": "replace", "value": {"active": False}},  # the form of Okta
     )
     assert status == 200
     assert (user["userName"], user["displayName"]) == ("new@example.com", "Countess Lovelace")
@@ -355,7 +355,7 @@ def test_a_mapped_field_that_the_realm_lacks_is_400(
 def test_a_realm_with_its_own_host_is_redirected_from_7_on(
     lab_server: Callable[..., Server], version: str
 ) -> None:
-    """From 7.0 on Zulip redirects before it looks at a token; before, it answers as the realm."""
+    """From 7.0 on, Zulip redirects before it reads the token. Earlier versions answer."""
     config = f"\nSCIM_CONFIG = {{'acme': {entry(True)!r}}}\n"
     hosts = {"acme": "chat.acme.test"}
     server = lab_server(version=version, realms=["acme"], realm_hosts=hosts, extra_settings=config)
@@ -368,7 +368,7 @@ def test_a_realm_with_its_own_host_is_redirected_from_7_on(
                 assert status == 302
                 assert headers["Location"] == f"https://chat.acme.test{path}"
     own = ask(server, "GET", "/Users", host="chat.acme.test")[0]
-    assert own == (500 if version == "5.6" else 200)  # its client is not registered
+    assert own == (500 if version == "5.6" else 200)  # on 5.6, no client is registered
 
 
 def test_the_login_page_shows_whether_a_realm_exists(zulip: Server) -> None:

@@ -1,4 +1,4 @@
-"""What the run says, and how it ends, where a machine lacks a part."""
+"""The last line and the exit status of a test run on a machine where a part is missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_four(): pass
 
 
 def run(folder: Path, missing: dict[str, str], workers: str, refuse: bool) -> tuple[int, str]:
-    """Run four tests on a machine that lacks something; gives exit status and the last line."""
+    """Run four tests on a machine with missing parts. Return the exit status and the last line."""
     (folder / "lacking.py").write_text(LACKING.format(missing=missing))
     (folder / "test_it.py").write_text(TESTS)
     (folder / "pytest.ini").write_text("[pytest]\n")

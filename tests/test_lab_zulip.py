@@ -27,7 +27,7 @@ def scim_config(token: str, realm: str = "acme") -> str:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Mapping[str, Server]]:
-    """One server of each version. Tests leave them running, whatever they do to them."""
+    """One server of each version. Every test must leave them running."""
 
     def start(version: str) -> Server:
         name = f"chat{version.replace('.', '')}.test"
@@ -40,7 +40,7 @@ def servers() -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(params=VERSIONS)
 def zulip(servers: Mapping[str, Server], request: pytest.FixtureRequest) -> Server:
-    """Each version in turn."""
+    """Run the test once for each version."""
     return servers[request.param]
 
 
@@ -57,7 +57,7 @@ def restart(server: Server, *flags: str, user: str = "zulip") -> subprocess.Comp
 
 
 def status(server: Server, token: str, realm: str = "acme") -> int:
-    """Ask for users with a token."""
+    """Request the users with a token. Return the status."""
     return server.request("GET", "/scim/v2/Users?count=1", realm, token)[0]
 
 
@@ -454,7 +454,7 @@ def test_supervisorctl_can_restart_only_django(lab_server: Callable[..., Server]
 
 
 def test_a_running_program_cannot_be_started_again(lab_server: Callable[..., Server]) -> None:
-    """As a second restart-server finds it, which runs beside the first one."""
+    """This happens if a second restart-server runs beside the first one."""
     server = lab_server(version="9.0")
     done = server.run(["supervisorctl", "start", "zulip-django"])
     assert (done.returncode, "already started" in done.stdout) == (7, True)

@@ -69,7 +69,7 @@ def _rich(value: object) -> str:
 
 
 def _traceback(secret: Secret) -> str:
-    """Render a traceback with its locals, as a debugger would."""
+    """Render a traceback with local variables, as a debugger does."""
     try:
         raise KeyError(secret)
     except KeyError as error:
@@ -176,7 +176,7 @@ MAY_REVEAL = {
 
 
 def _reveals(source: str) -> bool:
-    """Return whether the name is there at all: as a call, handed on, or asked for as text."""
+    """Return whether the source names `reveal`: in a call, as a reference, or as text."""
     names = {"reveal", "_Secret__text"}
     return any(
         (isinstance(node, ast.Attribute) and node.attr in names)

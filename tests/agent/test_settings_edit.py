@@ -414,7 +414,7 @@ def test_another_get_secret_is_refused(data: bytes, line: int, column: int) -> N
     with pytest.raises(Refusal) as caught:
         edit(data, {"acme": SECRET})
     assert caught.value.line == line
-    if b"import" not in data:  # an alias has a place of its own from Python 3.10 on
+    if b"import" not in data:  # an alias has its own position from Python 3.10 on
         assert caught.value.column == column
 
 

@@ -24,7 +24,7 @@ def _block(server: Server) -> str:
     return found[0] if found else ""
 
 
-def test_a_5x_server_from_nothing_to_working(operator: Operator, one: One) -> None:
+def test_a_new_5x_server_is_configured_completely(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"acme": {}}}, version="5.6", realms=["acme"])
     before = server.settings.read_bytes()
     plan = operator.run("plan")
@@ -199,9 +199,7 @@ def test_a_plan_needs_no_secret(operator: Operator, one: One) -> None:
     assert plan.returncode == 0, plan
 
 
-def test_a_plan_resolves_and_runs_nothing_that_the_inventory_names(
-    operator: Operator, one: One
-) -> None:
+def test_a_plan_resolves_no_reference_and_runs_no_program(operator: Operator, one: One) -> None:
     trace = operator.folder / "trace"
     one({"scim_realms": {"": {"token": ["command:", "touch", str(trace)]}}}, version="9.0")
     # The list form may be refused or not. In both cases no program may run.

@@ -62,7 +62,7 @@ def test_an_identity_without_a_label_is_the_default(
     assert label == "default"
 
 
-def test_it_asks_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_asked_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "elsewhere")
     password = VaultPassword(VaultOptions(None, True))
     assert password() is password()

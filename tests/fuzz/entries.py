@@ -1,4 +1,4 @@
-"""Entries of SCIM_CONFIG: those that scimconf writes, and those that an admin may have written."""
+"""Entries of SCIM_CONFIG as scimconf or an administrator may write them."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ COMPUTED = (
     "{{'x': (bound{number} := '{token}')}}",
     "(bound{number} := {{}})",
 )
-"""Entries that do more than give a value, some of them for names elsewhere: none can just go."""
+"""Entries with code. Some set other names, so they cannot simply be removed."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an edit is asked for: the entry's text, and what Python has to see in it."""
+    """A wanted entry: its text, and the value that Python must read."""
 
     text: str
     value: Mapping[str, object]
@@ -84,6 +84,6 @@ def literal(text: str) -> str:
 
 
 def request(random: Random) -> Mapping[str, Wanted | None]:
-    """Return the realms to set, and (None) to remove."""
+    """Return the realms to set, with None for those to remove."""
     realms = random.sample(REALMS, random.choice((1, 1, 2, 3)))
     return {realm: None if random.random() < 0.3 else wanted(random, realm) for realm in realms}

@@ -1,4 +1,4 @@
-"""A sample of `make fuzz`: the editors against files at random."""
+"""A sample of `make fuzz`: the editors on random files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_sample_of_generated_files(check: Callable[[int], str], files: int) ->
 @limits(max_examples=50, deadline=None)
 @given(RANDOM)
 def test_any_settings_file(random: Random) -> None:
-    """The same with hypothesis, which looks for the smallest file that fails."""
+    """The same with hypothesis, which searches for the smallest failing file."""
     invariants.settings(random, settings_files.settings_file(random), entries.request(random))
 
 
@@ -72,7 +72,7 @@ def test_the_generator_makes_every_kind_of_file() -> None:
 def test_a_wrong_edit_is_detected(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str
 ) -> None:
-    """Each invariant is one that can be broken."""
+    """Every invariant detects a broken editor."""
     edit = invariants.settings_edit.edit
     broken = lambda data, texts: wrong(edit(data, texts)) if data == DATA else edit(data, texts)  # noqa: E731
     monkeypatch.setattr(invariants.settings_edit, "edit", broken)

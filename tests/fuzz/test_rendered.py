@@ -1,4 +1,4 @@
-"""Tokens and custom fields that nobody would choose: rendered right, or refused with the reason."""
+"""Unusual tokens and custom fields are rendered correctly, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = st.lists(st.sampled_from(NASTY), max_size=5).map("".join) | st.text(max_
 def test_python_reads_the_rendered_values(
     token: str, client: str, fields: dict[str, str] | None, seed: int
 ) -> None:
-    """In any file that the editor takes, on the way that `render` and the agent go."""
+    """In any file that the editor accepts, with the code of `render` and the agent."""
     asked = realm("acme", client=client, custom_profile_field_map=fields)
     try:
         text, _ = block.entry(asked, Secret(token), None)

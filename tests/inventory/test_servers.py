@@ -149,7 +149,7 @@ def test_kinds_of_connection(one: One, written: str, kind: str) -> None:
     assert one(f"ansible_connection: {written}").connection.kind == kind
 
 
-def test_the_last_spelling_wins_whatever_its_position(one: One) -> None:
+def test_ansible_ssh_user_wins_over_ansible_user_in_any_order(one: One) -> None:
     server = one("ansible_ssh_user: old\nansible_user: new\nansible_ssh_host: h1\nansible_host: h2")
     assert (server.connection.user, server.connection.host) == ("old", "h1")
 

@@ -1,4 +1,4 @@
-"""No secret is anywhere but where it belongs, through whole runs; and the hunter would see it."""
+"""In whole runs, secrets are only where they belong, and the hunter finds planted secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAY_HOLD = {
     "secret.py __init__ text": "where it is wrapped up",
     "secret.py redact *": "what is looked for",
     "ssh/conversation.py _password_line text": "the line that sudo reads",
-    "ssh/link.py exchange outgoing": "the bytes that go into the encrypted channel",
+    "ssh/link.py exchange outgoing": "the bytes for the encrypted channel",
     "template/files.py render values": "the entry of SCIM_CONFIG",
     "tokens/generate.py *": "makes them",
     "tokens/references.py *": "fetches them",
@@ -33,9 +33,9 @@ MAY_HOLD = {
     "zulip/bearer.py *": "judges them",
     "zulip/block.py *": "the entry of SCIM_CONFIG",
 }
-"""The functions of which a traceback with locals would show a secret: file, function, variable.
-All others, those that decide, carry and report, have it wrapped up. No such traceback is ever
-printed, but a debugger or a crash reporter that somebody adds would make one."""
+"""Where a traceback with local variables would show a secret: file, function, variable.
+All other functions handle secrets only as Secret. scimconf never prints such a traceback, but a
+debugger or a crash reporter could."""
 
 
 def _run() -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""An inventory, a token file, a vault value and a known_hosts that somebody else wrote.
+"""Files that an attacker wrote: an inventory, a vault value, a known_hosts.
 
-The tables of plain mistakes stand with each room's own tests; here is what is written to harm.
+The tests of ordinary mistakes are with the tests of each module.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ ESCAPES = [
     "{{ '/etc/passwd' | fileglob }}",
     "{{ name | from_yaml }}",
     "{{ name | vault }}",
-    # to change what others see
+    # to change values that others use
     "{{ items_.append(1) }}",
     "{{ items_.clear() }}",
     "{{ deep.update({}) }}",
     "{{ deep.pop('a') }}",
     "{{ deep.__setitem__('a', 1) }}",
     "{{ groups.setdefault('x', 1) }}",
-    # to get at a secret
+    # to read a secret
     "{{ secret.reveal() }}",
     "{{ secret._Secret__text }}",
     "{{ secret | string }}",
@@ -110,7 +110,7 @@ ESCAPES = [
     "{{ secret | length }}",
     "{{ {secret: 1} }}",
 ]
-"""The sandbox escapes that were published for Jinja2, and their kin."""
+"""The published sandbox escapes of Jinja2, and similar ones."""
 
 
 @pytest.mark.parametrize("template", ESCAPES)

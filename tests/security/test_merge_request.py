@@ -1,7 +1,7 @@
-"""An inventory that comes as a stranger's merge request, planned by a job that trusts nobody.
+"""A CI job plans an inventory that came in a stranger's merge request.
 
-A plan starts ssh (to read ssh_config) and nothing else, on this side; it opens no secret and sends
-none. What it may start on the servers is theirs, as the user zulip (docs/security.md).
+On this machine, a plan starts only ssh (to read ssh_config). It decrypts and sends no secret. On
+the servers, it starts only their own programs, as the user zulip (docs/security.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
 
 
 def planned(operator: Operator, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Any]:
-    """Plan beneath the recorder; give what was said, and all that was started."""
+    """Plan under the recorder. Return the result and all processes that were started."""
     record = operator.folder.parent / "record"
     done = subprocess.run(
         [
@@ -55,11 +55,11 @@ def test_a_plan_starts_no_program_and_reveals_no_secret(
 ) -> None:
     server = lab_server(version="12.1", realms=["", "acme", "wiki"])
     operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
-    assert operator.apply().returncode == 0  # so that there is a token to steal
+    assert operator.apply().returncode == 0  # makes a token that could be stolen
 
     evil = _program(operator.folder / "evil/.venv/bin/python3", operator.folder / "ran")
     fifo = operator.folder / "fifo"
-    os.mkfifo(fifo)  # whoever reads it, waits
+    os.mkfifo(fifo)  # reading it would wait forever
     with socket.create_server(("127.0.0.1", 0)) as listener:
         elsewhere = f"https://127.0.0.1:{listener.getsockname()[1]}"
         operator.write_inventory(
@@ -154,7 +154,7 @@ def test_verify_sends_no_token_to_another_host(
 
 
 def _program(path: Path, trace: Path) -> Path:
-    """Write a program that leaves a trace."""
+    """Write a program that creates a file when it runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\ntouch '{trace}'\necho {TOKEN}\n")
     path.chmod(0o755)

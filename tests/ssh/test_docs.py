@@ -1,4 +1,4 @@
-"""docs/ssh.md: a test shows each row of what is supported. The page itself names no test."""
+"""Each supported feature in docs/ssh.md has a test. The page itself names no test."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ SHOWN_BY = {
         "test_sshd.py::TestHostKeys::test_a_known_hosts_that_is_not_a_regular_file",
     ),
     "an unsupported option that decides which servers ssh trusts": (
-        "test_keywords.py::test_it_is_refused_by_name_before_anything_is_sent",
-        "test_keywords.py::test_it_is_refused_for_one_host_of_many",
+        "test_keywords.py::test_an_unsupported_option_is_refused_by_name_before_a_connection",
+        "test_keywords.py::test_an_unsupported_option_affects_only_its_host",
         "test_keywords.py::test_each_option_that_ssh_prints_is_in_the_tables",
     ),
     "key exchange": (
