@@ -188,7 +188,7 @@ UNTOUCHABLE = {
 
 
 @pytest.mark.needs_sshd
-class TestServersThatAreLeftAlone:
+class TestServersThatCannotBeChanged:
     @pytest.mark.parametrize("case", UNTOUCHABLE)
     def test_settings_that_cannot_be_edited(
         self, case: str, operator: Operator, one: Callable[..., Server]

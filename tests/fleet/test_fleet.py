@@ -498,7 +498,7 @@ class TestRetries:
 _NOT_REACHED = Check("acme", "wrong token", "warning", "refused")
 
 
-class TestConfirm:
+class TestPublicCheck:
     @pytest.fixture
     def looked(self) -> list[Looked]:
         fleet = _Fleet(a=HEALTHY)
@@ -555,7 +555,7 @@ class TestConfirm:
         assert [check.result for check in outcome.checks] == ["warning"]
 
 
-class TestExitZeroMeansProven:
+class TestExitZeroMeansProved:
     """A server is OK or CHANGED only if it accepted the right token."""
 
     RIGHT: ClassVar[dict[str, Any]] = {

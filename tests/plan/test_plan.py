@@ -281,7 +281,7 @@ class TestClientsOf5x:
         assert any("could not be listed" in warning for warning in made.warnings)
 
 
-class TestRealmsThatAreNotWanted:
+class TestAbsentAndUnmanagedRealms:
     def test_an_absent_realm_that_is_not_on_the_server_needs_nothing(self) -> None:
         assert not plan(desired(ABSENT), observed()).pending
 
@@ -629,7 +629,7 @@ class _NoAgent:
         raise AssertionError("nobody asks it")
 
 
-class TestWhatOnlyTheTokenFileNeeds:
+class TestTokensThatOnlyNeedRecording:
     ELSEWHERE = realm(token=Reference("env", ("TOKEN",), "/"))
 
     def test_a_removed_token_that_is_on_the_server_again_is_recorded(self) -> None:
