@@ -73,7 +73,7 @@ def test_graph(load: Load) -> None:
 def fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     """Validate with the part of JSON Schema that our schema uses. Other keywords fail the test."""
     known = {
-        "$schema", "$defs", "$ref", "title", "description", "default", "type", "enum", "anyOf",
+        "$schema", "$comment", "$defs", "$ref", "title", "description", "default", "type", "enum", "anyOf",
         "not", "pattern", "properties", "additionalProperties", "propertyNames", "items",
         "minItems", "minProperties", "maxProperties",
     }  # fmt: skip
