@@ -93,7 +93,7 @@ def load(
     withhold(loaded.servers.values())
     person.check_variables()
     for warning in () if quiet else loaded.warnings:
-        person.warn(str(warning))
+        person.warn(warning.text("warning"))
     return loaded
 
 
