@@ -1,4 +1,4 @@
-"""Values of the model for tests, each with what is usual; a test names only what it is about."""
+"""Build values of the model with usual defaults. A test sets only the fields that matter."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from scimconf.zulip.keys import OPTIONAL
 FINGERPRINT = (
     "$pbkdf2-sha256$29000$nHOulRICwFgrhVAqBSAkRA$RanPXBfRt9fhqFhXyP15mtJ7xdVuT.MnzCfEQ7iqd4o"
 )
-"""Its short form is 45a9."""
+"""Its short form is `45a9`."""
 
 CREATED = "2026-06-01T10:00:00Z"
 
 
 def known(realm: str = "acme", created: str = CREATED) -> Fingerprint:
-    """Return FINGERPRINT as that of a realm of chat1."""
+    """Return FINGERPRINT as the fingerprint of a realm of chat1."""
     return Fingerprint(FINGERPRINT, f'["chat1", "{realm}", "{created}"]', created)
 
 
 def realm(string_id: str = "acme", **changes: Any) -> Realm:
-    """Give a realm of Okta's on chat.example.com."""
+    """Return a realm of chat.example.com that uses Okta."""
     host = f"{string_id}.chat.example.com" if string_id else "chat.example.com"
     values: dict[str, Any] = {
         "string_id": string_id,
@@ -49,7 +49,7 @@ def realm(string_id: str = "acme", **changes: Any) -> Realm:
 
 
 def server(*realms: Realm, **changes: Any) -> Server:
-    """Give the server chat.example.com with these realms."""
+    """Return the server chat1 (chat.example.com) with these realms."""
     values: dict[str, Any] = {
         "name": "chat1",
         "connection": connection(),
@@ -75,7 +75,7 @@ def server(*realms: Realm, **changes: Any) -> Server:
 
 
 def connection(**changes: Any) -> Connection:
-    """Give an SSH connection as zulip."""
+    """Return an SSH connection as zulip."""
     values: dict[str, Any] = {
         "kind": "ssh",
         "host": "chat.example.com",
@@ -96,7 +96,7 @@ def connection(**changes: Any) -> Connection:
 def desired(
     *realms: Realm, fingerprints: dict[str, Fingerprint] | None = None, **changes: Any
 ) -> Desired:
-    """Return a server whose present realms all have a token, unless `fingerprints` says which."""
+    """Return a wanted server. Without `fingerprints`, every present realm has a token."""
     if fingerprints is None:
         fingerprints = {each.string_id: known(each.string_id) for each in realms if each.present}
     others: dict[str, tuple[Fingerprint, ...]] = dict.fromkeys(fingerprints, ())
@@ -104,7 +104,7 @@ def desired(
 
 
 def found(string_id: str = "acme", **changes: Any) -> ObservedRealm:
-    """Give an entry that is as `realm` wants it, with the right token."""
+    """Return an entry that matches `realm()` and has the right token."""
     values: dict[str, Any] = {
         "string_id": string_id,
         "values": {"scim_client_name": "okta", "name_formatted_included": False},
@@ -118,7 +118,7 @@ def found(string_id: str = "acme", **changes: Any) -> ObservedRealm:
 
 
 def observed(*entries: ObservedRealm, **changes: Any) -> Observed:
-    """Give a healthy 9.0 server with these entries, each answering 200."""
+    """Return a healthy Zulip 9.0 with these entries; SCIM answers 200 for each."""
     values: dict[str, Any] = {
         "version": "9.0",
         "has_client_command": False,
@@ -144,7 +144,7 @@ def observed(*entries: ObservedRealm, **changes: Any) -> Observed:
 
 
 def block(*entries: ObservedRealm) -> str:
-    """Give the masked block that an agent would send with these entries."""
+    """Return the masked block that an agent would send with these entries."""
     lines = ["SCIM_CONFIG = {\n"]
     for entry in entries:
         lines.append(f'    "{entry.string_id}": {{\n')

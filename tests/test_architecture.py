@@ -1,4 +1,4 @@
-"""The structure that docs/architecture.md draws: imports run one way, packages stay in a room."""
+"""The structure in docs/architecture.md: imports go one way, and each package has its place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "scimconf"
 
-# From the ground up: a room imports only rooms of lower lines.
+# From the lowest layer up. A room is a module or folder of scimconf. It imports only lower layers.
 LAYERS = (
     ("startup", "secret", "sanitize", "consent"),
     ("model",),
@@ -40,7 +40,7 @@ ROOM_OF = {
     "pydantic_core": {"inventory"},
     "passlib": {"tokens"},
     "paramiko": {"ssh"},
-    "rich": {"report", "cli"},  # cli/terminal.py makes the Console that report prints to
+    "rich": {"report", "cli"},  # cli/terminal.py makes the Console for report
     "click": {"cli"},
 }
 
@@ -78,7 +78,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if _room(path) != "__mai
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_one_way_and_each_package_stays_in_its_room(path: Path) -> None:
+def test_imports_go_only_to_lower_layers_and_packages_stay_in_their_module(path: Path) -> None:
     room = _room(path)
     for line, name in _imports(path):
         top, _, rest = name.partition(".")
@@ -91,13 +91,13 @@ def test_imports_run_one_way_and_each_package_stays_in_its_room(path: Path) -> N
             assert room in ROOM_OF[top], f"{where}: {top} belongs into {ROOM_OF[top]}"
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Inside rooms either; imports inside functions count."""
+def test_there_are_no_circular_imports() -> None:
+    """This includes imports inside a room and inside functions."""
     names = {_name(path): path for path in MODULES}
     graph = {}
     for name, path in names.items():
         wanted = {each for _, each in _imports(path) if each in names}
-        # `from package import module` names the package, too, but needs the module alone.
+        # `from package import module` also names the package, but needs only the module.
         packages = {each for each in wanted if any(x.startswith(f"{each}.") for x in wanted)}
         graph[name] = wanted - packages - {name}
     try:
@@ -106,7 +106,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-def test_imports_stand_at_the_top() -> None:
+def test_imports_are_at_the_top() -> None:
     found = []
     for path in MODULES:
         file = str(path.relative_to(PACKAGE))
@@ -119,12 +119,12 @@ def test_imports_stand_at_the_top() -> None:
     assert found == []
 
 
-def test_every_room_has_its_place() -> None:
+def test_every_module_has_a_layer() -> None:
     rooms = {_room(path) for path in MODULES} - {"__init__"}
     assert rooms == set(RANK)
 
 
-def test_the_agent_imports_nothing_but_itself_and_the_standard_library() -> None:
+def test_the_agent_imports_only_itself_and_the_standard_library() -> None:
     for path in sorted((PACKAGE / "agent").glob("*.py")):
         for line, name in _imports(path):
             own = name == "scimconf.agent" or name.startswith("scimconf.agent.")

@@ -16,7 +16,7 @@ def sh(script: str, *, seconds: float = 10.0, most: int = 1000, most_stderr: int
 
 
 def gone(pid: int) -> bool:
-    """Wait until a process is gone, or a zombie of somebody else's."""
+    """Return whether a process ends in time. A zombie has ended."""
     for _ in range(100):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
@@ -39,7 +39,7 @@ def test_how_it_ended(script: str, how: str) -> None:
     assert sh(script).how == how
 
 
-def test_there_is_no_input_and_no_terminal() -> None:
+def test_a_program_has_no_input_and_no_terminal() -> None:
     assert sh("cat; tty").out == b"not a tty\n"
     assert sh("ps -o sid= -p $$; echo $$").out.split()[0] != str(os.getsid(0)).encode()
 
@@ -61,7 +61,7 @@ def test_a_program_that_cannot_be_started(argv: list[str]) -> None:
         child.run(argv, seconds=1, most=10)
 
 
-def test_stdout_is_bounded() -> None:
+def test_long_output_is_refused() -> None:
     assert sh("printf 12345", most=5).out == b"12345"
     with pytest.raises(TooMuchError, match="more than 4 bytes"):
         sh("printf 12345", most=4)

@@ -1,4 +1,4 @@
-"""What a message names is there: variables of the inventory, options, verbs, files."""
+"""Every variable, option, verb and file that a message names exists."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OF_OTHERS = {
 
 
 def _texts(module: Path) -> Iterator[str]:
-    """Return every string of a module but the docstrings; a gap in an f-string is a `…`."""
+    """Yield every string of a module except docstrings. A value in an f-string becomes `…`."""
     tree = ast.parse(module.read_text())
     passed = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -58,7 +58,7 @@ def _texts(module: Path) -> Iterator[str]:
 
 @cache
 def _commands() -> dict[str, set[str]]:
-    """Return the options of every verb; those of a verb's own verbs are its own too."""
+    """Return the options of every verb, including those of its subcommands."""
 
     def options(command: click.Command) -> set[str]:
         found = {
@@ -99,7 +99,7 @@ def _wrong(text: str) -> Iterator[str]:
             yield from (f"scimconf {verb} has no {name}" for name in sorted(wrong))
 
 
-def test_what_a_message_names_is_there() -> None:
+def test_every_name_in_a_message_exists() -> None:
     found = [
         f"{module.relative_to(ROOT)}: {wrong}: {text!r}"
         for module in MODULES

@@ -1,4 +1,4 @@
-"""The lab itself: servers start, are where they should be, and leave nothing behind."""
+"""The lab itself: its servers start, are isolated, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ def ssh(lab: Lab, server: Server, user: str, *command: str) -> subprocess.Comple
 
 
 def users(server: Server, token: str) -> int:
-    """Ask acme for its users; gives the status."""
+    """Request the users of acme. Return the status."""
     return server.request("GET", "/scim/v2/Users?count=1", "acme", token)[0]
 
 
-def test_a_server_answers_the_right_token_only(server: Server) -> None:
+def test_a_server_accepts_only_the_right_token(server: Server) -> None:
     assert (users(server, "right"), users(server, "wrong")) == (200, 401)
     assert server.url("acme") == f"https://acme.chat.test:{server.web_port}"
 
 
-def test_its_certificate_is_the_labs_only(server: Server) -> None:
+def test_only_the_ca_of_the_lab_trusts_the_certificate(server: Server) -> None:
     context = ssl.create_default_context()
     with (
         socket.create_connection(("127.0.0.1", server.web_port)) as raw,
@@ -73,7 +73,7 @@ def test_its_certificate_is_the_labs_only(server: Server) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_openssh_lets_the_labs_key_in(lab: Lab, server: Server) -> None:
+def test_openssh_accepts_the_key_of_the_lab(lab: Lab, server: Server) -> None:
     done = ssh(lab, server, server.user, "id -un; command -v supervisorctl")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == server.user
@@ -89,7 +89,7 @@ def test_many_logins_at_once(lab: Lab, server: Server) -> None:
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-def test_users_of_an_isolated_server(lab: Lab, server: Server) -> None:
+def test_an_isolated_server_has_its_own_users(lab: Lab, server: Server) -> None:
     for user in ("zulip", "ops", "root"):
         assert ssh(lab, server, user, "id -un; echo $HOME").stdout.split()[0] == user
     assert server.run(["cat", "/etc/zulip/zulip-secrets.conf"], user="ops").returncode == 1
@@ -98,7 +98,7 @@ def test_users_of_an_isolated_server(lab: Lab, server: Server) -> None:
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-def test_the_host_sees_nothing_of_an_isolated_server(server: Server) -> None:
+def test_the_host_does_not_see_the_files_of_an_isolated_server(server: Server) -> None:
     assert server.run(["test", "-d", "/etc/zulip"]).returncode == 0
     assert not Path("/etc/zulip").exists()
     assert not Path("/home/zulip").exists()
@@ -119,7 +119,7 @@ def test_sudo_with_a_password(sudoers: Server, password: str | None, code: int) 
 
 @pytest.fixture(scope="module")
 def sudoers(lab: Lab) -> Iterator[Server]:
-    """A server whose `ops` has to give a password."""
+    """A server where `ops` needs a password for sudo."""
     started = lab.server("password.test", sudo="password")
     yield started
     started.stop()
@@ -127,7 +127,7 @@ def sudoers(lab: Lab) -> Iterator[Server]:
 
 @pytest.mark.needs_sudo
 @pytest.mark.needs_sshd
-def test_sudo_forbidden_or_on_a_terminal_only(lab_server: Callable[..., Server]) -> None:
+def test_sudo_can_be_forbidden_or_need_a_terminal(lab_server: Callable[..., Server]) -> None:
     forbidden = lab_server(sudo=None)
     assert forbidden.run(["sudo", "-n", "-u", "zulip", "id"], user="ops").returncode == 1
     terminal = lab_server(sudoers="Defaults requiretty\n")
@@ -135,7 +135,9 @@ def test_sudo_forbidden_or_on_a_terminal_only(lab_server: Callable[..., Server])
     assert "tty" in done.stderr
 
 
-def test_without_sshd_all_is_in_sight(lab_server: Callable[..., Server]) -> None:
+def test_without_sshd_the_files_are_at_their_normal_paths(
+    lab_server: Callable[..., Server],
+) -> None:
     server = lab_server(sshd=False, version="5.6", realms=["acme"])
     assert server.ssh_port is None
     assert server.inventory_vars()["ansible_connection"] == "local"
@@ -149,23 +151,23 @@ def test_without_sshd_all_is_in_sight(lab_server: Callable[..., Server]) -> None
     assert users(server, "any") == 500
 
 
-def test_one_zulip_stays_one(server: Server, lab_server: Callable[..., Server]) -> None:
+def test_two_servers_are_separate(server: Server, lab_server: Callable[..., Server]) -> None:
     other = lab_server(realms=["acme"])
     assert (users(server, "right"), users(other, "right")) == (200, 500)
 
 
-def test_a_broken_server_says_why(lab: Lab) -> None:
+def test_a_server_that_does_not_start_reports_the_reason(lab: Lab) -> None:
     with pytest.raises(LabError, match="SyntaxError"):
         lab.server("broken.test", settings="EXTERNAL_HOST = (")
 
 
-def test_run_knows_its_users(server: Server) -> None:
+def test_run_returns_the_exit_code_and_refuses_unknown_users(server: Server) -> None:
     assert server.run(["sh", "-c", "cat; exit 3"], input="in").returncode == 3
     with pytest.raises(LabError, match="no user"):
         server.run(["true"], user="nosuch")
 
 
-def test_inventory_variables_are_what_the_server_says(lab: Lab, server: Server) -> None:
+def test_inventory_vars_match_the_server(lab: Lab, server: Server) -> None:
     variables = server.inventory_vars()
     assert variables["zulip_external_host"] == server.external_host
     assert variables["zulip_settings"] == server.paths.settings
@@ -173,7 +175,7 @@ def test_inventory_variables_are_what_the_server_says(lab: Lab, server: Server) 
     assert variables["scim_ca"] == str(lab.ca)
 
 
-def test_a_child_finds_names_and_known_hosts(lab: Lab, server: Server) -> None:
+def test_child_processes_resolve_names_and_find_known_hosts(lab: Lab, server: Server) -> None:
     code = (
         "import os.path, socket, sys, scimconf;"
         "print(socket.gethostbyname('localhost'),"
@@ -192,7 +194,7 @@ def test_a_child_finds_names_and_known_hosts(lab: Lab, server: Server) -> None:
 
 @pytest.fixture
 def odd_folder() -> Iterator[Path]:
-    """A folder that everybody can reach, as the system's temporary one (pytest's is private)."""
+    """A folder with special characters that every user can read (pytest's folder is private)."""
     with tempfile.TemporaryDirectory(prefix="with a blank, an ' and a %u in it ") as folder:
         path = Path(folder, "x" * 60)
         path.mkdir()
@@ -200,7 +202,7 @@ def odd_folder() -> Iterator[Path]:
         yield path
 
 
-def test_odd_paths_and_two_at_once(odd_folder: Path) -> None:
+def test_two_labs_in_folders_with_special_characters(odd_folder: Path) -> None:
     with Lab(odd_folder) as one, Lab(odd_folder) as two:
         for lab in (one, two):
             server = lab.server("chat.test", realms=["acme"], extra_settings=SCIM)
@@ -211,7 +213,7 @@ def test_odd_paths_and_two_at_once(odd_folder: Path) -> None:
                 assert done.stdout == "in\n", done.stderr
 
 
-def test_make_lab_says_what_to_type_and_stops_on_ctrl_c() -> None:
+def test_make_lab_prints_instructions_and_stops_on_ctrl_c() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.lab"], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -247,7 +249,7 @@ with Lab() as lab:
 
 @pytest.mark.needs_sshd
 @pytest.mark.parametrize("end", ["pass", "sys.exit(3)", "1 / 0", "INT", "TERM", "KILL"])
-def test_nothing_is_left_however_it_ends(end: str) -> None:
+def test_nothing_is_left_when_the_owner_ends_or_dies(end: str) -> None:
     died = end.isupper()
     with subprocess.Popen(
         [sys.executable, "-c", OWNER.replace("END", "time.sleep(600)" if died else end)],
@@ -275,7 +277,7 @@ def test_nothing_is_left_however_it_ends(end: str) -> None:
 
 
 def processes() -> dict[int, str]:
-    """Give process id -> command line of every process that has one."""
+    """Return process id -> command line, for every process that has a command line."""
     found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -286,7 +288,7 @@ def processes() -> dict[int, str]:
 
 
 def descendants(ancestor: int) -> dict[int, str]:
-    """Give the same for the descendants of one process, whatever namespace they are in."""
+    """Return the same for the descendants of one process, in any namespace."""
     commands = processes()
     parents = {}
     for number in commands:

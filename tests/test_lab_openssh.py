@@ -27,11 +27,11 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
 
-def test_none() -> None:
+def test_without_sshd_nothing_is_found() -> None:
     assert openssh.find() is None
 
 
-def test_the_systems_comes_first(tmp_path: Path) -> None:
+def test_the_sshd_of_the_system_is_preferred(tmp_path: Path) -> None:
     system = program(tmp_path / "sbin/sshd", f"echo '{BANNER}' >&2")
     program(tmp_path / "cache/usr/sbin/sshd", f"echo '{BANNER}' >&2")
     found = openssh.find()
@@ -39,7 +39,7 @@ def test_the_systems_comes_first(tmp_path: Path) -> None:
     assert (found.sshd, found.version, found.origin) == (system, (9, 2), "system")
 
 
-def test_an_old_one_tells_its_version_in_its_usage(tmp_path: Path) -> None:
+def test_the_version_of_an_old_sshd_is_in_its_usage_text(tmp_path: Path) -> None:
     old = f"echo 'unknown option -- V' >&2; echo '{BANNER.replace('9.2', '8.4')}' >&2; exit 1"
     program(tmp_path / "sbin/sshd", old)
     found = openssh.find()
@@ -47,7 +47,7 @@ def test_an_old_one_tells_its_version_in_its_usage(tmp_path: Path) -> None:
     assert found.version == (8, 4)
 
 
-def test_an_unpacked_one_is_told_where_its_parts_are(tmp_path: Path) -> None:
+def test_an_unpacked_sshd_gets_the_paths_of_its_parts(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     program(cache / "usr/sbin/sshd", f"echo '{BANNER.replace('9.2', '10.0')}'")
     program(cache / "usr/lib/openssh/sshd-session", "")
@@ -59,13 +59,13 @@ def test_an_unpacked_one_is_told_where_its_parts_are(tmp_path: Path) -> None:
     assert found.config == (f'SshdSessionPath "{cache}/usr/lib/openssh/sshd-session"',)
 
 
-def test_one_that_does_not_start_is_none(tmp_path: Path) -> None:
+def test_an_sshd_that_does_not_start_is_ignored(tmp_path: Path) -> None:
     program(tmp_path / "cache/usr/sbin/sshd", "exit 127")
     assert openssh.find() is None
 
 
 def interrupted(policy: Path) -> None:
-    """Look at the policy while it holds, then be interrupted."""
+    """Check the policy while it is in force, then raise KeyboardInterrupt."""
     with openssh._services_denied():
         assert policy.read_text().endswith("exit 101\n")
         assert policy.stat().st_mode & 0o777 == 0o755
@@ -73,7 +73,7 @@ def interrupted(policy: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [None, "#!/bin/sh\nexit 0\n"])
-def test_services_are_denied_for_the_while(
+def test_starting_services_is_denied_during_the_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
     policy = tmp_path / "policy-rc.d"
@@ -90,7 +90,7 @@ def test_services_are_denied_for_the_while(
         assert not policy.exists()
 
 
-def test_the_package_and_what_it_lacks_are_unpacked(tmp_path: Path) -> None:
+def test_the_package_and_missing_libraries_are_unpacked(tmp_path: Path) -> None:
     log = tmp_path / "log"
     program(
         tmp_path / "bin/apt-get",
@@ -111,7 +111,7 @@ esac""",
     assert found.origin == "unpacked"
 
 
-def test_it_says_in_one_line_what_it_found(
+def test_the_program_prints_one_line_about_the_sshd(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(openssh, "provide", lambda: None)

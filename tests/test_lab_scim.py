@@ -1,4 +1,4 @@
-"""Each row of docs/zulip.md's "SCIM_CONFIG" and "The SCIM API", asked of the lab over TLS."""
+"""Each row of "SCIM_CONFIG" and "The SCIM API" in docs/zulip.md, checked on the lab over TLS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REALMS += ("caps", "absent", "gone", "moved")
 
 
 def entry(formatted: bool | None, token: str | None = TOKEN, **more: object) -> dict[str, object]:
-    """Give an entry of SCIM_CONFIG; None leaves a key out."""
+    """Return an entry of SCIM_CONFIG. A key with the value None is left out."""
     values = {
         "bearer_token": token,
         "scim_client_name": "idp",
@@ -51,7 +51,7 @@ for realm in Realm.objects.exclude(string_id="wiki"):
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Mapping[str, Server]]:
-    """One server of each version, configured alike; wiki's client is not registered on 5.6."""
+    """One server of each version with the same settings. On 5.6, wiki has no registered client."""
 
     def start(version: str) -> Server:
         config = {
@@ -78,13 +78,13 @@ def servers() -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(params=VERSIONS)
 def zulip(servers: Mapping[str, Server], request: pytest.FixtureRequest) -> Server:
-    """Each version in turn."""
+    """Run the test once for each version."""
     return servers[request.param]
 
 
 @pytest.fixture
 def zulip9(servers: Mapping[str, Server]) -> Server:
-    """Where the version makes no difference."""
+    """The server for tests in which the version makes no difference."""
     return servers["9.0"]
 
 
@@ -98,7 +98,7 @@ def ask(
     token: str | None = TOKEN,
     **more: Any,
 ) -> tuple[int, Any]:
-    """Give the status, and the body: parsed if it is SCIM's JSON."""
+    """Return the status and the body, parsed if it is SCIM's JSON."""
     data = None if body is None else json.dumps(body)
     status, headers, answer = server.request(
         method, f"/scim/v2{path}", realm, token, body=data, **more
@@ -109,7 +109,7 @@ def ask(
 
 
 def create(server: Server, address: str, realm: str = "acme", **more: object) -> tuple[int, Any]:
-    """Create a user as Entra does, or as told."""
+    """Create a user as Entra ID does; `more` changes the request."""
     user = {
         "schemas": [USER_SCHEMA],
         "userName": address,
@@ -130,7 +130,7 @@ def patch(server: Server, number: str, *operations: dict[str, object]) -> tuple[
 # --- The SCIM API ---------------------------------------------------------------------------------
 
 
-def test_right_token_gets_a_list(zulip: Server) -> None:
+def test_the_right_token_gets_a_list(zulip: Server) -> None:
     status, headers, body = zulip.request("GET", "/scim/v2/Users?count=1", "acme", TOKEN)
     assert (status, headers["Content-Type"]) == (200, "application/scim+json")
     assert json.loads(body)["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
@@ -142,7 +142,7 @@ def test_a_filter_that_matches_nobody_gives_an_empty_list(zulip: Server) -> None
     assert (status, body["totalResults"], body["Resources"]) == (200, 0, [])
 
 
-def test_a_filter_finds_users_of_the_same_organization_only(servers: Mapping[str, Server]) -> None:
+def test_a_filter_finds_only_users_of_the_same_realm(servers: Mapping[str, Server]) -> None:
     server = servers["12.1"]
     assert create(server, "found@example.com")[0] == 201
     path = "/Users?filter=userName%20eq%20%22found@example.com%22"
@@ -153,7 +153,7 @@ def test_a_filter_finds_users_of_the_same_organization_only(servers: Mapping[str
 @pytest.mark.parametrize(
     "path", ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes", "/Me", "/Bulk"]
 )
-def test_the_rest_is_501_but_only_for_the_right_token(zulip: Server, path: str) -> None:
+def test_other_endpoints_are_501_for_the_right_token(zulip: Server, path: str) -> None:
     assert ask(zulip, "GET", path) == (501, b"")
     assert ask(zulip, "GET", path, token="wrong") == (401, b"")
 
@@ -161,7 +161,9 @@ def test_the_rest_is_501_but_only_for_the_right_token(zulip: Server, path: str) 
 @pytest.mark.parametrize(
     ("version", "status"), [("5.6", 501), ("8.4", 501), ("9.0", 501), ("11.0", 200), ("12.1", 200)]
 )
-def test_groups(servers: Mapping[str, Server], version: str, status: int) -> None:
+def test_groups_can_be_listed_from_11_on(
+    servers: Mapping[str, Server], version: str, status: int
+) -> None:
     assert ask(servers[version], "GET", "/Groups")[0] == status
     assert ask(servers[version], "GET", "/Groups", token="wrong") == (401, b"")
 
@@ -177,13 +179,13 @@ def test_groups(servers: Mapping[str, Server], version: str, status: int) -> Non
         ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "Engines"),
     ],
 )
-def test_patch_of_anything_else_is_501(zulip9: Server, path: str, value: str) -> None:
+def test_patch_of_unsupported_paths_is_501(zulip9: Server, path: str, value: str) -> None:
     number = user_of(zulip9)
     assert patch(zulip9, number, {"op": "replace", "path": path, "value": value})[0] == 501
 
 
 def user_of(server: Server) -> str:
-    """Give the id of a user that is there for tests which do not care."""
+    """Return the id of a user, for tests that can use any user."""
     address = "anybody@example.com"
     _, found = ask(server, "GET", f"/Users?filter=userName%20eq%20%22{address}%22")
     if found["totalResults"]:
@@ -191,7 +193,7 @@ def user_of(server: Server) -> str:
     return str(create(server, address)[1]["id"])
 
 
-def test_patch_of_what_zulip_knows(zulip: Server) -> None:
+def test_patch_of_supported_paths(zulip: Server) -> None:
     status, user = create(zulip, "patched@example.com")
     assert status == 201
     status, user = patch(
@@ -199,7 +201,7 @@ def test_patch_of_what_zulip_knows(zulip: Server) -> None:
         user["id"],
         {"op": "Replace", "path": "userName", "value": "new@example.com"},
         {"op": "replace", "path": "name.formatted", "value": "Countess Lovelace"},
-        {"op": "replace", "value": {"active": False}},  # Okta's shape
+        {"op": "replace", "value": {"active": False}},  # the form of Okta
     )
     assert status == 200
     assert (user["userName"], user["displayName"]) == ("new@example.com", "Countess Lovelace")
@@ -209,7 +211,7 @@ def test_patch_of_what_zulip_knows(zulip: Server) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_roles_come_with_8(servers: Mapping[str, Server], version: str) -> None:
+def test_roles_are_supported_from_8_on(servers: Mapping[str, Server], version: str) -> None:
     server = servers[version]
     change = {"op": "replace", "path": "role", "value": "moderator"}
     status, user = patch(server, user_of(server), change)
@@ -222,7 +224,9 @@ def test_roles_come_with_8(servers: Mapping[str, Server], version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_mapped_fields_come_with_12(servers: Mapping[str, Server], version: str) -> None:
+def test_mapped_fields_are_supported_from_12_on(
+    servers: Mapping[str, Server], version: str
+) -> None:
     server = servers[version]
     change = {"op": "replace", "path": "job", "value": "Analyst"}
     status, user = patch(server, user_of(server), change)
@@ -232,7 +236,7 @@ def test_mapped_fields_come_with_12(servers: Mapping[str, Server], version: str)
         assert status == 501
 
 
-def test_users_are_not_deleted(zulip: Server) -> None:
+def test_deleting_a_user_is_400(zulip: Server) -> None:
     assert ask(zulip, "DELETE", f"/Users/{user_of(zulip)}")[0] == 400
 
 
@@ -240,7 +244,7 @@ def test_users_are_not_deleted(zulip: Server) -> None:
     "authorization",
     ["Bearer wrong", "bearer right", "Bearer  right", "Basic cmlnaHQ=", "", None],
 )
-def test_all_but_the_exact_header_is_401(zulip: Server, authorization: str | None) -> None:
+def test_any_other_authorization_header_is_401(zulip: Server, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     assert ask(zulip, "GET", "/Users", token=None, headers=headers) == (401, b"")
 
@@ -250,19 +254,19 @@ def test_the_header_that_zulips_documentation_names_is_401(zulip: Server) -> Non
     assert ask(zulip, "GET", "/Users", token=None, headers=headers) == (401, b"")
 
 
-def test_another_realms_host_or_one_without_entry_is_401(zulip: Server) -> None:
+def test_the_host_of_another_realm_or_of_a_realm_without_entry_is_401(zulip: Server) -> None:
     assert ask(zulip, "GET", "/Users", realm="", token=TOKEN) == (401, b"")
     assert ask(zulip, "GET", "/Users", realm="absent") == (401, b"")
 
 
-def test_hosts(zulip: Server) -> None:
+def test_unknown_hosts_are_404_or_400(zulip: Server) -> None:
     status, headers, _ = zulip.request("GET", "/scim/v2/Users", "nowhere", TOKEN)
     assert (status, headers["Content-Type"].split(";")[0]) == (404, "text/html")
     assert ask(zulip, "GET", "/Users", host="elsewhere.example.org")[0] == 400
     assert ask(zulip, "GET", "/Users", host="127.0.0.1", token="root")[0] == 200
 
 
-def test_a_post_with_only_the_formatted_name_where_the_flag_is_false(zulip9: Server) -> None:
+def test_without_the_flag_a_post_with_only_a_formatted_name_is_400(zulip9: Server) -> None:
     status, body = create(zulip9, "formatted@example.com", "wiki")
     assert status == 400
     assert body["detail"] == (
@@ -282,7 +286,7 @@ def test_a_deactivated_realm_still_answers(zulip: Server) -> None:
     assert ask(zulip, "GET", "/Users", realm="gone")[0] == 200
 
 
-def test_slashes(zulip: Server) -> None:
+def test_a_missing_slash_is_301_and_an_extra_slash_is_404(zulip: Server) -> None:
     assert ask(zulip, "GET", "")[0] == 301
     assert ask(zulip, "GET", "/Users/")[0] == 404
 
@@ -292,7 +296,7 @@ def test_slashes(zulip: Server) -> None:
 
 @pytest.mark.parametrize("realm", ["tokenless", "nameless", "clientless"])
 @pytest.mark.parametrize("token", [TOKEN, "wrong"])
-def test_without_token_or_client_name_every_request_is_500(
+def test_an_entry_without_token_or_client_name_is_500(
     zulip: Server, realm: str, token: str
 ) -> None:
     assert ask(zulip, "GET", "/Users", realm=realm, token=token)[0] == 500
@@ -307,7 +311,7 @@ def test_an_unregistered_client_is_500_on_5_with_the_right_token(
     assert ask(new, "GET", "/Users", realm="wiki", token="other")[0] == 200
 
 
-def test_without_the_flag_500_as_soon_as_a_user_is_serialised(zulip: Server) -> None:
+def test_without_the_flag_every_answer_with_a_user_is_500(zulip: Server) -> None:
     assert ask(zulip, "GET", "/Users", realm="unnamed")[0] == 200
     assert create(zulip, "serialised@example.com", "unnamed")[0] == 500
 
@@ -317,12 +321,12 @@ def test_unknown_keys_are_ignored_and_an_empty_entry_is_401(zulip9: Server) -> N
     assert ask(zulip9, "GET", "/Users", realm="empty") == (401, b"")
 
 
-def test_a_capital_never_matches(zulip9: Server) -> None:
+def test_an_entry_with_capital_letters_never_matches(zulip9: Server) -> None:
     assert ask(zulip9, "GET", "/Users", realm="Caps") == (401, b"")
     assert ask(zulip9, "GET", "/Users", realm="ACME")[0] == 200
 
 
-def test_www_and_foreign_hosts(zulip9: Server) -> None:
+def test_www_and_hosts_of_other_realms(zulip9: Server) -> None:
     assert ask(zulip9, "GET", "/Users", realm="www", token="root")[0] == 200
     host = f"moved.example.test:{zulip9.web_port}"
     assert ask(zulip9, "GET", "/Users", host=host)[0] == 200
@@ -330,7 +334,7 @@ def test_www_and_foreign_hosts(zulip9: Server) -> None:
 
 
 @pytest.mark.parametrize("version", ["8.4", "9.0"])
-def test_the_key_for_guests_does_no_harm_anywhere(
+def test_an_old_zulip_ignores_the_key_for_guests(
     servers: Mapping[str, Server], version: str
 ) -> None:
     assert ask(servers[version], "GET", "/Users", realm="wiki", token="other")[0] == 200
@@ -348,8 +352,10 @@ def test_a_mapped_field_that_the_realm_lacks_is_400(
 
 
 @pytest.mark.parametrize("version", ["5.6", "6.2", "8.4", "9.0"])
-def test_a_realm_with_a_host_of_its_own(lab_server: Callable[..., Server], version: str) -> None:
-    """From 7.0 on Zulip redirects before it looks at a token; before, it answers as the realm."""
+def test_a_realm_with_its_own_host_is_redirected_from_7_on(
+    lab_server: Callable[..., Server], version: str
+) -> None:
+    """From 7.0 on, Zulip redirects before it reads the token. Earlier versions answer."""
     config = f"\nSCIM_CONFIG = {{'acme': {entry(True)!r}}}\n"
     hosts = {"acme": "chat.acme.test"}
     server = lab_server(version=version, realms=["acme"], realm_hosts=hosts, extra_settings=config)
@@ -362,10 +368,10 @@ def test_a_realm_with_a_host_of_its_own(lab_server: Callable[..., Server], versi
                 assert status == 302
                 assert headers["Location"] == f"https://chat.acme.test{path}"
     own = ask(server, "GET", "/Users", host="chat.acme.test")[0]
-    assert own == (500 if version == "5.6" else 200)  # its client is not registered
+    assert own == (500 if version == "5.6" else 200)  # on 5.6, no client is registered
 
 
-def test_the_login_page_tells_of_a_realm(zulip: Server) -> None:
+def test_the_login_page_shows_whether_a_realm_exists(zulip: Server) -> None:
     before = zulip.mailed()
     assert zulip.request("GET", "/login/", "acme")[0] == 200
     assert zulip.request("GET", "/login/", "nowhere")[0] == 404
@@ -375,7 +381,7 @@ def test_the_login_page_tells_of_a_realm(zulip: Server) -> None:
 
 
 @pytest.mark.parametrize(("version", "status"), [("5.6", 500), ("9.0", 500), ("11.0", 401)])
-def test_scim_config_undefined(
+def test_without_scim_config_a_request_is_500_before_11(
     lab_server: Callable[..., Server], version: str, status: int
 ) -> None:
     server = lab_server(version=version, realms=["acme"])
@@ -389,7 +395,7 @@ def test_scim_config_undefined(
         assert b"500" in body
 
 
-def test_what_okta_and_entra_ask_to_try_the_connection(zulip9: Server) -> None:
+def test_the_connection_tests_of_okta_and_entra(zulip9: Server) -> None:
     assert ask(zulip9, "GET", "/Users?startIndex=1&count=2")[0] == 200
     guid = "8b0a7e52-3c5b-4c0e-a9f2-57d7f2f2a111"
     path = f"/Users?filter=userName%20eq%20%22{guid}%22&aadOptscim062020="

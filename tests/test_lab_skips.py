@@ -1,4 +1,4 @@
-"""What the run says, and how it ends, where a machine lacks a part."""
+"""The last line and the exit status of a test run on a machine where a part is missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_four(): pass
 
 
 def run(folder: Path, missing: dict[str, str], workers: str, refuse: bool) -> tuple[int, str]:
-    """Run four tests on a machine that lacks something; gives exit status and the last line."""
+    """Run four tests on a machine with missing parts. Return the exit status and the last line."""
     (folder / "lacking.py").write_text(LACKING.format(missing=missing))
     (folder / "test_it.py").write_text(TESTS)
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -64,12 +64,12 @@ ABSENT = {"needs_sshd": "needs sshd", "needs_sudo": "needs sudo"}
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_the_last_line_counts_them_and_ci_refuses_them(tmp_path: Path, workers: str) -> None:
+def test_the_last_line_counts_skipped_tests_and_ci_fails(tmp_path: Path, workers: str) -> None:
     last = "absent parts: 3 tests skipped: needs sshd (1), needs sudo (2)"
     assert run(tmp_path, ABSENT, workers, refuse=True) == (1, last)
 
 
-def test_elsewhere_they_are_counted_only(tmp_path: Path) -> None:
+def test_outside_of_ci_skipped_tests_are_only_counted(tmp_path: Path) -> None:
     status, last = run(tmp_path, ABSENT, "0", refuse=False)
     assert (status, last.split(":")[0]) == (0, "absent parts")
 

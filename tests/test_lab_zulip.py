@@ -20,14 +20,14 @@ REALMS = ("", "acme", "4711")
 
 
 def scim_config(token: str, realm: str = "acme") -> str:
-    """Give a block with one realm."""
+    """Return a block with one realm."""
     values = {"bearer_token": token, "scim_client_name": "okta", "name_formatted_included": True}
     return f"\nSCIM_CONFIG = {{{realm!r}: {values!r}}}\n"
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Mapping[str, Server]]:
-    """One server of each version. Tests leave them running, whatever they do to them."""
+    """One server of each version. Every test must leave them running."""
 
     def start(version: str) -> Server:
         name = f"chat{version.replace('.', '')}.test"
@@ -40,7 +40,7 @@ def servers() -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(params=VERSIONS)
 def zulip(servers: Mapping[str, Server], request: pytest.FixtureRequest) -> Server:
-    """Each version in turn."""
+    """Run the test once for each version."""
     return servers[request.param]
 
 
@@ -57,14 +57,14 @@ def restart(server: Server, *flags: str, user: str = "zulip") -> subprocess.Comp
 
 
 def status(server: Server, token: str, realm: str = "acme") -> int:
-    """Ask for users with a token."""
+    """Request the users with a token. Return the status."""
     return server.request("GET", "/scim/v2/Users?count=1", realm, token)[0]
 
 
 # --- Versions -------------------------------------------------------------------------------------
 
 
-def test_the_version_stands_in_version_py_and_in_the_api(zulip: Server) -> None:
+def test_the_version_is_in_version_py_and_in_the_api(zulip: Server) -> None:
     text = (zulip.deployment / "version.py").read_text()
     assert f'ZULIP_VERSION = "{zulip.version}"' in text.splitlines()
     answer = json.loads(zulip.request("GET", "/api/v1/server_settings")[2])
@@ -81,18 +81,18 @@ def test_a_git_deployment_overrides_the_version(lab_server: Callable[..., Server
     assert answer["zulip_version"] == "9.0-12-gabc123"
 
 
-def test_the_command_is_there_in_5_only(zulip: Server) -> None:
+def test_only_zulip_5_has_add_scim_client(zulip: Server) -> None:
     command = zulip.deployment / "zerver/management/commands/add_scim_client.py"
     assert command.exists() is zulip.version.startswith("5.")
 
 
-def test_the_virtual_environment_is_where_the_version_keeps_it(zulip: Server) -> None:
+def test_the_place_of_the_virtual_environment_depends_on_the_version(zulip: Server) -> None:
     old, new = zulip.deployment / "zulip-py3-venv", zulip.deployment / ".venv"
     assert old.exists() is (zulip.version not in ("11.0", "12.1"))
     assert new.exists() is (zulip.version in ("11.0", "12.1"))
 
 
-def test_checkconfig_gives_way_to_check(servers: Mapping[str, Server]) -> None:
+def test_check_replaces_checkconfig_in_12(servers: Mapping[str, Server]) -> None:
     assert manage(servers["11.0"], "checkconfig").returncode == 0
     assert "Unknown command" in manage(servers["12.1"], "checkconfig").stderr
     assert manage(servers["12.1"], "check").returncode == 0
@@ -101,7 +101,7 @@ def test_checkconfig_gives_way_to_check(servers: Mapping[str, Server]) -> None:
 # --- manage.py add_scim_client --------------------------------------------------------------------
 
 
-def test_add_scim_client_the_first_time_and_again(lab_server: Callable[..., Server]) -> None:
+def test_add_scim_client_fails_for_a_registered_client(lab_server: Callable[..., Server]) -> None:
     server = lab_server(version="5.6", realms=["", "acme"])
     for realm in ("", "acme"):
         done = manage(server, "add_scim_client", "okta", "-r", realm)
@@ -127,13 +127,15 @@ print(list(SCIMClient.objects.values_list("realm__string_id", "name")))
 
 
 @pytest.mark.parametrize("realm", ["nosuch", "ACME", "4711"])
-def test_add_scim_client_without_such_a_realm(servers: Mapping[str, Server], realm: str) -> None:
+def test_add_scim_client_fails_for_an_unknown_realm(
+    servers: Mapping[str, Server], realm: str
+) -> None:
     done = manage(servers["5.6"], "add_scim_client", "okta", "-r", realm)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"There is no realm with id '{realm}'. Aborting.\n"
 
 
-def test_add_scim_client_takes_digits_for_an_id(servers: Mapping[str, Server]) -> None:
+def test_add_scim_client_treats_digits_as_an_id(servers: Mapping[str, Server]) -> None:
     server = servers["5.6"]
     assert manage(server, "add_scim_client", "by-id", "-r", "3").returncode == 0
     code = """
@@ -143,7 +145,7 @@ print(SCIMClient.objects.get(name="by-id").realm.string_id)
     assert manage(server, "shell", code=code).stdout == "acme\n"
 
 
-def test_add_scim_client_without_realm_or_name(servers: Mapping[str, Server]) -> None:
+def test_add_scim_client_needs_a_realm_and_a_name(servers: Mapping[str, Server]) -> None:
     no_realm = manage(servers["5.6"], "add_scim_client", "okta")
     assert no_realm.returncode == 1
     assert no_realm.stderr.rstrip().endswith("AssertionError")
@@ -155,7 +157,7 @@ def test_add_scim_client_without_realm_or_name(servers: Mapping[str, Server]) ->
 @pytest.mark.parametrize(
     "words", [("--no-traceback", "okta", "-r", "acme"), ("-r", "acme", "--", "okta")]
 )
-def test_add_scim_client_trips_over_the_appended_flag(
+def test_add_scim_client_refuses_no_traceback_and_a_double_dash(
     servers: Mapping[str, Server], words: tuple[str, ...]
 ) -> None:
     done = manage(servers["5.6"], "add_scim_client", *words)
@@ -164,13 +166,13 @@ def test_add_scim_client_trips_over_the_appended_flag(
 
 
 @pytest.mark.parametrize("name", ["", "with space \N{LATIN SMALL LETTER E WITH ACUTE}"])
-def test_add_scim_client_validates_no_name(servers: Mapping[str, Server], name: str) -> None:
+def test_add_scim_client_accepts_any_name(servers: Mapping[str, Server], name: str) -> None:
     assert manage(servers["5.6"], "add_scim_client", name, "-r", "acme").returncode == 0
 
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-def test_manage_py_refuses_root_and_strangers(zulip: Server) -> None:
+def test_manage_py_refuses_root_and_other_users(zulip: Server) -> None:
     as_root = manage(zulip, "check", user="root")
     assert (as_root.returncode, as_root.stderr) == (1, "")
     assert as_root.stdout.startswith("manage.py should not be run as root. ")
@@ -186,7 +188,9 @@ def test_add_scim_client_is_unknown_from_6_on(servers: Mapping[str, Server], ver
     assert done.stderr == ("Unknown command: 'add_scim_client'\nType 'manage.py help' for usage.\n")
 
 
-def test_the_whole_argv_is_in_the_log_for_all_to_read(servers: Mapping[str, Server]) -> None:
+def test_manage_log_contains_the_whole_argv_and_is_readable_by_all(
+    servers: Mapping[str, Server],
+) -> None:
     server = servers["9.0"]
     assert manage(server, "shell", "-c", "print('a token in argv')").returncode == 0
     log = server.logs / "manage.log"
@@ -194,7 +198,7 @@ def test_the_whole_argv_is_in_the_log_for_all_to_read(servers: Mapping[str, Serv
     assert log.stat().st_mode & 0o777 == 0o644
 
 
-def test_scim_log_holds_bodies_and_no_headers(servers: Mapping[str, Server]) -> None:
+def test_scim_log_contains_bodies_but_no_headers(servers: Mapping[str, Server]) -> None:
     server = servers["9.0"]
     user = {"userName": "logged@example.com", "name": {"formatted": "L."}, "active": True}
     answer = server.request(
@@ -206,14 +210,14 @@ def test_scim_log_holds_bodies_and_no_headers(servers: Mapping[str, Server]) -> 
     assert "token-at-first" not in text
 
 
-def test_shell_greets_from_django_5_2_on(servers: Mapping[str, Server]) -> None:
+def test_shell_prints_a_greeting_from_django_5_2_on(servers: Mapping[str, Server]) -> None:
     assert manage(servers["5.6"], "shell", "-c", "print(1)").stdout == "1\n"
     assert "imported automatically" in manage(servers["11.0"], "shell", "-c", "print(1)").stdout
 
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-def test_ways_to_become_zulip(servers: Mapping[str, Server]) -> None:
+def test_root_becomes_zulip_with_runuser_or_su(servers: Mapping[str, Server]) -> None:
     server = servers["9.0"]
     check = f"{server.paths.deployment}/manage.py"
     for argv in (
@@ -235,7 +239,7 @@ def test_sudo_without_a_password(servers: Mapping[str, Server]) -> None:
 # --- /etc/zulip/settings.py -----------------------------------------------------------------------
 
 
-def test_settings_py_is_like_zulips(servers: Mapping[str, Server]) -> None:
+def test_settings_py_is_like_the_one_of_zulip(servers: Mapping[str, Server]) -> None:
     server = servers["9.0"]
     text = server.settings.read_text("ascii").removesuffix(scim_config("token-at-first"))
     assert 30_000 < len(text) < 40_000
@@ -306,7 +310,7 @@ print(sorted(names(sys.stdin.read()) ^ old))
     ],
 )
 @pytest.mark.parametrize("version", ["5.6", "12.1"])
-def test_a_candidate_can_be_checked_without_touching_anything(
+def test_a_candidate_can_be_checked_without_changing_files(
     servers: Mapping[str, Server], version: str, edit: str, says: str
 ) -> None:
     zulip = servers[version]
@@ -326,14 +330,14 @@ def test_secrets_are_read_without_interpolation(lab_server: Callable[..., Server
     assert status(server, "100%(x)s") == 200
 
 
-def test_a_missing_secret_makes_every_request_a_500(lab_server: Callable[..., Server]) -> None:
+def test_with_a_missing_secret_every_request_is_500(lab_server: Callable[..., Server]) -> None:
     absolute = "\nfrom zproject.config import get_secret as also\n"
     config = absolute + scim_config("@").replace("'@'", 'also("missing")')
     server = lab_server(realms=["acme"], extra_settings=config)
     assert status(server, "any") == 500
 
 
-def test_a_secret_given_twice_stops_zulip(lab_server: Callable[..., Server]) -> None:
+def test_a_duplicate_secret_prevents_the_start(lab_server: Callable[..., Server]) -> None:
     server = lab_server(realms=["acme"])
     with server.secrets.open("a") as file:
         file.write("shared_secret = again\n")
@@ -347,7 +351,7 @@ def test_the_last_assignment_wins(lab_server: Callable[..., Server]) -> None:
     assert (status(server, "one"), status(server, "two")) == (401, 200)
 
 
-def test_stale_bytecode(lab_server: Callable[..., Server]) -> None:
+def test_within_one_second_stale_bytecode_is_used(lab_server: Callable[..., Server]) -> None:
     server = lab_server(realms=["acme"], extra_settings=scim_config("old-token"))
     before = server.settings.stat()
     text = server.settings.read_text().replace("old-token", "new-token")
@@ -366,7 +370,7 @@ def test_get_django_setting_prints_tokens(servers: Mapping[str, Server]) -> None
     assert "token-at-first" in server.run([script, "SCIM_CONFIG"]).stdout
 
 
-def test_checks_never_look_inside_scim_config(lab_server: Callable[..., Server]) -> None:
+def test_the_checks_do_not_read_scim_config(lab_server: Callable[..., Server]) -> None:
     server = lab_server(realms=["acme"], extra_settings='\nSCIM_CONFIG = ["nonsense"]\n')
     assert manage(server, "check").returncode == 0
     assert manage(server, "checkconfig").returncode == 0
@@ -376,7 +380,9 @@ def test_checks_never_look_inside_scim_config(lab_server: Callable[..., Server])
 
 
 @pytest.mark.parametrize("version", ["5.6", "9.0", "12.1"])
-def test_only_a_restart_shows_a_change(lab_server: Callable[..., Server], version: str) -> None:
+def test_a_change_takes_effect_only_after_a_restart(
+    lab_server: Callable[..., Server], version: str
+) -> None:
     server = lab_server(version=version, realms=["acme"], extra_settings=scim_config("first"))
     if version == "5.6":
         assert manage(server, "add_scim_client", "okta", "-r", "acme").returncode == 0
@@ -424,14 +430,16 @@ def test_restart_as_root(servers: Mapping[str, Server], version: str) -> None:
         ("--only-django", "9.0", "11.0"),
     ],
 )
-def test_restart_flags(servers: Mapping[str, Server], flag: str, without: str, first: str) -> None:
+def test_each_restart_flag_has_a_first_version(
+    servers: Mapping[str, Server], flag: str, without: str, first: str
+) -> None:
     refused = restart(servers[without], flag)
     assert refused.returncode == 2
     assert f"unrecognized arguments: {flag}" in refused.stderr
     assert restart(servers[first], flag).returncode == 0
 
 
-def test_supervisorctl_restarts_django_alone(lab_server: Callable[..., Server]) -> None:
+def test_supervisorctl_can_restart_only_django(lab_server: Callable[..., Server]) -> None:
     server = lab_server(version="9.0", realms=["acme"], extra_settings=scim_config("first"))
     server.settings.write_text(server.settings.read_text().replace("first", "second"))
     done = server.run(["supervisorctl", "restart", "zulip-django"])
@@ -445,8 +453,8 @@ def test_supervisorctl_restarts_django_alone(lab_server: Callable[..., Server]) 
     assert status(server, "second") == 502
 
 
-def test_what_runs_already_cannot_be_started(lab_server: Callable[..., Server]) -> None:
-    """As a second restart-server finds it, which runs beside the first one."""
+def test_a_running_program_cannot_be_started_again(lab_server: Callable[..., Server]) -> None:
+    """This happens if a second restart-server runs beside the first one."""
     server = lab_server(version="9.0")
     done = server.run(["supervisorctl", "start", "zulip-django"])
     assert (done.returncode, "already started" in done.stdout) == (7, True)

@@ -35,14 +35,14 @@ def _clear(*realms: str, store: str = "settings") -> render.Rendered:
     return render.clear(wanted, dict(zip(realms, (TOKEN, OTHER), strict=False)), None)
 
 
-def test_masked_shows_what_is_known_of_each_token() -> None:
+def test_a_masked_block_shows_the_fingerprints_of_tokens() -> None:
     text = render.masked(desired(realm(), realm(""), fingerprints={"acme": known()}), None).text()
     block = ast.literal_eval(text.partition("SCIM_CONFIG = ")[2].rpartition("#")[0])
     assert block["acme"]["bearer_token"] == "<token acme, fingerprint 45a9...>"
     assert block[""]["bearer_token"] == "<token (root)>"
 
 
-def test_clear_needs_every_token_but_those_of_absent_realms() -> None:
+def test_a_clear_block_needs_the_token_of_every_present_realm() -> None:
     wanted = server(realm(), realm("old", present=False))
     assert TOKEN.reveal() in render.clear(wanted, {"acme": TOKEN}, None).text()
     with pytest.raises(UsageError, match="no token yet for realm acme of chat1") as error:
@@ -50,7 +50,7 @@ def test_clear_needs_every_token_but_those_of_absent_realms() -> None:
     assert "--create-tokens" in error.value.hint
 
 
-def test_it_has_no_repr() -> None:
+def test_the_repr_shows_no_token() -> None:
     assert TOKEN.reveal() not in repr(_clear("acme"))
 
 
@@ -62,7 +62,7 @@ def test_it_has_no_repr() -> None:
     newline=st.sampled_from(["\n", "\r\n"]),
     end=st.booleans(),
 )
-def test_nothing_but_the_block_changes_and_twice_is_once(
+def test_an_edit_changes_only_the_block_and_is_idempotent(
     before: list[str], newline: str, end: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("render") / "settings.py"
@@ -101,7 +101,7 @@ def test_modes_and_links_are_kept(write: Callable[..., Path], tmp_path: Path) ->
     ]
 
 
-def test_a_token_moves_to_the_other_file_and_back(write: Callable[..., Path]) -> None:
+def test_a_token_can_move_to_the_secrets_file_and_back(write: Callable[..., Path]) -> None:
     settings, secrets = write("settings.py", ""), write("secrets.conf", SECRETS)
     render.edit(_clear("acme"), settings, secrets)
     in_settings = settings.read_text()
@@ -114,7 +114,7 @@ def test_a_token_moves_to_the_other_file_and_back(write: Callable[..., Path]) ->
     assert secrets.read_text() == SECRETS
 
 
-def test_a_secret_is_there_as_long_as_settings_refer_to_it(
+def test_settings_never_refer_to_a_missing_secret(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, secrets = write("settings.py", ""), write("secrets.conf", SECRETS)
@@ -139,7 +139,7 @@ def test_a_secret_is_there_as_long_as_settings_refer_to_it(
     ]
 
 
-def test_the_secrets_file_has_to_be_named(write: Callable[..., Path]) -> None:
+def test_the_secrets_file_must_be_named(write: Callable[..., Path]) -> None:
     settings = write("settings.py", "")
     with pytest.raises(UsageError, match="are in zulip-secrets") as error:
         render.edit(_clear("acme", store="secrets"), settings, None)
@@ -156,7 +156,7 @@ def test_the_secrets_file_has_to_be_named(write: Callable[..., Path]) -> None:
         ("", "[other]\n", r"^/\S+/secrets\.conf: it has no section"),
     ],
 )
-def test_a_refusal_names_file_line_and_column_and_changes_neither(
+def test_a_refusal_names_the_position_and_changes_neither_file(
     settings: str, secrets: str, said: str, write: Callable[..., Path]
 ) -> None:
     paths = write("settings.py", settings), write("secrets.conf", secrets)
@@ -176,7 +176,7 @@ def test_a_missing_file_is_named(missing: str, write: Callable[..., Path]) -> No
         render.edit(_clear("acme", store="secrets"), *paths.values())
 
 
-def test_a_file_that_cannot_be_replaced_is_left_as_it_is(
+def test_a_file_that_cannot_be_replaced_is_not_changed(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, secrets = write("settings.py", ""), write("secrets.conf", SECRETS)
@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_replaced_is_left_as_it_is(
     assert (settings.read_text(), secrets.read_text()) == ("", SECRETS)
 
 
-def test_absent_realms_are_taken_out(write: Callable[..., Path]) -> None:
+def test_absent_realms_are_removed(write: Callable[..., Path]) -> None:
     settings, secrets = write("settings.py", ""), write("secrets.conf", SECRETS)
     render.edit(_clear("acme", "old", store="secrets"), settings, secrets)
     wanted = server(realm(), realm("old", present=False), token_store="secrets")

@@ -33,7 +33,7 @@ class _Holder:
     token: Secret
 
 
-def test_no_way_of_printing_shows_it() -> None:
+def test_no_way_of_printing_shows_a_secret() -> None:
     secret = Secret(TEXT)
     shown = [
         str(secret),
@@ -69,7 +69,7 @@ def _rich(value: object) -> str:
 
 
 def _traceback(secret: Secret) -> str:
-    """Render a traceback with its locals, as a debugger would."""
+    """Render a traceback with local variables, as a debugger does."""
     try:
         raise KeyError(secret)
     except KeyError as error:
@@ -80,7 +80,7 @@ def _traceback(secret: Secret) -> str:
         return plain + _rich(shown)
 
 
-def test_it_has_no_dict_and_gives_its_text_to_one_call_only() -> None:
+def test_only_reveal_returns_the_text() -> None:
     secret = Secret(TEXT)
     assert secret.reveal() == TEXT
     assert not hasattr(secret, "__dict__")
@@ -89,19 +89,19 @@ def test_it_has_no_dict_and_gives_its_text_to_one_call_only() -> None:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_it_is_not_pickled(protocol: int) -> None:
+def test_a_secret_cannot_be_pickled(protocol: int) -> None:
     with pytest.raises(TypeError, match="never pickled") as error:
         pickle.dumps(_Holder(Secret(TEXT)), protocol)
     assert TEXT not in str(error.value)
 
 
-def test_a_dataclass_that_holds_it_is_not_taken_apart() -> None:
+def test_asdict_refuses_a_dataclass_with_a_secret() -> None:
     with pytest.raises(TypeError) as error:
         asdict(_Holder(Secret(TEXT)))
     assert TEXT not in str(error.value)
 
 
-def test_it_is_not_copied_nor_made_json() -> None:
+def test_a_secret_cannot_be_copied_or_converted() -> None:
     for convert in (copy.copy, copy.deepcopy, json.dumps, marshal.dumps, bytes, iter, "".join):
         with pytest.raises((TypeError, ValueError)) as error:
             convert(Secret(TEXT))  # type: ignore[operator]
@@ -109,7 +109,7 @@ def test_it_is_not_copied_nor_made_json() -> None:
 
 
 @given(st.text(), st.text())
-def test_two_are_equal_where_their_texts_are(one: str, other: str) -> None:
+def test_secrets_are_equal_if_their_texts_are_equal(one: str, other: str) -> None:
     assert Secret(one) == Secret(one)
     assert (Secret(one) == Secret(other)) is (one == other)
     assert Secret(one) != one
@@ -117,11 +117,11 @@ def test_two_are_equal_where_their_texts_are(one: str, other: str) -> None:
     assert bool(Secret(one)) is bool(one)
 
 
-def test_what_the_environment_gives_can_be_compared() -> None:
+def test_a_secret_with_a_surrogate_can_be_compared() -> None:
     assert Secret("\udcff") == Secret("\udcff")
 
 
-def test_its_hash_tells_nothing() -> None:
+def test_equal_secrets_have_different_hashes() -> None:
     one, other = Secret(TEXT), Secret(TEXT)
     assert one == other
     assert hash(one) != hash(other)
@@ -133,7 +133,7 @@ def _logged(message: str, *arguments: object, error: BaseException | None = None
     return RedactingFormatter("%(levelname)s %(message)s").format(record)
 
 
-def test_the_log_shows_no_secret_that_is_alive() -> None:
+def test_the_log_redacts_every_live_secret() -> None:
     secret, longer = Secret(TEXT), Secret(f"{TEXT}-and-more")
     assert _logged("got %s", secret) == f"INFO got {MASK}"
     assert _logged("got %s.", TEXT) == f"INFO got {MASK}."
@@ -141,20 +141,20 @@ def test_the_log_shows_no_secret_that_is_alive() -> None:
     assert TEXT not in _logged("bad", error=ValueError(f"no such token: {TEXT}"))
 
 
-def test_the_log_shows_no_bearer_token_whosever_it_is() -> None:
+def test_the_log_redacts_every_bearer_token() -> None:
     assert _logged("Authorization: Bearer abc.def-9") == f"INFO Authorization: Bearer {MASK}"
     assert (
         _logged("{'authorization': 'bearer  abc'}") == f"INFO {{'authorization': 'bearer  {MASK}'}}"
     )
 
 
-def test_short_secrets_do_not_blacken_the_log() -> None:
+def test_short_secrets_are_not_redacted() -> None:
     secret = Secret("a")
     assert redact("a plain sentence") == "a plain sentence"
     assert secret
 
 
-def test_a_secret_that_is_gone_is_forgotten() -> None:
+def test_a_deleted_secret_is_no_longer_redacted() -> None:
     secret = Secret("forgotten-soon")
     assert redact("forgotten-soon") == MASK
     del secret
@@ -170,13 +170,13 @@ MAY_REVEAL = {
     "ssh": "logs in, answers sudo, and hands tokens to the agent, through the encrypted channel",
     "tokens": "judges, fingerprints and encrypts them",
     "vault.py": "encrypts them",
-    "fleet/verify.py": "asks with them",
+    "fleet/verify.py": "sends them to the public URL",
     "zulip/block.py": "writes them into the entry",
 }
 
 
 def _reveals(source: str) -> bool:
-    """Whether the name is there at all: as a call, handed on, or asked for as text."""
+    """Return whether the source names `reveal`: in a call, as a reference, or as text."""
     names = {"reveal", "_Secret__text"}
     return any(
         (isinstance(node, ast.Attribute) and node.attr in names)
@@ -188,12 +188,12 @@ def _reveals(source: str) -> bool:
 @pytest.mark.parametrize(
     "source", ["a.reveal()", "map(Secret.reveal, b)", "getattr(a, 'reveal')", "a._Secret__text"]
 )
-def test_no_way_to_reveal_a_secret_is_overlooked(source: str) -> None:
+def test_every_use_of_reveal_is_found(source: str) -> None:
     assert _reveals(source)
     assert not _reveals("reveal = 'revealed'")
 
 
-def test_only_these_rooms_reveal_a_secret() -> None:
+def test_only_the_listed_modules_reveal_a_secret() -> None:
     package = Path(scimconf.__file__).parent
     found = {
         path.relative_to(package).as_posix()

@@ -29,13 +29,13 @@ def test_modules_are_imported_in_another_thread() -> None:
     assert _python(code).stdout == "True\n"
 
 
-def test_a_module_that_cannot_be_imported_is_not_an_error_of_the_thread() -> None:
+def test_a_failed_import_in_the_background_is_ignored() -> None:
     before = threading.active_count()
     done = _python("startup.import_in_background('no_such_module')")
     assert (done.returncode, done.stderr) == (0, "")
     assert threading.active_count() == before
 
 
-def test_leave_waits_for_no_thread() -> None:
+def test_leave_does_not_wait_for_threads() -> None:
     code = "import threading, time; threading.Thread(target=time.sleep, args=[600]).start();"
     assert _python(f"{code} startup.leave(3)").returncode == 3

@@ -151,7 +151,7 @@ def test_a_program_prints_the_password(tmp_path: Path) -> None:
 
 
 def test_a_client_gets_the_vault_id(tmp_path: Path) -> None:
-    """As Ansible's "third-party vault password client scripts" are."""
+    """Ansible calls its "third-party vault password client scripts" in the same way."""
     for name, expected in (("my-client.py", "--vault-id prod"), ("a-client", "--vault-id prod")):
         path = script(tmp_path / name, '#!/bin/sh\necho "got $*"\n')
         assert vault.read_password_file(path, "prod").reveal() == f"got {expected}"

@@ -1,4 +1,4 @@
-"""The wheel is complete: built from the checkout and installed elsewhere, it works from there."""
+"""The wheel is complete: it is built from the checkout and works when installed elsewhere."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bin_
 
 
-def test_it_renders_from_the_installed_templates(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_renders_from_its_templates(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "inventory.yaml").write_text(
         "all: {hosts: {chat1.example.com: {scim_idp: okta, scim_realms: {acme: {}}}}}\n"
     )
@@ -66,12 +66,12 @@ def test_the_package_and_the_program_have_the_same_version(installed: Path, tmp_
         assert shown == f"scimconf {scimconf.__version__}\n"
 
 
-def test_it_says_that_it_has_types(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_is_marked_as_typed(installed: Path, tmp_path: Path) -> None:
     ask = "import scimconf; print(scimconf.__file__)"
     where = _run(installed / "python", "-c", ask, cwd=tmp_path)
     assert Path(where.strip()).with_name("py.typed").is_file()
 
 
-def test_it_contains_the_agent(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_contains_the_agent(installed: Path, tmp_path: Path) -> None:
     ask = "from scimconf.ssh.program import payload; print(len(payload()))"
     assert int(_run(installed / "python", "-c", ask, cwd=tmp_path)) > 10_000

@@ -1,4 +1,4 @@
-"""The workflows of .github: the versions that they name are the ones that the project supports."""
+"""The workflows of .github: supported Python versions, exact action versions, safe scripts."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def sources(source: SourceOptions) -> tuple[Path, ...]:
         return (_DEFAULT,)
     raise UsageError(
         "no inventory: there is no inventory.yaml in this folder",
-        "name one with -i, or make one: scimconf init",
+        "name one with -i or SCIMCONF_INVENTORY, or make one: scimconf init",
     )
 
 

@@ -1,7 +1,7 @@
 """A small Zulip for unit tests: the files, scripts and web server that the agent uses.
 
-What restart-server loads, the web server answers with; so only a restart shows a change. The
-behaviour of the scripts is set in `behaviour.json`. The real thing in miniature is tests/lab.
+The web server answers with the settings that restart-server has loaded, so only a restart shows a
+change. `behaviour.json` sets how the scripts behave. tests/lab has more realistic servers.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def get_secret(name):
 class Zulip:
     """A deployment in a folder, with the facts of one server.
 
-    `python` runs its scripts; another user than ours may not reach that of the tests.
+    `python` runs its scripts: another user may not be able to start the Python of the tests.
     """
 
     def __init__(
@@ -253,7 +253,7 @@ class Zulip:
         return self.settings.read_bytes(), self.secrets.read_bytes()
 
     def litter(self) -> list[str]:
-        """Return the files that do not belong into /etc/zulip."""
+        """Return the files that do not belong in /etc/zulip."""
         known = {"settings.py", "zulip-secrets.conf"}
         return [each.name for each in self.settings.parent.iterdir() if each.name not in known]
 

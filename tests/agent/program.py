@@ -1,4 +1,4 @@
-"""Run the agent as a server does: in a process of its own, started by the bootstrap."""
+"""Run the agent as a server does: in its own process, started by the bootstrap."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.agent.fake import Zulip
 
-# Runs in its own mount namespace. Each attempt is a process of its own, which dies at `cut`.
+# Runs in its own mount namespace. Each attempt is a separate process, which dies at `cut`.
 _ATTEMPT = """
 import json, os, subprocess, sys
 sys.path.insert(0, {root!r})

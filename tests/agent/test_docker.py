@@ -76,7 +76,7 @@ def test_another_entrypoint_is_no_docker_zulip(root: _Root) -> None:
 def test_settings_are_lost_at_every_start(
     root: _Root, environment: dict[str, str], volume: Path
 ) -> None:
-    """This is also true on a volume: LINK_SETTINGS_TO_DATA alone keeps nothing."""
+    """This is also true on a volume: LINK_SETTINGS_TO_DATA alone does not keep the settings."""
     root.process(15, HOME="/root", MANUAL_CONFIGURATION="True")  # a login, not the container
     root.process(20, DATA_DIR="/data", **environment)
     root.settings = volume / "settings.py"

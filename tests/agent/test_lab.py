@@ -18,7 +18,7 @@ Start = Callable[..., Server]
 
 
 class Agent:
-    """The agent on one server, with one answer per request."""
+    """An agent on one server, which returns the answer to each request."""
 
     def __init__(self, server: Server, python: str = "zulip-py3-venv/bin/python3") -> None:
         self.server = server

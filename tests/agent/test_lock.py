@@ -36,7 +36,7 @@ def held_elsewhere(folder: Path) -> Any:
         process.kill()
 
 
-def test_it_waits_for_another_run_and_reports_who_runs_it(zulip: Zulip) -> None:
+def test_a_run_waits_for_another_run_and_reports_its_user(zulip: Zulip) -> None:
     said: list[dict[str, Any]] = []
     with held_elsewhere(zulip.state) as other:
 
@@ -51,7 +51,7 @@ def test_it_waits_for_another_run_and_reports_who_runs_it(zulip: Zulip) -> None:
     assert said[2]["ok"] is True
 
 
-def test_it_waits_no_longer_than_the_lock_timeout(zulip: Zulip) -> None:
+def test_a_run_waits_no_longer_than_the_lock_timeout(zulip: Zulip) -> None:
     with held_elsewhere(zulip.state):
         final = apply({**zulip.apply(acme="x" * 30), "lock_timeout": 0.6}, print, "a test")
     assert final["result"] == "busy"
@@ -88,7 +88,7 @@ def interrupted(zulip: Zulip, restart_timeout: float) -> tuple[bytes, bytes]:
     return pair
 
 
-def test_the_next_run_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
+def test_the_next_run_waits_for_an_orphaned_restart(zulip: Zulip) -> None:
     pair = interrupted(zulip, 30)
     said: list[dict[str, Any]] = []
     with contextlib.ExitStack() as restart:
@@ -105,7 +105,7 @@ def test_the_next_run_waits_for_a_restart_that_goes_on(zulip: Zulip) -> None:
     assert zulip.pair() == pair
 
 
-def test_it_waits_no_longer_than_a_restart_may_take(zulip: Zulip) -> None:
+def test_the_next_run_waits_no_longer_than_a_restart_may_take(zulip: Zulip) -> None:
     interrupted(zulip, 1.5)
     now = zulip.pair()
     with lock.restart_lock(str(zulip.state)):

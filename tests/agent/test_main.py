@@ -1,4 +1,4 @@
-"""The protocol, with the agent in a process of its own."""
+"""The protocol, with the agent in its own process."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_connection_reset_ends_the_agent_silently(here: str) -> None:
 
 
 @pytest.mark.needs_root
-def test_root_is_dropped() -> None:
+def test_root_and_unknown_users_are_refused() -> None:
     found = answer(b"{}\n", user="no-such-user")
     assert found == [
         {
@@ -98,7 +98,7 @@ def test_root_is_dropped() -> None:
     assert "is root" in answer(b"{}\n", user="root")[0]["message"]
 
 
-def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_agent_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check the calls and their order without root."""
     calls: list[tuple[object, ...]] = []
     now = [0]
@@ -120,7 +120,7 @@ def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) ->
         main._drop_root("root")
 
 
-def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_and_address_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "ops")
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 5000 192.0.2.2 22")
     assert main._who() == "ops from 192.0.2.1"
@@ -158,7 +158,7 @@ def _idle(zulip: Zulip) -> bool:
     return journal.exists() and json.loads(journal.read_text())["state"] != "open"
 
 
-def test_it_observes_and_applies(agent: tuple[Zulip, list[str]]) -> None:
+def test_the_agent_observes_and_applies(agent: tuple[Zulip, list[str]]) -> None:
     zulip, argv = agent
     requests = [zulip.observe(acme=None), zulip.apply(acme=TOKEN), zulip.observe(acme=None)]
     lines = b"".join(json.dumps(each).encode() + b"\n" for each in requests)
@@ -171,7 +171,7 @@ def test_it_observes_and_applies(agent: tuple[Zulip, list[str]]) -> None:
 
 
 @pytest.mark.parametrize("restart_exit", [0, 1])
-def test_neither_a_closed_connection_nor_a_signal_stops_it(
+def test_a_closed_connection_or_a_signal_does_not_stop_a_transaction(
     agent: tuple[Zulip, list[str]], restart_exit: int
 ) -> None:
     zulip, argv = agent

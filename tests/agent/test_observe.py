@@ -340,7 +340,7 @@ class TestARunThatEndsDuringAnObservation:
         facts = look(zulip.observe(acme=KNOWN))
         assert (facts["at_work"], facts["realms"], facts["block"]) == ("", {}, None)
 
-    def test_it_is_repeated_after_a_whole_run_too(
+    def test_the_observation_is_repeated_after_a_complete_run(
         self, zulip: Zulip, during: list[Callable[[], object]]
     ) -> None:
         during.append(lambda: apply(zulip.apply(acme=TOKEN), lambda message: None, "a test"))

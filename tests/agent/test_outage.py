@@ -16,7 +16,7 @@ AFTER = (Question("acme", "acme.chat.test", "new", True),)
 
 
 class Zulip:
-    """Give scripted answers, one per second of its own clock."""
+    """Return scripted answers, one per second of its own clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[int]]) -> None:
         self.answers = answers

@@ -216,7 +216,7 @@ def test_a_removed_realm_may_answer_anything_but_200() -> None:
         ([401], ACME._replace(realm=""), "realm (root): the token is not accepted (401)"),
     ],
 )
-def test_what_fails_the_gate(script: list[int], question: Question, why: str) -> None:
+def test_wrong_answers_fail_the_gate(script: list[int], question: Question, why: str) -> None:
     with pytest.raises(AgentError) as caught:
         passes(script, question)
     assert caught.value.message == why

@@ -191,7 +191,7 @@ def test_insert_and_remove_restores_every_style(style: str, newline: str) -> Non
 
 @pytest.mark.parametrize("style", [style for style in STYLES if '"b": {}' in style])
 @pytest.mark.parametrize("realm", ["a", "b"])
-def test_each_of_two_can_be_removed(style: str, realm: str) -> None:
+def test_each_of_two_realms_can_be_removed(style: str, realm: str) -> None:
     data = f"A = 1\n{style}\nZ = 9\n".encode()
     after = edit(data, {realm: None})
     assert config(after) == {"a" if realm == "b" else "b": {}}
@@ -414,7 +414,7 @@ def test_another_get_secret_is_refused(data: bytes, line: int, column: int) -> N
     with pytest.raises(Refusal) as caught:
         edit(data, {"acme": SECRET})
     assert caught.value.line == line
-    if b"import" not in data:  # an alias has a place of its own from Python 3.10 on
+    if b"import" not in data:  # an alias has its own position from Python 3.10 on
         assert caught.value.column == column
 
 
@@ -548,7 +548,9 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("text", "line", "column"), REFUSED, ids=[text[:40] for text, _, _ in REFUSED]
 )
-def test_what_cannot_be_proved_is_refused_with_its_place(text: str, line: int, column: int) -> None:
+def test_unprovable_settings_are_refused_with_their_position(
+    text: str, line: int, column: int
+) -> None:
     with pytest.raises(Refusal) as caught:
         edit(text.encode(), {"acme": ACME})
     if line:

@@ -198,7 +198,7 @@ def test_backups_and_journal_are_private(zulip: Zulip) -> None:
     assert last.undo.settings.before == SETTINGS.encode()
 
 
-# --- where it stops before anything is changed ------------------------------------------------
+# --- errors before any change -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("which", ["settings", "secrets"])
@@ -214,7 +214,7 @@ def test_stale(zulip: Zulip, which: str) -> None:
     assert run.failed == ["look again"]
 
 
-def test_busy_says_who(zulip: Zulip) -> None:
+def test_busy_names_the_other_run(zulip: Zulip) -> None:
     with lock.held(str(zulip.state), "somebody from 192.0.2.1"):
         run = Run(zulip.apply(acme=NEW))
     assert run.result == "busy"
@@ -278,7 +278,7 @@ def _no_python(zulip: Zulip) -> str:
         _new_names, _no_python,
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_fails_and_leaves_both_files(
+def test_an_impossible_change_fails_and_keeps_both_files(
     zulip: Zulip, broken: Callable[[Zulip], str]
 ) -> None:
     why = broken(zulip)
@@ -416,7 +416,7 @@ def test_the_outage_of_a_realm_is_measured(zulip: Zulip) -> None:
     assert 0 <= run.final["outage"] <= both + 0.2
 
 
-def test_the_message_says_why(zulip: Zulip) -> None:
+def test_a_rollback_message_gives_the_reason(zulip: Zulip) -> None:
     given(zulip)
     zulip.behave(restart_exit=3)
     message = Run(zulip.apply(acme=NEW)).final["message"]
@@ -498,7 +498,7 @@ def test_a_file_that_changed_during_the_run_is_left_unchanged(
     assert str(zulip.state / "backups") in run.final["hint"]
     assert zulip.settings.read_text() == "# by hand\n"
     assert run.failed == ["gate", "put back"]
-    # It stays so until an operator has corrected it.
+    # The error stays until an operator has corrected the file.
     assert Run(zulip.apply(beta=NEW)).result == "roll-back failed"
 
 

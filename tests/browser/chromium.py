@@ -1,7 +1,7 @@
-"""Finds Chromium, or provides it: `python -m tests.browser.chromium`.
+"""Find Chromium, or install it: `python -m tests.browser.chromium`.
 
-The order: the system's, Chrome too; as root on Debian, installed by apt; none. What drives it,
-playwright, is of PyPI (pyproject's extra `browser`) and is told to take this one.
+It uses the Chromium or Chrome of the system. As root on Debian, it installs Chromium with apt. The
+browser driver, playwright, comes from PyPI (the extra `browser` of pyproject.toml).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"
 
 
 def find() -> str | None:
-    """Give the path of one that starts; Ubuntu has a `chromium-browser` that only names a snap."""
+    """Return a Chromium that starts. On Ubuntu, `chromium-browser` may only point to a snap."""
     for name in NAMES:
         path = shutil.which(name)
         if path and _version(path):
@@ -27,7 +27,7 @@ def find() -> str | None:
 
 
 def can_be_driven() -> bool:
-    """Whether playwright and axe-core are installed."""
+    """Return whether playwright and axe-core are installed."""
     return importlib.util.find_spec("axe_playwright_python") is not None
 
 
@@ -37,7 +37,7 @@ def _version(path: str) -> str:
 
 
 def provide() -> str | None:
-    """Find it, or as root install Debian's. None where that fails."""
+    """Find Chromium, or as root install it with apt. Return None if that fails."""
     if (ready := find()) or os.geteuid() != 0 or not shutil.which("apt-get"):
         return ready
     install = ("install", "--yes", "--no-install-recommends", "chromium")
@@ -48,7 +48,7 @@ def provide() -> str | None:
 
 
 def main() -> int:
-    """Provide it and say in one line what was found. To find none is no failure of this step."""
+    """Find or install Chromium, and print one line about it. A missing Chromium is not an error."""
     path = provide()
     if path:
         print(f"chromium: {_version(path)} ({path})")

@@ -16,7 +16,7 @@ Show = Callable[..., "Page"]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a screen."""
+    """A headless Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -27,13 +27,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What the pages of `show` ask for, complain about, or let a script say."""
+    """The requests, console messages, errors and dialogs of the pages that `show` opened."""
     return []
 
 
 @pytest.fixture
 def show(browser: Browser, said: list[str], tmp_path: Path) -> Iterator[Show]:
-    """A function that opens a page from its text, with the options of `Browser.new_page`."""
+    """A function that opens a page from its HTML, with the options of `Browser.new_page`."""
     file = tmp_path / "page.html"
     opened = []
 
@@ -56,6 +56,6 @@ def show(browser: Browser, said: list[str], tmp_path: Path) -> Iterator[Show]:
 
 @pytest.fixture
 def quiet(said: list[str]) -> Iterator[None]:
-    """Fail a test whose pages say anything."""
+    """Fail the test if its pages made a request, a message, an error or a dialog."""
     yield
     assert not said

@@ -1,6 +1,6 @@
 """The picture of the report in the documentation: `python -m tests.browser.picture [FILE]`.
 
-Of a made-up fleet, so that there is a bit of everything in it.
+It shows invented servers, so that every status appears.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PICTURE = Path(__file__).resolve().parents[2] / "docs" / "report.png"
 
 
 def take(file: Path) -> None:
-    """Write the picture: the top of the page, and the first server that was rolled back."""
+    """Write the picture: the top of the page and the first server that was rolled back."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find())
         page = browser.new_page(viewport={"width": 1000, "height": 800})

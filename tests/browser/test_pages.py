@@ -1,4 +1,4 @@
-"""The HTML pages in a real browser: what it shows, to whom, and that it obeys nobody else."""
+"""The HTML pages in a real browser: layout, accessibility, filter, and hostile text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.usefixtures("quiet")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
-"""320 pixels: the narrowest of WCAG 2.2's reflow (1.4.10)."""
+"""WCAG 2.2 (1.4.10, reflow) requires pages to work at a width of 320 pixels."""
 
 
 def _report(size: int = 40) -> str:
@@ -53,7 +53,7 @@ def _visible(page: Page) -> int:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing(name: str, scheme: str, show: Show) -> None:
+def test_axe_finds_no_accessibility_problem(name: str, scheme: str, show: Show) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page = show(PAGES[name](), color_scheme=scheme, viewport=WIDE)
@@ -66,7 +66,7 @@ def test_axe_finds_nothing(name: str, scheme: str, show: Show) -> None:
 
 
 def _unsettled(rules: list[dict[str, Any]]) -> Iterator[tuple[str, str, Any]]:
-    """Give what axe found, or could not settle: a sign alone it takes for a picture."""
+    """Return axe's problems and open questions. It cannot judge the contrast of a symbol."""
     for rule in rules:
         for node in rule["nodes"]:
             why = [check["data"] for check in (*node["any"], *node["all"], *node["none"])]
@@ -78,13 +78,15 @@ def _unsettled(rules: list[dict[str, Any]]) -> Iterator[tuple[str, str, Any]]:
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_hangs_over_the_side(name: str, viewport: dict[str, int], show: Show) -> None:
+def test_the_page_needs_no_horizontal_scrolling(
+    name: str, viewport: dict[str, int], show: Show
+) -> None:
     page = show(PAGES[name](), viewport=viewport)
     page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
-def test_the_filter_by_keyboard_alone(show: Show) -> None:
+def test_the_filter_works_with_the_keyboard_alone(show: Show) -> None:
     page = show(_report())
     status = page.get_by_role("status")
     page.get_by_role("searchbox", name="Show those with").focus()
@@ -105,7 +107,7 @@ def test_the_filter_by_keyboard_alone(show: Show) -> None:
     assert page.locator("details[open]:visible").count() == 39
 
 
-def test_a_link_opens_its_server_even_if_it_was_filtered_away(show: Show) -> None:
+def test_a_link_opens_its_server_even_if_the_filter_hides_it(show: Show) -> None:
     page = show(_report())
     page.get_by_label("unreachable (12)").uncheck()
     page.get_by_role("link", name="eu7.chat.example.com").click()
@@ -114,7 +116,7 @@ def test_a_link_opens_its_server_even_if_it_was_filtered_away(show: Show) -> Non
     assert opened.get_attribute("open") is not None
 
 
-def test_without_javascript_everything_is_there(show: Show) -> None:
+def test_without_javascript_every_server_is_visible(show: Show) -> None:
     page = show(_report(), java_script_enabled=False)
     assert not page.get_by_role("search").is_visible()
     assert _visible(page) == 40
@@ -122,7 +124,7 @@ def test_without_javascript_everything_is_there(show: Show) -> None:
     assert page.locator(".server").last.get_attribute("open") is not None
 
 
-def test_a_thousand_servers(show: Show) -> None:
+def test_a_report_about_a_thousand_servers(show: Show) -> None:
     page = show(_report(1000))
     assert page.locator("details[open]").count() == 4
     page.get_by_role("searchbox").fill("us960")
@@ -139,7 +141,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_name_is_a_name(text: str, show: Show) -> None:
+def test_a_name_with_html_is_shown_as_text(text: str, show: Show) -> None:
     page = show(report("plan", [Outcome(text, Status.FAILED, text, text)], ExitCode.FAILED, WHEN))
     shown = text.replace("\u202e", "\\u202e").replace("\u2066", "\\u2066")
     assert page.locator(".name").inner_text() == shown
@@ -148,14 +150,14 @@ def test_a_hostile_name_is_a_name(text: str, show: Show) -> None:
     assert page.locator("dd").nth(2).inner_text() == f"https://{shown}/scim/v2"
 
 
-def test_the_policy_refuses_what_is_not_ours(show: Show, said: list[str]) -> None:
+def test_the_policy_blocks_other_content(show: Show, said: list[str]) -> None:
     show(_report(20).replace("<main>", '<main><img src="https://example.com" onerror="x()">', 1))
     complaints = "".join(said)
     assert "'https://example.com/' violates the following Content Security Policy" in complaints
     said.clear()
 
 
-def test_on_paper(show: Show) -> None:
+def test_the_printed_page_shows_everything(show: Show) -> None:
     page = show(_sheets())
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 3
     page = show(_report())
@@ -164,7 +166,7 @@ def test_on_paper(show: Show) -> None:
     assert _visible(page) == 40
 
 
-def test_the_picture_of_the_documentation(tmp_path: Path) -> None:
+def test_the_picture_for_the_documentation_is_a_png(tmp_path: Path) -> None:
     picture = tmp_path / "report.png"
     subprocess.run([sys.executable, "-m", "tests.browser.picture", picture], check=True)
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -35,7 +35,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def log() -> Iterator[None]:
-    """Leave the loggers as they were: a run points them at its stderr."""
+    """Restore the loggers after the test: a run redirects them to its stderr."""
     loggers = [logging.getLogger(name) for name in ("scimconf", "paramiko")]
     before = [(each, list(each.handlers), each.level) for each in loggers]
     yield
@@ -51,7 +51,7 @@ def scimconf(
     capsys: pytest.CaptureFixture[str],
     log: None,
 ) -> Run:
-    """Run scimconf inside of this process, in a folder with an inventory and a vault password."""
+    """Run scimconf in this process, in a folder with an inventory and a password file."""
     for name in os.environ:
         if name.startswith(("SCIMCONF_", "ANSIBLE_")) or name in ("NO_COLOR", "FORCE_COLOR"):
             monkeypatch.delenv(name)
@@ -71,7 +71,7 @@ def scimconf(
 
 @pytest.fixture
 def empty(scimconf: Run, tmp_path: Path) -> Run:
-    """The same in an empty folder."""
+    """The same as `scimconf`, but in an empty folder."""
     for path in tmp_path.iterdir():
         path.unlink()
     return scimconf
@@ -84,7 +84,7 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
 
 @pytest.fixture
 def one(lab_server: Callable[..., Server], operator: Operator) -> Callable[..., Server]:
-    """Start one server and write an inventory that has it alone, with these variables."""
+    """A function that starts a server and writes an inventory with only this server."""
 
     def start(variables: dict[str, Any], **options: Any) -> Server:
         server = lab_server(**options)
@@ -96,7 +96,7 @@ def one(lab_server: Callable[..., Server], operator: Operator) -> Callable[..., 
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
-    """A terminal on which somebody types "typed"; gives the questions, and whether twice."""
+    """Answer every question with "typed". Collect the questions, and whether they ask twice."""
     asked: list[tuple[str, bool]] = []
 
     def prompt(text: str, *, confirmation_prompt: str | bool = False, **_: object) -> str:

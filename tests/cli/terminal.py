@@ -1,4 +1,4 @@
-"""Run scimconf on a pseudo-terminal, so that it asks, echoes and gets Ctrl-C."""
+"""Run scimconf on a pseudo-terminal, to test questions, echo and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def own_environment() -> dict[str, str]:
 class Terminal:
     """One run of scimconf, or of another program.
 
-    `shown` is all that has been on the screen, escapes and all.
+    `shown` is all text that was on the screen, with escape codes.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What a person has read."""
+        """The text on the screen, without escape codes."""
         return _ESCAPES.sub("", self.shown)
 
     def wait_for(self, words: str) -> None:
-        """Read until the words are on the screen, after those that were waited for before."""
+        """Read until the words appear on the screen, after the words of the last call."""
         deadline = time.monotonic() + _DEADLINE
         while (at := self.text.find(words, self._seen)) < 0:
             if not self._read(deadline):
@@ -92,7 +92,7 @@ class Terminal:
         self._seen = at + len(words)
 
     def type(self, text: str) -> None:
-        """Type, as fast as no hand does."""
+        """Type a text at once."""
         os.write(self._screen, text.encode())
 
     def answer(self, question: str, text: str) -> None:
@@ -101,9 +101,9 @@ class Terminal:
         self.type(f"{text}\n")
 
     def interrupt(self) -> int:
-        """Press Ctrl-C at a question and give the exit code.
+        """Press Ctrl-C at a question. Return the exit code.
 
-        Again, if nothing happens: Python misses a signal that comes just before it waits for a key.
+        Repeat it if needed: Python misses a signal that comes just before it waits for a key.
         """
         for _ in range(int(_DEADLINE)):
             self.type(CTRL_C)
@@ -115,14 +115,14 @@ class Terminal:
         return self.end()
 
     def end(self) -> int:
-        """Read to the end and give the exit code."""
+        """Read to the end. Return the exit code."""
         deadline = time.monotonic() + _DEADLINE
         while self._read(deadline):
             pass
         return self._process.wait(timeout=_DEADLINE)
 
     def _read(self, deadline: float) -> bool:
-        """Read what there is; False where there will be no more."""
+        """Read the available output. Return False at its end or at the deadline."""
         ready, _, _ = select.select([self._screen], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             return False

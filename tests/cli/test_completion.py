@@ -37,7 +37,7 @@ def folder(empty: Run, tmp_path: Path) -> Path:
 
 
 def _offered(*words: str) -> list[str]:
-    """Return what is offered for the last word."""
+    """Return the completions of the last word."""
     complete = ShellComplete(scimconf, {}, "scimconf", "_SCIMCONF_COMPLETE")
     return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
 
@@ -170,7 +170,7 @@ def _tab(program: Sequence[str], folder: Path, environment: dict[str, str], setu
         terminal.wait_for("ready")
         for typed, completed in (("scimconf handoff --realm wi", "ki"), ("db", ".example.com")):
             terminal.type(typed)
-            terminal.wait_for(typed[-2:])  # zsh completes nothing where more keys are waiting
+            terminal.wait_for(typed[-2:])  # zsh completes nothing while more keys are waiting
             terminal.type("\t")
             terminal.wait_for(completed)
         terminal.type("\x15exit\n")

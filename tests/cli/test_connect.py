@@ -97,7 +97,7 @@ def test_no_server_is_an_error(scimconf: Run, tmp_path: Path) -> None:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What was handed to ssh.open_agent."""
+    """The arguments of each call of ssh.open_agent."""
     calls: list[Any] = []
 
     def open_agent(*given: object) -> nullcontext[None]:
@@ -124,7 +124,7 @@ def _open(given: ConnectionOptions, **own: Any) -> None:
         pass
 
 
-def test_no_password_is_invented(opened: list[Any]) -> None:
+def test_a_missing_password_stays_missing(opened: list[Any]) -> None:
     _open(PLAIN)
     ((_, _, credentials, options),) = opened
     assert (credentials.password, credentials.become_password) == (None, None)
@@ -199,7 +199,7 @@ def test_host_key_options(opened: list[Any]) -> None:
     assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
 
 
-# --- what the inventory may run here ------------------------------------------------------------
+# --- programs of the inventory on this machine --------------------------------------------------
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.needs_sshd
 
 
 class Store:
-    """A program that prints a token, and notes each call."""
+    """A program that prints a token and records each call."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sh"
@@ -29,14 +29,14 @@ class Store:
         self.change()
 
     def change(self) -> str:
-        """Have another token from now on."""
+        """Print another token from now on."""
         self.token = generate().reveal()
         self.path.write_text(f"#!/bin/sh\necho x >>'{self.calls}'\necho {self.token}\n")
         self.path.chmod(0o755)
         return self.token
 
     def was_called(self) -> bool:
-        """Return whether it was called since the last time that this was asked."""
+        """Return whether the program was called since the last call of this method."""
         called = self.calls.exists()
         self.calls.unlink(missing_ok=True)
         return called
@@ -44,7 +44,7 @@ class Store:
 
 @pytest.fixture
 def server(operator: Operator, lab_server: Callable[..., Server]) -> Server:
-    """A server whose realm wiki has a token of the token file."""
+    """A server whose realm wiki has a token in the token file."""
     server = lab_server(version="9.0", realms=["acme", "wiki"])
     operator.write_inventory({server.name: {"scim_realms": {"wiki": {}}}})
     assert operator.apply().returncode == 0
@@ -173,7 +173,7 @@ def test_reading_verbs_do_not_write_the_token_file(
         assert operator.tokens.read_bytes() == before, words
 
 
-def test_an_approved_plan_is_bound_to_the_words_of_a_reference(
+def test_an_approved_plan_is_bound_to_the_text_of_a_reference(
     operator: Operator, server: Server, store: Store
 ) -> None:
     _refer(operator, server, store)
@@ -186,7 +186,7 @@ def test_an_approved_plan_is_bound_to_the_words_of_a_reference(
     assert done.returncode == 0, done
     assert _lets_in(server, "acme", store.token)
 
-    # Nothing to do was approved; the store has another token by then.
+    # The approved plan had nothing to do. Since then, the store has another token.
     assert operator.run("plan", "--out", "approved.json").returncode == 0
     old = store.token
     store.change()
@@ -222,7 +222,7 @@ def test_replacing_a_token_in_use_needs_a_second_answer(operator: Operator, serv
 def test_a_vault_value_of_the_token_file_is_not_used_as_a_password(
     operator: Operator, server: Server
 ) -> None:
-    """Else the operator of that host would receive another server's token as a password."""
+    """Otherwise that host would receive the token of another server as a password."""
     entry = TokenFile.load(operator.tokens).entry(server.name, "wiki")
     assert entry
     assert entry.ciphertext

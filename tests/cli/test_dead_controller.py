@@ -1,4 +1,4 @@
-"""The controller dies in the middle of a change: the server finishes alone, and tells it later."""
+"""The controller dies during a change: the server finishes alone and reports the result later."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _interrupted_twice(process: subprocess.Popen[str]) -> None:
 
 
 def _begun(operator: Operator, server: Server) -> tuple[Crossing, subprocess.Popen[str]]:
-    """Start an apply; returns when the server restarts, and waits there for its sign."""
+    """Start an apply. Return when the server's restart waits for its release."""
     crossing = Crossing(server)
     variables = {"scim_realms": {"": {}}, "scim_restart": crossing.restart}
     operator.write_inventory({server.name: {**variables, "scim_gate_timeout": 5}})
@@ -71,7 +71,7 @@ def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     _ended(server)
     token = operator.token(server.name, "")
     assert server.request("GET", USERS, "", token)[0] == 200
-    for _ in range(2):  # a plan takes nothing away
+    for _ in range(2):  # a plan does not acknowledge the result
         plan = operator.run("plan")
         assert plan.returncode == 0, plan
         assert "finished by itself after its controller was gone: committed" in plan.stdout

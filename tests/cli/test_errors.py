@@ -1,4 +1,4 @@
-"""Whatever goes wrong ends as a sentence, a hint and an exit code."""
+"""Every error becomes a message, a hint and an exit code."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_main_exits_with_the_code(
     assert ended == [0, 130]
 
 
-# --- who reads it -----------------------------------------------------------------------------
+# --- closed and full outputs ------------------------------------------------------------------
 
 
 def _pipe(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -128,7 +128,7 @@ def _pipe(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_closed_stdout_pipe_is_not_an_error(
     command: str, code: int, scimconf: Run, tmp_path: Path
 ) -> None:
-    """`exec <&-` is the reader that was gone before a word was written."""
+    """With `exec <&-`, the reader has closed the pipe before scimconf writes."""
     done = _pipe(f"scimconf {command} | exec 0<&-; exit ${{PIPESTATUS[0]}}", tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     assert "rror" not in done.stderr

@@ -18,7 +18,7 @@ from tests.lab.operator import VAULT, Operator
 One = Callable[..., Server]
 ROOT: dict[str, Any] = {"scim_realms": {"": {}}}
 NOBODY = "http://127.0.0.1:1"
-"""Where no web server listens."""
+"""A URL without a web server."""
 
 
 def _server(said: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def test_a_web_server_that_does_not_answer(operator: Operator, one: One) -> None
 
 @pytest.mark.needs_sshd
 def test_a_change_that_was_not_proved(operator: Operator, one: One) -> None:
-    """The web server did not answer before or after; then only the public URL can prove it."""
+    """The local web server does not answer, so only the public URL could prove the change."""
     server = one({**ROOT, "scim_probe": NOBODY, "scim_gate_timeout": 1}, version="9.0")
     seen = operator.apply("--format", "json")
     assert (seen.returncode, _server(seen.stdout)["verified"]) == (0, "yes"), seen
@@ -175,7 +175,7 @@ def test_a_read_only_user_cannot_see_everything(operator: Operator, one: One) ->
 
 @pytest.mark.needs_sshd
 def test_a_rotation_that_was_not_verified_is_still_in_use(operator: Operator, one: One) -> None:
-    """Else the next apply would put the old token back."""
+    """Otherwise the next apply would restore the old token."""
     server = one(ROOT, version="9.0")
     assert operator.apply().returncode == 0
     old = operator.token(server.name, "")
@@ -229,7 +229,7 @@ def test_a_rollback_that_fails(operator: Operator, one: One) -> None:
 
 @pytest.mark.needs_sshd
 def test_an_undo_that_does_not_pass_its_gate(operator: Operator, one: One) -> None:
-    """The journal has the restart of the change that is undone: one that works only once."""
+    """The undo uses the restart command of the undone change, which works only once."""
     server = one(ROOT, version="9.0")
     assert operator.apply().returncode == 0
     script = f"{server.paths.deployment}/scripts/restart-server"
@@ -249,7 +249,7 @@ STRANGE = f'"wiki": {{  # by hand\n        "bearer_token": "{"t" * 40}",\n    }}
 
 @pytest.fixture
 def strange(operator: Operator, one: One) -> Server:
-    """A server that is right, but for a realm that somebody has added by hand."""
+    """A correct server, except for a realm that somebody added by hand."""
     server = one(
         ROOT, version="9.0", realms=["", "wiki"], extra_settings=f"\nSCIM_CONFIG = {{{STRANGE}}}\n"
     )

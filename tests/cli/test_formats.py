@@ -1,4 +1,4 @@
-"""Each verb that has --format, in each of them."""
+"""Every verb that has --format, with every format."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ AWAY = {
     "import": ("-i", "bare.yaml", *PASSWORD),
     "rotate": ("--yes", *PASSWORD),
 }
-"""Verb -> its options, for a server that is not reached."""
+"""Verb -> its options, for an unreachable server."""
 
 
 @pytest.fixture
 def away(scimconf: Run, tmp_path: Path) -> Run:
-    """Run a verb on a server that has a token and cannot be reached."""
+    """Run a verb on an unreachable server that has a token."""
     (tmp_path / "bare.yaml").write_text(
         "all:\n  hosts:\n    chat1.example.com: {ansible_host: 127.0.0.1, ansible_port: 1}\n"
     )
@@ -44,8 +44,8 @@ def away(scimconf: Run, tmp_path: Path) -> Run:
     return lambda verb, *words: scimconf(verb, *AWAY[verb], *words, "chat1*")
 
 
-def test_no_verb_is_forgotten() -> None:
-    """The --format of handoff is another option: the format of a sheet."""
+def test_every_verb_with_a_format_is_tested() -> None:
+    """handoff is left out: its --format is the format of a sheet."""
     context = click.Context(scimconf)
     having = {
         verb

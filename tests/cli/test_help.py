@@ -26,9 +26,9 @@ PAGES = (
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")
 WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
 WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next"}
-"""A variable that is set somewhere must not agree to a change, print tokens, or choose which."""
+"""A forgotten variable must not confirm a change, print tokens or choose tokens."""
 OF_ITS_OWN = {"handoff --format", "handoff --out"}
-"""SCIMCONF_FORMAT and SCIMCONF_OUT mean something else in a pipeline's other verbs."""
+"""In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
 IMPERATIVES = sorted(
     {
         *("Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do", "Edit"),
@@ -48,7 +48,7 @@ COMMANDS = dict(reference.commands())
 
 
 def _typed(page: Path) -> Iterator[str]:
-    """Return the command lines of a page: in code blocks or between backticks."""
+    """Return the command lines of a page, from code blocks and code spans."""
     text = page.read_text()
     for found in re.finditer(
         r"^[ #$]*(scimconf .*)$|`(scimconf [^`]+)`|: (scimconf .*)$", text, re.M
@@ -62,12 +62,12 @@ LINES = sorted(
         (page.name, line)
         for page in PAGES
         for line in _typed(page)
-        if set(line.split()[1:2]) & set(VERBS)  # a row of figures may begin with the bare name
+        if set(line.split()[1:2]) & set(VERBS)  # the first cell of a table row
     }
 )
 
 
-def test_the_pages_show_command_lines() -> None:
+def test_the_pages_contain_command_lines() -> None:
     assert len(LINES) > 10
     assert {page for page, _ in LINES} >= {"README.md", "applying.md", "exit-codes.md"}
 
@@ -185,8 +185,8 @@ def test_version(scimconf: Run) -> None:
     assert re.fullmatch(r"scimconf \d+\.\d+\.\d+\n", done.stdout)
 
 
-def test_help_and_token_load_nothing_heavy() -> None:
-    """A verb loads what it needs when it is named; these two name none, or need little."""
+def test_help_and_token_load_no_slow_modules() -> None:
+    """Each verb loads its modules when it is called. These two need few."""
     calls = [["--help"], ["token", "--help"], ["token"]]
     code = (
         "import sys; from scimconf.cli import run\n"

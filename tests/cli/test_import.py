@@ -1,4 +1,4 @@
-"""Import servers that another operator has configured."""
+"""Import servers that another operator configured."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_duplicate_url_does_not_break_the_inventory(
     assert successor.run("inventory", "check").returncode == 0
 
 
-# --- tokens.yaml is lost ------------------------------------------------------------------------
+# --- after the loss of tokens.yaml --------------------------------------------------------------
 
 
 def test_missing_tokens_of_known_realms_are_imported(

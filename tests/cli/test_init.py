@@ -152,7 +152,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
     assert "cannot write inventory.yaml: File exists" in done.stderr
 
 
-# --- what is printed can be typed -------------------------------------------------------------
+# --- the printed commands ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("folder", [".", "new", "two words/$HOME", "-x"])
@@ -180,7 +180,7 @@ def test_the_next_commands_can_be_pasted(
         assert vault == ["--ask-vault-pass"]
 
 
-# --- whatever is legal comes out as it was meant ----------------------------------------------
+# --- quoting ----------------------------------------------------------------------------------
 
 ODD = ["no", "on", "y", "null", "true", "2024", "1e3", "0x1f", "0o7", "1-0", "12-30", "10", "e1"]
 WORD = r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?"
@@ -205,7 +205,7 @@ def test_the_inventory_has_the_answers(
 ) -> None:
     from scimconf import inventory
 
-    # Two realms with one URL are refused: "0" of "no", and the root realm of "0.no".
+    # Two realms with one URL are refused: realm "0" of host "no", and the root realm of "0.no".
     urls = [f"{r}.{h}" if r else h for h in dict.fromkeys(hosts) for r in dict.fromkeys(realms)]
     assume(len(set(urls)) == len(urls))
     path = tmp_path_factory.mktemp("init") / "inventory.yaml"
@@ -226,7 +226,7 @@ def test_any_text_survives_quoting(text: str) -> None:
 
 
 def test_an_editor_finds_the_schema_where_the_first_line_says(empty: Run, tmp_path: Path) -> None:
-    """As yaml-language-server has it: a relative path counts from the file that names it."""
+    """yaml-language-server resolves a relative path from the file that contains it."""
     assert empty("init", "new", "--host", "chat.example.com").returncode == 0
     line = (tmp_path / "new/inventory.yaml").read_text().splitlines()[0]
     named = line.removeprefix("# yaml-language-server: $schema=")
@@ -235,7 +235,7 @@ def test_an_editor_finds_the_schema_where_the_first_line_says(empty: Run, tmp_pa
     assert schema == empty("inventory", "schema").stdout
 
 
-# --- an inventory that is there -----------------------------------------------------------------
+# --- an existing inventory ----------------------------------------------------------------------
 
 ANSIBLE = """\
 all:
@@ -262,7 +262,7 @@ def _files(folder: Path) -> dict[str, str]:
         ("inventory/production/hosts.yml", "inventory", "inventory/group_vars"),
     ],
 )
-def test_an_ansible_inventory_is_used(
+def test_an_existing_ansible_inventory_is_used(
     name: str, source: str, beside: str, empty: Run, tmp_path: Path
 ) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

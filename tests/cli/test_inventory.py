@@ -89,7 +89,7 @@ def test_without_an_inventory_the_hint_is_init(scimconf: Run, tmp_path: Path) ->
 
 
 def test_an_inventory_program_needs_consent(scimconf: Run, tmp_path: Path) -> None:
-    """As docs/from-ansible.md has it."""
+    """docs/from-ansible.md describes this."""
     source = tmp_path / "inv"
     source.write_text('#!/bin/sh\necho \'{"web": {"hosts": ["a"]}, "_meta": {"hostvars": {}}}\'\n')
     source.chmod(0o755)

@@ -1,4 +1,4 @@
-"""docs/how-to/lost-tokens.md: its commands are run on the lab, section by section."""
+"""Run the commands of docs/how-to/lost-tokens.md on the lab, section by section."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def _lets_in(server: Server, token: str) -> bool:
     return server.request("GET", "/scim/v2/Users?count=1", "acme", token)[0] == 200
 
 
-def test_the_token_file_is_lost(operator: Operator, server: Server) -> None:
+def test_the_commands_for_a_lost_token_file(operator: Operator, server: Server) -> None:
     token = operator.token(server.name, "acme")
     operator.tokens.unlink()
     assert _run(operator, SECTIONS[LOST]) == [2, 0, 0]
     assert operator.token(server.name, "acme") == token
 
 
-def test_the_vault_password_is_lost(operator: Operator, server: Server) -> None:
+def test_the_commands_for_a_lost_vault_password(operator: Operator, server: Server) -> None:
     token = operator.token(server.name, "acme")
     password = operator.folder / ".vault-password"
     password.unlink()
@@ -70,7 +70,7 @@ def test_the_vault_password_is_lost(operator: Operator, server: Server) -> None:
     assert not (operator.folder / "tokens.old.yaml").exists()
 
 
-def test_the_vault_password_has_leaked(operator: Operator, server: Server) -> None:
+def test_the_commands_for_a_leaked_vault_password(operator: Operator, server: Server) -> None:
     token = operator.token(server.name, "acme")
     assert _run(operator, SECTIONS[LEAKED]) == [0, 0, 0, 0]
     assert not _lets_in(server, token)

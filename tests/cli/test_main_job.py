@@ -1,4 +1,4 @@
-"""From nothing to working, and through the changes an operator makes, on servers of the lab."""
+"""Configure SCIM on new servers of the lab, then make the changes that an operator makes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _block(server: Server) -> str:
     return found[0] if found else ""
 
 
-def test_a_5x_server_from_nothing_to_working(operator: Operator, one: One) -> None:
+def test_a_new_5x_server_is_configured_completely(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"acme": {}}}, version="5.6", realms=["acme"])
     before = server.settings.read_bytes()
     plan = operator.run("plan")
@@ -98,9 +98,7 @@ def test_a_removed_realm_is_locked_out_and_an_unmanaged_one_stays(
     assert re.search(r"unmanaged realm wiki at \S+settings\.py:\d+:\d+", gone.stdout)
 
 
-def test_right_settings_on_a_server_that_runs_with_another_token(
-    operator: Operator, one: One
-) -> None:
+def test_a_server_that_runs_with_another_token_is_restarted(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"": {}}}, version="9.0")
     assert operator.apply().returncode == 0
     right = server.settings.read_text()
@@ -201,12 +199,10 @@ def test_a_plan_needs_no_secret(operator: Operator, one: One) -> None:
     assert plan.returncode == 0, plan
 
 
-def test_a_plan_resolves_and_runs_nothing_that_the_inventory_names(
-    operator: Operator, one: One
-) -> None:
+def test_a_plan_resolves_no_reference_and_runs_no_program(operator: Operator, one: One) -> None:
     trace = operator.folder / "trace"
     one({"scim_realms": {"": {"token": ["command:", "touch", str(trace)]}}}, version="9.0")
-    # (the list form is refused or not: either way nothing may run)
+    # The list form may be refused or not. In both cases no program may run.
     operator.run("plan")
     server = next(iter(operator.lab.servers))
     operator.write_inventory({server: {"scim_realms": {"": {"token": f"command: touch {trace}"}}}})
@@ -227,7 +223,7 @@ def test_without_a_terminal_no_token_is_created_by_default(operator: Operator, o
     assert not operator.tokens.exists()
 
 
-def test_a_hundred_hosts_at_width_twenty(
+def test_a_hundred_hosts_with_twenty_forks(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     """A hundred connections to three servers, twenty at a time."""
@@ -247,8 +243,8 @@ def test_a_hundred_hosts_at_width_twenty(
 
 
 @pytest.mark.needs_root
-def test_a_root_login_runs_nothing_of_zulips_as_root(operator: Operator, one: One) -> None:
-    """Zulip's Python belongs to zulip: whoever became zulip could put anything in its place."""
+def test_a_root_login_runs_no_program_of_zulip_as_root(operator: Operator, one: One) -> None:
+    """The user zulip owns Zulip's Python and could replace it with any program."""
     server = one({"scim_realms": {"": {}}, "ansible_user": "root"}, version="9.0")
     home = server.deployment.parents[1]
     python = server.deployment / "zulip-py3-venv/bin/python3"

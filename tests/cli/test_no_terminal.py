@@ -1,6 +1,6 @@
-"""A run without a terminal asks nothing: it says which option it lacks, before any server is asked.
+"""Without a terminal, a run asks nothing: it names the missing option and contacts no server.
 
-The tests' own stdin is no terminal; a real one is in test_terminal.py.
+The stdin of these tests is not a terminal. test_terminal.py has a pseudo-terminal.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def test_init_needs_a_host(empty: Run) -> None:
 
 
 def test_an_answer_from_a_pipe_is_not_read(scimconf: Run, tmp_path: Path) -> None:
-    """A pipe is no person: nothing is read from it."""
+    """An answer must come from a person at a terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "scimconf", "undo"],
         cwd=tmp_path,

@@ -13,7 +13,7 @@ from scimconf.report.progress import LineProgress, LiveProgress
 
 
 class Stream(io.StringIO):
-    """A stderr: a terminal or not."""
+    """A stderr that is a terminal or not."""
 
     def __init__(self, terminal: bool) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def test_no_color_prints_plain_text(
 
 
 def test_a_closed_pipe_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """rich's own Console exits, from whatever thread it is in."""
+    """The Console of rich would exit the process, from any thread."""
 
     def broken(text: str) -> int:
         raise BrokenPipeError

@@ -1,4 +1,4 @@
-"""What real Zulip servers do, as the lab has it, and what scimconf makes of it."""
+"""The special behaviour of real Zulip servers, on the lab, and how scimconf reports it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _server(said: str) -> dict[str, Any]:
 
 
 def _restarts(server: Server) -> int:
-    """Count the starts of Zulip; the lab's Django writes a line at each."""
+    """Count the starts of Zulip: the lab's Django writes a line at each start."""
     return int(
         server.run(["stat", "-c", "%i", server.layout.inside("run", "var", "django.sock")]).stdout
         or 0
@@ -33,8 +33,8 @@ def _restarts(server: Server) -> int:
 
 
 @pytest.mark.parametrize("version", ["9.0", "6.2"])
-def test_a_realm_with_a_host_of_its_own(operator: Operator, one: One, version: str) -> None:
-    """From 7.0 on Zulip redirects to it; that is told before anything is changed."""
+def test_a_realm_with_its_own_host_is_reported(operator: Operator, one: One, version: str) -> None:
+    """From 7.0 on, Zulip redirects to that host. The plan reports this before any change."""
     server = one(ACME, version=version, realms=["acme"], realm_hosts={"acme": "chat.acme.test"})
     before, running = server.settings.read_bytes(), _restarts(server)
     plan, applied = operator.run("plan"), operator.apply()
@@ -54,7 +54,7 @@ def test_a_realm_with_a_host_of_its_own(operator: Operator, one: One, version: s
 
 @pytest.mark.parametrize("version", ["9.0", "11.0"])
 def test_administrators_get_no_mail(operator: Operator, one: One, version: str) -> None:
-    """Where SCIM_CONFIG is undefined, each question to SCIM is a traceback and a mail."""
+    """If SCIM_CONFIG is undefined, each SCIM request causes a traceback and a mail."""
     server = one(ACME, version=version, realms=["acme"])
     for _ in range(2):
         assert operator.run("plan").returncode == 2
@@ -106,7 +106,7 @@ def test_a_database_that_does_not_answer_is_named(operator: Operator, one: One) 
 
 
 def test_a_deactivated_realm_is_reported(operator: Operator, one: One) -> None:
-    """A warning: SCIM answers there as anywhere."""
+    """It is only a warning, because SCIM still works in that realm."""
     one(ACME, version="9.0", realms=["acme"], deactivated=["acme"])
     plan = operator.run("plan")
     assert (plan.returncode, "realm acme is deactivated" in plan.stdout) == (2, True), plan
@@ -115,7 +115,7 @@ def test_a_deactivated_realm_is_reported(operator: Operator, one: One) -> None:
     assert (plan.returncode, "realm acme is deactivated" in plan.stdout) == (0, True), plan
 
 
-def test_a_host_that_only_settings_py_knows(operator: Operator, one: One) -> None:
+def test_a_new_host_in_settings_py_needs_a_restart_first(operator: Operator, one: One) -> None:
     server = one(ACME, version="9.0", realms=["acme"])
     text = server.settings.read_text() + '\nREALM_HOSTS = {"acme": "chat.acme.test"}\n'
     server.settings.write_text(text)
@@ -131,7 +131,7 @@ def test_a_host_that_only_settings_py_knows(operator: Operator, one: One) -> Non
 def test_after_waiting_for_another_run_the_server_is_planned_again(
     operator: Operator, one: One
 ) -> None:
-    """While the first run restarts, the files already are as the second one wants them."""
+    """While the first run restarts, the files already have what the second run wants."""
     server = one(ACME, version="9.0", realms=["acme"])
     assert operator.apply().returncode == 0
     crossing = Crossing(server)
@@ -155,7 +155,7 @@ def test_after_waiting_for_another_run_the_server_is_planned_again(
 
 
 def test_a_rotation_says_how_long_scim_was_unavailable(operator: Operator, one: One) -> None:
-    """Not how long the restart took: what it does before and after Django's is not counted."""
+    """The time is shorter than the restart: only the restart of Django counts."""
     server = one(ACME, version="9.0", realms=["acme"])
     assert operator.apply().returncode == 0
     script = f"{server.paths.deployment}/scripts/restart-server"

@@ -144,7 +144,7 @@ class TestDockerEnv:
         assert token
         assert scimconf("render", *arguments).stdout == made.stdout
 
-    def test_tokens_are_secrets_whatever_the_inventory_says(self, scimconf: Run) -> None:
+    def test_tokens_are_always_in_the_secrets_file(self, scimconf: Run) -> None:
         done = scimconf("render", "chat1*", "--for", "docker-env")
         assert "SECRETS_scim_bearer_token_acme=<token acme>" in done.stdout
         assert "warning: set scim_token_store: secrets for chat1.example.com" in done.stderr
@@ -155,7 +155,7 @@ class TestDockerEnv:
         done = scimconf("render", "chat2*", "--for", "docker-env", "--zulip-version", "9.0")
         assert "add_scim_client" not in done.stderr
 
-    def test_it_edits_nothing(self, scimconf: Run, files: tuple[Path, Path]) -> None:
+    def test_docker_env_edits_no_file(self, scimconf: Run, files: tuple[Path, Path]) -> None:
         done = scimconf("render", "chat1*", "--for", "docker-env", "--settings", str(files[0]))
         assert (done.returncode, done.stdout) == (64, "")
         assert files[0].read_text() == SETTINGS

@@ -1,4 +1,4 @@
-"""`--report FILE.html`, of the verbs that ask servers."""
+"""`--report FILE.html` of the verbs that contact servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches, slow servers and failed hosts, with and without servers of the lab."""
+"""Batches, slow servers and lists of failed hosts, some on servers of the lab."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.lab.operator import Operator
 
 HEAD = "# Written by scimconf --failed-hosts; for --limit @FILE.\n"
 BROKEN = {"scim_restart": ["/bin/true"], "scim_gate_timeout": 1}
-"""A restart that restarts nothing does not pass the gate."""
+"""A restart command that does nothing, so the change fails its gate."""
 
 
 @pytest.mark.needs_sshd

@@ -1,4 +1,4 @@
-"""A token's way through its life, on servers of the lab."""
+"""Rotate, activate, roll back and remove tokens on servers of the lab."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_the_token_of_a_removed_realm_is_kept_for_a_week(
 def test_an_undo_restores_a_removed_realm_with_its_token(
     operator: Operator, server: Server
 ) -> None:
-    """Else the next apply would make a new one, and lock the identity provider out."""
+    """Otherwise the next apply would make a new token, and lock the identity provider out."""
     old = operator.token(server.name, "acme")
     known = {**server.inventory_vars(), "scim_token_store": "secrets"}
     absent = {"acme": {"state": "absent"}, "wiki": {}}
@@ -216,7 +216,7 @@ def test_an_older_token_file_is_reported(operator: Operator, server: Server) -> 
 def test_a_token_that_an_undo_brought_back_is_never_lost(
     operator: Operator, server: Server
 ) -> None:
-    """Rotate and undo, twice: the server has a token that is no longer the previous one."""
+    """After two rotations, each undone, the server has a token that is not the previous one."""
     first = operator.token(server.name, "acme")
     for _ in range(2):
         _rotate(operator, "--realm", "acme")
@@ -231,13 +231,13 @@ def test_a_token_that_an_undo_brought_back_is_never_lost(
     assert "the server has a previous token" in operator.run("plan").stdout
 
 
-# --- a rotation that is cut off -------------------------------------------------------------------
+# --- an interrupted rotation ----------------------------------------------------------------------
 
 
 def _begun(
     operator: Operator, server: Server, verb: str = "rotate", **acme: str
 ) -> tuple[Crossing, subprocess.Popen[str]]:
-    """Start a change of realm acme; returns when the server restarts, and waits for its sign."""
+    """Start a change of realm acme. Return when the server's restart waits for its release."""
     crossing = Crossing(server)
     variables = {"scim_token_store": "secrets", "scim_realms": {"acme": acme, "wiki": {}}}
     operator.write_inventory({server.name: {**variables, "scim_restart": crossing.restart}})
@@ -248,7 +248,7 @@ def _begun(
 
 
 @pytest.mark.parametrize("forward", [True, False])
-def test_after_a_dead_controller_the_rotation_is_finished_or_taken_back(
+def test_after_a_dead_controller_the_rotation_is_finished_or_rolled_back(
     operator: Operator, server: Server, forward: bool
 ) -> None:
     old = operator.token(server.name, "acme")
@@ -341,14 +341,14 @@ PASSWORD = ("--vault-password-file", "password")
 
 @pytest.fixture
 def made(scimconf: Run, tmp_path: Path) -> Path:
-    """A token file with a token of chat1's only realm."""
+    """A token file with the token of the only realm of chat1."""
     done = scimconf("render", "chat1*", "--create-tokens", "--show-tokens", *PASSWORD)
     assert done.returncode == 0, done
     return tmp_path / "tokens.yaml"
 
 
 def test_a_nightly_stage_keeps_the_staged_token(scimconf: Run, made: Path) -> None:
-    """The sheet of a staged token may be with the provider's administrator already."""
+    """The administrator of the identity provider may already have the staged token."""
     age(made, made.parent / "password", "2020-01-01T00:00:00Z")
     stage = ("rotate", "--stage", *PASSWORD, "chat1*")
     assert scimconf(*stage, "--older-than", "90d").returncode == 0

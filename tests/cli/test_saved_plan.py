@@ -1,4 +1,4 @@
-"""A plan is saved, approved, and carried out only while it still holds."""
+"""A saved plan is applied only if nothing changed since it was saved."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_saved_plan_is_applied_or_refused(
     assert operator.run("plan", "--out", "plan.json", server.name).returncode == 2
     before = server.settings.read_bytes()
 
-    # Another selection, another file, another state: each refused, and nothing changed.
+    # Another selection, another file, another state: each is refused and changes nothing.
     wide = operator.apply("--plan", "plan.json")
     assert (wide.returncode, f"{other.name} is not in the plan" in wide.stderr) == (64, True)
     nothing = operator.apply("--plan", "inventory.yaml", server.name)
@@ -107,7 +107,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
     for variable, changed in changes:
         operator.write_inventory({server.name: {**_realms(COMMAND), **changed}})
         refused(variable)
-        # Where no host key is known, a server that is asked is one that is not reached.
+        # Without a known host key, every contacted server would be reported as unreachable.
         refused(variable, "--known-hosts", "nobody")
     operator.write_inventory({server.name: _realms(COMMAND)})
     (shared / "all.yaml").write_text(json.dumps({"ansible_ssh_args": "-o HostName=127.0.0.2"}))
@@ -115,7 +115,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
     assert f"ansible_ssh_args of {server.name} was not set, is -o HostName=127.0.0.2" in message
 
 
-def test_a_plan_of_another_user_and_another_checkout_is_applied(
+def test_a_plan_from_another_user_and_another_checkout_is_applied(
     operator: Operator, lab_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = lab_server(version="9.0")

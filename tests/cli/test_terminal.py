@@ -1,4 +1,4 @@
-"""`scimconf apply` as somebody at a terminal meets it, on servers of the lab."""
+"""`scimconf apply` on a terminal, with servers of the lab."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs_sshd
 
 @pytest.fixture(scope="module")
 def servers(lab: Lab) -> Iterator[list[Server]]:
-    """Two servers for all tests of this module, which leave their SCIM_CONFIG to each other."""
+    """Two servers for all tests of this module. Their SCIM_CONFIG stays from test to test."""
     started = [lab.server(f"terminal{number}.test", version="9.0") for number in (1, 2)]
     yield started
     for server in started:
@@ -34,7 +34,7 @@ class Seat:
         self.write()
 
     def write(self, **variables: Any) -> None:
-        """Write the inventory; the variables are every server's."""
+        """Write the inventory. Every server gets these variables."""
         hosts = {each.name: {"scim_realms": {"": {}}, **variables} for each in self.servers}
         self.operator.write_inventory(hosts)
 
@@ -48,13 +48,13 @@ class Seat:
 
 @pytest.fixture
 def seat(operator: Operator, servers: list[Server]) -> Seat:
-    """Somebody new, without a token file."""
+    """A new operator, without a token file."""
     return Seat(operator, servers)
 
 
 @pytest.fixture(scope="module")
 def settled(lab: Lab, servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Seat:
-    """Somebody whose tokens are made and on the servers."""
+    """An operator whose tokens are made and are on the servers."""
     seat = Seat(Operator(lab, tmp_path_factory.mktemp("settled")), servers)
     done = seat.operator.apply("--format", "json")
     assert done.returncode == 0, done
@@ -62,7 +62,7 @@ def settled(lab: Lab, servers: list[Server], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("answer", ["n", "^C"])
-def test_anything_but_yes_changes_nothing(answer: str, seat: Seat) -> None:
+def test_any_answer_except_yes_changes_nothing(answer: str, seat: Seat) -> None:
     before = seat.servers[0].settings.read_bytes()
     with seat.run("apply", "--diff", "terminal1.test", *VAULT) as terminal:
         terminal.wait_for("Change this server? [y/N]: ")
@@ -76,7 +76,7 @@ def test_anything_but_yes_changes_nothing(answer: str, seat: Seat) -> None:
     assert not seat.operator.tokens.exists()
 
 
-def test_yes_changes_them_with_live_progress_and_a_password_that_is_not_echoed(
+def test_yes_applies_the_plan_with_live_progress_and_no_echoed_password(
     seat: Seat,
 ) -> None:
     with seat.run("apply", "--ask-vault-pass") as terminal:
@@ -100,7 +100,7 @@ def test_yes_changes_them_with_live_progress_and_a_password_that_is_not_echoed(
         assert re.search(r"error: tokens.yaml:\d+:\d+: no vault password decrypts", terminal.text)
 
 
-def test_no_color_and_a_narrow_window(seat: Seat) -> None:
+def test_no_color_and_a_narrow_window_are_respected(seat: Seat) -> None:
     with seat.run("plan", columns=60, NO_COLOR="1") as terminal:
         assert terminal.end() == 2
         report = terminal.shown[terminal.shown.index("terminal1.test, terminal2.test  Zulip") :]
@@ -115,7 +115,7 @@ def _waiting(server: Server) -> tuple[list[str], Path]:
     return ["/bin/sh", "-c", wait], server.deployment / "go"
 
 
-def test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other(settled: Seat) -> None:
+def test_ctrl_c_finishes_the_current_server_and_starts_no_other(settled: Seat) -> None:
     restart, go = _waiting(settled.servers[0])
     settled.write(scim_client="okta-emea", scim_restart=restart)
     before = settled.servers[1].settings.read_bytes()
@@ -123,7 +123,7 @@ def test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other(settled: Se
         terminal.wait_for("restart")
         terminal.type(CTRL_C)
         terminal.wait_for("warning: interrupted: no new server is started")
-        # Live progress is drawn anew below it: it stays on the screen.
+        # The warning stays on the screen: live progress is redrawn below it.
         said = terminal.shown.rpartition("warning: interrupted")[0]
         assert said.endswith(("\x1b[2K", "\r"))
         go.touch()
@@ -136,7 +136,7 @@ def test_ctrl_c_lets_the_server_under_way_finish_and_begins_no_other(settled: Se
     assert settled.servers[1].settings.read_bytes() == before
 
 
-def test_a_second_ctrl_c_ends_at_once_and_the_server_goes_on_alone(settled: Seat) -> None:
+def test_a_second_ctrl_c_ends_at_once_and_the_server_continues(settled: Seat) -> None:
     restart, go = _waiting(settled.servers[0])
     settled.write(scim_client="okta-apac", scim_restart=restart)
     with settled.run("apply", "--yes", "--limit", "terminal1.test", *VAULT) as terminal:

@@ -24,7 +24,7 @@ from tests.cli.conftest import Run
     ],
     ids=" ".join,
 )
-def test_tokens_are_printed_alone(arguments: tuple[str, ...], pattern: str, scimconf: Run) -> None:
+def test_only_the_token_is_printed(arguments: tuple[str, ...], pattern: str, scimconf: Run) -> None:
     done = scimconf("token", "--count", "3", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     tokens = done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""docs/tokens.md: what it tells to type is run on the lab, its recipes against a stand-in."""
+"""Run the commands of docs/tokens.md on the lab, and its recipes with fake programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOKEN = "gR7bQ2mXv9LkPz4TnW8s"
 
 
 @pytest.mark.needs_sshd
-def test_the_life_of_a_token(operator: Operator, one: Callable[..., Server]) -> None:
+def test_the_commands_of_the_page_work(operator: Operator, one: Callable[..., Server]) -> None:
     server = one(
         {"scim_realms": {"acme": {}}, "scim_token_store": "secrets"},
         version="9.0",
@@ -57,7 +57,7 @@ def test_the_life_of_a_token(operator: Operator, one: Callable[..., Server]) -> 
 
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Programs of these names, which print a token and note where and how they were called."""
+    """Fake programs with these names. Each prints a token and records its folder and arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in PROGRAMS:
@@ -76,7 +76,9 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "called"
 
 
-def test_the_recipes(stand_ins: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_recipes_call_the_programs_as_documented(
+    stand_ins: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     inventory = tmp_path / "inventory.yaml"
     inventory.write_text(RECIPES)
     server = load([inventory]).servers["chat1.example.com"]

@@ -1,4 +1,4 @@
-"""Undo and recover as an operator asks for them, and apply after a run that was interrupted."""
+"""undo and recover on the lab, and apply after an interrupted run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USERS = "/scim/v2/Users"
 
 
 def _interrupt(server: Server) -> None:
-    """Leave the journal as an agent leaves it that dies at its last restart."""
+    """Leave the journal of an agent that died at its last restart."""
     journal = server.layout.outside("home", ".scimconf", "journal.json")
     text = json.loads(journal.read_text())
     journal.write_text(json.dumps({**text, "state": "open", "reached": "restart"}))

@@ -1,4 +1,4 @@
-"""A program that scimconf starts, and what it finds of scimconf's memory under /proc."""
+"""A program that scimconf starts cannot read the memory of scimconf under /proc."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ARGUMENTS = {
 
 
 def no_more_than_an_ordinary_user() -> None:
-    """Root reads every process; what lets it are its capabilities, which go at the next exec."""
+    """Drop the capabilities of root, which allow it to read every process, at the next exec."""
     if os.geteuid() == 0:
         for capability in range(64):
             ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -66,6 +66,6 @@ def test_a_child_cannot_read_the_memory_of_scimconf(kind: str, tmp_path: Path) -
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert set((tmp_path / "seen").read_text().split()) == {"started"}
-    own = (tmp_path / "own").read_text()  # a child is its own user's, as ever
+    own = (tmp_path / "own").read_text()  # a child can be read by its own user, as usual
     assert "PATH=" in own
     assert "sesame" not in own

@@ -1,4 +1,4 @@
-"""Misspelt environment variables are errors that name the right one; other names are not."""
+"""A misspelt environment variable is an error that names the right one. Others are ignored."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_misspelt_variable_is_an_error(
     assert {*tmp_path.iterdir()} == before
 
 
-def test_a_misspelt_inventory_is_named_where_there_is_none(
+def test_a_misspelt_inventory_variable_is_named_in_the_error(
     empty: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCIMCONF_INVENTROY", "hosts.yaml")
@@ -66,7 +66,7 @@ def test_a_misspelt_inventory_is_named_where_there_is_none(
         "scimconf_limt",
     ],
 )
-def test_other_names_are_left_alone(
+def test_other_variables_are_ignored(
     name: str, scimconf: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "1")
@@ -75,7 +75,7 @@ def test_other_names_are_left_alone(
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_variable_that_holds_a_token_of_the_inventory_is_left_alone(
+def test_a_variable_with_a_token_of_the_inventory_is_ignored(
     empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "inventory.yaml").write_text(
@@ -98,7 +98,7 @@ def test_init_reads_no_variables(
     assert "reader" not in text
 
 
-def test_help_needs_no_good_variables(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_works_with_misspelt_variables(scimconf: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIMCONF_LIMT", "x")
     assert scimconf("plan", "--help").returncode == 0
     assert "SCIMCONF_LIMT" in os.environ

@@ -1,4 +1,4 @@
-"""Where the vault passwords come from, and in which order."""
+"""The sources of the vault passwords, and their order."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_identity_without_a_label_is_the_default(
     assert label == "default"
 
 
-def test_it_asks_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_asked_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "elsewhere")
     password = VaultPassword(VaultOptions(None, True))
     assert password() is password()
@@ -70,7 +70,7 @@ def test_it_asks_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed == [("Vault password", False)]
 
 
-def test_without_options_our_variable_then_ansibles(
+def test_the_variable_of_scimconf_precedes_that_of_ansible(
     scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -117,7 +117,7 @@ def test_invalid_vault_ids(
         _given(VaultOptions(Path("password"), False, (identity,)))
 
 
-# --- a password under which tokens are going to be kept -------------------------------------------
+# --- a password that will encrypt tokens ----------------------------------------------------------
 
 
 def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Path) -> None:
@@ -139,7 +139,9 @@ def test_a_new_password_is_typed_twice(scimconf: Run, typed: Typed, tmp_path: Pa
     assert text.count(";1.1;AES256\n") == text.count(";1.2;AES256;prod\n") == 2
 
 
-def test_new_values_are_encrypted_with_the_proved_password(scimconf: Run, tmp_path: Path) -> None:
+def test_new_values_are_encrypted_with_the_password_that_decrypted(
+    scimconf: Run, tmp_path: Path
+) -> None:
     (tmp_path / "mistyped").write_text("correct hrose")
     (tmp_path / "prod").write_text("of prod")
 

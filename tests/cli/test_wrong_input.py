@@ -100,7 +100,7 @@ def test_an_invalid_inventory(case: str, scimconf: Run, tmp_path: Path) -> None:
     assert "hunter2" not in done.stderr
 
 
-def test_a_line_of_a_gigabyte_is_refused_unread(scimconf: Run, tmp_path: Path) -> None:
+def test_a_line_of_a_gigabyte_is_refused_without_reading_it(scimconf: Run, tmp_path: Path) -> None:
     with (tmp_path / "inventory.yaml").open("wb") as file:
         file.truncate(1 << 30)
     _assert_said(scimconf("plan"), 64, "inventory.yaml", "large|MiB")
@@ -188,9 +188,9 @@ UNTOUCHABLE = {
 
 
 @pytest.mark.needs_sshd
-class TestServersThatAreLeftAlone:
+class TestServersThatCannotBeChanged:
     @pytest.mark.parametrize("case", UNTOUCHABLE)
-    def test_for_their_settings(
+    def test_settings_that_cannot_be_edited(
         self, case: str, operator: Operator, one: Callable[..., Server]
     ) -> None:
         server = one({"scim_realms": {"": {}}}, version="9.0")
@@ -201,7 +201,7 @@ class TestServersThatAreLeftAlone:
             _assert_said(done, 1, r"settings\.py:\d+:\d+: ")
         assert server.settings.read_bytes() == before
 
-    def test_where_there_is_no_zulip(self, operator: Operator, one: Callable[..., Server]) -> None:
+    def test_a_server_without_zulip(self, operator: Operator, one: Callable[..., Server]) -> None:
         server = one({"scim_realms": {"": {}}}, version="9.0")
         operator.write_inventory(
             {server.name: {"scim_realms": {"": {}}, "zulip_deployment": "/nowhere/current"}}

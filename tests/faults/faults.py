@@ -39,16 +39,16 @@ class Fault:
     words: str = ""
     """A pattern that the report must match, unless the run commits."""
     heard: bool = True
-    """Whether a controller is left to read the report."""
+    """Return whether a controller is left to read the report."""
     dies: bool = False
-    """Whether the fault kills the agent."""
+    """Return whether the fault kills the agent."""
     stops_writing: bool = False
-    """Whether the fault prevents a rollback, so that a run may end between old and new."""
+    """Return whether the fault prevents a rollback, so that a run may end between old and new."""
     stops_site: bool = False
-    """Whether Zulip may be down during the fault."""
+    """Return whether Zulip may be down during the fault."""
     link: str = "pipe"
     orphan: bool = False
-    """Whether the restart goes on after the agent's death, until the fault ends."""
+    """Return whether the restart goes on after the agent's death, until the fault ends."""
     disk: str = ""
     restart_timeout: float = 20.0
     needs_root: bool = False

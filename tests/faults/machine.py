@@ -185,7 +185,7 @@ class _Impatient(WebServer):
 
 @contextlib.contextmanager
 def machine(disk: str = "") -> Iterator[Machine]:
-    """Yield a server with its web server in a folder of its own, and remove it afterwards.
+    """Yield a server with its own web server and folder, and remove it afterwards.
 
     `disk`: the options of a tmpfs for the folder (root only).
     """

@@ -23,7 +23,7 @@ CELLS = tuple(
     for moment in fault.moments
 )
 ALL = os.environ.get("SCIMCONF_FAULTS") == "all"
-"""Whether to run all cases, or only the sample of `make test`."""
+"""Return whether to run all cases, or only the sample of `make test`."""
 SAMPLE = CELLS[::13]
 
 RESULTS = os.environ.get("SCIMCONF_FAULTS_RESULTS", "")

@@ -1,4 +1,4 @@
-"""Run the agent in a process of its own that stops at given points, and its controller."""
+"""Run the agent in its own process, which stops at given points, and run its controller."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import threading
 
 
 class Proxy:
-    """Listens on `port` of loopback and forwards to another one; a context manager."""
+    """A context manager that listens on `port` of loopback and forwards to another port."""
 
     def __init__(self, to: int) -> None:
         self._to = to

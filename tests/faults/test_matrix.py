@@ -23,7 +23,7 @@ def test_fault(cell: Cell) -> None:
 
 
 def test_every_step_has_a_fault() -> None:
-    """Each step has a column, and a step with faults of its own is named by them."""
+    """Each step has a column. Faults of one step name that step."""
     assert {step.name for step in STEPS} < set(matrix.FORWARD)
     anywhere = [fault for fault in FAULTS if not fault.at]
     struck = {(cell.fault.name, cell.stop[0]) for cell in matrix.CELLS}

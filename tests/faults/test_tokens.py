@@ -127,7 +127,9 @@ BETWEEN = [
 @pytest.mark.parametrize(
     ("place", "first", "second"), _pick(BETWEEN, ("before the lock", "rotate", "stage"))
 )
-def test_another_run_comes_between(begin: Begin, place: str, first: str, second: str) -> None:
+def test_another_run_happens_between_two_steps(
+    begin: Begin, place: str, first: str, second: str
+) -> None:
     """Between observation and transaction, or between the commit and the token file."""
     scene = begin()
     if place == "before the lock":
@@ -284,9 +286,9 @@ class Verb:
     again: tuple[int, ...] = ()
     """Exit codes of the next run; empty: there is none."""
     loses: bool = False
-    """Whether the token file is lost before the run."""
+    """Return whether the token file is lost before the run."""
     locks_out: bool = False
-    """Whether going back to BASE gives a realm another token."""
+    """Return whether going back to BASE gives a realm another token."""
 
 
 def _stage(scene: Scene) -> None:

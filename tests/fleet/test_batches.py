@@ -1,4 +1,4 @@
-"""Batches and the rule that stops a rollout, by themselves."""
+"""How servers are divided into batches, and when a rollout stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scimconf.errors import UsageError
 from scimconf.fleet.batches import Strategy, strategy
 
-# What `_get_serialized_batches` of ansible-core 2.19.14 gives for so many hosts.
+# --serial, the number of hosts, and what `_get_serialized_batches` of ansible-core 2.19.14 returns.
 ANSIBLE = [
     ("3", 10, [3, 3, 3, 1]),
     ("30%", 10, [3, 3, 3, 1]),
@@ -34,7 +34,7 @@ def _servers(batches: list[list[list[int]]]) -> list[int]:
 
 
 @pytest.mark.parametrize(("serial", "count", "expected"), ANSIBLE)
-def test_servers_of_their_own_come_in_ansibles_batches(
+def test_single_servers_get_the_same_batches_as_in_ansible(
     serial: str, count: int, expected: list[int]
 ) -> None:
     units = [[number] for number in range(count)]
@@ -43,7 +43,7 @@ def test_servers_of_their_own_come_in_ansibles_batches(
     assert [unit for batch in batches for unit in batch] == units
 
 
-def test_without_options_all_come_at_once_and_any_number_may_fail() -> None:
+def test_without_options_there_is_one_batch_and_failures_stop_nothing() -> None:
     plain = Strategy()
     assert strategy(None, None, None) == plain
     assert _servers(plain.batches([[1], [2], [3]], 3)) == [3]
@@ -62,14 +62,14 @@ def test_a_canary_is_the_first_batch(serial: str | None, canary: int, expected: 
 @pytest.mark.parametrize(
     ("sizes", "serial", "expected"),
     [
-        ([2, 2, 2], "3", [2, 2, 2]),  # never larger than asked for,
-        ([1, 3, 1], "2", [1, 3, 1]),  # but where one deployment alone is
+        ([2, 2, 2], "3", [2, 2, 2]),  # a batch is not larger than requested,
+        ([1, 3, 1], "2", [1, 3, 1]),  # unless one deployment alone is larger
         ([2, 1, 2], "3", [3, 2]),
         ([3], "1", [3]),
         ([3, 1, 1], "1,2", [3, 2]),
     ],
 )
-def test_a_deployment_is_never_parted(sizes: list[int], serial: str, expected: list[int]) -> None:
+def test_a_deployment_is_never_split(sizes: list[int], serial: str, expected: list[int]) -> None:
     units = [[number] * size for number, size in enumerate(sizes)]
     assert _servers(strategy(serial, None, None).batches(units, sum(sizes))) == expected
 
@@ -82,7 +82,7 @@ SIZE = st.one_of(st.integers(0, 40).map(str), st.integers(0, 200).map(lambda n: 
     st.lists(SIZE, min_size=1, max_size=4),
     st.integers(0, 30),
 )
-def test_every_server_comes_once_in_its_order(
+def test_batches_contain_every_server_once_in_order(
     sizes: list[int], serial: list[str], up_to_date: int
 ) -> None:
     units = [[number] * size for number, size in enumerate(sizes)]
@@ -105,25 +105,27 @@ def test_every_server_comes_once_in_its_order(
         ("0", 1, False, False),
         ("2", 2, True, True),
         ("2", 3, False, False),
-        ("10%", 2, True, True),  # of 20: exceeds, not reaches
+        ("10%", 2, True, True),  # 10% of 20 is 2: more than 2 must fail
         ("10%", 3, False, False),
         ("0%", 1, False, False),
         ("100%", 20, True, True),
     ],
 )
-def test_whether_it_goes_on(max_fail: str | None, failed: int, batch: bool, unit: bool) -> None:
+def test_max_fail_decides_whether_the_next_batch_starts(
+    max_fail: str | None, failed: int, batch: bool, unit: bool
+) -> None:
     how = strategy("5", None, max_fail)
     assert how.next_batch_may_begin(failed, 20) is batch
     assert how.next_deployment_may_begin(failed, 20) is unit
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "5,", "5;6", "%", "1.5", "٣", "10 %", "9" * 30])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_an_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--serial takes numbers and per cents"):
         strategy(text, None, None)
     with pytest.raises(UsageError, match="--max-fail takes numbers and per cents"):
         strategy(None, None, text)
 
 
-def test_blanks_between_sizes_are_none_of_them() -> None:
+def test_spaces_between_sizes_are_ignored() -> None:
     assert strategy("1, 5, 50%", None, None) == strategy("1,5,50%", None, None)

@@ -25,13 +25,13 @@ ENTRY = f'''"acme": {{
 
 
 def _request(wanted: Desired, seen: Observed, tokens: Mapping[str, Secret] = TOKENS) -> Any:
-    """Give the request as the server gets it."""
+    """Return the request as the server receives it."""
     made = request(wanted, plan(wanted, seen), seen, tokens)
     assert TOKEN not in repr(made)
     return json.loads(json.dumps(made, default=Secret.reveal))
 
 
-def test_a_new_realm() -> None:
+def test_the_request_for_a_new_realm() -> None:
     made = _request(desired(realm()), observed(running={"acme": 401}))
     assert made["entries"] == {"acme": ENTRY}
     assert made["wanted"]["acme"]["bearer_token"] == TOKEN
@@ -44,7 +44,7 @@ def test_a_new_realm() -> None:
     assert made["secrets"] == {"set": {}, "remove": []}
 
 
-def test_the_server_is_told_which_token_it_gets() -> None:
+def test_the_request_contains_the_fingerprint_of_the_token() -> None:
     made = _request(desired(realm()), observed(running={"acme": 401}))
     acme = known()
     assert made["fingerprints"] == {
@@ -52,7 +52,7 @@ def test_the_server_is_told_which_token_it_gets() -> None:
     }
 
 
-def test_a_plan_that_changes_the_token_file_alone_asks_nothing_of_the_server() -> None:
+def test_a_plan_that_changes_only_the_token_file_sends_no_request() -> None:
     elsewhere = realm(token=Reference("env", ("TOKEN",), "/"))
     wanted = replace(desired(elsewhere), unrecorded={"acme": ""})
     seen = observed(found())
@@ -70,14 +70,14 @@ def test_a_token_in_the_secrets_file_is_not_in_the_entry() -> None:
     assert made["wanted"]["acme"]["bearer_token"] == TOKEN
 
 
-def test_a_secret_alone_is_checked_too() -> None:
+def test_a_change_of_only_the_secret_is_checked_too() -> None:
     seen = observed(found(secret_name="scim_bearer_token_acme", token=None))
     made = _request(desired(realm(), token_store="secrets"), seen)
     assert made["entries"] == {}
     assert list(made["wanted"]) == ["acme"]
 
 
-def test_an_absent_realm_must_be_out() -> None:
+def test_the_gate_expects_an_absent_realm_to_be_refused() -> None:
     seen = observed(found(secret_name="my_scim"), version="5.6", has_client_command=True)
     made = _request(desired(realm(present=False)), seen, {})
     assert made["entries"] == {"acme": None}
@@ -86,24 +86,24 @@ def test_an_absent_realm_must_be_out() -> None:
     assert made["gate"] == {"acme": {"host": "acme.chat.example.com", "token": None}}
 
 
-def test_an_unmanaged_realm_that_is_removed_goes_by_what_was_observed() -> None:
+def test_an_unmanaged_realm_is_removed_as_it_was_observed() -> None:
     made = _request(desired(realm(), unmanaged="remove"), observed(found(), found("other")))
     assert made["entries"] == {"other": None}
 
 
-def test_a_restart_alone_writes_nothing() -> None:
+def test_a_plan_with_only_a_restart_writes_nothing() -> None:
     made = _request(desired(realm()), observed(found(), running={"acme": 401}))
     assert (made["entries"], made["wanted"]) == ({}, {})
     assert made["restart"]
 
 
 @pytest.mark.parametrize("changes", [{"verify": False}, {"restart": "none"}])
-def test_no_gate_where_nothing_can_be_proved(changes: dict[str, Any]) -> None:
+def test_there_is_no_gate_if_nothing_can_be_proved(changes: dict[str, Any]) -> None:
     made = _request(desired(realm(), **changes), observed())
     assert made["gate"] is None
 
 
-# --- what comes of it -------------------------------------------------------------------------
+# --- the outcome ------------------------------------------------------------------------------
 
 
 class _Scripted:
@@ -152,7 +152,7 @@ def test_each_result_has_its_status(result: str, status: Status) -> None:
     assert (outcome.status, outcome.message, outcome.hint) == (status, "m", "h")
 
 
-def test_steps_are_told_and_kept() -> None:
+def test_steps_are_reported_and_kept() -> None:
     outcome, told = _apply(
         {"step": "restart", "doing": True},
         {"step": "restart", "ok": True, "seconds": 9.5, "detail": "d"},
@@ -166,7 +166,7 @@ def test_steps_are_told_and_kept() -> None:
     ]
 
 
-def test_what_a_server_tells_of_its_steps_is_harmless_and_bounded() -> None:
+def test_the_steps_of_a_server_are_sanitized_and_bounded() -> None:
     outcome, told = _apply(
         {"step": "\x1b]0;title\x07gate\x1b[2J" + "x" * 5000, "doing": True},
         {"step": "gate", "ok": 1, "seconds": 10**400, "detail": ["not", "text"]},
@@ -182,14 +182,14 @@ def test_what_a_server_tells_of_its_steps_is_harmless_and_bounded() -> None:
     assert (outcome.status, outcome.message, outcome.hint) == (Status.FAILED, "", "")
 
 
-def test_steps_without_end_are_not_kept() -> None:
+def test_an_endless_list_of_steps_is_cut_off() -> None:
     outcome, _ = _apply(*[{"step": "gate", "ok": False}] * 100_000, _final("committed"))
     assert outcome.status is Status.FAILED
     assert "more than 200 steps" in outcome.message
     assert len(outcome.steps) < 300
 
 
-def test_a_lost_connection_says_that_the_server_goes_on_alone() -> None:
+def test_after_a_lost_connection_the_hint_says_that_the_server_continues() -> None:
     outcome, _ = _apply({"step": "journal", "ok": True}, Unreachable("connection", "reset"))
     assert outcome.status is Status.FAILED
     assert "lost during the change" in outcome.message
@@ -197,12 +197,12 @@ def test_a_lost_connection_says_that_the_server_goes_on_alone() -> None:
     assert len(outcome.steps) == 1
 
 
-def test_an_error_of_the_agent_is_told_with_its_step() -> None:
+def test_an_error_of_the_agent_is_reported_with_its_step() -> None:
     outcome, _ = _apply(HostError("lock", "no room", "make room"))
     assert (outcome.status, outcome.message) == (Status.FAILED, "lock: no room")
 
 
-def test_no_outcome_holds_a_token() -> None:
+def test_no_outcome_contains_a_token() -> None:
     outcome, _ = _apply(_final("committed"))
     assert TOKEN not in repr(outcome)
 

@@ -1,4 +1,4 @@
-"""What the answers of the public side make of a server's outcome."""
+"""How the answers of the public URL change the outcome of a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.lab.certificates import Authority
 
 @pytest.mark.parametrize("status", [Status.OK, Status.CHANGED])
 @pytest.mark.parametrize("good_first", [True, False])
-def test_one_bad_certificate_of_two_is_not_verified(
+def test_one_bad_certificate_of_two_fails_the_server(
     tmp_path: Path, status: Status, good_first: bool
 ) -> None:
     authority = Authority()

@@ -14,7 +14,7 @@ from tests.factories import server
 
 
 class _Servers:
-    """Opens conversations, and counts them."""
+    """Open conversations, and record which are open."""
 
     def __init__(self) -> None:
         self.opened: list[str] = []
@@ -45,7 +45,7 @@ def test_a_conversation_is_opened_once() -> None:
         assert servers.opened == ["a"]
 
 
-def test_all_are_closed_at_the_end() -> None:
+def test_all_conversations_are_closed_at_the_end() -> None:
     servers = _Servers()
     with suppress(KeyError), Connections(servers) as opened:
         opened.open(A)
@@ -65,7 +65,7 @@ def test_a_closed_conversation_is_opened_again() -> None:
     assert servers.opened == ["a", "a"]
 
 
-def test_a_refused_conversation_leaves_nothing_behind() -> None:
+def test_a_refused_conversation_can_be_opened_again() -> None:
     servers = _Servers()
     servers.refused = {"a"}
     with Connections(servers) as opened:
@@ -76,7 +76,7 @@ def test_a_refused_conversation_leaves_nothing_behind() -> None:
         opened.open(A)
 
 
-def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_kept_conversations_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_KEPT", 1)
     servers = _Servers()
     with Connections(servers) as opened:

@@ -1,4 +1,4 @@
-"""The servers of one deployment: all of them changed, or none."""
+"""The servers of one deployment: all are changed, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _looked(name: str, status: Status = Status.PENDING, deployment: str = "zulip
 
 
 class _Work:
-    """Changes servers with the outcomes that the test says, and remembers in which order."""
+    """Change servers with the given outcomes, and record the order."""
 
     def __init__(self, undone: Status = Status.CHANGED, **statuses: Status) -> None:
         self.statuses = statuses
@@ -39,7 +39,7 @@ def _statuses(outcomes: list[Outcome]) -> list[Status]:
     return [outcome.status for outcome in outcomes]
 
 
-def test_servers_go_by_deployment_in_the_order_of_the_inventory() -> None:
+def test_servers_are_grouped_by_deployment_in_the_order_of_the_inventory() -> None:
     looked = [
         _looked("a", deployment="x"),
         _looked("b", deployment="y"),
@@ -51,7 +51,7 @@ def test_servers_go_by_deployment_in_the_order_of_the_inventory() -> None:
     ]
 
 
-def test_all_are_changed_one_after_the_other() -> None:
+def test_servers_of_a_deployment_are_changed_one_after_the_other() -> None:
     work = _Work()
     looked = [_looked("a"), _looked("b", Status.OK), _looked("c")]
     outcomes = change_deployment(looked, work.change, work.take_back)
@@ -60,7 +60,7 @@ def test_all_are_changed_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("bad", [Status.ROLLED_BACK, Status.FAILED, Status.ROLL_BACK_FAILED])
-def test_one_that_is_not_changed_takes_the_others_back(bad: Status) -> None:
+def test_if_one_server_fails_the_others_are_rolled_back(bad: Status) -> None:
     work = _Work(b=bad)
     looked = [_looked("a"), _looked("b"), _looked("c")]
     outcomes = change_deployment(looked, work.change, work.take_back)
@@ -72,7 +72,7 @@ def test_one_that_is_not_changed_takes_the_others_back(bad: Status) -> None:
     assert outcomes[2].message == f"not started: b of the same deployment is {bad.value}"
 
 
-def test_one_that_cannot_be_taken_back_is_said() -> None:
+def test_a_server_that_cannot_be_rolled_back_is_reported() -> None:
     work = _Work(undone=Status.ROLLED_BACK, b=Status.FAILED)
     outcomes = change_deployment([_looked("a"), _looked("b")], work.change, work.take_back)
     assert _statuses(outcomes) == [Status.ROLL_BACK_FAILED, Status.FAILED]
@@ -81,7 +81,7 @@ def test_one_that_cannot_be_taken_back_is_said() -> None:
 
 
 @pytest.mark.parametrize("bad", [Status.UNREACHABLE, Status.FAILED, Status.SKIPPED])
-def test_nothing_is_begun_where_one_is_not_known_to_be_well(bad: Status) -> None:
+def test_no_server_is_changed_if_one_cannot_be_planned(bad: Status) -> None:
     work = _Work()
     outcomes = change_deployment([_looked("a"), _looked("b", bad)], work.change, work.take_back)
     assert _statuses(outcomes) == [Status.SKIPPED, bad]
@@ -89,7 +89,7 @@ def test_nothing_is_begun_where_one_is_not_known_to_be_well(bad: Status) -> None
     assert "--limit '!b'" in outcomes[0].hint
 
 
-def test_without_a_way_to_take_back_the_rest_is_not_begun() -> None:
+def test_without_a_rollback_the_remaining_servers_are_skipped() -> None:
     work = _Work(b=Status.FAILED)
     looked = [_looked("a"), _looked("b"), _looked("c")]
     outcomes = change_deployment(looked, work.change, None)
@@ -97,7 +97,7 @@ def test_without_a_way_to_take_back_the_rest_is_not_begun() -> None:
 
 
 @pytest.mark.parametrize("which", ["change", "take back"])
-def test_a_bug_of_ours_is_an_outcome_too(which: str) -> None:
+def test_a_bug_in_scimconf_becomes_an_outcome(which: str) -> None:
     work = _Work(b=Status.FAILED)
 
     def broken(*_: object) -> Outcome:

@@ -52,7 +52,7 @@ class _Watcher:
 
 
 class _Run:
-    """A Fleet with its watcher and its connections, as one run has them."""
+    """One run: a Fleet with its watcher and its connections."""
 
     def __init__(self, forks: int, watcher: _Watcher, retries: int = 0) -> None:
         self._watcher = watcher
@@ -91,7 +91,7 @@ class _Run:
 
 
 class _Fleet:
-    """Servers that answer as scripted; counts which conversations are open."""
+    """Servers with scripted answers. Records which conversations are open."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
@@ -99,7 +99,7 @@ class _Fleet:
         self.asked: list[tuple[str, object]] = []
         self.applied = COMMITTED
         self.refuse: list[str] = []
-        """Servers whose next conversations are refused, one for each time."""
+        """Servers that refuse their next conversation, once per entry."""
         self.recovered = {**COMMITTED, "result": "recovered", "run": "4567"}
 
     @contextmanager
@@ -134,7 +134,7 @@ def _wanted(*names: str, **changes: Any) -> list[Any]:
     return [desired(realm(), name=name, **changes) for name in names]
 
 
-def test_one_failing_server_stops_no_other() -> None:
+def test_a_failing_server_does_not_stop_the_others() -> None:
     fleet = _Fleet(
         a=Unreachable("connect", "refused", "is it up?"),
         b=HEALTHY,
@@ -154,7 +154,7 @@ def test_one_failing_server_stops_no_other() -> None:
     assert not fleet.open
 
 
-def test_a_bug_of_ours_is_told_without_its_values_and_stops_no_other() -> None:
+def test_a_bug_is_reported_without_values_and_does_not_stop_the_others() -> None:
     class _Broken(_Fleet):
         def agent(self, server: Server) -> Any:
             if server.name == "a":
@@ -182,7 +182,7 @@ def test_only_servers_with_changes_keep_their_conversation() -> None:
     assert fleet.asked == [("a", "observe"), ("b", "observe"), ("b", "apply")]
 
 
-def test_an_interrupted_server_is_recovered_and_looked_at_again() -> None:
+def test_an_interrupted_server_is_recovered_and_observed_again() -> None:
     fleet = _Fleet(a={**HEALTHY, "interrupted": "2026, by ops, at 'restart'"}, b=HEALTHY)
     run = _Run(5, _Watcher())
     looked = run.look(_wanted("a", "b"), fleet.agent, keep=True)
@@ -198,7 +198,7 @@ def test_an_interrupted_server_is_recovered_and_looked_at_again() -> None:
     assert outcomes[0].warnings == again[0].outcome.warnings
 
 
-def test_a_recovery_that_fails_leaves_the_server_alone() -> None:
+def test_after_a_failed_recovery_the_server_is_not_changed() -> None:
     fleet = _Fleet(a={**HEALTHY, "interrupted": "x"})
     run = _Run(5, _Watcher())
     looked = run.look(_wanted("a"), fleet.agent, keep=True)
@@ -209,7 +209,7 @@ def test_a_recovery_that_fails_leaves_the_server_alone() -> None:
     assert not fleet.open
 
 
-def test_a_run_that_ended_alone_is_told_once_it_is_carried_on() -> None:
+def test_the_result_of_a_run_that_finished_alone_is_reported_and_acknowledged() -> None:
     alone = {**HEALTHY, "finished_alone": {"run": "0123", "text": "the last run: committed"}}
     fleet = _Fleet(a=alone)
     for look, told in ((planned, 0), (planned_and_acknowledged, 1)):
@@ -220,7 +220,7 @@ def test_a_run_that_ended_alone_is_told_once_it_is_carried_on() -> None:
         run.close()
 
 
-def test_the_answer_of_a_transaction_is_acknowledged_with_its_run() -> None:
+def test_the_result_of_a_transaction_is_acknowledged() -> None:
     fleet = _Fleet(a=HEALTHY)
     run = _Run(1, _Watcher())
     looked = run.look(_wanted("a"), fleet.agent, keep=True)
@@ -230,7 +230,7 @@ def test_the_answer_of_a_transaction_is_acknowledged_with_its_run() -> None:
     assert fleet.asked[1:] == [("a", "apply"), ("a", "acknowledge")]
 
 
-def test_no_more_than_forks_at_a_time() -> None:
+def test_no_more_servers_than_forks_are_contacted_at_a_time() -> None:
     busy = 0
     most = 0
     lock = threading.Lock()
@@ -252,7 +252,7 @@ def test_no_more_than_forks_at_a_time() -> None:
     assert most == 3
 
 
-def test_after_ctrl_c_nothing_new_is_begun_and_what_runs_ends() -> None:
+def test_after_ctrl_c_no_server_is_started_and_running_ones_finish() -> None:
     begun = threading.Event()
 
     @contextmanager
@@ -301,12 +301,12 @@ class TestBatches:
         marks = {Status.CHANGED: "c", Status.SKIPPED: "s", Status.ROLLED_BACK: "r", Status.OK: "o"}
         return "".join(marks.get(outcome.status, "!") for outcome in outcomes)
 
-    def test_one_batch_after_the_other(self) -> None:
+    def test_batches_run_one_after_the_other(self) -> None:
         fleet = _Fleet(**dict.fromkeys("abcde", HEALTHY))
         assert self._marks(self._run(fleet, "abcde", "1", None, None)) == "ccccc"
         assert self._applied(fleet) == "abcde"
 
-    def test_the_next_begins_only_when_none_of_the_last_failed(self) -> None:
+    def test_the_next_batch_starts_only_if_no_server_failed(self) -> None:
         fleet = _Fleet(**dict.fromkeys("abcde", HEALTHY), **{"apply b": ROLLED_BACK})
         outcomes = self._run(fleet, "abcde", "3", None, None)
         assert self._marks(outcomes) == "crcss"
@@ -315,25 +315,25 @@ class TestBatches:
         assert "--max-fail" in outcomes[3].hint
         assert outcomes[3].plan
 
-    def test_max_fail_lets_it_go_on_until_more_have_failed(self) -> None:
+    def test_batches_stop_when_more_than_max_fail_servers_failed(self) -> None:
         bad = {f"apply {name}": ROLLED_BACK for name in "ac"}
         fleet = _Fleet(**dict.fromkeys("abcdef", HEALTHY), **bad)
         outcomes = self._run(fleet, "abcdef", "1", None, "1")
         assert self._marks(outcomes) == "rcrsss"
         assert outcomes[3].message == "not started: a is rolled back, c is rolled back"
 
-    def test_a_canary_that_fails_saves_the_others(self) -> None:
+    def test_after_a_failed_canary_the_others_are_skipped(self) -> None:
         fleet = _Fleet(**dict.fromkeys("abc", HEALTHY), **{"apply a": ROLLED_BACK})
         assert self._marks(self._run(fleet, "abc", None, 1, None)) == "rss"
 
-    def test_who_had_nothing_to_do_is_in_no_batch(self) -> None:
+    def test_a_server_with_nothing_to_do_is_in_no_batch(self) -> None:
         right = copy.deepcopy({**ANSWER, "has_client_command": False})
         right["realms"]["acme"]["values"]["name_formatted_included"] = False
         right["realms"]["acme"]["token"]["matches"] = True
         fleet = _Fleet(a=right, b=HEALTHY, c=HEALTHY, **{"apply b": ROLLED_BACK})
         assert self._marks(self._run(fleet, "abc", None, 1, None)) == "ors"
 
-    def test_who_could_not_be_looked_at_counts_for_max_fail_alone(self) -> None:
+    def test_an_unreachable_server_counts_only_for_max_fail(self) -> None:
         gone = Unreachable("connect", "refused")
         answers = {"a": gone, "b": HEALTHY, "c": HEALTHY}
         assert self._marks(self._run(_Fleet(**answers), "abc", "1", None, None)) == "!cc"
@@ -341,21 +341,21 @@ class TestBatches:
         assert self._marks(outcomes) == "!ss"
         assert outcomes[1].message == "not started: a is unreachable"
 
-    def test_a_deployment_stays_together(self) -> None:
+    def test_a_deployment_is_in_one_batch(self) -> None:
         fleet = _Fleet(**dict.fromkeys("abcd", HEALTHY), **{"apply d": ROLLED_BACK})
         both = {"a": "zulip", "d": "zulip"}
         outcomes = self._run(fleet, "abcd", "1", None, None, deployments=both)
-        # The lab of this file undoes nothing: what counts is who was begun.
+        # These scripted servers cannot undo. The test checks only which servers were started.
         assert self._applied(fleet) == "ad"
         assert self._marks(outcomes)[1:3] == "ss"
 
-    def test_a_deployment_that_is_not_begun_stops_no_other(self) -> None:
+    def test_a_skipped_deployment_does_not_stop_the_others(self) -> None:
         fleet = _Fleet(a=HEALTHY, b=Unreachable("connect", "refused"), c=HEALTHY)
         both = {"a": "zulip", "b": "zulip"}
         outcomes = self._run(fleet, "abc", "1", None, None, deployments=both)
         assert self._marks(outcomes) == "s!c"
 
-    def test_a_public_side_that_answers_wrongly_is_a_failure_too(
+    def test_a_wrong_answer_of_the_public_url_stops_the_next_batch(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         wrong = Check("acme", "n", "failed", "m", 401)
@@ -369,7 +369,7 @@ class TestBatches:
         assert [outcome.status for outcome in outcomes] == [Status.FAILED, Status.SKIPPED]
         assert self._applied(fleet) == "a"
 
-    def test_after_ctrl_c_no_batch_begins(self) -> None:
+    def test_after_ctrl_c_no_batch_starts(self) -> None:
         class _Interrupting(_Fleet._Agent):
             def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
                 if request["do"] == "apply":
@@ -398,7 +398,7 @@ class TestBatches:
         assert seen == [{"a"}, {"b"}, {"c"}]
 
 
-def test_only_so_many_conversations_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_kept_conversations_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_KEPT", 1)
     fleet = _Fleet(a={**HEALTHY, "interrupted": "x"}, b={**HEALTHY, "interrupted": "x"})
     run = _Run(1, _Watcher())
@@ -410,7 +410,7 @@ def test_only_so_many_conversations_are_kept(monkeypatch: pytest.MonkeyPatch) ->
     assert not fleet.open
 
 
-def test_who_is_not_reached_any_more_was_not_changed_nor_the_rest_of_its_deployment() -> None:
+def test_if_a_server_becomes_unreachable_its_deployment_is_not_changed() -> None:
     fleet = _Fleet(a=HEALTHY, b=HEALTHY)
     run = _Run(1, _Watcher())
     looked = run.look(_wanted("a", "b", deployment="zulip"), fleet.agent, keep=False)
@@ -433,14 +433,14 @@ class TestRetries:
         monkeypatch.setattr("scimconf.fleet.pool.Pool.pause", pause)
         return waited
 
-    def test_again_after_longer_and_longer_pauses(self, pauses: list[float]) -> None:
+    def test_the_pauses_between_retries_get_longer(self, pauses: list[float]) -> None:
         fleet = _Fleet(a=HEALTHY)
         fleet.refuse = ["a"] * 7
         (looked,) = _Run(1, _Watcher(), 7).look(_wanted("a"), fleet.agent, keep=False)
         assert looked.outcome.status is Status.PENDING
         assert pauses == [1, 2, 4, 8, 16, 30, 30]
 
-    def test_until_there_are_no_more(self, pauses: list[float]) -> None:
+    def test_a_server_is_unreachable_after_the_last_retry(self, pauses: list[float]) -> None:
         fleet = _Fleet(a=HEALTHY)
         fleet.refuse = ["a"] * 9
         (looked,) = _Run(1, _Watcher(), 2).look(_wanted("a"), fleet.agent, keep=False)
@@ -448,18 +448,20 @@ class TestRetries:
         assert looked.outcome.message == "connect: refused (tried 3 times)"
         assert len(fleet.refuse) == 6
 
-    def test_a_login_that_was_refused_is_not_tried_again(self, pauses: list[float]) -> None:
+    def test_a_refused_login_is_not_retried(self, pauses: list[float]) -> None:
         fleet = _Fleet(a=Unreachable("log in", "wrong password"))
         (looked,) = _Run(1, _Watcher(), 5).look(_wanted("a"), fleet.agent, keep=False)
         assert looked.outcome.message == "log in: wrong password"
         assert pauses == []
 
-    def test_nor_is_a_server_that_answered_no(self, pauses: list[float]) -> None:
+    def test_a_blocked_server_is_not_retried(self, pauses: list[float]) -> None:
         fleet = _Fleet(a={**HEALTHY, "blocked": "no Zulip here"})
         _Run(1, _Watcher(), 5).look(_wanted("a"), fleet.agent, keep=False)
         assert fleet.asked == [("a", "observe")]
 
-    def test_before_the_change_but_never_the_change(self, pauses: list[float]) -> None:
+    def test_a_connection_is_retried_before_the_change_but_a_change_is_never_repeated(
+        self, pauses: list[float]
+    ) -> None:
         class _Losing(_Fleet._Agent):
             def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
                 self.fleet.asked.append((self.name, request["do"]))
@@ -478,7 +480,7 @@ class TestRetries:
         assert outcome.status is Status.FAILED
 
     def test_ctrl_c_ends_the_pause(self) -> None:
-        """Without the fixture: the pause would take the whole time limit of the test."""
+        """This uses real pauses: if Ctrl-C did not end one, the test would reach its time limit."""
         fleet = _Fleet(a=HEALTHY)
 
         class _Interrupting(_Watcher):
@@ -496,7 +498,7 @@ class TestRetries:
 _NOT_REACHED = Check("acme", "wrong token", "warning", "refused")
 
 
-class TestConfirm:
+class TestPublicCheck:
     @pytest.fixture
     def looked(self) -> list[Looked]:
         fleet = _Fleet(a=HEALTHY)
@@ -515,16 +517,16 @@ class TestConfirm:
         (outcome,) = run.check(looked, [Outcome("a", status)], tokens, wanted=Status.CHANGED)
         return outcome
 
-    def test_good_answers_leave_it_as_it_is(self, monkeypatch: Any, looked: Any) -> None:
+    def test_good_answers_keep_the_status(self, monkeypatch: Any, looked: Any) -> None:
         outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "ok", "m", 200))
         assert outcome.status is Status.CHANGED
         assert len(outcome.checks) == 1
 
-    def test_not_reached_is_a_warning(self, monkeypatch: Any, looked: Any) -> None:
+    def test_an_unreachable_public_url_is_a_warning(self, monkeypatch: Any, looked: Any) -> None:
         outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "warning", "m"))
         assert outcome.status is Status.CHANGED
 
-    def test_verify_proves_nothing_where_nothing_was_reached(
+    def test_verify_reports_a_server_without_a_reached_url_as_unreachable(
         self, monkeypatch: Any, looked: Any
     ) -> None:
         monkeypatch.setattr("scimconf.fleet.checks.verify", lambda *_: (_NOT_REACHED,))
@@ -536,7 +538,9 @@ class TestConfirm:
         outcome = self._confirm(monkeypatch, looked, Check("acme", "n", "failed", "m", 401))
         assert outcome.status is Status.FAILED
 
-    def test_a_server_that_failed_is_not_asked(self, monkeypatch: Any, looked: Any) -> None:
+    def test_the_public_url_of_a_failed_server_is_not_asked(
+        self, monkeypatch: Any, looked: Any
+    ) -> None:
         outcome = self._confirm(monkeypatch, looked, None, Status.ROLLED_BACK)
         assert outcome.checks == ()
 
@@ -545,16 +549,14 @@ class TestConfirm:
         assert outcome.status is Status.FAILED
         assert "apply" in outcome.checks[0].hint
 
-    def test_no_token_is_sent_where_the_host_cannot_be_proved(
-        self, monkeypatch: Any, looked: Any
-    ) -> None:
+    def test_no_token_is_sent_to_an_unproved_host(self, monkeypatch: Any, looked: Any) -> None:
         unknown = [replace(e, observed=replace(e.observed, external_host=None)) for e in looked]
         outcome = self._confirm(monkeypatch, unknown, Check("acme", "n", "failed", "sent"))
         assert [check.result for check in outcome.checks] == ["warning"]
 
 
-class TestExitZeroMeansProven:
-    """A look with nothing to do, and a change, are good only if the right token was let in."""
+class TestExitZeroMeansProved:
+    """A server is OK or CHANGED only if it accepted the right token."""
 
     RIGHT: ClassVar[dict[str, Any]] = {
         **HEALTHY,
@@ -578,7 +580,7 @@ class TestExitZeroMeansProven:
         assert self._look(self.RIGHT).outcome.status is Status.OK
 
     @pytest.mark.parametrize("status", [None, 500, 502])
-    def test_a_server_that_does_not_let_it_in_has_failed(self, status: int | None) -> None:
+    def test_a_server_that_does_not_accept_the_right_token_fails(self, status: int | None) -> None:
         answer = {**self.RIGHT, "running": {"acme": status}}
         looked = self._look(answer, restart="none")
         assert looked.outcome.status is Status.FAILED
@@ -597,7 +599,7 @@ class TestExitZeroMeansProven:
         assert (outcome.status, fleet.asked) == (Status.BUSY, [("a", "observe")])
         assert run.exit_code([outcome]) is ExitCode.UNREACHABLE
 
-    def test_a_server_that_got_busy_before_the_change(self) -> None:
+    def test_a_server_that_becomes_busy_before_the_change_is_reported(self) -> None:
         fleet = _Fleet(a=HEALTHY, b=HEALTHY)
         fleet.answers["apply b"] = {**COMMITTED, "result": "busy", "message": "m"}
         run = _Run(1, _Watcher())
@@ -618,31 +620,31 @@ class TestExitZeroMeansProven:
         (outcome,) = run.change(looked, TOKENS, answers=1)
         return outcome
 
-    def test_a_change_that_only_the_gate_proved_is_good_and_not_verified(
+    def test_a_change_that_only_the_gate_proved_is_changed_and_not_verified(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         outcome = self._changed(monkeypatch, "warning", "")
         assert (outcome.status, outcome.verified) == (Status.CHANGED, "no")
 
-    def test_a_change_that_only_the_public_side_proved_is_good(
+    def test_a_change_that_only_the_public_url_proved_is_changed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         outcome = self._changed(monkeypatch, "ok", "the site did not answer")
         assert (outcome.status, outcome.verified) == (Status.CHANGED, "yes")
 
-    def test_a_change_that_nobody_proved_has_failed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unproved_change_is_a_failure(self, monkeypatch: pytest.MonkeyPatch) -> None:
         outcome = self._changed(monkeypatch, "warning", "the site did not answer")
         assert outcome.status is Status.FAILED
         assert "the site did not answer" in outcome.message
         assert "in force" in outcome.hint
 
-    def test_where_nobody_is_to_be_asked_it_stays_changed(
+    def test_without_verification_the_status_stays_changed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         outcome = self._changed(monkeypatch, "ok", "not verified", verify=False)
         assert (outcome.status, outcome.verified) == (Status.CHANGED, "not asked")
 
-    def test_an_undo_that_nobody_proved_still_goes_on_with_its_deployment(self) -> None:
+    def test_after_an_unproved_undo_the_deployment_continues(self) -> None:
         pending = {**COMMITTED, "result": "pending", "run": "4567"}
 
         class _Undoing(_Fleet._Agent):
@@ -657,9 +659,11 @@ class TestExitZeroMeansProven:
         looked = run.look(_wanted("a", "b"), fleet.agent, keep=True, look=looks_for("undo"))
         outcomes = run.put_back(looked, "undo")
         assert [each.status for each in outcomes] == [Status.FAILED] * 2
-        assert fleet.asked.count(("b", "undo")) == 2  # the look, and the change
+        assert fleet.asked.count(("b", "undo")) == 2  # once for the plan, once for the change
 
-    def test_verify_wants_every_realm_to_be_reached(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_verify_requires_every_realm_to_be_reached(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         both = {"acme": "ok", "wiki": "warning"}
 
         def verify(_: Server, of: Realm, *__: object) -> tuple[Check, ...]:
@@ -677,7 +681,7 @@ class TestExitZeroMeansProven:
 
 
 class TestWaitingForAnotherRun:
-    """`--lock-timeout` is for the look, too."""
+    """`--lock-timeout` also applies to the observation."""
 
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -697,7 +701,7 @@ class TestWaitingForAnotherRun:
         run.close()
         return looked
 
-    def test_until_it_has_ended(self, clock: list[float]) -> None:
+    def test_it_waits_until_the_other_run_has_ended(self, clock: list[float]) -> None:
         class _Ending(_Fleet._Agent):
             def ask(self, request: Message, seconds: float = 900.0) -> Iterable[Message]:
                 at_work = "ops" if clock[0] < 3 else ""
@@ -709,12 +713,12 @@ class TestWaitingForAnotherRun:
         assert clock[0] == 3
         assert ("a", "lock: waiting for ops") in watcher.steps
 
-    def test_no_longer_than_it_was_told(self, clock: list[float]) -> None:
+    def test_it_waits_no_longer_than_the_lock_timeout(self, clock: list[float]) -> None:
         fleet = _Fleet(a={**HEALTHY, "at_work": "ops"})
         assert self._survey(fleet, _Watcher(), 5).outcome.status is Status.BUSY
         assert clock[0] == 5
 
-    def test_not_at_all_unless_it_is_told(self, clock: list[float]) -> None:
+    def test_it_does_not_wait_without_a_lock_timeout(self, clock: list[float]) -> None:
         fleet = _Fleet(a={**HEALTHY, "at_work": "ops"})
         assert self._survey(fleet, _Watcher(), 0).outcome.status is Status.BUSY
         assert (clock[0], len(fleet.asked)) == (0, 1)

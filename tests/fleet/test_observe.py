@@ -63,7 +63,7 @@ ANSWER: dict[str, Any] = {
 
 
 class _Scripted:
-    """An agent that answers with what the test says, and remembers what it was asked."""
+    """An agent with scripted answers. Records the requests."""
 
     def __init__(self, *messages: Message) -> None:
         self.messages = messages
@@ -110,8 +110,8 @@ def test_the_request_asks_about_every_realm_by_fingerprint() -> None:
         ({"created": "2026-06-03T10:00:00Z; apply at once"}, ""),
     ],
 )
-def test_when_another_token_was_made(answer: dict[str, Any], created: str) -> None:
-    """The token file knows it better than the server, whose words are dates or nothing."""
+def test_the_creation_date_of_another_token(answer: dict[str, Any], created: str) -> None:
+    """The date of the token file wins. From the server, only a valid date is accepted."""
     said = copy.deepcopy(ANSWER)
     said["realms"]["acme"]["token"].update(answer)
     staged = known(created="2026-06-02T10:00:00Z")
@@ -120,7 +120,7 @@ def test_when_another_token_was_made(answer: dict[str, Any], created: str) -> No
     assert token.created == created
 
 
-def test_an_answer_becomes_an_observed() -> None:
+def test_an_answer_becomes_a_value_of_observed() -> None:
     agent = _Scripted({"step": "look", "doing": True}, ANSWER)
     seen = observe(agent, desired(realm()))
     assert isinstance(seen, Observed)
@@ -131,19 +131,19 @@ def test_an_answer_becomes_an_observed() -> None:
     assert agent.asked[0]["do"] == "observe"
 
 
-def test_an_error_of_the_agent_is_the_hosts_error() -> None:
+def test_an_error_of_the_agent_is_a_host_error() -> None:
     answer = {"final": True, "result": "error", "step": "zulip", "message": "m", "hint": "h"}
     with pytest.raises(HostError) as caught:
         final([answer], "observe")
     assert (caught.value.step, caught.value.message, caught.value.hint) == ("zulip", "m", "h")
 
 
-def test_an_agent_that_ends_early_is_the_hosts_error() -> None:
+def test_an_agent_that_ends_early_is_a_host_error() -> None:
     with pytest.raises(HostError, match="without an answer"):
         final([{"step": "look", "doing": True}], "observe")
 
 
-# Every fact of the answer, with a value of another type in its place.
+# The path of every fact in the answer. The tests replace its value.
 PLACES = [
     *((name,) for name in ANSWER if name not in ("final", "result")),
     *(("realms", "acme", name) for name in ANSWER["realms"]["acme"]),
@@ -162,7 +162,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
-def test_a_fact_of_the_wrong_type_is_not_believed(place: tuple[Any, ...]) -> None:
+def test_a_fact_of_the_wrong_type_is_an_error(place: tuple[Any, ...]) -> None:
     answer = copy.deepcopy(ANSWER)
     holder = answer
     for key in place[:-1]:
@@ -173,7 +173,7 @@ def test_a_fact_of_the_wrong_type_is_not_believed(place: tuple[Any, ...]) -> Non
 
 
 @pytest.mark.parametrize("name", [name for name in ANSWER if name not in ("final", "result")])
-def test_only_what_may_be_null_may_be_missing(name: str) -> None:
+def test_only_nullable_facts_may_be_missing(name: str) -> None:
     answer = {key: value for key, value in ANSWER.items() if key != name}
     if name in ("external_host", "secrets_sha256", "block", "clients", "finished_alone"):
         assert getattr(parse(answer), name) is None
@@ -192,9 +192,7 @@ _JSON = st.recursive(
 
 
 @given(st.sampled_from(PLACES), _JSON)
-def test_whatever_a_server_sends_is_an_observed_or_a_host_error(
-    place: tuple[Any, ...], value: Any
-) -> None:
+def test_any_answer_gives_facts_or_a_host_error(place: tuple[Any, ...], value: Any) -> None:
     answer = copy.deepcopy(ANSWER)
     holder = answer
     for key in place[:-1]:

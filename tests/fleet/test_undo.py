@@ -48,7 +48,7 @@ def test_each_result_has_its_status(result: str, status: Status) -> None:
         "0123",
     )
     assert agent.asked[0]["run"] == "0123"
-    # The link may break now: what came of it is known.
+    # If the connection breaks now, the result is already known.
     assert agent.asked[1]["do"] == "acknowledge"
 
 
@@ -62,16 +62,16 @@ def test_a_look_is_a_plan_of_one_action() -> None:
     assert (outcome.plan.diff, outcome.message, outcome.run) == ("-a\n", "", "0")
     assert [request["do"] for request in agent.asked] == ["undo"]
     assert agent.asked[0]["look"] is True
-    assert agent.patience == [None]  # as long as a look may take
+    assert agent.patience == [None]  # None: the time limit of an observation
 
 
-def test_what_was_touched_is_shown() -> None:
+def test_changes_since_the_run_are_shown() -> None:
     outcome = put_back(_Scripted(result="touched", diff="+x\n"), server(realm()), "undo")
     assert outcome.plan is not None
     assert outcome.plan.diff == "+x\n"
 
 
-def test_it_waits_as_long_as_the_server_may_take() -> None:
+def test_the_time_limit_includes_lock_restart_and_gate() -> None:
     agent = _Scripted(result="nothing")
     slow = server(realm(), restart_timeout=1000, gate_timeout=100)
     put_back(agent, slow, "recover", lock_timeout=50)

@@ -27,7 +27,7 @@ LOOPBACK = Hosts("127.0.0.1", {})
 
 @dataclass
 class Question:
-    """One request that the web server got."""
+    """One request that the web server received."""
 
     path: str
     headers: Mapping[str, str]
@@ -39,7 +39,7 @@ class Question:
 
 @dataclass
 class Answer:
-    """What the web server is to say."""
+    """The answer that the web server sends."""
 
     status: int
     body: bytes = b""
@@ -52,12 +52,12 @@ def listing(total: int = 0) -> Answer:
 
 
 def zulip(question: Question) -> Answer:
-    """Answer as Zulip does when all is well."""
+    """Answer like a healthy Zulip."""
     return listing() if question.token == TOKEN.reveal() else Answer(401)
 
 
 class Web:
-    """A web server on loopback that answers as it is told, and remembers what it was asked."""
+    """A web server on loopback with scripted answers. Records the requests."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[Question], Answer] = zulip
@@ -80,7 +80,7 @@ class Web:
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, *_: object) -> None:
-                pass  # a client that hangs up on us is part of the tests
+                pass  # in some tests, the client disconnects
 
         self._server = Server(("127.0.0.1", 0), Handler)
         if context:
@@ -129,10 +129,10 @@ def _only(checks: tuple[Check, ...], name: str, result: str) -> Check:
     return checks[0]
 
 
-# --- all is well ------------------------------------------------------------------------------
+# --- a healthy server -------------------------------------------------------------------------
 
 
-def test_asks_as_okta_does_with_a_wrong_token_first(web: Web) -> None:
+def test_it_sends_a_wrong_token_first_and_then_the_test_of_okta(web: Web) -> None:
     checks = _ask(f"http://127.0.0.1:{web.port}")
     assert [(check.name, check.result, check.status) for check in checks] == [
         ("wrong token", "ok", 401),
@@ -146,14 +146,14 @@ def test_asks_as_okta_does_with_a_wrong_token_first(web: Web) -> None:
     assert right.headers["User-Agent"].startswith("scimconf/")
 
 
-def test_asks_as_entra_does(web: Web) -> None:
+def test_it_sends_the_test_of_entra(web: Web) -> None:
     assert _ask(f"http://127.0.0.1:{web.port}", idp="entra")[-1].result == "ok"
     filters = [parse_qs(urlsplit(question.path).query)["filter"][0] for question in web.asked]
     assert all(text.startswith('userName eq "') and len(text) == 50 for text in filters)
     assert len(set(filters)) == 2, "a new name each time"
 
 
-def test_wants_several_answers_in_a_row_after_a_restart(web: Web) -> None:
+def test_after_a_restart_several_good_answers_in_a_row_are_required(web: Web) -> None:
     checks = _ask(f"http://127.0.0.1:{web.port}", answers=5)
     assert len(web.asked) == 6
     assert "5 times in a row" in checks[1].message
@@ -167,7 +167,7 @@ def test_one_old_worker_is_enough_to_fail(web: Web) -> None:
     assert len(web.asked) == 4
 
 
-def test_over_tls_with_a_ca_of_ones_own(tmp_path: Path) -> None:
+def test_a_private_ca_is_accepted(tmp_path: Path) -> None:
     authority = Authority()
     (tmp_path / "ca.pem").write_bytes(authority.pem())
     (tmp_path / "server.pem").write_bytes(authority.issue(["localhost"]))
@@ -224,11 +224,11 @@ def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
         web.stop()
 
 
-# --- where a token must not go ----------------------------------------------------------------
+# --- hosts that must not get a token ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.example.com", "localhost", "evil127.0.0.1"])
-def test_a_host_that_is_not_the_servers_gets_nothing(web: Web, host: str) -> None:
+def test_a_host_of_another_server_gets_no_request(web: Web, host: str) -> None:
     check = _only(_ask(f"https://{host}:{web.port}"), "address", "failed")
     assert host in check.message
     assert "127.0.0.1" in check.message.replace(host, "")
@@ -236,12 +236,12 @@ def test_a_host_that_is_not_the_servers_gets_nothing(web: Web, host: str) -> Non
     assert not web.asked
 
 
-def test_without_observed_hosts_the_inventorys_counts(web: Web) -> None:
+def test_without_observed_hosts_the_inventory_decides(web: Web) -> None:
     assert _ask(f"http://127.0.0.1:{web.port}", None)[-1].result == "ok"
     assert _ask(f"http://localhost:{web.port}", None)[-1].result == "failed"
 
 
-def test_realm_hosts_count(web: Web) -> None:
+def test_hosts_in_realm_hosts_are_accepted(web: Web) -> None:
     hosts = Hosts("chat.example.com", {"acme": f"localhost:{web.port}"})
     assert _ask(f"http://localhost:{web.port}", hosts)[-1].result == "ok"
 
@@ -252,7 +252,7 @@ def test_http_is_refused_beyond_loopback() -> None:
     assert "unencrypted" in check.message
 
 
-def test_a_token_that_is_none_is_not_sent(web: Web) -> None:
+def test_an_invalid_token_is_not_sent(web: Web) -> None:
     url = f"http://127.0.0.1:{web.port}"
     check = _only(_ask(url, token=Secret("a\r\nX-Evil: 1")), "right token", "failed")
     assert "line break" in check.message
@@ -272,7 +272,7 @@ def test_a_redirect_is_not_followed(web: Web, status: int) -> None:
     assert len(web.asked) == 1
 
 
-def test_a_redirect_cannot_make_us_print_the_token(web: Web) -> None:
+def test_a_redirect_with_the_token_does_not_print_it(web: Web) -> None:
     web.answer = lambda question: (
         Answer(302, headers={"Location": f"https://{question.token}.example.com/"})
         if len(web.asked) > 1
@@ -283,14 +283,14 @@ def test_a_redirect_cannot_make_us_print_the_token(web: Web) -> None:
     assert TOKEN.reveal().lower() not in repr(checks).lower()
 
 
-def test_no_proxy_is_asked(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_variables_are_ignored(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
     assert _ask(f"http://127.0.0.1:{web.port}")[-1].result == "ok"
 
 
-def test_a_server_that_takes_any_token_never_sees_the_right_one(web: Web) -> None:
+def test_a_server_that_accepts_any_token_never_gets_the_right_one(web: Web) -> None:
     web.answer = lambda _: listing()
     check = _only(_ask(f"http://127.0.0.1:{web.port}"), "wrong token", "failed")
     assert "a wrong token is let in" in check.message
@@ -314,7 +314,7 @@ def test_a_server_that_takes_any_token_never_sees_the_right_one(web: Web) -> Non
         (418, "never sends this status", "which program"),
     ],
 )
-def test_each_status_says_what_to_do(web: Web, status: int, words: str, advice: str) -> None:
+def test_each_status_has_a_hint(web: Web, status: int, words: str, advice: str) -> None:
     web.answer = lambda _: Answer(status, b"<html>\x1b]0;evil\x07</html>")
     for answer_wrong in (True, False):
         web.asked.clear()
@@ -327,7 +327,7 @@ def test_each_status_says_what_to_do(web: Web, status: int, words: str, advice: 
         assert check.message.isprintable()
 
 
-def test_a_right_token_that_is_refused_leads_to_plan(web: Web) -> None:
+def test_the_hint_for_a_refused_right_token_is_plan(web: Web) -> None:
     web.answer = lambda _: Answer(401)
     check = _ask(f"http://127.0.0.1:{web.port}")[-1]
     assert (check.name, check.result, check.status) == ("right token", "failed", 401)
@@ -335,7 +335,7 @@ def test_a_right_token_that_is_refused_leads_to_plan(web: Web) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Log in</html>", b"{}", b"[" * 300_000])
-def test_a_200_that_is_no_scim_list_is_not_believed(web: Web, body: bytes) -> None:
+def test_a_200_without_a_scim_list_is_a_failure(web: Web, body: bytes) -> None:
     web.answer = lambda question: (
         Answer(200, body) if question.token == TOKEN.reveal() else Answer(401)
     )
@@ -344,7 +344,7 @@ def test_a_200_that_is_no_scim_list_is_not_believed(web: Web, body: bytes) -> No
     assert "not a SCIM list" in check.message
 
 
-def test_entra_notices_that_its_filter_is_lost(web: Web) -> None:
+def test_a_lost_filter_is_a_failure_for_entra(web: Web) -> None:
     web.answer = lambda question: listing(7) if question.token == TOKEN.reveal() else Answer(401)
     assert "the filter is ignored" in _ask(f"http://127.0.0.1:{web.port}", idp="entra")[-1].message
     assert _ask(f"http://127.0.0.1:{web.port}", idp="okta")[-1].result == "ok"
@@ -355,7 +355,7 @@ def test_entra_notices_that_its_filter_is_lost(web: Web) -> None:
 
 @contextmanager
 def _raw(behave: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Listen on loopback and treat whoever comes as `behave` does; give the port."""
+    """Listen on loopback and call `behave` for each connection. Yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -375,7 +375,7 @@ def _raw(behave: Callable[[socket.socket], object]) -> Iterator[int]:
             thread.join()
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -384,7 +384,7 @@ def test_nobody_listens() -> None:
     assert check.status is None
 
 
-def test_the_name_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -396,7 +396,7 @@ def test_the_name_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("label", ["a" * 64, "a" * 300])
-def test_a_name_that_dns_cannot_carry(label: str) -> None:
+def test_a_name_that_is_invalid_in_dns(label: str) -> None:
     check = _ask(f"https://{label}.chat.invalid", Hosts("chat.invalid", {}))[-1]
     assert check.result == "warning"
     assert "was not reached" in check.message
@@ -415,7 +415,7 @@ def test_something_that_does_not_speak_http(nonsense: bytes) -> None:
     assert check.message.isprintable()
 
 
-def test_a_server_that_never_ends_its_answer_is_left() -> None:
+def test_an_endless_answer_is_cut_off() -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         while not stop.wait(0.02):
@@ -428,7 +428,7 @@ def test_a_server_that_never_ends_its_answer_is_left() -> None:
     assert "no complete answer in time" in check.message
 
 
-def test_a_server_that_is_silent_is_left() -> None:
+def test_a_silent_server_times_out() -> None:
     with _raw(lambda connection: stop.wait(30)) as port:
         stop = threading.Event()
         check = _only(_ask(f"http://127.0.0.1:{port}", timeout=0.2), "wrong token", "warning")
@@ -437,7 +437,7 @@ def test_a_server_that_is_silent_is_left() -> None:
 
 
 @pytest.mark.parametrize("what", ["device", "pipe"])
-def test_a_ca_file_without_an_end_is_not_read(tmp_path: Path, what: str) -> None:
+def test_an_endless_ca_file_is_not_read(tmp_path: Path, what: str) -> None:
     file = tmp_path / "ca.pem"
     if what == "pipe":
         os.mkfifo(file)
@@ -447,7 +447,7 @@ def test_a_ca_file_without_an_end_is_not_read(tmp_path: Path, what: str) -> None
     assert "it is not a regular file" in check.message
 
 
-def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_ca_file(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing\n")
     for name in ("missing.pem", "empty.pem"):
         check = _only(_ask("https://127.0.0.1", ca=tmp_path / name), "address", "failed")

@@ -1,5 +1,5 @@
-"""The editors against files that nobody would write: generators, what must hold, and drivers.
+"""Fuzz tests of the two file editors: generators of unusual files, invariants, and programs.
 
-Standard library only but for the tests, and Python 3.8 and later, as the editors themselves: so
-`make fuzz` can also run with the Python of a server.
+Except for the tests, this uses only the standard library and Python 3.8 or later, like the editors.
+So `make fuzz` can also run with the Python of a server.
 """

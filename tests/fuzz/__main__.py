@@ -1,9 +1,9 @@
-"""`make fuzz`: the editors against as many files as asked for, with figures.
+"""`make fuzz`: run the editors on N generated files and print the counts.
 
 python -m tests.fuzz [--settings N] [--secrets N] [--seed SEED] [--jobs N]
 
-Each file has a seed of its own, counted up from SEED; a failure names it, and
-`--settings 1 --seed THAT` (or `--secrets 1`) repeats it alone.
+Each file has its own seed, starting at SEED. A failure names its seed, and
+`--settings 1 --seed N` (or `--secrets 1`) repeats only that file.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from scimconf.agent import settings_edit, settings_file
 from tests.fuzz import entries, invariants, secrets_files, settings_files
 
 PORTION = 500
-"""Files a piece of work has."""
+"""The number of files per unit of work."""
 Failure = Tuple[int, str]
-"""A seed, and what went wrong with it."""
+"""A seed and its error."""
 FLOOR = 0.5
-"""Share of the files that must have been edited: a generator of refusals proves nothing."""
+"""The minimum share of edited files. If most files are refused, the run proves little."""
 
 
 def settings(seed: int) -> str:
-    """Edit one settings file, and say what came of it."""
+    """Edit one settings file. Return the outcome."""
     random = Random(seed)
     file = settings_files.settings_file(random)
     return invariants.settings(random, file, entries.request(random))
 
 
 def secrets(seed: int) -> str:
-    """Edit one secrets file, and say what came of it."""
+    """Edit one secrets file. Return the outcome."""
     return secrets_files.check(*secrets_files.secrets_file_and_request(Random(seed)))
 
 
 def portion(
     check: Callable[[int], str], first: int, until: int
 ) -> tuple[dict[str, int], list[Failure]]:
-    """Check the files of these seeds; gives the counts and the failures."""
+    """Check the files of these seeds. Return the counts and the failures."""
     counts: Counter[str] = Counter()
     failures = []
     for seed in range(first, until):
@@ -59,12 +59,12 @@ def portion(
 
 
 def remember() -> None:
-    """Read the same bytes only once, which is most of the time: `read` is a pure function."""
+    """Cache `read`, which is a pure function and takes most of the time."""
     settings_file.read = settings_edit.read = lru_cache(64)(settings_file.read)
 
 
 def run(check: Callable[[int], str], what: str, first: int, files: int, jobs: int) -> bool:
-    """Check so many files and print the figures; gives whether all is well."""
+    """Check the files and print the counts. Return True if all is well."""
     if not files:
         return True
     began = time.monotonic()
@@ -90,7 +90,7 @@ def run(check: Callable[[int], str], what: str, first: int, files: int, jobs: in
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the checks of the command line. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="fuzz the editors")
     parser.add_argument("--settings", type=int, default=0, help="how many settings files")
     parser.add_argument("--secrets", type=int, default=0, help="how many secrets files")

@@ -1,4 +1,4 @@
-"""Entries of SCIM_CONFIG: those that scimconf writes, and those that an admin may have written."""
+"""Entries of SCIM_CONFIG as scimconf or an administrator may write them."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ COMPUTED = (
     "{{'x': (bound{number} := '{token}')}}",
     "(bound{number} := {{}})",
 )
-"""Entries that do more than give a value, some of them for names elsewhere: none can just go."""
+"""Entries with code. Some set other names, so they cannot simply be removed."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an edit is asked for: the entry's text, and what Python has to see in it."""
+    """A wanted entry: its text, and the value that Python must read."""
 
     text: str
     value: Mapping[str, object]
 
 
 def wanted(random: Random, realm: str) -> Wanted:
-    """Give an entry as zulip/block.py writes it."""
+    """Return an entry as zulip/block.py writes it."""
     token, client = random.choice(TOKENS), random.choice(CLIENTS)
     by_name = random.random() < 0.4
     name = f"scim_bearer_token_{realm}"
@@ -79,11 +79,11 @@ def wanted(random: Random, realm: str) -> Wanted:
 
 
 def literal(text: str) -> str:
-    """Give a string as ASCII source, double-quoted."""
+    """Return a string as ASCII source, double-quoted."""
     return '"' + text.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
 
 def request(random: Random) -> Mapping[str, Wanted | None]:
-    """Give the realms to set, and (None) to remove."""
+    """Return the realms to set, with None for those to remove."""
     realms = random.sample(REALMS, random.choice((1, 1, 2, 3)))
     return {realm: None if random.random() < 0.3 else wanted(random, realm) for realm in realms}

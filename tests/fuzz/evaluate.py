@@ -1,7 +1,7 @@
-"""A settings file, run: the only sure word on what Python sees in it.
+"""Run a settings file, which is the only sure way to know what Python reads in it.
 
-Its imports are stand-ins, it can open nothing, and its values are given as plain data, so that
-two runs can be compared (an LDAPSearch has no `==`, functions are compared by their code).
+Its imports are fakes, and it cannot open files. Its values are returned as plain data, so that two
+runs can be compared: an LDAPSearch has no `==`, and functions are compared by their code.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any
 
 
 class LDAPSearch:
-    """django_auth_ldap's: it has no `==`."""
+    """A fake of django_auth_ldap's class, which has no `==`."""
 
     def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
 
 
 def secret(name: str) -> str:
-    """Give what Zulip's get_secret gives here."""
+    """Fake Zulip's get_secret."""
     return f"secret {name}"
 
 
 def namespace(data: bytes) -> dict[str, Any] | None:
-    """Give every name of the file but SCIM_CONFIG as plain data, and SCIM_CONFIG as it is.
+    """Return every name of the file as plain data, but SCIM_CONFIG unchanged.
 
-    None where it does not run to its end.
+    Return None if the file does not run to its end.
     """
     module = types.ModuleType("zproject.prod_settings")
     names = module.__dict__
@@ -93,7 +93,7 @@ def _importer(settings: types.ModuleType) -> Any:
 
 
 def plain(value: Any, depth: int = 0) -> object:
-    """Give a value as something with `==`."""
+    """Return a value in a form that can be compared with `==`."""
     if depth > 12:
         return "..."
     if isinstance(value, dict):

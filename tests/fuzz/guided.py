@@ -1,9 +1,9 @@
-"""`make fuzz-guided`: the editor of settings.py under atheris, which looks for new ways through it.
+"""`make fuzz-guided`: run the editor of settings.py under atheris, which searches new code paths.
 
-python -m tests.fuzz.guided CORPUS [libFuzzer's own options, -max_total_time=SECONDS for one]
+python -m tests.fuzz.guided CORPUS [options of libFuzzer, for example -max_total_time=SECONDS]
 
-It needs atheris, which is no dependency of ours: an environment of its own has it (Makefile). Half
-of what it makes are files, the other half choices for our generator, which are valid more often.
+The Makefile installs atheris into its own environment. Half of its inputs are files. The other half
+are choices for our generator, which produce valid files more often.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from tests.fuzz.settings_files import File
 
 SEEDS = 1000
 ENDLESS = re.compile(rb"while|\*\*|<<|\d{5}|\*\s*\d{3}")
-"""What could keep the interpreter busy for ever; such a file is edited, but not run."""
+"""Code that could run for a very long time. Such a file is edited, but not run."""
 SECONDS = 5
-"""For a file to run, of the processor's time."""
+"""The CPU time limit for running a file."""
 
 
 class Chosen(Random):
-    """A source of chance that is led by bytes as long as there are any."""
+    """A random source that uses the given bytes first, and then pseudo-random numbers."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(len(data))
         self._left = bytearray(reversed(data))
 
     def random(self) -> float:
-        """Give a number from 0 to 1, by two bytes."""
+        """Return a number from 0 to 1, from two bytes."""
         return self.getrandbits(16) / 65536 if len(self._left) > 1 else super().random()
 
     def getrandbits(self, k: int) -> int:
-        """Give so many bits."""
+        """Return k random bits."""
         count = (k + 7) // 8
         if len(self._left) < count:
             return super().getrandbits(k)
@@ -52,7 +52,7 @@ class Chosen(Random):
 
 
 def one(data: bytes) -> None:
-    """Edit one file: the bytes are one, or lead our generator; the first says which."""
+    """Edit one file. The first byte says whether the rest is a file or random choices."""
     random = Chosen(data[1:]) if data[:1] < b"\x80" else Random(data[0])
     by_us = isinstance(random, Chosen)
     file = settings_files.settings_file(random) if by_us else File(data[1:])
@@ -69,12 +69,12 @@ def one(data: bytes) -> None:
 
 
 def endless(*_: Any) -> None:
-    """End a file that runs too long; it counts as one that does not run."""
+    """Stop a file that runs too long. It counts as a file that does not run."""
     raise TimeoutError
 
 
 def seed(corpus: Path) -> None:
-    """Write files of our own generator, and choices for it, to begin with."""
+    """Write the first corpus: generated files, and choices for the generator."""
     corpus.mkdir(parents=True, exist_ok=True)
     for number in range(SEEDS):
         random = Random(number)
@@ -85,7 +85,7 @@ def seed(corpus: Path) -> None:
 
 
 def main() -> None:
-    """Run until libFuzzer's limits; a finding ends it, with the bytes that show it in a file."""
+    """Run until a limit of libFuzzer. A failure ends the run and writes its input into a file."""
     seed(Path(sys.argv[1]))
     signal.signal(signal.SIGVTALRM, endless)
     atheris.Setup(sys.argv, one)

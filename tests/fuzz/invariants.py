@@ -1,4 +1,4 @@
-"""What must hold of every edit, whatever the file; each broken one is an AssertionError."""
+"""The invariants of every edit. A broken one raises AssertionError."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WITHOUT_A_PLACE = ("larger than", "not Python that can be parsed")
 
 
 def settings(random: Random, file: File, request: Mapping[str, Wanted | None]) -> str:
-    """Edit the file as asked, say what came of it; then, now and then, once more."""
+    """Edit the file and return the outcome. Sometimes edit the result once more."""
     after = edited(random, file, request)
     if after is None:
         return REFUSED
@@ -37,7 +37,7 @@ def settings(random: Random, file: File, request: Mapping[str, Wanted | None]) -
 
 
 def lived_on(random: Random, file: File, after: bytes) -> File:
-    """Give the file some time later: our block is in it, and an admin has added lines below."""
+    """Return the edited file after an administrator has added lines below the block."""
     source = settings_file.read(after).source
     newline = source.newline(len(source.text))
     ended = "" if source.text.endswith(("\r", "\n")) else newline
@@ -46,7 +46,7 @@ def lived_on(random: Random, file: File, after: bytes) -> File:
 
 
 def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> bytes | None:
-    """Edit the file as asked and hold all that must be against it; None where it is refused."""
+    """Edit the file and check all invariants. Return None if the editor refuses the file."""
     data = file.data
     texts = {realm: each.text if each else None for realm, each in request.items()}
     try:
@@ -72,18 +72,18 @@ def edited(random: Random, file: File, request: Mapping[str, Wanted | None]) -> 
 
 
 def has_place(refusal: Refusal) -> bool:
-    """Whether a refusal says where, or is about a file that has no place to name."""
+    """Return whether a refusal names a position, or concerns the file as a whole."""
     where = refusal.line >= 1 and refusal.column >= 1
     return where or refusal.message.startswith(WITHOUT_A_PLACE)
 
 
 def assignment(found: Settings) -> str | None:
-    """Give the text of the assignment, without our comments."""
+    """Return the text of the assignment, without scimconf's comment lines."""
     return found.source.text[slice(*found.block.span)] if found.block else None
 
 
 def outside(before: Settings, after: Settings) -> None:
-    """No byte changes outside the block (but for the import that it may need)."""
+    """Check that no byte changes outside the block, except for a needed import."""
     if before.source.data == after.source.data:
         return
     if before.block is None:
@@ -117,14 +117,14 @@ def _around(found: Settings, marked: bool = False) -> list[str]:
 
 
 def unmanaged(before: Settings, after: Settings, request: Mapping[str, object]) -> None:
-    """Realms that nobody asked about keep their text and their order."""
+    """Check that realms outside of the request keep their text and order."""
     kept = [(r, e.text) for r, e in before.entries.items() if r not in request]
     left = [(r, e.text) for r, e in after.entries.items() if r not in request]
     assert kept == left, "a realm that nobody asked about is not the same"
 
 
 def evaluated(before: Settings, after: Settings, request: Mapping[str, Wanted | None]) -> None:
-    """Python sees SCIM_CONFIG as wanted and every other name as before."""
+    """Check that Python reads SCIM_CONFIG as wanted and every other name as before."""
     old = evaluate.namespace(before.source.data)
     if old is None:
         return
@@ -146,7 +146,7 @@ def evaluated(before: Settings, after: Settings, request: Mapping[str, Wanted | 
 
 
 def seen(config: Mapping[str, Any]) -> object:
-    """Return SCIM_CONFIG as something with `==`; the order of a realm's keys means nothing."""
+    """Return SCIM_CONFIG in a comparable form, without the order of a realm's keys."""
     return sorted((realm, repr(evaluate.plain(_sorted(value)))) for realm, value in config.items())
 
 
@@ -155,7 +155,7 @@ def _sorted(value: Any) -> object:
 
 
 def in_place(before: Settings, after: Settings, request: Mapping[str, Wanted | None]) -> None:
-    """Of an entry that keeps its keys, nothing changes but the values that differ."""
+    """Check that in an entry with the same keys, only the different values change."""
     for realm in (realm for realm, each in request.items() if each and realm in before.entries):
         old, new = before.entries[realm], after.entries[realm]
         if old.computed or keys(old.value) is None or keys(old.value) != keys(new.value):
@@ -193,7 +193,7 @@ def frame(found: Settings, values: list[ast.expr], same: list[bool]) -> str:
 
 
 def data_only(found: Settings, config: Mapping[str, Any]) -> None:
-    """What is read of an entry is what Python sees in it."""
+    """Check that scimconf and Python read the same values in each entry."""
     assert list(found.entries) == list(config) or found.block is None, "other realms than read"
     for realm, entry in found.entries.items():
         if entry.unreadable:
@@ -206,7 +206,7 @@ def data_only(found: Settings, config: Mapping[str, Any]) -> None:
 
 
 def shown(found: Settings, file: File) -> None:
-    """The masked block is Python, and no value in it holds a token."""
+    """Check that the masked block is valid Python and that no value contains a token."""
     text = masking.block(found, {})
     assert (text is None) == (found.block is None)
     if text is None:
@@ -223,7 +223,7 @@ def shown(found: Settings, file: File) -> None:
 
 
 def planned(before: Settings, after: Settings, texts: Mapping[str, str | None]) -> None:
-    """The masked block takes the same edit, as diff.py makes it for a plan."""
+    """Check that the masked block can be edited in the same way, as diff.py does for a plan."""
     above = "from .config import get_secret\n\n" if before.imports_get_secret else ""
     block = masking.block(before, {}) or ""
     try:
@@ -232,19 +232,19 @@ def planned(before: Settings, after: Settings, texts: Mapping[str, str | None]) 
         raise AssertionError(f"a plan could not show it: {refusal.message}") from refusal
     edit = settings_file.read(result)
     assert list(edit.entries) == list(after.entries), "a plan shows others"
-    if "unicode_escape" not in before.source.encoding:  # where what is written reads otherwise
+    if "unicode_escape" not in before.source.encoding:  # in that encoding, text is read differently
         assert without_import(edit) == without_import(after), "a plan shows another edit"
 
 
 def without_import(found: Settings) -> str:
-    """Return the masked block without the import that a plan may know to be needless."""
+    """Return the masked block without the import, which a plan may leave out."""
     return (masking.block(found, {}) or "").replace(f"{IMPORT}\n", "")
 
 
 def taken_away(
     random: Random, before: Settings, after: Settings, texts: Mapping[str, str | None]
 ) -> None:
-    """Removing what was added gives the old bytes, at once or one by one."""
+    """Check that removing the added realms restores the old bytes, at once or one by one."""
     added = [realm for realm in after.entries if realm not in before.entries]
     others = [realm for realm in texts if realm in before.entries]
     if others or not added or lacks_import(before) or IMPORT in before.source.text:
@@ -261,5 +261,5 @@ def taken_away(
 
 
 def lacks_import(found: Settings) -> bool:
-    """Whether the file cannot run without the import that an edit may have brought it."""
+    """Return whether the file needs the import of get_secret but does not have it."""
     return "get_secret" in found.source.text and evaluate.namespace(found.source.data) is None

@@ -1,7 +1,7 @@
-"""Python that may stand around SCIM_CONFIG in a settings.py, piece by piece.
+"""Pieces of Python that may be around SCIM_CONFIG in a settings.py.
 
-"¤" stands for a number that no other piece has, "§" for text outside ASCII that the file's
-encoding knows. A piece uses no name of another one, so any order of them runs.
+"¤" is replaced by a unique number, and "§" by text outside ASCII that the file's encoding has. No
+piece uses a name of another piece, so they run in any order.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ ORDINARY = [
     "pass",
     "...",
 ]
-"""What the editor has to take."""
+"""Code that the editor must accept."""
 
 LATIN = ["größe¤ = '§'", "def ä¤(é=1): pass", "A¤ = {'ü': 1}['ü']"]
-"""The same, where the encoding knows these letters."""
+"""The same, for encodings that have these letters."""
 
 HAZARDS = [
     "SCIM_CONFIG = {}",
@@ -158,7 +158,7 @@ HAZARDS = [
     "A¤ = " + "(" * 300 + ")" * 300,
     "A¤ = " + "-" * 300 + "1",
 ]
-"""What the editor may refuse. Whether it does or not, what must hold holds."""
+"""Code that the editor may refuse. If it accepts the code, all invariants must hold."""
 
 LATER = [
     "g¤ = globals()\n%\ng¤['SCIM_' + 'CONFIG'] = {'old': {}}",
@@ -175,7 +175,7 @@ LATER = [
     "try:\n    %\nfinally:\n    A¤ = 1",
     "def f¤():\n    %\nf¤()",
 ]
-"""Pieces around the block ("%"): what is laid before it goes off after it."""
+"""Code around the block ("%") that changes SCIM_CONFIG afterwards."""
 
 if sys.version_info >= (3, 10):
     ORDINARY += [

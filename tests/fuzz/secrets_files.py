@@ -1,6 +1,6 @@
-"""zulip-secrets.conf files at random, and what must hold when one is edited.
+"""Random zulip-secrets.conf files, and the invariants of their edits.
 
-The oracle is the parser that Zulip itself reads the file with, before and after.
+The file is read with Zulip's own parser before and after the edit.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ UNFIT_VALUES = ("", " x", "x ", "x\ny", "x\ry", "x\0", "é", "\u202e", "\U0001f6
 
 @dataclass(frozen=True)
 class Request:
-    """What an edit is asked for."""
+    """A requested edit."""
 
     new: Mapping[str, str]
     remove: tuple[str, ...]
     fit: bool
-    """Whether every value is one that may be written."""
+    """Whether every value may be written."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class File:
 
 
 def secrets_file_and_request(random: Random) -> tuple[File, Request]:
-    """Give a file and what is wanted of it."""
+    """Return a file and a requested edit."""
     names = random.sample(NAMES, random.choice((1, 1, 2, 3)))
     cut = random.randrange(len(names) + 1)
     fit = random.random() > 0.05
@@ -103,7 +103,7 @@ def _around(random: Random) -> list[str]:
 
 
 def readable(data: bytes) -> dict[str, dict[str, str]] | None:
-    """Give every section as Zulip's reader sees it; None where it would stop."""
+    """Return every section as Zulip reads it, or None if Zulip would fail."""
     parser = configparser.RawConfigParser()
     try:
         parser.read_file(io.StringIO(data.decode(), newline=None))
@@ -113,7 +113,7 @@ def readable(data: bytes) -> dict[str, dict[str, str]] | None:
 
 
 def check(file: File, request: Request) -> str:
-    """Edit the file as asked, and say what came of it; AssertionError where it may not."""
+    """Edit the file and check all invariants. Return the outcome."""
     before = readable(file.data)
     try:
         after_data = secrets_file.edit(file.data, request.new, request.remove)
@@ -140,7 +140,7 @@ def check(file: File, request: Request) -> str:
 
 
 def _possible(data: bytes, before: Mapping[str, Mapping[str, str]], request: Request) -> bool:
-    """Whether there is a [secrets], and [DEFAULT] has nothing of what is to go."""
+    """Return whether [secrets] exists and [DEFAULT] has none of the names to remove."""
     if "secrets" not in before:
         return False
     defaults = configparser.RawConfigParser()
@@ -149,7 +149,7 @@ def _possible(data: bytes, before: Mapping[str, Mapping[str, str]], request: Req
 
 
 def _kept(data: bytes, asked: set[str]) -> list[bytes]:
-    """Give the lines but those of the names asked for, by a reading of its own."""
+    """Return the lines of all other names, found without scimconf's code."""
     kept = []
     name, depth, section = "", 0, ""
     for line in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", data):
@@ -168,5 +168,5 @@ def _kept(data: bytes, asked: set[str]) -> list[bytes]:
                 continue
         kept.append(line.rstrip(b"\r\n"))
     while kept and not kept[-1].strip():
-        kept.pop()  # a file that ended without a line end does so afterwards too
+        kept.pop()  # the editor may add a line break at the end
     return kept

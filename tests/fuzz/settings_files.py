@@ -1,4 +1,4 @@
-"""Whole settings.py files at random, with what is known of each by its making."""
+"""Random settings.py files, with the facts that the generator knows about each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import Random
 from tests.fuzz import entries, pieces
 
 MARK = "\ue000"
-"""Stands around the assignment while a file is put together; no file keeps it."""
+"""Marks the assignment during the generation. It is removed from the finished file."""
 
 COOKIES = (
     ("utf-8", "é€表😀"),
@@ -25,7 +25,7 @@ COOKIES = (
     ("iso2022_jp", "表"),
     ("ascii", "x"),
 )
-"""Encodings, each with letters that it has; shift_jis has some whose second byte is a backslash."""
+"""Encodings and some of their letters. In shift_jis, the second byte may be a backslash."""
 
 FALSE_COOKIES = (
     "nonsense", "utf-16", "utf-7", "rot13", "hex", "undefined", "unicode_escape", "base64", "zlib",
@@ -36,14 +36,14 @@ FALSE_COOKIES = (
 
 @dataclass(frozen=True)
 class File:
-    """A settings.py. `plain`: nothing is in it for which it may be refused."""
+    """A settings.py. `plain`: the editor must not refuse it."""
 
     data: bytes
     plain: bool = False
     assignment: str | None = None
-    """The text of the one assignment of SCIM_CONFIG, where that is known."""
+    """The text of the only assignment of SCIM_CONFIG, if known."""
     computed: frozenset[str] = frozenset()
-    """The realms whose entry is more than data."""
+    """The realms whose entry contains code."""
 
 
 class _Maker:
@@ -91,7 +91,7 @@ class _Maker:
     # --- the block ---
 
     def block(self) -> tuple[str, ...]:
-        """Give the pieces with the assignment, none where the file has none."""
+        """Return the pieces with the assignment; () if the file has none."""
         kind = self.random.random()
         if kind < 0.2:
             return ()
@@ -103,7 +103,7 @@ class _Maker:
         text = self.assignment()
         if self.chance(0.1):
             text = self.random.choice((f"A0 = 1; {text}", f"{text}; A0 = 1", f"{text} ;"))
-            self.plain = False  # no line of its own for an import
+            self.plain = False  # an import cannot get its own line
         elif self.chance(0.1):
             text += self.random.choice(("  # SCIM_CONFIG", "\t", "  #}"))
         elif self.chance(0.05):
@@ -133,7 +133,7 @@ class _Maker:
 
     def display(self) -> str:
         realms = self.random.sample(entries.REALMS, self.random.choice((0, 1, 1, 2, 2, 3)))
-        if self.chance(0.4):  # as the manual shows it
+        if self.chance(0.4):  # the layout of Zulip's documentation
             items = [f"    {self.key(realm)}: {self.value(realm)}" for realm in realms]
             comma = "," * self.chance(0.8)
             return (
@@ -197,7 +197,7 @@ class _Maker:
         return File(data, self.plain, known, frozenset(r for r, c in self.computed.items() if c))
 
     def encoding(self) -> tuple[list[str], bool]:
-        """Choose the encoding; gives the first lines of the file, and whether it has a mark."""
+        """Choose the encoding. Return the first lines, and whether there is a byte order mark."""
         self.name = "utf-8"
         self.letters = COOKIES[0][1]
         bom = self.chance(0.1)
@@ -234,7 +234,7 @@ class _Maker:
             return text
         if kind < 0.9:
             return text.replace("\n", "\r\n" if kind < 0.75 else "\r")
-        ends = ("\n", "\r\n", "\r")  # never a CR before an LF: that would be one line end
+        ends = ("\n", "\r\n", "\r")  # a CR before an LF would be one line break
         return re.sub("\n+", lambda run: self.random.choice(ends) * len(run.group()), text)
 
     def encoded(self, text: str, bom: bool) -> bytes:
@@ -254,12 +254,12 @@ GAPS = (
 
 
 def settings_file(random: Random) -> File:
-    """Give a file that an admin could have, or one that nobody would."""
+    """Return a file, realistic or very unusual."""
     return _Maker(random).file()
 
 
 def mutated(random: Random, data: bytes) -> bytes:
-    """Give the bytes with a few places changed."""
+    """Return the bytes with a few places changed."""
     changed = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 4))):
         at = random.randrange(len(changed) + 1)

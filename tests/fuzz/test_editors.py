@@ -1,4 +1,4 @@
-"""A sample of `make fuzz`: the editors against files at random."""
+"""A sample of `make fuzz`: the editors on random files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANDOM = st.randoms(use_true_random=False)
     [(fuzz.settings, 400), (fuzz.secrets, 1000)],
     ids=["settings.py", "zulip-secrets.conf"],
 )
-def test_a_sample(check: Callable[[int], str], files: int) -> None:
+def test_a_sample_of_generated_files(check: Callable[[int], str], files: int) -> None:
     counts, failures = fuzz.portion(check, 1, 1 + files)
     assert not failures, f"seed {failures[0][0]}:\n{failures[0][1]}"
     assert counts[invariants.EDITED] > fuzz.FLOOR * files
@@ -32,7 +32,7 @@ def test_a_sample(check: Callable[[int], str], files: int) -> None:
 @limits(max_examples=50, deadline=None)
 @given(RANDOM)
 def test_any_settings_file(random: Random) -> None:
-    """The same with hypothesis, which looks for the smallest file that fails."""
+    """The same with hypothesis, which searches for the smallest failing file."""
     invariants.settings(random, settings_files.settings_file(random), entries.request(random))
 
 
@@ -69,10 +69,10 @@ def test_the_generator_makes_every_kind_of_file() -> None:
         (lambda data: data.replace(b"\n}", b"}"), "something stays"),
     ],
 )
-def test_a_wrong_edit_is_found_out(
+def test_a_wrong_edit_is_detected(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str
 ) -> None:
-    """Each invariant is one that can be broken."""
+    """Every invariant detects a broken editor."""
     edit = invariants.settings_edit.edit
     broken = lambda data, texts: wrong(edit(data, texts)) if data == DATA else edit(data, texts)  # noqa: E731
     monkeypatch.setattr(invariants.settings_edit, "edit", broken)
@@ -88,7 +88,7 @@ def test_a_wrong_edit_is_found_out(
         (lambda data: data.replace(b"  # Anna's", b""), "another edit", "okta', 'x': '"),
     ],
 )
-def test_a_wrong_edit_of_an_entry_that_is_there_is_found_out(
+def test_a_wrong_edit_of_an_existing_entry_is_detected(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[bytes], bytes], says: str, before: str
 ) -> None:
     acme = entries.wanted(Random(1), "acme")

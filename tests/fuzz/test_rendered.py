@@ -1,4 +1,4 @@
-"""Tokens and custom fields that nobody would choose: rendered right, or refused with the reason."""
+"""Unusual tokens and custom fields are rendered correctly, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ TEXTS = st.lists(st.sampled_from(NASTY), max_size=5).map("".join) | st.text(max_
 @settings(max_examples=100, deadline=None)
 @given(TEXTS, TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=3), st.integers(0, 10_000))
 @example("SCIM_CONFIG", "SCIM_CONFIG", {"SCIM_CONFIG": "SCIM_CONFIG"}, 3248)
-def test_what_is_rendered_is_what_python_sees(
+def test_python_reads_the_rendered_values(
     token: str, client: str, fields: dict[str, str] | None, seed: int
 ) -> None:
-    """In any file that the editor takes, on the way that `render` and the agent go."""
+    """In any file that the editor accepts, with the code of `render` and the agent."""
     asked = realm("acme", client=client, custom_profile_field_map=fields)
     try:
         text, _ = block.entry(asked, Secret(token), None)
@@ -67,13 +67,13 @@ def test_what_is_rendered_is_what_python_sees(
         ("a\U0001f600", "characters outside ASCII"),
     ],
 )
-def test_a_token_that_cannot_be_one_is_refused_with_the_reason(token: str, reason: str) -> None:
+def test_an_invalid_token_is_refused_with_the_reason(token: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         block.entry(realm("acme"), Secret(token), None)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "\0", "\u202e", "\u2066x", "\u2028", "\ud800", "\x7f"])
-def test_a_field_that_nobody_could_read_is_refused_and_said_legibly(text: str) -> None:
+def test_a_field_with_control_characters_is_refused_in_printable_text(text: str) -> None:
     for fields in ({"phone": text}, {text: "phone"}):
         with pytest.raises(UsageError, match="control characters") as error:
             block.entry(realm("acme", custom_profile_field_map=fields), Secret("k3V9" * 8), None)

@@ -149,7 +149,7 @@ def test_kinds_of_connection(one: One, written: str, kind: str) -> None:
     assert one(f"ansible_connection: {written}").connection.kind == kind
 
 
-def test_the_last_spelling_wins_whatever_its_position(one: One) -> None:
+def test_ansible_ssh_user_wins_over_ansible_user_in_any_order(one: One) -> None:
     server = one("ansible_ssh_user: old\nansible_user: new\nansible_ssh_host: h1\nansible_host: h2")
     assert (server.connection.user, server.connection.host) == ("old", "h1")
 
@@ -427,10 +427,10 @@ Wrong = Callable[[str], str]
         ),
         ("scim_realms: {a: {token: 'op:x'}}", "unknown kind of token reference"),
         ("scim_realms: {a: {token: 'env:a b'}}", "expected the name of an environment variable"),
-        ("scim_realms: {a: {token: 'file:'}}", "expected a value after file:"),
+        ("scim_realms: {a: {token: 'file:'}}", "nothing stands after file:"),
         ("scim_realms: {a: {token: 'command: \"x'}}", "a quote in this command is not closed"),
         ("scim_realms: {a: {token: {command: 'x \"'}}}", "a quote in this command is not closed"),
-        ("scim_realms: {a: {token: {command: []}}}", "expected a value after command:"),
+        ("scim_realms: {a: {token: {command: []}}}", "nothing stands after command:"),
         (
             "scim_realms: {a: {token: {command: [1]}}}",
             "expected text or a list of words after command",

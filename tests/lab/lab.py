@@ -88,7 +88,7 @@ class Lab:
 
     @property
     def has_ssh(self) -> bool:
-        """Whether servers can have an sshd. As root, that needs a namespace with its own users."""
+        """Return whether servers can have an sshd. As root, that needs a mount namespace."""
         return self.openssh is not None and (self.isolates or os.geteuid() != 0)
 
     def _interpreter(self, layout: Layout) -> interpreter.Interpreter:
@@ -117,7 +117,7 @@ class Lab:
 
 
 def can_isolate() -> bool:
-    """Whether this process may create mount namespaces. Root in a plain container may not."""
+    """Return whether this process may create mount namespaces (not root in a plain container)."""
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
         return False
     probe = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "true"]

@@ -80,7 +80,7 @@ def _asked(
 
 
 def has_sudo() -> bool:
-    """Whether the machine has sudo (the lab uses it as root only)."""
+    """Return whether the machine has sudo (the lab uses it as root only)."""
     return shutil.which("sudo") is not None
 
 

@@ -19,25 +19,25 @@ class Profile:
     virtualenv: str
     """The folder of the virtual environment in the deployment."""
     registers_clients: bool
-    """Whether `manage.py add_scim_client` and its table exist (5.x)."""
+    """Return whether `manage.py add_scim_client` and its table exist (5.x)."""
     scim_config_default: bool
-    """Whether SCIM_CONFIG is `{}` if settings.py does not define it."""
+    """Return whether SCIM_CONFIG is `{}` if settings.py does not define it."""
     redirects_to_realm_host: bool
-    """Whether a realm in REALM_HOSTS has only that host."""
+    """Return whether a realm in REALM_HOSTS has only that host."""
     roles: bool
-    """Whether SCIM has user roles."""
+    """Return whether SCIM has user roles."""
     groups: bool
     custom_profile_fields: bool
     checkconfig: bool
-    """Whether `manage.py checkconfig` exists. Later `check` replaces it."""
+    """Return whether `manage.py checkconfig` exists. Later `check` replaces it."""
     checks_before_restart: bool
-    """Whether restart-server runs `manage.py check` first, and has --skip-checks."""
+    """Return whether restart-server runs `manage.py check` first, and has --skip-checks."""
     restart_drops_root: bool
-    """Whether restart-server changes from root to zulip, and has --skip-client-reloads."""
+    """Return whether restart-server changes from root to zulip, and has --skip-client-reloads."""
     only_django: bool
-    """Whether restart-server has --only-django."""
+    """Return whether restart-server has --only-django."""
     shell_greets: bool
-    """Whether `manage.py shell` prints its imports to stdout (Django 5.2)."""
+    """Return whether `manage.py shell` prints its imports to stdout (Django 5.2)."""
 
 
 def _profile(version: str, feature_level: int) -> Profile:

@@ -101,7 +101,7 @@ def _yaml(draw: DrawFn) -> str:
     for n in top:
         if n >= 0:
             groups[GROUPS[n]] = draw(_group(n))
-        elif n == -1:  # with no children, which nobody gives it and Ansible forgets in part
+        elif n == -1:  # without children: Ansible forgets some of them
             groups["ungrouped"] = draw(_group(len(GROUPS)))
         else:
             groups["all"] = draw(_group(2))

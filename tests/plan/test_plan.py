@@ -43,14 +43,14 @@ def test_nothing_to_do() -> None:
     assert not made.pending
 
 
-def test_a_new_server_gets_token_realm_and_restart_in_that_order() -> None:
+def test_a_new_server_needs_a_token_a_realm_and_a_restart_in_this_order() -> None:
     made = plan(desired(realm(), fingerprints={}), observed(running={"acme": 500}))
     assert _kinds(made) == [ActionKind.MAKE_TOKEN, ActionKind.SET_REALM, ActionKind.RESTART]
     assert made.makes_tokens
     assert '+        "bearer_token": "<token acme, new>",\n' in made.diff
 
 
-def test_a_token_that_is_kept_elsewhere_is_not_made() -> None:
+def test_a_token_that_is_kept_elsewhere_is_recorded_and_not_made() -> None:
     elsewhere = Reference("env", ("TOKEN",), "/")
     made = plan(desired(realm(token=elsewhere), fingerprints={}), observed(running={"acme": 401}))
     assert _kinds(made)[0] is ActionKind.RECORD_TOKEN
@@ -68,7 +68,7 @@ def test_a_token_that_is_kept_elsewhere_is_not_made() -> None:
         ),
     ],
 )
-def test_a_hand_edit_is_named_by_its_key(values: dict[str, object], keys: str) -> None:
+def test_a_manual_change_is_named_by_its_key(values: dict[str, object], keys: str) -> None:
     made = plan(desired(realm()), observed(found(values=values)))
     assert [a.text for a in made.actions] == [
         f"change realm acme in SCIM_CONFIG: {keys}",
@@ -76,7 +76,7 @@ def test_a_hand_edit_is_named_by_its_key(values: dict[str, object], keys: str) -
     ]
 
 
-def test_another_token_in_the_file_is_shown_without_a_hash_of_it() -> None:
+def test_a_different_token_in_the_file_is_shown_without_its_hash() -> None:
     made = plan(desired(realm()), observed(found(token=OTHER), running={"acme": 200}))
     assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
     assert "bearer_token" in made.actions[0].text
@@ -93,8 +93,8 @@ def test_a_server_that_still_runs_with_another_token_needs_only_a_restart() -> N
 
 
 @pytest.mark.parametrize(("status", "says"), [(401, "restart-server"), (500, "errors.log")])
-def test_nothing_is_restarted_where_the_inventory_says_none(status: int, says: str) -> None:
-    """It is not proved either that the token is let in."""
+def test_with_restart_none_a_plan_has_no_restart(status: int, says: str) -> None:
+    """It is also not proved that Zulip accepts the token."""
     made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": status}))
     assert not made.pending
     assert made.unproved
@@ -104,7 +104,7 @@ def test_nothing_is_restarted_where_the_inventory_says_none(status: int, says: s
 
 
 class TestTokensInTheSecretsFile:
-    def test_moving_there_adds_the_secret_and_points_the_block_at_it(self) -> None:
+    def test_moving_to_the_secrets_file_adds_the_secret_and_changes_the_block(self) -> None:
         made = plan(desired(realm(), token_store="secrets"), observed(found()))
         assert _kinds(made) == [
             ActionKind.SET_SECRET,
@@ -114,7 +114,7 @@ class TestTokensInTheSecretsFile:
         assert f'+        "bearer_token": get_secret("{SECRET}"),' in made.diff
         assert f"+{SECRET} = <token acme, 43 characters, fingerprint 45a9...>" in made.diff
 
-    def test_moving_back_takes_the_secret_away(self) -> None:
+    def test_moving_to_settings_removes_the_secret(self) -> None:
         made = plan(desired(realm()), observed(found(secret_name=SECRET)))
         assert _kinds(made) == [
             ActionKind.SET_REALM,
@@ -134,13 +134,13 @@ class TestTokensInTheSecretsFile:
         assert "SCIM_CONFIG" not in made.diff
 
     @pytest.mark.parametrize("entries", [(), (found(),), (found(token=OTHER),)])
-    def test_a_secret_that_is_right_is_only_referred_to(self, entries: tuple[Any, ...]) -> None:
+    def test_an_existing_right_secret_is_used(self, entries: tuple[Any, ...]) -> None:
         there = {"secret_names": frozenset({SECRET}), "right_secrets": frozenset({"acme"})}
         made = plan(desired(realm(), token_store="secrets"), observed(*entries, **there))
         assert _kinds(made) == [ActionKind.SET_REALM, ActionKind.RESTART]
         assert "zulip-secrets.conf" not in made.diff
 
-    def test_the_secret_of_another_name_goes_where_the_right_one_is_there(self) -> None:
+    def test_a_secret_under_another_name_is_removed_if_the_right_one_exists(self) -> None:
         there = {"secret_names": frozenset({SECRET}), "right_secrets": frozenset({"acme"})}
         old = found(secret_name="my_scim", token=OTHER)
         made = plan(desired(realm(), token_store="secrets"), observed(old, **there))
@@ -152,14 +152,14 @@ class TestTokensInTheSecretsFile:
         assert "-my_scim = " in made.diff
         assert f"+{SECRET}" not in made.diff
 
-    def test_a_secret_that_is_missing_is_added(self) -> None:
+    def test_a_missing_secret_is_added(self) -> None:
         made = plan(
             desired(realm(), token_store="secrets"),
             observed(found(secret_name=SECRET, token=None), secret_names=frozenset()),
         )
         assert _kinds(made) == [ActionKind.SET_SECRET, ActionKind.RESTART]
 
-    def test_a_name_of_the_operators_own_is_replaced_by_ours(self) -> None:
+    def test_a_secret_under_an_operators_name_is_replaced(self) -> None:
         made = plan(desired(realm(), token_store="secrets"), observed(found(secret_name="my_scim")))
         assert _kinds(made) == [
             ActionKind.SET_SECRET,
@@ -168,7 +168,7 @@ class TestTokensInTheSecretsFile:
             ActionKind.RESTART,
         ]
 
-    def test_a_secrets_file_that_cannot_be_read_is_unknown_not_absent(self) -> None:
+    def test_an_unreadable_secrets_file_blocks_the_plan(self) -> None:
         why = "zulip-secrets.conf: permission denied"
         made = plan(
             desired(realm(), token_store="secrets"),
@@ -190,7 +190,7 @@ class TestClientsOf5x:
             ActionKind.RESTART,
         ]
 
-    def test_a_200_proves_that_it_is_registered(self) -> None:
+    def test_a_200_proves_that_the_client_is_registered(self) -> None:
         assert not plan(desired(realm()), observed(found(), **OLD)).pending
 
     def test_a_missing_client_needs_no_restart(self) -> None:
@@ -200,7 +200,7 @@ class TestClientsOf5x:
         )
         assert _kinds(made) == [ActionKind.REGISTER_CLIENT]
 
-    def test_another_name_is_another_client(self) -> None:
+    def test_a_changed_client_name_is_registered(self) -> None:
         made = plan(desired(realm(client="okta-emea")), observed(found(), **OLD))
         assert ActionKind.REGISTER_CLIENT in _kinds(made)
 
@@ -212,7 +212,7 @@ class TestClientsOf5x:
             ActionKind.RESTART,
         ]
 
-    def test_the_client_that_goes_is_the_one_that_the_server_has(self) -> None:
+    def test_the_clients_that_the_server_has_are_removed(self) -> None:
         there = frozenset({("acme", "zz"), ("acme", "okta"), ("wiki", "okta")})
         entry = found(values={"scim_client_name": "zz"})
         made = plan(desired(ABSENT), observed(entry, clients=there, **OLD))
@@ -224,7 +224,7 @@ class TestClientsOf5x:
     THREE = frozenset({("acme", "old"), ("acme", "okta"), ("wiki", "okta")})
 
     @pytest.mark.parametrize("ours", [False, True])
-    def test_a_client_that_is_replaced_is_removed_if_it_is_ours(self, ours: bool) -> None:
+    def test_a_replaced_client_is_removed_if_scimconf_registered_it(self, ours: bool) -> None:
         there = frozenset({("acme", "okta")})
         made = plan(
             desired(realm(client="okta-emea")),
@@ -234,7 +234,7 @@ class TestClientsOf5x:
         named = any("okta stays registered for realm acme, unused" in w for w in made.warnings)
         assert named is not ours
 
-    def test_unused_clients_are_told_and_ours_are_removed(self) -> None:
+    def test_unused_clients_are_reported_and_those_of_scimconf_are_removed(self) -> None:
         made = plan(
             desired(realm()),
             observed(found(), clients=self.THREE, own_clients={("acme", "old")}, **OLD),
@@ -247,7 +247,7 @@ class TestClientsOf5x:
         ]
 
     @pytest.mark.parametrize("unmanaged", ["report", "keep"])
-    def test_an_unmanaged_realm_uses_its_client(self, unmanaged: str) -> None:
+    def test_the_client_of_an_unmanaged_realm_is_kept(self, unmanaged: str) -> None:
         made = plan(
             desired(realm(), unmanaged=unmanaged),
             observed(found(), found("wiki"), clients=self.THREE, own_clients=self.THREE, **OLD),
@@ -255,7 +255,7 @@ class TestClientsOf5x:
         assert [a.client for a in made.actions] == ["old"]
 
     @pytest.mark.parametrize("changes", [{"left_alone": frozenset({"acme"})}, {}])
-    def test_nothing_is_said_of_clients_that_may_be_used(self, changes: Any) -> None:
+    def test_clients_that_may_be_in_use_are_not_reported(self, changes: Any) -> None:
         entry = found() if changes else found(unreadable="a computed value")
         wanted = replace(desired().server, unmanaged="keep", **changes)
         made = plan(
@@ -264,7 +264,7 @@ class TestClientsOf5x:
         )
         assert [(a.realm, a.client) for a in made.actions] == [("wiki", "okta")]
 
-    def test_a_removed_unmanaged_realm_takes_our_client_along(self) -> None:
+    def test_the_client_of_a_removed_unmanaged_realm_is_removed(self) -> None:
         there = frozenset({("wiki", "okta")})
         made = plan(
             desired(unmanaged="remove"),
@@ -276,19 +276,19 @@ class TestClientsOf5x:
             ActionKind.RESTART,
         ]
 
-    def test_clients_that_could_not_be_listed_are_said(self) -> None:
+    def test_a_failed_listing_of_clients_is_a_warning(self) -> None:
         made = plan(desired(realm()), observed(found(), **OLD))
         assert any("could not be listed" in warning for warning in made.warnings)
 
 
-class TestRealmsThatAreNotWanted:
-    def test_absent_and_gone_is_nothing_to_do(self) -> None:
+class TestAbsentAndUnmanagedRealms:
+    def test_an_absent_realm_that_is_not_on_the_server_needs_nothing(self) -> None:
         assert not plan(desired(ABSENT), observed()).pending
 
     MARKED = f"{settings_file.BEGIN}\n{block(found())}{settings_file.END}\n"
 
-    def test_before_11_the_last_realm_leaves_an_empty_block(self) -> None:
-        """Without one, each request of the identity provider would be a 500 and a mail."""
+    def test_before_11_removing_the_last_realm_leaves_an_empty_block(self) -> None:
+        """Without a block, each request of the identity provider causes a 500 and a mail."""
         made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="10.4"))
         assert "+SCIM_CONFIG = {}" in made.diff.splitlines()
         assert any("SCIM_CONFIG = {} stays" in warning for warning in made.warnings)
@@ -296,14 +296,14 @@ class TestRealmsThatAreNotWanted:
         made = plan(desired(ABSENT, realm("wiki")), both)
         assert not any("stays" in warning for warning in made.warnings)
 
-    def test_with_the_last_realm_the_diff_takes_the_block_and_adds_nothing(self) -> None:
+    def test_removing_the_last_realm_removes_the_block(self) -> None:
         made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="11.0"))
         assert made.warnings == ()
         lines = made.diff.splitlines()[3:]
         assert lines
         assert all(line.startswith("-") for line in lines)
 
-    def test_absent_takes_its_secret_along(self) -> None:
+    def test_the_secret_of_an_absent_realm_is_removed(self) -> None:
         made = plan(desired(ABSENT), observed(found(secret_name=SECRET)))
         assert _kinds(made) == [
             ActionKind.REMOVE_REALM,
@@ -321,22 +321,20 @@ class TestRealmsThatAreNotWanted:
         assert made.unmanaged == (Unmanaged("other", place),)
         assert "realm other at /etc/zulip/settings.py:800:5" in made.unmanaged[0].text
 
-    def test_one_that_is_to_be_kept_is_a_warning(self) -> None:
+    def test_an_unmanaged_realm_that_is_kept_is_a_warning(self) -> None:
         made = plan(desired(realm(), unmanaged="keep"), observed(found(), self.STRANGE))
         assert (made.pending, made.unmanaged) == (False, ())
         (warning,) = made.warnings
         assert "realm other at /etc/zulip/settings.py:800:5: unmanaged" in warning
 
     @pytest.mark.parametrize("unmanaged", ["report", "keep", "remove"])
-    def test_one_that_this_run_is_not_about_is_neither_told_of_nor_removed(
-        self, unmanaged: str
-    ) -> None:
+    def test_a_realm_outside_of_the_selection_is_ignored(self, unmanaged: str) -> None:
         there = observed(found(), found("other"))
         rest = frozenset({"other"})
         made = plan(desired(realm(), left_alone=rest, unmanaged=unmanaged), there)
         assert (made.actions, made.warnings, made.unmanaged) == ((), (), ())
 
-    def test_one_that_is_to_be_removed_is(self) -> None:
+    def test_an_unmanaged_realm_is_removed_on_request(self) -> None:
         made = plan(desired(realm(), unmanaged="remove"), observed(found(), found("other")))
         assert made.unmanaged == ()
         assert [a.text for a in made.actions] == [
@@ -346,22 +344,22 @@ class TestRealmsThatAreNotWanted:
 
 
 class TestBlocked:
-    def test_by_the_agent(self) -> None:
+    def test_a_plan_is_blocked_by_the_agent(self) -> None:
         made = plan(desired(realm()), observed(found(), blocked="/s.py:3:1: twice"))
         assert (made.blocked, made.actions) == ("/s.py:3:1: twice", ())
 
-    def test_by_a_value_that_is_not_data(self) -> None:
+    def test_a_plan_is_blocked_by_a_computed_value(self) -> None:
         made = plan(desired(realm()), observed(found(unreadable="bearer_token is computed")))
         assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm acme: bearer_token")
 
-    def test_by_a_computed_entry_that_is_to_be_removed(self) -> None:
+    def test_a_plan_is_blocked_by_a_computed_entry_that_it_must_remove(self) -> None:
         strange = found("other", unreadable="bearer_token is computed")
         made = plan(desired(realm(), unmanaged="remove"), observed(found(), strange))
         assert made.blocked.startswith("/etc/zulip/settings.py:800:5: realm other: bearer_token")
         assert "scim_unmanaged" in made.blocked
         assert made.actions == ()
 
-    def test_by_another_external_host(self) -> None:
+    def test_a_plan_is_blocked_by_another_external_host(self) -> None:
         made = plan(desired(realm()), observed(found(), external_host="other.example.com"))
         assert "zulip_external_host" in made.blocked
 
@@ -375,10 +373,10 @@ class TestBlocked:
             (400, "https://own.example.org:8443", "was Zulip restarted since"),
         ],
     )
-    def test_by_a_realm_that_this_zulip_does_not_have(
+    def test_a_plan_is_blocked_by_a_realm_that_zulip_does_not_have(
         self, status: int, url: str, word: str
     ) -> None:
-        """`own.example.org` is a host that settings.py has in REALM_HOSTS."""
+        """`own.example.org` is in REALM_HOSTS of settings.py."""
         hosts = {"acme": "own.example.org"} if "own" in url else {}
         wanted = desired(realm(url=url))
         for seen in (
@@ -402,10 +400,10 @@ class TestBlocked:
             ("9.0", "https://evil;rm/login/", {}, ""),
         ],
     )
-    def test_by_a_realm_that_zulip_serves_under_another_host(
+    def test_a_plan_is_blocked_by_a_realm_with_another_host(
         self, version: str, location: str, hosts: dict[str, str], url: str
     ) -> None:
-        """REALM_HOSTS, from 7.0 on: whoever asks under EXTERNAL_HOST is redirected."""
+        """From 7.0 on, Zulip redirects a request to a host that is not the one in REALM_HOSTS."""
         site = Site(302, location) if location else Site(200)
         seen = observed(
             found(), version=version, sites={"acme": site}, realm_hosts=hosts, running={"acme": 200}
@@ -432,11 +430,11 @@ def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> No
 
 
 class TestASilentWebServer:
-    """`running` is None: nobody has seen whether the right token is let in."""
+    """`running` is None: it is unknown whether Zulip accepts the right token."""
 
     SILENT: ClassVar[dict[str, Any]] = {"running": {"acme": None}}
 
-    def test_nothing_is_proved_where_nothing_is_pending(self) -> None:
+    def test_without_changes_nothing_is_proved(self) -> None:
         made = plan(
             desired(realm(), probe="https://127.0.0.1:8443"), observed(found(), **self.SILENT)
         )
@@ -446,7 +444,7 @@ class TestASilentWebServer:
         assert "https://127.0.0.1:8443" in made.unproved.message
         assert "supervisorctl status" in made.unproved.hint
 
-    def test_one_silent_realm_of_two_is_enough(self) -> None:
+    def test_one_silent_realm_of_two_leaves_the_plan_unproved(self) -> None:
         both = desired(realm(), realm("wiki"))
         seen = observed(found(), found("wiki"), running={"acme": 200, "wiki": None})
         made = plan(both, seen)
@@ -455,7 +453,7 @@ class TestASilentWebServer:
         seen = observed(found(), found("wiki"), running={"acme": 200})
         assert plan(both, seen).unproved, "an answer that is missing is none"
 
-    def test_with_changes_pending_it_is_a_warning(self) -> None:
+    def test_with_pending_changes_it_is_a_warning(self) -> None:
         made = plan(desired(realm()), observed(**self.SILENT))
         assert made.pending
         assert made.unproved is None
@@ -469,14 +467,14 @@ class TestASilentWebServer:
             {"running": {}, "sites": {"acme": Site(500)}},
         ],
     )
-    def test_with_changes_pending_a_site_that_is_down_is_said_to_be(
+    def test_with_pending_changes_a_site_that_is_down_is_a_warning(
         self, seen: dict[str, Any]
     ) -> None:
         made = plan(desired(realm()), observed(**seen))
         assert made.pending
         assert any("the site is down" in warning for warning in made.warnings)
 
-    def test_a_500_of_scim_alone_is_no_site_that_is_down(self) -> None:
+    def test_a_500_of_scim_alone_does_not_mean_that_the_site_is_down(self) -> None:
         seen = observed(found(), running={"acme": 500}, sites={"acme": Site(200)})
         assert not any("is down" in warning for warning in plan(desired(realm()), seen).warnings)
 
@@ -487,17 +485,17 @@ class TestASilentWebServer:
             {"running": {"acme": None}, "sites": {"acme": Site(200)}},
         ],
     )
-    def test_a_login_page_is_no_proof(self, seen: dict[str, Any]) -> None:
+    def test_a_login_page_does_not_prove_the_token(self, seen: dict[str, Any]) -> None:
         assert plan(desired(realm()), observed(found(), **seen)).unproved
 
-    def test_a_realm_that_is_deactivated_is_said_to_be(self) -> None:
+    def test_a_deactivated_realm_is_a_warning(self) -> None:
         seen = observed(found(), sites={"acme": Site(302, "/accounts/deactivated/")})
         made = plan(desired(realm()), seen)
         assert (made.pending, made.blocked, made.unproved) == (False, None, None)
         assert any("realm acme is deactivated" in warning for warning in made.warnings)
         assert plan(desired(ABSENT), seen).warnings != made.warnings
 
-    def test_where_nobody_is_to_be_asked_there_is_nothing_to_prove(self) -> None:
+    def test_with_verify_false_there_is_nothing_to_prove(self) -> None:
         made = plan(desired(realm(), verify=False), observed(found(), running={}))
         assert (made.unproved, made.warnings) == (None, ())
 
@@ -510,10 +508,10 @@ def test_a_fingerprint_that_was_not_asked_about_proves_nothing() -> None:
     assert ActionKind.SET_REALM in _kinds(made)
 
 
-# --- runs before and beside this one ----------------------------------------------------------
+# --- earlier runs, and runs at the same time --------------------------------------------------
 
 
-def test_what_an_interrupted_run_left_comes_first_and_alone() -> None:
+def test_after_an_interrupted_run_the_only_action_is_recover() -> None:
     made = plan(desired(realm()), observed(interrupted="2026, by ops, at 'restart'", blocked="x"))
     (action,) = made.actions
     assert action.kind is ActionKind.RECOVER
@@ -523,7 +521,7 @@ def test_what_an_interrupted_run_left_comes_first_and_alone() -> None:
     assert (made.blocked, made.diff) == (None, "")
 
 
-def test_other_runs_are_told() -> None:
+def test_a_run_that_finished_alone_is_reported() -> None:
     alone = FinishedAlone("0123", "the last run finished by itself: committed")
     assert plan(desired(realm()), observed(found(), finished_alone=alone)).warnings == (alone.text,)
 
@@ -534,26 +532,26 @@ def test_while_another_run_is_at_work_nothing_is_planned() -> None:
 
 
 class TestDocker:
-    """docker-zulip: what would not outlive the next start of the container is not begun."""
+    """docker-zulip: a change that the next start of the container would undo is not started."""
 
     LOST = "docker-zulip writes settings.py anew at every start of the container"
 
-    def test_an_edit_that_would_be_lost_blocks_and_says_what_to_do_instead(self) -> None:
+    def test_an_edit_that_would_be_lost_blocks_with_a_hint(self) -> None:
         made = plan(desired(realm(), name="chat1"), observed(lost=self.LOST))
         assert made.blocked.startswith(
             f"{self.LOST}: start the container with what `scimconf render chat1 "
         )
         assert made.actions == ()
 
-    def test_a_realm_that_goes_is_such_an_edit(self) -> None:
+    def test_the_removal_of_a_realm_blocks_too(self) -> None:
         made = plan(desired(realm(present=False)), observed(found(), lost=self.LOST))
         assert made.blocked.startswith(self.LOST)
 
-    def test_what_is_right_is_not_blocked(self) -> None:
+    def test_a_server_with_nothing_to_do_is_not_blocked(self) -> None:
         assert plan(desired(realm()), observed(found(), lost=self.LOST)).blocked is None
 
-    def test_nor_is_what_touches_no_file(self) -> None:
-        """A restart, and on 5.x the registration: the database outlives the container."""
+    def test_a_restart_and_a_registration_are_not_blocked(self) -> None:
+        """A registration (5.x) is in the database, which survives a new start of the container."""
         seen = observed(
             found(),
             version="5.6",
@@ -565,15 +563,15 @@ class TestDocker:
         made = plan(desired(realm()), seen)
         assert (made.blocked, made.pending) == (None, True)
 
-    def test_nor_is_a_token_that_the_container_is_not_given(self) -> None:
-        """zulip-secrets.conf is on the container's volume, whatever becomes of settings.py."""
+    def test_a_token_that_the_container_does_not_set_is_changed(self) -> None:
+        """zulip-secrets.conf is on the container's volume; settings.py may not be."""
         made = plan(self._in_secrets(), self._other_token())
         assert [action.kind for action in made.actions] == [
             ActionKind.SET_SECRET,
             ActionKind.RESTART,
         ]
 
-    def test_a_token_that_is_given_at_every_start_is_changed_there(self) -> None:
+    def test_a_token_that_the_container_sets_at_every_start_blocks(self) -> None:
         given = frozenset({"scim_bearer_token_acme"})
         made = plan(self._in_secrets(), self._other_token(given_secrets=given))
         assert made.blocked.startswith("docker-zulip writes scim_bearer_token_acme into ")
@@ -592,18 +590,18 @@ class TestDocker:
 
 
 class TestAnotherTokenOnTheServer:
-    """What a plan says of a token in force that it would replace."""
+    """The warnings about a token on the server that the plan would replace."""
 
     def _warnings(self, wanted: Desired, created: str) -> str:
         there = ObservedToken(43, "ffff", False, created)
         return " ".join(plan(wanted, observed(found(token=there))).warnings)
 
-    def test_an_older_token_file_is_told_by_the_server(self) -> None:
+    def test_a_newer_token_on_the_server_hints_at_an_old_token_file(self) -> None:
         said = self._warnings(desired(realm()), "2026-09-01T10:00:00Z")
         assert "a newer one: made on 2026-09-01T10:00:00Z" in said
         assert "Was an older token file restored?" in said
 
-    def test_a_staged_and_a_previous_token_are_told_by_the_token_file(self) -> None:
+    def test_a_staged_or_previous_token_hints_at_rotate(self) -> None:
         for created, verb in (
             ("2026-07-01T10:00:00Z", "--activate"),
             ("2026-05-01T10:00:00Z", "--back"),
@@ -612,14 +610,14 @@ class TestAnotherTokenOnTheServer:
             wanted = replace(desired(realm()), others={"acme": (other,)})
             assert f"scimconf rotate {verb}" in self._warnings(wanted, created)
 
-    def test_an_unknown_one_is_said_to_lock_somebody_out(self) -> None:
+    def test_an_unknown_token_hints_at_a_lockout(self) -> None:
         assert "apply locks out an identity provider" in self._warnings(desired(realm()), "")
 
-    def test_a_rotation_is_no_surprise(self) -> None:
+    def test_a_rotation_gives_no_warning(self) -> None:
         wanted = replace(desired(realm()), others={})
         assert self._warnings(wanted, "2026-09-01T10:00:00Z") == ""
 
-    def test_one_that_the_token_file_does_not_have_locks_the_provider_out(self) -> None:
+    def test_replacing_a_token_that_is_not_in_the_token_file_is_a_lockout(self) -> None:
         made = plan(desired(realm(), fingerprints={}), observed(found(token=OTHER)))
         assert made.locks_out == ("acme",)
         assert "locked out until it has the new token" in made.actions[0].text
@@ -631,10 +629,10 @@ class _NoAgent:
         raise AssertionError("nobody asks it")
 
 
-class TestWhatOnlyTheTokenFileNeeds:
+class TestTokensThatOnlyNeedRecording:
     ELSEWHERE = realm(token=Reference("env", ("TOKEN",), "/"))
 
-    def test_a_removed_token_that_the_server_has_again(self) -> None:
+    def test_a_removed_token_that_is_on_the_server_again_is_recorded(self) -> None:
         wanted = replace(desired(realm()), unrecorded={"acme": "2026-07-01T10:00:00Z"})
         made = plan(wanted, observed(found()))
         assert _kinds(made) == [ActionKind.RECORD_TOKEN]
@@ -660,7 +658,7 @@ class TestWhatOnlyTheTokenFileNeeds:
         done = change(_NoAgent(), wanted, made, seen, {})
         assert proved(wanted.server, done).status is Status.FAILED
 
-    def test_a_restart_that_is_due_stays_due(self) -> None:
+    def test_a_necessary_restart_is_still_planned(self) -> None:
         wanted = replace(desired(self.ELSEWHERE), unrecorded={"acme": ""})
         made = plan(wanted, observed(found(), running={"acme": 401}))
         assert _kinds(made) == [ActionKind.RECORD_TOKEN, ActionKind.RESTART]

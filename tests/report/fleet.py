@@ -1,4 +1,4 @@
-"""A fleet of which a bit of everything has come, for tests of what reports look like."""
+"""Invented servers with every status, for tests of the reports."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ WAY = (
     WayFact("restarts with", "server", "scim_restart"),
 )
 TROUBLE = 19
-"""How many of the fleet need attention."""
+"""How many servers need attention."""
 
 
 def fleet(size: int = 40) -> list[Outcome]:
-    """Give so many servers, at least 20."""
+    """Return the outcomes of `size` servers, at least 20."""
     outcomes = [
         Outcome(
             "chat1.example.com",
@@ -65,7 +65,7 @@ def fleet(size: int = 40) -> list[Outcome]:
             "gate: realm acme answers 500 to the right token",
             "look at /var/log/zulip/errors.log on that server",
             plan=_plan("5.6"),
-            steps=(*STEPS, Step("gate", False, 8.1, "HTTP 500"), Step("way back", True, 12.6)),
+            steps=(*STEPS, Step("gate", False, 8.1, "HTTP 500"), Step("put back", True, 12.6)),
             seconds=36.1,
         ),
         Outcome(

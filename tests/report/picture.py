@@ -1,6 +1,6 @@
 """The picture of a terminal in the README: `python -m tests.report.picture [FILE]`.
 
-Of a made-up fleet, so that there is a bit of everything in it.
+It shows invented servers, so that every status appears.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The published JSON Schema, and the same one taken at its word: no field that it does not name."""
+"""Check documents against the published JSON Schema, and refuse fields that it does not name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEMA: dict[str, Any] = json.loads(FILE.read_text())
 
 
 def _strict(schema: Any) -> Any:
-    """Readers have to ignore what they do not know; a test must not."""
+    """Return the schema without additional properties. Users must ignore them; a test must not."""
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
     if not isinstance(schema, dict):
@@ -27,5 +27,5 @@ _VALIDATOR = Draft202012Validator(_strict(SCHEMA))
 
 
 def check(document: object) -> None:
-    """Raise where the document is not as published."""
+    """Raise ValidationError if the document does not match the schema."""
     _VALIDATOR.validate(document)

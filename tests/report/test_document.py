@@ -109,12 +109,12 @@ def test_no_servers() -> None:
     assert document("plan", [], ExitCode.OK)["servers"] == []
 
 
-def test_it_is_as_published() -> None:
+def test_every_document_matches_the_published_schema() -> None:
     for verb in published.SCHEMA["properties"]["verb"]["enum"]:
         published.check(json.loads(json.dumps(document(verb, fleet(40), ExitCode.ROLLED_BACK))))
 
 
-def test_the_schema_names_every_word_that_there_is() -> None:
+def test_the_schema_lists_every_status_kind_and_exit_code() -> None:
     parts = published.SCHEMA["$defs"]
     assert parts["server"]["properties"]["status"]["enum"] == [each.value for each in Status]
     assert parts["action"]["properties"]["kind"]["enum"] == [each.value for each in ActionKind]
@@ -125,7 +125,7 @@ def test_the_schema_names_every_word_that_there_is() -> None:
 
 
 @pytest.mark.parametrize("field", ["seconds", "status", "checks"])
-def test_what_is_not_as_published_is_found(field: str) -> None:
+def test_a_difference_from_the_schema_is_found(field: str) -> None:
     said = json.loads(json.dumps(document("plan", fleet(40), ExitCode.OK)))
     said["servers"][3][field] = None
     with pytest.raises(ValidationError):

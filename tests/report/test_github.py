@@ -24,7 +24,7 @@ AT = {"chat1": Position("inventory.yaml", 4, 7)}
 
 
 def _obeyed(log: str) -> list[str]:
-    """Give the commands that the runner obeys, read as its ActionCommandManager.cs reads them."""
+    """Return the commands that GitHub's runner would execute (its ActionCommandManager.cs)."""
     obeyed, deaf_until = [], None
     for line in re.split(r"\r\n|[\r\n]", log):
         if deaf_until is not None:
@@ -41,7 +41,7 @@ def _obeyed(log: str) -> list[str]:
     return obeyed
 
 
-def test_at_the_line_of_the_inventory() -> None:
+def test_an_annotation_is_at_the_line_of_the_inventory() -> None:
     failed = Outcome("chat1", Status.FAILED, "settings.py:3:1: no", "edit it", warnings=("w",))
     assert list(_annotated("plan", [failed], AT)) == [
         "::error file=inventory.yaml,line=4,col=7,title=chat1%3A failed"
@@ -73,7 +73,9 @@ def test_an_unmanaged_realm_is_a_warning(status: Status) -> None:
         (Status.SKIPPED, (), "warning"),
     ],
 )
-def test_levels(status: Status, warnings: tuple[str, ...], level: str | None) -> None:
+def test_each_status_has_a_level(
+    status: Status, warnings: tuple[str, ...], level: str | None
+) -> None:
     lines = list(_annotated("plan", [Outcome("chat1", status, warnings=warnings)], AT))
     assert [line.split()[0] for line in lines] == ([f"::{level}"] if level else [])
 
@@ -84,7 +86,7 @@ def test_properties_are_escaped() -> None:
     assert line == "::error file=x%2Cy%3Az%25.yaml,line=1,col=2,title=a%3A failed::50%25\\r\\n,:"
 
 
-def test_forty_that_fail_alike_are_one() -> None:
+def test_equal_failures_become_one_annotation() -> None:
     lines = list(_annotated("apply", fleet(40), {}))
     assert [line.split(" ")[0] for line in lines] == [
         *("::error", "::error", "::error", "::warning", "::warning")
@@ -95,7 +97,7 @@ def test_forty_that_fail_alike_are_one() -> None:
     assert "h19%2C and 30 more%3A unreachable" in line
 
 
-def test_a_file_below_the_workspace_is_named_from_there(
+def test_paths_are_relative_to_the_workspace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ops").mkdir()
@@ -121,7 +123,7 @@ HOSTILE = st.lists(
 
 
 @given(HOSTILE, HOSTILE, st.sampled_from(Status))
-def test_nothing_that_a_server_says_is_obeyed(name: str, text: str, status: Status) -> None:
+def test_text_of_a_server_contains_no_command(name: str, text: str, status: Status) -> None:
     outcome = Outcome(name, status, text, text, warnings=(text,))
     lines = list(_annotated("plan", [outcome], {name: Position(name, 1, 1)}))
     assert all(re.match("::(error|warning|notice) ", line) for line in lines)

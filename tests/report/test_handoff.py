@@ -46,7 +46,7 @@ def _words(said: str, form: Form) -> str:
     return " ".join(re.sub(r"[`#]|\[ \]", " ", said).split())
 
 
-def test_okta_gets_the_word_bearer() -> None:
+def test_the_token_for_okta_starts_with_bearer() -> None:
     said = _sheet("okta")
     assert _field(said, "Base URL") == "https://acme.chat.example.com/scim/v2"
     assert _field(said, "API token") == f"Bearer {TOKEN.reveal()}"
@@ -60,7 +60,7 @@ def test_okta_gets_the_word_bearer() -> None:
     assert "userName, givenName and familyName" in said
 
 
-def test_entra_gets_the_bare_token_and_its_flag() -> None:
+def test_the_sheet_for_entra_has_the_plain_token_and_its_url_flag() -> None:
     said = _sheet("entra")
     assert _field(said, "Tenant URL") == "https://acme.chat.example.com/scim/v2/?aadOptscim062020"
     assert _field(said, "Secret Token") == TOKEN.reveal()
@@ -69,7 +69,7 @@ def test_entra_gets_the_bare_token_and_its_flag() -> None:
 
 
 @pytest.mark.parametrize("idp", [name for name, preset in PRESETS.items() if not preset.documented])
-def test_sheets_of_undocumented_providers_name_the_assumption(idp: str) -> None:
+def test_sheets_for_undocumented_providers_name_the_assumption(idp: str) -> None:
     said = _sheet(idp)
     assert _field(said, "Bearer token") == TOKEN.reveal()
     assert "userName must be the user's email address" in said
@@ -77,7 +77,7 @@ def test_sheets_of_undocumented_providers_name_the_assumption(idp: str) -> None:
     assert (PRESETS[idp].assumption or "missing") in " ".join(said.split())
 
 
-def test_an_assumption_that_was_answered_is_not_repeated() -> None:
+def test_an_assumption_that_the_inventory_confirms_is_left_out() -> None:
     said = _sheet("keycloak", name_formatted_included=True)
     assert "Send name.formatted" in said
     assert "To check" not in said
@@ -90,7 +90,7 @@ def test_a_realm_that_differs_from_its_preset_is_pointed_out() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("idp", PRESETS)
-def test_masked_unless_the_token_is_given(idp: str, form: Form) -> None:
+def test_the_token_is_masked_unless_it_is_given(idp: str, form: Form) -> None:
     masked, clear = _sheet(idp, None, form), _sheet(idp, form=form)
     assert ("&lt;token acme&gt;" if form == "html" else "<token acme>") in masked
     assert "scimconf handoff --show-tokens --realm acme chat1" in masked
@@ -100,7 +100,7 @@ def test_masked_unless_the_token_is_given(idp: str, form: Form) -> None:
 
 
 @pytest.mark.parametrize("idp", PRESETS)
-def test_text_fits_and_ends_with_the_proof(idp: str) -> None:
+def test_text_fits_into_100_columns_and_ends_with_verify(idp: str) -> None:
     said = _sheet(idp, custom_profile_field_map={"phoneNumber": "phone"})
     assert said.endswith("\nWhen it is done: scimconf verify chat1\n")
     assert _field(said, "phoneNumber") == "phone"
@@ -110,7 +110,7 @@ def test_text_fits_and_ends_with_the_proof(idp: str) -> None:
 
 
 @pytest.mark.parametrize("idp", PRESETS)
-def test_each_form_says_the_same_in_the_same_order(idp: str) -> None:
+def test_every_format_has_the_same_content_in_the_same_order(idp: str) -> None:
     wanted = realm("acme", idp=idp, custom_profile_field_map={"phoneNumber": "phone"})
     this = sheet(server(wanted), wanted, TOKEN)
     parts = [this.place]
@@ -124,7 +124,7 @@ def test_each_form_says_the_same_in_the_same_order(idp: str) -> None:
             assert at >= 0, f"{form} lacks, or has too early: {part}"
 
 
-def test_a_box_to_tick_for_each_step_and_the_proof() -> None:
+def test_each_step_and_the_final_check_have_a_check_box() -> None:
     wanted = realm("acme")
     this = sheet(server(wanted), wanted, None)
     assert handoff([this], "markdown").count("[ ]") == len(this.steps) + 1
@@ -132,13 +132,13 @@ def test_a_box_to_tick_for_each_step_and_the_proof() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_token_that_is_not_in_force_yet(form: Form) -> None:
+def test_the_sheet_of_a_staged_token_says_when_it_is_valid(form: Form) -> None:
     said = _sheet("okta", None, form, staged=True)
     assert "from the cut-over on" in said
     assert "scimconf handoff --next --show-tokens --realm acme chat1" in said
 
 
-def test_several_sheets_in_one() -> None:
+def test_several_sheets_are_one_document() -> None:
     realms = realm("acme"), realm("", idp="entra")
     sheets = [sheet(server(*realms), each, None) for each in realms]
     assert handoff(sheets).count("When it is done") == 2
@@ -149,7 +149,7 @@ def test_several_sheets_in_one() -> None:
 
 
 @given(st.text())
-def test_no_value_ends_its_code_span(value: str) -> None:
+def test_backticks_in_a_value_do_not_end_its_code_span(value: str) -> None:
     """CommonMark 6.1: a run of backticks ends a span only if it is as long as the one before it."""
     said = _sheet("okta", None, "markdown", url=f"https://{value}")
     (line,) = (each for each in said.split("\n") if "- `Base URL`: " in each)
@@ -162,7 +162,7 @@ def test_no_value_ends_its_code_span(value: str) -> None:
 
 
 @given(st.text())
-def test_no_value_becomes_markup_of_the_page(value: str) -> None:
+def test_a_value_cannot_add_html(value: str) -> None:
     plain = _tags(_sheet("okta", None, "html"))
     assert _tags(_sheet("okta", None, "html", url=f"{value}<script><img onerror='x'>")) == plain
 

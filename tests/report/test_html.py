@@ -34,7 +34,7 @@ def _page(*outcomes: Outcome, verb: str = "apply", code: ExitCode = ExitCode.OK)
 
 
 class _Seen(HTMLParser):
-    """The tags with their attributes, and the text beside style and script."""
+    """The tags with their attributes, the text, and the content of style and script."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def _servers(page: str) -> list[str]:
     return re.findall(r'<span class="name">(.*?)</span>', page)
 
 
-def test_the_fleet_at_a_glance() -> None:
+def test_the_head_shows_date_exit_code_and_counts() -> None:
     said = _said(page("apply", fleet(40), ExitCode.ROLLED_BACK, WHEN))
     assert "2026-11-24 10:00 UTC · 40 servers · exit code 4: a change failed its checks" in said
     assert f"21 of 40 as they should be, {TROUBLE} need attention." in said
@@ -84,12 +84,12 @@ def test_the_fleet_at_a_glance() -> None:
         ),
     ],
 )
-def test_one_sentence_for_the_manager(statuses: list[Status], sentence: str) -> None:
+def test_one_sentence_summarizes_the_result(statuses: list[Status], sentence: str) -> None:
     outcomes = [Outcome(f"chat{each}", status) for each, status in enumerate(statuses)]
     assert sentence in _said(_page(*outcomes, verb="plan"))
 
 
-def test_what_needs_attention_stands_first() -> None:
+def test_servers_that_need_attention_come_first() -> None:
     outcomes = [Outcome(status.name, status) for status in Status]
     assert _servers(_page(*reversed(outcomes))) == [
         *("ROLL_BACK_FAILED", "FAILED", "ROLLED_BACK", "UNREACHABLE", "BUSY"),
@@ -97,14 +97,14 @@ def test_what_needs_attention_stands_first() -> None:
     ]
 
 
-def test_the_words_are_those_of_the_verb() -> None:
+def test_the_words_for_a_status_depend_on_the_verb() -> None:
     asked = (Check("acme", "right token", "ok", "answered", 200),)
     assert "✓ verified" in _said(_page(Outcome("chat1", Status.OK, checks=asked), verb="verify"))
     assert "✓ not asked" in _said(_page(Outcome("chat1", Status.OK), verb="verify"))
     assert "● to change" in _said(_page(Outcome("chat1", Status.PENDING), verb="plan"))
 
 
-def test_an_unmanaged_realm_is_a_kind_of_its_own() -> None:
+def test_servers_with_an_unmanaged_realm_are_counted_separately() -> None:
     plan = Plan("chat1", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
     said = _said(
         _page(
@@ -119,7 +119,7 @@ def test_an_unmanaged_realm_is_a_kind_of_its_own() -> None:
     assert "chat1 Zulip 9.0 ● nothing to do, with an unmanaged realm" in said
 
 
-def test_servers_that_fail_alike_are_one_paragraph() -> None:
+def test_servers_with_the_same_failure_are_one_paragraph() -> None:
     said = _said(page("apply", fleet(40), ExitCode.FAILED, WHEN))
     trouble = said.partition("What needs attention")[2].partition("Servers Show")[0]
     assert trouble.count("connect: no answer from port 22") == 1
@@ -127,11 +127,11 @@ def test_servers_that_fail_alike_are_one_paragraph() -> None:
     assert "eu12.chat.example.com" in trouble
 
 
-def test_where_all_is_well_nothing_needs_attention() -> None:
+def test_a_run_without_problems_has_no_attention_section() -> None:
     assert "What needs attention" not in _page(Outcome("chat1", Status.OK))
 
 
-def test_the_first_of_each_kind_of_trouble_is_open() -> None:
+def test_the_first_server_of_each_kind_of_problem_is_expanded() -> None:
     opened = re.findall(
         r'<details [^>]* open>\s*<summary>\s*<span class="name">(.*?)<',
         page("apply", fleet(40), ExitCode.FAILED, WHEN),
@@ -142,7 +142,7 @@ def test_the_first_of_each_kind_of_trouble_is_open() -> None:
     assert _page(*(Outcome(str(each), Status.OK) for each in range(3))).count(" open>") == 3
 
 
-def test_all_that_is_known_of_a_server_is_there() -> None:
+def test_every_field_of_an_outcome_is_shown() -> None:
     outcome = Outcome(
         "chat1.example.com",
         Status.FAILED,
@@ -172,13 +172,13 @@ def test_all_that_is_known_of_a_server_is_there() -> None:
     ("status", "heading"),
     [(Status.PENDING, "To do"), (Status.CHANGED, "Done"), (Status.ROLLED_BACK, "Started")],
 )
-def test_what_is_said_of_the_actions(status: Status, heading: str) -> None:
+def test_the_heading_of_the_actions_depends_on_the_status(status: Status, heading: str) -> None:
     plan = Plan("chat1", "9.0", (Action(ActionKind.RESTART, None, "restart Zulip"),))
     assert f"{heading} restart Zulip" in _said(_page(Outcome("chat1", status, plan=plan)))
 
 
 @pytest.mark.parametrize("size", [20, 1000])
-def test_one_server_can_be_seen_in_the_bar(size: int) -> None:
+def test_a_single_server_is_visible_in_the_bar(size: int) -> None:
     bars = re.findall(
         r'<rect class="\w+" x="(\d+)" width="(\d+)"', page("apply", fleet(size), ExitCode.OK, WHEN)
     )
@@ -186,11 +186,11 @@ def test_one_server_can_be_seen_in_the_bar(size: int) -> None:
     assert int(bars[-1][0]) + int(bars[-1][1]) == 1000
 
 
-def test_no_server_at_all() -> None:
+def test_a_report_without_servers() -> None:
     assert "0 of 0 as they should be." in _said(_page())
 
 
-def test_nothing_comes_from_outside_and_the_policy_permits_only_ours() -> None:
+def test_the_page_loads_nothing_and_its_policy_allows_only_its_own_code() -> None:
     seen = _Seen(page("apply", fleet(40), ExitCode.OK, WHEN))
     attributes = [(name, value or "") for _, own in seen.tags for name, value in own.items()]
     assert not [name for name, _ in attributes if name in ("src", "style", "srcset", "action")]
@@ -210,7 +210,7 @@ def test_nothing_comes_from_outside_and_the_policy_permits_only_ours() -> None:
 
 
 def _filled(text: str) -> Outcome:
-    """Give a server all of whose texts are this one."""
+    """Return an outcome in which every text is this one."""
     plan = Plan("", text, (Action(ActionKind.RESTART, None, text),), diff=f"+{text}")
     step, check = Step(text, False, 1.0, text), Check(text, text, "failed", text, 500, text)
     way = (WayFact(text, text, text),)
@@ -238,7 +238,7 @@ HOSTILE = st.one_of(
 
 @settings(max_examples=60)
 @given(HOSTILE)
-def test_no_text_becomes_markup_or_turns_the_page(text: str) -> None:
+def test_a_text_cannot_add_html_or_change_the_text_direction(text: str) -> None:
     plain, hostile = _page(_filled("x")), _page(_filled(text))
     ours, theirs = _Seen(plain), _Seen(hostile)
     changed = ("aria-label", "class")
@@ -248,7 +248,7 @@ def test_no_text_becomes_markup_or_turns_the_page(text: str) -> None:
 
 
 def _structure(seen: _Seen, without: tuple[str, ...]) -> list[tuple[str, dict[str, str | None]]]:
-    """Give the tags but those of the diff's lines, of which a text can have several."""
+    """Return the tags without those of diff lines, because a text can have several lines."""
     return [
         (tag, {name: value for name, value in own.items() if name not in without})
         for tag, own in seen.tags
@@ -256,13 +256,13 @@ def _structure(seen: _Seen, without: tuple[str, ...]) -> list[tuple[str, dict[st
     ]
 
 
-def test_a_text_is_shown_as_it_is() -> None:
+def test_a_text_with_html_characters_is_shown_unchanged() -> None:
     name = "</script><img src=x onerror=alert(1)> & \"co\" 'x' {{ 7 * 7 }}"
     (shown,) = map(unescape, _servers(_page(Outcome(name, Status.OK))))
     assert shown == name
 
 
-def test_the_verdict_of_the_public_side_is_in_it() -> None:
+def test_the_answers_of_the_public_url_are_shown() -> None:
     (outcome,) = (each for each in fleet(20) if each.checks)
     said = _said(_page(replace(outcome, status=Status.OK), verb="verify"))
     assert "(root) wrong token ✓ ok 401 a wrong token is refused" in said

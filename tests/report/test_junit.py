@@ -31,7 +31,7 @@ def _suites(*outcomes: Outcome, verb: str = "apply") -> list[ET.Element]:
     return list(ET.fromstring(written))
 
 
-def test_a_whole_fleet_is_accepted_by_the_schema() -> None:
+def test_a_report_about_many_servers_matches_the_schema() -> None:
     suites = _suites(*fleet(40))
     assert len(suites) == 40
     assert [suite.get("id") for suite in suites] == [str(number) for number in range(40)]
@@ -41,8 +41,8 @@ def test_no_servers() -> None:
     assert _suites() == []
 
 
-def test_a_suite_as_the_schema_of_the_ant_task_wants_it_too() -> None:
-    """That one is stricter: all of these attributes, and the elements in this order."""
+def test_a_suite_matches_the_schema_of_the_ant_task() -> None:
+    """The schema of Ant is stricter: it needs all these attributes, and this order of elements."""
     (suite,) = _suites(
         Outcome(
             "chat1",
@@ -83,7 +83,7 @@ def test_a_suite_as_the_schema_of_the_ant_task_wants_it_too() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.CHANGED, Status.PENDING])
-def test_an_unmanaged_realm_is_a_failure_whatever_else_was_done(status: Status) -> None:
+def test_an_unmanaged_realm_is_always_a_failure(status: Status) -> None:
     plan = Plan("chat1", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
     (suite,) = _suites(Outcome("chat1", status, plan=plan), verb="apply")
     failure = suite.find("testcase/failure")
@@ -105,7 +105,7 @@ def test_an_unmanaged_realm_is_a_failure_whatever_else_was_done(status: Status) 
         (Status.SKIPPED, "skipped"),
     ],
 )
-def test_what_each_status_is(status: Status, result: str | None) -> None:
+def test_each_status_has_a_result(status: Status, result: str | None) -> None:
     (suite,) = _suites(Outcome("chat1", status), verb="plan")
     (case,) = suite.findall("testcase")
     assert [child.tag for child in case] == ([result] if result else [])
@@ -114,7 +114,7 @@ def test_what_each_status_is(status: Status, result: str | None) -> None:
         assert suite.get(count) == str(int(kind == result))
 
 
-def test_a_pending_plan_says_what_and_shows_the_masked_change() -> None:
+def test_a_pending_plan_lists_the_actions_and_the_masked_diff() -> None:
     plan = Plan("chat1", "9.0", (Action(ActionKind.SET_REALM, "", "change realm"),), diff="+ x\n")
     (suite,) = _suites(Outcome("chat1", Status.PENDING, plan=plan), verb="plan")
     failure = suite.find("testcase/failure")
@@ -123,7 +123,7 @@ def test_a_pending_plan_says_what_and_shows_the_masked_change() -> None:
     assert failure.text == "* change realm\n  + x"
 
 
-def test_control_characters_are_shown_and_not_sent() -> None:
+def test_control_characters_are_escaped() -> None:
     text = "a\x00b\x1b[31m\x08\ufffe\uffff\ud800\u202e"
     (suite,) = _suites(Outcome("chat1", Status.FAILED, text, warnings=(text,)))
     said = suite.findtext("system-err")
@@ -141,7 +141,7 @@ TEXT = st.text(
 
 @settings(max_examples=60, deadline=None)
 @given(TEXT, TEXT, st.sampled_from(Status))
-def test_whatever_a_server_says_it_is_accepted(name: str, text: str, status: Status) -> None:
+def test_any_text_of_a_server_gives_valid_xml(name: str, text: str, status: Status) -> None:
     step, check = Step(text, False, 0.0, text), Check(text, text, "failed", text, None, text)
     plan = Plan("x", text, (Action(ActionKind.RESTART, None, text),), diff=text)
     (suite,) = _suites(

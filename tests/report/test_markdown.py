@@ -45,7 +45,7 @@ def _going_to(host: str, status: Status = Status.PENDING) -> Outcome:
     return Outcome(host, status, plan=plan if status is Status.PENDING else None, way=facts)
 
 
-def test_where_it_goes_stands_once_where_it_is_common() -> None:
+def test_connection_facts_that_all_servers_share_are_listed_once() -> None:
     said = markdown("plan", [_going_to("a"), _going_to("b")], ExitCode.PENDING)
     assert said.endswith(
         "<details><summary>where it goes, and what runs</summary>\n"
@@ -65,14 +65,14 @@ def test_where_it_goes_stands_once_where_it_is_common() -> None:
     assert "goes to" not in markdown("plan", [_going_to("a", Status.OK)], ExitCode.OK)
 
 
-def test_a_way_that_is_too_long_for_a_comment_is_said() -> None:
+def test_connection_facts_that_are_too_long_are_replaced_by_a_hint() -> None:
     said = markdown("plan", [_going_to("x" * 100 + str(n)) for n in range(1000)], ExitCode.PENDING)
     assert len(said) <= LARGEST
     assert "`-v` and the JSON show what runs and where" in said
     assert "restart Zulip" in said
 
 
-def test_what_others_say_is_code_and_nothing_else() -> None:
+def test_text_from_others_is_always_code() -> None:
     hostile = "`` @all </details> [x](https://x) \n# h\n```\n<script>\u202e"
     plan = Plan("x", "9.0", (Action(ActionKind.RESTART, None, hostile),), diff=hostile)
     outcome = Outcome(hostile, Status.PENDING, hostile, hostile, plan, warnings=(hostile,))
@@ -85,7 +85,7 @@ def test_what_others_say_is_code_and_nothing_else() -> None:
     assert "\u202e" not in said
 
 
-def test_it_fits_into_a_comment() -> None:
+def test_a_long_report_is_cut_to_the_size_of_a_comment() -> None:
     long = Plan("x", "9.0", diff="+ y\n" * 6_000)
     outcomes = [Outcome(f"h{n}", Status.PENDING, f"m{n}", plan=long) for n in range(50)]
     said = markdown("plan", outcomes, ExitCode.PENDING, diff=True)
@@ -98,7 +98,7 @@ def test_it_fits_into_a_comment() -> None:
     assert "`h39`, and 960 more" in markdown("plan", many, ExitCode.OK)
 
 
-def test_the_fleet_by_attention() -> None:
+def test_servers_that_need_attention_come_first() -> None:
     said = markdown("apply", fleet(40), ExitCode.ROLLED_BACK)
     assert re.findall("^### ([a-z ,-]+):", said, re.M) == [
         *("failed", "rolled back", "unreachable", "skipped"),
@@ -106,7 +106,7 @@ def test_the_fleet_by_attention() -> None:
     ]
 
 
-def test_code() -> None:
+def test_code_spans_and_blocks() -> None:
     assert code_span("a") == "`a`"
     assert code_span("a``b") == "``` a``b ```"
     assert code_span("a\nb") == "`a b`"

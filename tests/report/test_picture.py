@@ -11,8 +11,8 @@ def _words(svg: str) -> str:
     return re.sub(r"<[^>]*>", " ", re.sub(r"<style>.*?</style>", "", svg, flags=re.S))
 
 
-def test_the_picture_in_the_readme_shows_what_the_program_says(tmp_path: Path) -> None:
-    """`python -m tests.report.picture` makes it anew."""
+def test_the_picture_in_the_readme_is_up_to_date(tmp_path: Path) -> None:
+    """`python -m tests.report.picture` updates it."""
     file = tmp_path / "terminal.svg"
     take(file)
     now, shown = file.read_text(), PICTURE.read_text()

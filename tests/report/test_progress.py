@@ -13,7 +13,7 @@ from scimconf.report.progress import LineProgress, LiveProgress
 EVIL = "\x1b[2J[/bold]x"
 
 
-def test_lines_for_steps_that_have_ended() -> None:
+def test_a_line_is_printed_when_a_step_has_ended() -> None:
     said = io.StringIO()
     with LineProgress(Console(file=said, width=10)) as progress:
         progress.step("chat1.example.com", "write settings", True)
@@ -27,7 +27,7 @@ def test_lines_for_steps_that_have_ended() -> None:
     )
 
 
-def test_a_step_without_an_end_of_its_own_ends_with_its_server() -> None:
+def test_a_step_without_an_end_message_ends_with_its_server() -> None:
     said = io.StringIO()
     progress = LineProgress(Console(file=said))
     progress.step("chat1", "observe", True)
@@ -38,7 +38,7 @@ def test_a_step_without_an_end_of_its_own_ends_with_its_server() -> None:
     assert said.getvalue().count("\n") == 1
 
 
-def test_what_a_step_waits_for_is_said_at_once() -> None:
+def test_waiting_for_another_run_is_printed_at_once() -> None:
     said = io.StringIO()
     progress = LineProgress(Console(file=said))
     progress.step("chat1", "lock", True)
@@ -51,7 +51,7 @@ def test_what_a_step_waits_for_is_said_at_once() -> None:
     assert said.getvalue().count("\n") == 2
 
 
-def test_a_full_disk_stops_no_change() -> None:
+def test_a_full_disk_does_not_stop_the_change() -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")
@@ -66,13 +66,13 @@ def _terminal(width: int = 80) -> tuple[Console, io.StringIO]:
 
 
 def _frame(progress: LiveProgress, width: int = 80) -> list[str]:
-    """Give the lines of the picture as it is now."""
+    """Return the live lines as they are now."""
     said = io.StringIO()
     Console(file=said, width=width).print(progress._progress.get_renderable())
     return said.getvalue().splitlines()
 
 
-def test_a_live_line_for_each_busy_server() -> None:
+def test_each_busy_server_has_a_live_line() -> None:
     console, said = _terminal()
     with LiveProgress(console) as progress:
         progress.step("chat1", "look again", True)
@@ -90,7 +90,7 @@ def test_a_live_line_for_each_busy_server() -> None:
     assert "\x1b[2J" not in said.getvalue()
 
 
-def test_a_step_and_its_server_have_a_clock_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_step_and_the_server_have_separate_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     console, _ = _terminal()
     progress = LiveProgress(console)
     now = 1000.0
@@ -103,7 +103,7 @@ def test_a_step_and_its_server_have_a_clock_each(monkeypatch: pytest.MonkeyPatch
     assert line.split() == [line[0], "0:01:13", "chat1", "restart", "61", "s"]
 
 
-def test_a_narrow_window_cuts_a_long_name_and_neither_clock_nor_step() -> None:
+def test_a_narrow_window_cuts_only_the_server_name() -> None:
     console, _ = _terminal(60)
     progress = LiveProgress(console)
     progress.step("chat-production-eu-west-17.corp.example.com", "register client", True)
@@ -113,7 +113,7 @@ def test_a_narrow_window_cuts_a_long_name_and_neither_clock_nor_step() -> None:
         assert len(line) <= 60 - len("^C")
 
 
-def test_live_it_is_said_above_for_whom_a_server_waits() -> None:
+def test_waiting_for_another_run_is_printed_above_the_live_lines() -> None:
     console, said = _terminal(60)
     progress = LiveProgress(console)
     progress.step("chat1", "lock: waiting for ops from 192.0.2.1 (process 7), since noon", True)
@@ -123,7 +123,7 @@ def test_live_it_is_said_above_for_whom_a_server_waits() -> None:
     assert re.fullmatch(r". 0:00:00 chat1 lock: waiting *", line)
 
 
-def test_live_from_many_threads() -> None:
+def test_live_progress_from_many_threads() -> None:
     console, _ = _terminal()
     with LiveProgress(console) as progress:
 
@@ -142,7 +142,7 @@ def test_live_from_many_threads() -> None:
         assert progress._progress.tasks == []
 
 
-def test_silence(capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with NoProgress() as progress:
         progress.step("chat1", "restart", True)
         progress.done("chat1")

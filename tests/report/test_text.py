@@ -59,7 +59,7 @@ def test_a_pipe_gets_plain_whole_lines() -> None:
     )
 
 
-def test_the_way_is_shown_with_the_steps_alone() -> None:
+def test_connection_facts_are_shown_only_with_the_steps() -> None:
     facts = (
         WayFact("goes to", "10.0.0.1", "ansible_host"),
         WayFact("runs there", "\x1b[2J\nboot", "scim_restart"),
@@ -83,7 +83,7 @@ def test_a_terminal_gets_colour_and_lines_that_fit() -> None:
     )
 
 
-def test_what_needs_attention_stands_last() -> None:
+def test_servers_that_need_attention_come_last() -> None:
     said = _pipe(*(_outcome(each.name, each, plan=None) for each in Status), verb="apply")
     heads = [line.split()[0] for line in said.splitlines() if line.startswith(tuple("ABCDEFOPRSU"))]
     assert heads == [
@@ -101,7 +101,7 @@ def _found(name: str = "chat1", **values: Any) -> Plan:
     return Plan(name, "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),), **values)
 
 
-def test_what_was_not_verified_from_outside_is_counted() -> None:
+def test_servers_not_verified_from_outside_are_counted() -> None:
     seen = Check("acme", "wrong token", "ok", "refused", 401)
     away = Check("wiki", "wrong token", "warning", "https://wiki was not reached")
     outcomes = [
@@ -124,7 +124,7 @@ def test_an_unmanaged_realm_is_named_with_its_place() -> None:
     assert "chat1  Zulip 9.0  changed, with an unmanaged realm\n" in said
 
 
-def test_the_summary_names_each_remark_once() -> None:
+def test_the_summary_counts_unmanaged_realms_once() -> None:
     said = _pipe(
         _outcome("chat1", Status.OK, plan=_found()),
         _outcome("chat2", Status.CHANGED, plan=_found(actions=PLAN.actions)),
@@ -133,7 +133,7 @@ def test_the_summary_names_each_remark_once() -> None:
     assert said.endswith("1 changed, 1 nothing to do; 2 of them with an unmanaged realm\n")
 
 
-def test_verify_says_where_nobody_was_asked() -> None:
+def test_verify_reports_a_server_that_was_not_asked() -> None:
     asked = (Check("acme", "right token", "ok", "answered", 200),)
     said = _pipe(
         _outcome("chat1", Status.OK, plan=None, checks=asked),
@@ -144,8 +144,8 @@ def test_verify_says_where_nobody_was_asked() -> None:
     assert "chat2  not asked\n" in said
 
 
-def test_no_two_kinds_differ_by_red_and_green_alone() -> None:
-    """The pair that most colour-blind eyes confuse; and each status has words of its own."""
+def test_no_status_differs_only_by_red_and_green() -> None:
+    """Most colour-blind people confuse red and green. Each status also has its own words."""
     assert set(STYLE) == set(Status)
     assert not [style for style in STYLE.values() if "green" in style]
     for verb in ("plan", "apply", "verify", "undo"):
@@ -185,7 +185,7 @@ def test_message_hint_failed_step_and_warning() -> None:
     assert "  ok: write 0.0 s\n  failed: restart exit 1\n" in _pipe(outcome, steps=True)
 
 
-def test_checks_stand_together_by_realm() -> None:
+def test_checks_are_grouped_by_realm() -> None:
     checks = (
         Check("", "wrong token", "ok", "a wrong token is refused", 401),
         Check("", "right token", "failed", "Zulip does not accept the token", 401, "run plan"),
@@ -204,7 +204,7 @@ def test_checks_stand_together_by_realm() -> None:
     )
 
 
-def test_the_diff_is_shown_on_demand_and_never_wrapped() -> None:
+def test_the_diff_is_shown_on_request_and_not_wrapped() -> None:
     assert "@@" not in _pipe(_outcome())
     shown = _pipe(_outcome(), diff=True)
     assert shown.endswith(
@@ -215,7 +215,7 @@ def test_the_diff_is_shown_on_demand_and_never_wrapped() -> None:
     assert "+" + "x" * 100 in _terminal(_outcome(plan=long), diff=True)
 
 
-def test_servers_that_say_the_same_stand_together() -> None:
+def test_servers_with_the_same_message_are_grouped() -> None:
     failed = [_outcome(f"chat{n}", Status.FAILED, plan=None, message="no Zulip") for n in range(40)]
     other = _outcome("web", Status.FAILED, plan=None, message="no sudo")
     said = _pipe(*failed[:20], other, *failed[20:], verb="plan")
@@ -232,7 +232,7 @@ def test_servers_that_say_the_same_stand_together() -> None:
     assert all(len(line) <= 72 for line in lines)
 
 
-def test_on_a_terminal_the_table_is_enough_for_those_with_nothing_to_say() -> None:
+def test_on_a_terminal_servers_without_messages_are_only_in_the_table() -> None:
     fine = [_outcome(name, Status.OK, plan=None, seconds=1.25) for name in ("chat1", "chat2")]
     said = re.sub(r"\x1b\[[0-9;]*m", "", _terminal(*fine))
     assert said.split("\n") == [
@@ -247,7 +247,7 @@ def test_on_a_terminal_the_table_is_enough_for_those_with_nothing_to_say() -> No
     assert "chat1" in _terminal(fine[0])
 
 
-def test_a_narrow_table_folds_names_and_cuts_none() -> None:
+def test_a_narrow_table_wraps_names() -> None:
     names = [f"chat-production-eu-west-{n}.corp.europe.example.com" for n in (1, 2)]
     said = _terminal(*(_outcome(name, Status.UNREACHABLE, plan=None) for name in names))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
@@ -259,7 +259,7 @@ def test_a_narrow_table_folds_names_and_cuts_none() -> None:
     assert ["".join(rows[:2]), "".join(rows[2:])] == names
 
 
-def test_nothing_that_a_server_says_is_obeyed_or_taken_for_markup() -> None:
+def test_text_of_a_server_is_neither_escape_codes_nor_markup() -> None:
     evil = "\x1b[2J[/bold][red]x\u202e"
     plan = Plan("a", evil, (Action(ActionKind.RESTART, None, evil),), diff=f"+{evil}")
     outcome = Outcome(
@@ -278,5 +278,5 @@ def test_nothing_that_a_server_says_is_obeyed_or_taken_for_markup() -> None:
     ):
         assert "\x1b[2J" not in said
         assert "\u202e" not in said
-        # head, message, hint, action, step twice, check four times, warning, diff; table twice
+        # head, message, hint, action, step (2), check (4), warning, diff, table (2)
         assert said.count("[/bold][red]x") >= 12

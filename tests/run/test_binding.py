@@ -90,7 +90,7 @@ OTHER: dict[str, Any] = {
     "Reference.words": ("./evil",),
     "Reference.folder": "elsewhere",
 }
-"""A value for each field that is not the one that ONE has."""
+"""For each field, a value that differs from the one in ONE."""
 
 _NESTED = ("Server.connection", "Server.paths", "Server.realms")
 
@@ -103,7 +103,7 @@ def _bound(one: Server) -> dict[str, str]:
 
 
 def _with(kind: type, field: str, value: object) -> Server:
-    """Return ONE with another value in one field of it or of its parts."""
+    """Return ONE with another value in one field, which may be in one of its parts."""
     change: Any = {field: value}
     (acme,) = ONE.realms
     if kind is Server:
@@ -135,13 +135,13 @@ def test_every_field_of_a_server_is_bound_or_has_a_reason(kind: type, field: str
     assert _bound(_with(kind, field, OTHER[name])) != _bound(ONE)
 
 
-def test_no_reason_is_left_over() -> None:
+def test_every_unbound_field_with_a_reason_exists() -> None:
     kinds = (Server, Connection, Paths, Realm, Reference)
     known = {f"{kind.__name__}.{field.name}" for kind in kinds for field in fields(kind)}
     assert set(UNBOUND) <= known
 
 
-def test_what_the_command_line_says_is_shown_and_not_bound() -> None:
+def test_options_of_the_command_line_are_shown_but_not_bound() -> None:
     plain = server(realm(), connection=connection(user=None))
     options = server(
         realm(), connection=connection(user="ops", private_key="k", become=True, become_user="root")
@@ -154,7 +154,7 @@ def test_what_the_command_line_says_is_shown_and_not_bound() -> None:
 @pytest.mark.parametrize(
     "checkout", ["", "{cwd}/", "/builds/two/"], ids=["here", "absolute", "elsewhere"]
 )
-def test_another_place_of_the_checkout_is_the_same_way(checkout: str) -> None:
+def test_the_place_of_the_checkout_does_not_matter(checkout: str) -> None:
     def at(folder: str) -> Server:
         folder = folder.format(cwd=Path().absolute())
         absolute = f"{folder or f'{Path().absolute()}/'}prod"
@@ -173,16 +173,16 @@ def test_another_place_of_the_checkout_is_the_same_way(checkout: str) -> None:
     assert "{{ inventory_dir }}/key" in bound["ansible_ssh_common_args"]
 
 
-def test_paths_of_the_server_are_never_taken_for_paths_of_this_machine() -> None:
+def test_paths_on_the_server_are_not_made_relative() -> None:
     beside = replace(ONE, position=Position("/etc/zulip/inventory.yaml", 1, 1))
     assert _bound(beside)["zulip_settings"] == "/etc/zulip/settings.py"
 
 
-def test_a_restart_command_is_not_one_of_our_words() -> None:
+def test_a_restart_command_differs_from_a_keyword() -> None:
     assert _bound(replace(ONE, restart=("none",))) != _bound(replace(ONE, restart="none"))
 
 
-def test_it_holds_no_secret() -> None:
+def test_no_fact_contains_a_secret() -> None:
     in_clear = _with(Realm, "token", Secret("Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6"))
     in_vault = _with(Realm, "token", VaultValue("cipher"))
     said = repr([way(ONE), way(in_clear), way(in_vault)])
@@ -191,7 +191,7 @@ def test_it_holds_no_secret() -> None:
     assert "ansible_become_password" in said
 
 
-def test_what_the_look_adds_stands_with_its_like() -> None:
+def test_observed_facts_are_sorted_among_facts_of_the_same_kind() -> None:
     added = WayFact("goes to", "10.9.9.9", "from the name server", bound=False)
     facts = way(ONE, (added,))
     kinds = [fact.what for fact in facts]
@@ -200,7 +200,7 @@ def test_what_the_look_adds_stands_with_its_like() -> None:
     assert _bound(ONE) == {fact.source: fact.value for fact in facts if fact.bound}
 
 
-def test_what_is_shown_is_on_one_line_and_leaves_nothing_out() -> None:
+def test_a_fact_is_one_line_with_visible_control_characters() -> None:
     text = way_text(WayFact("runs there", "a\nb\x1b[2J\u202e", "scim_restart"))
     assert text == r"runs there: a\nb\x1b[2J\u202e (scim_restart)"
     assert visible("a\tb") == r"a\tb"

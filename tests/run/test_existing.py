@@ -19,7 +19,7 @@ def _described(*entries: Any, tokens: Any = None, **changes: Any) -> Any:
     return describe(server(), observed(*entries, **changes), tokens)
 
 
-def test_an_entry_in_the_inventorys_words() -> None:
+def test_entries_become_inventory_variables() -> None:
     values = {"scim_client_name": "okta", "name_formatted_included": False}
     made = _described(
         found(),
@@ -38,7 +38,7 @@ def test_an_entry_in_the_inventorys_words() -> None:
     assert "gR7" not in repr(made)
 
 
-def test_where_it_is() -> None:
+def test_hosts_and_the_token_store_become_variables() -> None:
     made = _described(
         found(secret_name="scim_bearer_token_acme"),
         external_host="zulip.example.org",
@@ -67,7 +67,7 @@ def test_where_it_is() -> None:
         ({"values": {"scim_client_name": "-x"}}, "starts with a letter or digit"),
     ],
 )
-def test_what_a_plan_would_have_to_change_is_left_out(strange: Any, words: str) -> None:
+def test_a_realm_that_the_inventory_cannot_express_is_left_out(strange: Any, words: str) -> None:
     ours = found(secret_name="scim_bearer_token_acme")
     theirs = found(
         **{"string_id": "wiki", "secret_name": "scim_bearer_token_wiki", **strange}
@@ -84,7 +84,7 @@ def test_a_realm_without_a_token_is_left_out() -> None:
     assert made.warnings == ("realm wiki is left out, and stays unchanged: it has no token",)
 
 
-def test_hosts_that_are_none_are_not_believed() -> None:
+def test_invalid_host_names_are_refused() -> None:
     made = _described(found(), realm_hosts={"acme": "chat.example/{{ lookup('pipe', 'id') }}"})
     assert made.tokens == {}
     assert "the inventory cannot express" in made.warnings[0]
@@ -94,7 +94,7 @@ def test_hosts_that_are_none_are_not_believed() -> None:
         _described(found(), external_host="{{ lookup('pipe', 'id') }}")
 
 
-def test_remarks() -> None:
+def test_imported_realms_with_weaknesses_are_warnings() -> None:
     entry = found(values={"scim_client_name": "okta", "comment": "<masked>"})
     made = _described(entry, tokens={"acme": Secret("hunter2")})
     assert set(made.tokens) == {"acme"}
@@ -135,7 +135,7 @@ FACTS: dict[str, object] = {
         ({"unknown_secrets": "no leave"}, {"final": True, "tokens": {}}, "no leave"),
     ],
 )
-def test_a_server_that_cannot_be_taken_over(
+def test_a_server_that_cannot_be_imported(
     facts: dict[str, object], answer: dict[str, object], words: str
 ) -> None:
     with pytest.raises(HostError, match=words):

@@ -20,7 +20,7 @@ from scimconf.run.result import Result
         ([Status.FAILED, Status.ROLL_BACK_FAILED], ExitCode.ROLL_BACK_FAILED),
     ],
 )
-def test_the_worst_speaks_for_all(statuses: list[Status], code: ExitCode) -> None:
+def test_the_worst_status_decides_the_exit_code(statuses: list[Status], code: ExitCode) -> None:
     outcomes = [Outcome(str(n), status) for n, status in enumerate(statuses)]
     assert Result("apply", tuple(outcomes)).exit_code is code
 
@@ -34,12 +34,14 @@ def test_the_worst_speaks_for_all(statuses: list[Status], code: ExitCode) -> Non
         (Status.BUSY, ExitCode.UNREACHABLE),
     ],
 )
-def test_an_unmanaged_realm_is_a_2_whatever_else_was_done(status: Status, code: ExitCode) -> None:
+def test_an_unmanaged_realm_gives_exit_code_2_unless_something_is_worse(
+    status: Status, code: ExitCode
+) -> None:
     plan = Plan("a", "9.0", unmanaged=(Unmanaged("wiki", Position("/s.py", 8, 5)),))
     assert Result("plan", (Outcome("a", status, plan=plan),)).exit_code is code
 
 
-def test_ctrl_c_and_an_unwritten_token_file_count_as_well() -> None:
+def test_ctrl_c_and_an_unwritten_token_file_change_the_exit_code() -> None:
     changed = (Outcome("a", Status.CHANGED),)
     assert Result("apply", changed, interrupted=True).exit_code is ExitCode.INTERRUPTED
     assert Result("apply", changed, unwritten=True).exit_code is ExitCode.FAILED

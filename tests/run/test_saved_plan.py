@@ -70,7 +70,7 @@ def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
         ({"probe": "http://[::1]"}, {}, "the inventory says something else: scim_probe of chat1"),
     ],
 )
-def test_what_moved_on_is_said(
+def test_every_change_since_the_plan_is_reported(
     plan: Path, look: Any, wanted: dict[str, Any], seen: dict[str, Any], why: str
 ) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
@@ -81,14 +81,14 @@ def test_what_moved_on_is_said(
     assert "plan --out" in outcome.hint
 
 
-def test_a_realm_that_changed_in_the_inventory_is_said(plan: Path, look: Any) -> None:
+def test_a_changed_realm_of_the_inventory_is_reported(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     elsewhere = realm(token=Reference("env", ("TOKEN",), "/home"))
     (message,) = _refused(plan, look(desired(elsewhere), observed(**NEW)))
     assert "scim_realms.acme.token of chat1 was the token file, is env: TOKEN" in message
 
 
-def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
+def test_an_action_that_is_no_longer_needed_is_reported(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     (message,) = _refused(plan, look(desired(realm()), observed(found())))
     assert "no longer: restart Zulip" in message
@@ -96,7 +96,7 @@ def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
     assert "another one" not in message, "what follows from that is not said, too"
 
 
-def test_another_checkout_and_another_user_do_not_count(plan: Path, look: Any) -> None:
+def test_another_checkout_and_another_user_are_accepted(plan: Path, look: Any) -> None:
     def at(folder: str, **way: Any) -> Desired:
         here = Position(f"{folder}/inventory.yaml", 3, 1)
         known = connection(user=None)
@@ -113,7 +113,7 @@ def test_another_checkout_and_another_user_do_not_count(plan: Path, look: Any) -
     assert _refused(plan, look(moved, observed(**NEW))) == []
 
 
-def test_another_way_is_told_without_a_look(plan: Path, look: Any) -> None:
+def test_a_changed_connection_is_refused_without_contacting_a_server(plan: Path, look: Any) -> None:
     both = [desired(realm(), name=name) for name in "ab"]
     save(plan, [look(each, observed(**NEW)) for each in both])
     arguments = ("-o", "HostName=127.0.0.2")
@@ -129,7 +129,7 @@ def test_another_way_is_told_without_a_look(plan: Path, look: Any) -> None:
     assert "plan --out" in failed.hint
 
 
-def test_where_two_long_values_begin_to_differ_is_shown(plan: Path, look: Any) -> None:
+def test_a_difference_in_long_values_is_shown(plan: Path, look: Any) -> None:
     def restarted(last: str) -> Desired:
         return desired(realm(), restart=("x" * 1000 + last,))
 
@@ -140,14 +140,14 @@ def test_where_two_long_values_begin_to_differ_is_shown(plan: Path, look: Any) -
     assert len(outcome.message) < 400
 
 
-def test_what_a_reference_gives_does_not_count(plan: Path, look: Any) -> None:
+def test_a_token_that_a_reference_returns_is_not_compared(plan: Path, look: Any) -> None:
     elsewhere = realm(token=Reference("env", ("TOKEN",), "/home"))
     save(plan, [look(desired(elsewhere, fingerprints={}), observed(found()))])
     again = look(desired(elsewhere), observed(found()))
     assert not [m for m in _refused(plan, again) if "token is another" in m]
 
 
-def test_the_others_are_not_begun_then(plan: Path, look: Any) -> None:
+def test_if_one_server_changed_the_others_are_skipped(plan: Path, look: Any) -> None:
     def both(**moved: Any) -> list[Looked]:
         return [
             look(desired(realm(), name="a"), observed(**NEW)),
@@ -161,13 +161,13 @@ def test_the_others_are_not_begun_then(plan: Path, look: Any) -> None:
     assert outcomes[0].message == "not started: the saved plan no longer holds for b"
 
 
-def test_a_server_that_stands_otherwise_keeps_its_own_words(plan: Path, look: Any) -> None:
+def test_a_blocked_server_keeps_its_message(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     (outcome,) = load(plan).refusal([look(desired(realm()), observed(blocked="no Zulip here"))])
     assert (outcome.status, outcome.message) == (Status.FAILED, "no Zulip here")
 
 
-def test_it_holds_no_token(plan: Path, look: Any) -> None:
+def test_a_saved_plan_contains_no_token(plan: Path, look: Any) -> None:
     in_clear = realm(token=Secret(TOKEN))
     in_vault = realm("wiki", token=VaultValue("$ANSIBLE_VAULT;1.1;AES256\n6162"))
     save(plan, [look(desired(in_clear, in_vault), observed(**NEW))])
@@ -178,7 +178,7 @@ def test_it_holds_no_token(plan: Path, look: Any) -> None:
     assert said["scim_realms.acme.token"].endswith("in clear in the inventory")
 
 
-def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> None:
+def test_another_selection_of_servers_is_refused(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm(), name="a"), observed(**NEW))])
     a, b = (desired(realm(), name=name).server for name in "ab")
     with pytest.raises(UsageError, match="b is not in the plan"):
@@ -196,7 +196,7 @@ def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> 
         b'{"scimconf_plan": 2, "servers": [{"server": "a"}, {"server": "a"}]}',
     ],
 )  # fmt: skip
-def test_what_is_no_plan_is_refused(plan: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_plan_is_refused(plan: Path, content: bytes) -> None:
     plan.write_bytes(content)
     with pytest.raises(UsageError, match="is not a plan of scimconf"):
         load(plan)
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_read_or_written(plan: Path) -> None:
         save(plan / "x", [])
 
 
-def test_a_plan_that_somebody_spoilt_is_only_not_equal(plan: Path, look: Any) -> None:
+def test_a_damaged_plan_is_reported_as_changed(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     document = json.loads(plan.read_text())
     for spoilt in ({}, {"actions": 1, "way": 2}, {"way": {"x": []}, "zulip_version": {}}):

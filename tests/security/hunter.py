@@ -1,4 +1,4 @@
-"""Looks for canaries (secrets that were let in on purpose) in whatever may have been written."""
+"""Search files and text for canaries: secrets that a test has planted."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Hunter:
-    """Knows the canaries, by name, in every shape in which one would still be of use."""
+    """The canaries by name, in every encoding in which somebody could still use them."""
 
     canaries: Mapping[str, str] = field(repr=False)
     shapes: Mapping[bytes, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Work the shapes out, once."""
+        """Compute the encoded forms once."""
         shapes = {
             shape: f"{name} ({kind})"
             for name, text in self.canaries.items()
@@ -28,17 +28,17 @@ class Hunter:
         object.__setattr__(self, "shapes", shapes)
 
     def in_bytes(self, data: bytes) -> set[str]:
-        """Name the canaries that are in it."""
+        """Return the names of the canaries in the data."""
         return {name for shape, name in self.shapes.items() if shape in data}
 
     def in_text(self, text: str) -> set[str]:
-        """Name the canaries that are in it."""
+        """Return the names of the canaries in the text."""
         return self.in_bytes(text.encode("utf-8", "surrogateescape"))
 
     def in_files(self, folder: Path, allowed: Iterable[Path] = ()) -> Iterator[str]:
-        """Name each file under a folder that holds one, or has one in its own name.
+        """Yield each file below a folder that has a canary in its content or its name.
 
-        What is `allowed` to, or stands in a folder that is, is left out. Links are not followed.
+        Skip the `allowed` files and folders. Do not follow links.
         """
         spared = {*allowed}
         for place, folders, names in os.walk(folder):
@@ -53,13 +53,13 @@ class Hunter:
 
 def _shapes(text: str) -> Iterator[tuple[str, bytes]]:
     data = text.encode()
-    # The last name of one shape stays: the plainest.
+    # If two forms are the same bytes, the last name counts, so the plainest comes last.
     yield "reversed", data[::-1]
     yield "UTF-16", text.encode("utf-16-le")
     yield "hex", data.hex().encode()
     yield "quoted for a URL", quote(text, safe="").encode()
     yield "as JSON", json.dumps(text)[1:-1].encode()
-    for shift in range(3):  # base64 looks different by where in a group of three it begins
+    for shift in range(3):  # base64 depends on the position in a group of three bytes
         encoded = base64.b64encode(b"\0" * shift + data)
         inner = encoded[(0, 2, 3)[shift] : -4]
         yield "base64 for a URL", inner.translate(bytes.maketrans(b"+/", b"-_"))

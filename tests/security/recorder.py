@@ -1,11 +1,11 @@
-"""Runs a program and writes down every process that it ever starts: none is too short-lived.
+"""Run a program and record every process that it starts, even the shortest.
 
     python recorder.py RECORD PROGRAM [ARGUMENT ...]
 
-By ptrace(2), which stops each process when a new program is in it and again when it ends, and
-needs no root for one's own children. One line of JSON for each stop: what everybody on the machine
-can read of it (argv), what its user can (environment), and the files that it has open and that
-have no name any more. When the recorder ends, so does everything it started.
+It uses ptrace(2), which stops each process when it starts a program and when it ends. For child
+processes this needs no root. Each stop is one line of JSON: what every user can read (argv), what
+its own user can read (environment), and its open files that were deleted. When the recorder ends,
+all its processes end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRACE_FORK, TRACE_VFORK, TRACE_CLONE, TRACE_EXEC, TRACE_EXIT = 0x2, 0x4, 0x8, 0x
 EXIT_KILL = 0x100000
 EVENT_EXEC, EVENT_EXIT, EVENT_STOP = 4, 6, 128
 WALL = 0x40000000
-"""waitpid(2): threads too."""
+"""waitpid(2): wait for threads too."""
 
 _OPTIONS = TRACE_FORK | TRACE_VFORK | TRACE_CLONE | TRACE_EXEC | TRACE_EXIT | EXIT_KILL
 _GROUP_STOPS = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
@@ -38,7 +38,7 @@ _libc.ptrace.restype = ctypes.c_long
 
 
 def main(record: str, argv: list[str]) -> int:
-    """Run it to its end; give its exit code."""
+    """Run the program to its end. Return its exit code."""
     with open(record, "w", buffering=1, encoding="utf-8") as log:
         return _run(argv, log)
 
@@ -84,7 +84,7 @@ def _ptrace(request: int, pid: int, data: int) -> None:
 
 
 def _look(pid: int, event: str) -> dict[str, object] | None:
-    """Give what there is to see of a process; None of a thread that is not its first."""
+    """Return what can be read of a process, or None for a thread that is not its first."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
             if f"Tgid:\t{pid}\n" not in status.read():
@@ -93,7 +93,7 @@ def _look(pid: int, event: str) -> dict[str, object] | None:
     except OSError:
         return None
     seen |= {"environment": [], "nameless": {}}
-    with suppress(PermissionError):  # one that made itself undumpable shows its user nothing
+    with suppress(PermissionError):  # a process can prevent this (PR_SET_DUMPABLE)
         seen["environment"] = _words(pid, "environ")
         seen["nameless"] = dict(_nameless(pid))
     return seen
@@ -105,7 +105,7 @@ def _words(pid: int, name: str) -> list[str]:
 
 
 def _nameless(pid: int) -> Iterator[tuple[str, str]]:
-    """Give the open files that have no name any more, with their beginnings."""
+    """Yield the open files that were deleted, with the start of their content."""
     folder = f"/proc/{pid}/fd"
     for number in os.listdir(folder):
         link = f"{folder}/{number}"

@@ -1,7 +1,7 @@
-"""Whole runs of scimconf on the lab, with canaries for secrets; a program.
+"""A program that runs scimconf on the lab, with canaries as secrets.
 
-Run beneath the recorder. It prints one JSON object: what the hunter finds after the runs, what it
-finds after a leak has been planted in each place, and what there was to be seen at all.
+The recorder runs it. It prints one JSON object: the canaries that the hunter finds after the runs,
+the planted leaks that it misses, and all processes that were seen.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WATCH = Path(__file__).parent / "watch"
 
 
 class Scenario:
-    """Two servers, an operator who has secrets, and what was said in the runs."""
+    """Two servers, an operator with secrets, and the output of all runs."""
 
     def __init__(self, lab: Lab, record: Path) -> None:
         self.lab = lab
@@ -62,7 +62,7 @@ class Scenario:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the environment of a scimconf that is watched."""
+        """The environment of a watched scimconf."""
         inherited = self.lab.environment()
         return {
             **inherited,
@@ -78,7 +78,7 @@ class Scenario:
     # --- the runs -----------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Do all that an operator does, and fail in some of the ways in which one can."""
+        """Do what an operator does, with some of the possible errors."""
         self._write_inventory()
         self.scimconf("init", "init", "made", "--host", "chat.example.com", "--make-vault-password")
         made = self.operator.folder / "made/.vault-password"
@@ -125,14 +125,14 @@ class Scenario:
             self.scimconf("wrong password", "plan", "-vvv", *VAULT, "--limit", "old.test", code=3)
 
     def scimconf(self, name: str, *arguments: str, code: int = 0, deep: bool = False) -> None:
-        """Run scimconf and keep what it says; it has to end with this code.
+        """Run scimconf, keep its output, and check its exit code.
 
-        `deep`: its variables are looked at too, which takes half as long again.
+        `deep`: also search its variables, which takes 50% longer.
         """
         self.python(name, "-m", "scimconf", *arguments, code=code, deep=deep)
 
     def python(self, name: str, *arguments: str, code: int = 0, deep: bool = True) -> None:
-        """Run Python as scimconf is run."""
+        """Run Python in the same way as scimconf."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.operator.folder,
@@ -169,7 +169,7 @@ class Scenario:
         self._write_host_vars(OPS_PASSWORD)
 
     def _write_host_vars(self, password: str) -> None:
-        """Log in to `old` as an ordinary user with a password, which sudo asks for again."""
+        """Log in to `old` as an ordinary user, with one password for SSH and sudo."""
         if not self.old.layout.isolated:
             return  # only root can make such a user
         key = Secret(self.canaries["the vault password"])
@@ -182,7 +182,7 @@ class Scenario:
         )
 
     def _edit_files(self) -> None:
-        """Have files edited offline; they are for tokens, so they are not hunted through."""
+        """Edit files offline. They may contain tokens, so they are not searched."""
         folder = _folder(self.operator.folder / "edited")
         (folder / "settings.py").write_text("from .config import get_secret\n")
         _private(folder / "zulip-secrets.conf", "[secrets]\n")
@@ -190,7 +190,7 @@ class Scenario:
         self.scimconf("render into files", "render", self.new.name, *files, *VAULT, deep=True)
 
     def _on_a_terminal(self) -> None:
-        """Type the passwords in; the terminal must not show them."""
+        """Type the passwords. The terminal must not show them."""
         asked = ("-k", "-K", "--ask-vault-pass")
         answers = {
             b"SSH password": self.canaries["the sudo and SSH password"],
@@ -203,10 +203,10 @@ class Scenario:
             raise SystemExit(f"plan on a terminal: exit {code}\n{shown.decode()}")
         (self.said / "plan on a terminal.stdout").write_bytes(shown)
 
-    # --- the hunt -----------------------------------------------------------------------------
+    # --- the search ---------------------------------------------------------------------------
 
     def hunt(self) -> dict[str, list[str]]:
-        """Give what was found, by place; a place where nothing was found is not in it."""
+        """Return the findings by place, without places that have none."""
         hunter = Hunter(self.canaries)
         places = {
             "argv, environment, nameless files": set(self._in_processes(hunter)),
@@ -220,7 +220,7 @@ class Scenario:
         return {place: sorted(found) for place, found in places.items() if found}
 
     def processes(self) -> Iterator[Mapping[str, Any]]:
-        """Give what the recorder has written so far."""
+        """Yield what the recorder has written so far."""
         for line in self.record.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 
@@ -230,7 +230,7 @@ class Scenario:
             who = " ".join(argv[:4])
             for found in hunter.in_text("\0".join(argv)):
                 yield f"argv of {who[:80]}: {found}"
-            # The operator gives it to scimconf this way; to nothing that scimconf starts.
+            # The operator passes it to scimconf. Programs that scimconf starts must not get it.
             given = {f"CANARY_TOKEN={self.canaries['a token from the environment']}"}
             own = given if argv[0] == sys.executable else set()
             for word in set(process["environment"]) - own:
@@ -257,7 +257,9 @@ class Scenario:
     def _on_servers(self, hunter: Hunter) -> Iterator[str]:
         for server in (self.old, self.new):
             own = [_state(server), server.secrets]
-            if server is self.old:  # scim_token_store: settings; Zulip compiles what it loads
+            if (
+                server is self.old
+            ):  # scim_token_store: settings; Zulip compiles the settings that it loads
                 own += [server.settings, server.deployment.resolve() / "zproject/__pycache__"]
             for found in hunter.in_files(server.layout.folder, own):
                 yield f"{server.name}: {found}"
@@ -293,7 +295,7 @@ def _private(path: Path, text: str) -> None:
 def _typed(
     argv: list[str], answers: Mapping[bytes, str], folder: Path, environment: Mapping[str, str]
 ) -> tuple[bytes, int]:
-    """Run a program on a terminal and answer its questions; give what was shown, and its code."""
+    """Run a program on a terminal and answer its questions. Return its output and exit code."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
@@ -303,7 +305,7 @@ def _typed(
     while select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
         try:
             said = os.read(terminal, 65536)
-        except OSError:  # how Linux tells that the other end is closed
+        except OSError:  # on Linux, this means that the other end is closed
             break
         shown, asked = shown + said, asked + said
         if question := next((words for words in answers if words in asked), None):
@@ -315,7 +317,7 @@ def _typed(
     return shown, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-# --- leaks that the hunter has to find --------------------------------------------------------
+# --- leaks that the hunter must find ----------------------------------------------------------
 
 _TRUE = "import subprocess; subprocess.run(['true', *argv], env=env, stdout=file)"
 _PLANTED = {
@@ -338,11 +340,11 @@ _PLANTED = {
     "exec(code, made)\n"
     "made['left_open'](token)",
 }
-"""By what the find of it says: a leak, in Python."""
+"""Text of the expected finding -> Python code that causes the leak."""
 
 
 def plant(scenario: Scenario) -> list[str]:
-    """Plant a leak in every place, and give for each what the find of it says."""
+    """Plant a leak in every place. Return the texts of the expected findings."""
     token = scenario.canaries["the token of new.test"]
     old, new = scenario.old, scenario.new
     for number, code in enumerate(_PLANTED.values()):
@@ -367,7 +369,7 @@ def plant(scenario: Scenario) -> list[str]:
 
 
 def main() -> None:
-    """Play, hunt, plant, hunt again, and print what came of it."""
+    """Run everything, search, plant leaks, search again, and print the result."""
     with Lab() as lab:
         scenario = Scenario(lab, Path(os.environ["CANARY_RECORD"]))
         scenario.play()

@@ -1,4 +1,4 @@
-"""No secret is anywhere but where it belongs, through whole runs; and the hunter would see it."""
+"""In whole runs, secrets are only where they belong, and the hunter finds planted secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAY_HOLD = {
     "secret.py __init__ text": "where it is wrapped up",
     "secret.py redact *": "what is looked for",
     "ssh/conversation.py _password_line text": "the line that sudo reads",
-    "ssh/link.py exchange outgoing": "the bytes that go into the encrypted channel",
+    "ssh/link.py exchange outgoing": "the bytes for the encrypted channel",
     "template/files.py render values": "the entry of SCIM_CONFIG",
     "tokens/generate.py *": "makes them",
     "tokens/references.py *": "fetches them",
@@ -33,9 +33,9 @@ MAY_HOLD = {
     "zulip/bearer.py *": "judges them",
     "zulip/block.py *": "the entry of SCIM_CONFIG",
 }
-"""The functions of which a traceback with locals would show a secret: file, function, variable.
-All others, those that decide, carry and report, have it wrapped up. No such traceback is ever
-printed, but a debugger or a crash reporter that somebody adds would make one."""
+"""Where a traceback with local variables would show a secret: file, function, variable.
+All other functions handle secrets only as Secret. scimconf never prints such a traceback, but a
+debugger or a crash reporter could."""
 
 
 def _run() -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _run() -> dict[str, Any]:
 
 
 @pytest.mark.needs_sshd
-def test_no_secret_is_found_anywhere_and_every_planted_one_is() -> None:
+def test_only_planted_secrets_are_found() -> None:
     result = _run()
     variables = [
         each
@@ -93,12 +93,12 @@ def test_no_secret_is_found_anywhere_and_every_planted_one_is() -> None:
         (b"g\0R\x007\0b\0Q\x002\0/\0+\0v\x009\0L\0k\0%\0P\0z\0", "UTF-16"),
     ],
 )
-def test_the_hunter_knows_a_secret_in_other_shapes(data: bytes, kind: str) -> None:
+def test_the_hunter_finds_encoded_secrets(data: bytes, kind: str) -> None:
     found = Hunter({"it": "gR7bQ2/+v9Lk%Pz"}).in_bytes(data)
     assert found == ({f"it ({kind})"} if kind else set())
 
 
-def test_the_recorder_misses_no_process(tmp_path: Path) -> None:
+def test_the_recorder_records_every_process(tmp_path: Path) -> None:
     script = "for n in 1 2 3 4 5 6 7 8 9; do CANARY=$n /bin/true $n & done; wait; exit 7"
     argv = [sys.executable, recorder.__file__, tmp_path / "record", "/bin/sh", "-c", script]
     assert subprocess.run(argv, check=False, timeout=60).returncode == 7

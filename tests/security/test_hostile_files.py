@@ -1,6 +1,6 @@
-"""An inventory, a token file, a vault value and a known_hosts that somebody else wrote.
+"""Files that an attacker wrote: an inventory, a vault value, a known_hosts.
 
-The tables of plain mistakes stand with each room's own tests; here is what is written to harm.
+The tests of ordinary mistakes are with the tests of each module.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ ESCAPES = [
     "{{ '/etc/passwd' | fileglob }}",
     "{{ name | from_yaml }}",
     "{{ name | vault }}",
-    # to change what others see
+    # to change values that others use
     "{{ items_.append(1) }}",
     "{{ items_.clear() }}",
     "{{ deep.update({}) }}",
     "{{ deep.pop('a') }}",
     "{{ deep.__setitem__('a', 1) }}",
     "{{ groups.setdefault('x', 1) }}",
-    # to get at a secret
+    # to read a secret
     "{{ secret.reveal() }}",
     "{{ secret._Secret__text }}",
     "{{ secret | string }}",
@@ -110,11 +110,11 @@ ESCAPES = [
     "{{ secret | length }}",
     "{{ {secret: 1} }}",
 ]
-"""The sandbox escapes that were published for Jinja2, and their kin."""
+"""The published sandbox escapes of Jinja2, and similar ones."""
 
 
 @pytest.mark.parametrize("template", ESCAPES)
-def test_no_template_gets_out_of_the_sandbox(template: str) -> None:
+def test_no_template_escapes_from_the_sandbox(template: str) -> None:
     with pytest.raises(UsageError) as caught:
         expand(template, VARIABLES, FACTS)
     assert "hunter2" not in str(caught.value)
@@ -150,7 +150,7 @@ VERBS = (
 
 
 @pytest.mark.parametrize("text", TERMINAL, ids=range(len(TERMINAL)))
-def test_nothing_of_an_inventory_is_obeyed_by_a_terminal(
+def test_text_of_an_inventory_contains_no_escape_codes(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -194,7 +194,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_yaml_bomb_is_an_error_in_little_memory(bomb: str, tmp_path: Path) -> None:
+def test_a_yaml_bomb_is_an_error_and_needs_little_memory(bomb: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _BOMB.format(bomb=BOMBS[bomb]), tmp_path / "file.yaml"],
         capture_output=True,
@@ -210,7 +210,7 @@ def test_a_yaml_bomb_is_an_error_in_little_memory(bomb: str, tmp_path: Path) -> 
     "body",
     ["", "66" * 1_000_000, "zz" * 100, ("66" * 32 + "0a") * 3, "3" * 99, "\x1b[2J", "٣" * 80],
 )
-def test_a_vault_value_that_is_none_is_an_error(body: str) -> None:
+def test_an_invalid_vault_value_is_an_error(body: str) -> None:
     with pytest.raises(UsageError) as caught:
         vault.decrypt(f"$ANSIBLE_VAULT;1.1;AES256\n{body}\n", {"default": Secret("correct horse")})
     assert len(str(caught.value)) < 300
@@ -228,7 +228,7 @@ def test_a_vault_value_that_is_none_is_an_error(body: str) -> None:
         "[" * 100_000 + " ssh-ed25519 AAAA",
     ],
 )
-def test_a_known_hosts_line_costs_no_time(line: str) -> None:
+def test_a_hostile_known_hosts_line_takes_no_time(line: str) -> None:
     key = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
     good = f"chat.example.com ssh-ed25519 {key}"
     found = known_hosts.search_text(f"{line}\n{good}", "chat.example.com", "known_hosts")

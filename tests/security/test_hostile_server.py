@@ -1,5 +1,6 @@
-"""A server that lies, floods and never ends: a clear error, in bounded time and memory, and nothing
-of it reaches the operator's terminal as anything but text.
+"""Invalid, huge and endless answers of a server give a clear error in bounded time and memory.
+
+Only printable text of the server reaches the operator's terminal.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\x08\x7f"
 
 
 class Says:
-    """The far end of a conversation, as a Process: it says what it likes, whatever it is asked."""
+    """The process of a hostile agent: it sends the given bytes, whatever the request is."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -69,7 +70,7 @@ class Says:
 
 
 def outcome(*pieces: bytes, endless: bytes = b"") -> Outcome:
-    """Give what comes of a look at a server that says this."""
+    """Return the outcome of a plan for a server that sends these bytes."""
     says = itertools.chain(pieces, itertools.repeat(endless) if endless else ())
 
     @contextmanager
@@ -84,7 +85,7 @@ def answer(**lies: Any) -> bytes:
 
 
 def printed(*outcomes: Outcome) -> str:
-    """Give what the operator sees of it, in every format, on a terminal and in a pipe."""
+    """Return the text of the outcomes on a terminal and in a pipe, and the JSON."""
     shown = io.StringIO()
     for console in (
         Console(file=shown, width=100),
@@ -94,7 +95,7 @@ def printed(*outcomes: Outcome) -> str:
     return shown.getvalue() + json.dumps(document("plan", outcomes, ExitCode.FAILED))
 
 
-def test_the_honest_answer_is_taken() -> None:
+def test_a_correct_answer_is_accepted() -> None:
     assert (
         outcome(
             answer(running={"acme": 401}, sites={"acme": {"status": 200, "location": ""}})
@@ -104,7 +105,7 @@ def test_the_honest_answer_is_taken() -> None:
 
 
 class Drips(Says):
-    """It sends a byte at a time, and never ends a line."""
+    """It sends one byte at a time and never a line break."""
 
     def __init__(self, clock: Callable[[float], None]) -> None:
         super().__init__(itertools.repeat(b" "))
@@ -115,7 +116,7 @@ class Drips(Says):
         return super().exchange(outgoing, seconds)
 
 
-def test_a_server_that_drips_is_left_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_given_up_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 
     def wait(seconds: float) -> None:
@@ -184,7 +185,7 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_each_lie_is_a_sentence(lie: str) -> None:
+def test_each_invalid_answer_is_reported_in_printable_text(lie: str) -> None:
     tell, says = LIES[lie]
     came = tell()
     text = printed(came)
@@ -194,7 +195,7 @@ def test_each_lie_is_a_sentence(lie: str) -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
-def test_what_is_printed_is_bounded() -> None:
+def test_the_printed_text_is_bounded() -> None:
     for lie in ("escapes as its reason", "no version", "no JSON"):
         came = LIES[lie][0]()
         shown = io.StringIO()
@@ -225,11 +226,11 @@ assert "over 4 MiB" not in came.message and "bug" not in came.message, came.mess
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 MOST_MEGABYTES = 400
-"""Of memory that one server's answer may cost; docs/security.md has what was measured."""
+"""The memory that the answer of one server may use. docs/security.md has the measured values."""
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_costs_no_more_than_so_much_memory(flood: str) -> None:
+def test_an_endless_answer_uses_bounded_memory(flood: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _FLOOD.format(flood=FLOODS[flood])],
         capture_output=True,
@@ -246,7 +247,7 @@ LIE = f"x\n{FORGED}\r\n{FORGED}\u2028{FORGED}\x85{FORGED}"
 
 
 def _everywhere(lie: str) -> Outcome:
-    """Return an outcome with a lie wherever a server takes part in the wording."""
+    """Return an outcome with hostile text in every field that a server can influence."""
     action = Action(ActionKind.REMOVE_CLIENT, "acme", lie, lie)
     place = Position("settings.py", 1, 1)
     plan = Plan(
@@ -298,7 +299,7 @@ def _as_junit(outcome: Outcome) -> str:
     ],
     ids=["text", "terminal", "markdown", "junit", "github"],
 )
-def test_no_text_of_a_server_makes_a_line_of_its_own(form: Callable[[Outcome], str]) -> None:
+def test_text_of_a_server_cannot_add_a_line(form: Callable[[Outcome], str]) -> None:
     said = form(_everywhere(LIE))
     assert "chat2.test" in said
     assert not [line for line in said.splitlines() if line.startswith(FORGED)]

@@ -1,7 +1,7 @@
-"""An inventory that comes as a stranger's merge request, planned by a job that trusts nobody.
+"""A CI job plans an inventory that came in a stranger's merge request.
 
-A plan starts ssh (to read ssh_config) and nothing else, on this side; it opens no secret and sends
-none. What it may start on the servers is theirs, as the user zulip (docs/security.md).
+On this machine, a plan starts only ssh (to read ssh_config). It decrypts and sends no secret. On
+the servers, it starts only their own programs, as the user zulip (docs/security.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
 
 
 def planned(operator: Operator, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Any]:
-    """Plan beneath the recorder; give what was said, and all that was started."""
+    """Plan under the recorder. Return the result and all processes that were started."""
     record = operator.folder.parent / "record"
     done = subprocess.run(
         [
@@ -50,16 +50,16 @@ def planned(operator: Operator, *arguments: str) -> tuple[subprocess.CompletedPr
 
 
 @pytest.mark.needs_sshd
-def test_a_plan_starts_nothing_resolves_nothing_and_tells_nobody(
+def test_a_plan_starts_no_program_and_reveals_no_secret(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="12.1", realms=["", "acme", "wiki"])
     operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
-    assert operator.apply().returncode == 0  # so that there is a token to steal
+    assert operator.apply().returncode == 0  # makes a token that could be stolen
 
     evil = _program(operator.folder / "evil/.venv/bin/python3", operator.folder / "ran")
     fifo = operator.folder / "fifo"
-    os.mkfifo(fifo)  # whoever reads it, waits
+    os.mkfifo(fifo)  # reading it would wait forever
     with socket.create_server(("127.0.0.1", 0)) as listener:
         elsewhere = f"https://127.0.0.1:{listener.getsockname()[1]}"
         operator.write_inventory(
@@ -109,7 +109,7 @@ def test_an_inventory_that_is_a_program_is_not_started(operator: Operator) -> No
     assert {each["argv"][0] for each in processes} == {sys.executable}
 
 
-def test_no_file_of_this_machine_becomes_a_variable(operator: Operator) -> None:
+def test_no_file_outside_of_the_inventory_becomes_a_variable(operator: Operator) -> None:
     folder = operator.folder
     (folder / "ci-secrets.yaml").write_text(f"deploy_password: {TOKEN}\n")
     (folder / "group_vars/all").mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_no_file_of_this_machine_becomes_a_variable(operator: Operator) -> None:
 
 
 @pytest.mark.needs_sshd
-def test_verify_sends_no_token_to_a_url_that_is_not_the_servers(
+def test_verify_sends_no_token_to_another_host(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="12.1", realms=["acme"])
@@ -154,7 +154,7 @@ def test_verify_sends_no_token_to_a_url_that_is_not_the_servers(
 
 
 def _program(path: Path, trace: Path) -> Path:
-    """Write a program that leaves a trace."""
+    """Write a program that creates a file when it runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\ntouch '{trace}'\necho {TOKEN}\n")
     path.chmod(0o755)

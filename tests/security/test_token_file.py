@@ -1,6 +1,6 @@
-"""Somebody who may change the token file, by a merge request, and has no password.
+"""An attacker changes the token file in a merge request, without the vault password.
 
-What they want is that one server gets the token of another: whoever runs it then has that token.
+The attacker runs one server and wants scimconf to send it the token of another server.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
 
 @pytest.fixture
 def both(operator: Operator, lab_server: Callable[..., Server]) -> tuple[Server, Server]:
-    """The victim's server and the attacker's, each with a token of its own."""
+    """The servers of the victim and of the attacker, each with its own token."""
     victim, attacker = lab_server(version="9.0"), lab_server(version="9.0")
     operator.write_inventory({each.name: {"scim_realms": {"": {}}} for each in (victim, attacker)})
     assert operator.apply().returncode == 0
@@ -38,7 +38,7 @@ def _entry(text: str, server: Server) -> str:
     return found[1]
 
 
-def test_no_server_gets_the_token_of_another(
+def test_no_server_gets_the_token_of_another_server(
     operator: Operator, both: tuple[Server, Server]
 ) -> None:
     victim, attacker = both
@@ -60,7 +60,9 @@ def test_no_server_gets_the_token_of_another(
         for words in (("plan",), ("apply", "--yes", *VAULT), apply, ("verify", *VAULT)):
             done = operator.run(*words)
             assert token not in done.stdout + done.stderr
-            if words[0] != "plan":  # which opens nothing: it sees that the servers differ
+            if (
+                words[0] != "plan"
+            ):  # decrypts nothing, but sees that the token on the server differs
                 assert done.returncode == 64, (how, done)
                 place = re.search(r"tokens\.yaml:\d+:\d+: ", done.stderr)
                 assert place or "locks the identity provider out" in done.stderr, (how, done)
@@ -68,17 +70,17 @@ def test_no_server_gets_the_token_of_another(
         assert operator.tokens.read_text() == changed, how
 
 
-def test_an_entry_of_an_older_file_opens_nowhere_else(
+def test_an_old_entry_is_refused_at_another_place(
     operator: Operator, both: tuple[Server, Server]
 ) -> None:
-    """A token that was replaced stands in git, under the same password."""
+    """A replaced token is still in the git history, encrypted with the same password."""
     victim, attacker = both
     old = _entry(operator.tokens.read_text(), victim)
     assert operator.run("rotate", "--yes", victim.name, *VAULT).returncode == 0
     text = operator.tokens.read_text()
     settings = attacker.settings.read_bytes()
     operator.tokens.write_text(text.replace(_entry(text, attacker), old))
-    # The very same token is still there, as the victim's previous one.
+    # The same token is still in the file, as the previous token of the victim.
     assert operator.run("plan").returncode == 64
     without = re.sub(r"      previous:\n(?:        .*\n)+", "", text)
     operator.tokens.write_text(without.replace(_entry(without, attacker), old))

@@ -1,8 +1,8 @@
-"""The server's user zulip turns hostile: it writes what it likes where scimconf looks.
+"""The user zulip on a server is hostile and writes any text where scimconf reads.
 
-What it wants is a program run on the operator's machine or as root, and the tokens of others. That
-root runs none of its programs is played in tests/ssh/test_sshd.py, its lies in
-test_hostile_server.py.
+It wants to run a program on the operator's machine or as root, or to get tokens of others.
+tests/ssh/test_sshd.py tests that root runs none of its programs. test_hostile_server.py tests its
+invalid answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
 
 
 def _write(server: Server, realm: str, more: str = "") -> None:
-    """Append an entry of one realm to settings.py, as a hand would."""
+    """Append an entry for one realm to settings.py, as a person would."""
     entry = (
         f'{{"bearer_token": "{TOKEN}", "scim_client_name": "okta", '
         f'"name_formatted_included": False{more}}}'
@@ -44,7 +44,7 @@ def _write(server: Server, realm: str, more: str = "") -> None:
         ', "custom_profile_field_map": {"!!python/object/apply:os.system [touch ran]": "x"}',
     ],
 )
-def test_what_import_writes_runs_nothing(
+def test_imported_text_runs_no_program(
     more: str, operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="12.1", realms=["acme"])
@@ -64,10 +64,10 @@ def test_what_import_writes_runs_nothing(
     assert TOKEN not in done.stdout + done.stderr
 
 
-def test_a_token_of_its_own_making_is_not_adopted(
+def test_a_token_that_the_zulip_user_made_is_not_imported(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
-    """It may choose its realm's token anyway; but nobody calls it one that scimconf made."""
+    """It can set any token in its realm anyway, but scimconf must not treat it as its own."""
     server = lab_server(version="9.0", realms=["acme"])
     operator.write_inventory({server.name: {"scim_realms": {"acme": {}}}})
     assert operator.apply().returncode == 0
@@ -79,7 +79,7 @@ def test_a_token_of_its_own_making_is_not_adopted(
     assert not operator.tokens.exists()
 
 
-def test_a_realm_of_its_own_is_a_way_in_and_is_reported(
+def test_a_realm_that_the_zulip_user_added_is_reported(
     operator: Operator, lab_server: Callable[..., Server]
 ) -> None:
     server = lab_server(version="9.0", realms=["acme", "wiki"])

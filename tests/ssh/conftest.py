@@ -46,7 +46,7 @@ def _stub_agent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(autouse=True)
 def _new_run() -> None:
-    """Forget the answers of `ssh -G`: each test is a run of its own."""
+    """Forget the answers of `ssh -G`: each test is a separate run."""
     ssh_config_module._answer.cache_clear()
 
 

@@ -85,7 +85,7 @@ class Server:
     folder: Path
     address: str
     accounts: bool
-    """Whether it has ACCOUNTS (as root), or only the user that runs the tests."""
+    """Return whether it has ACCOUNTS (as root), or only the user that runs the tests."""
 
     @property
     def key(self) -> Path:

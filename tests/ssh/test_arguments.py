@@ -61,7 +61,7 @@ def test_options_without_effect(text: str) -> None:
         ("-o Include=x -o Match=exec -I lib.so", ["Include", "Match", "-I"]),
     ],
 )
-def test_what_is_not(text: str, names: list[str]) -> None:
+def test_arguments_that_are_not_followed_are_ignored(text: str, names: list[str]) -> None:
     found = sorted_words(text)
     assert (found.options, found.programs) == ((), ())
     assert list(found.ignored) == names
@@ -118,6 +118,6 @@ def test_the_first_proxy_counts(first: str, later: str) -> None:
         ("-", "not an option"),
     ],
 )
-def test_what_is_refused(word: str, message: str) -> None:
+def test_invalid_arguments_are_refused(word: str, message: str) -> None:
     with pytest.raises(ArgumentsError, match=message):
         parse([word])

@@ -1,4 +1,4 @@
-"""docs/ssh.md: a test shows each row of what is supported. The page itself names no test."""
+"""Each supported feature in docs/ssh.md has a test. The page itself names no test."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ SHOWN_BY = {
         "test_login.py::TestManyKeys::test_identities_only",
     ),
     "OpenSSH user certificates": (
-        "test_certificates.py::TestUsers::test_beside_the_key",
-        "test_certificates.py::TestUsers::test_of_ssh_config",
-        "test_certificates.py::TestUsers::test_in_the_ssh_agent",
-        "test_certificates.py::TestUsers::test_for_a_key_in_the_ssh_agent",
+        "test_certificate.py::TestUsers::test_beside_the_key",
+        "test_certificate.py::TestUsers::test_of_ssh_config",
+        "test_certificate.py::TestUsers::test_in_the_ssh_agent",
+        "test_certificate.py::TestUsers::test_for_a_key_in_the_ssh_agent",
     ),
     "many keys": (
         "test_login.py::TestManyKeys::test_named_keys_of_the_agent_come_first",
@@ -81,13 +81,13 @@ SHOWN_BY = {
         "test_ssh_config.py::test_a_key_that_is_known_without_its_port",
     ),
     "`@cert-authority`": (
-        "test_certificates.py::TestHosts::test_a_certificate_of_a_known_authority_is_accepted",
-        "test_certificates.py::TestHosts::test_an_invalid_certificate_is_refused",
-        "test_certificates.py::test_every_changed_bit_is_detected",
+        "test_certificate.py::TestHosts::test_a_certificate_of_a_known_authority_is_accepted",
+        "test_certificate.py::TestHosts::test_an_invalid_certificate_is_refused",
+        "test_certificate.py::test_every_changed_bit_is_detected",
     ),
     "`@revoked`": (
         "test_sshd.py::TestHostKeys::test_a_revoked_key_is_refused",
-        "test_certificates.py::TestHosts::test_revoked_keys_and_authorities_are_refused",
+        "test_certificate.py::TestHosts::test_revoked_keys_and_authorities_are_refused",
     ),
     "RevokedHostKeys": (
         "test_revocation.py::test_a_key_in_the_list_is_refused",
@@ -101,8 +101,8 @@ SHOWN_BY = {
         "test_sshd.py::TestHostKeys::test_a_known_hosts_that_is_not_a_regular_file",
     ),
     "an unsupported option that decides which servers ssh trusts": (
-        "test_keywords.py::test_it_is_refused_by_name_before_anything_is_sent",
-        "test_keywords.py::test_it_is_refused_for_one_host_of_many",
+        "test_keywords.py::test_an_unsupported_option_is_refused_by_name_before_a_connection",
+        "test_keywords.py::test_an_unsupported_option_affects_only_its_host",
         "test_keywords.py::test_each_option_that_ssh_prints_is_in_the_tables",
     ),
     "key exchange": (

@@ -76,7 +76,7 @@ def test_the_page_contains_the_current_table() -> None:
         ("optionofyesterday usual", []),
     ],
 )
-def test_what_is_refused(line: str, expected: list[str]) -> None:
+def test_unsupported_options_are_refused(line: str, expected: list[str]) -> None:
     usual = parse("checkhostip no\nproxyusefdpass no\noptionofyesterday usual\n")
     assert [name for name, _ in not_followed(parse(line), usual)] == expected
 
@@ -87,7 +87,7 @@ def test_an_old_ssh_has_other_defaults() -> None:
 
 
 @pytest.mark.parametrize("line", ["KnownHostsCommand /bin/false %H", "CheckHostIP yes"])
-def test_it_is_refused_by_name_before_anything_is_sent(
+def test_an_unsupported_option_is_refused_by_name_before_a_connection(
     server: Server, ssh_config: Write, line: str
 ) -> None:
     ssh_config(f"Host chat1\n{block(server)} {line}\n")
@@ -99,12 +99,12 @@ def test_it_is_refused_by_name_before_anything_is_sent(
     assert ask(named(server), Options())["final"] is True
 
 
-def test_it_is_refused_for_a_jump_host_too(server: Server, ssh_config: Write) -> None:
+def test_an_unsupported_option_of_a_jump_host_is_refused(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Host chat1\n{block(server)} ProxyJump bastion\nHost bastion\n BindInterface lo\n")
     assert "sets BindInterface for bastion" in failing(named(server), Options()).message
 
 
-def test_it_is_refused_for_one_host_of_many(server: Server, ssh_config: Write) -> None:
+def test_an_unsupported_option_affects_only_its_host(server: Server, ssh_config: Write) -> None:
     ssh_config(f"Host chat4\n CheckHostIP yes\nHost chat*\n{block(server)}")
     for name in "chat1", "chat2", "chat3":
         assert ask(named(server, name), Options())["final"] is True

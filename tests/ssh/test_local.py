@@ -39,13 +39,13 @@ def raw(*lines: str) -> dict[str, object]:
     return {"do": "raw", "text": "".join(lines)}
 
 
-def test_it_runs_here_without_ssh() -> None:
+def test_a_local_agent_runs_without_ssh() -> None:
     (answer,) = ask({"do": "who", "word": "é"})
     assert answer["user"] == HERE
     assert answer["echo"] == {"do": "who", "word": "é"}
 
 
-def test_it_runs_nothing_unless_that_is_allowed() -> None:
+def test_a_local_agent_needs_permission() -> None:
     with (
         pytest.raises(HostError, match="on this machine") as caught,
         open_agent(LOCAL, PATHS, NOTHING, Options(allow_exec=EVERYTHING - {"local"})),
@@ -55,7 +55,7 @@ def test_it_runs_nothing_unless_that_is_allowed() -> None:
 
 
 @pytest.mark.needs_root
-def test_it_never_runs_as_root(tmp_path: Path) -> None:
+def test_a_local_agent_never_runs_as_root(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     python = stand_in(tmp_path / ".venv/bin/python3", "x")
     python.write_text(f"#!/bin/sh\ntouch {ran}\n")
@@ -68,7 +68,7 @@ def test_it_never_runs_as_root(tmp_path: Path) -> None:
     assert not ran.exists()
 
 
-def test_it_gets_no_environment_that_may_hold_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_agent_gets_no_environment_with_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKTA_TOKEN", "canary")
     (answer,) = ask({"do": "who"})
     assert "canary" not in answer["environment"].values()

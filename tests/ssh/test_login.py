@@ -128,7 +128,7 @@ class TestQuestions:
 
     @pytest.fixture
     def asking(self, accounts: Server, tmp_path: Path) -> Iterator[Server]:
-        """A server that asks twice before it lets somebody in."""
+        """A server that asks two questions before it accepts a login."""
         assert accounts.accounts
         pam = (
             "auth required pam_unix.so\n"

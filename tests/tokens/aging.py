@@ -1,4 +1,4 @@
-"""A token file whose tokens were made long ago, as scimconf would have written it then."""
+"""Give the tokens of a token file an earlier date, as if scimconf had made them then."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scimconf.tokens.store import Key, TokenFile
 
 
 def age(path: Path, password: Path, created: str, keys: Collection[Key] = ()) -> None:
-    """Make the tokens of these places, all if none is named, those of another date."""
+    """Change the date of these tokens; of all tokens if `keys` is empty."""
     file = TokenFile.load(path)
     passwords = {"default": Secret(password.read_text().strip())}
     aged = {}

@@ -1,4 +1,4 @@
-"""The token file and the real `ansible-vault`: each opens what the other has written."""
+"""scimconf and the real `ansible-vault` decrypt each other's values in a token file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Ansible = Callable[..., str]
 
 @pytest.fixture
 def ansible(tmp_path: Path) -> Ansible:
-    """A function that runs one of Ansible's programs beside the token file; gives its stdout."""
+    """A function that runs a program of Ansible beside the token file. It returns the stdout."""
     for name, password in PASSWORDS.items():
         (tmp_path / f"{name}.txt").write_text(f"{password.reveal()}\n")
 
@@ -61,7 +61,7 @@ def _ciphertext(file: TokenFile, realm: str) -> str:
     return entry.ciphertext
 
 
-def test_ansible_opens_every_value_of_the_file(path: Path, ansible: Ansible) -> None:
+def test_ansible_decrypts_every_value_of_the_file(path: Path, ansible: Ansible) -> None:
     tokens = {vault_id: generate() for vault_id in PASSWORDS}
     TokenFile.load(path).save(
         {
@@ -91,7 +91,7 @@ def test_a_single_value_is_viewed_edited_and_rekeyed(
     assert ansible("ansible-vault", "view", *FILES, "value").rstrip("\n") == token.reveal()
 
     def put_back() -> TokenFile:
-        """Paste it into the file in the place of what is there, as a person would."""
+        """Paste the value into the token file, as a person would."""
         lines = "".join(f"        {line}\n" for line in value.read_text().splitlines())
         text, count = re.subn(
             r"(token: !vault \|\n)(?: {8}.*\n)+", rf"\g<1>{lines}", path.read_text()
@@ -115,7 +115,9 @@ def test_a_single_value_is_viewed_edited_and_rekeyed(
 
 
 @pytest.mark.parametrize("vault_id", PASSWORDS)
-def test_what_ansible_encrypts_is_opened(vault_id: str, path: Path, ansible: Ansible) -> None:
+def test_a_value_that_ansible_encrypted_is_decrypted(
+    vault_id: str, path: Path, ansible: Ansible
+) -> None:
     token = generate()
     value = ansible(
         *("ansible-vault", "encrypt_string", "--vault-id", f"{vault_id}@{vault_id}.txt"),
@@ -131,7 +133,7 @@ def test_what_ansible_encrypts_is_opened(vault_id: str, path: Path, ansible: Ans
     assert vault.id_of(_ciphertext(file, "acme")) == vault_id
 
 
-def test_a_file_that_was_encrypted_as_a_whole_comes_back(path: Path, ansible: Ansible) -> None:
+def test_the_hint_for_a_fully_encrypted_file_restores_it(path: Path, ansible: Ansible) -> None:
     TokenFile.load(path).save(
         {("chat1", "acme"): new_entry(("chat1", "acme"), generate(), PASSWORDS["default"])}
     )
@@ -145,7 +147,9 @@ def test_a_file_that_was_encrypted_as_a_whole_comes_back(path: Path, ansible: An
     assert path.read_bytes() == before
 
 
-def test_a_client_is_called_as_ansible_calls_it(tmp_path: Path, ansible: Ansible) -> None:
+def test_a_client_script_gets_the_arguments_that_ansible_gives(
+    tmp_path: Path, ansible: Ansible
+) -> None:
     client = tmp_path / "keys-client.py"
     client.write_text(
         "#!/usr/bin/env python3\nimport sys\n"

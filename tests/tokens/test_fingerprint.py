@@ -47,11 +47,11 @@ def test_two_fingerprints_of_one_token_differ_and_both_match() -> None:
         "",
     ],
 )
-def test_it_is_good_at_its_own_place_only(place: str) -> None:
+def test_a_fingerprint_matches_only_at_its_own_place(place: str) -> None:
     assert not matches(TOKEN, replace(_made(), place=place))
 
 
-def test_it_is_pbkdf2_as_hashlib_computes_it() -> None:
+def test_a_fingerprint_equals_the_pbkdf2_of_hashlib() -> None:
     made = _made()
     _, _, rounds, salt, checksum = made.hash.split("$")
     assert rounds == str(ROUNDS) == "29000"
@@ -62,13 +62,13 @@ def test_it_is_pbkdf2_as_hashlib_computes_it() -> None:
     assert short(made) == computed.hex()[:4]
 
 
-def test_a_token_that_scimconf_made_needs_few_rounds() -> None:
+def test_a_token_made_by_scimconf_needs_fewer_rounds() -> None:
     made = _made(generated=True)
     assert made.hash.startswith(f"$pbkdf2-sha256${ROUNDS_OF_GENERATED}$")
     assert matches(TOKEN, made)
 
 
-def test_the_agent_computes_the_same() -> None:
+def test_the_agent_computes_the_same_fingerprint() -> None:
     for known in (_made(), _made(generated=True)):
         asked = {"hash": known.hash, "place": known.place}
         assert far_end.matches(TOKEN.reveal(), asked)
@@ -89,7 +89,7 @@ def test_the_agent_computes_the_same() -> None:
         "$pbkdf2-sha256$29000$c2FsdA$" + "é" * 43,
     ],
 )
-def test_refuses_what_is_no_fingerprint(text: str) -> None:
+def test_a_malformed_fingerprint_is_refused(text: str) -> None:
     known = Fingerprint(text, PLACE, CREATED)
     for ask in (lambda: check(text), lambda: short(known), lambda: matches(TOKEN, known)):
         with pytest.raises(UsageError, match="not a fingerprint"):

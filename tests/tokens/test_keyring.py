@@ -40,7 +40,7 @@ def plain() -> Server:
     return server(realm(), realm(""))
 
 
-def test_a_made_token_is_durable_and_known_by_its_fingerprint(path: Path, plain: Server) -> None:
+def test_a_new_token_is_saved_and_known_by_its_fingerprint(path: Path, plain: Server) -> None:
     made = _keyring(path)
     assert made.desired(plain).fingerprints == {}
     made.make([plain])
@@ -51,14 +51,14 @@ def test_a_made_token_is_durable_and_known_by_its_fingerprint(path: Path, plain:
     assert {name for name, print_ in known.items() if matches(tokens[name], print_)} == {"acme", ""}
 
 
-def test_making_twice_makes_nothing_new(path: Path, plain: Server) -> None:
+def test_making_tokens_twice_changes_nothing(path: Path, plain: Server) -> None:
     _keyring(path).make([plain])
     before = path.read_bytes()
     _keyring(path, locked=True).make([plain])
     assert path.read_bytes() == before
 
 
-def test_a_mistyped_vault_password_is_noticed_before_anything_is_kept_under_it(
+def test_a_mistyped_vault_password_is_refused_before_it_encrypts_a_token(
     path: Path, plain: Server
 ) -> None:
     _keyring(path).make([plain])
@@ -96,9 +96,7 @@ def test_an_absent_realm_gets_no_token(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_reference_is_fetched_and_nothing_written_until_it_is_settled(
-    path: Path, tmp_path: Path
-) -> None:
+def test_the_token_of_a_reference_is_recorded_only_by_settle(path: Path, tmp_path: Path) -> None:
     token = generate()
     (tmp_path / "token").write_text(f"{token.reveal()}\n")
     (tmp_path / "token").chmod(0o600)
@@ -144,7 +142,7 @@ def test_a_token_in_clear_that_has_changed_is_not_recorded_yet(path: Path) -> No
     assert keys.desired(changed).unrecorded == {"acme": ""}
 
 
-def test_a_vault_value_of_the_inventory_is_opened(path: Path) -> None:
+def test_a_vault_value_of_the_inventory_is_decrypted(path: Path) -> None:
     token = generate()
     value = VaultValue(vault.encrypt(token, PASSWORD["default"]))
     keys = _keyring(path)
@@ -160,21 +158,21 @@ def test_a_vault_value_of_the_inventory_is_opened(path: Path) -> None:
         (VaultValue("$ANSIBLE_VAULT;1.1;AES256\n61\n"), ""),
     ],
 )
-def test_one_that_cannot_be_had_is_said_with_its_realm(
+def test_a_token_that_cannot_be_fetched_is_reported_with_its_realm(
     path: Path, source: Reference | VaultValue, why: str
 ) -> None:
     with pytest.raises(UsageError, match=f"^realm acme of chat1: .*{why}"):
         _keyring(path).fetch([server(realm(token=source))])
 
 
-def test_a_kept_token_says_nothing_of_one_that_is_kept_elsewhere_now(path: Path) -> None:
+def test_a_realm_with_a_new_reference_does_not_use_its_old_fingerprint(path: Path) -> None:
     keys = _keyring(path)
     keys.make([server(realm())])
     moved = server(realm(token=Reference("env", ("ANYWHERE",), "/")))
     assert keys.desired(moved).fingerprints == {}
 
 
-def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -> None:
+def test_a_realm_whose_reference_was_removed_gets_a_new_token(path: Path) -> None:
     keys = _keyring(path)
     elsewhere = server(realm(token=generate()))
     keys.desired(elsewhere)
@@ -185,8 +183,8 @@ def test_a_realm_that_leaves_its_reference_gets_a_token_of_its_own(path: Path) -
     assert keys.desired(plain).fingerprints
 
 
-def test_a_token_that_only_the_file_held_is_kept_for_a_week(path: Path) -> None:
-    """A server may have it still: the inventory says another, and nothing has been applied."""
+def test_a_replaced_token_of_the_file_is_kept_as_the_previous_one(path: Path) -> None:
+    """A server may still have it: the inventory has another token, but nothing was applied."""
     first = _keyring(path)
     first.make([server(realm())])
     old = first.file.entry(*ACME)
@@ -214,10 +212,10 @@ def test_a_token_that_only_the_file_held_is_kept_for_a_week(path: Path) -> None:
     assert imported.previous.ciphertext == own.ciphertext
 
 
-# --- through their life -----------------------------------------------------------------------
+# --- rotation and removal ---------------------------------------------------------------------
 
 
-def test_a_staged_token_comes_into_force_when_it_is_kept(path: Path, plain: Server) -> None:
+def test_a_staged_token_is_active_only_after_keep(path: Path, plain: Server) -> None:
     first = _keyring(path)
     first.make([plain])
     old = first.tokens([plain])["chat1"]
@@ -241,9 +239,7 @@ def test_a_staged_token_comes_into_force_when_it_is_kept(path: Path, plain: Serv
     assert _keyring(path).tokens([plain])["chat1"] == old
 
 
-def test_staging_asks_for_the_password_and_writes_nothing_without(
-    path: Path, plain: Server
-) -> None:
+def test_without_a_password_staging_writes_nothing(path: Path, plain: Server) -> None:
     _keyring(path).make([plain])
     before = path.read_bytes()
     with pytest.raises(UsageError, match="vault password"):
@@ -251,7 +247,7 @@ def test_staging_asks_for_the_password_and_writes_nothing_without(
     assert path.read_bytes() == before
 
 
-def test_only_what_the_file_holds_can_be_rotated(path: Path, plain: Server) -> None:
+def test_a_token_that_is_not_in_the_file_cannot_be_rotated(path: Path, plain: Server) -> None:
     with pytest.raises(UsageError, match=r"has no token for realm acme of chat1") as error:
         _keyring(path).staged([ACME])
     assert "apply" in error.value.hint
@@ -260,7 +256,7 @@ def test_only_what_the_file_holds_can_be_rotated(path: Path, plain: Server) -> N
         _keyring(path).turned([("chat1", "")], activated)
 
 
-def test_who_shares_a_token_is_found(path: Path, plain: Server) -> None:
+def test_realms_that_share_a_token_are_found(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
     copy = new_entry(
@@ -276,7 +272,7 @@ def test_who_shares_a_token_is_found(path: Path, plain: Server) -> None:
 GONE = (realm(present=False), realm(""), realm("never", present=False))
 
 
-def test_a_realm_that_is_gone_keeps_its_token_for_a_while(path: Path, plain: Server) -> None:
+def test_a_removed_realm_keeps_its_token_for_some_time(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
     entry = keyring.file.entry(*ACME)
@@ -291,8 +287,8 @@ def test_a_realm_that_is_gone_keeps_its_token_for_a_while(path: Path, plain: Ser
     assert path.read_bytes() == before, "the date stays"
 
 
-def test_a_realm_that_comes_again_has_the_token_that_it_had(path: Path, plain: Server) -> None:
-    """An undo has put it back on the server, or the removal was a mistake."""
+def test_a_realm_that_is_added_again_gets_its_old_token(path: Path, plain: Server) -> None:
+    """An undo may have restored it on the server, or the removal was a mistake."""
     keyring = _keyring(path)
     keyring.make([plain])
     token = keyring.tokens([plain])["chat1"]["acme"]
@@ -307,7 +303,7 @@ def test_a_realm_that_comes_again_has_the_token_that_it_had(path: Path, plain: S
     assert _keyring(path).tokens([plain])["chat1"]["acme"] == token
 
 
-def test_a_realm_that_comes_again_late_gets_a_new_token(path: Path, plain: Server) -> None:
+def test_a_realm_that_is_added_again_late_gets_a_new_token(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
     keyring.settle([server(*GONE)], [server(*GONE)])
@@ -319,7 +315,9 @@ def test_a_realm_that_comes_again_late_gets_a_new_token(path: Path, plain: Serve
     assert late.desired(plain).fingerprints.keys() == {""}
 
 
-def test_a_token_of_the_file_is_no_token_of_the_inventory(path: Path, plain: Server) -> None:
+def test_a_token_copied_from_the_file_into_the_inventory_is_refused(
+    path: Path, plain: Server
+) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
     entry = keyring.file.entry(*ACME)
@@ -330,7 +328,7 @@ def test_a_token_of_the_file_is_no_token_of_the_inventory(path: Path, plain: Ser
         keyring.fetch([stolen])
 
 
-def test_what_the_file_knows_of_other_tokens_is_asked_about(path: Path, plain: Server) -> None:
+def test_other_tokens_of_the_file_are_compared_on_the_server(path: Path, plain: Server) -> None:
     keyring = _keyring(path)
     keyring.make([plain])
     assert keyring.desired(plain).others == {"acme": (), "": ()}

@@ -1,4 +1,4 @@
-"""Branches of one token file, merged by git."""
+"""Merge branches of one token file with git."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Git = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def git(tmp_path: Path) -> Git:
-    """git in a repository of its own, with nobody's configuration."""
+    """A function that runs git in a new repository, without a user's configuration."""
     program = shutil.which("git")
     assert program, "these tests need git"
     environment = {
@@ -54,7 +54,7 @@ def git(tmp_path: Path) -> Git:
 
 @pytest.fixture
 def path(tmp_path: Path, git: Git) -> Path:
-    """A token file on the branch main, with a comment of somebody's."""
+    """A token file on the branch main, with a comment that a person added."""
     path = tmp_path / "tokens.yaml"
     TokenFile.load(path).save({("chat1", realm): _entry(realm) for realm in REALMS})
     path.write_text(path.read_text().replace('    "beta":', '    # of the audit\n    "beta":'))
@@ -81,7 +81,7 @@ def _rotated(path: Path, realm: str) -> Entry:
 
 
 def test_two_branches_with_different_realms_merge(git: Git, path: Path) -> None:
-    """Neighbours rotated, one gone, new ones in different places, a deployment more on each."""
+    """Each branch rotates, removes or adds other realms, and adds a deployment."""
     ours: dict[Key, Record] = {
         ("chat1", "acme"): _rotated(path, "acme"),
         ("chat1", "delta"): Removed("2026-06-01T10:00:00Z"),
@@ -104,7 +104,7 @@ def test_two_branches_with_different_realms_merge(git: Git, path: Path) -> None:
     assert path.read_text().count("# of the audit") == 1
 
 
-def test_the_order_in_which_branches_grow_does_not_matter(git: Git, path: Path) -> None:
+def test_the_order_of_additions_does_not_change_the_file(git: Git, path: Path) -> None:
     records: dict[Key, Record] = {
         ("chat1", realm): _entry(realm) for realm in ("coco", "a", "zulu")
     }
@@ -116,9 +116,7 @@ def test_the_order_in_which_branches_grow_does_not_matter(git: Git, path: Path) 
     assert git("diff", "at-once").stdout == ""
 
 
-def test_one_place_on_both_branches_is_a_conflict_that_is_never_written_over(
-    git: Git, path: Path
-) -> None:
+def test_a_file_with_a_merge_conflict_is_never_overwritten(git: Git, path: Path) -> None:
     new: dict[str, Record] = {"coco": _entry("coco"), "cuba": _entry("cuba")}
     for realm, record in new.items():
         _on_a_branch(git, path, realm, {("chat1", realm): record})
@@ -130,7 +128,7 @@ def test_one_place_on_both_branches_is_a_conflict_that_is_never_written_over(
             use()
     assert path.read_bytes() == conflicted
 
-    # As docs/tokens.md says: each side as a whole, and both are kept.
+    # docs/tokens.md says: keep both sides of the conflict, each as a whole.
     git("checkout", "-q", "--conflict=diff3", "tokens.yaml")
     lines = path.read_text().splitlines(keepends=True)
     marks = ("<<<<<<< ", "||||||| ", "=======", ">>>>>>> ")

@@ -1,4 +1,4 @@
-"""A token file of format 1, as scimconf wrote it before a token was bound to its place."""
+"""Migrate a token file of format 1, in which a token was not yet bound to its place."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_token_is_bound_to_its_place(path: Path) -> None:
         migrate(path, PASSWORDS)
 
 
-def test_a_token_that_is_kept_elsewhere_is_recorded_anew(path: Path) -> None:
+def test_a_token_that_is_kept_elsewhere_must_be_recorded_again(path: Path) -> None:
     hashed = pbkdf2_sha256.using(rounds=10).hash("elsewhere")
     only = f'      fingerprint: "{hashed}"\n      created: "2026-06-01T10:00:00Z"\n'
     old, retired = generate(), stamp(datetime.now(timezone.utc))
@@ -82,7 +82,7 @@ def test_a_token_that_is_kept_elsewhere_is_recorded_anew(path: Path) -> None:
     assert isinstance(beta.entry, Entry), "a server may have it still"
 
 
-def test_nothing_is_written_where_a_token_does_not_open_or_belong(path: Path) -> None:
+def test_nothing_is_written_if_a_token_cannot_be_decrypted_or_does_not_match(path: Path) -> None:
     wrong = pbkdf2_sha256.using(rounds=10).hash("another")
     for acme, passwords, said in (
         (_token(generate(), 6), {"default": Secret("wrong")}, "no vault password decrypts"),

@@ -46,7 +46,7 @@ def test_the_environment_gives_a_token_and_no_child_inherits_it(
     assert resolve(_env("ACME_TOKEN")) == Secret(TOKEN), "another realm may name it too"
 
 
-def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_TOKEN", raising=False)
     with pytest.raises(UsageError, match=r"env:NO_SUCH_TOKEN: .* NO_SUCH_TOKEN is not set"):
         resolve(_env("NO_SUCH_TOKEN"))
@@ -63,7 +63,7 @@ def test_a_file_gives_a_token_without_its_line_break(tmp_path: Path, end: str) -
     assert resolve(_file(path)) == Secret(TOKEN)
 
 
-def test_a_relative_path_starts_where_it_is_named(
+def test_a_relative_path_starts_at_the_file_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "token").write_text(TOKEN)
@@ -88,7 +88,7 @@ def test_a_file_that_others_can_read_is_warned_about(
     assert not caplog.records
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name, words in (
         ("missing", "No such file"),
@@ -113,7 +113,7 @@ def test_a_command_runs_in_the_folder_of_the_file_that_names_it(tmp_path: Path) 
     assert resolve(_command("cat", "token", folder=tmp_path)) == Secret(TOKEN)
 
 
-def test_no_shell_takes_part() -> None:
+def test_a_command_runs_without_a_shell() -> None:
     with pytest.raises(UsageError, match="space"):
         resolve(_command("echo", TOKEN, "; echo", "$HOME"))
 
@@ -129,14 +129,16 @@ def test_a_command_has_no_terminal_and_no_input() -> None:
 
 
 @pytest.mark.parametrize("code", [1, 3, 127])
-def test_a_failure_is_told_without_the_output(code: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_command_is_reported_without_its_output(
+    code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(UsageError, match=f"exited with status {code}$") as error:
         resolve(_python(f"import sys; print('{TOKEN}', file=sys.stderr); sys.exit({code})"))
     assert TOKEN not in error.value.hint
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_signal_is_told() -> None:
+def test_a_command_ended_by_a_signal_is_reported() -> None:
     with pytest.raises(UsageError, match="signal 9"):
         resolve(_command("sh", "-c", "kill -9 $$"))
 
@@ -150,13 +152,13 @@ def test_a_command_that_cannot_be_started_is_named() -> None:
         resolve(_command("a\0b"))
 
 
-def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     code = f"sleep 600 & echo $! > {pid}.new; mv {pid}.new {pid}; wait"
     for timeout in (0.2, 1.0, 5.0, 25.0):
         with pytest.raises(UsageError, match=f"no token within {timeout:g} seconds"):
             resolve(_command("sh", "-c", code), timeout=timeout)
-        if pid.exists():  # a busy machine may not have come so far
+        if pid.exists():  # on a busy machine, the program may not have started in time
             break
     deadline = time.monotonic() + 30
     while _runs(pid.read_text().strip()):
@@ -170,12 +172,12 @@ def _runs(pid: str) -> bool:
         return False
 
 
-def test_a_command_that_closes_its_output_and_hangs_is_ended() -> None:
+def test_a_command_that_closes_its_output_and_hangs_is_killed() -> None:
     with pytest.raises(UsageError, match="no token within"):
         resolve(_command("sh", "-c", f"echo {TOKEN}; exec >&- sleep 600"), timeout=0.2)
 
 
-def test_a_command_that_never_stops_talking_is_cut_off() -> None:
+def test_a_command_with_endless_output_is_cut_off() -> None:
     with pytest.raises(UsageError, match="more than 65536 bytes"):
         resolve(_command("yes", TOKEN))
 
@@ -196,7 +198,7 @@ def test_a_command_that_never_stops_talking_is_cut_off() -> None:
         (b"a" * 70_000, "more than 65536 bytes"),
     ],
 )
-def test_what_is_no_token_is_refused_without_showing_it(
+def test_an_invalid_token_is_refused_without_showing_it(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = tmp_path / "token"

@@ -29,8 +29,8 @@ def test_a_staged_token_is_not_in_force() -> None:
     assert (entry.ciphertext, entry.next) == (OLD.ciphertext, NEW)
 
 
-def test_a_staged_token_that_gives_way_is_kept_for_seven_days() -> None:
-    """Where a rotation was cut off, the server has it: nobody may forget it by staging another."""
+def test_a_replaced_staged_token_is_kept_for_seven_days() -> None:
+    """After an interrupted rotation the server may have it, so it must not be deleted."""
     other = replace(OLD, ciphertext="$ANSIBLE_VAULT;other")
     entry = staged(staged(OLD, other, NOW), NEW, NOW)
     before = replace(other, retired="2026-06-01T10:00:00Z")
@@ -53,8 +53,8 @@ def test_a_staged_token_that_gives_way_is_kept_for_seven_days() -> None:
     ], "an undo brings back what the server had, whichever that is"
 
 
-def test_a_realm_that_goes_keeps_what_stands_beside_its_token() -> None:
-    """An undo brings back what the server had: after a rotation that was cut off, the next one."""
+def test_a_removed_realm_keeps_its_staged_token_for_seven_days() -> None:
+    """After an interrupted rotation, an undo restores the staged token on the server."""
     entry = staged(OLD, NEW, NOW)
     record = removed(entry, NOW)
     assert record == Removed("2026-06-01T10:00:00Z", entry)
@@ -63,7 +63,7 @@ def test_a_realm_that_goes_keeps_what_stands_beside_its_token() -> None:
     assert late == Removed("2026-06-01T10:00:00Z")
 
 
-def test_activation_keeps_the_one_before() -> None:
+def test_activation_keeps_the_previous_token() -> None:
     entry = activated(staged(OLD, NEW, NOW), NOW)
     assert (entry.ciphertext, entry.next) == (NEW.ciphertext, None)
     assert entry.previous == replace(OLD, retired="2026-06-01T10:00:00Z")
@@ -74,7 +74,7 @@ def test_activation_keeps_the_one_before() -> None:
     ), "a server may have any of them"
 
 
-def test_one_that_comes_into_force_by_itself_leaves_the_one_that_was_kept_here() -> None:
+def test_a_token_that_moves_elsewhere_keeps_the_previous_token() -> None:
     elsewhere = replace(NEW, ciphertext=None)
     before = replace(OLD, retired="2026-06-01T10:00:00Z")
     assert replaced_by(None, NEW, NOW) == NEW
@@ -87,14 +87,14 @@ def test_one_that_comes_into_force_by_itself_leaves_the_one_that_was_kept_here()
     assert replaced_by(elsewhere, NEW, NOW) == NEW
 
 
-def test_the_way_back_and_forward_again() -> None:
+def test_a_rotation_can_be_rolled_back_and_repeated() -> None:
     entry = activated(staged(OLD, NEW, NOW), NOW)
     back = rolled_back(entry, NOW + timedelta(days=7))
     assert back == staged(OLD, NEW, NOW)
     assert activated(back, NOW) == entry
 
 
-def test_the_previous_one_is_kept_for_seven_days() -> None:
+def test_the_previous_token_is_kept_for_seven_days() -> None:
     entry = activated(staged(OLD, NEW, NOW), NOW)
     late = NOW + timedelta(days=7, seconds=1)
     assert pruned(entry, late - timedelta(seconds=1)) == entry
@@ -103,7 +103,7 @@ def test_the_previous_one_is_kept_for_seven_days() -> None:
         rolled_back(entry, late)
 
 
-def test_what_is_not_there_cannot_come_into_force() -> None:
+def test_without_a_staged_or_previous_token_nothing_is_activated() -> None:
     with pytest.raises(UsageError, match="no token is staged"):
         activated(OLD, NOW)
     with pytest.raises(UsageError, match="no previous token"):

@@ -32,7 +32,7 @@ OTHER = Secret("hS8cR3nYw1MmQa5UoX9t")
 
 
 def _entry(number: int = 0, *, kept: bool = True) -> Entry:
-    """Return an entry whose ciphertext is damaged: it is only told from others by its number."""
+    """Return an entry with a ciphertext that cannot be decrypted. `number` makes it unique."""
     cipher = f"$ANSIBLE_VAULT;1.1;AES256\n{number:080d}\n6162\n" if kept else None
     return Entry(FINGERPRINT, f"2026-06-{number % 28 + 1:02d}T10:00:00Z", cipher)
 
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 # --- one file ---------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_not_there_has_no_entries(path: Path) -> None:
+def test_a_missing_file_has_no_entries(path: Path) -> None:
     file = TokenFile.load(path)
     assert file.entries == {}
     assert file.fingerprint("chat1", "acme") is None
@@ -54,7 +54,7 @@ def test_a_file_that_is_not_there_has_no_entries(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_token_comes_back_only_with_the_password(path: Path) -> None:
+def test_a_token_is_decrypted_only_with_the_password(path: Path) -> None:
     saved = TokenFile.load(path).save({ACME: new_entry(ACME, TOKEN, PASSWORD)})
     for file in (saved, TokenFile.load(path)):
         assert file.token("chat1", "acme", PASSWORDS) == TOKEN
@@ -64,7 +64,7 @@ def test_a_token_comes_back_only_with_the_password(path: Path) -> None:
     assert error.value.hint
 
 
-def test_plan_needs_no_password(path: Path) -> None:
+def test_fingerprints_are_read_without_a_password(path: Path) -> None:
     entries = {
         ACME: new_entry(ACME, TOKEN, PASSWORD),
         ("chat1", ""): new_entry(("chat1", ""), OTHER),
@@ -87,14 +87,14 @@ def test_a_weak_token_gets_no_fingerprint() -> None:
         new_entry(ACME, Secret("hunter2"), PASSWORD)
 
 
-def test_a_swapped_ciphertext_is_found_out(path: Path) -> None:
+def test_a_ciphertext_of_another_token_is_refused(path: Path) -> None:
     swapped = Entry(FINGERPRINT, "2026-06-01T10:00:00Z", vault.encrypt(TOKEN, PASSWORD))
     file = TokenFile.load(path).save({("chat1", "acme"): swapped})
     with pytest.raises(UsageError, match=r":11:7: this token does not belong here"):
         file.token("chat1", "acme", PASSWORDS)
 
 
-def test_a_new_file_looks_like_this(path: Path) -> None:
+def test_the_layout_of_a_new_file(path: Path) -> None:
     TokenFile.load(path).save({("chat1", "acme"): _entry(1), ("chat1", ""): _entry(2, kept=False)})
     head, _, body = path.read_text().partition("scimconf_tokens:\n")
     *comments, version = head.splitlines()
@@ -116,7 +116,7 @@ def test_a_new_file_looks_like_this(path: Path) -> None:
     )
 
 
-def test_it_is_private_and_nothing_is_left_beside_it(path: Path) -> None:
+def test_the_file_is_private_and_no_temporary_file_is_left(path: Path) -> None:
     file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
     path.chmod(0o644)
     file.save({("chat1", "beta"): _entry()})
@@ -132,7 +132,7 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "real/tokens.yaml").is_file()
 
 
-def test_nothing_to_write_writes_nothing(path: Path) -> None:
+def test_saving_no_changes_writes_nothing(path: Path) -> None:
     file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
     before = path.stat()
     assert file.save({("chat1", "acme"): _entry()}).entries == file.entries
@@ -161,7 +161,7 @@ def test_two_runs_do_not_make_one_token_twice(path: Path) -> None:
     assert TokenFile.load(path).entries == {("chat1", "acme"): _entry(1)}
 
 
-def test_many_at_once(path: Path) -> None:
+def test_many_runs_save_at_the_same_time(path: Path) -> None:
     def run(number: int) -> None:
         TokenFile.load(path).save({(f"chat{number}", "acme"): _entry(number)})
 
@@ -173,7 +173,7 @@ def test_many_at_once(path: Path) -> None:
     assert len(TokenFile.load(path).entries) == 12
 
 
-def test_a_lock_that_is_never_given_back_is_told(
+def test_a_lock_that_is_never_released_is_an_error(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.1)
@@ -183,10 +183,10 @@ def test_a_lock_that_is_never_given_back_is_told(
     file.save({("chat1", "acme"): _entry()})
 
 
-# --- files that are not ours to write ---------------------------------------------------------
+# --- files that scimconf must not write -------------------------------------------------------
 
 WHOLE = "version: 2\n...\n"
-"""What makes it a token file of this format, and a whole one."""
+"""The version, and the end mark that shows that the file is complete."""
 ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
 
 
@@ -255,7 +255,7 @@ ONE = f"scimconf_tokens:\n  c:\n    a: {{fingerprint: '{FINGERPRINT}', "
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", ":1:1", "ansible-vault decrypt"),
     ],
 )
-def test_a_file_with_a_mistake_is_named_and_never_written(
+def test_an_invalid_file_is_named_with_its_line_and_never_written(
     path: Path, text: str, where: str, words: str
 ) -> None:
     fresh = TokenFile.load(path)
@@ -279,7 +279,7 @@ def test_a_file_with_a_mistake_is_named_and_never_written(
         "  chat1: *x\n" + WHOLE,
     ],
 )
-def test_a_layout_that_cannot_be_added_to_is_left_alone(path: Path, text: str) -> None:
+def test_a_layout_that_cannot_be_edited_is_not_changed(path: Path, text: str) -> None:
     path.write_text(text)
     file = TokenFile.load(path)
     with pytest.raises(UsageError, match="cannot edit the layout"):
@@ -287,7 +287,7 @@ def test_a_layout_that_cannot_be_added_to_is_left_alone(path: Path, text: str) -
     assert path.read_text() == text
 
 
-def test_a_folder_that_is_missing_or_closed_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write beside"):
         TokenFile.load(tmp_path / "no/tokens.yaml").save({("chat1", "acme"): _entry()})
 
@@ -306,8 +306,8 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(os.listdir(path.parent)) == [".tokens.yaml.lock", "tokens.yaml"]
 
 
-def test_what_a_killed_run_has_left_beside_the_file_goes(path: Path) -> None:
-    """It holds tokens, if encrypted, and `git add` would take it along."""
+def test_the_temporary_file_of_a_killed_run_is_removed(path: Path) -> None:
+    """It contains tokens, although encrypted, and `git add` would add it."""
     file = TokenFile.load(path).save({("chat1", "acme"): _entry()})
     left, mine = path.with_name(f".{path.name}.0123456789abcdef.new"), path.with_name("x.new")
     for each in (left, mine):
@@ -320,7 +320,7 @@ def test_what_a_killed_run_has_left_beside_the_file_goes(path: Path) -> None:
 
 
 def _lines_of(text: str, realm: str) -> str:
-    """Return the lines of a realm's entry, its name not among them."""
+    """Return the lines of a realm's entry, without the realm's name."""
     found = re.search(rf'    "{realm}":\n((?:      .*\n)+)', text)
     assert found
     return found[1]
@@ -328,7 +328,7 @@ def _lines_of(text: str, realm: str) -> str:
 
 @pytest.fixture
 def two(path: Path) -> str:
-    """A file with two realms' tokens, one of them with a token before."""
+    """A file with the tokens of two realms; one of them has a previous token."""
     first = new_entry(ACME, TOKEN, PASSWORD)
     after = activated(staged(first, new_entry(ACME, generate(), PASSWORD), _NOW), _NOW)
     other = new_entry(("chat1", "beta"), OTHER, PASSWORD)
@@ -340,7 +340,7 @@ _NOW = datetime.now(timezone.utc)
 
 
 def test_a_copied_token_is_refused_with_both_places(path: Path, two: str) -> None:
-    """Without a password: whoever runs a server would get the token of another."""
+    """This needs no password. Otherwise the operator of one server could get another's token."""
     acme, beta = _lines_of(two, "acme"), _lines_of(two, "beta")
     shouted = re.sub(r"(?m)^( +)([0-9a-f]{80})$", lambda m: m[1] + m[2].upper(), beta)
     reflowed = re.sub(r"(?m)^( +)([0-9a-f]{40})([0-9a-f]{40})$", r"\1\2\n\1\3", beta)
@@ -352,7 +352,7 @@ def test_a_copied_token_is_refused_with_both_places(path: Path, two: str) -> Non
         assert re.match(r".*tokens\.yaml:\d+:\d+: ", str(error.value))
 
 
-def test_a_moved_token_is_refused_where_it_is_opened(path: Path, two: str) -> None:
+def test_a_moved_token_is_refused_when_it_is_decrypted(path: Path, two: str) -> None:
     acme, beta = _lines_of(two, "acme"), _lines_of(two, "beta")
     swapped = two.replace(acme, "@").replace(beta, acme).replace("@", beta)
     renamed = two.replace('    "beta":', '    "brand-new":').replace('"chat1"', '"chat2"')
@@ -381,7 +381,7 @@ def _ciphertext(lines: str) -> str:
     return found[1]
 
 
-def test_a_token_of_the_file_is_used_for_nothing_else(path: Path, two: str) -> None:
+def test_a_token_of_the_file_is_refused_elsewhere(path: Path, two: str) -> None:
     file = TokenFile.load(path)
     acme = file.entry(*ACME)
     assert acme
@@ -396,7 +396,7 @@ def test_a_token_of_the_file_is_used_for_nothing_else(path: Path, two: str) -> N
     file.refuse(VaultValue("$ANSIBLE_VAULT;1.1;AES256\nnot hex\n"))
 
 
-def test_no_file_that_was_cut_short_is_read(path: Path, two: str) -> None:
+def test_a_truncated_file_is_refused(path: Path, two: str) -> None:
     whole = TokenFile.load(path).records
     for length in range(len(two)):
         path.write_text(two[:length])
@@ -408,7 +408,7 @@ def test_no_file_that_was_cut_short_is_read(path: Path, two: str) -> None:
         assert "tokens.yaml:" in str(error.value)
 
 
-# --- adding without moving anything -----------------------------------------------------------
+# --- edits that keep all other lines ----------------------------------------------------------
 
 BY_HAND = f"""\
 # ours, do not lose it
@@ -432,7 +432,7 @@ scimconf_tokens:    # the only key
 ..."""
 
 
-def test_no_line_changes_that_was_not_added(path: Path) -> None:
+def test_adding_entries_changes_no_other_line(path: Path) -> None:
     path.write_text(BY_HAND)
     file = TokenFile.load(path).save(
         {
@@ -464,7 +464,7 @@ def test_an_entry_changes_field_by_field(path: Path) -> None:
     assert all(line in changed.splitlines() for line in kept)
 
 
-def test_a_token_that_moves_elsewhere_loses_its_ciphertext(path: Path) -> None:
+def test_a_token_that_is_now_kept_elsewhere_loses_its_ciphertext(path: Path) -> None:
     file = TokenFile.load(path).save({("c", "a"): _entry(1), ("c", "b"): _entry(2)})
     before = path.read_text()
     file = file.save({("c", "a"): _entry(1, kept=False)})
@@ -473,7 +473,7 @@ def test_a_token_that_moves_elsewhere_loses_its_ciphertext(path: Path) -> None:
     assert path.read_text() == before
 
 
-def test_a_realm_that_is_gone_leaves_a_date_and_may_come_again(path: Path) -> None:
+def test_a_removed_realm_leaves_a_date_and_can_be_added_again(path: Path) -> None:
     file = TokenFile.load(path).save({("c", "a"): _entry(1), ("c", "b"): _entry(2)})
     before = path.read_text()
     file = file.save({("c", "a"): Removed("2026-07-01T10:00:00Z")})
@@ -489,7 +489,7 @@ def _aged(days: float, number: int) -> Entry:
     return replace(_entry(number), previous=replace(_entry(number + 1), retired=retired))
 
 
-def test_a_previous_token_is_forgotten_a_week_later_when_its_entry_is_written(path: Path) -> None:
+def test_a_previous_token_is_deleted_when_its_entry_is_written_a_week_later(path: Path) -> None:
     aged = {("c", "a"): _aged(7.01, 1), ("c", "b"): _aged(6.99, 3), ("c", "d"): _aged(7.01, 5)}
     path.write_text(edit(parse("", "tokens.yaml"), aged))
     file = TokenFile.load(path)
@@ -518,7 +518,7 @@ def test_a_removed_token_is_kept_for_a_week(path: Path) -> None:
     assert TokenFile.load(path).records == {("c", "a"): Removed(stamp(now), _entry(1))}
 
 
-def test_line_ends_of_windows_stay() -> None:
+def test_windows_line_endings_are_kept() -> None:
     text = BY_HAND.replace("\n", "\r\n")
     after = edit(parse(text, "t"), {("chat1.example.com", "beta"): _entry()})
     assert "\n" not in after.replace("\r\n", "")
@@ -542,7 +542,7 @@ ENTRIES = st.dictionaries(KEYS, RECORDS, min_size=1, max_size=6)
 
 @settings(max_examples=60, deadline=None)
 @given(rounds=st.lists(ENTRIES, min_size=1, max_size=4))
-def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Record]]) -> None:
+def test_every_saved_entry_is_read_back(rounds: list[dict[tuple[str, str], Record]]) -> None:
     text, expected = "# mine\nversion: 2\nscimconf_tokens:\n...\n", {}
     for entries in rounds:
         text = edit(parse(text, "t"), entries)
@@ -553,7 +553,7 @@ def test_whatever_is_put_in_comes_out(rounds: list[dict[tuple[str, str], Record]
 
 @settings(max_examples=40, deadline=None)
 @given(entries=ENTRIES)
-def test_the_order_in_which_entries_come_does_not_matter(
+def test_the_order_of_additions_does_not_change_the_file(
     entries: dict[tuple[str, str], Record],
 ) -> None:
     one_by_one = ""
@@ -569,10 +569,10 @@ def test_names_with_control_characters_are_refused(path: Path, name: str) -> Non
     assert not path.exists()
 
 
-# --- where it stands --------------------------------------------------------------------------
+# --- the place of the file --------------------------------------------------------------------
 
 
-def test_it_stands_beside_the_first_inventory(tmp_path: Path) -> None:
+def test_the_default_place_is_beside_the_first_inventory(tmp_path: Path) -> None:
     folder = tmp_path / "inventory"
     folder.mkdir()
     file = tmp_path / "inventory.yaml"
@@ -581,7 +581,7 @@ def test_it_stands_beside_the_first_inventory(tmp_path: Path) -> None:
     assert place(Path("/a/t.yaml"), [folder]) == Path("/a/t.yaml")
 
 
-def test_it_never_stands_where_ansible_would_read_it(tmp_path: Path) -> None:
+def test_a_place_where_ansible_would_read_the_file_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "inventory"
     (folder / "sub").mkdir(parents=True)
     (tmp_path / "link").symlink_to(folder)
@@ -593,10 +593,10 @@ def test_it_never_stands_where_ansible_would_read_it(tmp_path: Path) -> None:
             place(tmp_path / variables / "tokens.yaml", [tmp_path / "inventory.yaml"])
 
 
-# --- results that a person wants in a file ----------------------------------------------------
+# --- output files -----------------------------------------------------------------------------
 
 
-def test_a_result_is_a_new_file(tmp_path: Path) -> None:
+def test_an_output_file_is_always_a_new_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     other = tmp_path / "other"
     for text in ("one", "two"):
@@ -610,7 +610,9 @@ def test_a_result_is_a_new_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["link", "dangling link", "pipe", "device", "folder"])
-def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
+def test_an_output_file_never_replaces_a_link_pipe_device_or_folder(
+    tmp_path: Path, what: str
+) -> None:
     place = tmp_path / "place"
     target = tmp_path / "target"
     match what:
@@ -636,7 +638,7 @@ def test_what_was_planted_gets_no_result(tmp_path: Path, what: str) -> None:
     assert not [each for each in tmp_path.iterdir() if each.name.endswith(".new")]
 
 
-def test_a_descriptor_of_this_process_is_written_into(tmp_path: Path) -> None:
+def test_an_open_descriptor_can_be_written_to(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     files.write_output(Path(f"/dev/fd/{writing}"), "text")
     assert os.read(reading, 100) == b"text"

@@ -22,7 +22,7 @@ def test_20_random_letters_and_digits_are_enough() -> None:
         "segment-passover-unpainted-proofread-baking-emcee-bulginess-driven",
     ],
 )
-def test_takes_what_others_make(token: str) -> None:
+def test_strong_tokens_of_other_programs_are_accepted(token: str) -> None:
     assert weakness(token) is None
 
 
@@ -49,6 +49,6 @@ def test_weak_tokens_are_refused_with_the_reason(token: str, word: str) -> None:
     assert word in (weakness(token) or "")
 
 
-def test_no_reason_shows_the_token() -> None:
+def test_the_reason_does_not_show_the_token() -> None:
     for token in ("hunter2hunter2", GOOD[:15], "two words"):
         assert token not in (weakness(token) or "")

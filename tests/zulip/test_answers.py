@@ -8,18 +8,18 @@ from scimconf.zulip.answers import LIST_RESPONSE, explain, list_response
 
 
 @pytest.mark.parametrize("status", [*range(300, 309), *range(400, 600), 204])
-def test_every_status_has_words_and_something_to_do(status: int) -> None:
+def test_every_status_has_a_meaning_and_a_hint(status: int) -> None:
     meaning, hint = explain(status)
     assert meaning
     assert hint
 
 
-def test_a_redirect_says_where_to() -> None:
+def test_a_redirect_names_its_target() -> None:
     assert "https://login.example.com" in explain(301, "https://login.example.com")[0]
 
 
 @pytest.mark.parametrize("total", [0, 2])
-def test_counts_a_list_response(total: int) -> None:
+def test_a_list_response_is_counted(total: int) -> None:
     body = {"schemas": [LIST_RESPONSE], "totalResults": total, "Resources": []}
     assert list_response(json.dumps(body).encode()) == total
 
@@ -41,5 +41,5 @@ def test_counts_a_list_response(total: int) -> None:
         b'{"schemas": [{}], "totalResults": 1}',
     ],
 )
-def test_anything_else_is_no_list_response(body: bytes) -> None:
+def test_any_other_body_is_not_a_list_response(body: bytes) -> None:
     assert list_response(body) is None

@@ -23,12 +23,12 @@ from scimconf.zulip.bearer import secret_name, why_unusable
         ("Bearer abc", 'the word "Bearer"'),
     ],
 )
-def test_says_why_a_token_cannot_work(token: str, word: str) -> None:
+def test_the_reason_why_a_token_is_unusable(token: str, word: str) -> None:
     assert word in (why_unusable(token) or "")
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
-def test_takes_every_other_ascii_text(token: str) -> None:
+def test_all_other_ascii_texts_are_accepted(token: str) -> None:
     assert why_unusable(token) is None
 
 
@@ -41,7 +41,7 @@ def test_a_secrets_name_is_read_back_by_zulips_parser(string_id: str) -> None:
     assert parser.options("secrets") == [name]
 
 
-def test_names() -> None:
+def test_the_names_of_secrets() -> None:
     assert secret_name("acme") == "scim_bearer_token_acme"
     assert secret_name("") == "scim_bearer_token"
     assert secret_name("a-b") == "scim_bearer_token_a_b"

@@ -88,14 +88,14 @@ def test_keys_that_a_version_does_not_know_are_left_out_and_named() -> None:
         assert ("custom_profile_field_map" in text) is (left_out == 0)
 
 
-def test_an_empty_map_and_a_false_are_written() -> None:
+def test_an_empty_map_and_false_are_written() -> None:
     given_both = realm("acme", create_guests_without_streams=False, custom_profile_field_map={})
     text, _ = block.entry(given_both, TOKEN, "12.1")
     assert '"create_guests_without_streams": False,' in text
     assert '"custom_profile_field_map": {},' in text
 
 
-def test_masks_say_what_is_known() -> None:
+def test_a_mask_shows_the_known_facts_about_the_token() -> None:
     assert block.mask(realm("acme"), 43, "ab12").text == (
         "<token acme, 43 characters, fingerprint ab12...>"
     )
@@ -111,7 +111,7 @@ def test_masks_say_what_is_known() -> None:
     fields=st.none() | st.dictionaries(PRINTABLE, PRINTABLE, max_size=3),
     guests=st.none() | st.booleans(),
 )
-def test_whatever_is_in_it_python_reads_what_was_meant(
+def test_python_reads_every_entry_as_intended(
     token: str, client: str, fields: dict[str, str] | None, guests: bool | None
 ) -> None:
     any_realm = realm(
@@ -124,7 +124,7 @@ def test_whatever_is_in_it_python_reads_what_was_meant(
 
 @settings(max_examples=25)
 @given(token=TOKENS, client=PRINTABLE)
-def test_the_editor_of_settings_py_takes_every_entry(token: str, client: str) -> None:
+def test_the_editor_of_settings_py_accepts_every_entry(token: str, client: str) -> None:
     entries = {
         name: block.entry(realm(name, client=client), Secret(token), None)[0]
         for name in ("", "acme")
@@ -138,14 +138,14 @@ def test_the_editor_of_settings_py_takes_every_entry(token: str, client: str) ->
 
 
 @pytest.mark.parametrize("token", ["", "a\nb", "a\0b", "tökén", "x y"])
-def test_a_token_that_cannot_work_is_refused_without_showing_it(token: str) -> None:
+def test_an_unusable_token_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(UsageError, match="realm acme: the token cannot be used: it") as error:
         block.entry(realm("acme"), Secret(token), "9.0")
     assert not token or token not in str(error.value)
 
 
 @pytest.mark.parametrize("client", ["a\nb", "a\0b", "\x1b[31m", "\u2028"])
-def test_control_characters_do_not_get_into_settings_py(client: str) -> None:
+def test_control_characters_are_refused(client: str) -> None:
     with pytest.raises(UsageError, match="control characters"):
         block.entry(realm("acme", client=client), TOKEN, "9.0")
 
@@ -164,7 +164,7 @@ def test_control_characters_do_not_get_into_settings_py(client: str) -> None:
         "",
     ],
 )
-def test_a_template_that_renders_something_else_is_found_out(
+def test_a_template_that_renders_wrong_values_is_an_error(
     monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     def render(_name: str, realm: str, items: list[tuple[str, str]]) -> str:
@@ -178,7 +178,7 @@ def test_a_template_that_renders_something_else_is_found_out(
     assert error.value.__context__ is None
 
 
-def test_another_layout_of_the_template_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_layout_of_the_template_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     def render(_name: str, realm: str, items: list[tuple[str, str]]) -> str:
         return f"{realm}: {{  # ours\n" + "".join(f"{k} :{v}\n," for k, v in items) + "}\n\n"
 

@@ -1,4 +1,4 @@
-"""The environment for docker-zulip, read back as docker, compose and the image read it."""
+"""The environment for docker-zulip, as docker, compose and the image read it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _by_docker(text: str) -> dict[str, str]:
-    """`docker run --env-file`: raw lines (docker/cli, opts/file.go)."""
+    """Read lines without quotes, as `docker run --env-file` does (docker/cli, opts/file.go)."""
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
 def _by_compose(text: str) -> dict[str, str]:
-    """The env_file of compose: what is not quoted has comments and variables (compose-go)."""
+    """Read it as compose does: unquoted text can have comments and variables (compose-go)."""
     found = {}
     for name, value in _by_docker(text).items():
         assert not value.startswith(("'", '"'))
@@ -45,7 +45,7 @@ def _by_compose(text: str) -> dict[str, str]:
 
 
 def _setting(key: str, value: str, tag: str) -> str:
-    """The line that entrypoint.sh writes into settings.py: what it takes for Python, and when."""
+    """Return the line that entrypoint.sh writes into settings.py, as Python code or as a string."""
     from_9_3 = tuple(map(int, re.split(r"[.-]", tag))) >= (9, 3, 0)
     is_python = (from_9_3 and key == "SCIM_CONFIG") or (
         value.lower() in ("true", "false")
@@ -57,11 +57,11 @@ def _setting(key: str, value: str, tag: str) -> str:
 
 
 def _image(environment: Mapping[str, str], tag: str) -> tuple[str, str]:
-    """Give settings.py and zulip-secrets.conf as the image's start writes them."""
+    """Return settings.py and zulip-secrets.conf as the image writes them when it starts."""
     settings, secrets = SETTINGS, "[secrets]\nsalt = x\n"
     for name, value in environment.items():
         if not NAME.fullmatch(name):
-            continue  # which bash does not import
+            continue  # bash does not import such a name
         if name.startswith("SETTING_"):
             settings += _setting(name.removeprefix("SETTING_"), value, tag)
         elif name.startswith("SECRETS_"):
@@ -104,14 +104,14 @@ REALMS = (
 
 @pytest.mark.parametrize("read", [_by_docker, _by_compose])
 @pytest.mark.parametrize("tag", ["5.0-0", "6.1-0", "9.2-0", "9.3-0", "11.5-0", "12.1-0"])
-def test_every_image_reads_it_as_it_was_meant(
+def test_every_image_reads_the_environment_as_intended(
     tag: str, read: Callable[[str], dict[str, str]]
 ) -> None:
     found = read(_environment(REALMS))
     assert _zulip_sees(*_image(found, tag)) == _wanted(REALMS)
 
 
-def test_the_emulation_knows_why_there_are_parentheses() -> None:
+def test_without_parentheses_images_before_9_3_read_text() -> None:
     assert isinstance(_zulip_sees(*_image({"SETTING_SCIM_CONFIG": "{}"}, "9.2-0")), str)
     assert _zulip_sees(*_image({"SETTING_SCIM_CONFIG": "{}"}, "9.3-0")) == {}
 
@@ -123,19 +123,19 @@ def test_the_emulation_knows_why_there_are_parentheses() -> None:
         max_size=3,
     )
 )
-def test_whatever_stands_in_a_map(fields: dict[str, str]) -> None:
+def test_any_custom_profile_field_map_is_read_as_intended(fields: dict[str, str]) -> None:
     realms = (realm("acme", custom_profile_field_map=fields),)
     try:
         text = _environment(realms)
     except UsageError:
-        return  # settings.py gets no signs that do not print, either
+        return  # settings.py must not get characters that are not printable
     assert text.isascii()
     assert len(text.splitlines()) == 2
     for read in (_by_docker, _by_compose):
         assert _zulip_sees(*_image(read(text), "5.0-0")) == _wanted(realms)
 
 
-def test_a_plan_of_such_a_container_has_nothing_to_do(tmp_path: Path) -> None:
+def test_a_plan_for_a_container_with_this_environment_has_nothing_to_do(tmp_path: Path) -> None:
     found = _by_docker(_environment((realm("acme"), realm("a-b"))))
     zulip = Zulip(tmp_path / "zulip", "9.0")
     settings, secrets = _image(found, "9.0-0")
@@ -159,14 +159,14 @@ def test_a_plan_of_such_a_container_has_nothing_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", ["a$b", "a'b", 'a"b', "a#b", "a~b", "a&b", "a\\b", "a%b", ""])
-def test_a_token_that_does_not_come_through_is_refused_and_not_shown(token: str) -> None:
+def test_a_token_with_special_characters_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(UsageError) as refused:
         docker.secret("scim_bearer_token", f"secret{token}" if token else "")
     assert "scim_bearer_token" in str(refused.value)
     assert "secret" not in str(refused.value)
 
 
-def test_the_form() -> None:
+def test_the_text_of_the_environment() -> None:
     assert _environment((realm("acme"),)) == (
         'SETTING_SCIM_CONFIG=({"acme": {"bearer_token": get_secret("scim_bearer_token_acme"), '
         '"scim_client_name": "okta", "name_formatted_included": False}})\n'
@@ -174,5 +174,5 @@ def test_the_form() -> None:
     )
 
 
-def test_no_realm() -> None:
+def test_the_environment_without_realms() -> None:
     assert _environment((realm("acme", present=False),)) == "SETTING_SCIM_CONFIG=({})\n"

@@ -21,7 +21,7 @@ EXTERNAL = "chat.example.com"
         "https://xn--mnchen-3ya.example",
     ],
 )
-def test_a_token_goes_to_the_servers_own_names(url: str) -> None:
+def test_a_token_may_be_sent_to_the_names_of_its_server(url: str) -> None:
     hosts = {"acme": "acme.org", "m": "xn--mnchen-3ya.example:443"}
     assert refusal(url, f"{EXTERNAL}:443", hosts) is None
 
@@ -70,7 +70,7 @@ def test_a_token_goes_to_the_servers_own_names(url: str) -> None:
         "",
     ],
 )
-def test_a_token_goes_nowhere_else(url: str) -> None:
+def test_a_token_is_sent_to_no_other_name(url: str) -> None:
     reason = refusal(url, EXTERNAL, {"acme": "acme.org"})
     assert reason
     assert reason.isprintable()
@@ -79,8 +79,8 @@ def test_a_token_goes_nowhere_else(url: str) -> None:
 @pytest.mark.parametrize(
     "host", ["acme。chat.example.com", "ACME．Chat．Example．com", "faß.chat.example.com"]
 )
-def test_a_name_is_compared_as_it_is_asked_for(host: str) -> None:
-    """What IDNA folds is folded by whoever connects, too: the token goes where it was allowed."""
+def test_an_international_name_is_compared_in_its_dns_form(host: str) -> None:
+    """The connection uses the same IDNA form, so the token goes to the host that was allowed."""
     assert refusal(f"https://{host}", EXTERNAL, {}) is None
     asked = host.encode("idna").decode().lower()
     assert asked.endswith(f".{EXTERNAL}")
@@ -93,15 +93,15 @@ def test_the_refusal_names_both_hosts() -> None:
 
 
 @pytest.mark.parametrize("external", ["", ":8443", "[::"])
-def test_a_server_without_a_name_of_its_own_gets_nothing(external: str) -> None:
+def test_a_server_without_a_valid_external_host_gets_no_token(external: str) -> None:
     assert refusal("https://evil.org", external, {})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "acme.localhost", "[::1]"])
-def test_http_is_for_loopback(host: str) -> None:
+def test_http_is_allowed_for_loopback(host: str) -> None:
     assert refusal(f"http://{host}:8080", host, {}) is None
 
 
 @pytest.mark.parametrize("host", ["chat.example.com", "10.0.0.1", "notlocalhost"])
-def test_http_is_for_nothing_else(host: str) -> None:
+def test_http_is_refused_for_other_hosts(host: str) -> None:
     assert "unencrypted" in (refusal(f"http://{host}", host, {}) or "")

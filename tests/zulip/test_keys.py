@@ -9,7 +9,7 @@ from scimconf.zulip.keys import KEYS, OPTIONAL, REQUIRED, Key
 from tests.factories import realm
 
 
-def test_the_names_are_different() -> None:
+def test_the_names_of_keys_are_unique() -> None:
     assert len({key.name for key in KEYS}) == len(KEYS)
     assert len({key.variable for key in KEYS}) == len(KEYS)
 
@@ -18,13 +18,13 @@ def test_the_inventory_has_a_variable_for_every_key() -> None:
     assert {key.variable for key in KEYS} <= set(RealmVariables.model_fields)
 
 
-def test_the_agent_shows_the_text_of_no_other_key() -> None:
+def test_the_agent_shows_no_text_of_unknown_keys() -> None:
     assert {TOKEN_KEY, *(key.name for key in KEYS)} >= KNOWN_KEYS
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key.type is not bool], ids=lambda k: k.name)
-def test_the_agent_shows_the_text_of_every_key(key: Key) -> None:
-    """A plan cannot compare a masked text: add the key to scimconf.agent.entry.KNOWN_KEYS."""
+def test_the_agent_shows_the_text_of_each_known_key(key: Key) -> None:
+    """A plan cannot compare masked text. Add a new key to scimconf.agent.entry.KNOWN_KEYS."""
     assert key.name in KNOWN_KEYS
 
 

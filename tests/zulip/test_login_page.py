@@ -1,4 +1,4 @@
-"""What the redirects of a login page tell."""
+"""The meaning of a login page's redirects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ URL = "https://acme.chat.example.com"
         (None, "", ""),
     ],
 )
-def test_another_host(status: int | None, location: str, url: str) -> None:
+def test_a_redirect_to_another_host_of_the_realm(
+    status: int | None, location: str, url: str
+) -> None:
     assert moved_to(status, location, URL) == url
 
 
@@ -40,13 +42,13 @@ def test_another_host(status: int | None, location: str, url: str) -> None:
         (None, "", False),
     ],
 )
-def test_a_realm_that_is_deactivated(
+def test_a_redirect_of_a_deactivated_realm(
     status: int | None, location: str, is_deactivated: bool
 ) -> None:
     assert deactivated(status, location) is is_deactivated
 
 
-def test_ports_are_no_part_of_a_name() -> None:
+def test_hosts_are_compared_without_ports() -> None:
     assert same_host("Chat.example.com.:8443", "chat.example.com")
     assert not same_host("chat.example.com", "chat.example.org")
     assert url_of("chat.example.com:8443") == "https://chat.example.com:8443"

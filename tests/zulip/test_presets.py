@@ -7,7 +7,7 @@ import pytest
 from scimconf.zulip.presets import PRESETS
 
 
-def test_okta_and_entra_are_as_zulip_documents_them() -> None:
+def test_the_presets_of_okta_and_entra_match_the_documentation_of_zulip() -> None:
     okta, entra = PRESETS["okta"], PRESETS["entra"]
     assert (okta.name_formatted_included, okta.bearer_prefix) == (False, True)
     assert (entra.name_formatted_included, entra.bearer_prefix) == (True, False)
@@ -16,7 +16,7 @@ def test_okta_and_entra_are_as_zulip_documents_them() -> None:
     assert entra.base_url_suffix == "/?aadOptscim062020"
 
 
-def test_okta_tests_with_a_page_and_entra_with_a_filter() -> None:
+def test_the_connection_tests_of_okta_and_entra() -> None:
     assert PRESETS["okta"].connection_test("guid") == "/scim/v2/Users?startIndex=1&count=2"
     question = urlsplit(PRESETS["entra"].connection_test("guid"))
     assert question.path == "/scim/v2/Users"

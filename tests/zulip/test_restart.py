@@ -24,7 +24,7 @@ SCRIPT = f"{CURRENT}/scripts/restart-server"
         (("docker", "restart", "zulip"), "9.0", ("docker", "restart", "zulip")),
     ],
 )
-def test_each_version_is_restarted_in_its_own_way(
+def test_each_version_has_its_restart_command(
     setting: Any, version: str, argv: tuple[str, ...] | None
 ) -> None:
     assert command(setting, version, CURRENT) == argv

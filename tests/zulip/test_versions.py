@@ -21,21 +21,21 @@ from scimconf.zulip.versions import Feature, Version, advice, available, parse
         ("2.1.8", Version(2, 1, 8)),
     ],
 )
-def test_reads_what_zulip_calls_itself(text: str, version: Version) -> None:
+def test_the_version_texts_of_zulip_are_parsed(text: str, version: Version) -> None:
     assert parse(text) == version
 
 
 @pytest.mark.parametrize(
     "text", ["", "main", "9", "9.0garbage", "v9.0", "٩.٠", "\x1b[31m9.0", "9." * 99]
 )
-def test_refuses_what_is_no_version(text: str) -> None:
+def test_an_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(ScimconfError, match="not a Zulip version") as error:
         parse(text)
     assert error.value.message.isprintable()
     assert len(error.value.message) < 120
 
 
-def test_versions_follow_each_other_as_releases_do() -> None:
+def test_versions_are_sorted_by_release() -> None:
     texts = [
         "5.7",
         "6.0-beta1",
@@ -54,18 +54,18 @@ def test_versions_follow_each_other_as_releases_do() -> None:
     ("version", "has"),
     [("4.11", False), ("5.0", True), ("5.7", True), ("6.0", False), ("12.1", False)],
 )
-def test_the_client_command_came_and_went(version: str, has: bool) -> None:
+def test_only_zulip_5_has_the_client_command(version: str, has: bool) -> None:
     assert available(Feature.ADD_SCIM_CLIENT, version) is has
 
 
-def test_a_beta_is_not_trusted_with_what_its_release_brings() -> None:
+def test_a_beta_does_not_count_as_its_release() -> None:
     assert not available(Feature.SKIP_CLIENT_RELOADS, "9.0-beta1")
     assert available(Feature.SKIP_CLIENT_RELOADS, "9.0")
 
 
 @pytest.mark.parametrize("feature", Feature)
-def test_every_feature_is_new_in_some_release(feature: Feature) -> None:
-    """Not in a release candidate, and in the release itself."""
+def test_every_feature_starts_with_a_release(feature: Feature) -> None:
+    """A release candidate does not have it; the release has it."""
     releases = [f"{major}.{minor}" for major in range(5, 13) for minor in range(8)]
     first = next(release for release in releases if available(feature, release))
     assert not available(feature, f"{first}-rc1")

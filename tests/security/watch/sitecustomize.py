@@ -1,8 +1,8 @@
-"""Watches a scimconf from inside, in every Python that has this folder on PYTHONPATH.
+"""Watch scimconf from inside, in every Python with this folder on its PYTHONPATH.
 
-Into the folder that CANARY_WATCH names go, unredacted: what is logged, warned of, or escapes from
-a thread; and each variable of scimconf's own functions whose repr shows a secret when the function
-is left, be it by an exception: what a traceback with locals would print.
+Write into the folder CANARY_WATCH, without redaction: log records, warnings, uncaught exceptions of
+threads, and the names of local variables of scimconf's functions whose repr shows a secret when the
+function ends. A traceback with local variables would print those.
 """
 
 import contextlib
@@ -13,7 +13,9 @@ import sys
 import threading
 import warnings
 
-runpy.run_path(os.environ["CANARY_DNS"])  # the lab's, which ours stands before
+runpy.run_path(
+    os.environ["CANARY_DNS"]
+)  # this file hides the lab's sitecustomize.py, so run it here
 _FOLDER = os.environ["CANARY_WATCH"]
 _PACKAGE = os.environ["CANARY_PACKAGE"]
 _make_record = logging.getLogRecordFactory()
@@ -42,7 +44,7 @@ def _escaped(found):
 def _alive():
     module = sys.modules.get("scimconf.secret")
     while hasattr(module, "_alive"):
-        with contextlib.suppress(RuntimeError):  # another thread makes one at this moment
+        with contextlib.suppress(RuntimeError):  # another thread may add one at this moment
             return {secret._Secret__text for secret in module._alive}
     return set()
 

@@ -58,7 +58,7 @@ class SCIMClient:
 
 
 class SCIMTokenMiddleware(SCIMAuthCheckMiddleware):
-    """Require `Bearer`, one space and exactly the realm's token. Else answer 401 without a body."""
+    """Require `Bearer`, one space and the exact token. Otherwise answer 401 without a body."""
 
     def process_request(self, request):
         """Return a 401, or None to continue. An incomplete entry raises, which becomes a 500."""

@@ -38,7 +38,7 @@ class ZulipSCIMUser(adapters.SCIMUser):
 
     @property
     def is_new(self):
-        """Whether this is a POST."""
+        """Return whether this is a POST."""
         return self.obj.pk is None
 
     def to_dict(self):

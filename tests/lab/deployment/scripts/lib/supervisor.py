@@ -1,12 +1,12 @@
-"""Zulip's scripts/lib/supervisor.py in miniature: it talks to supervisord without supervisorctl."""
+"""A small version of Zulip's scripts/lib/supervisor.py, which asks supervisord directly."""
 
 import os
 import socket
 
 
 def list_supervisor_processes(supervisorctl):
-    """Ask supervisord; raises FileNotFoundError where its socket is gone."""
-    # A Unix socket's address holds 107 bytes, which the way to it may exceed.
+    """Ask supervisord. Raise FileNotFoundError if its socket does not exist."""
+    # The address of a Unix socket has at most 107 bytes. The whole path may be longer.
     before = os.getcwd()
     os.chdir(os.path.join(os.path.dirname(supervisorctl), ".."))
     try:

@@ -1,4 +1,4 @@
-"""manage.py add_scim_client NAME -r REALM: of 5.x only. Exits and outputs as Zulip 5.6's."""
+"""manage.py add_scim_client NAME -r REALM (5.x only), with the exit codes and output of 5.6."""
 
 import sys
 
@@ -9,7 +9,7 @@ from zerver.models import Realm, SCIMClient
 
 
 class Command(BaseCommand):
-    """Registers a client; without one, SCIM on 5.x answers 500."""
+    """Register a client. Without one, SCIM on 5.x answers 500."""
 
     help = "Create a SCIM client entry in the database."
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("-r", "--realm", dest="realm_id", help="id or subdomain of the realm")
 
     def execute(self, *args, **options):
-        """A CommandError is one line on stderr, whatever --traceback says."""
+        """Print a CommandError as one line on stderr, even with --traceback."""
         try:
             return super().execute(*args, **options)
         except CommandError as error:
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def handle(self, *args, **options):
-        """Create it, or raise as PostgreSQL would."""
+        """Create the client, or raise the error of PostgreSQL."""
         realm = self._realm(options["realm_id"])
         assert realm
         name = options["name"]
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         if text is None:
             return None
         try:
-            # Digits are an id, always: an organisation whose subdomain is all digits is not found.
+            # Digits are always an id: a realm whose subdomain is all digits is not found.
             return Realm.objects.get(**({"id": text} if text.isdigit() else {"string_id": text}))
         except Realm.DoesNotExist:
             raise CommandError(f"There is no realm with id '{text}'. Aborting.") from None

@@ -1,4 +1,4 @@
-"""passlib and libpass share an import name: only the kept-up one will do."""
+"""passlib and libpass have the same import name. scimconf needs libpass, which is maintained."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scimconf.errors import UsageError
 
 
 @pytest.mark.parametrize("version", ["1.9.4", "1.10.0", "2.0", "1.9.10.dev1"])
-def test_libpass_is_what_we_want(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_a_current_libpass_is_accepted(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(passlib, "__version__", version)
     tokens._need_libpass()
 
 
 @pytest.mark.parametrize("version", ["1.7.4", "1.9.3", "1.9", "unknown", ""])
-def test_passlib_is_not(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_passlib_is_refused(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(passlib, "__version__", version)
     _is_refused(f"passlib {version}" if version else "none")
 
 
-def test_nor_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_passlib_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "passlib", None)
     _is_refused("none is installed")
 
