@@ -26,11 +26,7 @@ def test_if_one_server_fails_its_gate_the_other_is_rolled_back(
     said = {each["server"]: each for each in json.loads(done.stdout)["servers"]}
     assert [each["status"] for each in said.values()] == ["rolled back"] * 2
     undone = said[first.name]
-<<<<<<< HEAD:tests/cli/test_unit.py
-    assert undone["message"].startswith(f"rolled back, because {second.name} of the same deploy")
-=======
     assert undone["message"].startswith(f"rolled back, because {second.name} of")
->>>>>>> r5/r5:tests/cli/test_deployment.py
     assert [step["name"] for step in undone["steps"]].count("commit") == 2
     assert (first.settings.read_bytes(), second.settings.read_bytes()) == before
 
