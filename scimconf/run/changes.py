@@ -79,7 +79,7 @@ def recover(
         return looked
     if not options.yes:
         outcomes = [each.outcome for each in interrupted]
-        person.approve("recover", "Put back", outcomes, diff=options.diff)
+        person.approve("recover", "Roll back", outcomes, diff=options.diff)
     with person.progress(steps=True) as watcher:
         return fleet.recover(looked, watcher, options.lock_timeout)
 
