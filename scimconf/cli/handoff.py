@@ -97,7 +97,7 @@ def command(
 
 
 def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[Server]]:
-    """Give the realms that have a staged token, and a keyring in which it is in force."""
+    """Return a keyring with the staged tokens in force, and the servers with only their realms."""
     narrowed, keys = [], set()
     for server in servers:
         entries = {
@@ -105,7 +105,7 @@ def _staged(keyring: Keyring, servers: Sequence[Server]) -> tuple[Keyring, list[
             for realm in server.realms
             if realm.present and realm.token is None
         }
-        ours = tuple(realm for realm, entry in entries.items() if entry and entry.next)
-        narrowed.append(replace(server, realms=ours))
-        keys |= {(server.deployment, realm.string_id) for realm in ours}
+        staged = tuple(realm for realm, entry in entries.items() if entry and entry.next)
+        narrowed.append(replace(server, realms=staged))
+        keys |= {(server.deployment, realm.string_id) for realm in staged}
     return keyring.turned(keys, activated), narrowed

@@ -25,7 +25,7 @@ from scimconf.zulip.presets import PRESETS
 
 _PASSWORD_FILE = ".vault-password"  # noqa: S105
 _SCHEMA = ".scimconf-schema.json"
-"""Stands beside the inventory, which names it for editors. Ansible skips names with a dot."""
+"""A file beside the inventory, which names it for editors. Ansible skips names with a dot."""
 _IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
 """Names for .gitignore: the password, the lock of tokens.yaml, and the unfinished files of a killed
 run, which may hold tokens in clear text."""
@@ -143,7 +143,6 @@ def _add(
 
 def _begin(folder: Path, text: str) -> None:
     """Write a first inventory, and the schema for editors."""
-
     _check(text)
     _make(folder)
     _write(folder / "inventory.yaml", text, 0o644)
@@ -152,7 +151,7 @@ def _begin(folder: Path, text: str) -> None:
 
 
 def _words(answer: str) -> tuple[str, ...]:
-    """Split an answer; `""` is the empty word."""
+    """Split an answer at spaces and commas; `""` is the empty word."""
     return tuple(word.strip("\"'") for word in answer.replace(",", " ").split())
 
 
@@ -179,7 +178,7 @@ all:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as a YAML scalar, without quotes only if every reader takes it as text."""
+    """Return a text as a YAML scalar. Quote it unless every YAML reader takes it as text."""
     bare = text.replace(".", "").replace("-", "").replace("_", "")
     if bare.isascii() and bare.isalnum() and text[0].isalpha() and ("." in text or text in _PLAIN):
         return text
@@ -188,11 +187,11 @@ def _scalar(text: str) -> str:
 
 
 _PLAIN = {"zulip", "root", *PRESETS}
-"""Words without a dot that YAML reads as text. It does not read `no`, `on` or `1e3` so."""
+"""Words without a dot that need no quotes. Others, such as `no`, `on` or `1e3`, may need them."""
 
 
 def _check(text: str) -> None:
-    """Read the text as an inventory before it is written. Raises InventoryError."""
+    """Check that the text is a valid inventory before it is written. Raises InventoryError."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "inventory.yaml")
         path.write_text(text, encoding="utf-8")
@@ -228,10 +227,10 @@ def _ignore(path: Path) -> None:
     try:
         data = path.read_bytes() if path.exists() else b""
         missing = [name for name in _IGNORED if name.encode() not in data.splitlines()]
-        begun = "" if not data or data.endswith(b"\n") else "\n"
+        line_break = "" if not data or data.endswith(b"\n") else "\n"
         if missing:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(begun + "".join(f"{name}\n" for name in missing))
+                file.write(line_break + "".join(f"{name}\n" for name in missing))
             out(f"wrote {path}")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
