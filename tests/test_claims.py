@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs/claims.md").read_text()
 ROW = re.compile(r"^\| (?P<claim>.+?) \| (?P<tests>`tests/.+`) \|$", re.M)
 USER_PAGES = (
     *("README.md", "docs/tutorial.md", "docs/rollouts.md", "docs/docker.md", "docs/exit-codes.md"),
-    *("docs/security.md", "docs/ci/README.md", "docs/how-to/completion.md"),
+    *("docs/security.md", "docs/ci/README.md", "docs/how-to/completion.md", "docs/reliability.md"),
 )
 
 

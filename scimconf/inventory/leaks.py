@@ -9,7 +9,9 @@ from contextlib import nullcontext, suppress
 from scimconf.errors import InventoryError
 from scimconf.model import Problem
 from scimconf.tokens.entries import TOP
+from scimconf.tokens.references import SOURCES
 from scimconf.yamlfile import Document, KeyPath, parse
+from scimconf.zulip.presets import TOKEN_FIELDS
 
 _HOLDERS = ("scim_realms", TOP)
 """Below one of these keys, the value of `token` is the token of a realm."""
@@ -21,18 +23,19 @@ _ASSIGNED = re.compile(
     r"""|(?P<bare>[\w.~+/=-]{16,})(?=[\s,}]|$))""",
     re.ASCII,
 )
-# In a hand-off sheet of any format (report/sheet.py has the names of the fields).
+_FIELDS = "|".join(re.escape(name) for name in TOKEN_FIELDS)
+# In a hand-off sheet of any format: the providers' names for the field, then the token.
 _ENTERED = re.compile(
-    r"""(?:API\ token|Secret\ Token|Bearer\ token)`*
-    (?:\s*:\s*|[ \t]{2,}|</dt>\s*<dd>\s*<code>)`*[ ]?
-    (?:Bearer\s+)?(?![a-z]+://)(?P<bare>[^\s<]\S{15,})""",
+    rf"""(?:{_FIELDS})`*
+    (?:\s*:\s*|[ \t]{{2,}}|</dt>\s*<dd>\s*<code>)`*[ ]?
+    (?:Bearer\s+)?(?![a-z]+://)(?P<bare>[^\s<]\S{{15,}})""",
     re.ASCII | re.VERBOSE,
 )
 # In an HTTP request. A word of prose after "Bearer" has no digit.
 _SENT = re.compile(r"\bBearer\s+(?=[^\s0-9]*[0-9])(?P<bare>[\w.~+/=-]{16,})", re.ASCII)
 _PATTERNS = (_ASSIGNED, _ENTERED, _SENT)
 _PROSE = (".md", ".markdown", ".txt", ".html", ".htm")
-_ELSEWHERE = re.compile(r"(?:env|file|command):|\{\{|[<$!]|&lt;")
+_ELSEWHERE = re.compile(rf"(?:{'|'.join(SOURCES)}):|\{{\{{|[<$!]|&lt;")
 """The start of a reference, template, mask, vault value, or variable of a shell or of CI."""
 
 

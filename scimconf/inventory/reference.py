@@ -19,8 +19,9 @@ _HEAD = """\
 
 # The inventory
 
-An inventory is a YAML file, a folder of YAML files, or several of these (`-i`, in order; `-` is
-stdin). It has the shape of Ansible's YAML inventories, so both tools can use the same inventory.
+An inventory is a YAML file, a folder of YAML files, or several of these (one `-i` for each, read in
+this order; `-i -` reads stdin). Its format is that of Ansible's YAML inventories, so both tools can
+use the same inventory.
 The JSON of `ansible-inventory --list` and of dynamic inventories works too; a dynamic inventory
 runs only with `--allow-exec=inventory` ([from-ansible.md](from-ansible.md)).
 
@@ -35,22 +36,23 @@ Editors can check the inventory while you type: [how-to/editor.md](how-to/editor
 _REALM = """\
 `scim_realms` is a mapping. Its keys are the string_ids of realms, which Zulip also calls
 subdomains: `""` for the root realm, otherwise lower-case letters, digits and inner hyphens. Quote a
-key that YAML does not read as text (`no`, `123`). With `{}` or without a value, a realm gets all
-defaults.
+key that YAML does not read as text (`no`, `123`). If the value of a realm is `{}` or empty, it
+gets all defaults.
 """
 
 _CONNECTION = """\
-These are Ansible's variables. If a host has several spellings of one variable, the last in the
-table wins. Names with `sudo` or `su` only count for that become method. These variables override
-`-u`, `-b`, `--become-user` and `--private-key`. Passwords can be `!vault` values.
+These are Ansible's variables. If a host sets several names of one variable, the last name in the
+table row wins. Names with `sudo` or `su` are used only with that become method. These variables
+override `-u`, `-b`, `--become-user` and `--private-key`. Passwords can be `!vault` values.
 """
 
 _TAIL = """\
 ## How it is read
 
-- **YAML 1.1**, as Ansible reads it: `no` is false, `0022` is 18, `1:30` is 90. A file is UTF-8 and
-  has at most 8 MiB, 64 levels, and 500,000 keys and values (an alias counts as often as it is
-  used). Duplicate keys are an error. Tags: `!vault` (1.1 and 1.2), `!unsafe`, and YAML's own.
+- **YAML 1.1**, as Ansible reads it: `no` is false, `0022` is 18, `1:30` is 90. A file must be
+  UTF-8 and may have at most 8 MiB, 64 levels, and 500,000 keys and values (each use of an alias
+  counts). Duplicate keys are an error. Allowed tags: `!vault` (1.1 and 1.2), `!unsafe`, and YAML's
+  own.
 - **Groups**: `hosts`, `children`, `vars`; `all` and `ungrouped` always exist. Host ranges:
   `chat[01:20].example.com`, `chat[1:9:2]`, `chat-[a:f]`. `host:2222` sets the port.
 - **Precedence**, from weak to strong: the vars of `all`; the vars of other groups by depth, then
@@ -60,8 +62,9 @@ _TAIL = """\
   of such files.
 - **Templates**: `{{ ... }}`, `{% if %}` and `{% for %}` in a value. A template is expanded when the
   variable is used. It can use the variables of the host, and `inventory_hostname`,
-  `inventory_hostname_short`, `inventory_dir`, `inventory_file`, `groups`, `group_names`. A single
-  `{{ expression }}` keeps its type. Lookups and `hostvars` are not supported. Filters: %FILTERS%.
+  `inventory_hostname_short`, `inventory_dir`, `inventory_file`, `groups`, `group_names`. If a value
+  is one `{{ expression }}` and nothing else, the result keeps its type. Lookups and `hostvars` are
+  not supported. Filters: %FILTERS%.
   Tests: Jinja's, and %TESTS%.
 - **Patterns**: `web*`, `~regex`, `a:b`, `a,b`, `a:&b`, `a:!b`, `group[0]`, `group[1:3]`, `@file`;
   also for `--limit`.

@@ -142,7 +142,7 @@ class RealmFields(BaseModel):
         json_schema_extra=default_words("`https://REALM.` and `zulip_external_host`"),
     )
     state: Literal["present", "absent"] = Field(
-        "present", description="`absent`: the entry is removed from the server."
+        "present", description="`absent`: remove the realm's entry from the server."
     )
 
 
@@ -192,14 +192,14 @@ class ServerVariables(BaseModel):
     )
     scim_deployment: Word | None = Field(
         None,
-        description="A name for the deployment. Servers of one Zulip need the same name, and share "
-        "their tokens.",
+        description="A name for the deployment. Give servers that run the same Zulip the same "
+        "name: they share their tokens.",
         json_schema_extra=default_words("the host name"),
     )
     scim_restart: Restart = Field(
         "server",
-        description="How to restart Zulip: `server` (restart-server), `django` (the lightest "
-        "restart that its version has), `none`, or a command as a list of words.",
+        description="How to restart Zulip: `server` (restart-server), `django` (only Django, "
+        "which is faster), `none`, or a command as a list of words.",
     )
     scim_restart_timeout: Seconds = Field(
         180, description="Seconds until a restart counts as failed."
@@ -211,7 +211,7 @@ class ServerVariables(BaseModel):
     )
     scim_probe: Annotated[str, rule(rules.probe)] | None = Field(
         None,
-        description="The URL of the local web server for the gate.",
+        description="The URL of the web server, as seen on the server itself.",
         json_schema_extra=default_words("https on 127.0.0.1:443, then http on port 80"),
     )
     scim_verify: bool = Field(
@@ -219,14 +219,14 @@ class ServerVariables(BaseModel):
     )
     scim_ca: Word | None = Field(
         None,
-        description="A file of CA certificates for the public URL, on this machine. A relative "
-        "path starts at the file that contains it.",
+        description="A file on this machine with CA certificates for the public URL. A relative "
+        "path starts at the folder of the inventory file that has this variable.",
         json_schema_extra=default_words("the system's"),
     )
     zulip_external_host: Annotated[str, rule(rules.external_host)] | None = Field(
         None,
-        description="Zulip's EXTERNAL_HOST, with an optional port. A server with another value is "
-        "not changed.",
+        description="Zulip's EXTERNAL_HOST, with an optional port. If settings.py has another "
+        "value, scimconf does not change the server.",
         json_schema_extra=default_words("the host name"),
     )
     zulip_settings: PathOnServer = Field(

@@ -13,7 +13,7 @@ from scimconf.model import Realm, Server
 from scimconf.secret import Secret
 from scimconf.zulip.block import mask
 from scimconf.zulip.keys import OPTIONAL
-from scimconf.zulip.presets import PRESETS, Instruction, Preset, Slot
+from scimconf.zulip.presets import GENERIC_TOKEN_FIELD, PRESETS, Instruction, Preset, Slot
 
 _CAUTION = (
     "This sheet contains the token. Anybody who has it can create and deactivate users of this "
@@ -79,8 +79,8 @@ def sheet(server: Server, realm: Realm, token: Secret | None, *, staged: bool = 
         Slot.BASE_URL: f"{realm.url}/scim/v2{preset.base_url_suffix}",
         Slot.TOKEN: preset.token_field(mask(realm).text if token is None else token.reveal()),
     }
-    first = preset.steps or tuple(_first_steps(realm))
-    last = preset.last_steps if preset.steps else _LAST_STEPS
+    first = preset.steps or tuple(_first_steps(realm, preset))
+    last = preset.last_steps or _LAST_STEPS
     return Sheet(
         provider=preset.title,
         url=realm.url,
@@ -105,14 +105,18 @@ def _filled(step: Instruction, values: Mapping[Slot, str]) -> Step:
     return Step(step.text, fields, step.after)
 
 
-def _first_steps(realm: Realm) -> Iterator[Instruction]:
-    """Return the steps for a provider that Zulip does not describe."""
+def _first_steps(realm: Realm, preset: Preset) -> Iterator[Instruction]:
+    """Return the steps that fit any provider."""
+    with_word = 'with the word "Bearer" and one space before it'
+    alone = (
+        'alone, without the word "Bearer". If your provider sends the field as the whole '
+        "Authorization header, enter the word Bearer and one space before the token"
+    )
     yield Instruction(
         "Create a SCIM 2.0 connection with these values.",
-        (("Base URL", Slot.BASE_URL), ("Bearer token", Slot.TOKEN)),
-        "Enter the URL without a slash at its end, and the token alone, without the word "
-        '"Bearer". If your provider sends the field as the whole Authorization header, enter the '
-        "word Bearer and one space before the token.",
+        (("Base URL", Slot.BASE_URL), (GENERIC_TOKEN_FIELD, Slot.TOKEN)),
+        "Enter the URL without a slash at its end, and the token "
+        f"{with_word if preset.bearer_prefix else alone}.",
     )
     names = (
         "name.formatted (the whole name)"

@@ -13,7 +13,8 @@ from scimconf.tokens.keyring import Passwords
 
 
 class Person(Protocol):
-    """A person who reads messages and answers questions. `scimconf.cli.person` implements it."""
+    """A person who reads messages and answers questions. The program uses
+    `scimconf.cli.person.Terminal`."""
 
     @property
     def can_answer(self) -> bool:

@@ -17,13 +17,13 @@ SUPPORTED = {
     "CanonicalizeHostname": "read by `ssh -G`",
     "CanonicalizeMaxDots": "read by `ssh -G`",
     "CanonicalizePermittedCNAMEs": "read by `ssh -G`",
-    "CASignatureAlgorithms": "those that scimconf has",
+    "CASignatureAlgorithms": "only algorithms that scimconf has",
     "CertificateFile": "as in ssh",
-    "Ciphers": "those that scimconf has",
+    "Ciphers": "only algorithms that scimconf has",
     "ConnectTimeout": "if it is longer than `ansible_timeout`",
     "GlobalKnownHostsFile": "as in ssh; `--known-hosts` replaces it",
     "Host": "read by `ssh -G`",
-    "HostKeyAlgorithms": "those that scimconf has",
+    "HostKeyAlgorithms": "only algorithms that scimconf has",
     "HostKeyAlias": "as in ssh",
     "HostName": "as in ssh",
     "IdentitiesOnly": "as in ssh",
@@ -32,8 +32,8 @@ SUPPORTED = {
     "IgnoreUnknown": "read by `ssh -G`",
     "Include": "read by `ssh -G`",
     "KbdInteractiveAuthentication": "as in ssh",
-    "KexAlgorithms": "those that scimconf has",
-    "MACs": "those that scimconf has",
+    "KexAlgorithms": "only algorithms that scimconf has",
+    "MACs": "only algorithms that scimconf has",
     "Match": "read by `ssh -G`",
     "PasswordAuthentication": "as in ssh",
     "Port": "as in ssh",
@@ -53,7 +53,7 @@ SUPPORTED = {
 
 _NEVER = "scimconf never does this"
 _OWN_LOGIN = "scimconf does not log in this way; without another method the login fails"
-_ONE_COMMAND = "no effect on one command without a terminal"
+_ONE_COMMAND = "changes nothing for one command without a terminal"
 _DISPLAY = "changes only what ssh prints or logs"
 
 WITHOUT_EFFECT = {
@@ -89,7 +89,7 @@ WITHOUT_EFFECT = {
     "HashKnownHosts": "hashed names are read; new names are written in clear text",
     "HostbasedAcceptedAlgorithms": _OWN_LOGIN,
     "HostbasedAuthentication": _OWN_LOGIN,
-    "IPQoS": "a hint for routers",
+    "IPQoS": "changes only a hint for routers",
     "KbdInteractiveDevices": "the server chooses the device",
     "LocalCommand": _NEVER,
     "LocalForward": _NEVER,
@@ -116,7 +116,7 @@ WITHOUT_EFFECT = {
     "StrictHostKeyChecking": "scimconf is stricter: an unknown key needs "
     "`--accept-new-host-keys`, and a changed key is always refused",
     "SyslogFacility": _DISPLAY,
-    "TCPKeepAlive": "always on",
+    "TCPKeepAlive": "scimconf always uses it",
     "Tunnel": _NEVER,
     "TunnelDevice": _NEVER,
     "UpdateHostKeys": "scimconf is stricter: a server cannot change known_hosts",

@@ -58,7 +58,7 @@ class Source(ABC):
     def check(self, words: Sequence[str]) -> None:
         """Raise InvalidReference for words that cannot be used."""
         if not words or not words[0] or any("\0" in each for each in words):
-            raise InvalidReference(f"nothing stands after {self.kind}:")
+            raise InvalidReference(f"expected a value after {self.kind}:")
 
     def reference(self, value: object, folder: str) -> Reference:
         """Return the reference that the inventory writes as text or a list after the kind.

@@ -66,8 +66,8 @@ KEYS = (
         "scim_client_name",
         "client",
         str,
-        "The SCIM client's name (`scim_client_name`): a letter or digit, then also spaces and "
-        "`. _ @ -`",
+        "The SCIM client's name (`scim_client_name`): letters, digits, spaces and `. _ @ -`. The "
+        "first character is a letter or digit",
         default="`scim_client`, else the preset's",
         required=True,
     ),
@@ -90,7 +90,7 @@ KEYS = (
         "custom_profile_field_map",
         "custom_profile_field_map",
         dict[str, str],
-        "SCIM attribute -> variable name of the custom profile field",
+        "Maps SCIM attributes to the variable names of custom profile fields",
         since=Version(12, 0),
         sheet="Custom profile fields (Zulip 12.0 and later): also map these.",
     ),

@@ -56,10 +56,13 @@ class Preset:
     """What its base URL field needs after `/scim/v2`."""
     console: str | None = None
     """Where the steps are done: "the Okta admin console"; None: the title says it."""
+    documented: bool = False
+    """Whether Zulip's help centre describes the provider."""
     steps: tuple[Instruction, ...] = ()
-    """From Zulip's help centre; empty if Zulip does not describe the provider."""
+    """The first steps; empty: use the steps that fit any provider."""
     last_steps: tuple[Instruction, ...] = ()
-    """Steps after those for the optional keys of SCIM_CONFIG (`scimconf.zulip.keys`)."""
+    """Steps after those for the optional keys of SCIM_CONFIG (`scimconf.zulip.keys`); empty: those
+    that fit any provider."""
     note: str = ""
     """More to check about an undocumented provider."""
 
@@ -71,7 +74,7 @@ class Preset:
     @property
     def assumption(self) -> str | None:
         """What the operator must check, in words; None if Zulip describes the provider."""
-        if self.steps:
+        if self.documented:
             return None
         sent, other = "name.givenName and name.familyName", "name.formatted"
         if self.name_formatted_included:
@@ -100,6 +103,7 @@ class Preset:
 _OKTA = Preset(
     "okta",
     "Okta",
+    documented=True,
     bearer_prefix=True,
     console="the Okta admin console",
     steps=(
@@ -144,6 +148,7 @@ _OKTA = Preset(
 _ENTRA = Preset(
     "entra",
     "Microsoft Entra ID",
+    documented=True,
     name_formatted_included=True,
     tests_by_filter=True,
     base_url_suffix="/?aadOptscim062020",
@@ -204,3 +209,15 @@ _ALL = (
 
 PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _ALL})
 """By the name that the inventory uses."""
+
+GENERIC_TOKEN_FIELD = "Bearer token"  # noqa: S105
+"""What a hand-off sheet calls the field of a provider that has no steps of its own."""
+
+TOKEN_FIELDS = frozenset(
+    name
+    for preset in _ALL
+    for step in (*preset.steps, *preset.last_steps)
+    for name, value in step.fields
+    if value is Slot.TOKEN
+) | {GENERIC_TOKEN_FIELD}
+"""All names under which a hand-off sheet can show a token."""

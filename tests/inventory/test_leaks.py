@@ -9,6 +9,7 @@ from scimconf.inventory.leaks import leaks
 from scimconf.report.handoff import handoff
 from scimconf.report.sheet import sheet
 from scimconf.secret import Secret
+from scimconf.tokens.references import SOURCES, Source
 from scimconf.zulip.presets import PRESETS
 from tests.factories import realm, server
 
@@ -105,3 +106,13 @@ def test_several_tokens_are_in_the_order_of_the_file() -> None:
         f"a_bearer_token: {TOKEN}\nscim_realms: {{b: {{token: {TOKEN}}}}}\nbearer_token: {TOKEN}\n"
     )
     assert _places(text) == [(1, 17), (2, 26), (3, 15)]
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=lambda source: source.kind)
+def test_a_reference_of_any_kind_is_not_a_token(source: Source) -> None:
+    inventory = (
+        f"all: {{vars: {{scim_realms: {{acme: {{token: '{source.example}-0123456789'}}}}}}}}"
+    )
+    assert leaks(inventory, "inventory.yaml") == []
+    in_clear = inventory.replace(f"{source.kind}:", "")
+    assert len(leaks(in_clear, "inventory.yaml")) == 1

@@ -6,7 +6,7 @@ import re
 
 from scimconf.ssh import arguments
 from tests.lab.lab import PROJECT
-from tests.security.test_docs import _tests
+from tests.test_claims import list_tests
 
 TEXT = (PROJECT / "docs/ssh.md").read_text()
 SHOWN_BY = {
@@ -168,7 +168,7 @@ def test_each_row_of_what_is_supported_has_a_test() -> None:
 def test_each_test_exists() -> None:
     named = {f"tests/ssh/{name}" for names in SHOWN_BY.values() for name in names}
     files = {PROJECT / name.partition("::")[0] for name in named}
-    assert named - {test for path in files for test in _tests(path)} == set()
+    assert named - {test for path in files for test in list_tests(path)} == set()
 
 
 def test_the_options_that_are_followed_are_all_named() -> None:

@@ -27,8 +27,7 @@ def test_okta_tests_with_a_page_and_entra_with_a_filter() -> None:
 def test_undocumented_providers_have_an_assumption(name: str) -> None:
     preset = PRESETS[name]
     assert preset.name == name
-    documented = name in ("okta", "entra")
-    assert (preset.assumption is None) is documented
-    if not documented:
+    assert (preset.assumption is None) is preset.documented
+    if not preset.documented:
         other = str(not preset.name_formatted_included).lower()
         assert f"name_formatted_included: {other}" in (preset.assumption or "")
