@@ -59,6 +59,7 @@ class Connections(AbstractContextManager["Connections"]):
             found[1].close()
 
     def __exit__(self, *error: object) -> None:
-        for _, closing in self._open.values():
-            closing.close()
-        self._open.clear()
+        # After a second Ctrl-C, threads may still open and close conversations.
+        for name in list(self._open):
+            if found := self._open.pop(name, None):
+                found[1].close()

@@ -73,8 +73,8 @@ def test_graph(load: Load) -> None:
 def fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     """Validate with the part of JSON Schema that our schema uses. Other keywords fail the test."""
     known = {
-        "$schema", "$defs", "$ref", "title", "description", "default", "type", "enum", "anyOf",
-        "not", "pattern", "properties", "additionalProperties", "propertyNames", "items",
+        "$schema", "$comment", "$defs", "$ref", "title", "description", "default", "type", "enum",
+        "anyOf", "not", "pattern", "properties", "additionalProperties", "propertyNames", "items",
         "minItems", "minProperties", "maxProperties",
     }  # fmt: skip
     assert schema.keys() <= known, schema.keys() - known
