@@ -73,7 +73,7 @@ def run(
     """Run a program and return what it wrote. Raises ChildError.
 
     `most`: the bytes that stdout may have. `most_stderr`: the bytes of stderr that are kept; with 0
-    stderr goes to /dev/null. `environment`, `folder`: ours if None.
+    stderr goes to /dev/null. `environment`, `folder`: None means those of this process.
     """
     deadline = time.monotonic() + seconds
     try:

@@ -1,4 +1,4 @@
-"""What can go wrong in words an operator understands, and the exit code it leads to.
+"""The errors of scimconf, with messages for operators, and their exit codes.
 
 Every error that a user or a server can cause is a ScimconfError; `cli` is the only place that
 turns one into a message on stderr and an exit code. Anything else that escapes is a bug.
@@ -46,7 +46,7 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class ScimconfError(Exception):
-    """Something an operator can act on: str() is what happened, `hint` what to do next."""
+    """An error that an operator can act on: str() is what happened, `hint` what to do next."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
@@ -63,13 +63,13 @@ class ScimconfError(Exception):
 
 
 class UsageError(ScimconfError):
-    """Wrong usage: a bad option, pattern, file or password, found before any server is touched."""
+    """A wrong option, pattern, file or password, found before any server is changed."""
 
     exit_code = ExitCode.USAGE
 
 
 class InventoryError(UsageError):
-    """A file that cannot be used, with every problem found in it."""
+    """A file that cannot be used, with every problem in it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -82,10 +82,9 @@ class InventoryError(UsageError):
 
 
 class HostError(ScimconfError):
-    """One server cannot be worked with; the others go on.
+    """One server cannot be used; the run continues with the others.
 
-    `step` names where: "connect", "become", "observe", ... It is never shown without the host,
-    which the caller knows.
+    `step` is the step that failed: "connect", "become", "observe", ... The caller adds the host.
     """
 
     def __init__(self, step: str, message: str, hint: str = "") -> None:
@@ -94,27 +93,27 @@ class HostError(ScimconfError):
 
 
 class Unreachable(HostError):
-    """The server was not reached, or did not let us in: nothing on it was changed."""
+    """The server was not reached, or refused the login. Nothing on it was changed."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class Busy(HostError):
-    """Another run is at work on the server: nothing was changed, and later it can be."""
+    """Another run is changing the server. Nothing was changed; try again later."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class Stopped(ScimconfError):
-    """The person said no, or pressed Ctrl-C; the message says how things stand."""
+    """The person said no, or pressed Ctrl-C. The message describes the state of the servers."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 def bug(error: Exception) -> ScimconfError:
-    """Return the error for an exception that nobody foresaw: its type and its place.
+    """Return the error for an unexpected exception, with its type and its place.
 
-    Its message and its values are left out: a token could be among them.
+    Its message and its values are left out, because they may contain a token.
     """
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"

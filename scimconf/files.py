@@ -1,6 +1,6 @@
 """Read and write files on this machine: bounded reads, locks and atomic writes.
 
-Files that become part of a server's state are the agent's business (scimconf/agent/files.py).
+The agent has a module of its own for the files of a server (scimconf/agent/files.py).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _wait_for_lock(descriptor: int, path: Path) -> None:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write a result to the file that the user named, replacing an existing regular file.
+    """Write a result to the user's file, and replace an existing regular file.
 
     Also writes to a descriptor of this process (/dev/stdout, a shell's `>(...)`). Raises
     UsageError.

@@ -1,8 +1,8 @@
 """The values that the program works with. Nothing here reads, writes or decides.
 
 An inventory is read into `Server`s. With the token file, each becomes a `Desired`. The agent's
-facts become an `Observed`. `plan` compares the two and returns a `Plan` of `Action`s. What came of
-it is an `Outcome`.
+facts become an `Observed`. `plan` compares the two and returns a `Plan` of `Action`s. The result of
+a verb on one server is an `Outcome`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 from scimconf.sanitize import visible
 from scimconf.secret import Secret
 
-# --- where something stands -------------------------------------------------------------------
+# --- positions and problems -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,13 +49,13 @@ class Problem:
         The hint follows on an indented line.
         """
         where = f"{self.position}: " if self.position else ""
-        # Anybody may write the keys: a line break in one would forge a line of the output.
+        # The keys are not trusted: a line break in one could forge a line of the output.
         path = f"{visible(self.path)}: " if self.path else ""
         hint = f"\n  -> {self.hint}" if self.hint else ""
         return f"{where}{severity}: {path}{self.message}{hint}"
 
 
-# --- what the inventory says ------------------------------------------------------------------
+# --- the inventory ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Reference:
     """A key of `scimconf.tokens.references.SOURCES`."""
     words: tuple[str, ...]
     folder: str
-    """The folder that a relative path in it starts from: that of the file that names it."""
+    """The start of relative paths: the folder of the inventory file with the reference."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{' '.join(self.words)}"
@@ -74,7 +74,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class VaultValue:
-    """An Ansible Vault value (`!vault`), still closed."""
+    """An Ansible Vault value (`!vault`), not decrypted."""
 
     ciphertext: str
     position: Position | None = None
@@ -84,22 +84,22 @@ class VaultValue:
 
 
 class Unsafe(str):
-    """A text tagged `!unsafe`: it is never taken for a template."""
+    """A text tagged `!unsafe`: it is never expanded as a template."""
 
     __slots__ = ()
 
 
 TokenSource = Reference | Secret | VaultValue | None
-"""A reference, a token in clear in the inventory, one in a `!vault` value, or (None, the usual)
-one that scimconf makes and keeps in its token file."""
+"""Where a token comes from: a reference, clear text in the inventory, or a `!vault` value. None
+(the usual case): scimconf generates it and keeps it in its token file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """One organisation's SCIM entry as the inventory wants it."""
+    """The SCIM entry of one organisation, as the inventory wants it."""
 
     string_id: str
-    """Zulip's subdomain; the empty text is the root domain."""
+    """Zulip's subdomain; "" for the root realm."""
     present: bool
     idp: str
     client: str
@@ -119,7 +119,7 @@ class Realm:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to get to a server; the words are Ansible's."""
+    """How to connect to a server, in Ansible's terms."""
 
     kind: Literal["ssh", "local"]
     host: str
@@ -133,19 +133,19 @@ class Connection:
     become_password: Secret | VaultValue | None
     python: str | None
     timeout: float
-    """Seconds for the connection to stand."""
+    """Seconds until the connection must be open."""
     passphrase: Secret | VaultValue | None = None
     """For the private key."""
     ssh_arguments: tuple[str, ...] = ()
-    """What the inventory would put on ssh's command line; `scimconf.ssh.arguments` reads it."""
+    """The inventory's options for ssh; `scimconf.ssh.arguments` reads them."""
     said: frozenset[str] = frozenset()
-    """Ansible's names of the variables that the inventory itself sets; the rest of the values are
-    defaults, or the command line's."""
+    """Ansible's names of the variables that the inventory sets. All other values are defaults or
+    come from the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where Zulip lives on the server."""
+    """The paths of Zulip on the server, and its user."""
 
     settings: str
     secrets: str
@@ -155,7 +155,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One Zulip server of the inventory, with everything resolved but its secrets."""
+    """One Zulip server of the inventory. Everything is resolved except secrets."""
 
     name: str
     """Ansible's inventory_hostname."""
@@ -167,20 +167,20 @@ class Server:
     unmanaged: Literal["report", "keep", "remove"]
     """What happens to realms of the server that the inventory does not name."""
     deployment: str
-    """The name under which the token file keeps its tokens: servers of one Zulip share it."""
+    """The key of its tokens in the token file. All servers of one Zulip have the same."""
     restart: Literal["server", "django", "none"] | tuple[str, ...]
     restart_timeout: int
     """Seconds."""
     gate_timeout: int
     """Seconds that a restarted Zulip has to pass the gate."""
     probe: str | None
-    """Where the gate finds the local web server; None: https on 443, then http on 80."""
+    """The URL of the local web server, for the gate; None: https on 443, then http on 80."""
     verify: bool
     ca: str | None
-    """A file of CA certificates for the public side; None: the system's."""
+    """A file of CA certificates for the public URLs; None: the system's."""
     position: Position | None = None
     left_alone: frozenset[str] = frozenset()
-    """Realms that the inventory names, and this run is not about."""
+    """Realms of the inventory that this run must not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,27 +190,28 @@ class Fingerprint:
     hash: str
     """passlib's pbkdf2_sha256 text `$pbkdf2-sha256$rounds$salt$checksum`."""
     place: str
-    """Hashed behind the token: its deployment, realm and date of creation, as a JSON list."""
+    """Hashed after the token: its deployment, realm and date of creation, as a JSON list."""
     created: str
     """When the token was made or first seen, UTC: `2026-06-01T10:00:00Z`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A server as it should be, as far as a plan needs to know: no secret in it."""
+    """The wanted state of a server, without secrets: all that a plan needs."""
 
     server: Server
     fingerprints: Mapping[str, Fingerprint]
-    """By realm, of the token that it should have. A realm that is missing here has no token yet, or
-    one that is kept elsewhere and was not fetched."""
+    """Realm -> fingerprint of the wanted token. If a realm is missing, it has no token yet, or its
+    token is kept elsewhere and was not fetched."""
     unrecorded: Mapping[str, str] = field(default_factory=dict)
-    """Realms whose fingerprint has yet to be written into the token file, and why."""
+    """Realms whose fingerprint is not in the token file yet. The value is the date when the realm
+    was removed, or ""."""
     others: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
-    """By realm, of the staged and the replaced tokens, to recognize them on the server. A realm is
-    missing here where another token than the server's is no surprise."""
+    """Realm -> fingerprints of its staged and replaced tokens, to recognize them on the server. A
+    realm is missing if this run replaces its token on purpose."""
 
 
-# --- what the server says ---------------------------------------------------------------------
+# --- the server -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,23 +222,23 @@ class ObservedToken:
     short: str
     """The first four hex digits of the fingerprint that it matches; "" if it matches none."""
     matches: bool | None
-    """Whether it is the one whose fingerprint was asked about; None: none was."""
+    """Whether it matches the fingerprint in the request; None: the request had none."""
     created: str = ""
-    """When it was made, as far as the server or the token file knows a token that does not match;
-    "" if neither does."""
+    """When a token that does not match was created; "" if neither the server nor the token file
+    knows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedRealm:
-    """One entry of the server's SCIM_CONFIG, as far as it is data."""
+    """One entry of the server's SCIM_CONFIG."""
 
     string_id: str
     values: Mapping[str, object]
-    """The literal values but `bearer_token`."""
+    """The literal values, without `bearer_token`."""
     token: ObservedToken | None
     """None: no token, or one that could not be read."""
     secret_name: str | None
-    """The name in zulip-secrets.conf, where the entry says get_secret(name)."""
+    """The name in zulip-secrets.conf, if the entry contains get_secret(name)."""
     line: int
     column: int
     unreadable: str | None
@@ -245,23 +246,23 @@ class ObservedRealm:
 
     @property
     def label(self) -> str:
-        """The realm's name for people, as Realm has it."""
+        """The realm's name for people: its string_id, or "(root)"."""
         return self.string_id or "(root)"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a realm's login page answered on the local web server."""
+    """The local web server's answer to the request for a realm's login page."""
 
     status: int | None
     """The HTTP status; None: no answer."""
     location: str = ""
-    """Where it redirects to, as the server says it."""
+    """The Location header of a redirect; not sanitized."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A server as it is. Built by `observe` out of what the agent sent, and checked there."""
+    """The present state of a server. `observe` builds it from the agent's facts and checks them."""
 
     version: str
     has_client_command: bool
@@ -272,7 +273,7 @@ class Observed:
     secrets_sha256: str | None
     """None: there is no such file, or it cannot be read (see `unknown_secrets`)."""
     unknown_secrets: str | None
-    """Why zulip-secrets.conf could not be read; None if it could, or is not there."""
+    """Why zulip-secrets.conf could not be read; None if it was read or does not exist."""
     block: str | None
     """The text of the assignment to SCIM_CONFIG, tokens masked; None if there is none."""
     has_get_secret: bool
@@ -281,32 +282,32 @@ class Observed:
     secret_names: frozenset[str]
     """The names in [secrets] that begin with scim_bearer_token."""
     clients: frozenset[tuple[str, str]] | None
-    """(realm, client name) as registered on 5.x; None: they could not be listed, or there are no
-    clients in this version."""
+    """(realm, client name) as registered on 5.x; None: they could not be listed, or this version
+    has no clients."""
     running: Mapping[str, int | None]
-    """Realm -> HTTP status the local web server gives to the token in the file; None: no answer.
-    A realm without a token is not asked about."""
+    """Realm -> HTTP status of SCIM on the local web server with the token in the file; None: no
+    answer. A realm without a token is missing."""
     blocked: str | None
     """Why this server cannot be changed (a computed block, ...); None if it can."""
     interrupted: str | None
-    """Which run died and left its transaction open (when, by whom, where); None if none did."""
+    """The run that died before its transaction ended (when, by whom, where); None: no run did."""
     at_work: str | None
-    """Who is changing this server now, from where and since when; None if nobody is."""
+    """Who is changing this server now, from where and since when; None: no run is."""
     finished_alone: FinishedAlone | None
     """The last run, if its controller did not acknowledge how it ended."""
     lost: str | None
     """Why docker-zulip would undo an edit of settings.py at its next start; None if it keeps it."""
     given_secrets: frozenset[str]
-    """The names in [secrets] that docker-zulip writes anew at every start."""
+    """The names in [secrets] that docker-zulip writes at every start."""
     sites: Mapping[str, Site] = field(default_factory=dict)
-    """Realm -> what its login page answers, which tells whether the realm is there."""
+    """Realm -> answer of its login page, which shows whether the realm exists."""
     right_secrets: frozenset[str] = frozenset()
     """The realms whose secret in zulip-secrets.conf is the wanted token, whether the realm's entry
     refers to it or not."""
     own_clients: frozenset[tuple[str, str]] = frozenset()
-    """Those of `clients` that scimconf has registered itself."""
+    """The `clients` that scimconf has registered."""
     unseen: str | None = None
-    """What a user who may only read could not look at; None if all was seen."""
+    """What a read-only user could not check; None if everything was checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,16 +315,16 @@ class FinishedAlone:
     """A run that ended after its connection was lost."""
 
     run: str
-    """The agent's name for it."""
+    """The agent's name for the run."""
     text: str
-    """The sentence that says which run it was, and how it ended."""
+    """A sentence: which run it was, and how it ended."""
 
 
-# --- what to do, and what came of it ----------------------------------------------------------
+# --- plans and results ------------------------------------------------------------------------
 
 
 class ActionKind(Enum):
-    """What a plan can hold, in the order in which it is carried out."""
+    """The kinds of actions, in the order in which they are carried out."""
 
     RECOVER = "recover"
     UNDO = "undo"
@@ -340,7 +341,7 @@ class ActionKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that apply will do on (or, for a token, for) one server."""
+    """One action of apply on one server, or in the token file for it."""
 
     kind: ActionKind
     realm: str | None
@@ -349,11 +350,11 @@ class Action:
     client: str = ""
     """The SCIM client that is registered or removed."""
     locks_out: bool = False
-    """Whether it replaces the token in force by one that the identity provider may not have."""
+    """Whether it replaces the token in force with one that the identity provider may not have."""
 
 
 class Status(Enum):
-    """How a server stands after a verb has dealt with it."""
+    """The state of a server after a verb."""
 
     OK = "ok"  # nothing to do
     CHANGED = "changed"
@@ -375,14 +376,14 @@ class Unmanaged:
 
     @property
     def text(self) -> str:
-        """Return the sentence that people read."""
+        """The sentence that people read."""
         label = self.realm or "(root)"
         return f"unmanaged realm {label} at {self.position}: the inventory does not name it"
 
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
-    """Why a server with nothing left to change is not known to let the right tokens in."""
+    """Why it is not proved that a server without pending changes accepts the right tokens."""
 
     message: str
     hint: str
@@ -397,45 +398,45 @@ class Plan:
     actions: tuple[Action, ...] = ()
     warnings: tuple[str, ...] = ()
     blocked: str | None = None
-    """Why nothing can be done here; None if it can."""
+    """Why the server cannot be changed; None if it can."""
     diff: str = ""
     """Unified diff of the block, tokens masked."""
     settings_sha256: str = ""
     secrets_sha256: str | None = None
     busy: str | None = None
-    """Which other run is at work here: what was seen may be different a moment later."""
+    """The other run that is changing the server now, so nothing was planned; None: no run is."""
     unmanaged: tuple[Unmanaged, ...] = ()
     """Realms to report (`scim_unmanaged: report`): apply neither changes nor removes them."""
     unproved: Unproved | None = None
-    """None: the local web server lets the right tokens in, or is not asked."""
+    """None: the local web server accepts the right tokens, or is not asked."""
 
     @property
     def pending(self) -> bool:
-        """Whether there is anything that apply can do."""
+        """Whether the plan has any action."""
         return bool(self.actions)
 
     @property
     def recovers(self) -> bool:
-        """Whether an interrupted run has to be rolled back first."""
+        """Whether an interrupted run must be rolled back first."""
         return any(action.kind is ActionKind.RECOVER for action in self.actions)
 
     @property
     def makes_tokens(self) -> bool:
-        """Whether a new token has to be made for it."""
+        """Whether a new token must be generated."""
         return any(action.kind is ActionKind.MAKE_TOKEN for action in self.actions)
 
     @property
     def locks_out(self) -> tuple[str, ...]:
-        """The realms whose identity provider is locked out until it has the other token."""
+        """The realms whose identity provider is locked out until it gets the new token."""
         return tuple(
             dict.fromkeys(action.realm or "" for action in self.actions if action.locks_out)
         )
 
     @property
     def touches_server(self) -> bool:
-        """Whether the server is changed at all, and not the token file alone."""
-        here = (ActionKind.MAKE_TOKEN, ActionKind.RECORD_TOKEN)
-        return any(action.kind not in here for action in self.actions)
+        """Whether the plan changes the server, not only the token file."""
+        token_file_only = (ActionKind.MAKE_TOKEN, ActionKind.RECORD_TOKEN)
+        return any(action.kind not in token_file_only for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,21 +451,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class WayFact:
-    """One fact about the way to a server, or about what runs and is read on the way."""
+    """One fact about the connection to a server, or about what this run executes or reads."""
 
     what: str
-    """What the fact is about, in words: "goes to", "runs there"."""
+    """The subject, in words: "goes to", "runs there"."""
     value: str
-    """As exact as it is compared; not sanitized, and never a secret."""
+    """The exact value for the comparison; not sanitized, and never a secret."""
     source: str
-    """The variable that decides it, or "from the command line" and the like."""
+    """The variable that decides it, or words such as "from the command line"."""
     bound: bool = True
-    """Whether a saved plan holds only as long as this is the same."""
+    """Whether a saved plan becomes invalid if this value changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one verb on one server; every report is derived from this."""
+    """The result of one verb on one server; every report is derived from it."""
 
     server: str
     status: Status
@@ -476,17 +477,17 @@ class Outcome:
     checks: tuple[Check, ...] = field(default=())
     seconds: float = 0.0
     run: str = ""
-    """The agent's name for the transaction that was made, "" if none was."""
+    """The agent's name for the transaction, "" if there was none."""
     way: tuple[WayFact, ...] = ()
     """Where the token goes and what runs for it (`scimconf.run.binding`)."""
     position: Position | None = None
     """Where the inventory names the server."""
     in_force: bool = False
-    """Whether a transaction of this run was committed, whatever was found out after it."""
+    """Whether a transaction of this run was committed, even if a later check failed."""
     outage: float | None = None
-    """Seconds that SCIM was unavailable at most, as the server measured it; None: not measured."""
+    """Seconds that SCIM was unavailable at most, measured on the server; None: not measured."""
     unproved: str = ""
-    """What the server itself could not prove of a change that is in force; "" if all is."""
+    """What the gate could not prove about a change that is in force; "" if nothing."""
 
     @property
     def only_unmanaged(self) -> bool:
@@ -497,7 +498,7 @@ class Outcome:
 
     @property
     def verified(self) -> Literal["yes", "no", "not asked"]:
-        """Whether the public URLs of all realms let the right tokens in, as seen from here."""
+        """Whether the public URLs of all realms accepted the right tokens from this machine."""
         if not self.checks:
             return "not asked"
         return "yes" if all(check.result == "ok" for check in self.checks) else "no"
@@ -505,7 +506,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question that verify asked of a realm's public URL, and the answer in words."""
+    """One check of a realm's public URL, and its result in words."""
 
     realm: str
     name: str

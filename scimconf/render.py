@@ -52,7 +52,7 @@ def in_container(server: Server) -> Server:
 
 
 def container_warnings(server: Server, version: str | None) -> Iterator[str]:
-    """Return warnings about what the environment variables alone do not do."""
+    """Yield warnings about what the user must do besides setting the environment variables."""
     if server.token_store != "secrets":  # noqa: S105
         yield (
             f"set scim_token_store: secrets for {server.name}: these variables set the tokens as "
@@ -120,11 +120,11 @@ def _text(place: Secret | block.Mask) -> str:
 def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]:
     """Update the files; return those that changed.
 
-    Every secret that settings.py refers to exists at every moment. Raises UsageError if a file
-    cannot be edited safely; both files are then unchanged.
+    The order of the writes ensures that every secret that settings.py refers to exists. Raises
+    UsageError if a file cannot be edited safely; both files are then unchanged.
     """
     wanted = {name: value for name, value in rendered.secrets.items() if value is not None}
-    gone = [name for name, value in rendered.secrets.items() if value is None]
+    removed = [name for name, value in rendered.secrets.items() if value is None]
     if wanted and secrets is None:
         raise UsageError(
             "the tokens of this server are in zulip-secrets.conf (scim_token_store: secrets)",
@@ -132,18 +132,18 @@ def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]
         )
     steps = []
     if secrets:
-        with _named(secrets):
+        with _refusals_in(secrets):
             with_new = secrets_file.edit(_replaceable(secrets), wanted)
-            without_old = secrets_file.edit(with_new, {}, gone)
+            without_old = secrets_file.edit(with_new, {}, removed)
         steps = [(secrets, with_new), (secrets, without_old)]
-    with _named(settings):
+    with _refusals_in(settings):
         steps.insert(1, (settings, settings_edit.edit(_replaceable(settings), rendered.entries)))
     return list(dict.fromkeys(path for path, data in steps if _replace(path, data)))
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Add the file and the place in it to a refusal."""
+def _refusals_in(path: Path) -> Iterator[None]:
+    """Turn a Refusal into a UsageError that names the file and the place in it."""
     try:
         yield
     except Refusal as refusal:

@@ -70,7 +70,7 @@ def add(deployment: str, wanted: Sequence[Client]) -> None:
         try:
             _manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
         except AgentError:
-            # A client that is registered already causes an error too. The list shows which it was.
+            # An already registered client causes an error, too. The list shows whether it is one.
             if (realm, name) not in listed(deployment):
                 raise
 

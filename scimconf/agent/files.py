@@ -245,7 +245,7 @@ def back_up(folder: str, path: str, data: bytes) -> None:
     make_private(folder)
     now, name = time.time_ns(), f"-{os.path.basename(path)}"
     moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // _SECOND)) + f".{now % _SECOND:09}Z"
-    # Listed before the new one is written: if the clock went back, its name does not sort last.
+    # List the older ones before writing: if the clock went back, the new name does not sort last.
     older = sorted(each for each in os.listdir(folder) if each.endswith(name))
     write_private(os.path.join(folder, moment + name), data)
     for old in older[: 1 - KEPT]:

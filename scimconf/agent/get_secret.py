@@ -62,7 +62,7 @@ def is_read(entry: str) -> bool:
 
 
 def needs(tree: ast.Module, own: ast.stmt) -> bool:
-    """Return whether the file uses get_secret where only the import `own` has bound it.
+    """Return whether the file uses get_secret where no import but `own` has bound it.
 
     Functions and classes are assumed to run after the imports of the file.
     """

@@ -1,4 +1,4 @@
-"""The journal of the last transaction. How to undo it is on disk before anything is changed."""
+"""The journal of the last transaction. It is on disk before any change, to undo a dead run."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from scimconf.agent.request import Paths
 from scimconf.agent.settings_file import Settings
 
 _ATTEMPTS = 3
-"""If a run began or ended during an observation, it is repeated, at most this often."""
+"""How often the facts are collected at most, if other runs begin or end meanwhile."""
 
 SECRET_PREFIX = "scim_bearer_token"  # noqa: S105
 SCIM_ONLY = "scim_"
@@ -241,7 +241,7 @@ def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
 def _ask(probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, str]) -> Facts:
     """Ask the web server for the login page of each realm, and for SCIM if the realm has a token.
 
-    Without a token, an answer of SCIM tells nothing more, and may cause a traceback in a mail.
+    Without a token, SCIM's answer shows nothing more, and may cause a mail with a traceback.
     """
     # Imported here, so that a plan that asks no web server does not load the network modules.
     from scimconf.agent.probe import Answer, WebServer
@@ -268,8 +268,8 @@ def _clients(
 ) -> Facts:
     """Return the registered clients.
 
-    If they cannot be listed, the server is blocked: because of settings.py if that cannot be
-    loaded, otherwise unless a status of 200 proves every wanted client.
+    If they cannot be listed, a status of 200 can still prove each wanted client. Otherwise, and if
+    Zulip cannot load settings.py, the server is blocked.
     """
 
     def is_proved(realm: str, client: str) -> bool:

@@ -11,7 +11,7 @@ from scimconf.agent.journal import Journal, State
 
 
 class Runs(NamedTuple):
-    """Other runs at one moment. Nothing here may hold a token of the journal."""
+    """The state of other runs at one moment. No field may contain a token of the journal."""
 
     at_work: Optional[str] = None
     """Who holds the lock."""

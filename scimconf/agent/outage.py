@@ -1,7 +1,7 @@
 """Measure how long SCIM was unavailable: ask one realm repeatedly while Zulip restarts.
 
-The duration of the restart would be too long, because the old token works until its last seconds.
-The realm is asked three times a second, from the restart to the end of the gate.
+The duration of the restart would be too long, because the old token works until just before its
+end. The realm is asked three times a second, from the restart to the end of the gate.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Watch:
         """Start to ask. The realm accepted the old token just before."""
         self._ask = ask
         self._host, self._old, self._new = host, old, new
-        self._last_in = time.monotonic()
+        self._last_accepted = time.monotonic()
         """The start of the last request that accepted the old token."""
-        self._in_again: Optional[float] = None
+        self._new_accepted: Optional[float] = None
         """When the new token was accepted, unless it was refused later."""
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,7 +44,7 @@ class Watch:
         now = time.monotonic()
         self.stop()
         self._thread.join()
-        return (now if self._in_again is None else self._in_again) - self._last_in
+        return (now if self._new_accepted is None else self._new_accepted) - self._last_accepted
 
     def stop(self) -> None:
         """Stop asking. Do not wait for the last answer, so that a rollback is not delayed."""
@@ -56,9 +56,9 @@ class Watch:
             begun = time.monotonic()
             if refused:
                 accepted = self._accepts(self._new)
-                self._in_again = (self._in_again or time.monotonic()) if accepted else None
+                self._new_accepted = (self._new_accepted or time.monotonic()) if accepted else None
             elif self._accepts(self._old):
-                self._last_in = begun
+                self._last_accepted = begun
             else:
                 refused = True
                 continue  # the new token may be in force already

@@ -132,7 +132,7 @@ def _clients(request: Request) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
 
 
 def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
-    """Return the token of each realm in the two files, as far as they can be read."""
+    """Return the tokens in the two files, by realm. Secrets that cannot be read are left out."""
     try:
         known = secrets_file.read(secrets) if secrets is not None else {}
     except Refusal:

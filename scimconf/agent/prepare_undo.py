@@ -37,7 +37,7 @@ class ChangedSince(AgentError):
 
 
 def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
-    """Return the transaction that can be undone: the last one. If `run` is given, it must be that.
+    """Return the transaction that can be undone: the last one. If `run` is given, it must match.
 
     Raises NothingToUndo, Stale if another run came after `run`, and ChangedSince if the files are
     not as the transaction left them.

@@ -22,9 +22,9 @@ class RollbackFailed(AgentError):
 def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = True) -> str:
     """Undo every step that has begun, last first. Return a message: `why`, and what else happened.
 
-    `tolerant`: a restart that fails is no failure if the gate shows that all is as before. Once the
-    files are restored, the journal is closed, even if the gate fails: another run could do no more.
-    Raises RollbackFailed.
+    `tolerant`: a failed restart is accepted if the gate shows the state from before the run. When
+    the files are restored, the journal is closed, even if the gate fails, because another run could
+    not do more. Raises RollbackFailed.
     """
     undo, begun = opened.undo, _begun(opened.reached)
     failures: Dict[str, AgentError] = {}
@@ -36,13 +36,13 @@ def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = Tr
         except AgentError as error:
             failures[name] = error
         if name == WRITE_SETTINGS.rollback_step:
-            # Checked now: a later change of a restored file has nothing to do with this rollback.
+            # Check now, because a later change of a restored file does not concern this rollback.
             restored = _is_restored(undo, begun)
             if not restored:
                 break
     message = why
     if tolerant and proved and list(failures) == [RESTART.rollback_step]:
-        # Neither restart worked, and the gate shows that all is as before.
+        # Both restarts failed, but the gate shows the state from before the run.
         failure = failures.pop(RESTART.rollback_step)
         message += f"; it failed in the rollback too ({failure.message})"
     if not undo.alive and list(failures) == [GATE.rollback_step]:

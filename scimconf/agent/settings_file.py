@@ -48,7 +48,7 @@ class Block(NamedTuple):
 
 @redacted
 class Settings(NamedTuple):
-    """The content of a settings.py, as far as the text alone proves it."""
+    """The content of a settings.py that is known without executing it."""
 
     source: Source
     block: Optional[Block]

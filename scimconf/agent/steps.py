@@ -1,7 +1,7 @@
 """The steps of a transaction: what each one does, how it is undone, and when it is needed.
 
-docs/agent.md has their order. `undo` works whether `do` has finished, was interrupted or has not
-begun: the next run also uses it to roll back a dead run.
+docs/agent.md has their order. The next run also calls `undo`, to roll back a dead run. So `undo`
+works if `do` has finished, was interrupted, or has not begun.
 """
 
 from __future__ import annotations

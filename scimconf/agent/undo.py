@@ -102,7 +102,7 @@ class Undo(NamedTuple):
         return any(each.changes for each in changes)
 
     def roll_back_old_secrets(self) -> None:
-        """Restore removed tokens, unless an earlier rollback has already got further."""
+        """Restore removed tokens, unless an earlier rollback has already restored more."""
         if not self.new_secrets.may_have_left(files.read(self.old_secrets.path)):
             self.old_secrets.roll_back()
 

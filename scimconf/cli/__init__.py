@@ -50,7 +50,7 @@ VERBS = tuple(verb for verbs in STEPS.values() for verb in verbs)
 
 
 class _Verbs(click.Group):
-    """The verbs. Each is the `command` of the module of its name."""
+    """The verbs. Each one is the `command` of the module with its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -74,7 +74,7 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs in the order of the work, each on one line."""
+        """List the verbs by step, each on one line."""
         width = max(map(len, VERBS))
         for step, verbs in STEPS.items():
             with formatter.section(step):
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     startup.collect_rarely()
     code = run(arguments)
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # None: it was closed at our start
+        with suppress(OSError, ValueError, AttributeError):  # None if it was closed at the start
             stream.flush()
     startup.leave(code)
 
@@ -121,13 +121,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(error)
         return error.exit_code
     except OSError as error:
-        # click prints help pages itself; a full disk is no bug.
+        # click prints help pages itself. A full disk is not a bug.
         full = error.errno == errno.ENOSPC and not error.filename
         unwritten = ScimconfError(f"cannot write the output: {error.strerror}")
         _complain(unwritten if full else bug(error))
         return ExitCode.FAILED
     except (click.Abort, KeyboardInterrupt) as stop:
-        err(str(stop) or "\ninterrupted")  # the line may hold an unanswered question
+        err(str(stop) or "\ninterrupted")  # a question may stand on the line
         return ExitCode.INTERRUPTED
     except Exception as error:
         _complain(bug(error))

@@ -1,4 +1,4 @@
-"""`scimconf apply`: make the servers as the inventory says."""
+"""`scimconf apply`: configure the servers as the inventory says."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SECONDS = 1.0
 """Processor time for reading the inventory. After that, nothing is offered."""
 _SEPARATORS = ",:&!"
-"""They separate the parts of a pattern."""
+"""The characters between the parts of a pattern."""
 
 
 def patterns(
@@ -68,7 +68,7 @@ def hosts(
 def realms(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the names of realms. The root realm's name is empty, and not offered."""
+    """Return the names of realms, except the root realm, whose name is empty."""
     layout = _layout(context)
     names: set[object] = set()
     for written in layout.written.values() if layout else ():
@@ -79,7 +79,10 @@ def realms(
 
 
 def _layout(context: click.Context) -> Layout | None:
-    """Read the inventory as far as names go, errors in it and all; None where there is none."""
+    """Read the groups, hosts and variables of the inventory, and ignore errors in it.
+
+    Return None if it cannot be read.
+    """
     from scimconf.inventory import layout
     from scimconf.inventory.place import Problems
     from scimconf.run.options import SourceOptions
@@ -89,7 +92,7 @@ def _layout(context: click.Context) -> Layout | None:
     given = tuple(path.expanduser() for path in context.params.get("inventory") or ())
     with suppress(ScimconfError, OSError, RuntimeError), _limited():
         files = sources(SourceOptions(given, (), None))
-        # Neither stdin nor a pipe: reading it would wait, or take it from somebody.
+        # Do not read stdin or a pipe: that could block, or take data from another program.
         ready = [path for path in files if path.is_file() or path.is_dir()]
         return layout.read(ready, Problems(), allow_exec=False)
     return None
@@ -97,7 +100,7 @@ def _layout(context: click.Context) -> Layout | None:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """Raise TimeoutError in the block if it takes too long."""
+    """Raise TimeoutError if the `with` block uses more than `_SECONDS` of processor time."""
 
     def stop(*_: object) -> None:
         raise TimeoutError

@@ -1,15 +1,14 @@
-"""An Ansible inventory that exists before `scimconf init`: find it and add SCIM variables."""
+"""Find an Ansible inventory that exists before `scimconf init`, and add SCIM variables to it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.cli.streams import err
-from scimconf.errors import InventoryError, UsageError
+from scimconf.errors import UsageError
 from scimconf.inventory import Inventory, ansible_cfg, host_vars, load
 from scimconf.inventory.patterns import matching
 
@@ -32,7 +31,7 @@ class Existing:
     def additions(
         self, patterns: Sequence[str], variables: Mapping[str, object]
     ) -> dict[Path, str]:
-        """Return the files to write and their text: variables of one group, or of each host.
+        """Return the files to write, with their text: for one group, or for each host.
 
         Raises UsageError if the patterns match no host without scim_realms.
         """
@@ -53,15 +52,8 @@ class Existing:
 
         Raises InventoryError with the problems.
         """
-        before = {path: path.read_bytes() if path.exists() else None for path in additions}
-        try:
-            for path, text in additions.items():
-                host_vars.write(path, text)
+        with host_vars.written(additions):
             load([self.source])
-        except (InventoryError, UsageError):
-            for path, data in before.items():
-                _restore(path, data)
-            raise
 
 
 def find(folder: Path) -> Existing | None:
@@ -85,17 +77,9 @@ def find(folder: Path) -> Existing | None:
 def _name_the_configured(folder: Path, there: Sequence[Path]) -> None:
     """Print a note if ansible.cfg names another inventory, which init does not read."""
     named = ansible_cfg.inventory(folder)
-    if named and (folder / named).resolve() not in [path.resolve() for path in there[:1]]:
+    used = [path.resolve() for path in there[:1]]
+    if named and (folder / named).resolve() not in used:
         err(
             f"note: {folder / 'ansible.cfg'} names the inventory {named}, which is not read; "
             "to use it: scimconf init FOLDER, with the folder that holds it"
         )
-
-
-def _restore(path: Path, data: bytes | None) -> None:
-    with suppress(OSError):
-        if data is not None:
-            path.write_bytes(data)
-        else:
-            path.unlink(missing_ok=True)
-            path.parent.rmdir()  # fails if it is not empty

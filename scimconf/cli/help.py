@@ -1,4 +1,4 @@
-"""How `--help` is laid out: options in named sections, and one sentence about the variables."""
+"""Lay out `--help`: options in named sections, and one sentence about environment variables."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CONNECTION = "Connection"
 PASSWORDS = "Passwords"
 OUTPUT = "Output"
 SECTIONS = (WORK, OWN, ROLLOUT, CONNECTION, PASSWORDS, OUTPUT)
-"""In the order in which --help shows them."""
+"""The sections in the order of --help."""
 
 _COLUMN = 26
-"""Width of the names of options: the texts of all sections begin in the same column."""
+"""Width of the names of options, so that the texts of all sections begin in the same column."""
 
 
 class Option(click.Option):
@@ -30,7 +30,7 @@ class Option(click.Option):
         self.section = section
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """Leave out what click adds to the text: the text says what matters of it."""
+        """Return nothing, so that click adds no default to the text. The text contains it."""
         return {}
 
 
@@ -43,7 +43,7 @@ class Argument(click.Argument):
         self.text = text
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """Return the name and the text. click.Argument returns nothing."""
+        """Return the name and the text. click's own Argument returns nothing."""
         return self.make_metavar(ctx), self.text
 
 
@@ -80,14 +80,14 @@ class Verb(_Verb):
     """A command whose --help has sections."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb. One that loads no inventory checks the variables' names here."""
+        """Run the verb. If it loads no inventory, check the names of variables first."""
         if not any(parameter.name == "inventory" for parameter in self.params):
             variables.check()
         return super().invoke(ctx)
 
 
 class Group(click.Group, _Verb):
-    """A verb that has commands of its own. Its --help lists its options first, then these."""
+    """A verb with subcommands. Its --help lists its options first, then the subcommands."""
 
     command_class = Verb
 

@@ -1,4 +1,4 @@
-"""`scimconf import`: take servers as they are into an inventory and the token file."""
+"""`scimconf import`: write the present state of servers into an inventory and the token file."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ def command() -> None:
 @command.command("check")
 @options.source
 def check(source: SourceOptions) -> None:
-    """Say whether the inventory can be used: every error at once, each with its place."""
+    """Check the inventory and the token file. Report every error with its place."""
     loaded = load(source, Terminal())
-    token_file(source)  # raises what is wrong with it
+    token_file(source)  # raises its errors
     servers = select(loaded, (), source.limit) if source.limit else loaded.servers.values()
     if not servers:
         out("ok, but no host has scim_realms: there is nothing to configure")

@@ -1,4 +1,4 @@
-"""Our warnings, and at -vvv paramiko's log, on stderr."""
+"""Send our warnings, and with -vvv paramiko's log, to stderr."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scimconf.secret import RedactingFormatter
 
 
 class _Stderr(logging.Handler):
-    """Writes to what sys.stderr is at that moment: live progress puts itself in its place."""
+    """Writes to the current sys.stderr, because live progress replaces it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         err(self.format(record))
 
 
 def start_log(output: OutputOptions) -> None:
-    """Send warnings, at -vvv also paramiko's log, to stderr, with tokens redacted."""
+    """Send warnings, and with -vvv paramiko's log, to stderr, with tokens redacted."""
     ours, paramikos = _Stderr(), _Stderr()
     ours.setFormatter(RedactingFormatter("warning: %(message)s"))
     paramikos.setFormatter(RedactingFormatter("%(name)s: %(message)s"))

@@ -1,4 +1,4 @@
-"""The options that several verbs share, with Ansible's letters, and the values they arrive as."""
+"""The options that several verbs share, with Ansible's letters, and the classes of their values."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def option(
 
 
 def verb(name: str, **settings: Any) -> Callable[[Command], Verb]:
-    """Declare a verb, or a command of a verb."""
+    """Declare a verb, or a subcommand of a verb."""
     return click.command(name, cls=Verb, **settings)
 
 
 def group(name: str, **settings: Any) -> Callable[[Command], Group]:
-    """Declare a verb that has commands of its own."""
+    """Declare a verb that has subcommands."""
     return click.group(name, cls=Group, **settings)
 
 
@@ -101,7 +101,7 @@ def _known_reports(
 
 
 class _Attached(Option):
-    """An option whose value must follow `=`. Without one it means "all".
+    """An option whose value must follow `=`. Without a value it means "all".
 
     The next word of the command line is never its value.
     """
@@ -125,7 +125,7 @@ class _Attached(Option):
 
 
 def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:
-    """Return what all values together allow. Refuse an unknown kind."""
+    """Return the kinds that all values together allow. Refuse an unknown kind."""
     try:
         return NOTHING.union(*map(consent.parse, given))
     except ValueError as error:
@@ -293,7 +293,7 @@ _OUTPUT = (
 
 
 def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorator:
-    """Declare options and pass them to the verb as one frozen value of `kind`."""
+    """Declare options, and pass them to the verb as one value of the dataclass `kind`."""
 
     def decorate(command: Command) -> Command:
         def call(**values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a run prints at its end: results on stdout, in the wanted format, and files."""
+"""Print the results of a run on stdout, in the requested format, and write its report files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scimconf.run.result import Result
 
 
 def results(result: Result, output: OutputOptions, *, diff: bool = False) -> ExitCode:
-    """Print what came of a run and return its exit code; write the files that are wanted of it."""
+    """Print the results of a run and write its report files. Return the exit code."""
     verb, outcomes, code = result.verb, result.outcomes, result.exit_code
     now = datetime.now(timezone.utc)
     code = worst([code, report_files.write(verb, outcomes, code, now, output, diff=diff)])

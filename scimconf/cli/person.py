@@ -1,4 +1,4 @@
-"""The person at this terminal: what is asked and told goes to stderr, results go to stdout."""
+"""The person at this terminal. Questions and messages go to stderr, results go to stdout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_VAULT = VaultOptions(None, False)
 
 
 class Terminal:
-    """The Person (`scimconf.run.person`) who started the program."""
+    """The Person (`scimconf.run.person`) at the terminal that started the program."""
 
     approve = staticmethod(question.ask)
     check_variables = staticmethod(variables.check)
@@ -47,18 +47,18 @@ class Terminal:
             err(text.text("warning") if isinstance(text, Problem) else f"warning: {text}")
 
     def progress(self, *, steps: bool) -> AbstractContextManager[Watcher]:
-        """Return live progress on a terminal; else lines, if `steps` are worth a log."""
+        """Return live progress on a terminal; else one line per step, with `steps` or -v."""
         lines = steps or (self._output is not None and self._output.verbose > 0)
-        watched = getattr(sys.stderr, "isatty", bool)()  # None where it was closed before we began
+        watched = getattr(sys.stderr, "isatty", bool)()  # None if it was closed at the start
         if self._quiet or not (lines or watched):
             return NoProgress()
         console = terminal(stderr=True)
-        if console.is_interactive and watched:  # FORCE_COLOR makes no terminal of a pipe
+        if console.is_interactive and watched:  # rich takes a pipe for a terminal with FORCE_COLOR
             return LiveProgress(console)
         return LineProgress(console) if lines else NoProgress()
 
     def answer_server(self, text: str) -> Secret:
-        """Ask what a server or a jump host asks: -k says that somebody is there."""
+        """Ask the person a question of a server or a jump host (only with -k)."""
         return Secret(click.prompt(text, hide_input=True, err=True))
 
     def vault_passwords(self, known_ids: Callable[[], Collection[str]] | None) -> Passwords:

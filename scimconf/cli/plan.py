@@ -1,4 +1,4 @@
-"""`scimconf plan`: what apply would do."""
+"""`scimconf plan`: show what apply would change."""
 
 from __future__ import annotations
 

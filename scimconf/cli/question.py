@@ -1,4 +1,4 @@
-"""The question before the first change."""
+"""Ask for consent before the first change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask(
     """Show the plan on stderr (stdout is for results) and ask for consent.
 
     `what` begins the question: "Change". `references`: what is run or read on this machine, and for
-    which realm. Raises Stopped if the answer is no.
+    which realm. Raises Stopped for a no.
     """
     show(terminal(stderr=True), verb, outcomes, diff=diff)
     if references:
@@ -55,7 +55,7 @@ def ask(
 
 
 def confirm(question: str) -> None:
-    """Ask a question; raises Stopped for a no."""
+    """Ask a yes/no question. Raises Stopped for a no."""
     try:
         agreed = click.confirm(f"\n{question}", err=True)
     except click.Abort:

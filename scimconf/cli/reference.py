@@ -34,7 +34,7 @@ visible to other users. See [tokens.md](tokens.md).
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Return the text of docs/options.md."""
     return "\n".join([_HEAD, *_tables()])
 
 
@@ -58,7 +58,7 @@ def _tables() -> Iterator[str]:
 
 
 def _names(option: Option) -> str:
-    """Return the names, and the value that the option takes."""
+    """Return the names of an option, with its value."""
     value = ""
     if not (option.is_flag or option.count):
         value = option.make_metavar(click.Context(scimconf))
@@ -68,7 +68,7 @@ def _names(option: Option) -> str:
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
-    """Return every verb, and every command of a verb, by name."""
+    """Yield every verb and every subcommand, with its name."""
     context = click.Context(scimconf)
     for verb in VERBS:
         command = scimconf.get_command(context, verb)

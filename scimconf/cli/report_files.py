@@ -1,4 +1,4 @@
-"""The report files of a run. If one cannot be written, the run has failed."""
+"""Write the report files of a run. If one cannot be written, the run has failed."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def write(
 
     Returns FAILED, after an error message, if a file cannot be written.
     """
-    codes = [_report(file, verb, outcomes, code, now, diff=diff) for file in output.report]
+    codes = [_write_report(file, verb, outcomes, code, now, diff=diff) for file in output.report]
     if output.failed_hosts:
-        codes.append(_note_failed(output.failed_hosts, outcomes))
+        codes.append(_write_failed_hosts(output.failed_hosts, outcomes))
     if output.format == "github" and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
         codes.append(_append(Path(summary), markdown(verb, outcomes, code, diff=diff)))
     return worst(codes)
 
 
-def _report(
+def _write_report(
     file: Path,
     verb: str,
     outcomes: Sequence[Outcome],
@@ -59,7 +59,7 @@ def _report(
     *,
     diff: bool,
 ) -> ExitCode:
-    """Write the format that the file name ends in."""
+    """Write the report in the format that the file name ends with."""
     if file.suffix == ".md":
         text = markdown(verb, outcomes, code, diff=diff)
     elif file.suffix == ".xml":
@@ -75,7 +75,7 @@ def _report(
 
 
 def _append(file: Path, text: str) -> ExitCode:
-    """Append to the step summary: earlier commands of the step may have written to it."""
+    """Append to the step summary, because earlier commands may have written to it."""
     try:
         with file.open("a", encoding="utf-8") as summary:
             summary.write(f"{text}\n")
@@ -85,11 +85,11 @@ def _append(file: Path, text: str) -> ExitCode:
     return ExitCode.OK
 
 
-def _note_failed(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
-    """Write the servers that the next run must repeat, one per line. If there are none, remove the
-    file: `--limit @FILE` of an empty file would select all servers.
+def _write_failed_hosts(file: Path, outcomes: Sequence[Outcome]) -> ExitCode:
+    """Write the failed and skipped servers, one per line. If there are none, remove the file.
 
-    A file that --failed-hosts did not write is left unchanged, and is an error.
+    With an empty file, `--limit @FILE` would select all servers. A file that --failed-hosts did not
+    write is left unchanged, and is an error.
     """
     names = [outcome.server for outcome in outcomes if outcome.status in _FAILED]
     try:

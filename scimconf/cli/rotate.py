@@ -1,4 +1,4 @@
-"""`scimconf rotate`: new tokens, in the transaction that `apply` makes."""
+"""`scimconf rotate`: replace tokens, with the same transaction as `apply`."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def command(
 
 
 def _mode(**flags: bool) -> Mode:
-    """Return what the options say. Raises UsageError for two at once."""
+    """Return the mode that the flags select. Raises UsageError for more than one flag."""
     modes: dict[str, Mode] = {"stage": "stage", "activate": "activate", "back": "back"}
     given = [name for name, is_given in flags.items() if is_given]
     if len(given) > 1:

@@ -31,20 +31,20 @@ def out(text: str, *, end: str = "\n") -> None:
 
 
 def err(text: str) -> None:
-    """Print a message. If stderr cannot be written, go on.
+    """Print a message. If stderr cannot be written, continue without it.
 
-    The text is sanitized: servers and inventories have a part in its wording.
+    The text is sanitized, because it may contain text from servers and inventories.
     """
     text = escape_ci_commands(text)
     try:
-        # Named, or click would write past live progress, which then overwrites the line.
+        # Without `file`, click would bypass live progress, which would overwrite the line.
         click.echo(sanitize(text, 20_000), file=sys.stderr)
     except OSError:
         _mute(sys.stderr)
 
 
 def _mute(stream: TextIO) -> None:
-    """Send the rest of the stream to /dev/null: Python would fail at exit when it flushes."""
+    """Redirect the stream to /dev/null. Otherwise Python's flush at exit would fail."""
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -10,10 +10,10 @@ from rich.console import Console
 
 
 class _Console(Console):
-    """rich's console exits the process on a closed pipe. This one must not: a change may run."""
+    """A console that does not exit on a closed pipe, as rich's does: a change may be running."""
 
     def on_broken_pipe(self) -> None:
-        """Stop printing, and go on."""
+        """Stop printing, and let the run continue."""
         self.quiet = True
 
 
@@ -23,7 +23,7 @@ def terminal(*, stderr: bool = False) -> Console:
 
 
 def page(text: io.StringIO) -> Console:
-    """Return a console that writes into `text` what stdout's console would print."""
+    """Return a console that writes into `text` in the format of stdout."""
     real = terminal()
     return _Console(
         file=text,

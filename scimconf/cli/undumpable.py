@@ -1,4 +1,4 @@
-"""Hide this process's memory and first environment from the programs that it starts."""
+"""Hide this process's memory and original environment from the programs that it starts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ _PR_SET_DUMPABLE = 4
 def make_undumpable() -> None:
     """Make /proc/PID/environ, mem and so on unreadable for other processes of the same user.
 
-    Removing a secret from os.environ does not erase it from the memory in which the process got its
-    environment, and any child could read it there. A child process is readable again as soon as it
-    executes another program.
+    If a secret is removed from os.environ, a child process could still read it in the original
+    environment. A child process becomes readable again when it executes another program.
 
     Works on Linux only; elsewhere this does nothing. root and processes with CAP_SYS_PTRACE can
     still read. The process no longer writes core dumps.

@@ -1,7 +1,7 @@
-"""The environment variables SCIMCONF_...: take the vault password, find misspelt names.
+"""Read the vault password from the environment, and find misspelt SCIMCONF_ variables.
 
-A misspelt variable sets nothing, so the run would work on the wrong servers or files. That is an
-error, as a misspelt option is.
+A misspelt variable has no effect, so the run could use the wrong servers or files. Therefore it is
+an error, as a misspelt option is.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from scimconf.secret import Secret
 
 PREFIX = "SCIMCONF_"
 VAULT_PASSWORD = "SCIMCONF_VAULT_PASSWORD"  # noqa: S105
-"""Holds the vault password itself, as pipelines keep their secrets. No option has it."""
+"""The variable that contains the vault password itself. There is no option for it."""
 
 _NEAR = 0.8
-"""Similarity, from 0 to 1, of the parts behind SCIMCONF_: LIMT and LIMIT have 0.89."""
+"""The similarity, from 0 to 1, of the parts after SCIMCONF_. LIMT and LIMIT have 0.89."""
 _RESERVED = ("SCIMCONF_IDP_", "SCIMCONF_BEARER_")
-"""Names that begin so may hold values for an identity provider."""
+"""The start of names that may contain values for an identity provider."""
 
 
 _taken: dict[str, Secret] = {}
@@ -36,15 +36,15 @@ def take_vault_password() -> None:
 
 
 def taken_vault_password() -> Secret | None:
-    """Return the password that stood in the environment."""
+    """Return the password from the environment; None if it had none."""
     return _taken.get(VAULT_PASSWORD)
 
 
 def check() -> None:
-    """Raise UsageError for variables whose names are nearly those of options.
+    """Raise UsageError for variables whose names are similar to those of options.
 
-    Call it after the inventory is loaded: then a variable that the inventory refers to (`env:`)
-    has been taken out of the environment, and is not reported.
+    Call it after the inventory is loaded: the variables of its `env:` references have then been
+    removed from the environment, so they are not reported.
     """
     given = [name for name in os.environ if name.startswith(PREFIX)]
     context = click.get_current_context(silent=True)
@@ -70,7 +70,7 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _variables(command: click.Command) -> set[str]:
-    """Return the variables of all options of a command and of its commands."""
+    """Return the variables of all options of a command and of its subcommands."""
     found = {each.envvar for each in command.params if isinstance(each.envvar, str)}
     if isinstance(command, click.Group):
         context = click.Context(command)

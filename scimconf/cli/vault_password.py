@@ -23,13 +23,13 @@ _HOW = "use --vault-id ID@FILE or --vault-password-file FILE"
 class VaultPassword:
     """The vault passwords by vault id. The first one encrypts new values.
 
-    The main thread calls it before it starts others: only the main thread may ask.
+    Call it first in the main thread: no other thread may ask questions.
     """
 
     def __init__(
         self, options: VaultOptions, known_ids: Callable[[], Collection[str]] | None = None
     ) -> None:
-        """See `Person.vault_passwords`: nothing would notice a mistyped password of a new id."""
+        """See `Person.vault_passwords`. The password of a new id is asked for twice."""
         self._options = options
         self._known_ids = known_ids
         self._found: Mapping[str, Secret] | None = None
@@ -62,14 +62,14 @@ class VaultPassword:
 
     def _one(self, label: str, source: str, *, first: bool) -> Secret:
         if source == _PROMPT:
-            of = "" if label == _DEFAULT else f" ({label})"
+            which = "" if label == _DEFAULT else f" ({label})"
             is_new = first and self._known_ids is not None and label not in self._known_ids()
-            return ask(f"vault password{of}", _HOW, twice=is_new)
+            return ask(f"vault password{which}", _HOW, twice=is_new)
         return vault.read_password_file(Path(source).expanduser(), label)
 
 
 def _of_options(options: VaultOptions) -> list[tuple[str, str]]:
-    """Return label and source of each, in Ansible's order (cli/__init__.py, build_vault_ids)."""
+    """Return vault ids and their sources in Ansible's order (cli/__init__.py, build_vault_ids)."""
     sources = [_split(each) for each in options.vault_id]
     if options.vault_password_file:
         sources.append((_DEFAULT, str(options.vault_password_file)))
@@ -87,7 +87,7 @@ def _of_ansibles_environment() -> list[tuple[str, str]]:
 
 
 def _split(identity: str) -> tuple[str, str]:
-    """Split ID@SOURCE. Without an @ it is a source, as in Ansible."""
+    """Split ID@SOURCE. Text without an @ is a source, as in Ansible."""
     label, at, source = identity.partition("@")
     if not at:
         label, source = "", identity

@@ -1,6 +1,6 @@
-"""A rollout in batches: which servers are changed when, and whether it goes on. Pure.
+"""Divide a rollout into batches, and decide whether it continues. Pure.
 
-The words are those of Ansible's playbook keywords `serial` and `max_fail_percentage`
+The rules are those of Ansible's playbook keywords `serial` and `max_fail_percentage`
 (docs/rollouts.md lists the differences).
 """
 
@@ -15,14 +15,14 @@ from scimconf.errors import UsageError
 
 Item = TypeVar("Item")
 Servers = TypeVar("Servers", bound=Sized)
-"""A deployment: the servers that are changed as one."""
+"""A deployment: servers that are changed together."""
 
 _SIZE = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A number of servers, or a per cent of all that were selected."""
+    """A number of servers, or a percentage of all selected servers."""
 
     number: int
     per_cent: bool = False
@@ -30,15 +30,15 @@ class Size:
     def of(self, selected: int) -> int:
         """Return the size of a batch; all servers for 0 (ansible/utils/helpers.py, `pct_to_int`).
 
-        A per cent is rounded down by way of a float, 29% of 100 is 28, and is at least 1: as
-        Ansible does it.
+        As in Ansible, a percentage is computed as a float, rounded down (29% of 100 is 28), and is
+        at least 1.
         """
         if not self.per_cent:
             return self.number or selected
         return int((self.number / 100.0) * selected) or 1
 
     def allows(self, failed: int, selected: int) -> bool:
-        """Return True if `failed` servers do not exceed the limit; to reach it is allowed."""
+        """Return True if `failed` servers do not exceed the limit."""
         if self.per_cent:
             return failed * 100 <= self.number * selected
         return failed <= self.number
@@ -48,12 +48,12 @@ _ALL = _NONE = Size(0)
 
 
 def sizes(text: str) -> tuple[Size, ...]:
-    """Read `3`, `30%` or `1,5,50%`. Raises UsageError."""
+    """Parse `3`, `30%` or `1,5,50%`. Raises UsageError."""
     return tuple(size(each.strip(), "--serial") for each in text.split(","))
 
 
 def size(text: str, option: str) -> Size:
-    """Read `3` or `30%`. Raises UsageError."""
+    """Parse `3` or `30%`. Raises UsageError."""
     found = _SIZE.fullmatch(text)
     if not found:
         raise UsageError(f"{option} takes numbers and per cents, as 3 or 30%, not {text!r}")
@@ -62,17 +62,19 @@ def size(text: str, option: str) -> Size:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How a rollout goes over the servers that it changes."""
+    """The sizes of the batches, and how many servers may fail."""
 
     serial: tuple[Size, ...] = (_ALL,)
     """The sizes of the batches; the last one repeats."""
     max_fail: Size | None = None
-    """How many may fail. None: any number within a batch, but none before the next batch."""
+    """How many servers may fail. None: a batch always finishes, but the next one starts only if no
+    server has failed."""
 
     def batches(self, deployments: Sequence[Servers], selected: int) -> list[list[Servers]]:
-        """Divide the deployments into batches, in their order.
+        """Divide the deployments into batches; keep their order.
 
-        A batch takes whole deployments as long as they fit; a larger one is a batch of its own.
+        A batch contains whole deployments. A deployment that is larger than a batch is a batch of
+        its own.
         With deployments of one server each, these are Ansible's batches
         (executor/playbook_executor.py, `_get_serialized_batches`).
         """
@@ -87,16 +89,16 @@ class Strategy:
         return found
 
     def next_batch_may_begin(self, failed: int, selected: int) -> bool:
-        """Return True if the rollout goes on after `failed` servers of its batches have failed."""
+        """Return True if the next batch may start after `failed` servers have failed."""
         return (self.max_fail or _NONE).allows(failed, selected)
 
     def next_deployment_may_begin(self, failed: int, selected: int) -> bool:
-        """Return True if one more deployment of a batch may start; always without max_fail."""
+        """Return True if another deployment of the batch may start; always without max_fail."""
         return self.max_fail is None or self.max_fail.allows(failed, selected)
 
 
 def strategy(serial: str | None, canary: int | None, max_fail: str | None) -> Strategy:
-    """Return what the options say: a canary of N is a first batch of N. Raises UsageError."""
+    """Build the strategy of the options. A canary of N is a first batch of N. Raises UsageError."""
     first = () if canary is None else (Size(canary),)
     return Strategy(
         (*first, *(sizes(serial) if serial is not None else (_ALL,))),

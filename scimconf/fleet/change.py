@@ -22,11 +22,11 @@ def change(
     on_step: OnStep = lambda name, doing: None,
     lock_timeout: int = 0,
 ) -> Outcome:
-    """Carry out `plan` on the server behind `agent`; never raises for what a server can cause.
+    """Carry out `plan` on the server of `agent`. An error of the server becomes the Outcome.
 
-    `tokens` holds the token of every realm that is to be present, `desired` its fingerprint.
-    `lock_timeout`: seconds to wait for another run there. For a plan that changes the token file
-    alone, the server is not asked.
+    `tokens` contains the token of every realm that must be present, `desired` its fingerprint.
+    `lock_timeout`: seconds to wait for another run on the server. If the plan changes only the
+    token file, no request is sent.
     """
     if not plan.touches_server:
         return Outcome(
@@ -45,9 +45,9 @@ def change(
 def request(
     desired: Desired, plan: Plan, observed: Observed, tokens: Mapping[str, Secret]
 ) -> Message:
-    """Return the request that carries out `plan` (docs/agent.md, "apply").
+    """Build the request that carries out `plan` (docs/agent.md, "apply").
 
-    Each text with a token in it is a Secret, so the request can be shown as a whole.
+    Every text that contains a token is a Secret, so the request can be printed.
     """
     server = desired.server
     by_kind: dict[ActionKind, list[str]] = {kind: [] for kind in ActionKind}
@@ -127,7 +127,7 @@ def _restart_command(
 def _gate(
     server: Server, removed: list[str], tokens: Mapping[str, Secret]
 ) -> dict[str, Message] | None:
-    """Return what the agent asks the local web server before the commit; None: it is not asked."""
+    """Return the gate's checks of the local web server; None: there is no gate."""
     if not server.verify or server.restart == "none":
         return None
     return {

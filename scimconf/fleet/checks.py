@@ -1,4 +1,4 @@
-"""The public URLs of one server, asked after a change or by `verify`, and what the answers mean."""
+"""Check the public URLs of a server after a change, or for `verify`, and judge the answers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scimconf.tokens.keyring import Tokens
 
 
 def public_check(tokens: Tokens, *, wanted: Status, answers: int = 1) -> CheckServer:
-    """Return what asks the public URLs of a server, as its identity provider would.
+    """Return a function that checks the public URLs of a server, as its identity provider would.
 
-    Only a server whose status is `wanted` is asked. `answers`: how many good answers in a row are
-    needed; several after a restart. A public URL that is not reached is a warning. A wrong answer,
-    or a certificate that an identity provider would refuse, makes the outcome a failed one, but
-    rolls nothing back: the gate on the server was passed by then.
+    It checks only servers whose status is `wanted`. `answers`: how many good answers in a row are
+    needed; several after a restart. An unreachable public URL is a warning. A wrong answer, or a
+    certificate that an identity provider would refuse, is a failure. It rolls nothing back, because
+    the server has passed the gate.
     """
 
     def check(looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
@@ -42,7 +42,7 @@ def public_check(tokens: Tokens, *, wanted: Status, answers: int = 1) -> CheckSe
 def ask(
     server: Server, observed: Observed, tokens: Mapping[str, Secret], answers: int
 ) -> Iterator[Check]:
-    """Ask the public URL of each realm of a server."""
+    """Check the public URL of each realm of a server."""
     if observed.external_host is None:
         message = (
             "not asked: EXTERNAL_HOST in settings.py is not a plain value, so nothing proves that "
@@ -62,10 +62,10 @@ def ask(
 
 
 def with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:
-    """Return the outcome with the answers of the public URLs, as far as they decide about it.
+    """Return the outcome with these checks, and with the status that follows from them.
 
-    A public URL that was not reached proves nothing: `verify` then has no other proof, while a
-    change was proved by the gate on the server.
+    If a public URL was not reached, `verify` has no proof, so the server is unreachable. A change
+    keeps its status, because the gate on the server has proved it.
     """
     outcome = replace(outcome, checks=checks)
     if any(check.result == "failed" for check in checks):

@@ -1,7 +1,4 @@
-"""The open conversations of a run, by server.
-
-What was seen on a server is data (`Looked`); what is still open is kept here.
-"""
+"""The open conversations of a run, by server. `Looked` has the observed facts."""
 
 from __future__ import annotations
 
@@ -13,17 +10,17 @@ from scimconf.fleet.observe import Agent
 from scimconf.model import Server
 
 Opener = Callable[[Server], AbstractContextManager[Agent]]
-"""Connects to a server and starts the agent there; raises ScimconfError."""
+"""Connects to a server and starts the agent on it; raises ScimconfError."""
 
 MOST_KEPT = 200
-"""Conversations that stay open between two steps of a run, with three file descriptors each; a
-process may usually have 1,024 of them. The other servers are connected to once more."""
+"""How many conversations stay open between two steps of a run. Each has three file descriptors, and
+a process may usually have 1,024. scimconf connects to the other servers again."""
 
 
 class Connections(AbstractContextManager["Connections"]):
-    """Opens each conversation at most once at a time. All of them close at the end of `with`.
+    """The open conversations, at most one per server. All of them close at the end of `with`.
 
-    Several threads may use it, each for a server of its own.
+    Several threads may use it at the same time, each for a different server.
     """
 
     def __init__(self, open_agent: Opener) -> None:
@@ -33,7 +30,7 @@ class Connections(AbstractContextManager["Connections"]):
         self._lock = threading.Lock()
 
     def open(self, server: Server) -> Agent:
-        """Return the conversation with a server; connect if there is none. Raises ScimconfError."""
+        """Return the conversation with a server; connect if needed. Raises ScimconfError."""
         if found := self._open.get(server.name):
             return found[0]
         with ExitStack() as stack:
@@ -46,7 +43,7 @@ class Connections(AbstractContextManager["Connections"]):
         return server.name in self._open
 
     def keep(self, server: Server) -> None:
-        """Keep the conversation for a later step, or close it where MOST_KEPT are kept."""
+        """Keep the conversation open for a later step. Close it if MOST_KEPT are kept already."""
         with self._lock:
             has_room = server.name in self._kept or len(self._kept) < MOST_KEPT
             if has_room:
@@ -62,7 +59,7 @@ class Connections(AbstractContextManager["Connections"]):
             found[1].close()
 
     def __exit__(self, *error: object) -> None:
-        # A copy: after a second Ctrl-C, threads may still open and close.
-        for _, closing in [*self._open.values()]:
-            closing.close()
-        self._open.clear()
+        # After a second Ctrl-C, threads may still open and close conversations.
+        for name in list(self._open):
+            if found := self._open.pop(name, None):
+                found[1].close()

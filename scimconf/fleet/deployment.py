@@ -1,7 +1,7 @@
-"""Change the servers of one deployment as one: all of them, or none.
+"""Change all servers of a deployment, or none.
 
-They share tokens and a database (`scim_deployment`): two of them with different tokens would refuse
-half of what the identity provider sends.
+They share tokens and a database (`scim_deployment`). If two of them had different tokens, each
+would refuse some requests of the identity provider.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scimconf.model import Outcome, Status
 
 Change = Callable[[Looked], Outcome]
 RollBack = Callable[[Looked, Outcome], Outcome]
-"""Undoes the change that ended with this outcome."""
+"""Undoes the change that has this outcome."""
 
 _GOOD = (Status.OK, Status.PENDING)
 
 
 def deployments(looked: Sequence[Looked]) -> list[list[Looked]]:
-    """Return the servers by deployment, in the order in which each deployment is named first."""
+    """Group the servers by deployment; keep the order in which deployments first occur."""
     found: dict[str, list[Looked]] = {}
     for each in looked:
         found.setdefault(each.server.deployment, []).append(each)
@@ -28,7 +28,7 @@ def deployments(looked: Sequence[Looked]) -> list[list[Looked]]:
 
 
 def to_change(looked: Sequence[Looked]) -> list[list[Looked]]:
-    """Return the deployments in which there is something to do."""
+    """Return the deployments that have pending changes."""
     return [each for each in deployments(looked) if any(server.pending for server in each)]
 
 
@@ -38,7 +38,7 @@ def change_deployment(
     """Change the servers of one deployment, one after the other.
 
     If a change fails, the servers before it are rolled back (with `roll_back`), and the servers
-    after it are skipped. Nothing is changed if one of the servers could not be looked at.
+    after it are skipped. If one of the servers could not be observed, nothing is changed.
     """
     broken = next((each.outcome for each in servers if each.outcome.status not in _GOOD), None)
     outcomes: list[Outcome] = []
@@ -62,7 +62,7 @@ def change_deployment(
 
 
 def _safely(work: Callable[..., Outcome], each: Looked, *more: Outcome) -> Outcome:
-    """Do the work; a bug of ours becomes the outcome of this server alone."""
+    """Do the work. An unexpected exception becomes the outcome of this server only."""
     try:
         return work(each, *more)
     except Exception as error:
@@ -81,14 +81,14 @@ def _skipped(each: Looked, broken: Outcome) -> Outcome:
 
 def _rolled_back(undone: Outcome, outcome: Outcome, broken: Outcome) -> Outcome:
     why = f"because {broken.server} of the same deployment is {broken.status.value}"
-    well = undone.status is Status.CHANGED
-    message = f"rolled back, {why}" if well else f"not rolled back, though it must be, {why}"
+    succeeded = undone.status is Status.CHANGED
+    message = f"rolled back, {why}" if succeeded else f"not rolled back, though it must be, {why}"
     return replace(
         outcome,
-        status=Status.ROLLED_BACK if well else Status.ROLL_BACK_FAILED,
+        status=Status.ROLLED_BACK if succeeded else Status.ROLL_BACK_FAILED,
         message=f"{message}: {undone.message}" if undone.message else message,
         hint=undone.hint,
-        in_force=not well,
+        in_force=not succeeded,
         steps=(*outcome.steps, *undone.steps),
         seconds=outcome.seconds + undone.seconds,
     )

@@ -1,7 +1,7 @@
-"""Many servers at a time: look at all of them, then change those that need it.
+"""Observe many servers at the same time, then change those that need it.
 
-Whatever a server can cause ends as its Outcome. A server that fails stops no other deployment,
-unless the strategy says so (docs/rollouts.md).
+Every error of a server becomes its Outcome. A failed server does not stop other deployments, unless
+the strategy says so (docs/rollouts.md).
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ _BAD = (
 _LONGEST_PAUSE = 30.0
 """Seconds."""
 _BUSY_PAUSE = 1.0
-"""Seconds between two looks at a server where another run is at work."""
+"""Seconds before a server is observed again while another run is changing it."""
 _ALL_AT_ONCE = Strategy()
 _INTERRUPTED = ("interrupted", "")
 
 
 Check = Callable[[Looked, Outcome, Watcher], Outcome]
-"""Asks the public URLs of a server that was changed; returns its outcome with the answers."""
+"""Checks the public URLs of a server; returns its outcome with the checks."""
 
 
 class Fleet:
-    """The servers of one run: at most `forks` of them at a time. After Ctrl-C, no new one starts.
+    """Work on the servers of a run, at most `forks` at a time. After Ctrl-C, no new one starts.
 
-    `retries`: how often to try again to reach a server, before anything was changed on it.
+    `retries`: how often to retry an unreachable server. It is retried only before its change.
     """
 
     def __init__(self, connections: Connections, forks: int, retries: int = 0) -> None:
@@ -63,11 +63,11 @@ class Fleet:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C was pressed: what was under way has ended, and nothing new starts."""
+        """Whether Ctrl-C was pressed. Then servers in progress finish, and no new one starts."""
         return self._pool.interrupted
 
     def hang_up(self, servers: Iterable[Server]) -> None:
-        """Close the conversations with these servers; a later step connects once more."""
+        """Close the conversations with these servers. A later step connects again."""
         for server in servers:
             self._connections.close(server)
 
@@ -82,10 +82,10 @@ class Fleet:
         look: Look = planned,
         lock_timeout: int = 0,
     ) -> list[Looked]:
-        """Look at every server; return what was seen in the order of `fleet`.
+        """Observe every server; return the results in the order of `fleet`.
 
-        With `keep`, the conversations with servers to change stay open. A server where another run
-        is at work is looked at again until that run has ended, for at most `lock_timeout` seconds.
+        With `keep`, the conversations with servers to change stay open. While another run is
+        changing a server, it is observed again, for at most `lock_timeout` seconds.
         """
 
         def one(desired: Desired) -> Looked:
@@ -107,7 +107,7 @@ class Fleet:
         return self._pool.each(fleet, one, skipped)
 
     def _retry(self, attempt: Callable[[], Looked], watcher: Watcher) -> Looked:
-        """Try once, and again after a pause where the server was not reached."""
+        """Try once. If the server was not reached, retry after a pause."""
         looked = attempt()
         for tried, pause in enumerate(_pauses(self._retries), 2):
             if not looked.retryable:
@@ -124,7 +124,7 @@ class Fleet:
     def _wait_for_other_runs(
         self, attempt: Callable[[], Looked], seconds: int, watcher: Watcher
     ) -> Looked:
-        """Look, and look again while another run is at work there, for at most `seconds`."""
+        """Observe, and repeat while another run is changing the server, for at most `seconds`."""
         until = time.monotonic() + seconds
         looked = attempt()
         while looked.outcome.status is Status.BUSY:
@@ -143,7 +143,7 @@ class Fleet:
     def recover(
         self, looked: Sequence[Looked], watcher: Watcher, lock_timeout: int
     ) -> list[Looked]:
-        """Roll back what interrupted runs left, and look again; other servers stay as they are."""
+        """Roll back interrupted runs, and observe those servers again. Return all servers."""
 
         def one(each: Looked) -> Looked:
             if not each.interrupted:
@@ -151,7 +151,7 @@ class Fleet:
             ready = self._connect(each, watcher)
             if not ready.interrupted:
                 return ready
-            done = self._put_back(ready, "recover", "", watcher, lock_timeout)
+            done = self._roll_back(ready, "recover", "", watcher, lock_timeout)
             return look_after_recovery(ready, done, self._connections)
 
         return self._pool.each(looked, one, lambda each: each)
@@ -168,8 +168,8 @@ class Fleet:
     ) -> list[Outcome]:
         """Carry out the plan of each server that has changes; the others keep their outcome.
 
-        `tokens`: the token of every realm that is to be present. `lock_timeout`: seconds to wait
-        for another run on a server. `check` sees each server of a batch before the next batch.
+        `tokens`: the token of every realm that must be present. `lock_timeout`: seconds to wait
+        for another run on a server. `check` is called for each server before the next batch.
         """
 
         def change_one(each: Looked) -> Outcome:
@@ -186,7 +186,7 @@ class Fleet:
             )
 
         def roll_back(each: Looked, done: Outcome) -> Outcome:
-            return self._put_back(each, "undo", done.run, watcher, lock_timeout)
+            return self._roll_back(each, "undo", done.run, watcher, lock_timeout)
 
         def one(servers: Sequence[Looked]) -> list[Outcome]:
             outcomes = self._change(servers, change_one, roll_back, watcher)
@@ -200,10 +200,10 @@ class Fleet:
         return self._by_batch(looked, one, strategy, watcher)
 
     def put_back(self, looked: Sequence[Looked], verb: Verb, watcher: Watcher) -> list[Outcome]:
-        """Undo or recover each server that has something to; the others keep their outcome."""
+        """Undo or recover each server that has changes pending; the others keep their outcome."""
 
         def change_one(each: Looked) -> Outcome:
-            done = self._put_back(each, verb, each.outcome.run, watcher)
+            done = self._roll_back(each, verb, each.outcome.run, watcher)
             return replace(done, plan=done.plan or each.plan)
 
         def one(servers: Sequence[Looked]) -> list[Outcome]:
@@ -211,7 +211,7 @@ class Fleet:
 
         return self._by_batch(looked, one, _ALL_AT_ONCE, watcher)
 
-    def _put_back(
+    def _roll_back(
         self, each: Looked, verb: Verb, run: str, watcher: Watcher, lock_timeout: int = 0
     ) -> Outcome:
         agent = self._connections.open(each.server)
@@ -229,7 +229,7 @@ class Fleet:
         roll_back: RollBack | None,
         watcher: Watcher,
     ) -> list[Outcome]:
-        """Change the servers of one deployment; all of them are reached before the first change."""
+        """Change the servers of a deployment. Connect to all of them before the first change."""
         try:
             ready = [self._connect(each, watcher) for each in servers]
             return change_deployment(ready, change_one, roll_back)
@@ -245,11 +245,11 @@ class Fleet:
         strategy: Strategy,
         watcher: Watcher,
     ) -> list[Outcome]:
-        """Do the work on each deployment, batch by batch; return the outcomes in that order."""
+        """Do the work on each deployment, batch by batch. Keep the order of `looked`."""
         outcomes = {each.server.name: each.outcome for each in looked}
         failed = [each for each in outcomes.values() if each.status in _BAD and strategy.max_fail]
         batches = strategy.batches(to_change(looked), len(looked))
-        for batch in batches[1:]:  # a link that is idle for long breaks
+        for batch in batches[1:]:  # a connection that is idle for a long time can break
             self.hang_up(each.server for servers in batch for each in servers)
 
         def one(servers: Sequence[Looked]) -> list[Outcome]:
@@ -273,8 +273,8 @@ class Fleet:
             ]
 
         for number, batch in enumerate(batches):
-            goes_on = not number or strategy.next_batch_may_begin(len(failed), len(looked))
-            for done in self._pool.each(batch, one if goes_on else skipped, skipped):
+            continues = not number or strategy.next_batch_may_begin(len(failed), len(looked))
+            for done in self._pool.each(batch, one if continues else skipped, skipped):
                 outcomes.update((outcome.server, outcome) for outcome in done)
         return [outcomes[each.server.name] for each in looked]
 
@@ -287,7 +287,7 @@ class Fleet:
         check: Check,
         watcher: Watcher,
     ) -> list[Outcome]:
-        """Ask the public URLs of every server; return the outcomes with the answers."""
+        """Check the public URLs of every server; return the outcomes with the checks."""
 
         def one(each: tuple[Looked, Outcome]) -> Outcome:
             return check(*each, watcher)
@@ -305,7 +305,7 @@ def _on_step(server: Server, watcher: Watcher) -> OnStep:
 
 
 def _pauses(retries: int) -> Iterator[float]:
-    """Return 1, 2, 4, ... seconds."""
+    """Yield the pauses before retries: 1, 2, 4, ... seconds."""
     for number in range(retries):
         yield min(2.0**number, _LONGEST_PAUSE)
 
@@ -315,7 +315,7 @@ def _skipped(name: str, why: str, hint: str) -> Outcome:
 
 
 def _too_many(failed: Sequence[Outcome]) -> tuple[str, str]:
-    """Return why no more servers are changed, and what to do."""
+    """Return the reason for skipping the other servers, and a hint."""
     first = ", ".join(f"{each.server} is {each.status.value}" for each in failed[:3])
     more = f", and {len(failed) - 3} more" if len(failed) > 3 else ""
     hint = "mend that and run the command again; --max-fail sets how many servers may fail"

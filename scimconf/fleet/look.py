@@ -1,4 +1,4 @@
-"""Look at one server: what is on it, and what is to be done there. Changes nothing."""
+"""Observe one server and plan its changes. Changes nothing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, Way
 from scimconf.plan import plan
 
 Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
-"""Asks a server how it is; raises ScimconfError."""
+"""Observes a server; raises ScimconfError."""
 
 _RETRYABLE = ("connect", "agent")
-"""Steps of Unreachable that another try may pass. Not "log in": a wrong password is sent once."""
+"""Steps of Unreachable that are retried. Not "log in": a wrong password must be sent only once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was seen of one server, and what it means. Data only: see Connections."""
+    """The facts about one server, and their outcome. Data only: see Connections."""
 
     desired: Desired
     outcome: Outcome
     observed: Observed | None = None
     retryable: bool = False
-    """Whether the server was not reached for a reason that another try may not meet."""
+    """Whether the server was not reached and a retry may succeed."""
     reached: tuple[WayFact, ...] = ()
-    """What ssh_config and the name servers added to the way there."""
+    """Facts about the connection that come from ssh_config and DNS, not from the inventory."""
 
     @property
     def server(self) -> Server:
@@ -43,24 +43,24 @@ class Looked:
 
     @property
     def pending(self) -> bool:
-        """Whether there is something to do."""
+        """Whether there are changes to make."""
         return self.outcome.status is Status.PENDING and not self.outcome.only_unmanaged
 
     @property
     def interrupted(self) -> bool:
-        """Whether an interrupted run has to be rolled back before anything else."""
+        """Whether an interrupted run must be rolled back before anything else."""
         return self.pending and self.plan is not None and self.plan.recovers
 
     @property
     def seen(self) -> bool:
-        """Whether the server answered, and can be worked with."""
+        """Whether the server was observed without an error."""
         return self.outcome.status in (Status.OK, Status.PENDING)
 
 
 def look_at(desired: Desired, connections: Connections, look: Look, *, keep: bool) -> Looked:
-    """Look at a server. With `keep`, the conversation stays open where there is something to do.
+    """Observe a server. With `keep`, the conversation stays open if there are changes to make.
 
-    Never raises for what a server can cause, nor for a bug of ours that it brings out.
+    Never raises: every exception becomes the outcome.
     """
     server = desired.server
     begun = time.monotonic()
@@ -69,7 +69,7 @@ def look_at(desired: Desired, connections: Connections, look: Look, *, keep: boo
         agent = connections.open(server)
         outcome, observed = look(agent, desired)
         outcome = replace(outcome, seconds=time.monotonic() - begun)
-        reached = getattr(agent, "reached", ())  # a local agent has no such way
+        reached = getattr(agent, "reached", ())  # a local agent has no route
         looked = Looked(desired, outcome, observed, reached=reached)
         kept = keep and looked.pending
     except Exception as error:
@@ -83,10 +83,10 @@ def look_at(desired: Desired, connections: Connections, look: Look, *, keep: boo
 
 
 def connect(each: Looked, connections: Connections) -> Looked:
-    """Open the conversation with a server that has something to do.
+    """Open the conversation with a server that has changes to make.
 
-    It is not looked at a second time: the agent compares the files with the plan before it touches
-    them. Never raises for what a server can cause.
+    The server is not observed again, because the agent compares the files with the plan before it
+    changes them. Never raises: every exception becomes the outcome.
     """
     if not each.pending:
         return each
@@ -103,7 +103,7 @@ def _is_retryable(error: Exception) -> bool:
 
 
 def planned(agent: Agent, desired: Desired, *, read_only: bool = False) -> tuple[Outcome, Observed]:
-    """Look for a plan, with `read_only` as a user who may not change anything.
+    """Observe a server and plan. `read_only`: the user may lack the rights to change anything.
 
     Raises ScimconfError.
     """
@@ -112,7 +112,7 @@ def planned(agent: Agent, desired: Desired, *, read_only: bool = False) -> tuple
 
 
 def planned_and_acknowledged(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
-    """Look for a plan to carry out; the server need not tell again how its last run ended."""
+    """Observe a server and plan. Acknowledge how its last run ended: the plan reports it."""
     outcome, observed = planned(agent, desired)
     if observed.finished_alone:
         acknowledge(agent, desired.server, observed.finished_alone.run)
@@ -120,7 +120,7 @@ def planned_and_acknowledged(agent: Agent, desired: Desired) -> tuple[Outcome, O
 
 
 def judge(server: str, plan: Plan) -> Outcome:
-    """Return the outcome of a look as its plan has it: status, message, hint, warnings."""
+    """Build the outcome of a plan: status, message, hint, warnings."""
     outcome = Outcome(server, Status.OK, plan=plan, warnings=plan.warnings)
     if plan.busy:
         message = f"another run is at work here: {plan.busy}; nothing was planned"
@@ -130,7 +130,7 @@ def judge(server: str, plan: Plan) -> Outcome:
         return replace(outcome, status=Status.FAILED, message=plan.blocked)
     why = plan.unproved
     if plan.pending:
-        # A plan that changes the token file alone does not cure what is unproved on the server.
+        # A plan that changes only the token file does not solve the problem on the server.
         warnings = (*plan.warnings, why.message) if why else plan.warnings
         return replace(outcome, status=Status.PENDING, warnings=warnings)
     if why:
@@ -139,7 +139,7 @@ def judge(server: str, plan: Plan) -> Outcome:
 
 
 def look_after_recovery(each: Looked, done: Outcome, connections: Connections) -> Looked:
-    """Look again, in the open conversation, after a recovery that ended with `done`."""
+    """Observe a server again after a recovery with the outcome `done`; keep the conversation."""
     if done.status not in (Status.CHANGED, Status.OK):
         connections.close(each.server)
         return replace(each, outcome=replace(done, plan=each.plan))
@@ -154,14 +154,14 @@ def look_after_recovery(each: Looked, done: Outcome, connections: Connections) -
 
 
 def looks_for(verb: Verb) -> Look:
-    """Return what looks for something to undo or to recover."""
+    """Return a function that checks whether a server has something to undo or recover."""
     return lambda agent, desired: (look(agent, desired.server, verb), None)
 
 
 def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
-    """Return the outcome of a server that could not be worked with.
+    """Build the outcome of a server from an exception.
 
-    A bug of ours ends here too: it may have to do with this server alone.
+    An unexpected exception does not end the run either: it may concern only this server.
     """
     known = error if isinstance(error, ScimconfError) else bug(error)
     status = Status.UNREACHABLE if isinstance(known, Unreachable) else Status.FAILED

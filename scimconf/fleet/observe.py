@@ -1,7 +1,7 @@
-"""Ask a server how it is, and check the type of each fact in its answer.
+"""Request the facts of a server, and check the type of each fact.
 
-The agent's facts (docs/agent.md) come from a machine that may be broken or hostile. They are
-checked here, once; an `Observed` can be used without a second check.
+The facts (docs/agent.md) come from a server that may be broken or hostile. They are checked only
+here; an `Observed` needs no further check.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from scimconf.model import (
 from scimconf.zulip.bearer import secret_name
 
 LARGEST_BLOCK = 256 * 1024
-"""Characters of a SCIM_CONFIG, enough for more than a thousand realms. Python's parser needs some
-800 bytes of memory for each."""
+"""Characters of a SCIM_CONFIG, enough for more than a thousand realms. Python's parser needs about
+800 bytes of memory per character."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
@@ -40,18 +40,19 @@ class Agent(Protocol):
     """A conversation with the agent on one server (`scimconf.ssh`)."""
 
     def ask(self, request: Message, seconds: float | None = None) -> Iterable[Message]:
-        """Send one request; return its step messages and, last, the final message.
+        """Send one request; return its step messages and then the final message.
 
-        Raises HostError if that does not arrive in `seconds`; None: in the time that a look has.
+        Raises HostError if the final message does not arrive in `seconds`. None: the time limit for
+        requests that change nothing.
         """
         ...
 
 
 def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Observed:
-    """Return the facts of the server behind `agent`.
+    """Return the facts of the server of `agent`.
 
     `read_only`: the user may lack the rights to change anything. Raises HostError if the agent
-    could not look, or if its answer is invalid.
+    reports an error, or if its answer is invalid.
     """
     asked = request(desired)
     answer = final(agent.ask({**asked, "read_only": True} if read_only else asked), "observe")
@@ -59,7 +60,7 @@ def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Obser
 
 
 def final(messages: Iterable[Message], step: str) -> Message:
-    """Return the final message of an answer. Raises HostError if it is an error, or missing."""
+    """Return the final message. Raises HostError if it is missing or reports an error."""
     last = next(iter(deque(messages, maxlen=1)), {})
     if last.get("result") == "error":
         facts = _Facts(last, step)
@@ -70,7 +71,7 @@ def final(messages: Iterable[Message], step: str) -> Message:
 
 
 def request(desired: Desired) -> Message:
-    """Return the request for all facts that a plan for this server needs."""
+    """Build the request for all facts that a plan for this server needs."""
     server = desired.server
     in_secrets = server.token_store == "secrets"  # noqa: S105
     return {
@@ -115,7 +116,7 @@ def parse(
 ) -> Observed:
     """Build an Observed from the agent's final message. Raises HostError for a wrong type.
 
-    `others`: the fingerprints that the request named beside the wanted ones, by realm.
+    `others`: as in the request: fingerprints by realm, besides those of the wanted tokens.
     """
     facts = _Facts(answer, "observe")
     clients = facts.get("clients", list, None)
@@ -217,7 +218,7 @@ def _status(value: object, facts: _Facts) -> int | None:
 
 
 class _Facts:
-    """A JSON object from a server, read with the type that each fact must have."""
+    """A JSON object from a server. Its methods check the type of each fact."""
 
     def __init__(self, values: Message, where: str) -> None:
         self.values = values
@@ -230,11 +231,11 @@ class _Facts:
     def get(self, name: str, kind: type[T], default: None) -> T | None: ...
 
     def get(self, name: str, kind: type[T], default: object = ...) -> T | None:
-        """Return the fact `name`; None only if the default is None, so that it may be null."""
+        """Return the fact `name`. It may be null or missing only if the default is None."""
         value = self.values.get(name)
         if value is None and default is None:
             return None
-        # bool is an int to isinstance, but `true` is no line number.
+        # isinstance(True, int) is true, but `true` is not a number in JSON.
         if not isinstance(value, kind) or (kind is int and type(value) is not int):
             raise self.nonsense(name)
         return value

@@ -1,4 +1,4 @@
-"""Threads that Ctrl-C does not break off: what is under way ends, nothing new starts."""
+"""Run work in threads. After Ctrl-C, work in progress finishes and no new work starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Pool:
-    """The threads of one run, at most `forks` at a time. After Ctrl-C, nothing new starts."""
+    """The threads of one run, at most `forks` at a time."""
 
     def __init__(self, forks: int) -> None:
         self._forks = max(1, forks)
@@ -39,9 +39,9 @@ class Pool:
         work: Callable[[Item], Result],
         skipped: Callable[[Item], Result],
     ) -> list[Result]:
-        """Do `work` on each item in threads; after Ctrl-C, the items that are left are `skipped`.
+        """Call `work` for each item in threads; after Ctrl-C, call `skipped` for the other items.
 
-        A second Ctrl-C raises KeyboardInterrupt at once; threads may still be running then.
+        A second Ctrl-C raises KeyboardInterrupt at once, while threads may still be running.
         """
 
         def one(item: Item) -> Result:
@@ -49,7 +49,7 @@ class Pool:
 
         pool = ThreadPoolExecutor(self._forks)
         try:
-            with _noting_ctrl_c(self._interrupted):
+            with _first_ctrl_c_sets(self._interrupted):
                 futures = [pool.submit(one, item) for item in items]
                 wait(futures)
         finally:
@@ -58,8 +58,8 @@ class Pool:
 
 
 @contextmanager
-def _noting_ctrl_c(interrupted: threading.Event) -> Iterator[None]:
-    """Turn the first Ctrl-C into the event; the second is a KeyboardInterrupt as usual."""
+def _first_ctrl_c_sets(interrupted: threading.Event) -> Iterator[None]:
+    """Set the event at the first Ctrl-C. The second one raises KeyboardInterrupt as usual."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return

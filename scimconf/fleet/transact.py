@@ -1,7 +1,7 @@
-"""Ask a server's agent for a transaction, and return what came of it as an Outcome.
+"""Request a transaction from a server's agent, and return its result as an Outcome.
 
-The transaction itself, with its gate and its rollback, belongs to the server
-(`scimconf/agent/transaction.py`): it ends there even if the connection is lost.
+The agent carries out the transaction with its gate and its rollback
+(`scimconf/agent/transaction.py`). It finishes even if the connection is lost.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ OnStep = Callable[[str, bool], None]
 """Called with the name of each step when it begins (True) and when it has ended (False)."""
 
 _MOST_STEPS = 200
-"""Steps that are accepted of one transaction; ours has some thirty, with the rollback."""
+"""The limit on the steps of a transaction. A real one has about thirty, with the rollback."""
 
 _YEAR = 366 * 86400.0
-"""Seconds. A step that claims to have taken longer is not believed."""
+"""Seconds. A longer duration from a server is invalid."""
 
 _PATIENCE = 600
-"""Seconds for all but restarts and gates: four runs of manage.py and the candidate check."""
+"""Seconds for all except restarts and gates: four runs of manage.py and the candidate check."""
 
 _STATUS = {
     "committed": Status.CHANGED,
@@ -49,13 +49,10 @@ def transact(
     on_step: OnStep = lambda name, doing: None,
     lock_timeout: int = 0,
 ) -> Outcome:
-    """Send a request (docs/agent.md) and return what came of it.
-
-    Never raises for what a server can cause.
-    """
+    """Send a request (docs/agent.md) and return its outcome, also for every HostError."""
     steps: list[Step] = []
     begun = time.monotonic()
-    # One for the change, one for its rollback, and one that an earlier, dead run may have left.
+    # For the change, for its rollback, and for the rollback of an earlier run that died.
     restarts = 3 * server.restart_timeout + 2 * server.gate_timeout
     is_look = request.get("look") is True
     patience = None if is_look else _PATIENCE + lock_timeout + restarts
@@ -63,7 +60,7 @@ def transact(
     try:
         answer = final(_watch(agent.ask(asked, patience), steps, on_step), str(request["do"]))
     except Unreachable as lost:
-        # The request may have arrived: then the server finishes without us.
+        # If the request has arrived, the server finishes by itself.
         message = f"the connection was lost during the change ({lost.message})"
         hint = "the server commits or rolls back by itself; scimconf plan shows which"
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
@@ -97,7 +94,7 @@ def acknowledge(agent: Agent, server: Server, run: str) -> None:
 
 
 def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> Iterable[Message]:
-    """Pass the messages on, and keep each step that has ended."""
+    """Yield the messages, report their steps, and collect each step that has ended."""
     for message in messages:
         if isinstance(message.get("step"), str) and not message.get("final"):
             name = one_line(str(message["step"]), 40)
@@ -116,7 +113,7 @@ def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> I
 
 
 def _text(answer: Message, name: str) -> str:
-    """Return a text of the server, with tokens masked: it may echo what it was sent."""
+    """Return a text of the server with tokens masked, because it may repeat the request."""
     value = answer.get(name)
     return redact(value) if isinstance(value, str) else ""
 
@@ -127,7 +124,7 @@ def _step(name: str, message: Message) -> Step:
 
 
 def _seconds(value: object) -> float | None:
-    """Return a duration in seconds that a server reports; None if it is not a valid one."""
+    """Return a duration in seconds from a server; None if it is invalid."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _YEAR:
         return None
     return float(value)

@@ -1,6 +1,6 @@
-"""Undo a server's last transaction, or finish the rollback of an interrupted one.
+"""Undo a server's last transaction, or roll back an interrupted one.
 
-Neither needs a token: the server's journal holds what is restored.
+Both need no token, because the server's journal contains the old files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Verb = Literal["undo", "recover"]
 
 
 def look(agent: Agent, server: Server, verb: Verb) -> Outcome:
-    """Return what `put_back` would do, as a plan of one action with its diff; changes nothing."""
+    """Plan what `put_back` would do: one action, with its diff. Changes nothing."""
     outcome = transact(agent, server, {"do": verb, "look": True})
     if outcome.status is not Status.PENDING:
         return outcome

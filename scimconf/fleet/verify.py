@@ -1,8 +1,8 @@
-"""Ask a realm's public URL what its identity provider would ask.
+"""Send the connection test of its identity provider to a realm's public URL.
 
-The question goes from this machine over the real network. A URL that is not reached is a warning;
-a wrong answer, or a certificate that the identity provider would refuse, is a failure. The first
-question has a wrong token: the right one is sent only to what answered as Zulip does.
+This machine sends it over the real network. An unreachable URL is a warning. A wrong answer, or a
+certificate that the identity provider would refuse, is a failure. The first request has a wrong
+token. The right token is sent only if the answer to the wrong one is Zulip's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from scimconf.zulip.hosts import refusal
 from scimconf.zulip.presets import PRESETS, Preset
 
 LARGEST_ANSWER = 256 * 1024
-"""Bytes of a body that are read; a page of two users has a few thousand."""
+"""The most bytes that are read of a body; a page of two users has a few thousand."""
 
 WRONG, RIGHT = "wrong token", "right token"
 """The names of the checks."""
@@ -41,7 +41,7 @@ Result = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The names that a server answers to, as observed on it."""
+    """The host names in a server's settings."""
 
     external_host: str
     realm_hosts: Mapping[str, str]
@@ -49,7 +49,7 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back: a status and a body, or, with status None, why there is no answer."""
+    """A status and a body; or the reason for no answer, with status None."""
 
     status: int | None
     body: bytes = b""
@@ -58,7 +58,7 @@ class _Answer:
     trouble: str = ""
     hint: str = ""
     refused: bool = False
-    """Whether its certificate is one that an identity provider would refuse."""
+    """Whether an identity provider would refuse the certificate."""
 
 
 def verify(
@@ -69,11 +69,11 @@ def verify(
     answers: int = 1,
     timeout: float = 15.0,
 ) -> tuple[Check, ...]:
-    """Ask as the realm's identity provider does: with a wrong token, then with the right one.
+    """Send the connection test of the realm's identity provider, with a wrong and the right token.
 
     `hosts`: None means the inventory's external host. `answers`: how many good answers in a row
-    are needed; several after a restart, because workers change one by one. `timeout`: seconds for
-    each question as a whole.
+    are needed; several after a restart, because workers restart one by one. `timeout`: seconds for
+    each request as a whole.
     """
     known = hosts or Hosts(server.external_host, {})
     if reason := refusal(realm.url, known.external_host, known.realm_hosts):
@@ -98,7 +98,7 @@ def verify(
 
 
 def _context(ca: str | None) -> ssl.SSLContext:
-    """Return what checks certificates. Raises OSError, ValueError for a bad file of CAs."""
+    """Return the context that checks certificates. Raises OSError, ValueError for a bad CA file."""
     if ca is None:
         return ssl.create_default_context()
     text = files.read(ca, files.MAX_LIST_BYTES).decode("ascii", "ignore")
@@ -106,7 +106,7 @@ def _context(ca: str | None) -> ssl.SSLContext:
 
 
 def _wrong_token(asker: _Asker) -> Check:
-    """Ask with a random token: 401 is right."""
+    """Send a random token. The right answer is 401."""
     answer = asker.ask(Secret(secrets.token_hex(32)))
     if answer.status == 401:
         return asker.check(WRONG, "ok", "a wrong token is refused", answer)
@@ -118,7 +118,7 @@ def _wrong_token(asker: _Asker) -> Check:
 
 
 def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
-    """Ask with the realm's token until one answer is bad or `answers` in a row were good."""
+    """Send the realm's token `answers` times. Stop at the first bad answer."""
     for number in range(1, answers + 1):
         answer = asker.ask(token)
         before = f" (after {number - 1} good answers)" if number > 1 else ""
@@ -138,12 +138,12 @@ def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
     return asker.check(RIGHT, "ok", message, answer)
 
 
-# --- one question -----------------------------------------------------------------------------
+# --- one request ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Asks one realm's URL the question of its identity provider."""
+    """Sends the connection test of an identity provider to one realm's URL."""
 
     realm: Realm
     context: ssl.SSLContext
@@ -154,7 +154,7 @@ class _Asker:
         return PRESETS[self.realm.idp]
 
     def ask(self, token: Secret) -> _Answer:
-        """Ask once, with this token."""
+        """Send one request with this token."""
         request = urllib.request.Request(  # noqa: S310 - refusal() let only http and https pass
             self.realm.url + self.preset.connection_test(str(uuid.uuid4())),
             headers={
@@ -178,8 +178,8 @@ class _Asker:
     def trouble(self, name: str, answer: _Answer, before: str = "") -> Check:
         """Return the check for a missing or a wrong answer.
 
-        The target of a redirect is shown for the wrong token only: an answer to the right token
-        could repeat it.
+        The target of a redirect is shown only for the wrong token, because an answer to the right
+        token could contain that token.
         """
         if answer.status is None:
             if answer.refused:
@@ -192,7 +192,7 @@ class _Asker:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A token never follows a redirect: the 3xx is the answer."""
+    """Follow no redirect, so that the token is not sent elsewhere. The 3xx is the answer."""
 
     def redirect_request(self, *_: object) -> None:
         return None
@@ -214,7 +214,7 @@ def _send(
 
 
 def _host_of(location: str) -> str:
-    """Return scheme and host of a redirect; the rest may hold anything."""
+    """Return scheme and host of a redirect. Leave out the rest, which may contain a secret."""
     try:
         parts = urlsplit(location)
     except ValueError:
@@ -223,7 +223,7 @@ def _host_of(location: str) -> str:
 
 
 def _not_reached(reason: object) -> _Answer:
-    """Return why there is no answer, for the reason that urllib gives."""
+    """Explain why there is no answer, from urllib's reason."""
     if isinstance(reason, ssl.SSLCertVerificationError):
         trouble = f"its certificate is not accepted: {one_line(reason.verify_message, 120)}"
         hint = certificate_hint(reason.verify_code)
@@ -249,11 +249,11 @@ def _not_reached(reason: object) -> _Answer:
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 _NOT_IN_FORCE = (9, 10)
 _WRONG_NAME = (62, 64)
-"""OpenSSL's X509_V_ERR_ codes (x509_vfy.h); 18 is a certificate that signed itself."""
+"""OpenSSL's X509_V_ERR_ codes (x509_vfy.h); 18 is a self-signed certificate."""
 
 
 def certificate_hint(code: int) -> str:
-    """Return what to do about a certificate that was refused for this reason."""
+    """Return what to do about a refused certificate. `code` is OpenSSL's reason."""
     if code in _UNKNOWN_ISSUER:
         return (
             "install the whole chain of a CA that the identity provider trusts; if this is a "
@@ -272,10 +272,10 @@ def _timed_out() -> _Answer:
 
 
 def _within(seconds: float, question: Callable[[], _Answer]) -> _Answer:
-    """Ask in a thread of its own, and wait for at most `seconds`.
+    """Send a request in a thread, and wait for its answer at most `seconds`.
 
-    urllib's timeout is for each read and does not cover DNS: a server that sends a byte now and
-    then, or a resolver that hangs, would block us. The thread ends by its own timeouts.
+    urllib's timeout is for each read and does not cover DNS. A server that sends slowly, or a
+    resolver that hangs, would block us. The thread ends after its own timeouts.
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(question()), daemon=True).start()

@@ -6,12 +6,12 @@ from typing import Protocol
 
 
 class Watcher(Protocol):
-    """Told of the progress of a run; called from several threads."""
+    """Shows the progress of a run. Several threads call its methods."""
 
     def step(self, server: str, name: str, doing: bool) -> None:
-        """A step begins (`doing`) or has ended."""
+        """Show that a step begins (`doing`) or has ended."""
         ...
 
     def done(self, server: str) -> None:
-        """Nothing more happens on this server for now."""
+        """Show that no step of this server is in progress."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -96,6 +96,8 @@ def written(texts: Mapping[Path, str]) -> Iterator[None]:
                 write(path, old)
             else:
                 path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.parent.rmdir()  # fails if it is not empty
         raise
 
 

@@ -53,7 +53,7 @@ def _split(patterns: Iterable[str]) -> list[str]:
 
 
 def _in_file(path: Path) -> list[str]:
-    """Return the patterns of a file, one per line. Raises UsageError if there is none."""
+    """Return the patterns of a file, one per line. Raises UsageError if it has none."""
     lines = (line.strip() for line in read_text(path).splitlines())
     found = [part for line in lines if not line.startswith("#") for part in _parts(line)]
     if not any(part.lstrip("&!") for part in found):

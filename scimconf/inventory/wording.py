@@ -52,7 +52,7 @@ def problems(
 
 
 def _found(value: object, loc: tuple[int | str, ...]) -> tuple[tuple[Hashable, ...], object]:
-    """Follow `loc` as far as it matches the data; it can end with names of union branches."""
+    """Follow `loc` while it matches the data. Its end can be the names of union branches."""
     path: list[Hashable] = []
     for step in loc:
         if isinstance(value, dict) and step in value:

@@ -1,6 +1,6 @@
-"""Compare a server as it should be with a server as it is: pure, no I/O, no secret.
+"""Compare the wanted state of a server with its present state. Pure: no I/O, no secret.
 
-`apply` carries out what this says and nothing else, so what `plan` shows is what `apply` does.
+`apply` carries out this plan and nothing else, so `plan` shows what `apply` does.
 Tokens are compared by fingerprint, on the server (docs/agent.md).
 """
 
@@ -26,10 +26,10 @@ from scimconf.zulip import block
 
 
 def plan(desired: Desired, observed: Observed) -> Plan:
-    """Return what apply would do to make `observed` into `desired`, in the order it would do it.
+    """Plan the actions that turn `observed` into `desired`, in the order of apply.
 
-    While another run is at work, nothing is planned: what was seen may change. After an
-    interrupted run, the plan is to recover: what else is to do can be seen only after that.
+    While another run is changing the server, nothing is planned, because the facts may change. If a
+    run was interrupted, the plan is only to recover: the rest can be planned after that.
     """
     server = desired.server
     if observed.at_work:
@@ -61,7 +61,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         warnings = (*warnings, stays_empty(observed))
     result = replace(result, actions=tuple(actions))
     if result.touches_server and (silent := no_answer(server, observed) or down(server, observed)):
-        warnings = (*warnings, silent.message)  # no obstacle: the changes may be the cure
+        warnings = (*warnings, silent.message)  # only a warning: the changes may solve the problem
     return replace(
         result,
         warnings=warnings,
@@ -78,7 +78,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
 
 
 def _verdicts(desired: Desired, observed: Observed) -> Iterator[Verdict]:
-    """Return what is to be done about each realm."""
+    """Yield the verdict on each realm."""
     server = desired.server
     for realm in server.realms:
         yield for_realm(realm, desired, observed)

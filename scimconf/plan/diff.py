@@ -1,4 +1,4 @@
-"""What a plan would change in the two files, as a unified diff with every token masked."""
+"""Show what a plan would change in the two files: a unified diff with every token masked."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from scimconf.sanitize import one_line
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one realm's text."""
+    """The change of one realm in the two files."""
 
     realm: str
     entry: str | None = None
-    """The entry, masked, that the block will have; None: it stays as it is."""
+    """The new entry, masked; None: the entry does not change."""
     removed: bool = False
     secret_before: tuple[str, str] | None = None
-    """Name and mask of its line in zulip-secrets.conf."""
+    """Name and mask of the realm's line in zulip-secrets.conf."""
     secret_after: tuple[str, str] | None = None
 
     @property
     def touches_files(self) -> bool:
-        """Whether anything is written at all."""
+        """Whether one of the files changes."""
         return self.entry is not None or self.removed or self.secret_before != self.secret_after
 
 
@@ -36,9 +36,9 @@ def unified(
 ) -> str:
     """Return the diff of both files, "" if nothing changes.
 
-    `keep_empty`: whether `SCIM_CONFIG = {}` stays with the last realm gone.
-    The server's block, masked as the agent sent it, goes through the same editor as the real
-    file will on the server. Raises HostError for a block that cannot be edited.
+    `keep_empty`: whether `SCIM_CONFIG = {}` stays after the last realm is removed. The same editor
+    changes the masked block here and the real file on the server. Raises HostError for a block that
+    cannot be edited.
     """
     entries = {
         change.realm: change.entry
@@ -66,7 +66,7 @@ def unified(
 def _edited(
     block: str, entries: Mapping[str, str | None], *, has_import: bool, keep_empty: bool
 ) -> str:
-    """Edit the block as in its file, below the import that the file may have."""
+    """Edit the block. If the file imports get_secret, edit it below such an import."""
     above = "from .config import get_secret\n\n" if has_import else ""
     try:
         text = (above + block).encode()

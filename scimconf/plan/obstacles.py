@@ -1,4 +1,4 @@
-"""What stands in the way of a plan: on a realm, or on the server as a whole. Pure."""
+"""Find reasons why a realm, or the whole server, cannot be changed. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scimconf.zulip.versions import Feature, available
 def obstacle(
     realm: Realm, found: ObservedRealm | None, desired: Desired, observed: Observed
 ) -> str | None:
-    """Return why nothing can be done about this realm; None if it can."""
+    """Return why this realm cannot be changed; None if it can."""
     server = desired.server
     if found and found.unreadable:
         remedy = "write it as plain values, or take the realm out of the inventory"
@@ -60,7 +60,8 @@ def _unknown(realm: Realm, observed: Observed) -> str | None:
 def _other_host(realm: Realm, observed: Observed) -> str | None:
     """Return the URL that Zulip redirects the realm's URL to; None if it does not.
 
-    The running Zulip tells it; REALM_HOSTS in settings.py tells it before the next restart.
+    The login page of the running Zulip shows it. REALM_HOSTS in settings.py shows what Zulip will
+    do after its next restart.
     """
     site = observed.sites.get(realm.string_id)
     if site and (moved := moved_to(site.status, site.location, realm.url)):
@@ -76,7 +77,7 @@ def _secrets_unknown(server: Server, observed: Observed) -> str | None:
 
 
 def computed(found: ObservedRealm, settings: str, remedy: str) -> str:
-    """Return the message for an entry that is not data, with its place and what to do."""
+    """Return the message for an entry that is not plain data: its place, and what to do."""
     place = f"{settings}:{found.line}:{found.column}"
     return f"{place}: realm {found.label}: {found.unreadable}; {remedy}"
 
@@ -85,7 +86,7 @@ def computed(found: ObservedRealm, settings: str, remedy: str) -> str:
 
 
 def wrong_server(desired: Desired, observed: Observed) -> str | None:
-    """Return a message if the server is another one than the inventory means; None if not."""
+    """Return a message if this may be the wrong server: it has another EXTERNAL_HOST."""
     wanted, found = desired.server.external_host, observed.external_host
     if found is None or found.lower() == wanted.lower():
         return None
@@ -100,7 +101,7 @@ _OF_SECRETS = (ActionKind.SET_SECRET, ActionKind.REMOVE_SECRET)
 
 
 def would_be_lost(actions: Iterable[Action], desired: Desired, observed: Observed) -> str | None:
-    """Return why docker-zulip would undo an action at its next start; None if it would not."""
+    """Return why docker-zulip would undo an action at its next start; None if it keeps all."""
     for action in actions:
         if observed.lost and action.kind in _OF_SETTINGS:
             return (

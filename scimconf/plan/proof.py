@@ -1,6 +1,6 @@
-"""What proves that a server lets the right tokens in. Pure.
+"""Decide whether it is proved that a server accepts the right tokens. Pure.
 
-The agent asked the local web server for each realm, with the token in the file; only 200 is proof.
+The agent sends the token in the file to the local web server, for each realm. Only 200 is proof.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from scimconf.zulip.answers import explain
 
 
 def unproved(server: Server, observed: Observed) -> Unproved | None:
-    """Return why the server is not proved to let the right tokens in; None if it is.
+    """Return why it is not proved that the server accepts the right tokens; None if it is.
 
-    With `scim_verify: false` no server is asked, and nothing has to be proved.
+    With `scim_verify: false`, the web server is not asked, and no proof is needed.
     """
     if silent := no_answer(server, observed):
         return silent
@@ -35,10 +35,10 @@ def unproved(server: Server, observed: Observed) -> Unproved | None:
 
 
 def proved(server: Server, outcome: Outcome) -> Outcome:
-    """Return the outcome of a change; it has failed if nobody let the right token in.
+    """Return the outcome of a change. Without a proof that the new token works, it has failed.
 
-    Either proof is enough: the gate on the server, or the public URLs. `scim_verify: false` asks
-    neither.
+    One proof is enough: the gate on the server, or the public URLs. With `scim_verify: false`, no
+    proof is needed.
     """
     unproved = outcome.status is Status.CHANGED and bool(outcome.unproved) and server.verify
     if not unproved or outcome.verified == "yes":
@@ -49,7 +49,7 @@ def proved(server: Server, outcome: Outcome) -> Outcome:
 
 
 def no_answer(server: Server, observed: Observed) -> Unproved | None:
-    """Return the first realm for which the local web server gave no answer; else None."""
+    """Return a message for the first realm without an answer of the local web server; else None."""
     for realm in server.realms if server.verify else ():
         statuses = list(_statuses(realm, observed))
         if (realm.present or statuses) and (not statuses or None in statuses):
@@ -64,9 +64,9 @@ def no_answer(server: Server, observed: Observed) -> Unproved | None:
 
 
 def down(server: Server, observed: Observed) -> Unproved | None:
-    """Return the first realm for which Zulip is down; None if it is up, as far as was asked.
+    """Return a message for the first realm for which Zulip is down; None if no answer shows that.
 
-    A 500 of SCIM alone does not count: SCIM_CONFIG may be wrong.
+    A status of 500 from SCIM alone does not count, because SCIM_CONFIG may be wrong.
     """
     for realm in server.realms if server.verify else ():
         site = observed.sites.get(realm.string_id)
@@ -83,7 +83,7 @@ def down(server: Server, observed: Observed) -> Unproved | None:
 
 
 def _statuses(realm: Realm, observed: Observed) -> Iterator[int | None]:
-    """Return the answers that were asked for about a realm."""
+    """Yield the statuses of a realm's login page and of SCIM, if they were requested."""
     name = realm.string_id
     if name in observed.sites:
         yield observed.sites[name].status
@@ -92,7 +92,7 @@ def _statuses(realm: Realm, observed: Observed) -> Iterator[int | None]:
 
 
 def _refused(server: Server, realm: Realm, status: int) -> Unproved:
-    """Describe a refusal that scimconf does not mend by a restart (`scim_restart: none`)."""
+    """Describe a refusal that scimconf does not fix by a restart (`scim_restart: none`)."""
     meaning, hint = explain(status)
     if status == 401:
         meaning = "Zulip still runs with an older token than settings.py has"

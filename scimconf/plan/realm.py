@@ -1,4 +1,4 @@
-"""What is to be done about one realm: compare it with its entry in SCIM_CONFIG. Pure."""
+"""Compare one realm with its entry in SCIM_CONFIG, and plan its actions. Pure."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from scimconf.zulip.bearer import secret_name
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done about one realm."""
+    """The planned change of one realm."""
 
     change: Change
     actions: tuple[Action, ...] = ()
     warnings: tuple[str, ...] = ()
     blocked: str | None = None
-    """Why nothing can be done."""
+    """Why the realm cannot be changed."""
     stale: str | None = None
-    """Why the running server needs a restart though its files are right."""
+    """Why the running Zulip needs a restart, although its files are right."""
 
 
 def for_realm(realm: Realm, desired: Desired, observed: Observed) -> Verdict:
-    """Return what makes a realm as the inventory says: there, or gone."""
+    """Plan the actions that add, change or remove a realm of the inventory."""
     found = observed.realms.get(realm.string_id)
     if blocked := obstacle(realm, found, desired, observed):
         return Verdict(Change(realm.string_id), blocked=blocked)
@@ -46,7 +46,7 @@ def for_realm(realm: Realm, desired: Desired, observed: Observed) -> Verdict:
 
 
 def for_unmanaged(found: ObservedRealm, settings: str) -> Verdict:
-    """Return what removes a realm that the inventory does not name (`scim_unmanaged: remove`)."""
+    """Plan the actions that remove an unmanaged realm (`scim_unmanaged: remove`)."""
     if found.unreadable:
         remedy = "remove it by hand, or set scim_unmanaged to keep or report"
         return Verdict(Change(found.string_id), blocked=computed(found, settings, remedy))
@@ -58,21 +58,22 @@ def _presence(
 ) -> Verdict:
     name = realm.string_id
     fingerprint = desired.fingerprints.get(name)
-    there = found.token if found else None
-    known = bool(fingerprint and there and there.matches)  # the server has the wanted token
+    present_token = found.token if found else None
+    has_wanted_token = bool(fingerprint and present_token and present_token.matches)
     removed_on = desired.unrecorded.get(name)
     in_secrets = desired.server.token_store == "secrets"  # noqa: S105
     secret = secret_name(name) if in_secrets else None
-    moved = found is None or found.secret_name != secret
-    right = name in observed.right_secrets  # zulip-secrets.conf has it: only refer to it
+    moves = found is None or found.secret_name != secret
+    # zulip-secrets.conf has the wanted token already, so the entry only has to refer to it.
+    secret_is_right = name in observed.right_secrets
     keys = _changed_keys(realm, found, observed.version)
-    if found and (moved or not (known or in_secrets)):
+    if found and (moves or not (has_wanted_token or in_secrets)):
         keys.insert(0, "bearer_token")
 
     actions: list[Action] = []
     if fingerprint is None or removed_on is not None:
         actions.append(_new_token(realm, found, removed_on or ""))
-    if secret and not right and (moved or not known):
+    if secret and not secret_is_right and (moves or not has_wanted_token):
         verb = "change" if secret in observed.secret_names else "add"
         text = f"{verb} {secret} in zulip-secrets.conf"
         actions.append(Action(ActionKind.SET_SECRET, name, text))
@@ -80,29 +81,32 @@ def _presence(
         actions.append(_set_realm(realm, "add", ""))
     elif keys:
         actions.append(_set_realm(realm, "change", f": {', '.join(keys)}"))
-    if there and not known and fingerprint and name in desired.others:
+    replaces = bool(present_token) and not has_wanted_token
+    if replaces and fingerprint and name in desired.others:
         actions = [_replacing(each) for each in actions]
-    if found and found.secret_name and moved:
+    if found and found.secret_name and moves:
         actions.append(_remove_secret(name, found.secret_name))
     if _unregistered(realm, found, observed):
         text = f"register SCIM client {realm.client} for realm {realm.label}"
         actions.append(Action(ActionKind.REGISTER_CLIENT, name, text, realm.client))
 
-    before = _mask_found(realm, there)
-    # The salt of a fingerprint that is not in the token file yet is another in the next plan.
-    after = before if known else _mask_wanted(realm, None if removed_on == "" else fingerprint)
+    before = _mask_found(realm, present_token)
+    # A fingerprint that is not in the token file yet has a random salt. In a mask, it would change
+    # with every plan.
+    lasting = None if removed_on == "" else fingerprint
+    after = before if has_wanted_token else _mask_wanted(realm, lasting)
     place = block.SecretName(secret) if secret else after
     entry, warnings = block.entry(realm, place, observed.version)
     change = Change(
         name,
         entry=entry if found is None or keys else None,
         secret_before=(found.secret_name, before.text)
-        if found and found.secret_name and there
+        if found and found.secret_name and present_token
         else None,
-        secret_after=(secret, after.text) if secret and not (right and moved) else None,
+        secret_after=(secret, after.text) if secret and not (secret_is_right and moves) else None,
     )
-    if there and not known:
-        warnings += tuple(_other_token(realm, there, desired))
+    if present_token and replaces:
+        warnings += tuple(_other_token(realm, present_token, desired))
     to_server = any(action.kind is not ActionKind.RECORD_TOKEN for action in actions)
     stale = None if to_server else _stale(realm, observed)
     return Verdict(change, tuple(actions), warnings, stale=stale)
@@ -127,8 +131,8 @@ def _absence(
 # --- the token ----------------------------------------------------------------------------------
 
 
-def _mask_found(realm: Realm, there: ObservedToken | None) -> block.Mask:
-    return block.mask(realm, there.length, there.short) if there else block.mask(realm)
+def _mask_found(realm: Realm, token: ObservedToken | None) -> block.Mask:
+    return block.mask(realm, token.length, token.short) if token else block.mask(realm)
 
 
 def _mask_wanted(realm: Realm, fingerprint: Fingerprint | None) -> block.Mask:
@@ -161,12 +165,12 @@ _OF_TOKEN = (ActionKind.SET_SECRET, ActionKind.SET_REALM)
 
 
 def _replacing(action: Action) -> Action:
-    """Mark an action that replaces the token in force by the one of the token file."""
+    """Mark an action that replaces the token in force with the one of the token file."""
     return replace(action, locks_out=action.kind in _OF_TOKEN)
 
 
-def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterator[str]:
-    """Warn of a token on the server that is not the wanted one, as far as it is known."""
+def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterator[str]:
+    """Warn about a token on the server that is not known to be the wanted one."""
     wanted = desired.fingerprints.get(realm.string_id)
     if wanted is None and realm.token is None:
         yield (
@@ -181,18 +185,18 @@ def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterat
     if wanted is None or realm.string_id not in desired.others:
         return
     others = {each.created for each in desired.others[realm.string_id]}
-    if there.created and there.created in others:
-        staged = there.created > wanted.created
+    if token.created and token.created in others:
+        staged = token.created > wanted.created
         which, verb = ("the staged", "--activate") if staged else ("a previous", "--back")
         yield (
-            f"realm {realm.label}: the server has {which} token (made {there.created}), not the "
+            f"realm {realm.label}: the server has {which} token (made {token.created}), not the "
             f"current one; to keep it: scimconf rotate {verb}"
         )
         return
     text = f"realm {realm.label}: the server does not have the wanted token"
-    if there.created > wanted.created:
+    if token.created > wanted.created:
         yield (
-            f"{text}, but a newer one: made on {there.created}, the wanted one on "
+            f"{text}, but a newer one: made on {token.created}, the wanted one on "
             f"{wanted.created}. Was an older token file restored? apply would put the older token "
             "in force, and lock out an identity provider that has the newer one"
         )
@@ -208,13 +212,13 @@ def _remove_secret(realm: str, name: str) -> Action:
 
 
 def _changed_keys(realm: Realm, found: ObservedRealm | None, version: str) -> list[str]:
-    """Return the keys that are missing, different or too many, except bearer_token."""
+    """Return the keys to add, change or remove, except bearer_token."""
     wanted = block.values(realm, version)
-    has = found.values if found else {}
+    present = found.values if found else {}
     return [
         key
-        for key in dict.fromkeys((*wanted, *has))
-        if key not in wanted or key not in has or has[key] != wanted[key]
+        for key in dict.fromkeys((*wanted, *present))
+        if key not in wanted or key not in present or present[key] != wanted[key]
     ]
 
 
@@ -226,19 +230,19 @@ def _set_realm(realm: Realm, verb: str, what: str) -> Action:
 def _useless_clients(
     realm: Realm, found: ObservedRealm | None, observed: Observed
 ) -> Iterator[str]:
-    """Return the clients of a realm that is removed: its entry's, and ours if it is registered."""
+    """Yield the clients of a removed realm: its entry's, and the inventory's if registered."""
     if not observed.has_client_command:
         return
     named = client_of(found)
     if named is not None:
         yield named
-    ours = (realm.string_id, realm.client)
-    if realm.client != named and observed.clients is not None and ours in observed.clients:
+    wanted = (realm.string_id, realm.client)
+    if realm.client != named and observed.clients is not None and wanted in observed.clients:
         yield realm.client
 
 
 def client_of(found: ObservedRealm | None) -> str | None:
-    """Return the client that an entry names."""
+    """Return the client that an entry names; None if it names no client."""
     named = found.values.get("scim_client_name") if found else None
     return named if isinstance(named, str) else None
 
@@ -248,8 +252,8 @@ def _unregistered(realm: Realm, found: ObservedRealm | None, observed: Observed)
         return False
     if observed.clients is not None:
         return (realm.string_id, realm.client) not in observed.clients
-    # A 5.x server answers 200 to a registered client only, so the agent did not list them: it
-    # takes a second.
+    # The clients could not be listed, but SCIM answered 200 (agent/observe.py, `_clients`). A 5.x
+    # server answers 200 only to a registered client.
     return found is None or found.values.get("scim_client_name") != realm.client
 
 

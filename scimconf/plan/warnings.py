@@ -1,4 +1,4 @@
-"""What a plan warns of or reports, beside its actions. Pure."""
+"""Collect the warnings and the unmanaged realms that a plan reports. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scimconf.zulip.versions import advice
 
 
 def of_server(desired: Desired, observed: Observed) -> Iterator[str]:
-    """Return the warnings about the server as a whole."""
+    """Yield the warnings about the server as a whole."""
     server = desired.server
     if observed.finished_alone:
         yield observed.finished_alone.text
@@ -54,14 +54,14 @@ def _deactivated(desired: Desired, observed: Observed) -> Iterator[str]:
 
 
 def unnamed(desired: Desired, observed: Observed) -> Iterator[ObservedRealm]:
-    """Return the realms of the server that the inventory does not name."""
+    """Return the unmanaged realms of the server."""
     server = desired.server
     named = server.left_alone | {realm.string_id for realm in server.realms}
     return (found for name, found in observed.realms.items() if name not in named)
 
 
 def for_report(desired: Desired, observed: Observed) -> Iterator[Unmanaged]:
-    """Return the unmanaged realms that the inventory wants to be reported."""
+    """Yield the unmanaged realms to report (`scim_unmanaged: report`)."""
     server = desired.server
     if server.unmanaged == "report":
         for found in unnamed(desired, observed):
@@ -74,12 +74,12 @@ def unused_clients(
 ) -> list[tuple[str, str]]:
     """Return the registered clients that no realm will use and no action removes.
 
-    Without an entry in SCIM_CONFIG, a client lets nobody in. Realms whose entry is not data, and
-    realms that this run leaves alone, are not judged.
+    Without an entry in SCIM_CONFIG, a client gives no access. Realms whose entry is not plain data,
+    and realms that this run must not change, are left out.
     """
     server = desired.server
     removed = {each.realm for each in actions if each.kind is ActionKind.REMOVE_REALM}
-    going = {(each.realm, each.client) for each in actions if each.client}
+    in_actions = {(each.realm, each.client) for each in actions if each.client}
     unknown = server.left_alone | {r for r, found in observed.realms.items() if found.unreadable}
     used = {
         name: client_of(found) for name, found in observed.realms.items() if name not in removed
@@ -88,7 +88,7 @@ def unused_clients(
     return [
         (realm, client)
         for realm, client in sorted(observed.clients or ())
-        if used.get(realm) != client and (realm, client) not in going and realm not in unknown
+        if used.get(realm) != client and (realm, client) not in in_actions and realm not in unknown
     ]
 
 
@@ -101,7 +101,7 @@ def stays_registered(realm: str, client: str) -> str:
 
 
 def stays_empty(observed: Observed) -> str:
-    """Return the warning about the empty SCIM_CONFIG that is left (docs/zulip.md)."""
+    """Return the warning about the empty SCIM_CONFIG that remains (docs/zulip.md)."""
     return (
         "the last realm is removed: SCIM_CONFIG = {} stays in settings.py, so that Zulip "
         f"{observed.version} answers an identity provider with 401. Without it, each request would "

@@ -3,7 +3,7 @@
 The runner executes lines of output that are workflow commands ("Workflow commands for GitHub
 Actions" in GitHub's manual; the runner's ActionCommand.cs). It also accepts commands after leading
 spaces, and the older `##[command]` anywhere in a line. So untrusted text is printed while commands
-are stopped, or stands escaped inside one of our commands.
+are stopped, or it is escaped inside one of our commands.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def annotated(
     outcomes: Sequence[Outcome],
     root: Path | None = None,
 ) -> Iterator[str]:
-    """Return one annotation, on one line, for each group of servers with the same report.
+    """Yield one annotation, on one line, for each group of servers with the same report.
 
     The worst come first: GitHub shows ten annotations of each level per step. An annotation points
     to the first server's place in the inventory, relative to `root` (GITHUB_WORKSPACE).
@@ -57,11 +57,11 @@ def annotated(
         if len(servers) > len(names):
             names.append(f"and {len(servers) - len(names)} more")
         title = f"{', '.join(names)}: {phrase(verb, first)}"
-        said = "\n".join(f"{line.mark}{line.text}" for line in about) or title
+        text = "\n".join(f"{line.mark}{line.text}" for line in about) or title
         where = _where(first.position, root)
         properties = {**where, "title": title}
         written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-        yield f"::{level} {written}::{_data(said)}"
+        yield f"::{level} {written}::{_data(text)}"
 
 
 def _level_of(about: Sequence[Line]) -> str | None:

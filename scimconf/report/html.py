@@ -49,7 +49,7 @@ _EXIT = {
     ExitCode.ROLL_BACK_FAILED: "a rollback failed: look at that server now",
     ExitCode.INTERRUPTED: "interrupted",
 }
-_LOOK = frozenset(ATTENTION[: ATTENTION.index(Status.PENDING)])
+_NEEDS_ATTENTION = frozenset(ATTENTION[: ATTENTION.index(Status.PENDING)])
 """The statuses that need a person's attention."""
 _GOOD = (Status.OK, Status.CHANGED)
 _FEW, _MOST_OPEN = 3, 20
@@ -57,7 +57,7 @@ _FEW, _MOST_OPEN = 3, 20
 open, at most `_MOST_OPEN`."""
 
 _LEAST_SHARE = 0.008
-"""Of the bar of the whole fleet: one server of a thousand must be visible."""
+"""The smallest part of the fleet's bar, so that one server of a thousand is visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Bar:
 
 
 def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime) -> str:
-    """Return the whole run as the text of one HTML file, UTF-8; `when` it ended."""
+    """Return the whole run as the text of one HTML file, UTF-8. `when`: the end of the run."""
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     kinds = {kind.key: kind for kind in _kinds(verb, by_attention)}
     rows = [
@@ -117,7 +117,7 @@ def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime)
         meaning=_EXIT.get(code, ""),
         total=len(rows),
         good=sum(_is_good(row.outcome) for row in rows),
-        looked_at=sum(row.outcome.status in _LOOK for row in rows),
+        looked_at=sum(row.outcome.status in _NEEDS_ATTENTION for row in rows),
         unmanaged=sum(_is_unmanaged(row.outcome) for row in rows),
         kinds=list(kinds.values()),
         troubles=troubles,
@@ -145,7 +145,7 @@ def _key(verb: str, outcome: Outcome) -> str:
 
 
 def _name(verb: str, outcome: Outcome) -> str:
-    """Return the name of a server's kind; an unmanaged realm makes a kind of its own."""
+    """Return the name of a server's kind. Servers with an unmanaged realm are a separate kind."""
     name = base(verb, outcome)
     return f"{name}, with an unmanaged realm" if _is_unmanaged(outcome) else name
 
@@ -183,11 +183,11 @@ def _bars(steps: Sequence[Step]) -> Iterator[_Bar]:
 
 
 def _troubles(rows: Sequence[_Row]) -> list[list[_Row]]:
-    """Return what needs attention, with servers that fail in the same way together."""
+    """Return the servers that need attention, grouped by their message and hint."""
     alike: dict[tuple[str, str, str], list[_Row]] = {}
     for row in rows:
-        said = row.outcome
-        if said.status in _LOOK:
-            key = (row.kind.key, one_line(said.message), one_line(said.hint))
+        outcome = row.outcome
+        if outcome.status in _NEEDS_ATTENTION:
+            key = (row.kind.key, one_line(outcome.message), one_line(outcome.hint))
             alike.setdefault(key, []).append(row)
     return list(alike.values())

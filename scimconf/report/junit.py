@@ -30,7 +30,7 @@ _NO_XML = re.compile("[\ufffe\uffff]")
 
 
 def junit(verb: str, outcomes: Sequence[Outcome], when: datetime) -> str:
-    """Return the whole run as the text of one XML file; `when` it ended.
+    """Return the whole run as the text of one XML file. `when`: the end of the run.
 
     A server that differs from the inventory is a failure, also if changes are pending. A server
     that is unreachable or busy is an error.

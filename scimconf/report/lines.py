@@ -45,16 +45,16 @@ def alike(
     """Return groups of servers with the same report, each with its lines."""
     groups: dict[tuple[Status, tuple[Line, ...]], list[Outcome]] = {}
     for outcome in outcomes:
-        said = tuple(lines(outcome, diff=diff, steps=steps))
-        groups.setdefault((outcome.status, said), []).append(outcome)
-    return [(servers, said) for (_, said), servers in groups.items()]
+        report = tuple(lines(outcome, diff=diff, steps=steps))
+        groups.setdefault((outcome.status, report), []).append(outcome)
+    return [(servers, report) for (_, report), servers in groups.items()]
 
 
 def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Iterator[Line]:
-    """Return a server's lines: message, hint, actions, failed steps, answers, warnings.
+    """Yield a server's lines: message, hint, actions, failed steps, checks, warnings.
 
-    With `steps` also all steps, and the way to the server and what runs there. A line break inside
-    a line is escaped, so that no text from a server can forge a line.
+    With `steps`, also all steps, and the facts about the connection and what runs on the server. A
+    line break inside a line is escaped, so that no text from a server can forge a line.
     """
     for line in _lines(outcome, diff=diff, steps=steps):
         text = escape_line_breaks(line.text) if line.verbatim else visible(line.text, _LONGEST)
@@ -62,7 +62,7 @@ def lines(outcome: Outcome, *, diff: bool = False, steps: bool = False) -> Itera
 
 
 _LONGEST = 20_000
-"""Characters of one line."""
+"""The most characters of one line."""
 
 
 def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[Line]:
@@ -91,14 +91,14 @@ def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[Line]:
 
 
 def way_text(fact: WayFact) -> str:
-    """Return a fact about the way to a server on one line, sanitized, with where it comes from."""
+    """Return a `WayFact` on one line, sanitized, with its source."""
     return f"{fact.what}: {visible(fact.value)} ({visible(fact.source, 200)})"
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[Line]:
-    """Return one line with all good answers of a realm, and one for each other answer."""
-    for realm, all_of_it in groupby(checks, key=lambda check: check.realm):
-        own = list(all_of_it)
+    """Yield one line with all good answers of a realm, and one for each other answer."""
+    for realm, group in groupby(checks, key=lambda check: check.realm):
+        own = list(group)
         good = [f"{check.message} (HTTP {check.status})" for check in own if check.result == "ok"]
         label = f"realm {realm or '(root)'}"
         if good:

@@ -23,17 +23,17 @@ from rich.text import Text
 from scimconf.sanitize import escape_ci_commands, one_line
 
 _LONGEST_NAME = 40
-"""Characters of a step's name, which comes from a server."""
+"""The most characters of a step's name, which comes from a server."""
 
 WAITING = ": waiting for "
-"""In the name of a step that waits: "lock: waiting for ops from 10.0.0.5 (process 7), since"."""
+"""A part of the name of a step that waits: "lock: waiting for ops from 10.0.0.5 (process 7)"."""
 _LONGEST_WAIT = 200
 
 _STEP = 20
 """Columns for a step, such as "register client 12 s"."""
 _BESIDE_THE_NAME = 14 + _STEP
 """Columns that are not for a server's name. Three of them stay empty for the terminal's `^C`, which
-would otherwise break the line and leave the old picture on the screen.
+would otherwise break the line, so that the old line stays on the screen.
 """
 
 
@@ -41,7 +41,7 @@ class _Step(ProgressColumn):
     """The current step of a server and its duration in seconds."""
 
     def render(self, task: Task) -> Text:
-        """Return the step's name, with its seconds after the first."""
+        """Return the step's name; after the first second, also its seconds."""
         seconds = int(task.get_time() - task.fields["begun"])
         return Text(f"{task.description} {seconds} s" if seconds else task.description, "dim")
 
@@ -82,7 +82,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         self._progress.stop()
 
     def step(self, server: str, name: str, doing: bool) -> None:
-        """Show the step that starts; print what it waits for above, where there is room."""
+        """Show the step that starts. If it waits for another run, print a line about that above."""
         if not doing:
             return
         if WAITING in name:
@@ -134,6 +134,6 @@ class LineProgress(AbstractContextManager["LineProgress"]):
 
     def done(self, server: str) -> None:
         """End the steps of this server that have not ended."""
-        for of, name in list(self._begun):
-            if of == server:
+        for owner, name in list(self._begun):
+            if owner == server:
                 self.step(server, name, False)

@@ -47,7 +47,7 @@ def show(
 
 
 def _print(line: Line, console: Console) -> None:
-    """Print a line: wrapped after its mark on a terminal, in one piece in a pipe, for grep."""
+    """Print a line. A terminal wraps it after its mark; a pipe gets one line, for grep."""
     mark, text = Text(f"  {line.mark}", line.style), Text(sanitize(line.text), line.style)
     if console.is_terminal and not line.verbatim:
         grid = Table.grid()
@@ -70,7 +70,7 @@ def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
 def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("server", "zulip", "result", "seconds"):
-        # Fold a name and do not cut it: people copy it.
+        # People copy names, so a long name is folded and not cut.
         table.add_column(
             heading,
             justify="right" if heading == "seconds" else "left",

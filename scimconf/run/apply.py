@@ -1,4 +1,4 @@
-"""`apply`: make the servers as the inventory says."""
+"""`apply`: configure the servers as the inventory says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scimconf.tokens.keyring import Keyring
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """What `apply` is told on the command line."""
+    """The options of `apply`."""
 
     source: SourceOptions
     pattern: tuple[str, ...]
@@ -35,10 +35,11 @@ class ApplyOptions:
 
 
 def apply(options: ApplyOptions, person: Person) -> Result:
-    """Make the servers as the inventory says.
+    """Configure the servers as the inventory says.
 
-    Look, compare with the saved plan, recover, ask, fetch tokens, ask about what they change, make
-    tokens, change, and write down what the servers have. Raises UsageError, Stopped.
+    The steps: observe, compare with the saved plan, recover, ask, fetch tokens, ask about the
+    changes that follow from them, generate tokens, change the servers, and record in the token file
+    which tokens they have. Raises UsageError, Stopped.
     """
     saved, how = options.saved, options.change
     begun = start(
@@ -83,9 +84,10 @@ def apply(options: ApplyOptions, person: Person) -> Result:
             outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person)
         if not agreed:
             return _result(fleet, looked, outcomes)
-        have = changes.in_force(servers, outcomes)
-        proved = _selected_whole(changes.settled(servers, outcomes), servers, begun.inventory)
-        written = changes.noted(partial(keyring.settle, have, proved), person, "scimconf apply")
+        changed = changes.in_force(servers, outcomes)
+        settled = changes.settled(servers, outcomes)
+        proved = _of_selected_deployments(settled, servers, begun.inventory)
+        written = changes.noted(partial(keyring.settle, changed, proved), person, "scimconf apply")
         return replace(_result(fleet, looked, outcomes), unwritten=not written)
 
 
@@ -94,7 +96,7 @@ def _result(fleet: Fleet, looked: Sequence[Looked], outcomes: Sequence[Outcome])
 
 
 def _references(looked: Sequence[Looked]) -> dict[Reference, str]:
-    """Return what has to be run or read for tokens that are kept elsewhere, and for which realm."""
+    """Return the references of tokens that are kept elsewhere, each with its realm in words."""
     found: dict[Reference, str] = {}
     for each in looked:
         for realm in each.server.realms if each.seen else ():
@@ -106,19 +108,20 @@ def _references(looked: Sequence[Looked]) -> dict[Reference, str]:
 def _look_again(
     fleet: Fleet, looked: Sequence[Looked], keyring: Keyring, person: Person
 ) -> tuple[list[Looked], Mapping[str, str]]:
-    """Look again at servers whose tokens are known now and were not, or not so, at the first look.
+    """Observe servers again if `fetch` has changed the fingerprints of their wanted tokens.
 
-    Return all servers as they stand then; and, by server, what is to be done beyond what was shown.
+    Return all servers, and by server the changes that the first plan did not show.
     """
-    other = [
+    changed = [
         desired
         for each in looked
         if each.seen and (desired := keyring.desired(each.server)) != each.desired
     ]
-    if not other:
+    if not changed:
         return [*looked], {}
-    fleet.hang_up([desired.server for desired in other])  # idle for as long as it was fetched
-    again = {each.server.name: each for each in changes.look(fleet, other, person)}
+    # The connections were idle while the tokens were fetched, so they may be broken.
+    fleet.hang_up([desired.server for desired in changed])
+    again = {each.server.name: each for each in changes.look(fleet, changed, person)}
     more = {
         each.server.name: what
         for each in looked
@@ -128,7 +131,7 @@ def _look_again(
 
 
 def _more(before: Plan | None, after: Plan | None) -> str:
-    """Return what a second plan does that the first did not show, "" if nothing."""
+    """Return what the second plan does and the first one did not show; "" if nothing."""
     if before is None or after is None:
         return ""
     shown = {(action.kind, action.realm) for action in before.actions}
@@ -140,14 +143,13 @@ def _more(before: Plan | None, after: Plan | None) -> str:
     return "; ".join(new)
 
 
-def _selected_whole(
-    proved: Sequence[Server], chosen: Sequence[Server], inventory: Inventory
+def _of_selected_deployments(
+    servers: Sequence[Server], selected: Sequence[Server], inventory: Inventory
 ) -> list[Server]:
-    """Return those of which the whole deployment was chosen.
+    """Return the servers whose deployment is selected completely.
 
-    A server of the deployment that this run has not seen may still let an old token in.
+    A server of the deployment that is not selected may still accept an old token.
     """
-    names = {each.name for each in chosen}
-    every = inventory.servers.values()
-    unseen = {each.deployment for each in every if each.name not in names}
-    return [each for each in proved if each.deployment not in unseen]
+    names = {each.name for each in selected}
+    incomplete = {each.deployment for each in inventory.servers.values() if each.name not in names}
+    return [each for each in servers if each.deployment not in incomplete]

@@ -1,8 +1,8 @@
-"""What decides what happens where: the facts that a person approves with a plan. Pure.
+"""List the facts that a person approves together with a plan. Pure.
 
-The facts name the way to a server, what runs and what is read. A saved plan binds them
-(`saved_plan`), and every report shows them, so what is bound is what was seen. A field of the model
-that has no sentence of its own here is bound as a plain value.
+They are the connection to a server, the programs that run, and the files that are read. A saved
+plan binds them: if one changes, the plan is invalid (`saved_plan`). Reports show the same facts. A
+field of the model without a function here is bound as a plain value.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
 
 UNBOUND: Mapping[str, str] = {
-    "Connection.said": "says which of the other fields the inventory decides",
+    "Connection.said": "only says which other fields the inventory sets",
     "Reference.folder": "bound as a path from the inventory's folder, so that a checkout may move",
-    "Server.position": "where the inventory says it",
+    "Server.position": "the place in the inventory changes nothing",
     "Server.left_alone": "the realms that --realm leaves out; the selected ones are bound",
-    "Realm.position": "where the inventory says it",
+    "Realm.position": "the place in the inventory changes nothing",
 }
-"""Fields that are not bound as they are, each with the reason."""
+"""Fields that are not bound as plain values, each with the reason."""
 
 _LAST = "setting"
 _IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
@@ -38,7 +38,7 @@ _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_
 
 
 def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...]:
-    """Return the facts about a server; `reached` is what the look has added to them."""
+    """Return the facts about a server; `reached` are those that the connection has added."""
     found = [
         *_connection(server),
         *_on_the_server(server),
@@ -84,7 +84,7 @@ _KINDS = {"ssh": "over SSH", "local": "on this machine, without SSH"}
 
 
 def _given(to: Connection, what: str, value: str | None, name: str, default: str = "") -> WayFact:
-    """Return a fact that the command line may decide where the inventory says nothing."""
+    """Return a fact that the command line may set if the inventory does not."""
     if name in to.said:
         return WayFact(what, value or default, name)
     if value is None:
@@ -131,7 +131,7 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
 
 
 def _token(realm: Realm, server: Server) -> tuple[str, str]:
-    """Return what happens here for a token, and where it is kept; never the token."""
+    """Return what this machine does to get a token, and where it is kept; never the token."""
     token = realm.token
     if isinstance(token, Reference):
         words = shlex.join(map(_portable(server), token.words))
@@ -147,19 +147,19 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
 
 
 def _which(value: VaultValue) -> str:
-    """Return what tells one vault value from another, whatever its line breaks: no secret."""
+    """Return a text that identifies a vault value, whatever its line breaks. It is not secret."""
     identity = vault.identity(value.ciphertext)
     return f" (vault value {hashlib.sha256(identity).hexdigest()[:16]})" if identity else ""
 
 
 def _plain(value: object) -> str:
-    """Return a value as JSON, texts without quotes where that cannot be mistaken."""
+    """Return a value as JSON; text of simple characters has no quotes."""
     if isinstance(value, str) and re.fullmatch(r"[\w.:@-]+", value):
         return value
     return json.dumps(dict(value) if isinstance(value, Mapping) else value, sort_keys=True)
 
 
-# --- paths of this machine, the same wherever the inventory is checked out ------------------------
+# --- paths of this machine, relative to the inventory, so that a checkout may move ----------------
 
 
 def _folder(server: Server) -> Path:
@@ -167,18 +167,18 @@ def _folder(server: Server) -> Path:
 
 
 def _from(server: Server, folder: str) -> str:
-    """Return a folder as a path from the one that the inventory is in."""
+    """Return the path to a folder from the inventory's folder."""
     return os.path.relpath(Path(folder).absolute(), _folder(server))
 
 
 def _below(path: str, server: Server) -> str:
-    """Return a path as it goes on from the inventory's folder; one that is elsewhere stays."""
+    """Return a path below the inventory's folder as a relative path, any other path unchanged."""
     whole, folder = Path(path).absolute(), _folder(server)
     return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else path
 
 
 def _portable(server: Server) -> Callable[[str], str]:
-    """Return a function that writes `{{ inventory_dir }}` for the inventory's folder in a text."""
+    """Return a function that replaces the inventory's folder in a text by `{{ inventory_dir }}`."""
     folder = str(_folder(server)).rstrip("/")
     if not folder:
         return lambda text: text

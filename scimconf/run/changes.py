@@ -1,7 +1,7 @@
-"""The steps that `apply` and `rotate` share, between the look and the change.
+"""The steps that `apply` and `rotate` share.
 
-Their order is the contract: compare with the saved plan, ask, and only then run what the inventory
-names, read tokens that are kept elsewhere, write the token file and change servers.
+Their order must not change: compare with the saved plan, and ask. Only then run the commands of the
+inventory, read tokens that are kept elsewhere, write the token file and change servers.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from scimconf.run.person import Person
 from scimconf.tokens.keyring import Tokens
 
 _GOOD_ANSWERS = 3
-"""In a row, from the public URL after a restart: Zulip's workers may change one by one."""
+"""Good answers in a row that a public URL must give after a restart, because Zulip's workers may
+restart one by one."""
 
 _SIZES_SHOWN = 8
-"""Batches whose size the question names."""
+"""The number of batches whose sizes the question lists."""
 
 _CTRL_C = (
     "interrupted: a server under way finishes its change, or rolls it back, by itself; "
@@ -34,7 +35,7 @@ _CTRL_C = (
 
 @dataclass(frozen=True, slots=True)
 class ChangeOptions:
-    """How a run changes servers, and what it may do without a question."""
+    """How a run changes servers, and what it may do without asking."""
 
     strategy: Strategy
     lock_timeout: int
@@ -43,12 +44,12 @@ class ChangeOptions:
     diff: bool
     create_tokens: bool = False
     approved: bool = False
-    """Whether a saved plan was given: it has the lock-outs and the new tokens in it."""
+    """Whether a saved plan was given. It contains the lock-outs and the new tokens."""
 
 
 @contextmanager
 def told_of_interruption() -> Iterator[None]:
-    """Say what becomes of servers under way when Ctrl-C is pressed twice."""
+    """Explain what happens to servers in progress when Ctrl-C is pressed twice."""
     try:
         yield
     except KeyboardInterrupt:
@@ -58,8 +59,8 @@ def told_of_interruption() -> Iterator[None]:
 def look(
     fleet: Fleet, desired: Sequence[Desired], person: Person, *, lock_timeout: int = 0
 ) -> list[Looked]:
-    """Look at servers for a plan that is going to be carried out."""
-    # Somebody who waits for another run is told so, in a log too.
+    """Observe servers for a plan that will be carried out."""
+    # With a lock timeout, a log shows that this run waits for another one.
     with person.progress(steps=lock_timeout > 0) as watcher:
         return fleet.look(
             desired,
@@ -73,13 +74,13 @@ def look(
 def recover(
     fleet: Fleet, looked: Sequence[Looked], options: ChangeOptions, person: Person
 ) -> Sequence[Looked]:
-    """Roll back what interrupted runs left, once it is approved; return how servers stand then."""
+    """Roll back interrupted runs after approval. Return all servers, observed again if needed."""
     interrupted = [each for each in looked if each.interrupted]
     if fleet.interrupted or not interrupted:
         return looked
     if not options.yes:
         outcomes = [each.outcome for each in interrupted]
-        person.approve("recover", "Put back", outcomes, diff=options.diff)
+        person.approve("recover", "Roll back", outcomes, diff=options.diff)
     with person.progress(steps=True) as watcher:
         return fleet.recover(looked, watcher, options.lock_timeout)
 
@@ -90,7 +91,7 @@ def approve(
     person: Person,
     references: Mapping[Reference, str] | None = None,
 ) -> None:
-    """Show the changes and ask; raises Stopped for a no, UsageError for what --yes may not do."""
+    """Show the changes and ask. Raises Stopped for a no, UsageError if --yes is not enough."""
     changing = pending(looked)
     refuse_new_tokens(changing, options, person)
     if not options.yes:
@@ -105,7 +106,7 @@ def approve(
 
 
 def approve_more(looked: Sequence[Looked], options: ChangeOptions, person: Person) -> None:
-    """Ask again, because the tokens that were fetched change more than was shown."""
+    """Ask again, because the fetched tokens cause changes that were not shown."""
     changing = pending(looked)
     if not options.yes:
         what = "The tokens that were fetched change more than was shown. Change"
@@ -113,7 +114,10 @@ def approve_more(looked: Sequence[Looked], options: ChangeOptions, person: Perso
 
 
 def approve_lock_outs(looked: Sequence[Looked], options: ChangeOptions, person: Person) -> None:
-    """Ask about replaced tokens by itself, with --yes too; raises Stopped for a no."""
+    """Ask separately about tokens in force that are replaced, even with --yes.
+
+    Raises Stopped for a no.
+    """
     locked_out = _locked_out(pending(looked))
     if locked_out and not (options.create_tokens or options.approved):
         person.confirm(
@@ -129,7 +133,7 @@ def change(
     options: ChangeOptions,
     person: Person,
 ) -> list[Outcome]:
-    """Carry out the plans, batch by batch, and ask the public URLs after each change."""
+    """Carry out the plans, batch by batch, and check the public URLs after each change."""
     with person.progress(steps=True) as watcher:
         return fleet.change(
             looked,
@@ -142,9 +146,9 @@ def change(
 
 
 def noted(note: Callable[[], None], person: Person, hint: str) -> bool:
-    """Write into the token file what the servers have now; return False if it cannot be written.
+    """Write the servers' present tokens into the token file; return False if that fails.
 
-    The servers have been changed: what came of them must be told whatever happens to the file.
+    It does not raise: the servers are changed, so the run must still report their outcomes.
     """
     try:
         note()
@@ -155,19 +159,19 @@ def noted(note: Callable[[], None], person: Person, hint: str) -> bool:
     return True
 
 
-# --- what is asked about ------------------------------------------------------------------------
+# --- pending changes ----------------------------------------------------------------------------
 
 
 def pending(looked: Sequence[Looked]) -> list[Looked]:
-    """Return the servers that have something to do."""
+    """Return the servers that have changes to make."""
     return [each for each in looked if each.pending]
 
 
 def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person: Person) -> None:
-    """Raise UsageError where a new token needs more than --yes.
+    """Raise UsageError if --yes is not enough for a new token.
 
-    Without a terminal this may be a CI job: its checkout goes away, and a new token with it. A
-    token that replaces the one in force locks the identity provider out; an approved plan says so.
+    Without a terminal, this may be a CI job: a new token is lost together with its checkout. A new
+    token in place of the one in force locks the identity provider out; a saved plan shows that.
     """
     if options.create_tokens or person.can_answer:
         return
@@ -190,7 +194,7 @@ def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person
 
 
 def _locked_out(changing: Sequence[Looked]) -> str:
-    """Return the realms whose token in force is replaced by one that nobody has yet."""
+    """Return the realms whose token in force is replaced with one that their IdP may not have."""
     named = [
         f"realm {realm or '(root)'} of {each.server.name}"
         for each in changing
@@ -200,7 +204,7 @@ def _locked_out(changing: Sequence[Looked]) -> str:
 
 
 def in_batches(looked: Sequence[Looked], strategy: Strategy) -> str:
-    """Return in which batches the servers are changed, "" for a single one."""
+    """Describe the batches for the question; "" for a single batch."""
     batches = strategy.batches(to_change(looked), len(looked))
     if len(batches) < 2:
         return ""
@@ -209,30 +213,31 @@ def in_batches(looked: Sequence[Looked], strategy: Strategy) -> str:
     return f" in {len(sizes)} batches of {', '.join(map(str, sizes[:_SIZES_SHOWN]))}{more}"
 
 
-# --- what the token file may say afterwards -----------------------------------------------------
+# --- servers whose tokens are recorded in the token file ----------------------------------------
 
 
 def settled(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
-    """Return the servers that are as they should be, if all of their deployment are.
+    """Return the servers of each deployment whose servers all match the inventory.
 
-    An unmanaged realm on one of them changes nothing about the realms that the inventory names.
+    Unmanaged realms are ignored.
     """
-    return _whole(servers, [outcome for outcome in outcomes if _is_good(outcome)])
+    return _whole_deployments(servers, [outcome for outcome in outcomes if _is_good(outcome)])
 
 
 def in_force(servers: Sequence[Server], outcomes: Sequence[Outcome]) -> list[Server]:
-    """Return the servers that have the wanted tokens, proved or not, with all of their deployment.
+    """Return the servers of each deployment whose servers all have the wanted tokens.
 
-    A check that failed after the commit rolls nothing back: the new token is the one in force.
+    It need not be proved: a check that fails after the commit rolls nothing back.
     """
-    return _whole(servers, [each for each in outcomes if _is_good(each) or each.in_force])
+    good = [each for each in outcomes if _is_good(each) or each.in_force]
+    return _whole_deployments(servers, good)
 
 
 def _is_good(outcome: Outcome) -> bool:
     return outcome.status in (Status.OK, Status.CHANGED) or outcome.only_unmanaged
 
 
-def _whole(servers: Sequence[Server], good: Sequence[Outcome]) -> list[Server]:
+def _whole_deployments(servers: Sequence[Server], good: Sequence[Outcome]) -> list[Server]:
     names = {outcome.server for outcome in good}
-    open_ends = {each.deployment for each in servers if each.name not in names}
-    return [each for each in servers if each.deployment not in open_ends]
+    incomplete = {each.deployment for each in servers if each.name not in names}
+    return [each for each in servers if each.deployment not in incomplete]

@@ -1,4 +1,4 @@
-"""Connect to servers: the passwords that are needed for it, and who may have them."""
+"""Connect to servers with the passwords that each of them needs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from scimconf.tokens.generate import looks_generated
 def connect(
     begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
 ) -> Iterator[Fleet]:
-    """Return the fleet of these servers; all its conversations close at the end of `with`.
+    """Yield the fleet for these servers; all its conversations close at the end of `with`.
 
-    Asks now, once, for -k and -K, and for the vault passwords where a server's own password is a
-    vault value: the threads that talk to servers must not ask. Raises UsageError.
+    Asks once, before it starts threads, which must not ask: for -k and -K, and for the vault
+    passwords if a server's password is a vault value. Raises UsageError.
     """
     with Connections(opener(begun, connection, servers, person)) as connections:
         yield Fleet(connections, connection.forks, connection.retries)
@@ -36,7 +36,7 @@ def connect(
 def opener(
     begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
 ) -> Opener:
-    """Return what connects to one of these servers; asks first. See `connect`."""
+    """Return a function that connects to one of these servers. Asks first, as `connect`."""
     asked = asked_become = None
     if connection.ask_pass:
         hint = "log in with a key, or put ansible_password into a vault value"
@@ -59,7 +59,7 @@ def opener(
         if not isinstance(value, VaultValue):
             return value
         secret = vault.decrypt(value.ciphertext, begun.passwords())
-        # Whoever can write this variable could put a token of the token file into it.
+        # An author of the inventory could put a token of the token file into this variable.
         if looks_generated(secret):
             raise _is_no_password(value)
         return secret
@@ -77,9 +77,9 @@ def opener(
 
 
 def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:
-    """Raise UsageError for a password that is a token's vault value: it would be sent away."""
+    """Raise UsageError for a password that is a token's vault value, before it is sent."""
     file = token_file(begun.source)
-    of_realms = {
+    token_identities = {
         vault.identity(realm.token.ciphertext)
         for server in servers
         for realm in server.realms
@@ -89,7 +89,7 @@ def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:
         for each in _secrets(server):
             if isinstance(each, VaultValue):
                 file.refuse(each)
-                if vault.identity(each.ciphertext) in of_realms:
+                if vault.identity(each.ciphertext) in token_identities:
                     raise _is_no_password(each)
 
 
@@ -103,5 +103,5 @@ def _is_no_password(value: VaultValue) -> UsageError:
 
 
 def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:
-    way = server.connection
-    return way.password, way.become_password, way.passphrase
+    connection = server.connection
+    return connection.password, connection.become_password, connection.passphrase

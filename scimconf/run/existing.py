@@ -1,6 +1,6 @@
-"""Describe a server as it is in the variables of an inventory, so that `plan` finds no change.
+"""Describe the present state of a server in inventory variables, so that `plan` finds no change.
 
-For this alone a token leaves a server in clear; it becomes a Secret as soon as it arrives.
+Only for this purpose, a server sends tokens in clear. They become Secrets when they arrive.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Found:
     warnings: tuple[str, ...]
 
     def only(self, realms: Collection[str]) -> Found:
-        """Return what was found of these realms; of all realms if none is named."""
+        """Return the variables and tokens of these realms; of all realms if `realms` is empty."""
         if not realms:
             return self
         tokens = {name: token for name, token in self.tokens.items() if name in realms}
@@ -45,11 +45,11 @@ class Found:
 
 
 class _LeftOutError(Exception):
-    """Why a realm cannot be imported."""
+    """A realm cannot be imported. str() is the reason."""
 
 
 def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
-    """Return what a server has. Raises HostError if there is nothing to import."""
+    """Return the variables and tokens of a server. Raises HostError if it has nothing to import."""
     observed = _observed(agent, server)
     found = describe(server, observed, _tokens(agent, server)[0])
     if not found.tokens:
@@ -59,10 +59,10 @@ def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
 
 
 def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
-    """Return the tokens that a server has for the realms that the inventory names.
+    """Return the server's tokens of the realms that the inventory names.
 
-    A token that scimconf did not put there is left out: whoever changed it knows it. Raises
-    HostError if no token is left.
+    A token is left out if scimconf has set the realm's token before and somebody else has changed
+    it since: that person knows it. Raises HostError if no token remains.
     """
     observed = _observed(agent, server)
     tokens, ours = _tokens(agent, server)
@@ -89,7 +89,7 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
 
 
 def _observed(agent: Agent, server: Server) -> Observed:
-    """Look at a server. Raises HostError if it cannot be worked with."""
+    """Observe a server. Raises HostError if it is blocked, Busy if another run is changing it."""
     observed = observe(agent, Desired(server, {}))
     if observed.at_work:
         message = f"another run is at work here: {observed.at_work}"
@@ -100,9 +100,9 @@ def _observed(agent: Agent, server: Server) -> Observed:
 
 
 def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, bool]]:
-    """Return the tokens of all realms, and which of them scimconf put there, as far as known.
+    """Return the tokens by realm, and by realm whether scimconf has set the token.
 
-    Raises HostError.
+    Realms that scimconf never changed are missing in the second mapping. Raises HostError.
     """
     answer = final(agent.ask({"do": "tokens", "paths": paths(server.paths)}), "import")
     tokens, ours = answer.get("tokens"), answer.get("applied", {})
@@ -112,7 +112,7 @@ def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, 
         or not all(isinstance(each, str) for each in tokens.values())
     ):
         raise HostError("import", "the server sent an invalid answer; it was ignored")
-    # Anything but `true` means that somebody else put it there.
+    # Any value except `true` means that somebody else put the token there.
     return (
         {realm: Secret(text) for realm, text in tokens.items()},
         {str(realm): each is True for realm, each in ours.items()},
@@ -120,7 +120,7 @@ def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, 
 
 
 def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -> Found:
-    """Return the variables for the server's entries; warn of entries that no variable can express.
+    """Return variables for the server's entries; warn about entries that variables cannot express.
 
     Raises HostError for an EXTERNAL_HOST that is not a host name.
     """
@@ -168,7 +168,7 @@ def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool)
 
 
 def _realm(found: ObservedRealm, observed: Observed) -> Variables:
-    """Return the variables of one entry, without what its preset says anyway."""
+    """Return the variables of one entry, without values that are its preset's defaults."""
     client = found.values.get("scim_client_name")
     preset = PRESETS.get(str(client), PRESETS["other"])
     variables: Variables = {"idp": preset.name}
@@ -184,7 +184,7 @@ def _realm(found: ObservedRealm, observed: Observed) -> Variables:
         variables["url"] = f"https://{observed.realm_hosts[found.string_id]}"
     try:
         RealmVariables.model_validate(variables)
-    except ValueError:  # pydantic's, which is not said: it is about words that are not there yet
+    except ValueError:  # pydantic's message is about variables that the user has not written
         raise _LeftOutError("it has a value that the inventory cannot express") from None
     return variables
 

@@ -1,4 +1,4 @@
-"""`import`: take servers as they are into an inventory and the token file."""
+"""`import`: write the present state of servers into an inventory and the token file."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def import_servers(
     person: Person,
     writes: Sequence[Path] = (),
 ) -> Result:
-    """Write what servers have into host_vars and the token file, then plan them.
+    """Write the variables and tokens of servers into host_vars and the token file, then plan.
 
-    Select, look, keep the tokens, write the variables, look again with them. Raises UsageError.
+    The steps: select servers, observe, write the tokens, write the variables, observe again with
+    them. Raises UsageError.
     """
     begun = start(source, pattern, person, connection, writes=writes, bare=True)
     keyring = begun.keyring()
@@ -84,7 +85,7 @@ def _to_import(
 ) -> list[Server]:
     """Return the servers without realms, and those with realms that have no token in the file.
 
-    The latter have these realms alone. Raises UsageError where there is no server to import.
+    The latter have only these realms. Raises UsageError if there is no server to import.
     """
     chosen = []
     for each in servers:
@@ -131,7 +132,7 @@ def _text(source: SourceOptions, server: Server, found: Found) -> tuple[Path, st
 
 
 def _tokens(servers: Sequence[Server], found: Mapping[str, Found]) -> dict[Key, Secret]:
-    """Return the tokens by deployment and realm. Raises UsageError where servers disagree."""
+    """Return the tokens by deployment and realm. Raises UsageError if servers disagree."""
     tokens: dict[Key, Secret] = {}
     for server in servers:
         for realm, token in found[server.name].tokens.items():

@@ -1,4 +1,4 @@
-"""What the command line says about a run: values only."""
+"""The options of a run, as values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scimconf.consent import NOTHING, Consent
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """Which inventory, and which hosts of it."""
+    """The inventory, its token file, and the selected hosts."""
 
     inventory: tuple[Path, ...]
     limit: tuple[str, ...]
@@ -20,7 +20,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOptions:
-    """How to connect where the inventory does not say it."""
+    """How to connect if the inventory does not say it."""
 
     forks: int
     user: str | None

@@ -1,4 +1,4 @@
-"""The person at the terminal, as a run needs one: questions, passwords, progress."""
+"""The interface to the person at the terminal: questions, passwords, progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from scimconf.tokens.keyring import Passwords
 
 
 class Person(Protocol):
-    """Somebody to tell and to ask. The program uses `scimconf.cli.person.Terminal`."""
+    """A person who reads messages and answers questions. The program uses
+    `scimconf.cli.person.Terminal`."""
 
     @property
     def can_answer(self) -> bool:
@@ -21,26 +22,26 @@ class Person(Protocol):
         ...
 
     def tell(self, line: str) -> None:
-        """Print a line beside the results."""
+        """Print a line that is not part of the results."""
         ...
 
     def warn(self, text: str | Problem) -> None:
-        """Print a warning, unless the person wants to see results only."""
+        """Print a warning, unless `--quiet` is given."""
         ...
 
     def check_variables(self) -> None:
         """Raise UsageError for environment variables with misspelt names.
 
-        Called after the inventory is loaded: variables that it refers to are known then.
+        Call it after the inventory is loaded, because it may refer to variables.
         """
         ...
 
     def progress(self, *, steps: bool) -> AbstractContextManager[Watcher]:
-        """Show the progress of what happens in `with`; `steps`: each step is worth a line."""
+        """Show progress during `with`. `steps`: a log gets a line for each step."""
         ...
 
     def must_answer(self, verb: str) -> None:
-        """Raise UsageError where there is no terminal to ask on."""
+        """Raise UsageError if there is no terminal to ask on."""
         ...
 
     def approve(
@@ -53,25 +54,25 @@ class Person(Protocol):
         in_batches: str = "",
         references: Mapping[Reference, str] = ...,
     ) -> None:
-        """Show what is to be done and ask whether to do it; raises Stopped for a no."""
+        """Show the plan and ask for consent. Raises Stopped for a no."""
         ...
 
     def confirm(self, question: str) -> None:
-        """Ask a question; raises Stopped for a no."""
+        """Ask a yes/no question. Raises Stopped for a no."""
         ...
 
     def secret(self, what: str, instead: str) -> Secret:
-        """Ask for a secret; raises UsageError, with `instead` as its hint, without a terminal."""
+        """Ask for a secret. Without a terminal, raises UsageError with the hint `instead`."""
         ...
 
     def answer_server(self, question: str) -> Secret:
-        """Pass on what a server or a jump host asks at the login; called from a thread."""
+        """Ask a question of a server or a jump host at the login. Threads call this."""
         ...
 
     def vault_passwords(self, known_ids: Callable[[], Collection[str]] | None) -> Passwords:
-        """Return what gets the vault passwords when they are needed.
+        """Return a function that gets the vault passwords when they are needed.
 
-        `known_ids`: the vault ids that the token file's values have; the password of another id is
-        asked for twice. None: nothing is going to be encrypted.
+        `known_ids`: the vault ids in the token file. The password of any other id is asked for
+        twice. None: nothing will be encrypted.
         """
         ...

@@ -1,4 +1,4 @@
-"""`plan`: what `apply` would do. Nothing is changed, written or run, and no secret is sent."""
+"""`plan`: show what `apply` would do. Changes nothing and sends no secret."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from scimconf.run.start import start
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What `plan` is told on the command line."""
+    """The options of `plan`."""
 
     source: SourceOptions
     pattern: tuple[str, ...]
     connection: ConnectionOptions
     resolve: bool = False
-    """Whether to fetch tokens that are kept elsewhere, which runs what the inventory names."""
+    """Whether to fetch tokens that are kept elsewhere. This runs commands of the inventory."""
     read_only: bool = False
     out: Path | None = None
     """Where to save the plan."""
@@ -32,7 +32,7 @@ class PlanOptions:
 
 
 def plan(options: PlanOptions, person: Person) -> Result:
-    """Look at the servers, compare them with the inventory, save the plan if that is wanted.
+    """Observe the servers, compare them with the inventory, and save the plan if requested.
 
     Raises UsageError.
     """

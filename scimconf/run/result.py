@@ -1,4 +1,4 @@
-"""What came of a run, and the exit code that speaks for it."""
+"""The result of a run, and its exit code."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _EXIT = {
     Status.FAILED: ExitCode.FAILED,
     Status.ROLLED_BACK: ExitCode.ROLLED_BACK,
     Status.ROLL_BACK_FAILED: ExitCode.ROLL_BACK_FAILED,
-    # A skipped server has changes pending; the reason to skip it has a code of its own.
+    # A skipped server has pending changes. The reason for skipping it has its own exit code.
     Status.SKIPPED: ExitCode.PENDING,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one run of a verb; every report is derived from it."""
+    """The result of one run of a verb; every report is derived from it."""
 
     verb: str
     outcomes: tuple[Outcome, ...] = ()
-    """One for each server that was selected, in the order of the run."""
+    """One for each selected server, in the order of the run."""
     interrupted: bool = False
     """Whether Ctrl-C was pressed."""
     unwritten: bool = False
-    """Whether the token file could not be written though servers were changed."""
+    """Whether the token file could not be written after servers were changed."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return the worst code of all servers, of Ctrl-C and of the token file."""
+        """The worst code: of all servers, of Ctrl-C and of the token file."""
         codes = [code for outcome in self.outcomes for code in _codes(outcome)]
         codes += [ExitCode.INTERRUPTED] if self.interrupted else []
         codes += [ExitCode.FAILED] if self.unwritten else []
@@ -46,7 +46,7 @@ class Result:
 
 
 def described(looked: Sequence[Looked], outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Return the outcomes with each server's place in the inventory and the way to it."""
+    """Return the outcomes, each with its server's position in the inventory and its `way` facts."""
     by_name = {each.server.name: each for each in looked}
     return tuple(
         replace(outcome, way=way(each.server, each.reached), position=each.server.position)
@@ -57,7 +57,7 @@ def described(looked: Sequence[Looked], outcomes: Sequence[Outcome]) -> tuple[Ou
 
 
 def _codes(outcome: Outcome) -> Iterator[ExitCode]:
-    """Return the codes of one server: an unmanaged realm adds its own, whatever else was done."""
+    """Yield the exit codes of one server. An unmanaged realm always adds its own."""
     yield _EXIT[outcome.status]
     if outcome.plan and outcome.plan.unmanaged:
         yield ExitCode.PENDING

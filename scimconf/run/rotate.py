@@ -1,4 +1,4 @@
-"""`rotate`: new tokens, put in force by the transaction that `apply` makes."""
+"""`rotate`: replace tokens, with the same transaction as `apply`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NO_SERVER = Result("rotate")
 
 @dataclass(frozen=True, slots=True)
 class RotateOptions:
-    """What `rotate` is told on the command line."""
+    """The options of `rotate`."""
 
     source: SourceOptions
     pattern: tuple[str, ...]
@@ -45,10 +45,11 @@ class RotateOptions:
 
 
 def rotate(options: RotateOptions, person: Person) -> Result:
-    """Give the selected realms their next or their previous token.
+    """Put the next or the previous token of the selected realms in force.
 
-    Select the tokens, make or take the next ones, look, recover, ask, write them into the token
-    file as staged, change, and write down which are in force. Raises UsageError, Stopped.
+    The steps: select the realms, generate new tokens or take staged ones, observe, recover, ask,
+    write the tokens into the token file as staged, change the servers, and record in the token file
+    which tokens are in force. Raises UsageError, Stopped.
     """
     wanted, how = options.wanted, options.change
     begun = start(
@@ -57,7 +58,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     keyring = begun.keyring()
     servers = wanted.narrowed(begun.servers, keyring, person)
     if not servers:
-        _nothing(wanted, person)
+        _report_nothing(wanted, person)
         return _NO_SERVER
     check_whole(servers, begun.inventory)
     keys = sorted({key for server in servers for key in keys_of(server)})
@@ -102,12 +103,12 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     if left := [key for key in keys if key not in done]:
         person.tell(f"the token that was in force stays in force: {listed(left)}")
         person.tell(f"  -> once the cause is mended: {again}")
-    told = [_told(each, servers, shared) for each in described(looked, outcomes)]
-    return Result("rotate", tuple(told), fleet.interrupted, unwritten=not written)
+    reported = [_with_remarks(each, servers, shared) for each in described(looked, outcomes)]
+    return Result("rotate", tuple(reported), fleet.interrupted, unwritten=not written)
 
 
 def _stage(keyring: Keyring, keys: Sequence[Key], person: Person) -> None:
-    """Make the next token of each of these and write it into the token file; ask no server."""
+    """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
     person.tell(f"made the next token of {listed(keys)}; the one in force stays in force")
     person.tell("next: scimconf handoff --next --show-tokens")
@@ -115,9 +116,9 @@ def _stage(keyring: Keyring, keys: Sequence[Key], person: Person) -> None:
 
 
 def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
-    """Return whether the token file may be written where no server had to be changed.
+    """Return whether the token file may be written although no server was changed.
 
-    The servers have the tokens already if an earlier run ended before it wrote the file: ask.
+    The servers have the tokens already if an earlier run ended before it wrote the file. Ask then.
     """
     if any(each.status is not Status.OK for each in outcomes):
         return False
@@ -125,8 +126,8 @@ def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
     return True
 
 
-def _nothing(wanted: Wanted, person: Person) -> None:
-    """Say that there is nothing to rotate. Raises UsageError unless an age was asked for."""
+def _report_nothing(wanted: Wanted, person: Person) -> None:
+    """Report that there is nothing to rotate. Raises UsageError, except with --older-than."""
     what = {
         "activate": ("no token is staged there", "make one first: scimconf rotate --stage"),
         "back": (
@@ -147,10 +148,12 @@ def _nothing(wanted: Wanted, person: Person) -> None:
     person.tell(f"nothing to rotate: {message}, or none is older than {days}")
 
 
-def _told(outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]) -> Outcome:
-    """Return the outcome with who shared its tokens, and how long SCIM was unavailable.
+def _with_remarks(
+    outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]
+) -> Outcome:
+    """Return the outcome with warnings about shared tokens, and how long SCIM was unavailable.
 
-    The server measures it; where it could not, restart and gate together are the upper limit.
+    The server measures that time. If it could not, the time of restart and gate is the upper limit.
     """
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
     warnings = [text for key, text in shared.items() if key in keys]

@@ -1,7 +1,8 @@
-"""A plan in a file: what was approved, to compare with what a later `apply` would do.
+"""Save a plan for approval, and compare it with what a later `apply` would do.
 
-Nothing is carried out from the file. Two plans are equal where they do equal things to equal
-files of the same server, by the same inventory (docs/applying.md, "Saved plans").
+`apply` carries out its own plan, never that of the file. Two plans are equal if they make the same
+changes to the same files of the same server, with the same inventory (docs/applying.md, "Saved
+plans").
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from scimconf.sanitize import one_line, visible
 VERSION = 2
 _MARK = "scimconf_plan"
 _LARGEST = 64 << 20
-"""Bytes of a plan file that are read."""
+"""The largest plan file, in bytes."""
 
 _AGAIN = "plan again: scimconf plan --out FILE"
 
@@ -32,7 +33,7 @@ Facts = Mapping[str, object]
 
 
 def save(path: Path, looked: Sequence[Looked]) -> None:
-    """Write what the plans say, mode 0600, no token in it. Raises UsageError."""
+    """Write the plans into a file with mode 0600. It contains no token. Raises UsageError."""
     document = {
         _MARK: VERSION,
         "scimconf": __version__,
@@ -44,13 +45,13 @@ def save(path: Path, looked: Sequence[Looked]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a plan file says, by server."""
+    """The content of a plan file, by server."""
 
     path: Path
     servers: Mapping[str, Facts]
 
     def check_selection(self, servers: Iterable[Server]) -> None:
-        """Raise UsageError where the plan is not about exactly these servers."""
+        """Raise UsageError unless the plan is for exactly these servers."""
         names = {server.name for server in servers}
         for name in sorted({*self.servers} ^ names):
             where = "is not in the plan" if name in names else "is in the plan only"
@@ -60,9 +61,9 @@ class SavedPlan:
             )
 
     def other_way(self, servers: Iterable[Server]) -> list[Outcome]:
-        """Return the outcomes of a run whose inventory leads elsewhere, or runs other programs.
+        """Return the outcomes of a refused run if a `way` fact has changed; empty if none has.
 
-        Empty if it is as in the plan. No server is asked: another way may lead to another machine.
+        No server is contacted before this check, because the inventory may lead to another machine.
         """
         said = {
             each.name: "".join(_changes(each.name, self._way(each.name), _way(each)))
@@ -80,17 +81,17 @@ class SavedPlan:
         ]
 
     def refusal(self, looked: Sequence[Looked]) -> list[Outcome]:
-        """Return the outcomes of a run that the plan does not cover; empty if it covers all."""
+        """Return the outcomes of a refused run if a server differs from the plan; else empty."""
         found = ((each.server.name, self._changed_since(each)) for each in looked)
-        moved = {name: why for name, why in found if why}
-        return self.refused(looked, moved) if moved else []
+        changed = {name: why for name, why in found if why}
+        return self.refused(looked, changed) if changed else []
 
-    def refused(self, looked: Sequence[Looked], moved: Mapping[str, str]) -> list[Outcome]:
-        """Return the outcomes of a run that the plan does not fit; `moved`: why, by server."""
-        names = ", ".join(moved)
+    def refused(self, looked: Sequence[Looked], changed: Mapping[str, str]) -> list[Outcome]:
+        """Return the outcomes of a refused run. `changed`: by server, what has changed."""
+        names = ", ".join(changed)
         outcomes = []
         for each in looked:
-            outcome, why = each.outcome, moved.get(each.server.name)
+            outcome, why = each.outcome, changed.get(each.server.name)
             if outcome.status in (Status.OK, Status.PENDING) and why:
                 message = f"changed since the plan was saved: {why}"
                 outcome = replace(outcome, status=Status.FAILED, message=message, hint=_AGAIN)
@@ -108,7 +109,7 @@ class SavedPlan:
 
 
 def load(path: Path) -> SavedPlan:
-    """Read a plan file. Raises UsageError for another file, or a plan of another version."""
+    """Read a plan file. Raises UsageError for any other file, or a plan of another version."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
@@ -135,11 +136,11 @@ def load(path: Path) -> SavedPlan:
     return SavedPlan(path, by_name)
 
 
-# --- what is compared -------------------------------------------------------------------------
+# --- the facts to compare ---------------------------------------------------------------------
 
 
 def _facts(each: Looked) -> Facts:
-    """Return all that makes up the plan of one server, as plain JSON values."""
+    """Return the plan of one server as plain JSON values."""
     plan = each.plan
     facts = {
         "server": each.server.name,
@@ -167,7 +168,7 @@ def _way(server: Server) -> dict[str, str]:
 def _tokens(desired: Desired) -> Facts:
     """Return an identifier of each realm's token: a hash of its fingerprint.
 
-    A reference is compared by its words (`way`): its token is fetched after the approval.
+    Leave out references: `way` has their words, and their tokens are fetched after the approval.
     """
     elsewhere = {
         realm.string_id for realm in desired.server.realms if isinstance(realm.token, Reference)
@@ -179,7 +180,7 @@ def _tokens(desired: Desired) -> Facts:
     }
 
 
-# --- what is not equal ------------------------------------------------------------------------
+# --- differences ------------------------------------------------------------------------------
 
 _CHANGED = {
     "status": "its status is another",
@@ -191,13 +192,13 @@ _CHANGED = {
 
 
 _MOST = 8
-"""Facts about the way that are named where they differ."""
+"""The most facts about the way that a message lists."""
 _SHOWN = 200
-"""Characters of a value that are shown where it differs."""
+"""The most characters of a value that a message shows."""
 
 
 _FOLLOWING = ("status", "diff")
-"""Facts that follow from the others: named only if nothing else differs."""
+"""Facts that follow from others: a message lists them only if nothing else differs."""
 
 
 def _differences(saved: Facts, now: Facts) -> Iterator[str]:
@@ -228,7 +229,7 @@ def _texts(actions: object) -> list[str]:
 
 
 def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
-    """Return which facts about the way to a server differ, at most _MOST of them."""
+    """Describe the facts about the way to a server that differ, at most _MOST."""
     pairs = {name: (str(old.get(name, "")), str(new.get(name, ""))) for name in {**new, **old}}
     changed = [name for name, (before, after) in pairs.items() if before != after]
     if not changed:
@@ -243,7 +244,7 @@ def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
 
 
 def _excerpts(*texts: str) -> Iterator[str]:
-    """Return the texts as they are shown; of long texts, the part where they begin to differ."""
+    """Yield the texts for a message; of long texts, the part where they begin to differ."""
     alike = takewhile(lambda pair: len(set(pair)) == 1, zip(*texts, strict=False))
     start = max(0, sum(1 for _ in alike) - _SHOWN // 4)
     for text in texts:

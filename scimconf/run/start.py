@@ -1,4 +1,4 @@
-"""What every verb that reads an inventory needs at its start: inventory, servers, tokens."""
+"""Load what every verb with an inventory needs: inventory, servers, tokens."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _DEFAULT = Path("inventory.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a run starts with."""
+    """The inventory and the servers of a run."""
 
     source: SourceOptions
     inventory: Inventory
     servers: Sequence[Server]
-    """The servers that were selected, in the order of the inventory."""
+    """The selected servers, in the order of the inventory."""
     passwords: Passwords
     """Gets the vault passwords when they are needed."""
 
     def keyring(self) -> Keyring:
-        """Return the tokens of the fleet. Raises UsageError for a token file that is wrong."""
+        """Return the tokens of the fleet. Raises UsageError for an invalid token file."""
         return Keyring(token_file(self.source), self.passwords)
 
 
@@ -46,11 +46,11 @@ def start(
     bare: bool = False,
     encrypts: bool = True,
 ) -> Start:
-    """Load the inventory and select the servers of `pattern` and --limit; asks no server.
+    """Load the inventory and select the servers of `pattern` and --limit. Contacts no server.
 
-    `writes`: files that this run is going to write. `bare`: hosts without scim_realms are servers,
-    too. `encrypts`: whether new values may be encrypted. Raises UsageError (InventoryError with
-    all errors of the inventory).
+    `writes`: files that this run will write. `bare`: hosts without scim_realms are servers, too.
+    `encrypts`: whether new values may be encrypted. Raises UsageError (InventoryError with all
+    errors of the inventory).
     """
     loaded = load(source, person, connection, writes=writes, bare=bare)
     servers = select(loaded, pattern, source.limit)
@@ -59,7 +59,7 @@ def start(
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:
-    """Return the inventory's files: those of -i, else inventory.yaml of this folder."""
+    """Return the inventory's files: those of -i, else inventory.yaml of the current folder."""
     if source.inventory:
         return source.inventory
     if _DEFAULT.exists():
@@ -100,7 +100,7 @@ def load(
 
 
 def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:
-    """Raise UsageError for a file to write that this run reads, or that is a link or a pipe."""
+    """Raise UsageError if a file to write is read by this run, or is a link or a pipe."""
     if not writes:
         return
     tokens = place(source.tokens, sources(source))
@@ -116,10 +116,10 @@ def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:
 
 
 def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:
-    """Return the connection options that were given, as the variables that they stand for.
+    """Return the connection options of the command line, under the names of Ansible's variables.
 
-    The inventory's own variables win, as with Ansible (its manual, "Controlling how Ansible
-    behaves: precedence rules").
+    The inventory's variables override them (Ansible's manual, "Controlling how Ansible behaves:
+    precedence rules").
     """
     if connection is None:
         return {}
@@ -133,7 +133,7 @@ def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:
 
 
 def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -> Sequence[Server]:
-    """Return the servers of the pattern and of --limit. Raises UsageError where there is none."""
+    """Return the servers that match the pattern and --limit. Raises UsageError if none does."""
     servers = inventories.select(inventory, pattern, limit)
     if not servers:
         raise UsageError(

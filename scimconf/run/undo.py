@@ -1,7 +1,7 @@
-"""`undo` and `recover`: roll a server back to how it was before a run.
+"""`undo` and `recover`: roll a server back to its state before a run.
 
-Neither needs a token, or more of the inventory than the way to the server: the server's journal
-holds the rest.
+Both need no token, and only the connection settings of the inventory. The server's journal contains
+everything else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def put_back(
     yes: bool,
     writes: Sequence[Path] = (),
 ) -> Result:
-    """Look at the servers, ask, and roll back what there is. Raises UsageError, Stopped."""
+    """Observe the servers, ask, and roll back. Raises UsageError, Stopped."""
     begun = start(source, pattern, person, connection, writes=writes, encrypts=False)
     with told_of_interruption(), connect(begun, connection, begun.servers, person) as fleet:
         desired = [Desired(server, {}) for server in begun.servers]
@@ -40,7 +40,7 @@ def put_back(
         found = [each.outcome for each in pending(looked)]
         if found and not fleet.interrupted:
             if not yes:
-                person.approve(verb, "Put back", found, diff=True)
+                person.approve(verb, "Roll back", found, diff=True)
             with person.progress(steps=True) as watcher:
                 outcomes = fleet.put_back(looked, verb, watcher)
     return Result(verb, described(looked, outcomes), fleet.interrupted)

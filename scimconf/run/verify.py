@@ -1,4 +1,4 @@
-"""`verify`: can the identity provider get in? Changes nothing."""
+"""`verify`: check the public SCIM URLs as the identity provider would. Changes nothing."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def verify(
     person: Person,
     writes: Sequence[Path] = (),
 ) -> Result:
-    """Look at the servers, then ask each realm's public URL as its identity provider would.
+    """Observe the servers, then check the public URL of each realm.
 
-    The look comes first, because a token is sent only to a host that the server's own settings
-    name. Raises UsageError.
+    A token is sent only to a host that the server's settings name. Raises UsageError.
     """
     begun = start(source, pattern, person, connection, writes=writes)
     keyring = begun.keyring()
@@ -45,7 +44,7 @@ def verify(
 
 
 def _without_changes(outcome: Outcome) -> Outcome:
-    """Forget what a plan would change: the question is only what the public URL answers."""
+    """Remove the changes of the plan from an outcome: verify is only about public URLs."""
     if outcome.plan is None:
         return outcome
     plan = replace(outcome.plan, actions=(), warnings=(), diff="", unmanaged=(), unproved=None)

@@ -1,4 +1,4 @@
-"""Which tokens a rotation is about, and who else has them."""
+"""Select the tokens of a rotation, and find other realms with the same tokens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Wanted:
     older_than: timedelta | None
 
     def narrowed(self, servers: Sequence[Server], keyring: Keyring, person: Person) -> list[Server]:
-        """Return the servers with the selected realms only, so that no other realm changes.
+        """Return the servers with only the selected realms, so that no other realm changes.
 
         Raises UsageError for a realm that no server has.
         """
@@ -40,33 +40,34 @@ class Wanted:
             raise UsageError(f"no selected server has realm {names}")
         narrowed = []
         for server in servers:
-            meant = tuple(
+            named = tuple(
                 realm
                 for realm in server.realms
                 if realm.present and (not self.realms or realm.string_id in self.realms)
             )
-            for realm in meant:
+            for realm in named:
                 if realm.token is not None:
                     person.tell(
                         f"left out: the token of realm {realm.label} of {server.name} is not in "
                         "the token file"
                     )
-            ours = tuple(
+            selected = tuple(
                 realm
-                for realm in meant
+                for realm in named
                 if realm.token is None
                 and self._selects(keyring.file.entry(server.deployment, realm.string_id))
             )
-            if ours:
-                rest = frozenset(each.string_id for each in server.realms if each not in ours)
-                narrowed.append(replace(server, realms=ours, left_alone=rest, unmanaged="keep"))
+            if selected:
+                rest = frozenset(each.string_id for each in server.realms if each not in selected)
+                narrowed.append(replace(server, realms=selected, left_alone=rest, unmanaged="keep"))
         return narrowed
 
     def _selects(self, entry: Entry | None) -> bool:
         now = datetime.now(timezone.utc)
         if entry is None or entry.ciphertext is None:
             return False
-        # A staged token is young: a nightly --stage must not replace it, and void its sheet.
+        # For --stage, the age of a staged token counts. So a --stage every night does not replace
+        # it and make its hand-off sheet invalid.
         newest = entry.next if self.mode == "stage" and entry.next else entry
         if self.older_than is not None and not older_than(newest, self.older_than, now):
             return False
@@ -78,12 +79,12 @@ class Wanted:
 
 
 def keys_of(server: Server) -> Iterator[Key]:
-    """Return the server's tokens as the token file names them."""
+    """Return the keys of the server's tokens in the token file."""
     return ((server.deployment, realm.string_id) for realm in server.realms)
 
 
 def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
-    """Raise UsageError where a server of a deployment would keep the old token."""
+    """Raise UsageError if a server of a deployment is not selected: it would keep the old token."""
     chosen = {server.name for server in servers}
     deployments = {server.deployment for server in servers}
     for server in inventory.servers.values():
@@ -96,16 +97,16 @@ def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
 
 
 def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> Mapping[Key, str]:
-    """Return a sentence for each token that other realms have, too: a leak concerns them as well.
+    """Return a warning for each token that other realms have, too: a leak concerns them as well.
 
-    A token that none of the given vault passwords opens is not compared.
+    Tokens that no given vault password decrypts are not compared.
     """
-    of: dict[str, list[str]] = {}
+    by_deployment: dict[str, list[str]] = {}
     for server in inventory.servers.values():
-        of.setdefault(server.deployment, []).append(server.name)
+        by_deployment.setdefault(server.deployment, []).append(server.name)
 
     def named(key: Key) -> str:
-        servers = of.get(key[0], [])
+        servers = by_deployment.get(key[0], [])
         return listed([key]) + (f" ({', '.join(servers)})" if servers not in ([], [key[0]]) else "")
 
     return {
@@ -116,7 +117,7 @@ def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> M
 
 
 def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key], person: Person) -> None:
-    """Warn of staged tokens that are replaced: their sheets may have been handed over."""
+    """Warn about staged tokens that are replaced: their sheets may have been handed over."""
     for key in keys:
         entry = keyring.file.entry(*key)
         if entry and entry.next:
@@ -127,5 +128,5 @@ def tell_what_is_replaced(keyring: Keyring, keys: Iterable[Key], person: Person)
 
 
 def listed(keys: Iterable[Key]) -> str:
-    """Return the names of these tokens for a sentence."""
+    """Name these tokens in a sentence."""
     return ", ".join(f"realm {realm or '(root)'} of {deployment}" for deployment, realm in keys)

@@ -31,7 +31,7 @@ class Become(ABC):
 
     @abstractmethod
     def words(self) -> tuple[str, ...]:
-        """Return the argv that stands before the agent's own argv. It contains no secret."""
+        """Return the argv that comes before the agent's own argv. It contains no secret."""
 
     @abstractmethod
     def prompts(self, stderr: bytes) -> int:

@@ -126,37 +126,37 @@ def shared(
     """
     key = (route, options)
     with _lock:
-        one = _shared.get(key)
-        is_first = one is None or _is_closed(one)
-        if one is None or is_first:
-            one = _shared[key] = _Shared()
-        one.users += 1
+        connection = _shared.get(key)
+        is_first = connection is None or _is_closed(connection)
+        if connection is None or is_first:
+            connection = _shared[key] = _Shared()
+        connection.users += 1
     try:
         if is_first:
-            _open(one, enter)
-        yield _result(one.ready, route)
+            _open(connection, enter)
+        yield _result(connection.ready, route)
     finally:
         with _lock:
-            one.users -= 1
-            is_last = one.users == 0
-            if is_last and _shared.get(key) is one:
+            connection.users -= 1
+            is_last = connection.users == 0
+            if is_last and _shared.get(key) is connection:
                 del _shared[key]
         if is_last:
-            one.ending.close()
+            connection.ending.close()
 
 
-def _is_closed(one: _Shared) -> bool:
-    ready = one.ready
+def _is_closed(connection: _Shared) -> bool:
+    ready = connection.ready
     return ready.done() and (ready.exception() is not None or not ready.result().is_active())
 
 
-def _open(one: _Shared, enter: Callable[[], AbstractContextManager[Transport]]) -> None:
+def _open(connection: _Shared, enter: Callable[[], AbstractContextManager[Transport]]) -> None:
     try:
-        transport = one.ending.enter_context(enter())
+        transport = connection.ending.enter_context(enter())
         transport.sock.allow(float("inf"))  # each channel has its own limit
-        one.ready.set_result(transport)
+        connection.ready.set_result(transport)
     except BaseException as error:
-        one.ready.set_exception(error)
+        connection.ready.set_exception(error)
 
 
 def _result(ready: Future[Transport], route: Route) -> Transport:

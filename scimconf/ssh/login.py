@@ -40,8 +40,8 @@ class Login:
         self._shown: set[bytes] = set()
         self._not_used: dict[str, str] = {}
         self._offered: Sequence[str] = ()
-        self._is_half_in = False
-        self._cut_off = 0
+        self._is_incomplete = False
+        self._cut_offs = 0
         self._keys_done = False
 
     def run(self, transport: paramiko.Transport) -> None:
@@ -70,7 +70,7 @@ class Login:
                     continue
                 if self._try(transport, name, partial(self._offer, transport, key)):
                     return True
-                if self._is_half_in:
+                if self._is_incomplete:
                     break
         self._keys_done = True
         return False
@@ -103,7 +103,7 @@ class Login:
         for method in self._question_methods():
             if self._try(transport, method, partial(self._answer_questions, transport, method)):
                 return True
-            if not (self._answers.has_any or (self._is_half_in and self._answers.has_more)):
+            if not (self._answers.has_any or (self._is_incomplete and self._answers.has_more)):
                 return False
         return False
 
@@ -118,8 +118,8 @@ class Login:
             order.reverse()
         done: set[str] = set()
         while True:
-            able = self._route.methods.intersection(self._offered).difference(done)
-            method = next((each for each in order if each in able), None)
+            possible = self._route.methods.intersection(self._offered).difference(done)
+            method = next((each for each in order if each in possible), None)
             if method is None:
                 return
             done.add(method)
@@ -143,7 +143,7 @@ class Login:
     ) -> bool:
         self._tried += [name] if name else []
         try:
-            wanted_too = attempt()
+            further_methods = attempt()
         except UnansweredError as question:
             raise self._unanswered(str(question)) from question
         except paramiko.BadAuthenticationType as error:
@@ -154,9 +154,9 @@ class Login:
             if not isinstance(error, paramiko.AuthenticationException):
                 self._not_used[name] = one_line(str(error), 120)
         else:
-            self._offered = wanted_too
-            self._is_half_in = bool(wanted_too)
-            return not wanted_too
+            self._offered = further_methods
+            self._is_incomplete = bool(further_methods)
+            return not further_methods
         return False
 
     @property
@@ -172,9 +172,11 @@ class Login:
         )
 
     def _closed(self) -> Unreachable:
-        self._cut_off += 1
-        go_on = self._tried and not self._is_half_in and self._cut_off < _MOST_CONNECTIONS
-        kind = CutOffError if go_on else Unreachable
+        self._cut_offs += 1
+        may_continue = (
+            self._tried and not self._is_incomplete and self._cut_offs < _MOST_CONNECTIONS
+        )
+        kind = CutOffError if may_continue else Unreachable
         return kind(
             "log in",
             f"the server closed the connection during the login of {self._who}, after "
@@ -193,7 +195,7 @@ class Login:
     def _refused(self) -> Unreachable:
         tried = f"tried: {_listed(self._tried)}" if self._tried else "there was no key to try"
         offered = one_line(", ".join(self._offered), 120)
-        if self._is_half_in:
+        if self._is_incomplete:
             message = f"the login of {self._who} is incomplete: the server also asks for {offered}"
             message += f" ({tried})"
         else:

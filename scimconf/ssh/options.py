@@ -20,7 +20,7 @@ class Credentials:
     passphrase: Secret | None = None
     """For the private key file."""
     ask: Callable[[str], Secret] | None = None
-    """Asks a person on the terminal. None if no person is there, or wants to be asked."""
+    """Asks a person on the terminal; None: no person may be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Ro
 
 
 def way_facts(connection: Connection, route: Route, address: str | None) -> tuple[WayFact, ...]:
-    """Return the facts about a route that are not in the inventory, for people to read.
+    """Return the facts about a route that are not in the inventory, for reports.
 
     `address`: the IP address of the connection, if it is known.
     """
@@ -180,7 +180,7 @@ class _Resolver:
             for value in settings.all(key)
             for word in value.split()
         ]
-        here = Route(
+        route = Route(
             host=host,
             port=port,
             user=user,
@@ -201,27 +201,27 @@ class _Resolver:
             algorithms=narrowed(settings, question.host),
             revoked_host_keys=tokens.own_path(revoked) if revoked else None,
         )
-        return self._with_proxy(here, tokens, settings, question)
+        return self._with_proxy(route, tokens, settings, question)
 
     def _with_proxy(
-        self, here: Route, tokens: Tokens, settings: Settings, question: Question
+        self, route: Route, tokens: Tokens, settings: Settings, question: Question
     ) -> Route:
         """Add the jump host or the ProxyCommand of the connection, if it has one."""
         if hops := settings.one("proxyjump"):
             before, _, last = tokens.expand(hops).rpartition(",")
             user, host, port = _spec(last)
-            # As in ssh: the last jump host is asked for by this name, and the others are jump hosts
-            # on the way to it. Of the command line's options it gets only -F.
+            # As in ssh: the connection goes to the last jump host, through the other ones. Of the
+            # options on the command line, only -F applies to it.
             words = ("-o", f"ProxyJump={before}") if before else ()
             return self._with_jump_host(
-                here, Question(host, port, user, (*words, *_file_option(self._programs)))
+                route, Question(host, port, user, (*words, *_file_option(self._programs)))
             )
         if command := settings.one("proxycommand"):
             source = _source(question)
-            return replace(here, proxy_command=ProxyCommand(tokens.command(command), source))
-        return here
+            return replace(route, proxy_command=ProxyCommand(tokens.command(command), source))
+        return route
 
-    def _with_jump_host(self, here: Route, question: Question) -> Route:
+    def _with_jump_host(self, route: Route, question: Question) -> Route:
         self._passed.append(question.host)
         if len(self._passed) > _MOST_JUMPS:
             raise HostError(
@@ -231,17 +231,17 @@ class _Resolver:
                 "if `Host *` of your ssh_config sets ProxyJump, the jump host leads to itself: set "
                 "`ProxyJump none` for the jump host",
             )
-        return replace(here, jump=replace(self.route(question, here.timeout), is_jump=True))
+        return replace(route, jump=replace(self.route(question, route.timeout), is_jump=True))
 
 
 def _file_option(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the -F of a command line: ssh passes it on to its jump hosts."""
+    """Return the option -F of a command line, which ssh also uses for jump hosts."""
     where = words.index("-F") if "-F" in words else len(words)
     return words[where : where + 2]
 
 
 def _source(question: Question) -> str:
-    """Return the place that sets the ProxyCommand of a connection."""
+    """Name the place that sets the ProxyCommand of a connection."""
     if any(word.startswith("ProxyCommand=") for word in question.words):
         return _ARGUMENTS
     if file := _file_option(question.words):

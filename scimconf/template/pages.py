@@ -1,10 +1,10 @@
 """Render our HTML pages from `templates/`. Each page is one file that loads nothing else.
 
-Hosts, realms and servers take part in their wording, so three things hold for every page. Values
-are escaped (jinja2's autoescape). What a terminal would obey is escaped: a mark that turns
-the direction of writing turns it in a browser, too. And the page's own Content-Security-Policy
-(https://www.w3.org/TR/CSP3/) permits the one style and the one script that we wrote, by their
-hashes, and no request to anywhere.
+Pages contain text from inventories and servers, so each page has three protections. Values are
+escaped (jinja2's autoescape). Control characters and bidirectional marks are escaped, because marks
+change the direction of text in a browser, too. The page's Content-Security-Policy
+(https://www.w3.org/TR/CSP3/) permits only our style and our script, by their hashes, and no
+requests.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Entry:
     previous: Entry | None = None
     """The token that this one replaced. A server may still have it, or have it again."""
     retired: str = ""
-    """Of a previous token: until when it was in force or staged."""
+    """Of a previous token: when it stopped being in force or staged."""
 
     def tokens(self) -> Iterator[Entry]:
         """Return this token and all staged and previous ones."""
@@ -77,8 +77,8 @@ class Removed:
     removed: str
     """When, UTC."""
     entry: Entry | None = None
-    """The token that was in force until then, with its staged and previous ones; None once it is
-    forgotten."""
+    """The token that was in force until then, with its staged and previous ones; None after it is
+    deleted."""
 
 
 Record = Entry | Removed
@@ -93,7 +93,7 @@ def entries_of(document: Document, version: int = FORMAT) -> dict[Key, Record]:
     """Return all entries by deployment and realm.
 
     Raises InventoryError with every problem, such as another version, a file that was cut short, or
-    a token that stands at two places.
+    a token that occurs twice.
     """
     if document.text.lstrip().startswith("$ANSIBLE_VAULT;"):
         raise InventoryError(
@@ -115,7 +115,7 @@ def entries_of(document: Document, version: int = FORMAT) -> dict[Key, Record]:
 
 
 def is_whole(text: str) -> bool:
-    """Return whether a token file's text has its last line."""
+    """Return whether a token file's text ends with its last line, `END`."""
     return text.rstrip().rpartition("\n")[2] == END
 
 
@@ -213,7 +213,7 @@ class _Reader:
         return entry
 
     def once(self, way: KeyPath, ciphertext: str) -> None:
-        """Report a token that also stands at another place: it was copied."""
+        """Report a token that occurs a second time: it was copied."""
         identity = vault.identity(ciphertext)
         if identity is None:
             return  # decrypting it reports the damage

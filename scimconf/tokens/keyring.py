@@ -1,4 +1,4 @@
-"""The tokens of a fleet, wherever each is kept, and their fingerprints.
+"""The tokens of a fleet and their fingerprints, wherever the tokens are kept.
 
 One Keyring serves one run. It decrypts, resolves or generates a token only when a caller asks for
 tokens: a plan asks for fingerprints and needs no secret.
@@ -36,7 +36,7 @@ Passwords = Callable[[], Mapping[str, Secret]]
 is none."""
 
 Tokens = Mapping[str, Mapping[str, Secret]]
-"""By server and realm."""
+"""Server name -> realm -> token."""
 
 Turn = Callable[[Entry, datetime], Entry]
 """Puts another token of an entry in force: `rotation.activated`, `rotation.rolled_back`."""
@@ -45,8 +45,8 @@ Turn = Callable[[Entry, datetime], Entry]
 class Keyring:
     """The token file, and the tokens that the inventory keeps elsewhere.
 
-    `turned`: the run puts another token of some entries in force, so the servers are expected to
-    have different tokens.
+    `turned`: this run puts other tokens of some entries in force, so the servers still have
+    different tokens.
     """
 
     def __init__(self, file: TokenFile, passwords: Passwords, *, turned: bool = False) -> None:
@@ -59,9 +59,9 @@ class Keyring:
         """New entries, not written yet, for tokens that are kept elsewhere."""
 
     def desired(self, server: Server) -> Desired:
-        """Return the server with the fingerprints that are known without decrypting anything.
+        """Return the server with all fingerprints that are known without decryption.
 
-        For a token in clear, or one that `fetch` has read, that is the fingerprint of its present
+        For a token in clear, or one that `fetch` has read, it is the fingerprint of its present
         value.
         """
         known: dict[str, Fingerprint] = {}
@@ -77,22 +77,22 @@ class Keyring:
             if entry is not record:
                 unrecorded[realm.string_id] = _removed_on(record, entry)
             if not self._is_turned:
-                beside = (each for each in entry.tokens() if each is not entry)
-                others[realm.string_id] = tuple(bound(key, each) for each in beside)
+                rest = (each for each in entry.tokens() if each is not entry)
+                others[realm.string_id] = tuple(bound(key, each) for each in rest)
         return Desired(server, known, unrecorded, others)
 
     def _wanted(self, key: Key, realm: Realm) -> Entry | None:
-        """Return the entry of the token that a realm should have; None if none is known yet.
+        """Return the entry of the token that a realm should have; None if it has no token yet.
 
-        A removed realm that comes back while its token is still kept gets that token again.
+        If a removed realm is added again while its token is still kept, it gets that token.
         """
         record = self.file.records.get(key)
         entry = record.entry if isinstance(record, Removed) else record
         if not realm.present:
             return self.file.entry(*key)
-        token = self._at_hand(realm)
+        token = self._from_elsewhere(realm)
         if token is None:
-            # An entry with a ciphertext is not that of a token that is kept elsewhere.
+            # Only the entry of a token that is kept elsewhere has no ciphertext.
             is_elsewhere = realm.token is not None
             return entry if entry and is_elsewhere is (entry.ciphertext is None) else None
         if entry and entry.ciphertext is None and matches(token, bound(key, entry)):
@@ -102,8 +102,9 @@ class Keyring:
         return self._new[key, token]
 
     def fetch(self, servers: Iterable[Server]) -> None:
-        """Fetch the tokens that are kept elsewhere: resolve each reference once, and decrypt the
-        inventory's vault values. Write nothing.
+        """Fetch the tokens that are kept elsewhere. Write nothing.
+
+        Resolve each reference once, and decrypt the inventory's vault values.
 
         Raises UsageError for a token that cannot be read, is too weak, or is in the token file.
         """
@@ -130,9 +131,9 @@ class Keyring:
     def make(self, servers: Iterable[Server]) -> None:
         """Generate the missing tokens and write them into the token file, durably.
 
-        A realm that comes back gets its old entry. Servers of one deployment share tokens. Raises
-        UsageError, before anything is written, if there is no vault password or it does not decrypt
-        the tokens in the file.
+        A realm that is added again gets its old entry. Servers of one deployment share tokens.
+        Raises UsageError, before anything is written, if there is no vault password or it does not
+        decrypt the tokens in the file.
         """
         new: dict[Key, Record] = {}
         for server, realm in _present(servers):
@@ -142,50 +143,50 @@ class Keyring:
                 new[key] = wanted
             elif realm.token is None and wanted is None and key not in new:
                 self._opened[key] = generate()
-                password = _first(self._proved())
+                password = _first(self._tested_passwords())
                 made = new_entry(key, self._opened[key], *password, generated=True)
-                new[key] = self._in_place(key, made)
+                new[key] = self._replacing(key, made)
         if new:
             self.file = self.file.save(new)
 
     def settle(self, changed: Iterable[Server], proved: Iterable[Server]) -> None:
-        """Record the state of servers that were changed as wanted.
+        """Record the state of servers that have the wanted tokens.
 
         Write the fingerprints of tokens that are kept elsewhere. For the servers that are `proved`
-        to match the inventory, record removed realms; their tokens are kept for a week. Forget
-        expired tokens of these realms.
+        to match the inventory, record removed realms; their tokens are kept for a week. Delete
+        expired tokens of all these realms.
         """
         now = datetime.now(timezone.utc)
-        without = {server.name for server in proved}
+        proved_names = {server.name for server in proved}
         new: dict[Key, Record] = {}
         for server in changed:
             for realm in server.realms:
                 key = (server.deployment, realm.string_id)
                 record = self.file.records.get(key)
                 if isinstance(record, Entry) and not realm.present:
-                    if server.name in without:
+                    if server.name in proved_names:
                         new[key] = rotation.removed(record, now)
-                elif (token := self._at_hand(realm)) and (key, token) in self._new:
-                    new[key] = self._in_place(key, self._new[key, token])
+                elif (token := self._from_elsewhere(realm)) and (key, token) in self._new:
+                    new[key] = self._replacing(key, self._new[key, token])
                 elif record:
                     new[key] = rotation.without_expired(record, now)
         self.file = self.file.save(new) if new else self.file
 
-    def _proved(self) -> Mapping[str, Secret]:
-        """Return the passwords after one has decrypted an existing token, so that no new token is
-        encrypted under a mistyped password.
+    def _tested_passwords(self) -> Mapping[str, Secret]:
+        """Return the passwords after a test, so that no token is encrypted with a mistyped one.
 
-        New values are encrypted with the first password. Test that one if a token has its vault id.
+        Decrypt one existing token. New values are encrypted with the first password, so test that
+        password if a token has its vault id.
         """
         passwords = self.passwords()
         first = next(iter(passwords))
-        closed = {key: each.ciphertext for key, each in self.file.entries.items()}
-        known = {key: vault.id_of(text) for key, text in closed.items() if text}
-        key, tried = next((key for key, its in known.items() if its == first), None), passwords
+        ciphertexts = {key: each.ciphertext for key, each in self.file.entries.items()}
+        ids = {key: vault.id_of(text) for key, text in ciphertexts.items() if text}
+        key, tried = next((key for key, id_ in ids.items() if id_ == first), None), passwords
         if key:
             tried = {first: passwords[first]}
         else:
-            key = next(iter(known), None)
+            key = next(iter(ids), None)
         try:
             if key and key not in self._opened and (token := self.file.token(*key, tried)):
                 self._opened[key] = token
@@ -207,8 +208,8 @@ class Keyring:
         for key, token in tokens.items():
             entry = self.file.entry(*key)
             if not (entry and entry.ciphertext and matches(token, bound(key, entry))):
-                adopted = new_entry(key, token, *_first(self._proved()), weak=True)
-                new[key] = self._in_place(key, adopted)
+                adopted = new_entry(key, token, *_first(self._tested_passwords()), weak=True)
+                new[key] = self._replacing(key, adopted)
         if new:
             self.file = self.file.save(new)
 
@@ -217,7 +218,7 @@ class Keyring:
 
         Raises UsageError as `make` does, and for a token that is kept elsewhere.
         """
-        password = _first(self._proved())
+        password = _first(self._tested_passwords())
 
         def turn(key: Key, entry: Entry, now: datetime) -> Entry:
             made = new_entry(key, generate(), *password, generated=True)
@@ -239,7 +240,7 @@ class Keyring:
         records = dict(self.file.records)
         for key in keys:
             try:
-                records[key] = change(key, self._ours(key), now)
+                records[key] = change(key, self._entry_in_file(key), now)
             except UsageError as error:
                 raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
         return Keyring(replace(self.file, records=records), self.passwords, turned=True)
@@ -256,7 +257,7 @@ class Keyring:
         opened: dict[Key, Secret | None] = {}
         for key in self.file.entries:
             with suppress(UsageError):
-                opened[key] = self._kept(*key)
+                opened[key] = self._from_file(*key)
         return {
             key: tuple(
                 other
@@ -266,12 +267,13 @@ class Keyring:
             for key in keys
         }
 
-    def _in_place(self, key: Key, new: Entry) -> Entry:
+    def _replacing(self, key: Key, new: Entry) -> Entry:
+        """Return the new entry with the tokens of the present one that must be kept."""
         record = self.file.records.get(key)
         entry = record.entry if isinstance(record, Removed) else record
         return rotation.replaced_by(entry, new, datetime.now(timezone.utc))
 
-    def _ours(self, key: Key) -> Entry:
+    def _entry_in_file(self, key: Key) -> Entry:
         entry = self.file.entry(*key)
         if entry is None or entry.ciphertext is None:
             raise UsageError(
@@ -289,21 +291,22 @@ class Keyring:
         self._open(
             (server.deployment, realm.string_id)
             for server, realm in _present(servers)
-            if not self._at_hand(realm)
+            if not self._from_elsewhere(realm)
         )
         found: dict[str, dict[str, Secret]] = {}
         for server in servers:
             found[server.name] = {}
             for _, realm in _present([server]):
-                if token := self._at_hand(realm) or self._kept(server.deployment, realm.string_id):
+                key = (server.deployment, realm.string_id)
+                if token := self._from_elsewhere(realm) or self._from_file(*key):
                     found[server.name][realm.string_id] = token
         return found
 
     def _open(self, keys: Iterable[Key]) -> None:
-        """Decrypt those that are not decrypted yet, in threads: it is slow and releases the GIL."""
+        """Decrypt the remaining tokens in threads, because it is slow and releases the GIL."""
         entries = {key: self.file.entry(*key) for key in keys if key not in self._opened}
-        closed = [key for key, entry in entries.items() if entry and entry.ciphertext]
-        if not closed:
+        encrypted = [key for key, entry in entries.items() if entry and entry.ciphertext]
+        if not encrypted:
             return
         passwords = self.passwords()  # not in a thread: it may ask a person
 
@@ -311,13 +314,14 @@ class Keyring:
             return self.file.token(*key, passwords)
 
         with ThreadPoolExecutor() as pool:
-            opened = pool.map(token, closed)
-            self._opened |= {key: each for key, each in zip(closed, opened, strict=True) if each}
+            opened = pool.map(token, encrypted)
+            self._opened |= {key: each for key, each in zip(encrypted, opened, strict=True) if each}
 
-    def _at_hand(self, realm: Realm) -> Secret | None:
+    def _from_elsewhere(self, realm: Realm) -> Secret | None:
+        """Return the token that is in clear in the inventory, or that `fetch` has read."""
         return realm.token if isinstance(realm.token, Secret) else self._fetched.get(realm.token)
 
-    def _kept(self, deployment: str, realm: str) -> Secret | None:
+    def _from_file(self, deployment: str, realm: str) -> Secret | None:
         key = (deployment, realm)
         entry = self.file.entry(*key)
         if key not in self._opened and entry and entry.ciphertext:

@@ -1,4 +1,4 @@
-"""The life of a token: staged, in force, replaced, kept for a week, forgotten.
+"""The states of a token: staged, in force, replaced, kept for a week, deleted.
 
 Zulip accepts one token per realm, so one token is in force at a time. The token file keeps the next
 and the previous tokens beside it, encrypted in the same way. These functions are pure: they take
@@ -27,8 +27,8 @@ def stamp(moment: datetime) -> str:
 def staged(entry: Entry, new: Entry, now: datetime) -> Entry:
     """Return the entry with a new token beside the one in force.
 
-    A token that was staged before is kept as a replaced one: the server may have it, if a rotation
-    was cut off or another run is at work.
+    A token that was staged before is kept as a replaced one. The server may have it, if a rotation
+    was interrupted or another run is changing the server.
     """
     return replace(entry, next=_over(new, _retired(entry.next, now)))
 
@@ -45,20 +45,20 @@ def activated(entry: Entry, now: datetime) -> Entry:
 
 
 def _replaced(entry: Entry) -> list[Entry]:
-    """Return the tokens that this one and its predecessors have replaced, latest first."""
+    """Return all tokens that this one and its predecessors have replaced, the latest first."""
     previous = entry.previous
     return [replace(previous, previous=None), *_replaced(previous)] if previous else []
 
 
 def _retired(entry: Entry | None, now: datetime) -> list[Entry]:
-    """Return a token that is replaced now, and those that it has replaced."""
+    """Return a token, marked as replaced now, and those that it has replaced."""
     if entry is None:
         return []
     return [replace(entry, next=None, previous=None, retired=stamp(now)), *_replaced(entry)]
 
 
 def _over(entry: Entry, replaced: list[Entry]) -> Entry:
-    """Return the entry with these as the tokens that it has replaced, latest first."""
+    """Return the entry with these tokens as its replaced ones, the latest first."""
     previous: Entry | None = None
     for each in reversed(replaced):
         previous = replace(each, previous=previous)
@@ -95,8 +95,8 @@ def rolled_back(entry: Entry, now: datetime) -> Entry:
 def removed(entry: Entry, now: datetime) -> Removed:
     """Return the record of a realm that was removed from its servers.
 
-    Keep all its tokens: an undo restores the token that the server had, which may be another than
-    the one in force here if a rotation was cut off.
+    Keep all its tokens: an undo restores the token that the server had. After an interrupted
+    rotation, that may be another token than the one in force here.
     """
     return Removed(stamp(now), entry)
 

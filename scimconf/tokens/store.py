@@ -37,10 +37,10 @@ __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
 
 
 def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
-    """Return the path of the token file: the one asked for, else beside the first inventory.
+    """Return the path of the token file: `asked`, else tokens.yaml beside the first inventory.
 
     Raises UsageError for a path where Ansible would read it as a source: inside an inventory
-    folder, or in group_vars or host_vars. Also for a default path that is a link.
+    folder, or in group_vars or host_vars. Also raises it if the default path is a link.
     """
     first = inventories[0]
     path = asked or first.parent / "tokens.yaml"
@@ -74,11 +74,11 @@ def new_entry(
     weak: bool = False,
     generated: bool = False,
 ) -> Entry:
-    """Return a token's new entry; without a password, the entry has only its fingerprint.
+    """Build the entry of a new token; without a password, the entry has only its fingerprint.
 
     `generated`: scimconf generated it, with 256 random bits. Raises UsageError for a token that
-    could be guessed from its fingerprint. `weak`: accept such a token, because it is in use
-    already.
+    could be guessed from its fingerprint. `weak`: accept such a token, because it is already in
+    use.
     """
     if not weak and (reason := weakness_of(token)):
         raise UsageError(f"the token cannot be used: {reason}", "take one from: scimconf token")
@@ -100,8 +100,8 @@ class TokenFile:
     def load(cls, path: Path) -> TokenFile:
         """Read the file; a missing file has no entries.
 
-        Raises InventoryError, with file:line:col, for a file that is no token file or is not whole,
-        for example because of a git merge conflict. scimconf never writes to such a file.
+        Raises InventoryError, with file:line:col, for a file that is not a complete token file, for
+        example because of a git merge conflict. scimconf never writes to such a file.
         """
         if not _exists(path):
             return cls(path, {}, parse("", str(path)))
@@ -116,8 +116,8 @@ class TokenFile:
     @property
     def vault_ids(self) -> frozenset[str]:
         """The vault ids of the tokens in the file."""
-        closed = (entry.ciphertext for entry in self.entries.values())
-        return frozenset(vault.id_of(each) for each in closed if each)
+        ciphertexts = (entry.ciphertext for entry in self.entries.values())
+        return frozenset(vault.id_of(each) for each in ciphertexts if each)
 
     def entry(self, deployment: str, realm: str) -> Entry | None:
         """Return the entry of a realm; None if there is none or the realm is removed."""
@@ -154,13 +154,12 @@ class TokenFile:
     def refuse(self, value: VaultValue) -> None:
         """Raise UsageError for a vault value that is one of this file's tokens.
 
-        A token of this file is for its own place only. A copy of its vault value in another
-        variable, even with other line breaks or another header, would send the token somewhere
-        else.
+        A token of this file may be used only for its own realm. A copy of its vault value in
+        another variable, even with other line breaks or another header, would send it elsewhere.
         """
         identity = vault.identity(value.ciphertext)
         if identity is None:
-            return  # whoever opens it is told that it is damaged
+            return  # decrypting it reports the damage
         for (deployment, realm), entry in _all_entries(self.records):
             if entry.ciphertext and vault.identity(entry.ciphertext) == identity:
                 where = f"{value.position}: " if value.position else ""
@@ -171,11 +170,11 @@ class TokenFile:
                 )
 
     def save(self, entries: Mapping[Key, Record]) -> TokenFile:
-        """Write these records durably, and return the file as it is after that.
+        """Write these records durably, and return the new content of the file.
 
-        Keep all other entries, and what other runs have added since this file was read. Forget
-        expired previous and removed tokens of these records. Raises UsageError, and leaves the file
-        unchanged, if another run has changed one of these entries since.
+        Keep all other entries, also those that other runs have added since this file was read.
+        Delete expired previous and removed tokens of these records. If another run has changed one
+        of these entries since, raise UsageError and leave the file unchanged.
         """
         real = self.path.resolve()  # a link stays a link
         with files.locked(real):
@@ -195,7 +194,7 @@ class TokenFile:
             }
             if not changed:
                 return now
-            after = _proved(now, {**now.records, **changed})
+            after = _edited(now, {**now.records, **changed})
             files.write_atomically(real, after._document.text)
             return after
 
@@ -211,7 +210,7 @@ def _parsed(path: Path) -> Document:
 
 
 def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
-    """Return every token in the file with its place, staged, previous and removed ones included."""
+    """Yield every token in the file with its key, also staged, previous and removed ones."""
     for key, record in records.items():
         entry = record if isinstance(record, Entry) else record.entry
         if entry:
@@ -219,7 +218,7 @@ def _all_entries(records: Mapping[Key, Record]) -> Iterator[tuple[Key, Entry]]:
 
 
 def _exists(path: Path) -> bool:
-    """Return whether the file exists. If that cannot be checked, return True: reading reports why.
+    """Return whether the file exists. Return True if that is unknown: reading it reports why.
 
     Raises UsageError for anything but a regular file: reading a pipe could block for ever.
     """
@@ -234,8 +233,8 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _proved(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
-    """Return the file with exactly these records, read back from the text to be written."""
+def _edited(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
+    """Return the file with these records. Read the new text back to check that it is correct."""
     changed = {key: each for key, each in records.items() if file.records.get(key) != each}
     text = edit(file._document, changed)
     try:

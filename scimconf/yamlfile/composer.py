@@ -68,7 +68,7 @@ class Composer:
         return data
 
     def _report(self, message: str, offset: int, hint: str = "") -> None:
-        """Add a problem and go on: the rest of the file can still be read."""
+        """Add a problem and continue: the rest of the file can still be read."""
         self.problems.append(Problem(message, self.document.at(offset), hint=hint))
 
     def _fail(self, message: str, offset: int, hint: str = "") -> NoReturn:

@@ -56,19 +56,19 @@ def entry(realm: Realm, token: TokenPlace, version: str | None) -> tuple[str, tu
     """Return the entry's source text, and warnings about keys that this version does not know.
 
     The first line has no indentation, the others have that of the file. No comma follows the
-    closing bracket (docs/agent.md, "entries"). `version` None: unknown, so keep all keys. Raises
-    UsageError for a token or text that cannot be written, ScimconfError if the rendered text has
-    other values than wanted.
+    closing bracket (docs/agent.md, "entries"). If `version` is None, all keys are kept. Raises
+    UsageError for a token or text that cannot be written, and ScimconfError if the rendered text
+    has wrong values.
     """
     if isinstance(token, Secret) and (reason := why_unusable(token.reveal())):
         raise UsageError(f"realm {realm.label}: the token cannot be used: {reason}")
-    seen = {"bearer_token": _seen(token), **values(realm, version)}
+    expected = {"bearer_token": _token_value(token), **values(realm, version)}
     text = render(
         "scim_config.py.j2",
         realm=_literal(realm.string_id),
-        items=[(_literal(key), _literal(value)) for key, value in seen.items()],
+        items=[(_literal(key), _literal(value)) for key, value in expected.items()],
     ).rstrip("\n")
-    _prove(text, realm, seen)
+    _check_values(text, realm, expected)
     return text, _warnings(realm, version)
 
 
@@ -86,8 +86,8 @@ def values(realm: Realm, version: str | None) -> dict[str, object]:
 def keeps_empty(version: str) -> bool:
     """Return whether `SCIM_CONFIG = {}` must stay in settings.py after the last realm is removed.
 
-    Before 11.0, if it is undefined, Zulip answers SCIM requests with status 500 and sends a mail to
-    the administrators.
+    If SCIM_CONFIG is undefined, Zulip before 11.0 answers SCIM requests with status 500 and sends a
+    mail to the administrators.
     """
     return not available(Feature.SCIM_CONFIG_DEFAULT, version)
 
@@ -101,7 +101,7 @@ def _warnings(realm: Realm, version: str | None) -> tuple[str, ...]:
     )
 
 
-def _seen(token: TokenPlace) -> str | SecretName:
+def _token_value(token: TokenPlace) -> str | SecretName:
     if isinstance(token, Secret):
         return token.reveal()
     return token.text if isinstance(token, Mask) else token
@@ -126,13 +126,13 @@ def _literal(value: object, depth: int = 3) -> str:
     raise TypeError(f"no literal for {type(value).__name__}")
 
 
-def _prove(text: str, realm: Realm, meant: Mapping[str, object]) -> None:
-    """Parse the entry back; raise ScimconfError, without showing it, if its values are not `meant`.
+def _check_values(text: str, realm: Realm, expected: Mapping[str, object]) -> None:
+    """Parse the entry back. Raise ScimconfError, which does not quote it, if a value is wrong.
 
-    Compare syntax trees: key by key, in order, so that a duplicate key is found too.
+    Compare syntax trees, key by key and in order, to find duplicate keys too.
     """
     try:
-        same = _tree("{" + text + "}") == _tree(repr({realm.string_id: meant}))
+        same = _tree("{" + text + "}") == _tree(repr({realm.string_id: expected}))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         same = False
     if not same:

@@ -33,7 +33,7 @@ def environment(entries: Mapping[str, str]) -> str:
 def secret(name: str, token: str) -> str:
     """Return the variable that docker-zulip writes into zulip-secrets.conf.
 
-    Raises UsageError for a token that would arrive changed.
+    Raises UsageError for a token that docker or the image would change.
     """
     if not _PLAIN.fullmatch(token):
         raise UsageError(

@@ -26,11 +26,11 @@ class Key:
     """
 
     name: str
-    """In SCIM_CONFIG."""
+    """Its name in SCIM_CONFIG."""
     variable: str
-    """In `scim_realms` of the inventory."""
+    """Its name in `scim_realms` of the inventory."""
     type: Any
-    """Of its value, as pydantic takes it: `bool`, `str`, `dict[str, str]`."""
+    """The type of its value, for pydantic: `bool`, `str`, `dict[str, str]`."""
     meaning: str
     """One sentence of documentation, without the version."""
     default: str = "the key is left out"
@@ -95,7 +95,7 @@ KEYS = (
         sheet="Custom profile fields (Zulip 12.0 and later): also map these.",
     ),
 )
-"""In the order in which Zulip's manual shows them and the block holds them."""
+"""All keys, in the order of Zulip's manual and of the block."""
 
 REQUIRED = tuple(key for key in KEYS if key.required)
 OPTIONAL = tuple(key for key in KEYS if not key.required)

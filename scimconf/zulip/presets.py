@@ -1,8 +1,8 @@
 """Identity providers: their names, connection tests, token fields, and what to enter into them.
 
 To add a provider, add a `Preset` to `_ALL`. Zulip's help centre (zulip.com/help/scim) describes
-Okta and Microsoft Entra ID. It does not describe the others: their `assumption` says what has to be
-checked.
+Okta and Microsoft Entra ID. It does not describe the others: their `assumption` says what the
+operator must check.
 
 `name_formatted_included` follows Zulip's rule (SCIM page of its production manual): true if the
 provider sends `name.formatted`, else false.
@@ -41,14 +41,14 @@ class Preset:
     """One identity provider."""
 
     name: str
-    """In the inventory: `idp: okta`."""
+    """The name in the inventory: `idp: okta`."""
     title: str
     """The provider's own name."""
     client_name: str | None = None
     """The usual `scim_client_name`; None: the same as `name`."""
     name_formatted_included: bool = False
     bearer_prefix: bool = False
-    """Whether its token field contains `Bearer <token>` and not the token alone."""
+    """Whether its token field contains `Bearer <token>`, not only the token."""
     tests_by_filter: bool = False
     """Whether its connection test filters for a user that does not exist (Entra). Other tests read
     the first page of users."""
@@ -59,7 +59,7 @@ class Preset:
     documented: bool = False
     """Whether Zulip's help centre describes the provider."""
     steps: tuple[Instruction, ...] = ()
-    """The first steps; empty: those that fit any provider."""
+    """The first steps; empty: use the steps that fit any provider."""
     last_steps: tuple[Instruction, ...] = ()
     """Steps after those for the optional keys of SCIM_CONFIG (`scimconf.zulip.keys`); empty: those
     that fit any provider."""
@@ -73,7 +73,7 @@ class Preset:
 
     @property
     def assumption(self) -> str | None:
-        """What has to be checked, in words; None if Zulip describes the provider."""
+        """What the operator must check, in words; None if Zulip describes the provider."""
         if self.documented:
             return None
         sent, other = "name.givenName and name.familyName", "name.formatted"

@@ -22,14 +22,14 @@ _VERSION = re.compile(
 
 
 class Version(NamedTuple):
-    """A Zulip version that compares as releases follow each other."""
+    """A Zulip version. Versions compare in the order of their releases."""
 
     major: int
     minor: int
     patch: int = 0
     released: bool = True
-    """False for a dev version, beta or rc. It sorts before its release, which may have
-    more than it."""
+    """False for a dev version, beta or rc. It sorts before its release, because it may lack
+    features of the release."""
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
@@ -88,13 +88,13 @@ def parse(text: str) -> Version:
 
 def available(feature: Feature, version: str) -> bool:
     """Return whether this version of Zulip has the feature."""
-    here = parse(version)
+    current = parse(version)
     gone = _GONE_SINCE.get(feature)
-    return here >= _FIRST[feature] and (gone is None or here < gone)
+    return current >= _FIRST[feature] and (gone is None or current < gone)
 
 
 def advice(version: str) -> tuple[str, ...]:
-    """Return sentences about what SCIM lacks on this version, for its operator."""
+    """Return warnings about features that SCIM lacks on this version."""
     sentences = []
     if not available(Feature.DEACTIVATION, version):
         sentences.append(

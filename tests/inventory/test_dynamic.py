@@ -135,7 +135,7 @@ def test_a_program_in_a_folder_needs_allow_exec_too(program: Write) -> None:
         ("kill -9 $$", "inv.sh --list was ended by signal 9"),
         ("echo web:", "inv.sh --list:1:1: expected a value"),
         ("echo '[]'", "inv.sh --list:1:1: expected a mapping of groups, found a list"),
-        ("printf '\\377'", "inv.sh --list wrote text that is not UTF-8"),
+        ("printf '\\377'", "inv.sh --list printed text that is not UTF-8"),
         ("""echo '{"web": {"hosts": {"a": {}}}}'""", "web.hosts: expected a list of hosts"),
         ("""echo '{"web": {"hosts": [1]}}'""", "web.hosts.0: a host name must be text"),
         ("""echo '{"web": {"vars": []}}'""", "web.vars: expected a mapping of variables"),
@@ -181,7 +181,7 @@ def test_a_program_that_hangs(
 
 def test_a_program_with_endless_output(program: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "MAX_BYTES", 1024 * 1024)
-    assert failure(program("exec yes")) == "inv.sh --list wrote more than 1 MiB"
+    assert failure(program("exec yes")) == "inv.sh --list printed more than 1 MiB"
 
 
 def test_a_program_with_much_stderr_output_works(program: Write) -> None:
