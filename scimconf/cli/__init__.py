@@ -84,12 +84,12 @@ class _Verbs(click.Group):
 @click.group(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 converged, 1 failed, 2 changes pending, 3 unreachable, 4 rolled back, "
+    epilog="Exit codes: 0 success, 1 failed, 2 changes pending, 3 unreachable, 4 rolled back, "
     "5 rollback failed, 64 wrong usage or inventory, 130 interrupted.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def scimconf() -> None:
-    """Keep the SCIM configuration of Zulip servers as one inventory describes it."""
+    """Configure SCIM on Zulip servers from one inventory."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

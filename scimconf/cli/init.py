@@ -66,7 +66,7 @@ run, which may contain tokens in clear text."""
     variable=False,
     multiple=True,
     metavar="REALM",
-    help='Add the realm with this subdomain to each server. Repeatable.  [default: "", the root]',
+    help='Add this realm (a subdomain) to each server. Repeatable.  [default: "", the root realm]',
 )
 @options.option(
     "--make-vault-password/--no-vault-password",
@@ -87,7 +87,7 @@ def command(
     If the folder has an Ansible inventory (inventory.yaml, inventory/, hosts.yml, ...), init adds
     the SCIM variables to its group_vars or host_vars.
 
-    Without --host, init asks on the terminal for everything that no option sets.
+    Without --host, init asks on the terminal for the values that the options do not set.
     """
     there = existing.find(folder)
     asks = not hosts

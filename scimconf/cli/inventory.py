@@ -72,7 +72,7 @@ def _count(number: int, noun: str) -> str:
 @options.pattern
 @options.source
 def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
-    """Print hosts, groups and variables as JSON, as ansible-inventory --list does."""
+    """Print hosts, groups and variables as JSON. The form is that of ansible-inventory --list."""
     loaded = load(source, Terminal())
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
@@ -80,7 +80,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
 @command.command("graph")
 @options.source
 def graph(source: SourceOptions) -> None:
-    """Draw the groups and their hosts as a tree, as ansible-inventory --graph does."""
+    """Draw the groups and their hosts as a tree. The form is that of ansible-inventory --graph."""
     drawn = as_graph(load(source, Terminal()))
     out(sanitize(drawn, len(drawn)))
 

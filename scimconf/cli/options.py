@@ -169,7 +169,8 @@ _SOURCE = (
         multiple=True,
         callback=_consent,
         shell_complete=completion.consent_or_patterns,
-        help="Allow the inventory to run programs here: all, or only local, inventory or proxy.",
+        help="Allow programs of the inventory to run on this machine: all, local, inventory or "
+        "proxy.",
     ),
 )
 _VAULT = (
@@ -177,7 +178,7 @@ _VAULT = (
         "--vault-id",
         multiple=True,
         metavar="ID@SOURCE",
-        help="Get the password of a vault id from a file, a program or prompt. Repeatable.",
+        help="Read the password of this vault id from a file, a program or a prompt. Repeatable.",
     ),
     _passwords(
         "--vault-password-file",
@@ -197,13 +198,13 @@ _CONNECTION = (
         help="Work on up to N servers at the same time.  [default: 20]",
     ),
     _connection(
-        "-u", "--user", metavar="USER", help="Log in as this user where the inventory names none."
+        "-u", "--user", metavar="USER", help="Log in as this user if the inventory names no user."
     ),
     _connection(
         "--private-key",
         type=FILE,
         metavar="FILE",
-        help="Log in with this private key where the inventory names none.",
+        help="Log in with this private key if the inventory names no key.",
     ),
     _connection(
         "-b",
@@ -214,7 +215,7 @@ _CONNECTION = (
     _connection(
         "--become-user",
         metavar="USER",
-        help="Become this user where the inventory names none.  [default: zulip_user]",
+        help="Become this user if the inventory names no user.  [default: zulip_user]",
     ),
     _connection(
         "--known-hosts",
@@ -258,7 +259,7 @@ _ROLLOUT = (
     _rollout(
         "--max-fail",
         metavar="N",
-        help="Stop starting new servers once more than N (or N%) have failed.",
+        help="Leave the remaining servers unchanged once more than N (or N%) have failed.",
     ),
 )
 _OUTPUT = (

@@ -28,7 +28,7 @@ from scimconf.run.plan import PlanOptions, plan
 @options.option(
     "--read-only",
     is_flag=True,
-    help="Log in as a user who may read the configuration and cannot change it.",
+    help="Accept a login user who can read the configuration but cannot change it.",
 )
 @options.option(
     "--out",

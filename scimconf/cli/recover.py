@@ -29,9 +29,9 @@ def command(
     """Roll back changes that were interrupted.
 
     A change is left half done only if the agent on the server was killed (power failure, out of
-    memory). After a lost connection the server finishes by itself. Needs no token.
+    memory). After a lost connection, the server finishes by itself. Needs no token.
 
-    apply does the same before its own change.
+    You can also run apply: it rolls back interrupted changes first.
     """
     person = Terminal(vault, output)
     if not yes:

@@ -83,8 +83,8 @@ def command(
     By default each server gets its new token at once and refuses the old one. The identity
     provider is locked out until the new token is entered there.
 
-    To prepare that, rotate in two steps: --stage creates the next token, which can be handed over
-    in advance, and --activate puts it into use. --back returns to the previous token.
+    To shorten that time, rotate in two steps: --stage creates the next token, so that you can hand
+    it over in advance. Later, --activate puts it into use. --back returns to the previous token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
     person = Terminal(vault, output)

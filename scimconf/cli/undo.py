@@ -29,8 +29,8 @@ def command(
     """Roll back the last change of each server.
 
     The server restores the files from its journal, restarts Zulip and checks that the old tokens
-    work. If they do not, it keeps the present state. A server whose files were changed since is
-    refused. Needs no token.
+    work. If they do not, it keeps the present state. Refuses a server whose files have changed
+    after its last change. Needs no token.
 
     The inventory and the token file stay as they are: the next apply makes the change again.
     """

@@ -31,9 +31,9 @@ OF_ITS_OWN = {"handoff --format", "handoff --out"}
 """In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
 IMPERATIVES = sorted(
     {
-        *("Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do", "Edit"),
-        *("Fetch", "Generate", "Get", "Leave", "Limit", "Log", "Print", "Put", "Read", "Replace"),
-        *("Retry", "Save", "Set", "Show", "Stop", "Trust", "Use", "Wait", "With --settings: edit"),
+        *("Accept", "Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do"),
+        *("Edit", "Fetch", "Generate", "Leave", "Limit", "Log", "Print", "Put", "Read", "Replace"),
+        *("Retry", "Save", "Set", "Show", "Trust", "Use", "Wait", "With --settings: edit"),
         *("Work", "Write"),
     }
 )
