@@ -215,7 +215,8 @@ class ServerVariables(BaseModel):
         json_schema_extra=default_words("https on 127.0.0.1:443, then http on port 80"),
     )
     scim_verify: bool = Field(
-        True, description="Verify SCIM after a change, on the server and at the public URL."
+        True,
+        description="Check with requests that SCIM works, on the server and at the public URL.",
     )
     scim_ca: Word | None = Field(
         None,
