@@ -453,7 +453,7 @@ class WayFact:
     """One fact about the way to a server, or about what runs and is read on the way."""
 
     what: str
-    """What the fact is about, in words: "goes to", "runs there"."""
+    """What the fact is about, in words: "connects to", "runs on the server"."""
     value: str
     """As exact as it is compared; not sanitized, and never a secret."""
     source: str

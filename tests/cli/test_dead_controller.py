@@ -74,7 +74,7 @@ def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     for _ in range(2):  # a plan takes nothing away
         plan = operator.run("plan")
         assert plan.returncode == 0, plan
-        assert "finished by itself after its controller was gone: committed" in plan.stdout
+        assert "finished by itself after it lost the connection: committed" in plan.stdout
     applied = operator.run("apply", "--yes", *VAULT)
     assert (applied.returncode, "finished by itself" in applied.stdout) == (0, True)
     assert "finished by itself" not in operator.run("plan").stdout

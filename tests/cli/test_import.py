@@ -110,7 +110,7 @@ def test_a_server_without_scim_and_an_unreachable_server(
     successor.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
     done = successor.run("import", *VAULT)
     assert done.returncode == 1, done
-    assert "there is nothing to import: SCIM_CONFIG is not there, or empty" in done.stdout
+    assert "there is nothing to import: SCIM_CONFIG is missing or empty" in done.stdout
     assert "127.0.0.1 port 9 refuses connections" in done.stdout
     assert not (successor.folder / "host_vars").exists()
     assert not successor.tokens.exists()
@@ -135,7 +135,7 @@ def test_a_duplicate_url_does_not_break_the_inventory(
     done = successor.run("import", *VAULT, server.name)
     assert done.returncode == 64, done
     assert "https://acme.chat.test is already the URL of realm acme of " in done.stderr
-    assert "host_vars are as they were" in done.stderr
+    assert "host_vars is unchanged" in done.stderr
     assert list((successor.folder / "host_vars").iterdir()) == []
     assert successor.run("inventory", "check").returncode == 0
 

@@ -119,9 +119,9 @@ def test_whether_it_goes_on(max_fail: str | None, failed: int, batch: bool, unit
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "5,", "5;6", "%", "1.5", "٣", "10 %", "9" * 30])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--serial takes numbers and per cents"):
+    with pytest.raises(UsageError, match="--serial takes numbers or percentages"):
         strategy(text, None, None)
-    with pytest.raises(UsageError, match="--max-fail takes numbers and per cents"):
+    with pytest.raises(UsageError, match="--max-fail takes numbers or percentages"):
         strategy(None, None, text)
 
 

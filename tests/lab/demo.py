@@ -163,7 +163,7 @@ def killed(demo: Demo) -> None:
     until(lambda: json.loads(journal.read_text())["state"] != "open", "the server does not finish")
     done = demo.scimconf("plan", server.name)
     check(done.returncode == 0, "plan exits 0: the server finished alone, there is nothing to do")
-    check("controller was gone: committed" in done.stdout, "and says so")
+    check("lost the connection: committed" in done.stdout, "and says so")
     token = demo.operator.token(server.name, "")
     check(scim(server, "", token, "GET", "/scim/v2/Users")[0] == 200, "the provider is accepted")
     done = demo.scimconf("undo", "--yes", server.name)

@@ -370,9 +370,9 @@ class TestBlocked:
         [
             (404, "https://acme.chat.example.com", "no organisation"),
             (400, "https://acme.example.net", "ALLOWED_HOSTS"),
-            (400, "https://acme.chat.example.com", "was Zulip restarted since"),
-            (404, "https://own.example.org", "was Zulip restarted since"),
-            (400, "https://own.example.org:8443", "was Zulip restarted since"),
+            (400, "https://acme.chat.example.com", "if settings.py was changed, restart Zulip"),
+            (404, "https://own.example.org", "if settings.py was changed, restart Zulip"),
+            (400, "https://own.example.org:8443", "if settings.py was changed, restart Zulip"),
         ],
     )
     def test_by_a_realm_that_this_zulip_does_not_have(
@@ -518,7 +518,7 @@ def test_what_an_interrupted_run_left_comes_first_and_alone() -> None:
     (action,) = made.actions
     assert action.kind is ActionKind.RECOVER
     assert action.text == (
-        "roll back what an interrupted run left (2026, by ops, at 'restart'), then look again"
+        "roll back an interrupted run (2026, by ops, at 'restart'), then plan again"
     )
     assert (made.blocked, made.diff) == (None, "")
 
@@ -541,7 +541,7 @@ class TestDocker:
     def test_an_edit_that_would_be_lost_blocks_and_says_what_to_do_instead(self) -> None:
         made = plan(desired(realm(), name="chat1"), observed(lost=self.LOST))
         assert made.blocked.startswith(
-            f"{self.LOST}: start the container with what `scimconf render chat1 "
+            f"{self.LOST}; set the variables that `scimconf render chat1 "
         )
         assert made.actions == ()
 

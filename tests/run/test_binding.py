@@ -192,7 +192,7 @@ def test_it_holds_no_secret() -> None:
 
 
 def test_what_the_look_adds_stands_with_its_like() -> None:
-    added = WayFact("goes to", "10.9.9.9", "from the name server", bound=False)
+    added = WayFact("connects to", "10.9.9.9", "from the name server", bound=False)
     facts = way(ONE, (added,))
     kinds = [fact.what for fact in facts]
     assert added in facts
@@ -201,6 +201,6 @@ def test_what_the_look_adds_stands_with_its_like() -> None:
 
 
 def test_what_is_shown_is_on_one_line_and_leaves_nothing_out() -> None:
-    text = way_text(WayFact("runs there", "a\nb\x1b[2J\u202e", "scim_restart"))
-    assert text == r"runs there: a\nb\x1b[2J\u202e (scim_restart)"
+    text = way_text(WayFact("runs on the server", "a\nb\x1b[2J\u202e", "scim_restart"))
+    assert text == r"runs on the server: a\nb\x1b[2J\u202e (scim_restart)"
     assert visible("a\tb") == r"a\tb"

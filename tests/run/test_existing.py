@@ -55,7 +55,7 @@ def test_where_it_is() -> None:
     ("strange", "words"),
     [
         ({"unreadable": "bearer_token is computed"}, "bearer_token is computed"),
-        ({"secret_name": "my_own"}, "its token stands in my_own, not in scim_bearer_token_wiki"),
+        ({"secret_name": "my_own"}, "its token is in my_own, not in scim_bearer_token_wiki"),
         ({"string_id": "Wiki"}, "must be lower-case"),
         ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot express"),
         ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot express"),
@@ -101,8 +101,8 @@ def test_remarks() -> None:
     weak, missing, extra = made.warnings
     assert "36 bits" in weak
     assert "scimconf rotate --realm 'acme'" in weak
-    assert missing.endswith("it has no name_formatted_included: plan will add it")
-    assert extra.endswith("Zulip does not read its comment: plan will remove it")
+    assert missing.endswith("it lacks name_formatted_included, which apply will add")
+    assert extra.endswith("Zulip does not use its comment, which apply will remove")
 
 
 class _Agent:

@@ -265,7 +265,7 @@ def _everywhere(lie: str) -> Outcome:
         steps=(Step("restart", False, 1.0, lie), Step("gate", True, 1.0, lie)),
         warnings=(lie,),
         checks=(Check("acme", "right token", "failed", lie, 500, lie),),
-        way=(WayFact("goes to", lie, lie),),
+        way=(WayFact("connects to", lie, lie),),
     )
 
 
