@@ -12,7 +12,7 @@ from scimconf.agent.progress import Progress
 from scimconf.agent.steps import GATE, RESTART, ROLLBACK_STEPS, STEPS, WRITE_SETTINGS, Step
 from scimconf.agent.undo import Undo
 
-_RETRIED = "the server is as before, and the next run closes the journal; run the command again"
+_RETRIED = "the server is as before; run the command again, which closes the journal first"
 
 
 class RollbackFailed(AgentError):
@@ -128,7 +128,7 @@ def _by_hand(opened: Journal, restored: bool) -> str:
     undo = opened.undo
     restart = " ".join(undo.restart or ("restart-server",))
     if restored:
-        return f"{undo.settings.path} is as before; see Zulip's logs, and restart it: {restart}"
+        return f"{undo.settings.path} is as before; restart Zulip by hand ({restart}), see its logs"
     return (
         f"restore the old files from {files.backup_folder(undo.deployment)}, run {restart}, then "
         f"remove {opened.path}"

@@ -81,7 +81,7 @@ class Program:
         except child.NotStartedError as error:
             raise self._failure(words, str(error)) from None
         except child.TooMuchError:
-            limit = f"wrote more than {MAX_BYTES // 1024 // 1024} MiB"
+            limit = f"printed more than {MAX_BYTES // 1024 // 1024} MiB"
             raise self._failure(words, limit) from None
         except child.TooSlowError:
             raise self._failure(words, f"took longer than {TIMEOUT:g} seconds") from None
@@ -90,7 +90,7 @@ class Program:
         try:
             return ended.out.decode()
         except UnicodeDecodeError:
-            raise self._failure(words, "wrote text that is not UTF-8") from None
+            raise self._failure(words, "printed text that is not UTF-8") from None
 
     def _failure(self, words: Iterable[str], how: str, stderr: str = "") -> InventoryError:
         message = f"{self.path} {' '.join(words)} {how}" + (f": {stderr}" if stderr else "")

@@ -61,10 +61,10 @@ def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     crossing, process = _begun(operator, server)
     ends(process)
     busy = operator.run("plan")
-    assert (busy.returncode, "another run is at work here: " in busy.stdout) == (3, True)
+    assert (busy.returncode, "another run is at work on this server: " in busy.stdout) == (3, True)
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 3, refused
-    assert "another run is at work here: " in refused.stdout
+    assert "another run is at work on this server: " in refused.stdout
     assert ", since 2" in refused.stdout
 
     crossing.go()

@@ -94,7 +94,7 @@ def test_a_server_that_still_runs_with_another_token_needs_only_a_restart() -> N
 
 @pytest.mark.parametrize(("status", "says"), [(401, "restart-server"), (500, "errors.log")])
 def test_nothing_is_restarted_where_the_inventory_says_none(status: int, says: str) -> None:
-    """It is not proved either that the token is let in."""
+    """It is not proved either that the token is accepted."""
     made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": status}))
     assert not made.pending
     assert made.unproved
@@ -432,7 +432,7 @@ def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> No
 
 
 class TestASilentWebServer:
-    """`running` is None: nobody has seen whether the right token is let in."""
+    """`running` is None: nobody has seen whether the right token is accepted."""
 
     SILENT: ClassVar[dict[str, Any]] = {"running": {"acme": None}}
 

@@ -41,7 +41,10 @@ def test_a_plan() -> None:
 
 def _going_to(host: str, status: Status = Status.PENDING) -> Outcome:
     plan = Plan("x", "9.0", (Action(ActionKind.RESTART, None, "restart Zulip"),))
-    facts = (WayFact("connects to", host, "ansible_host"), WayFact("runs on the server", "`boot", "x"))
+    facts = (
+        WayFact("connects to", host, "ansible_host"),
+        WayFact("runs on the server", "`boot", "x"),
+    )
     return Outcome(host, status, plan=plan if status is Status.PENDING else None, way=facts)
 
 

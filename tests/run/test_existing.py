@@ -129,9 +129,9 @@ FACTS: dict[str, object] = {
     ("facts", "answer", "words"),
     [
         ({"blocked": "/s.py:3:1: twice"}, {}, "/s.py:3:1: twice"),
-        ({}, {"final": True, "tokens": {}}, "nothing to import: SCIM_CONFIG is not there"),
-        ({}, {"final": True, "tokens": {"acme": 3}}, "invalid answer"),
-        ({}, {"final": True, "tokens": "x"}, "invalid answer"),
+        ({}, {"final": True, "tokens": {}}, "nothing to import: SCIM_CONFIG is missing"),
+        ({}, {"final": True, "tokens": {"acme": 3}}, "invalid response"),
+        ({}, {"final": True, "tokens": "x"}, "invalid response"),
         ({"unknown_secrets": "no leave"}, {"final": True, "tokens": {}}, "no leave"),
     ],
 )

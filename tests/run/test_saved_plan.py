@@ -59,7 +59,7 @@ def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
     [
         ({}, {"settings_sha256": "7" * 64}, "settings.py was changed"),
         ({}, {"secrets_sha256": None}, "zulip-secrets.conf was changed"),
-        ({}, {"version": "12.1"}, "Zulip is 12.1, and was 9.0"),
+        ({}, {"version": "12.1"}, "the Zulip version was 9.0, is 12.1"),
         (
             {"restart": ("reboot", "\x1b[2J")},
             {},
@@ -175,7 +175,7 @@ def test_it_holds_no_token(plan: Path, look: Any) -> None:
     for secret in (TOKEN, "ANSIBLE_VAULT", FINGERPRINT):
         assert secret not in text
     said = json.loads(text)["servers"][0]["way"]
-    assert said["scim_realms.acme.token"].endswith("in clear in the inventory")
+    assert said["scim_realms.acme.token"].endswith("in clear text in the inventory")
 
 
 def test_another_selection_is_refused_before_anything(plan: Path, look: Any) -> None:

@@ -156,7 +156,7 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
     "a block of brackets": (
         lambda: outcome(answer(block="SCIM_CONFIG = " + "[" * 50_000)), "cannot be edited",
     ),
-    "a block too large": (lambda: outcome(answer(block="#" * (LARGEST_BLOCK + 1))), "are the most"),
+    "a block too large": (lambda: outcome(answer(block="#" * (LARGEST_BLOCK + 1))), "the limit is"),
     "escapes as its reason": (lambda: outcome(answer(blocked=ESCAPES * 9000)), "evil"),
     "an error full of escapes": (
         lambda: outcome(answer(result="error", step=ESCAPES, message=ESCAPES, hint=ESCAPES)),
@@ -178,7 +178,7 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
     ),
     "a run at work, with escapes": (
         lambda: outcome(answer(at_work=ESCAPES)),
-        "another run is at work here",
+        "another run is at work on this server",
     ),
 }  # fmt: skip
 
