@@ -77,7 +77,10 @@ def test_after_an_import_there_is_nothing_to_do(
 
     again = successor.run("import", *VAULT)
     assert again.returncode == 64
-    assert f"{old.name} has scim_realms, and the token file has their tokens" in again.stderr
+    assert (
+        f"{old.name} is left unchanged: it has scim_realms, and the token file has their tokens"
+        in again.stderr
+    )
 
 
 def test_a_weak_token_and_a_computed_entry_are_left_out(
@@ -111,7 +114,7 @@ def test_a_server_without_scim_and_an_unreachable_server(
     done = successor.run("import", *VAULT)
     assert done.returncode == 1, done
     assert "there is nothing to import: SCIM_CONFIG is missing or empty" in done.stdout
-    assert "127.0.0.1 port 9 refuses connections" in done.stdout
+    assert "127.0.0.1 port 9 refused the connection" in done.stdout
     assert not (successor.folder / "host_vars").exists()
     assert not successor.tokens.exists()
 
@@ -185,6 +188,6 @@ def test_a_token_that_scimconf_did_not_write_is_not_imported(
     operator.tokens.unlink()
     done = operator.run("import", *VAULT)
     assert done.returncode == 1, done
-    assert "not the one that scimconf has put there last" in done.stdout
+    assert "its token was changed by somebody else" in done.stdout
     assert "--create-tokens" in done.stdout
     assert not operator.tokens.exists()

@@ -205,11 +205,11 @@ def test_an_older_token_file_is_reported(operator: Operator, server: Server) -> 
     operator.tokens.write_bytes(older)
     planned = operator.run("plan")
     assert planned.returncode == 2, planned
-    assert "realm acme: the server has another token" in planned.stdout
+    assert "realm acme: the server does not have the wanted token" in planned.stdout
     assert "realm wiki: the server has another token" not in planned.stdout
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 64, refused
-    assert f"replaces the token in force of realm acme of {server.name}" in refused.stderr
+    assert f"replace the token in force of realm acme of {server.name}" in refused.stderr
     assert server.secrets.read_bytes() == now
 
 
@@ -360,7 +360,7 @@ def test_a_nightly_stage_keeps_the_staged_token(scimconf: Run, made: Path) -> No
 
     asked_for = scimconf(*stage)
     assert asked_for.returncode == 0
-    assert "warning: the token staged for realm acme of chat1.example.com on 20" in (
+    assert "warning: the staged token of realm acme of chat1.example.com, made 20" in (
         asked_for.stderr
     )
     assert "hand-off sheet" in asked_for.stderr
