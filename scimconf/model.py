@@ -454,7 +454,7 @@ class WayFact:
     """One fact about the connection to a server, or about what this run executes or reads."""
 
     what: str
-    """The subject, in words: "goes to", "runs there"."""
+    """What the fact is about, in words: "connects to", "runs on the server"."""
     value: str
     """The exact value for the comparison; not sanitized, and never a secret."""
     source: str

@@ -56,7 +56,7 @@ def _described(error: BaseException) -> Tuple[str, str]:
     what = type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         what = error.strerror
-    return f"{what} (agent, {place})", "if this is not about the server itself, please report it"
+    return f"{what} (agent, {place})", "if the server is not the cause, please report this"
 
 
 def redacted(kind: Type[Class]) -> Type[Class]:

@@ -58,7 +58,7 @@ def is_acknowledged(deployment: str, runs: Runs) -> bool:
 
 def _finished_alone(last: Journal) -> str:
     text = (
-        f"the last run ({last.title}) finished by itself after its controller was gone: "
+        f"the last run ({last.title}) finished by itself after it lost the connection: "
         f"{last.state.value}"
     )
     return f"{text} ({last.message})" if last.message else text

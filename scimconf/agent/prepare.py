@@ -93,7 +93,7 @@ def _secrets(request: Request) -> Optional[bytes]:
 def _compare(path: str, data: Optional[bytes], expected: Optional[str]) -> None:
     found = None if data is None else hashlib.sha256(data).hexdigest()
     if found != expected:
-        raise Stale(f"{path} was changed since the plan was made", "plan again")
+        raise Stale(f"{path} was changed since the plan was made", "run the command again")
 
 
 def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple[FileChange, ...]:

@@ -46,7 +46,10 @@ def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
     if found is None:
         raise NothingToUndo("scimconf has changed nothing on this server yet")
     if run is not None and found.run != run:
-        raise Stale(f"another run has changed the server since ({found.title})", "undo again")
+        raise Stale(
+            f"another run has changed the server since ({found.title})",
+            "check what that run changed, then run: scimconf undo",
+        )
     if found.kind is Kind.UNDO:
         hint = "to make the change again, run `scimconf apply`"
         raise NothingToUndo(f"the last run ({found.title}) was an undo", hint)

@@ -12,7 +12,7 @@ from scimconf.agent.progress import Progress
 from scimconf.agent.steps import GATE, RESTART, ROLLBACK_STEPS, STEPS, WRITE_SETTINGS, Step
 from scimconf.agent.undo import Undo
 
-_RETRIED = "the server is as before; the next run closes the journal before anything else"
+_RETRIED = "the server is as before; run the command again, which closes the journal first"
 
 
 class RollbackFailed(AgentError):
@@ -130,6 +130,6 @@ def _by_hand(opened: Journal, restored: bool) -> str:
     if restored:
         return f"{undo.settings.path} is as before; restart Zulip by hand ({restart}), see its logs"
     return (
-        f"the old files are in {files.backup_folder(undo.deployment)}: restore them, run "
-        f"{restart}, then remove {opened.path}"
+        f"restore the old files from {files.backup_folder(undo.deployment)}, run {restart}, then "
+        f"remove {opened.path}"
     )

@@ -125,7 +125,7 @@ def _with_import(settings: Settings) -> bytes:
     src, block = settings.source, settings.block
     other = get_secret.rebinding(src.tree)
     if other:
-        refuse(src, other, "get_secret is not Zulip's own here")
+        refuse(src, other, "this get_secret is not Zulip's function")
     if block is None or get_secret.sure(src.tree, block.statement):
         return src.data
     start = block.span[0]

@@ -65,7 +65,7 @@ def interpreter(deployment: str) -> str:
         path = os.path.join(deployment, relative)
         if os.access(path, os.X_OK):
             return path
-    raise AgentError(f"there is no Python of Zulip's in {deployment}")
+    raise AgentError(f"Zulip's own Python is missing in {deployment}")
 
 
 def has_client_command(deployment: str) -> bool:

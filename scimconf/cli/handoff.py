@@ -84,9 +84,11 @@ def command(
         if realm.present and (not realms or realm.string_id in realms)
     ]
     if not sheets and staged:
-        raise UsageError("no token is staged there", "stage one first: scimconf rotate --stage")
+        raise UsageError(
+            "no token is staged for the selected realms", "stage one first: scimconf rotate --stage"
+        )
     if not sheets:
-        raise click.UsageError("no realm to hand off: none of these servers has such a realm")
+        raise click.UsageError("no realm to hand off: the selected servers have no such realm")
     text = handoff(sheets, form)
     text = sanitize(text, len(text))
     if file:

@@ -56,7 +56,7 @@ def size(text: str, option: str) -> Size:
     """Parse `3` or `30%`. Raises UsageError."""
     found = _SIZE.fullmatch(text)
     if not found:
-        raise UsageError(f"{option} takes numbers and per cents, as 3 or 30%, not {text!r}")
+        raise UsageError(f"{option} takes numbers or percentages, such as 3 or 30%, not {text!r}")
     return Size(int(found[1]), bool(found[2]))
 
 

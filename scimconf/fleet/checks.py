@@ -57,7 +57,7 @@ def ask(
         if token := tokens.get(realm.string_id):
             yield from verify(server, realm, token, hosts, answers)
         else:
-            message, hint = "it has no token yet", "make one: scimconf apply"
+            message, hint = "this realm has no token yet", "create one: scimconf apply"
             yield Check(realm.string_id, "token", "failed", message, hint=hint)
 
 
@@ -69,14 +69,14 @@ def with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:
     """
     outcome = replace(outcome, checks=checks)
     if any(check.result == "failed" for check in checks):
-        message = "the public URL does not answer as the identity provider needs it"
+        message = "the public URL failed a check"
         hint = ""
         if outcome.status is Status.CHANGED:
-            hint = "the change is in force on the server: look at the proxy in front of it"
+            hint = "the change is in force on the server; check the proxy in front of it"
         return replace(outcome, status=Status.FAILED, message=message, hint=hint)
     if outcome.verified == "no" and outcome.status is Status.OK:
         realms = dict.fromkeys(check.realm for check in checks if check.result == "warning")
         names = ", ".join(realm or "(root)" for realm in realms)
-        message = f"not reached from here, so not verified: realm {names}"
+        message = f"not verified, because this machine did not reach the public URL: realm {names}"
         return replace(outcome, status=Status.UNREACHABLE, message=message)
     return outcome

@@ -74,15 +74,15 @@ def _skipped(each: Looked, broken: Outcome) -> Outcome:
         each.server.name,
         Status.SKIPPED,
         f"not started: {broken.server} of the same deployment is {broken.status.value}",
-        f"mend {broken.server}, or leave it out with --limit '!{broken.server}'",
+        f"fix {broken.server}, or leave it out: --limit '!{broken.server}'",
         plan=each.plan,
     )
 
 
 def _rolled_back(undone: Outcome, outcome: Outcome, broken: Outcome) -> Outcome:
-    why = f"because {broken.server} of the same deployment is {broken.status.value}"
+    why = f"{broken.server} of the same deployment is {broken.status.value}"
     succeeded = undone.status is Status.CHANGED
-    message = f"rolled back, {why}" if succeeded else f"not rolled back, though it must be, {why}"
+    message = f"rolled back, because {why}" if succeeded else f"not rolled back, although {why}"
     return replace(
         outcome,
         status=Status.ROLLED_BACK if succeeded else Status.ROLL_BACK_FAILED,

@@ -112,7 +112,7 @@ class Fleet:
         for tried, pause in enumerate(_pauses(self._retries), 2):
             if not looked.retryable:
                 break
-            watcher.step(looked.server.name, f"not reached, again in {pause:g} s", True)
+            watcher.step(looked.server.name, f"unreachable, retry in {pause:g} s", True)
             if not self._pool.pause(pause):
                 break
             looked = attempt()
@@ -318,5 +318,5 @@ def _too_many(failed: Sequence[Outcome]) -> tuple[str, str]:
     """Return the reason for skipping the other servers, and a hint."""
     first = ", ".join(f"{each.server} is {each.status.value}" for each in failed[:3])
     more = f", and {len(failed) - 3} more" if len(failed) > 3 else ""
-    hint = "mend that and run the command again; --max-fail sets how many servers may fail"
+    hint = "fix these, then run the command again; --max-fail sets how many servers may fail"
     return f"{first}{more}", hint

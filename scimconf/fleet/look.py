@@ -123,8 +123,8 @@ def judge(server: str, plan: Plan) -> Outcome:
     """Build the outcome of a plan: status, message, hint, warnings."""
     outcome = Outcome(server, Status.OK, plan=plan, warnings=plan.warnings)
     if plan.busy:
-        message = f"another run is at work here: {plan.busy}; nothing was planned"
-        hint = "try again later; apply and rotate wait for it with --lock-timeout SECONDS"
+        message = f"another run is at work on this server: {plan.busy}; nothing was planned"
+        hint = "try again later; to wait for it: apply or rotate with --lock-timeout SECONDS"
         return replace(outcome, status=Status.BUSY, message=message, hint=hint)
     if plan.blocked:
         return replace(outcome, status=Status.FAILED, message=plan.blocked)

@@ -66,7 +66,7 @@ def final(messages: Iterable[Message], step: str) -> Message:
         facts = _Facts(last, step)
         raise HostError(facts.get("step", str), facts.get("message", str), facts.get("hint", str))
     if not last.get("final"):
-        raise HostError(step, "the agent ended without an answer")
+        raise HostError(step, "the agent ended without an answer", "run the command again")
     return last
 
 
@@ -124,8 +124,8 @@ def parse(
     if block is not None and len(block) > LARGEST_BLOCK:
         raise HostError(
             "observe",
-            f"SCIM_CONFIG there has {len(block)} characters; the limit is {LARGEST_BLOCK}",
-            "nothing was changed; look at its settings.py by hand",
+            f"SCIM_CONFIG on the server has {len(block)} characters; the limit is {LARGEST_BLOCK}",
+            "nothing was changed; check settings.py on the server",
         )
     return Observed(
         version=facts.get("version", str),
@@ -250,6 +250,6 @@ class _Facts:
     def nonsense(self, name: str) -> HostError:
         return HostError(
             "observe",
-            f"the server sent an invalid answer ({self.where}: {name}); it was ignored",
-            "look at what runs on the server, or between here and there",
+            f"the server sent an invalid response ({self.where}: {name}); it was ignored",
+            "check this server by hand: the response did not come from scimconf's agent",
         )

@@ -67,7 +67,9 @@ def _first_ctrl_c_sets(interrupted: threading.Event) -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         interrupted.set()
         signal.signal(signal.SIGINT, before)
-        _log.warning("interrupted: no new server is started; press Ctrl-C again to leave at once")
+        _log.warning(
+            "interrupted: waiting for the servers in progress; press Ctrl-C again to exit at once"
+        )
 
     before = signal.signal(signal.SIGINT, note)
     try:

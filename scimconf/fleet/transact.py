@@ -62,7 +62,7 @@ def transact(
     except Unreachable as lost:
         # If the request has arrived, the server finishes by itself.
         message = f"the connection was lost during the change ({lost.message})"
-        hint = "the server commits or rolls back by itself; scimconf plan shows which"
+        hint = "the server commits or rolls back by itself; to see the result: scimconf plan"
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
     except HostError as error:
         message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)
@@ -105,7 +105,7 @@ def _watch(messages: Iterable[Message], steps: list[Step], on_step: OnStep) -> I
                 raise HostError(
                     "agent",
                     f"the server reports more than {_MOST_STEPS} steps; the rest is ignored",
-                    "look at that server by hand",
+                    "check this server by hand: the steps did not come from scimconf's agent",
                 )
             waiting = one_line(_text(message, "detail"), 200) if doing else ""
             on_step(f"{name}: {waiting}" if waiting else name, doing)

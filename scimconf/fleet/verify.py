@@ -111,8 +111,8 @@ def _wrong_token(asker: _Asker) -> Check:
     if answer.status == 401:
         return asker.check(WRONG, "ok", "a wrong token is refused", answer)
     if answer.status == 200:
-        message = "a wrong token is let in, so this is not Zulip; the right token was not sent"
-        hint = "what else answers under this host name?"
+        message = "a wrong token is accepted, so this is not Zulip; the right token was not sent"
+        hint = "check which program answers at this host name"
         return asker.check(WRONG, "failed", message, answer, hint)
     return asker.trouble(WRONG, answer)
 
@@ -127,11 +127,11 @@ def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
         total = list_response(answer.body)
         if total is None:
             message = f"the answer is not a SCIM list{before}"
-            hint = "what else answers under this host name?"
+            hint = "check which program answers at this host name"
             return asker.check(RIGHT, "failed", message, answer, hint)
         if total and asker.preset.tests_by_filter:
             message = f"a user was returned for a random name{before}: the filter is ignored"
-            hint = "does a proxy in front of the server remove the query from the URL?"
+            hint = "check whether a proxy in front of the server removes the query from the URL"
             return asker.check(RIGHT, "failed", message, answer, hint)
     times = f", {answers} times in a row" if answers > 1 else ""
     message = f"{asker.preset.title}'s connection test is answered{times}"
@@ -185,7 +185,7 @@ class _Asker:
             if answer.refused:
                 message = f"{self.realm.url} was not asked{before}: {answer.trouble}"
                 return self.check(name, "failed", message, answer, answer.hint)
-            message = f"{self.realm.url} was not reached from here{before}: {answer.trouble}"
+            message = f"this machine did not reach {self.realm.url}{before}: {answer.trouble}"
             return self.check(name, "warning", message, answer, answer.hint)
         meaning, hint = explain(answer.status, answer.location if name == WRONG else "")
         return self.check(name, "failed", f"{meaning}{before}", answer, hint)
@@ -230,20 +230,20 @@ def _not_reached(reason: object) -> _Answer:
         return _Answer(None, trouble=trouble, hint=hint, refused=True)
     if isinstance(reason, ssl.SSLError):
         trouble = f"no TLS connection: {one_line(reason.reason or str(reason), 120)}"
-        return _Answer(None, trouble=trouble, hint="is that port the web server's https port?")
+        return _Answer(None, trouble=trouble, hint="check that this is the web server's https port")
     if isinstance(reason, socket.gaierror):
-        hint = "does the DNS record exist, and can this machine see it?"
+        hint = "check that the DNS record exists, and that this machine can resolve it"
         return _Answer(None, trouble="the host name has no address", hint=hint)
     if isinstance(reason, TimeoutError):
         return _timed_out()
     if isinstance(reason, http.client.HTTPException):
         trouble = "the answer is not HTTP, or incomplete"
-        return _Answer(None, trouble=trouble, hint="what else listens on that port?")
+        return _Answer(None, trouble=trouble, hint="check which program listens on that port")
     if isinstance(reason, ConnectionRefusedError):
-        hint = "is the web server running, and the port right?"
+        hint = "check that the web server is running, and that the port is right"
         return _Answer(None, trouble="connection refused", hint=hint)
     text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-    return _Answer(None, trouble=one_line(text, 120), hint="can this machine reach that network?")
+    return _Answer(None, trouble=one_line(text, 120), hint="check that this machine can reach it")
 
 
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
@@ -260,14 +260,14 @@ def certificate_hint(code: int) -> str:
             "private CA that it trusts, set scim_ca to the file of the CA's certificate"
         )
     if code in _NOT_IN_FORCE:
-        return "renew the certificate on the server (and is the clock of this machine right?)"
+        return "renew the certificate on the server; check the clock of this machine too"
     if code in _WRONG_NAME:
         return "get a certificate that names this host, or correct the realm's url in the inventory"
-    return "look at the certificate with: openssl s_client -connect HOST:443 -servername HOST"
+    return "to see the certificate: openssl s_client -connect HOST:443 -servername HOST"
 
 
 def _timed_out() -> _Answer:
-    hint = "does a firewall drop packets, or is the server overloaded?"
+    hint = "check whether a firewall drops packets, or the server is overloaded"
     return _Answer(None, trouble="no complete answer in time", hint=hint)
 
 

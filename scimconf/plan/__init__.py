@@ -35,7 +35,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if observed.at_work:
         return Plan(server.name, observed.version, busy=observed.at_work)
     if observed.interrupted:
-        text = f"roll back what an interrupted run left ({observed.interrupted}), then look again"
+        text = f"roll back an interrupted run ({observed.interrupted}), then plan again"
         recover = Action(ActionKind.RECOVER, None, text)
         return Plan(server.name, observed.version, actions=(recover,))
     result = Plan(
@@ -97,7 +97,7 @@ def _actions(
     actions = [action for verdict in verdicts for action in verdict.actions]
     unused = unused_clients(desired, observed, actions)
     ours = [client for client in unused if client in observed.own_clients]
-    actions += [remove_client(*client, ", which nothing uses") for client in ours]
+    actions += [remove_client(*client, ", which is unused") for client in ours]
     actions.sort(key=lambda action: _ORDER[action.kind])
     actions += _restart(desired, verdicts)
     return actions, [stays_registered(*client) for client in unused if client not in ours]

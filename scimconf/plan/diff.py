@@ -75,7 +75,7 @@ def _edited(
         raise HostError(
             "plan",
             f"the SCIM_CONFIG that the server sent cannot be edited: {one_line(str(error))}",
-            "nothing was changed; look at its settings.py by hand",
+            "nothing was changed; check settings.py on the server",
         ) from None
     # If the block is removed, the empty line above it is removed, too.
     return edited.removeprefix(above.rstrip("\n")).lstrip("\n")

@@ -18,7 +18,7 @@ def obstacle(
     """Return why this realm cannot be changed; None if it can."""
     server = desired.server
     if found and found.unreadable:
-        remedy = "write it as plain values, or take the realm out of the inventory"
+        remedy = "write it as plain values, or remove the realm from the inventory"
         return computed(found, server.paths.settings, remedy)
     if not (realm.present or found):
         return None
@@ -44,7 +44,7 @@ def _unknown(realm: Realm, observed: Observed) -> str | None:
     if named or (status == 400 and not refusal(realm.url, observed.external_host or "", {})):
         return (
             f"realm {realm.label}: settings.py names the host of {realm.url}, but the running "
-            f"Zulip does not know it ({status}); was Zulip restarted since settings.py was changed?"
+            f"Zulip does not know it ({status}); if settings.py was changed, restart Zulip"
         )
     if status == 404:
         return (
@@ -52,8 +52,8 @@ def _unknown(realm: Realm, observed: Observed) -> str | None:
             "first, or correct the realm's name in the inventory"
         )
     return (
-        f"realm {realm.label}: Zulip does not accept the host name of {realm.url}; is it "
-        "under EXTERNAL_HOST, or in ALLOWED_HOSTS or REALM_HOSTS of settings.py?"
+        f"realm {realm.label}: Zulip does not accept the host name of {realm.url}; it must be "
+        "EXTERNAL_HOST or below it, or in REALM_HOSTS or ALLOWED_HOSTS of settings.py"
     )
 
 
@@ -91,8 +91,8 @@ def wrong_server(desired: Desired, observed: Observed) -> str | None:
     if found is None or found.lower() == wanted.lower():
         return None
     return (
-        f"settings.py says EXTERNAL_HOST = {found!r}, the inventory expects {wanted!r}: is this "
-        "the right server? If so, set zulip_external_host"
+        f"settings.py has EXTERNAL_HOST = {found!r}, but the inventory expects {wanted!r}; if this "
+        "is the right server, set zulip_external_host"
     )
 
 
@@ -105,8 +105,8 @@ def would_be_lost(actions: Iterable[Action], desired: Desired, observed: Observe
     for action in actions:
         if observed.lost and action.kind in _OF_SETTINGS:
             return (
-                f"{observed.lost}: start the container with what `scimconf render "
-                f"{desired.server.name} --for docker-env` prints (docs/docker.md)"
+                f"{observed.lost}; set the variables that `scimconf render {desired.server.name} "
+                "--for docker-env` prints in the container's environment (docs/docker.md)"
             )
         if action.kind in _OF_SECRETS and _secret(action, observed) in observed.given_secrets:
             return (

@@ -26,9 +26,10 @@ def unproved(server: Server, observed: Observed) -> Unproved | None:
         status = observed.running.get(realm.string_id)
         if status is None:
             message = (
-                f"realm {realm.label}: SCIM was not asked, because no token of it is known there"
+                f"realm {realm.label}: SCIM was not checked, because the token that the server has "
+                "is not known"
             )
-            return Unproved(message, "look at its entry in SCIM_CONFIG")
+            return Unproved(message, "check the entry of the realm in SCIM_CONFIG")
         if status != 200:
             return _refused(server, realm, status)
     return None
@@ -43,8 +44,10 @@ def proved(server: Server, outcome: Outcome) -> Outcome:
     unproved = outcome.status is Status.CHANGED and bool(outcome.unproved) and server.verify
     if not unproved or outcome.verified == "yes":
         return outcome
-    message = f"changed, but it is not proved that the right token is let in: {outcome.unproved}"
-    hint = "the change is in force and stays: mend the cause, then run scimconf plan"
+    message = (
+        f"changed, but it is not proved that Zulip accepts the right token: {outcome.unproved}"
+    )
+    hint = "the change stays in force; fix the cause, then run: scimconf plan"
     return replace(outcome, status=Status.FAILED, message=message, hint=hint)
 
 
@@ -56,9 +59,9 @@ def no_answer(server: Server, observed: Observed) -> Unproved | None:
             where = server.probe or "https://127.0.0.1:443, then http://127.0.0.1:80"
             return Unproved(
                 f"realm {realm.label}: the local web server did not answer (asked: {where}), so it "
-                "is not proved that the right token is let in",
-                "is Zulip up? On the server: supervisorctl status. scim_probe says where the web "
-                "server listens; with scim_verify: false it is not asked",
+                "is not proved that Zulip accepts the right token",
+                "on the server, run: supervisorctl status; if the web server listens elsewhere, "
+                "set scim_probe; to skip this check, set scim_verify: false",
             )
     return None
 

@@ -144,8 +144,8 @@ def _mask_wanted(realm: Realm, fingerprint: Fingerprint | None) -> block.Mask:
 def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Action:
     if removed_on:
         text = (
-            f"restore the token of realm {realm.label}, which was removed on {removed_on[:10]}, in "
-            "the token file"
+            f"restore the token of realm {realm.label} (removed on {removed_on[:10]}) in the token "
+            "file"
         )
         return Action(ActionKind.RECORD_TOKEN, realm.string_id, text)
     if realm.token is not None:
@@ -155,7 +155,7 @@ def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Ac
     if not (found and found.token):
         return Action(ActionKind.MAKE_TOKEN, realm.string_id, text)
     text += (
-        ", replacing the one in force: the identity provider is locked out until it has the new "
+        ", replacing the token in force: the identity provider is locked out until it has the new "
         "token"
     )
     return Action(ActionKind.MAKE_TOKEN, realm.string_id, text, locks_out=True)
@@ -174,13 +174,13 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
     wanted = desired.fingerprints.get(realm.string_id)
     if wanted is None and realm.token is None:
         yield (
-            f"realm {realm.label}: the server has a token, the token file has none; to keep it: "
-            "scimconf import (if scimconf has put it there)"
+            f"realm {realm.label}: the server has a token, the token file has none; to keep the "
+            "token, if scimconf put it there: scimconf import"
         )
     if wanted is None and realm.token is not None:
         yield (
-            f"realm {realm.label}: apply fetches its token; if it is not the one in force, the "
-            "identity provider is locked out until it has the fetched one"
+            f"realm {realm.label}: apply fetches its token; if it is not the token in force, the "
+            "identity provider is locked out until it has the fetched token"
         )
     if wanted is None or realm.string_id not in desired.others:
         return
@@ -201,7 +201,7 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
             "in force, and lock out an identity provider that has the newer one"
         )
     else:
-        yield f"{text}: apply locks out an identity provider that has the other one"
+        yield f"{text}; apply locks out an identity provider that has the server's token"
 
 
 def _remove_secret(realm: str, name: str) -> Action:

@@ -137,9 +137,9 @@ def _more(before: Plan | None, after: Plan | None) -> str:
     shown = {(action.kind, action.realm) for action in before.actions}
     new = [each.text for each in after.actions if (each.kind, each.realm) not in shown]
     if before.settings_sha256 != after.settings_sha256:
-        new.append("settings.py was changed since")
+        new.append("settings.py was changed")
     if before.secrets_sha256 != after.secrets_sha256:
-        new.append("zulip-secrets.conf was changed since")
+        new.append("zulip-secrets.conf was changed")
     return "; ".join(new)
 
 

@@ -54,10 +54,10 @@ def _connection(server: Server) -> Iterator[WayFact]:
     to = server.connection
     here = _portable(server)
     port = f"port {to.port}" if to.port is not None else "the port of ssh_config, else 22"
-    yield WayFact("goes to", to.host, "ansible_host")
-    yield WayFact("goes to", port, "ansible_port")
-    yield WayFact("goes to", _KINDS[to.kind], "ansible_connection")
-    yield WayFact("goes to", f"within {to.timeout:g} s", "ansible_timeout")
+    yield WayFact("connects to", to.host, "ansible_host")
+    yield WayFact("connects to", port, "ansible_port")
+    yield WayFact("connects to", _KINDS[to.kind], "ansible_connection")
+    yield WayFact("connects to", f"within {to.timeout:g} s", "ansible_timeout")
     if to.ssh_arguments:
         names = [name for name in _SSH_WORDS if name in to.said] or ["ansible_ssh_common_args"]
         yield WayFact("through", shlex.join(map(here, to.ssh_arguments)), ", ".join(names))
@@ -96,16 +96,16 @@ def _on_the_server(server: Server) -> Iterator[WayFact]:
     paths, restart = server.paths, server.restart
     python = server.connection.python or "the deployment's Python, else python3"
     how = restart if isinstance(restart, str) else f"command: {shlex.join(restart)}"
-    yield WayFact("runs there as", paths.user, "zulip_user")
-    yield WayFact("runs there", python, "ansible_python_interpreter")
-    yield WayFact("runs there", paths.deployment, "zulip_deployment")
+    yield WayFact("runs on the server as", paths.user, "zulip_user")
+    yield WayFact("runs on the server", python, "ansible_python_interpreter")
+    yield WayFact("runs on the server", paths.deployment, "zulip_deployment")
     yield WayFact("restarts with", how, "scim_restart")
     yield WayFact("changes", paths.settings, "zulip_settings")
     yield WayFact("changes", paths.secrets, "zulip_secrets")
     probe = server.probe or "https on port 443, then http on port 80"
-    yield WayFact("asks its own web server at", probe, "scim_probe")
+    yield WayFact("local web server", probe, "scim_probe")
     if server.ca is not None:
-        yield WayFact("reads here", _below(server.ca, server), "scim_ca")
+        yield WayFact("reads on this machine", _below(server.ca, server), "scim_ca")
 
 
 def _settings(server: Server) -> Iterator[WayFact]:
@@ -122,7 +122,7 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
     name = f"scim_realms.{realm.string_id or chr(34) * 2}"
     what, value = _token(realm, server)
     yield WayFact(what, value, f"{name}.token")
-    yield WayFact("asks from outside", realm.url, f"{name}.url")
+    yield WayFact("public URL", realm.url, f"{name}.url")
     rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
     values = {each: getattr(realm, each) for each in rest}
     values |= {key.variable: key.value(realm) for key in OPTIONAL}
@@ -136,14 +136,14 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
     if isinstance(token, Reference):
         words = shlex.join(map(_portable(server), token.words))
         source = SOURCES[token.kind]
-        what = "runs here" if source.runs_program else "reads here"
+        what = "runs on this machine" if source.runs_program else "reads on this machine"
         where = f", in the folder {_from(server, token.folder)}" if source.uses_folder else ""
         return what, f"{token.kind}: {words}{where}"
     if isinstance(token, VaultValue):
-        return "reads here", f"a vault value of the inventory{_which(token)}"
+        return "reads on this machine", f"a vault value of the inventory{_which(token)}"
     if isinstance(token, Secret):
-        return "reads here", "in clear in the inventory"
-    return "reads here", "the token file"
+        return "reads on this machine", "in clear text in the inventory"
+    return "reads on this machine", "the token file"
 
 
 def _which(value: VaultValue) -> str:

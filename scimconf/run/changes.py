@@ -28,8 +28,8 @@ _SIZES_SHOWN = 8
 """The number of batches whose sizes the question lists."""
 
 _CTRL_C = (
-    "interrupted: a server under way finishes its change, or rolls it back, by itself; "
-    "`scimconf plan` shows how they stand"
+    "interrupted: a server that is being changed completes the change or rolls it back by itself; "
+    "to see the result: scimconf plan"
 )
 
 
@@ -109,7 +109,7 @@ def approve_more(looked: Sequence[Looked], options: ChangeOptions, person: Perso
     """Ask again, because the fetched tokens cause changes that were not shown."""
     changing = pending(looked)
     if not options.yes:
-        what = "The tokens that were fetched change more than was shown. Change"
+        what = "The fetched tokens require more changes than the plan showed. Change"
         person.approve("plan", what, [each.outcome for each in changing], diff=options.diff)
 
 
@@ -121,8 +121,8 @@ def approve_lock_outs(looked: Sequence[Looked], options: ChangeOptions, person: 
     locked_out = _locked_out(pending(looked))
     if locked_out and not (options.create_tokens or options.approved):
         person.confirm(
-            f"The identity provider is locked out of {locked_out} until it has the other token. "
-            "Replace the token in force?"
+            f"This replaces the token in force of {locked_out}. The identity provider is locked "
+            "out until it has the new token. Replace the token in force?"
         )
 
 
@@ -154,7 +154,7 @@ def noted(note: Callable[[], None], person: Person, hint: str) -> bool:
         note()
     except UsageError as error:
         person.tell(f"error: {error.message}")
-        person.tell(f"  -> once it can be written, {hint} notes what the servers have now")
+        person.tell(f"  -> fix this, then record the tokens of the servers: {hint}")
         return False
     return True
 
@@ -178,18 +178,18 @@ def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person
     locked_out = _locked_out(changing)
     if locked_out and not options.approved:
         raise UsageError(
-            f"this replaces the token in force of {locked_out}, and locks the identity provider "
-            "out until it has the new one: --yes is not enough for that",
-            "scimconf plan says where the token in force comes from; to keep one that the token "
-            "file does not have: scimconf import; to replace it: --create-tokens",
+            f"this would replace the token in force of {locked_out}, and lock out the identity "
+            "provider until it has the new token; --yes is not enough for that",
+            "to see where the token comes from: scimconf plan; to keep a token that the token file "
+            "does not have: scimconf import; to replace it: add --create-tokens",
         )
     for each in changing:
         if each.plan and each.plan.makes_tokens:
             raise UsageError(
-                f"{each.server.name} needs a new token. Without a terminal, apply makes tokens "
-                "only with --create-tokens: the token file, and the token in it, could go away "
-                "with this checkout",
-                "make the token where the token file is kept, or give --create-tokens",
+                f"{each.server.name} needs a new token. Without a terminal, apply creates tokens "
+                "only with --create-tokens: in a CI job, the token file could be lost with the "
+                "checkout",
+                "run scimconf apply where the token file is kept, or add --create-tokens",
             )
 
 

@@ -96,9 +96,9 @@ def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:
 def _is_no_password(value: VaultValue) -> UsageError:
     where = f"{value.position}: " if value.position else ""
     return UsageError(
-        f"{where}this vault value holds a SCIM token, or a text that looks like one, so it is not "
-        "sent as a password",
-        "if it is a password: choose one that is not 43 letters and digits",
+        f"{where}this vault value is a SCIM token or looks like one, so it is not sent as a "
+        "password",
+        "if it is a password, choose another one: 43 letters and digits look like a token",
     )
 
 

@@ -53,7 +53,7 @@ def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
     observed = _observed(agent, server)
     found = describe(server, observed, _tokens(agent, server)[0])
     if not found.tokens:
-        said = "; ".join(found.warnings) or "SCIM_CONFIG is not there, or empty"
+        said = "; ".join(found.warnings) or "SCIM_CONFIG is missing or empty"
         raise HostError("import", f"there is nothing to import: {said}")
     return observed, found
 
@@ -71,7 +71,7 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
     for realm in server.realms:
         token = tokens.get(realm.string_id)
         if token is None:
-            warnings.append(f"realm {realm.label}: the server has no token of it")
+            warnings.append(f"realm {realm.label}: the server has no token for it")
             continue
         if not ours.get(realm.string_id, True):
             warnings.append(
@@ -92,8 +92,8 @@ def _observed(agent: Agent, server: Server) -> Observed:
     """Observe a server. Raises HostError if it is blocked, Busy if another run is changing it."""
     observed = observe(agent, Desired(server, {}))
     if observed.at_work:
-        message = f"another run is at work here: {observed.at_work}"
-        raise Busy("observe", message, "import the server once that run has ended")
+        message = f"another run is at work on this server: {observed.at_work}"
+        raise Busy("observe", message, "wait until it has ended, then import the server")
     if observed.blocked:
         raise HostError("observe", observed.blocked)
     return observed
@@ -111,8 +111,12 @@ def _tokens(agent: Agent, server: Server) -> tuple[dict[str, Secret], dict[str, 
         or not isinstance(ours, dict)
         or not all(isinstance(each, str) for each in tokens.values())
     ):
-        raise HostError("import", "the server sent an invalid answer; it was ignored")
-    # Any value except `true` means that somebody else put the token there.
+        raise HostError(
+            "import",
+            "the server sent an invalid response; it was ignored",
+            "check this server by hand: the response did not come from scimconf's agent",
+        )
+    # Anything but `true` means that somebody else put it there.
     return (
         {realm: Secret(text) for realm, text in tokens.items()},
         {str(realm): each is True for realm, each in ours.items()},
@@ -162,8 +166,8 @@ def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool)
     if found.secret_name != wanted:
         where = found.secret_name or "settings.py"
         raise _LeftOutError(
-            f"its token stands in {where}, not in {wanted}; name it in the inventory by hand, and "
-            "apply moves it"
+            f"its token is in {where}, not in {wanted}; add the realm to the inventory by hand, "
+            "then scimconf apply moves the token"
         )
 
 
@@ -202,8 +206,8 @@ def _no_template(key: str, value: object) -> object:
 
 def _weak(realm: str, reason: str) -> str:
     return (
-        f"its token is weak ({reason}), and its fingerprint stands in the token file: give it a "
-        f"new one with scimconf rotate --realm {realm!r}"
+        f"its token is weak ({reason}), and its fingerprint in the token file helps to guess it; "
+        f"replace the token: scimconf rotate --realm {realm!r}"
     )
 
 
@@ -211,7 +215,7 @@ def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
     if reason := weakness_of(token):
         yield _weak(found.string_id, reason)
     if missing := [key.name for key in REQUIRED if key.name not in found.values]:
-        yield f"it has no {' and no '.join(missing)}: plan will add it"
+        yield f"it lacks {' and '.join(missing)}, which apply will add"
     known = {key.name for key in KEYS}
     if extra := [name for name in found.values if name not in known]:
-        yield f"Zulip does not read its {', '.join(extra)}: plan will remove it"
+        yield f"Zulip does not use its {', '.join(extra)}, which apply will remove"

@@ -62,7 +62,7 @@ def import_servers(
             with host_vars.written(dict(texts.values())):
                 again = load(source, person, connection, quiet=True)
         except InventoryError:
-            person.tell("host_vars are as they were: what was found would make the inventory wrong")
+            person.tell("host_vars is unchanged: the imported variables would cause these errors")
             raise
         desired = [keyring.desired(again.servers[each.name]) for each in good]
         planned = {each.server.name: each for each in fleet.look(desired, watcher)}
@@ -102,13 +102,13 @@ def _to_import(
             chosen.append(replace(each, realms=missing))
         else:
             person.tell(
-                f"{each.name} is left as it is: it has scim_realms, and the token file has their "
+                f"{each.name} is left unchanged: it has scim_realms, and the token file has their "
                 "tokens"
             )
     if not chosen:
         raise UsageError(
             "no server to import: all have scim_realms, and the token file has their tokens",
-            "scimconf plan shows how the servers stand",
+            "to see the state of the servers: scimconf plan",
         )
     return chosen
 
@@ -122,8 +122,8 @@ def _text(source: SourceOptions, server: Server, found: Found) -> tuple[Path, st
     near = [each for each in sources(source) if file == each or each in file.parents]
     if not near:
         raise UsageError(
-            f"{server.name} comes from {file}, and host_vars cannot be written beside that",
-            "import with an inventory file that names the server",
+            f"{server.name} is defined in {file}, and host_vars cannot be written beside it",
+            "add the server to an inventory file, and name that file with -i",
         )
     path = host_vars.place(near[-1], server.name)
     today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
@@ -140,7 +140,8 @@ def _tokens(servers: Sequence[Server], found: Mapping[str, Found]) -> dict[Key, 
                 raise UsageError(
                     f"{server.name} and another server of deployment {server.deployment} have "
                     f"different tokens for realm {realm or '(root)'}",
-                    "the servers of one Zulip share tokens: find out which token is right",
+                    "servers of a deployment share tokens: find out which of the tokens the "
+                    "identity provider has, and set it on each server",
                 )
     return tokens
 

@@ -38,8 +38,8 @@ def plan(options: PlanOptions, person: Person) -> Result:
     """
     if options.resolve and options.out:
         raise UsageError(
-            "--resolve and --out exclude each other: a saved plan is compared by the words of a "
-            "reference, never by the token that it leads to",
+            "--resolve and --out exclude each other: a saved plan compares the text of a token "
+            "reference, not the fetched token",
             "save the plan without --resolve",
         )
     writes = (*options.writes, options.out) if options.out else options.writes

@@ -73,8 +73,8 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     staged = keyring
     if wanted.mode == "at once":
         person.warn(
-            "after its server's restart, each identity provider is locked out until it has the new "
-            "token (to hand it over first: scimconf rotate --stage)"
+            "after the restart of its server, each identity provider is locked out until it has "
+            "the new token; to hand over the new token first: scimconf rotate --stage"
         )
         staged = keyring.staged(keys)
     turned = staged.turned(keys, rolled_back if wanted.mode == "back" else activated)
@@ -101,16 +101,16 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     again = "scimconf rotate --back" if wanted.mode == "back" else "scimconf rotate --activate"
     written = changes.noted(partial(keyring.keep, turned, done), person, again)
     if left := [key for key in keys if key not in done]:
-        person.tell(f"the token that was in force stays in force: {listed(left)}")
-        person.tell(f"  -> once the cause is mended: {again}")
-    reported = [_with_remarks(each, servers, shared) for each in described(looked, outcomes)]
-    return Result("rotate", tuple(reported), fleet.interrupted, unwritten=not written)
+        person.tell(f"the token in force is unchanged: {listed(left)}")
+        person.tell(f"  -> fix the cause, then run: {again}")
+    told = [_with_remarks(each, servers, shared) for each in described(looked, outcomes)]
+    return Result("rotate", tuple(told), fleet.interrupted, unwritten=not written)
 
 
 def _stage(keyring: Keyring, keys: Sequence[Key], person: Person) -> None:
     """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
-    person.tell(f"made the next token of {listed(keys)}; the one in force stays in force")
+    person.tell(f"staged a new token for {listed(keys)}; the token in force is unchanged")
     person.tell("next: scimconf handoff --next --show-tokens")
     person.tell("then, at the planned time: scimconf rotate --activate")
 
@@ -122,24 +122,28 @@ def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
     """
     if any(each.status is not Status.OK for each in outcomes):
         return False
-    person.confirm("The servers have these tokens already. Write that into the token file?")
+    person.confirm("The servers already have these tokens. Record this in the token file?")
     return True
 
 
 def _report_nothing(wanted: Wanted, person: Person) -> None:
     """Report that there is nothing to rotate. Raises UsageError, except with --older-than."""
     what = {
-        "activate": ("no token is staged there", "make one first: scimconf rotate --stage"),
+        "activate": (
+            "no token is staged for the selected realms",
+            "stage one first: scimconf rotate --stage",
+        ),
         "back": (
-            "no previous token is kept there",
-            "a previous token is kept for 7 days after a rotation; make a new one: scimconf rotate",
+            "no previous token is kept for the selected realms",
+            "a previous token is kept for 7 days; to rotate to a new token: scimconf rotate",
         ),
     }
     message, hint = what.get(
         wanted.mode,
         (
-            "the token file holds no such token",
-            "scimconf apply makes the first token; a token that is kept elsewhere is changed there",
+            "the token file has no token for the selected realms",
+            "to create the first token: scimconf apply; if the token is kept elsewhere, change it "
+            "there",
         ),
     )
     if wanted.older_than is None:
@@ -158,16 +162,19 @@ def _with_remarks(
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
     warnings = [text for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
-    hint = f"enter it at the identity provider: scimconf handoff --show-tokens {outcome.server}"
+    hint = (
+        "enter the token at the identity provider; to print it: "
+        f"scimconf handoff --show-tokens {outcome.server}"
+    )
     if outcome.status is Status.OK:
-        return replace(outcome, message="the token is in force there already", hint=hint)
+        return replace(outcome, message="the token is already in force", hint=hint)
     if outcome.status is not Status.CHANGED:
         return outcome
     seconds = outcome.outage
     if seconds is None:
         seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
     message = (
-        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is let in"
+        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is accepted"
     )
     said = f"{message}; {outcome.message}" if outcome.message else message
     return replace(outcome, message=said, hint=outcome.hint or hint)

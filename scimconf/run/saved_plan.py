@@ -54,10 +54,10 @@ class SavedPlan:
         """Raise UsageError unless the plan is for exactly these servers."""
         names = {server.name for server in servers}
         for name in sorted({*self.servers} ^ names):
-            where = "is not in the plan" if name in names else "is in the plan only"
+            where = "is not in the plan" if name in names else "is not selected"
             raise UsageError(
                 f"{self.path} is a plan for other servers: {one_line(name, 100)} {where}",
-                "give the inventory, PATTERN and --limit that it was made with",
+                "use the inventory, PATTERN and --limit that the plan was made with",
             )
 
     def other_way(self, servers: Iterable[Server]) -> list[Outcome]:
@@ -72,7 +72,7 @@ class SavedPlan:
         if not any(said.values()):
             return []
         names = ", ".join(name for name, why in said.items() if why)
-        skipped = f"not started: the saved plan no longer holds for {names}"
+        skipped = f"not started: the saved plan is no longer valid for {names}"
         return [
             Outcome(name, Status.FAILED, f"changed since the plan was saved: {why}", _AGAIN)
             if why
@@ -96,7 +96,7 @@ class SavedPlan:
                 message = f"changed since the plan was saved: {why}"
                 outcome = replace(outcome, status=Status.FAILED, message=message, hint=_AGAIN)
             elif each.pending:
-                message = f"not started: the saved plan no longer holds for {names}"
+                message = f"not started: the saved plan is no longer valid for {names}"
                 outcome = replace(outcome, status=Status.SKIPPED, message=message)
             outcomes.append(outcome)
         return outcomes
@@ -183,11 +183,11 @@ def _tokens(desired: Desired) -> Facts:
 # --- differences ------------------------------------------------------------------------------
 
 _CHANGED = {
-    "status": "its status is another",
+    "status": "its status is different",
     "settings_sha256": "settings.py was changed",
     "secrets_sha256": "zulip-secrets.conf was changed",
-    "diff": "the change is another",
-    "unmanaged": "its unmanaged realms are others",
+    "diff": "the change is different",
+    "unmanaged": "its unmanaged realms are different",
 }
 
 
@@ -206,13 +206,13 @@ def _differences(saved: Facts, now: Facts) -> Iterator[str]:
     for name in [each for each in changed if each not in _FOLLOWING] or changed:
         before, after = saved.get(name), now[name]
         if name == "zulip_version":
-            yield f"Zulip is {after or 'not known'}, and was {one_line(str(before), 40)}"
+            yield f"the Zulip version was {one_line(str(before), 40)}, is {after or 'unknown'}"
         elif name == "actions":
             yield from _actions(before, after)
         elif name == "way":
             yield from _changes(str(now["server"]), _mapping(before), _mapping(after))
         elif name == "tokens":
-            yield f"the token is another one: {_keys(before, after)}"
+            yield f"the token is different: {_keys(before, after)}"
         else:
             yield _CHANGED.get(name, name)
 
@@ -240,7 +240,7 @@ def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
         texts.append(f"{visible(name, 100)} of {server} was {was}, is {now}")
     if len(changed) > _MOST:
         texts.append(f"and {len(changed) - _MOST} more")
-    yield f"the inventory says something else: {'; '.join(texts)}"
+    yield f"the inventory was changed: {'; '.join(texts)}"
 
 
 def _excerpts(*texts: str) -> Iterator[str]:

@@ -66,7 +66,7 @@ def sources(source: SourceOptions) -> tuple[Path, ...]:
         return (_DEFAULT,)
     raise UsageError(
         "no inventory: there is no inventory.yaml in this folder",
-        "name one with -i or SCIMCONF_INVENTORY, or make one: scimconf init",
+        "name one with -i, or create one: scimconf init",
     )
 
 
@@ -110,7 +110,7 @@ def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:
             if file.resolve().is_relative_to(each):
                 raise UsageError(
                     f"{file} is not written: this run reads {each}",
-                    "give the result a name of its own",
+                    "choose another file name",
                 )
         files.check_output(file)
 
@@ -138,7 +138,7 @@ def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -
     if not servers:
         raise UsageError(
             "no server to work on: none of the selected hosts has scim_realms",
-            "scimconf inventory list shows the inventory",
+            "to see the inventory: scimconf inventory list",
         )
     return servers
 

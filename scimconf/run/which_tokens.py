@@ -92,7 +92,7 @@ def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
             raise UsageError(
                 f"{server.name} also belongs to deployment {server.deployment}, and would keep the "
                 "old token",
-                f"select {server.name} as well: a deployment is rotated as one",
+                f"select {server.name} too: all servers of a deployment must be rotated together",
             )
 
 

@@ -141,11 +141,11 @@ def way_facts(connection: Connection, route: Route, address: str | None) -> tupl
     """
     facts = []
     if route.host != connection.host:
-        facts.append(("goes to", route.host, _BY_SSH))
+        facts.append(("connects to", route.host, _BY_SSH))
     if connection.port is None:
-        facts.append(("goes to", f"port {route.port}", _BY_SSH))
+        facts.append(("connects to", f"port {route.port}", _BY_SSH))
     if address and address != route.host:
-        facts.append(("goes to", address, "from the name server"))
+        facts.append(("connects to", address, "from the name server"))
     if connection.user is None:
         facts.append(("logs in as", route.user, _BY_SSH))
     jump = route.jump
@@ -153,7 +153,7 @@ def way_facts(connection: Connection, route: Route, address: str | None) -> tupl
         facts.append(("through", f"{jump.user}@{jump.host} port {jump.port}", _BY_SSH))
         jump = jump.jump
     if route.proxy_command:
-        facts.append(("runs here", route.proxy_command.command, _BY_SSH))
+        facts.append(("runs on this machine", route.proxy_command.command, _BY_SSH))
     return tuple(WayFact(*fact, bound=False) for fact in facts)
 
 

@@ -194,7 +194,7 @@ class _Reader:
         if isinstance(token, VaultValue):
             self.once((*way, "token"), token.ciphertext)
         elif token is not None:
-            hint = "it may have been seen: rotate to a new token"
+            hint = "others may have read it: replace it with a new token (scimconf rotate)"
             self.report((*way, "token"), "this token is not a !vault value", hint)
         retired = "retired" in fields
         entry = Entry(
@@ -221,7 +221,7 @@ class _Reader:
         if first != way:
             self.report(
                 way,
-                f"the same token stands at {self.document.position(first)}: one of them was copied",
+                f"the same token is at {self.document.position(first)}: one entry is a copy",
                 "restore the file from version control; each place needs its own token",
             )
 

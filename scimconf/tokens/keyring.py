@@ -278,7 +278,7 @@ class Keyring:
         if entry is None or entry.ciphertext is None:
             raise UsageError(
                 f"the token file {self.file.path} has no token for {_named(key)}",
-                "scimconf apply makes the first one; if it is kept elsewhere, change it there",
+                "to create the first token: scimconf apply; if it is elsewhere, change it there",
             )
         return entry
 

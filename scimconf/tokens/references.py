@@ -222,7 +222,7 @@ class Command(Source):
 
 
 def _too_large(reference: Reference, cap: int) -> UsageError:
-    return UsageError(f"{reference}: it returns more than {cap} bytes, which is no token")
+    return UsageError(f"{reference}: the result has more than {cap} bytes, so it is not a token")
 
 
 SOURCES: Mapping[str, Source] = {
@@ -252,8 +252,8 @@ def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> 
         text = data.decode("ascii")
     except UnicodeDecodeError:
         # `from None`: the exception contains the bytes.
-        raise UsageError(f"{reference}: what it returns is not ASCII text") from None
+        raise UsageError(f"{reference}: the result is not ASCII text") from None
     token = text.removesuffix("\n").removesuffix("\r")
     if reason := weakness(token):
-        raise UsageError(f"{reference}: what it returns cannot be used as a token: {reason}")
+        raise UsageError(f"{reference}: the result cannot be used as a token: {reason}")
     return Secret(token)

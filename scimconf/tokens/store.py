@@ -46,7 +46,7 @@ def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
     path = asked or first.parent / "tokens.yaml"
     if asked is None and path.is_symlink():
         raise UsageError(
-            f"the token file {path} is a link: its author decides which file is read and written",
+            f"the token file {path} is a link, which could lead to a file of somebody else",
             f"name the file itself: --tokens {shlex.quote(str(path.resolve()))}",
         )
     inside = path.absolute().parent.resolve()
@@ -81,7 +81,7 @@ def new_entry(
     use.
     """
     if not weak and (reason := weakness_of(token)):
-        raise UsageError(f"the token cannot be used: {reason}", "take one from: scimconf token")
+        raise UsageError(f"the token cannot be used: {reason}", "generate one: scimconf token")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
     created = stamp(datetime.now(timezone.utc))
     hashed = fingerprint(token, place_of(*key, created), generated=generated)

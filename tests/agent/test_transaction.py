@@ -268,7 +268,7 @@ def _new_names(zulip: Zulip) -> str:
 
 def _no_python(zulip: Zulip) -> str:
     (zulip.deployment / ".venv/bin/python3").unlink()
-    return "no Python of Zulip's"
+    return "Zulip's own Python is missing"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_reference_is_recorded_after_the_change(
     assert operator.tokens.read_bytes() == before
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 64, refused
-    assert f"replaces the token in force of realm acme of {server.name}" in refused.stderr
+    assert f"replace the token in force of realm acme of {server.name}" in refused.stderr
     assert operator.tokens.read_bytes() == before
     assert operator.apply().returncode == 0
     assert _lets_in(server, "acme", new)

@@ -61,10 +61,10 @@ def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     crossing, process = _begun(operator, server)
     ends(process)
     busy = operator.run("plan")
-    assert (busy.returncode, "another run is at work here: " in busy.stdout) == (3, True)
+    assert (busy.returncode, "another run is at work on this server: " in busy.stdout) == (3, True)
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 3, refused
-    assert "another run is at work here: " in refused.stdout
+    assert "another run is at work on this server: " in refused.stdout
     assert ", since 2" in refused.stdout
 
     crossing.go()
@@ -74,7 +74,7 @@ def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     for _ in range(2):  # a plan does not acknowledge the result
         plan = operator.run("plan")
         assert plan.returncode == 0, plan
-        assert "finished by itself after its controller was gone: committed" in plan.stdout
+        assert "finished by itself after it lost the connection: committed" in plan.stdout
     applied = operator.run("apply", "--yes", *VAULT)
     assert (applied.returncode, "finished by itself" in applied.stdout) == (0, True)
     assert "finished by itself" not in operator.run("plan").stdout

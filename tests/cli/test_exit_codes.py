@@ -128,7 +128,7 @@ def test_a_public_url_that_cannot_be_reached(operator: Operator, one: One) -> No
     assert (done.returncode, said["status"], said["verified"]) == (0, "changed", "no")
     verified = operator.run("verify", *VAULT, env=away)
     assert verified.returncode == 3, verified
-    assert "not verified: realm (root)" in verified.stdout
+    assert "did not reach the public URL: realm (root)" in verified.stdout
 
 
 @pytest.mark.needs_sshd
@@ -168,7 +168,7 @@ def test_a_read_only_user_cannot_see_everything(operator: Operator, one: One) ->
     operator.write_inventory({server.name: {**ROOT, "ansible_user": "ops"}})
     plan = operator.run("plan", "--read-only")
     assert plan.returncode == 0, plan
-    assert "not seen: whether a run was interrupted" in plan.stdout
+    assert "not known: whether a run was interrupted" in plan.stdout
     operator.write_inventory({server.name: ROOT})
     assert "not seen" not in operator.run("plan", "--read-only").stdout
 

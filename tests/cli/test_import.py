@@ -77,7 +77,10 @@ def test_after_an_import_there_is_nothing_to_do(
 
     again = successor.run("import", *VAULT)
     assert again.returncode == 64
-    assert f"{old.name} is left as it is" in again.stderr
+    assert (
+        f"{old.name} is left unchanged: it has scim_realms, and the token file has their tokens"
+        in again.stderr
+    )
 
 
 def test_a_weak_token_and_a_computed_entry_are_left_out(
@@ -110,7 +113,7 @@ def test_a_server_without_scim_and_an_unreachable_server(
     successor.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
     done = successor.run("import", *VAULT)
     assert done.returncode == 1, done
-    assert "there is nothing to import: SCIM_CONFIG is not there, or empty" in done.stdout
+    assert "there is nothing to import: SCIM_CONFIG is missing or empty" in done.stdout
     assert "127.0.0.1 port 9 refused the connection" in done.stdout
     assert not (successor.folder / "host_vars").exists()
     assert not successor.tokens.exists()
@@ -135,7 +138,7 @@ def test_a_duplicate_url_does_not_break_the_inventory(
     done = successor.run("import", *VAULT, server.name)
     assert done.returncode == 64, done
     assert "https://acme.chat.test is already the URL of realm acme of " in done.stderr
-    assert "host_vars are as they were" in done.stderr
+    assert "host_vars is unchanged" in done.stderr
     assert list((successor.folder / "host_vars").iterdir()) == []
     assert successor.run("inventory", "check").returncode == 0
 

@@ -154,7 +154,7 @@ def test_an_unwritable_file_fails_the_run(scimconf: Run, tmp_path: Path) -> None
 def test_invalid_sizes(scimconf: Run, option: str, value: str) -> None:
     done = scimconf("apply", "--yes", option, value)
     assert (done.returncode, done.stdout) == (64, "")
-    assert f"error: {option} takes numbers and per cents, as 3 or 30%" in done.stderr
+    assert f"error: {option} takes numbers or percentages" in done.stderr
 
 
 def test_the_question_names_the_batches() -> None:

@@ -209,7 +209,7 @@ def test_an_older_token_file_is_reported(operator: Operator, server: Server) -> 
     assert [("acme" in line, "wiki" in line) for line in warned] == [(True, False)]
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 64, refused
-    assert f"replaces the token in force of realm acme of {server.name}" in refused.stderr
+    assert f"replace the token in force of realm acme of {server.name}" in refused.stderr
     assert server.secrets.read_bytes() == now
 
 

@@ -67,7 +67,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
     operator.write_inventory({server.name: _realms(COMMAND)})
     planned = operator.run("plan", "-v", "--out", "plan.json", "--report", "plan.md")
     assert planned.returncode == 2, planned
-    runs = 'runs here: command: ./get-token root, in the folder . (scim_realms."".token)'
+    runs = 'runs on this machine: command: ./get-token root, in the folder . (scim_realms."".token)'
     assert f"\n  {runs}\n" in planned.stdout
     assert f"- `{runs}`\n" in (operator.folder / "plan.md").read_text()
     before = server.settings.read_bytes()
@@ -78,7 +78,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
         assert done.returncode == 1, (variable, done)
         (said,) = json.loads(done.stdout)["servers"]
         assert said["status"] == "failed", variable
-        start = f"the inventory says something else: {variable} of {server.name} was "
+        start = f"the inventory was changed: {variable} of {server.name} was "
         assert start in said["message"], variable
         assert server.settings.read_bytes() == before
         assert not operator.tokens.exists()
@@ -129,9 +129,9 @@ def test_a_plan_from_another_user_and_another_checkout_is_applied(
     planned = operator.run("plan", "-v", "--out", "plan.json", *known)
     assert planned.returncode == 2, planned
     for line in (
-        "goes to: 127.0.0.1 (ansible_host)",
+        "connects to: 127.0.0.1 (ansible_host)",
         f"logs in as: {user} (from the command line)",
-        'reads here: the token file (scim_realms."".token)',
+        'reads on this machine: the token file (scim_realms."".token)',
     ):
         assert f"\n  {line}\n" in planned.stdout
 

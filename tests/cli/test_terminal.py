@@ -122,7 +122,7 @@ def test_ctrl_c_finishes_the_current_server_and_starts_no_other(settled: Seat) -
     with settled.run("apply", "--yes", "--forks", "1", *VAULT) as terminal:
         terminal.wait_for("restart")
         terminal.type(CTRL_C)
-        terminal.wait_for("warning: interrupted")
+        terminal.wait_for("warning: interrupted: waiting for the servers")
         # Live progress is drawn anew below it: it stays on the screen.
         said = terminal.shown.rpartition("warning: interrupted")[0]
         assert said.endswith(("\x1b[2K", "\r"))
@@ -145,7 +145,7 @@ def test_a_second_ctrl_c_ends_at_once_and_the_server_continues(settled: Seat) ->
         terminal.wait_for("Ctrl-C again")
         terminal.type(CTRL_C)
         assert terminal.end() == 130
-        assert "a server under way finishes its change" in " ".join(terminal.text.split())
+        assert "completes the change or rolls it back" in " ".join(terminal.text.split())
     go.touch()
     plans = (settled.operator.run("plan", "terminal1.test") for _ in range(20))
     assert any(plan.returncode == 0 for plan in plans)

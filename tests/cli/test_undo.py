@@ -78,7 +78,7 @@ def test_recover_and_apply_finish_an_interrupted_rollback(operator: Operator, on
     assert plan.returncode == 2, plan
     (action,) = json.loads(plan.stdout)["servers"][0]["actions"]
     assert action["kind"] == "recover"
-    assert action["text"].startswith("roll back what an interrupted run left (2")
+    assert action["text"].startswith("roll back an interrupted run (2")
     done = operator.run("recover", "--yes", env=operator.bare_environment())
     assert done.returncode == 0, done
     assert "was interrupted at 'restart'" in done.stdout

@@ -124,7 +124,7 @@ def test_if_the_controller_is_killed_the_server_finishes_alone(scene: Scene) -> 
     assert scene.lets_in()
     plan = scene.operator.run("plan")
     assert plan.returncode == 0, plan
-    assert "finished by itself after its controller was gone: committed" in plan.stdout
+    assert "finished by itself after it lost the connection: committed" in plan.stdout
     assert scene.operator.apply().returncode == 0
 
 

@@ -121,9 +121,9 @@ def test_max_fail_decides_whether_the_next_batch_starts(
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "5,", "5;6", "%", "1.5", "٣", "10 %", "9" * 30])
 def test_an_invalid_size_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--serial takes numbers and per cents"):
+    with pytest.raises(UsageError, match="--serial takes numbers or percentages"):
         strategy(text, None, None)
-    with pytest.raises(UsageError, match="--max-fail takes numbers and per cents"):
+    with pytest.raises(UsageError, match="--max-fail takes numbers or percentages"):
         strategy(None, None, text)
 
 

@@ -76,7 +76,7 @@ def test_a_server_that_cannot_be_rolled_back_is_reported() -> None:
     work = _Work(undone=Status.ROLLED_BACK, b=Status.FAILED)
     outcomes = change_deployment([_looked("a"), _looked("b")], work.change, work.take_back)
     assert _statuses(outcomes) == [Status.ROLL_BACK_FAILED, Status.FAILED]
-    assert "not rolled back, though" in outcomes[0].message
+    assert "not rolled back, although" in outcomes[0].message
     assert outcomes[0].hint == "do this"
 
 

@@ -485,7 +485,7 @@ class TestRetries:
 
         class _Interrupting(_Watcher):
             def step(self, server: str, name: str, doing: bool) -> None:
-                if name.startswith("not reached"):
+                if name.startswith("unreachable, retry"):
                     os.kill(os.getpid(), signal.SIGINT)
 
         fleet.refuse = ["a"] * 30

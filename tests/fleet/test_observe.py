@@ -168,7 +168,7 @@ def test_a_fact_of_the_wrong_type_is_an_error(place: tuple[Any, ...]) -> None:
     for key in place[:-1]:
         holder = holder[key]
     holder[place[-1]] = 1.5
-    with pytest.raises(HostError, match="invalid answer"):
+    with pytest.raises(HostError, match="invalid response"):
         parse(answer)
 
 

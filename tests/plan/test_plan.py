@@ -94,7 +94,7 @@ def test_a_server_that_still_runs_with_another_token_needs_only_a_restart() -> N
 
 @pytest.mark.parametrize(("status", "says"), [(401, "restart-server"), (500, "errors.log")])
 def test_with_restart_none_a_plan_has_no_restart(status: int, says: str) -> None:
-    """It is also not proved that Zulip accepts the token."""
+    """It is not proved either that the token is accepted."""
     made = plan(desired(realm(), restart="none"), observed(found(), running={"acme": status}))
     assert not made.pending
     assert made.unproved
@@ -368,9 +368,9 @@ class TestBlocked:
         [
             (404, "https://acme.chat.example.com", "no organisation"),
             (400, "https://acme.example.net", "ALLOWED_HOSTS"),
-            (400, "https://acme.chat.example.com", "was Zulip restarted since"),
-            (404, "https://own.example.org", "was Zulip restarted since"),
-            (400, "https://own.example.org:8443", "was Zulip restarted since"),
+            (400, "https://acme.chat.example.com", "if settings.py was changed, restart Zulip"),
+            (404, "https://own.example.org", "if settings.py was changed, restart Zulip"),
+            (400, "https://own.example.org:8443", "if settings.py was changed, restart Zulip"),
         ],
     )
     def test_a_plan_is_blocked_by_a_realm_that_zulip_does_not_have(
@@ -430,7 +430,7 @@ def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> No
 
 
 class TestASilentWebServer:
-    """`running` is None: it is unknown whether Zulip accepts the right token."""
+    """`running` is None: nobody has seen whether the right token is accepted."""
 
     SILENT: ClassVar[dict[str, Any]] = {"running": {"acme": None}}
 
@@ -516,7 +516,7 @@ def test_after_an_interrupted_run_the_only_action_is_recover() -> None:
     (action,) = made.actions
     assert action.kind is ActionKind.RECOVER
     assert action.text == (
-        "roll back what an interrupted run left (2026, by ops, at 'restart'), then look again"
+        "roll back an interrupted run (2026, by ops, at 'restart'), then plan again"
     )
     assert (made.blocked, made.diff) == (None, "")
 
@@ -539,7 +539,7 @@ class TestDocker:
     def test_an_edit_that_would_be_lost_blocks_with_a_hint(self) -> None:
         made = plan(desired(realm(), name="chat1"), observed(lost=self.LOST))
         assert made.blocked.startswith(
-            f"{self.LOST}: start the container with what `scimconf render chat1 "
+            f"{self.LOST}; set the variables that `scimconf render chat1 "
         )
         assert made.actions == ()
 

@@ -38,7 +38,7 @@ CHECKS = (
     Check("acme", "connection test", "warning", "not reached: timed out", None, "a firewall?"),
 )
 WAY = (
-    WayFact("goes to", "chat1.example.com", "ansible_host"),
+    WayFact("connects to", "chat1.example.com", "ansible_host"),
     WayFact("logs in as", "ops", "from the command line", bound=False),
     WayFact("restarts with", "server", "scim_restart"),
 )

@@ -41,7 +41,10 @@ def test_a_plan() -> None:
 
 def _going_to(host: str, status: Status = Status.PENDING) -> Outcome:
     plan = Plan("x", "9.0", (Action(ActionKind.RESTART, None, "restart Zulip"),))
-    facts = (WayFact("goes to", host, "ansible_host"), WayFact("runs there", "`boot", "x"))
+    facts = (
+        WayFact("connects to", host, "ansible_host"),
+        WayFact("runs on the server", "`boot", "x"),
+    )
     return Outcome(host, status, plan=plan if status is Status.PENDING else None, way=facts)
 
 
@@ -50,19 +53,19 @@ def test_connection_facts_that_all_servers_share_are_listed_once() -> None:
     assert said.endswith(
         "<details><summary>where it goes, and what runs</summary>\n"
         "\n"
-        "- `` runs there: `boot (x) ``\n"
+        "- `` runs on the server: `boot (x) ``\n"
         "\n"
         "`a`:\n"
         "\n"
-        "- `goes to: a (ansible_host)`\n"
+        "- `connects to: a (ansible_host)`\n"
         "\n"
         "`b`:\n"
         "\n"
-        "- `goes to: b (ansible_host)`\n"
+        "- `connects to: b (ansible_host)`\n"
         "\n"
         "</details>\n"
     )
-    assert "goes to" not in markdown("plan", [_going_to("a", Status.OK)], ExitCode.OK)
+    assert "connects to" not in markdown("plan", [_going_to("a", Status.OK)], ExitCode.OK)
 
 
 def test_connection_facts_that_are_too_long_are_replaced_by_a_hint() -> None:

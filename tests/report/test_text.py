@@ -61,14 +61,14 @@ def test_a_pipe_gets_plain_whole_lines() -> None:
 
 def test_connection_facts_are_shown_only_with_the_steps() -> None:
     facts = (
-        WayFact("goes to", "10.0.0.1", "ansible_host"),
-        WayFact("runs there", "\x1b[2J\nboot", "scim_restart"),
+        WayFact("connects to", "10.0.0.1", "ansible_host"),
+        WayFact("runs on the server", "\x1b[2J\nboot", "scim_restart"),
         WayFact("logs in as", "ops", "from the command line", bound=False),
     )
     assert _pipe(_outcome(way=facts)) == _pipe(_outcome())
     assert _pipe(_outcome(way=facts), steps=True) == _pipe(_outcome()) + (
-        "  goes to: 10.0.0.1 (ansible_host)\n"
-        "  runs there: \\x1b[2J\\nboot (scim_restart)\n"
+        "  connects to: 10.0.0.1 (ansible_host)\n"
+        "  runs on the server: \\x1b[2J\\nboot (scim_restart)\n"
         "  logs in as: ops (from the command line)\n"
     )
 

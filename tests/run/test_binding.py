@@ -192,7 +192,7 @@ def test_no_fact_contains_a_secret() -> None:
 
 
 def test_observed_facts_are_sorted_among_facts_of_the_same_kind() -> None:
-    added = WayFact("goes to", "10.9.9.9", "from the name server", bound=False)
+    added = WayFact("connects to", "10.9.9.9", "from the name server", bound=False)
     facts = way(ONE, (added,))
     kinds = [fact.what for fact in facts]
     assert added in facts
@@ -201,6 +201,6 @@ def test_observed_facts_are_sorted_among_facts_of_the_same_kind() -> None:
 
 
 def test_a_fact_is_one_line_with_visible_control_characters() -> None:
-    text = way_text(WayFact("runs there", "a\nb\x1b[2J\u202e", "scim_restart"))
-    assert text == r"runs there: a\nb\x1b[2J\u202e (scim_restart)"
+    text = way_text(WayFact("runs on the server", "a\nb\x1b[2J\u202e", "scim_restart"))
+    assert text == r"runs on the server: a\nb\x1b[2J\u202e (scim_restart)"
     assert visible("a\tb") == r"a\tb"

@@ -55,7 +55,7 @@ def test_hosts_and_the_token_store_become_variables() -> None:
     ("strange", "words"),
     [
         ({"unreadable": "bearer_token is computed"}, "bearer_token is computed"),
-        ({"secret_name": "my_own"}, "its token stands in my_own, not in scim_bearer_token_wiki"),
+        ({"secret_name": "my_own"}, "its token is in my_own, not in scim_bearer_token_wiki"),
         ({"string_id": "Wiki"}, "must be lower-case"),
         ({"values": {"custom_profile_field_map": {"a": 1}}}, "the inventory cannot express"),
         ({"values": {"custom_profile_field_map": ["a"]}}, "the inventory cannot express"),
@@ -101,8 +101,8 @@ def test_imported_realms_with_weaknesses_are_warnings() -> None:
     weak, missing, extra = made.warnings
     assert "36 bits" in weak
     assert "scimconf rotate --realm 'acme'" in weak
-    assert missing.endswith("it has no name_formatted_included: plan will add it")
-    assert extra.endswith("Zulip does not read its comment: plan will remove it")
+    assert missing.endswith("it lacks name_formatted_included, which apply will add")
+    assert extra.endswith("Zulip does not use its comment, which apply will remove")
 
 
 class _Agent:
@@ -129,9 +129,9 @@ FACTS: dict[str, object] = {
     ("facts", "answer", "words"),
     [
         ({"blocked": "/s.py:3:1: twice"}, {}, "/s.py:3:1: twice"),
-        ({}, {"final": True, "tokens": {}}, "nothing to import: SCIM_CONFIG is not there"),
-        ({}, {"final": True, "tokens": {"acme": 3}}, "invalid answer"),
-        ({}, {"final": True, "tokens": "x"}, "invalid answer"),
+        ({}, {"final": True, "tokens": {}}, "nothing to import: SCIM_CONFIG is missing"),
+        ({}, {"final": True, "tokens": {"acme": 3}}, "invalid response"),
+        ({}, {"final": True, "tokens": "x"}, "invalid response"),
         ({"unknown_secrets": "no leave"}, {"final": True, "tokens": {}}, "no leave"),
     ],
 )

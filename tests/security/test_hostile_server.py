@@ -179,7 +179,7 @@ LIES: dict[str, tuple[Callable[[], Outcome], str]] = {
     ),
     "a run at work, with escapes": (
         lambda: outcome(answer(at_work=ESCAPES)),
-        "another run is at work here",
+        "another run is at work on this server",
     ),
 }  # fmt: skip
 
@@ -266,7 +266,7 @@ def _everywhere(lie: str) -> Outcome:
         steps=(Step("restart", False, 1.0, lie), Step("gate", True, 1.0, lie)),
         warnings=(lie,),
         checks=(Check("acme", "right token", "failed", lie, 500, lie),),
-        way=(WayFact("goes to", lie, lie),),
+        way=(WayFact("connects to", lie, lie),),
     )
 
 

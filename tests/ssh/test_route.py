@@ -143,9 +143,9 @@ def test_facts_that_are_not_in_the_inventory() -> None:
     found = replace(found, jump=replace(ROUTE, host="bastion", jump=replace(ROUTE, host="outer")))
     facts = way_facts(CONNECTION, found, "192.0.2.7")
     assert [(fact.what, fact.value) for fact in facts] == [
-        ("goes to", "10.0.0.7"),
-        ("goes to", "port 2222"),
-        ("goes to", "192.0.2.7"),
+        ("connects to", "10.0.0.7"),
+        ("connects to", "port 2222"),
+        ("connects to", "192.0.2.7"),
         ("logs in as", "deploy"),
         ("through", "deploy@bastion port 22"),
         ("through", "deploy@outer port 22"),
@@ -158,4 +158,4 @@ def test_no_facts_if_the_inventory_has_all_settings() -> None:
     assert way_facts(said, replace(ROUTE, host="10.0.0.7"), "10.0.0.7") == ()
     command = replace(ROUTE, host="10.0.0.7", proxy_command=ProxyCommand("nc 10.0.0.7 22", ""))
     (fact,) = way_facts(said, command, None)
-    assert (fact.what, fact.value) == ("runs here", "nc 10.0.0.7 22")
+    assert (fact.what, fact.value) == ("runs on this machine", "nc 10.0.0.7 22")

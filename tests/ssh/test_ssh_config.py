@@ -171,7 +171,7 @@ def test_the_conversation_knows_the_facts_about_the_route(
     with open_agent(named(server), PATHS_HERE, NOTHING, options) as agent:
         facts = [(fact.what, fact.value) for fact in agent.reached]
     assert facts[:3] == [
-        ("goes to", "localhost"),
-        ("goes to", f"port {server.port}"),
-        ("goes to", "127.0.0.1"),
+        ("connects to", "localhost"),
+        ("connects to", f"port {server.port}"),
+        ("connects to", "127.0.0.1"),
     ]

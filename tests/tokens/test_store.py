@@ -347,7 +347,7 @@ def test_a_copied_token_is_refused_with_both_places(path: Path, two: str) -> Non
     other_id = beta.replace("1.1;AES256", "1.2;AES256;prod")
     for copy in (beta, shouted, reflowed, other_id):
         path.write_text(two.replace(acme, copy))
-        with pytest.raises(InventoryError, match=r"stands at .*tokens\.yaml:\d+:\d+") as error:
+        with pytest.raises(InventoryError, match=r"token is at .*tokens\.yaml:\d+:\d+") as error:
             TokenFile.load(path)
         assert re.match(r".*tokens\.yaml:\d+:\d+: ", str(error.value))
 
