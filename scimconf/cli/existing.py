@@ -87,8 +87,8 @@ def _name_the_configured(folder: Path, there: Sequence[Path]) -> None:
     named = ansible_cfg.inventory(folder)
     if named and (folder / named).resolve() not in [path.resolve() for path in there[:1]]:
         err(
-            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which is not read; "
-            "to use it: scimconf init FOLDER, with the folder that holds it"
+            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which init does not "
+            "read; to use it, run scimconf init with the folder that contains it"
         )
 
 

@@ -65,7 +65,7 @@ def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
             {},
             "scim_restart of chat1 was server, is command: reboot '\\x1b[2J'",
         ),
-        ({"fingerprints": {}}, {}, "now also: make a token for realm acme"),
+        ({"fingerprints": {}}, {}, "now also planned: make a token for realm acme"),
         ({"fingerprints": {}}, {}, "the token is different: realm acme"),
         ({"probe": "http://[::1]"}, {}, "the inventory was changed: scim_probe of chat1"),
     ],
@@ -91,7 +91,7 @@ def test_a_realm_that_changed_in_the_inventory_is_said(plan: Path, look: Any) ->
 def test_what_needs_no_change_any_more_is_said(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     (message,) = _refused(plan, look(desired(realm()), observed(found())))
-    assert "no longer: restart Zulip" in message
+    assert "no longer planned: restart Zulip" in message
     assert "its status is" not in message
     assert "is different" not in message, "what follows from that is not said, too"
 
