@@ -295,7 +295,7 @@ def _clients(
 def _run_facts(runs: other_runs.Runs, deployment: str, blocked: str, read_only: bool) -> Facts:
     facts: Facts = {"at_work": runs.at_work or "", "interrupted": runs.interrupted or ""}
     if runs.unseen and read_only:
-        facts["unseen"] = f"cannot tell if a run was interrupted or is at work: {runs.unseen}"
+        facts["unseen"] = f"cannot tell whether a run was interrupted or is at work: {runs.unseen}"
     else:
         facts["blocked"] = blocked or runs.unseen or runs.unreadable or ""
     if runs.ended and not other_runs.is_acknowledged(deployment, runs):

@@ -193,8 +193,8 @@ def _other_token(realm: Realm, there: ObservedToken, desired: Desired) -> Iterat
     if there.created > wanted.created:
         yield (
             f"{text}; it has a newer one ({there.created}, the wanted one is from "
-            f"{wanted.created}). If an older token file was restored, restore the newest one: apply "
-            "would lock out an identity provider that has the newer token"
+            f"{wanted.created}). If an older token file was restored, restore the newest one: "
+            "apply would lock out an identity provider that has the newer token"
         )
     else:
         yield f"{text}; apply locks out an identity provider that has the server's token"

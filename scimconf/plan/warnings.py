@@ -99,7 +99,7 @@ def stays_registered(realm: str, client: str) -> str:
     """Return the warning about an unused client that scimconf did not register."""
     return (
         f"SCIM client {client} of realm {realm or '(root)'} is unused, but stays registered: "
-        "scimconf did not register it"
+        "it was not registered by scimconf"
     )
 
 

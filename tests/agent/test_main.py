@@ -95,7 +95,7 @@ def test_root_is_dropped() -> None:
             "hint": "set zulip_user to the user that owns Zulip (usually zulip)",
         }
     ]
-    assert "is root" in answer(b"{}\n", user="root")[0]["message"]
+    assert "has uid 0" in answer(b"{}\n", user="root")[0]["message"]
 
 
 def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_it_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) ->
     assert [call[0] for call in calls] == ["groups", "gid", "uid"]
     assert calls[2][1] == calls[2][2] == calls[2][3] != 0
     now[0] = 0
-    with pytest.raises(AgentError, match="root is root"):
+    with pytest.raises(AgentError, match="root has uid 0"):
         main._drop_root("root")
 
 

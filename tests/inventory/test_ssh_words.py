@@ -25,7 +25,7 @@ def test_without_ssh_options_there_are_no_arguments(one: One) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("-o 'ProxyJump", "with their quotes in pairs"),
+        ("-o 'ProxyJump", "a quote is not closed"),
         ("-o ProxyJump", "is not Option=value"),
         ("bastion", "'bastion' is not an option of ssh"),
         ("-p", "-p has no value"),

@@ -64,7 +64,7 @@ def test_every_token_is_bound_to_its_place(path: Path) -> None:
     assert text.startswith("# of the audit\nversion: 2\nscimconf_tokens:\n")
     assert "    # the first\n" in text
     assert "$29000$" in text, "nothing says that scimconf made it: many rounds"
-    with pytest.raises(InventoryError, match="version 2"):
+    with pytest.raises(InventoryError, match="format 2"):
         migrate(path, PASSWORDS)
 
 
@@ -85,7 +85,7 @@ def test_a_token_that_is_kept_elsewhere_is_recorded_anew(path: Path) -> None:
 def test_nothing_is_written_where_a_token_does_not_open_or_belong(path: Path) -> None:
     wrong = pbkdf2_sha256.using(rounds=10).hash("another")
     for acme, passwords, said in (
-        (_token(generate(), 6), {"default": Secret("wrong")}, "no vault password opens"),
+        (_token(generate(), 6), {"default": Secret("wrong")}, "no vault password decrypts"),
         (_token(generate(), 6, fingerprint=wrong), PASSWORDS, "does not match its fingerprint"),
     ):
         _file(path, acme)
