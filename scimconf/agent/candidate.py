@@ -107,7 +107,7 @@ def check_current(deployment: str, path: str, data: bytes) -> None:
     try:
         check(deployment, path, data, data, None)
     except AgentError as error:
-        hint = f"correct it; `{os.path.join(deployment, 'manage.py')} check` shows the error"
+        hint = f"correct the file; `{os.path.join(deployment, 'manage.py')} check` shows the error"
         raise AgentError(f"{path}: {error.message}", hint) from None
 
 

@@ -38,7 +38,7 @@ class Container:
         if self._variables is None:
             return None
         if not self._variables:
-            return f"{_REBUILT}, unless {_MANUAL.decode()}=True, which the agent cannot see"
+            return f"{_REBUILT}, unless {_MANUAL.decode()}=True is set; the agent cannot check this"
         if self._variables.get(_MANUAL, b"").lower() not in _TRUE:
             return _REBUILT
         if self._is_on_volume(settings):

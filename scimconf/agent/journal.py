@@ -107,8 +107,9 @@ def read(folder: str) -> Optional[Journal]:
         )
     except (ValueError, LookupError, TypeError, RecursionError):
         raise AgentError(
-            f"{where} cannot be read: was it written by another version of scimconf?",
-            "compare the files with the backups beside it, correct them, then remove the journal",
+            f"the journal {where} cannot be read: was it written by another version of scimconf?",
+            "compare settings.py and zulip-secrets.conf with the backups beside the journal, "
+            "correct them, then remove the journal",
         ) from None
 
 

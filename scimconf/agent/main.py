@@ -56,7 +56,7 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
             return _LOOKS[step](asked)
         if step in _CHANGES:
             return _change(step, asked, who)
-        raise AgentError("this agent does not know the request")
+        raise AgentError("the request is unknown", "this is a bug in scimconf: please report it")
     except Exception as error:
         return _error(step, as_agent_error(error))
 
@@ -118,13 +118,15 @@ def _drop_root(name: str) -> None:
         try:
             user = pwd.getpwnam(name)
         except KeyError:
-            raise AgentError(f"there is no user {name}", "set zulip_user to Zulip's user") from None
+            hint = "set zulip_user to the user that owns Zulip (usually zulip)"
+            raise AgentError(f"the server has no user {name}", hint) from None
         os.initgroups(user.pw_name, user.pw_gid)
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     if 0 in os.getresuid():
         raise AgentError(
-            f"the agent does not run as root, and {name} is root", "set zulip_user to another user"
+            f"{name} has uid 0, and the agent never runs as root",
+            "set zulip_user to the user that owns Zulip (usually zulip)",
         )
 
 

@@ -50,7 +50,7 @@ def observe(plain: Mapping[str, Any]) -> Facts:
         if other_runs.look(where.deployment) == runs:
             break
     else:
-        runs = other_runs.Runs(at_work="other runs began or ended during each look")
+        runs = other_runs.Runs(at_work="a run began or ended while the server was read")
     return {**facts, **_run_facts(runs, where.deployment, facts["blocked"], read_only)}
 
 
@@ -227,7 +227,7 @@ def _is_right(secrets: Mapping[str, str], asked: Mapping[str, Any]) -> bool:
 def _realm(entry: Entry, token: Optional[Facts]) -> Facts:
     unreadable = entry.unreadable or ""
     if entry.secret_name and not entry.secret_name.startswith(SCIM_ONLY):
-        unreadable = f"its token is a secret whose name does not begin with {SCIM_ONLY}"
+        unreadable = f"the name in its get_secret does not begin with {SCIM_ONLY}"
     return {
         "values": {key: masking.value(key, found) for key, found in entry.values.items()},
         "token": token,
@@ -295,7 +295,7 @@ def _clients(
 def _run_facts(runs: other_runs.Runs, deployment: str, blocked: str, read_only: bool) -> Facts:
     facts: Facts = {"at_work": runs.at_work or "", "interrupted": runs.interrupted or ""}
     if runs.unseen and read_only:
-        facts["unseen"] = f"not known: whether a run was interrupted or is at work ({runs.unseen})"
+        facts["unseen"] = f"cannot tell whether a run was interrupted or is at work: {runs.unseen}"
     else:
         facts["blocked"] = blocked or runs.unseen or runs.unreadable or ""
     if runs.ended and not other_runs.is_acknowledged(deployment, runs):

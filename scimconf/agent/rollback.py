@@ -12,7 +12,7 @@ from scimconf.agent.progress import Progress
 from scimconf.agent.steps import GATE, RESTART, ROLLBACK_STEPS, STEPS, WRITE_SETTINGS, Step
 from scimconf.agent.undo import Undo
 
-_RETRIED = "the server is as before; run the command again, which closes the journal first"
+_RETRIED = "the server has its old configuration; run the command again to close the journal"
 
 
 class RollbackFailed(AgentError):
@@ -44,7 +44,7 @@ def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = Tr
     if tolerant and proved and list(failures) == [RESTART.rollback_step]:
         # Both restarts failed, but the gate shows the state from before the run.
         failure = failures.pop(RESTART.rollback_step)
-        message += f"; it failed in the rollback too ({failure.message})"
+        message += f"; the restart failed in the rollback too ({failure.message})"
     if not undo.alive and list(failures) == [GATE.rollback_step]:
         # The site was down before too, so this is no failure. The message names the problem.
         message += f"; {failures.pop(GATE.rollback_step).message}"
@@ -128,7 +128,10 @@ def _by_hand(opened: Journal, restored: bool) -> str:
     undo = opened.undo
     restart = " ".join(undo.restart or ("restart-server",))
     if restored:
-        return f"{undo.settings.path} is as before; restart Zulip by hand ({restart}), see its logs"
+        return (
+            f"{undo.settings.path} has its old content; restart Zulip by hand ({restart}) and "
+            "check its logs"
+        )
     return (
         f"restore the old files from {files.backup_folder(undo.deployment)}, run {restart}, then "
         f"remove {opened.path}"

@@ -59,7 +59,7 @@ def edit(data: bytes, new: Mapping[str, str], remove: Iterable[str] = ()) -> byt
     for name in remove:
         wanted.pop(name, None)
     if _parse(after) != {**before, SECTION: wanted}:
-        message = "scimconf cannot prove that the edit changes only what it should"
+        message = "scimconf cannot edit this place safely; edit it by hand"
         raise Refusal(message, _header(lines) + 1, 1)
     return after
 
@@ -146,9 +146,9 @@ def _parse(data: bytes) -> Dict[str, Dict[str, str]]:
     try:
         parser.read_file(io.StringIO(_decode(data), newline=None))
     except configparser.DuplicateOptionError as error:
-        raise Refusal("a name is given twice, which stops Zulip", error.lineno or 0, 1) from None
+        raise Refusal("a name appears twice, so Zulip fails", error.lineno or 0, 1) from None
     except configparser.DuplicateSectionError as error:
-        raise Refusal("a section is given twice, which stops Zulip", error.lineno or 0, 1) from None
+        raise Refusal("a section appears twice, so Zulip fails", error.lineno or 0, 1) from None
     except configparser.MissingSectionHeaderError as error:
         raise Refusal("there is a line before the first section", error.lineno, 1) from None
     except configparser.ParsingError as error:

@@ -62,7 +62,7 @@ def _refuse_computed(settings: Settings, entries: Mapping[str, Optional[str]]) -
     for realm, found in settings.entries.items():
         text = entries.get(realm, found.text)
         if found.computed and (text is None or not _same(found.text, text)):
-            message = "a value is computed, not a literal: other lines may depend on it"
+            message = "this value is computed, so scimconf does not edit it; write a literal"
             raise Refusal(message, *found.computed)
 
 
@@ -125,12 +125,12 @@ def _with_import(settings: Settings) -> bytes:
     src, block = settings.source, settings.block
     other = get_secret.rebinding(src.tree)
     if other:
-        refuse(src, other, "this get_secret is not Zulip's function")
+        refuse(src, other, "this get_secret is not Zulip's; give it another name")
     if block is None or get_secret.sure(src.tree, block.statement):
         return src.data
     start = block.span[0]
     if src.text[:start] and not src.text[:start].endswith(("\r", "\n")):
-        refuse(src, block.statement, f"get_secret is not imported, and {NAME} starts within a line")
+        refuse(src, block.statement, f"{NAME} must start on a line of its own")
     line = IMPORT + src.newline(start)
     return src.encode(src.text[:start] + line + src.text[start:])
 
@@ -142,7 +142,7 @@ def _refuse_other_secret(settings: Settings) -> None:
         return
     maker = names.dynamic(tree, None)
     if maker and names.mentions(tree, get_secret.NAME):
-        refuse(settings.source, maker, "this may define the get_secret that other lines use")
+        refuse(settings.source, maker, "this line may define get_secret, which other lines use")
 
 
 def _without_import(settings: Settings) -> bytes:
@@ -165,7 +165,7 @@ def _prove(before: Settings, after: Settings, wanted: Mapping[str, Optional[str]
     left = {realm: each.text for realm, each in after.entries.items() if realm not in wanted}
     same = kept == left and all(_is_as_wanted(after, realm, text) for realm, text in wanted.items())
     if not same or _others(before) != _others(after):
-        message = "scimconf cannot prove that the edit changes only what it should"
+        message = "scimconf cannot edit this place safely; edit it by hand"
         raise Refusal(message, *_place(before))
 
 

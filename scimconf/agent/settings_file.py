@@ -127,9 +127,9 @@ def _statement(src: Source) -> Optional[ast.stmt]:
     assignment = assignments[0] if assignments else None
     binding = names.dynamic(src.tree, assignment)
     if binding and assignment:
-        refuse(src, binding, f"this may change {NAME} after its assignment")
+        refuse(src, binding, f"this line may change {NAME} after its assignment")
     if binding:
-        refuse(src, binding, f"this may set {NAME}: write `{NAME} = {{}}` below it if it does not")
+        refuse(src, binding, f"this may set {NAME}; if it does not, write `{NAME} = {{}}` below it")
     return assignment
 
 

@@ -65,7 +65,7 @@ class Source(NamedTuple):
             return mark + text.encode(self.encoding)
         except UnicodeError:
             raise Refusal(
-                f"the file is encoded as {self.encoding}, which lacks a character", 1, 1
+                f"its encoding {self.encoding} lacks a needed character; save it as UTF-8", 1, 1
             ) from None
 
     def newline(self, offset: int) -> str:
@@ -90,7 +90,7 @@ def read(data: bytes) -> Source:
     source = Source(data, text, encoding, tree, starts)
     # If an encoding writes line breaks in another way (unicode_escape), the line numbers differ.
     if source.encode(text) != data or len(starts) != len(_BYTE_END.findall(data)) + 1:
-        raise Refusal(f"decoding and encoding it as {encoding} changes it", 1, 1)
+        raise Refusal(f"its encoding {encoding} does not keep every byte; save it as UTF-8", 1, 1)
     return source
 
 

@@ -129,7 +129,7 @@ def _pass_gate(change: Change) -> str:
         if undo.alive:
             raise
         # The site was down before, so nothing shows that this change is the cause: no rollback.
-        return f"not verified: {error.message}, and the site did not answer before either"
+        return f"not verified: {error.message}; the site was already down before this run"
     return ""
 
 
@@ -140,7 +140,7 @@ def _pass_gate_again(undo: Undo) -> None:
     if undo.alive:
         gate.check_restored(server, undo.before, undo.host, undo.gate_seconds)
     elif problem := gate.down(server, undo.host):
-        raise AgentError(f"{problem}, as before this run")
+        raise AgentError(f"{problem}; it was already down before this run")
 
 
 BACK_UP = Step("back up", lambda undo: undo.changes_files, _back_up)

@@ -94,7 +94,7 @@ def _look(where: Paths, otherwise: Callable[[str], Message]) -> Message:
     folder = files.state_folder(where.deployment)
     at_work = lock.holder(folder)
     if at_work:
-        return _busy(at_work, "wait until it has ended")
+        return _busy(at_work, "wait until that run has ended, then run the command again")
     try:
         dead = journal.interrupted(folder)
         if dead:

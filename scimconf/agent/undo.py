@@ -36,7 +36,9 @@ class FileChange(NamedTuple):
         except AgentError as error:
             raise NotStarted(error.message, error.hint) from None
         if now != self.before:
-            raise NotStarted(f"something else has changed {self.path} during this run")
+            raise NotStarted(
+                f"something else changed {self.path} during this run", "run the command again"
+            )
         files.replace(self.path, self.after)
 
     def roll_back(self) -> None:
@@ -46,7 +48,7 @@ class FileChange(NamedTuple):
             return
         if not self.may_have_left(now):
             raise AgentError(
-                f"something else has changed {self.path} during this run; it was left unchanged"
+                f"something else changed {self.path} during this run; the rollback did not touch it"
             )
         files.replace(self.path, self.before, even_if_full=True)
 

@@ -80,6 +80,6 @@ def _name_the_configured(folder: Path, there: Sequence[Path]) -> None:
     used = [path.resolve() for path in there[:1]]
     if named and (folder / named).resolve() not in used:
         err(
-            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which is not read; "
-            "to use it: scimconf init FOLDER, with the folder that holds it"
+            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which init does not "
+            "read; to use it, run scimconf init with the folder that contains it"
         )

@@ -80,7 +80,7 @@ def command(
         raise click.UsageError("--secrets needs --settings")
     docker = form == "docker-env"
     if docker and settings:
-        raise click.UsageError("--for and --settings exclude each other: docker-env is printed")
+        raise click.UsageError("--for and --settings exclude each other: --for only prints")
     if zulip_version is not None:
         _check_version(zulip_version)
     begun = start(source, (host,), Terminal(vault))

@@ -28,7 +28,8 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
         return None
     found = re.fullmatch(r"(\d{1,5})([dw])", value, re.ASCII)
     if not found:
-        raise click.BadParameter(f"{value!r} is no age, such as 90d or 12w", context, parameter)
+        message = f"{value!r} is not an age; write for example 90d or 12w"
+        raise click.BadParameter(message, context, parameter)
     return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
 
 

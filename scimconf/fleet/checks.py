@@ -45,8 +45,8 @@ def ask(
     """Check the public URL of each realm of a server."""
     if observed.external_host is None:
         message = (
-            "not asked: EXTERNAL_HOST in settings.py is not a plain value, so nothing proves that "
-            "the realm's URL belongs to this server"
+            "the public URLs were not asked: EXTERNAL_HOST in settings.py is not a plain value, so "
+            "they may belong to another server"
         )
         yield Check("", "address", "warning", message)
         return

@@ -89,7 +89,7 @@ def verify(
         message = (
             f"cannot use {server.ca} as a file of CA certificates: {one_line(str(error), 120)}"
         )
-        return (Check(realm.string_id, "address", "failed", message),)
+        return (Check(realm.string_id, "address", "failed", message, hint="correct scim_ca"),)
     asker = _Asker(realm, context, timeout)
     wrong = _wrong_token(asker)
     if wrong.result != "ok":

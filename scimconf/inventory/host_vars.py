@@ -56,8 +56,8 @@ def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
     if _adds(before, text, variables, path):
         return text
     raise UsageError(
-        f"cannot add variables to {path}: it is not a YAML mapping, or it has some of them already",
-        "remove its scim_ variables, or move it into a folder with this name",
+        f"cannot add variables to {path}: it is not a YAML mapping, or it already has some of them",
+        "remove its scim_ variables, or move the file into a folder with the host's name",
     )
 
 

@@ -104,7 +104,7 @@ def find_contradictions(servers: Iterable[Server], problems: Problems) -> None:
             words = ("absent", "present") if realm.present else ("present", "absent")
             message = f"realm {realm.label} is {words[0]} on {other.name} and {words[1]} here"
             path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
-            hint = f"both belong to the deployment {server.deployment}: use the same state"
+            hint = f"both belong to the deployment {server.deployment}: set the same state on both"
             problems.error(Problem(message, realm.position, path, hint))
 
 
@@ -125,5 +125,5 @@ def find_shared_urls(servers: Iterable[Server], problems: Problems) -> None:
             message = f"{realm.url} is already the URL of realm {same.label} of {other.name}"
             where = f" at {same.position}" if same.position else ""
             path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
-            hint = "servers of one Zulip need the same scim_deployment" * (server is not other)
+            hint = "if they are one Zulip, set the same scim_deployment" * (server is not other)
             problems.error(Problem(message + where, realm.position, path, hint))

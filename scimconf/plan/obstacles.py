@@ -18,14 +18,14 @@ def obstacle(
     """Return why this realm cannot be changed; None if it can."""
     server = desired.server
     if found and found.unreadable:
-        remedy = "write it as plain values, or remove the realm from the inventory"
+        remedy = "write the entry as plain values, or remove the realm from the inventory"
         return computed(found, server.paths.settings, remedy)
     if not (realm.present or found):
         return None
     if other := _other_host(realm, observed):
         return (
             f"realm {realm.label}: Zulip redirects {realm.url} to {other}, and no identity "
-            f"provider follows a redirect; set for this realm in scim_realms: url: {other}"
+            f"provider follows a redirect; set url: {other} for this realm in scim_realms"
         )
     if not realm.present:
         return None
@@ -105,8 +105,8 @@ def would_be_lost(actions: Iterable[Action], desired: Desired, observed: Observe
     for action in actions:
         if observed.lost and action.kind in _OF_SETTINGS:
             return (
-                f"{observed.lost}; set the variables that `scimconf render {desired.server.name} "
-                "--for docker-env` prints in the container's environment (docs/docker.md)"
+                f"{observed.lost}; in the container's environment, set the variables that "
+                f"`scimconf render {desired.server.name} --for docker-env` prints (docs/docker.md)"
             )
         if action.kind in _OF_SECRETS and _secret(action, observed) in observed.given_secrets:
             return (

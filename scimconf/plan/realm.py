@@ -48,7 +48,7 @@ def for_realm(realm: Realm, desired: Desired, observed: Observed) -> Verdict:
 def for_unmanaged(found: ObservedRealm, settings: str) -> Verdict:
     """Plan the actions that remove an unmanaged realm (`scim_unmanaged: remove`)."""
     if found.unreadable:
-        remedy = "remove it by hand, or set scim_unmanaged to keep or report"
+        remedy = "remove the entry by hand, or set scim_unmanaged to keep or report"
         return Verdict(Change(found.string_id), blocked=computed(found, settings, remedy))
     return _absence(found, found, ())
 
@@ -174,8 +174,8 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
     wanted = desired.fingerprints.get(realm.string_id)
     if wanted is None and realm.token is None:
         yield (
-            f"realm {realm.label}: the server has a token, the token file has none; to keep the "
-            "token, if scimconf put it there: scimconf import"
+            f"realm {realm.label}: the server has a token, but the token file has none; if "
+            "scimconf put that token there, keep it: scimconf import"
         )
     if wanted is None and realm.token is not None:
         yield (
@@ -196,9 +196,9 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
     text = f"realm {realm.label}: the server does not have the wanted token"
     if token.created > wanted.created:
         yield (
-            f"{text}, but a newer one: made on {token.created}, the wanted one on "
-            f"{wanted.created}. Was an older token file restored? apply would put the older token "
-            "in force, and lock out an identity provider that has the newer one"
+            f"{text}; it has a newer one ({token.created}, the wanted one is from "
+            f"{wanted.created}). If an older token file was restored, restore the newest one: "
+            "apply would lock out an identity provider that has the newer token"
         )
     else:
         yield f"{text}; apply locks out an identity provider that has the server's token"
@@ -268,5 +268,5 @@ def _stale(realm: Realm, observed: Observed) -> str | None:
     if status is None or status == 200:
         return None
     if status == 401:
-        return f"it still runs with another token for realm {realm.label}"
-    return f"it answers {status} for realm {realm.label}, though its settings are right"
+        return f"Zulip still uses another token for realm {realm.label}"
+    return f"Zulip answers {status} for realm {realm.label}, though its settings are right"

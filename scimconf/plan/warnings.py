@@ -34,7 +34,10 @@ def of_server(desired: Desired, observed: Observed) -> Iterator[str]:
     if observed.has_client_command and observed.clients is None:
         yield "the registered SCIM clients could not be listed, so unused ones are not found"
     if observed.external_host is None:
-        yield "EXTERNAL_HOST in settings.py is not a plain value, so it was not compared"
+        yield (
+            "EXTERNAL_HOST in settings.py is not a plain value, so it was not compared with the "
+            "inventory"
+        )
     if server.unmanaged == "keep":
         for found in unnamed(desired, observed):
             place = f"{server.paths.settings}:{found.line}:{found.column}"
@@ -95,8 +98,8 @@ def unused_clients(
 def stays_registered(realm: str, client: str) -> str:
     """Return the warning about an unused client that scimconf did not register."""
     return (
-        f"SCIM client {client} stays registered for realm {realm or '(root)'}, unused "
-        "(not registered by scimconf)"
+        f"SCIM client {client} of realm {realm or '(root)'} is unused, but stays registered: "
+        "it was not registered by scimconf"
     )
 
 

@@ -206,7 +206,7 @@ def _differences(saved: Facts, now: Facts) -> Iterator[str]:
     for name in [each for each in changed if each not in _FOLLOWING] or changed:
         before, after = saved.get(name), now[name]
         if name == "zulip_version":
-            yield f"the Zulip version was {one_line(str(before), 40)}, is {after or 'unknown'}"
+            yield f"the Zulip version was {one_line(str(before), 40)}, is now {after or 'unknown'}"
         elif name == "actions":
             yield from _actions(before, after)
         elif name == "way":
@@ -219,8 +219,8 @@ def _differences(saved: Facts, now: Facts) -> Iterator[str]:
 
 def _actions(before: object, after: object) -> Iterator[str]:
     old, new = _texts(before), _texts(after)
-    yield from (f"now also: {text}" for text in new if text not in old)
-    yield from (f"no longer: {one_line(text, 200)}" for text in old if text not in new)
+    yield from (f"now also planned: {text}" for text in new if text not in old)
+    yield from (f"no longer planned: {one_line(text, 200)}" for text in old if text not in new)
 
 
 def _texts(actions: object) -> list[str]:
@@ -237,7 +237,7 @@ def _changes(server: str, old: Facts, new: Facts) -> Iterator[str]:
     texts = []
     for name in changed[:_MOST]:
         was, now = _excerpts(*pairs[name])
-        texts.append(f"{visible(name, 100)} of {server} was {was}, is {now}")
+        texts.append(f"{visible(name, 100)} of {server} was {was}, is now {now}")
     if len(changed) > _MOST:
         texts.append(f"and {len(changed) - _MOST} more")
     yield f"the inventory was changed: {'; '.join(texts)}"

@@ -83,7 +83,7 @@ def narrowed(settings: Settings, host: str) -> Algorithms:
             if not left[field]:
                 raise HostError(
                     "connect",
-                    f"your ssh_config allows no {keyword} for {host} that scimconf has",
+                    f"your ssh_config allows no {keyword} for {host} that scimconf supports",
                     f"add one of these to {keyword}: {', '.join(ours)}",
                 )
     least = int(settings.one("requiredrsasize") or 0)

@@ -173,10 +173,10 @@ class _Reader:
         elif version is None:
             self.problems.append(cut_short(self.document.file, self.document.text))
         elif version == FORMAT:
-            self.report((VERSION,), f"this token file already has version {FORMAT}")
+            self.report((VERSION,), f"this token file already has format {FORMAT}")
         else:
-            hint = "was it written by a newer scimconf?"
-            self.report((VERSION,), f"version {version!r} of a token file is unknown", hint)
+            hint = "if a newer scimconf wrote it, update scimconf here"
+            self.report((VERSION,), f"format {version!r} of a token file is unknown", hint)
 
     def record(self, way: KeyPath, value: object) -> Record:
         fields = self.mapping(way, value)
@@ -233,7 +233,7 @@ class _Reader:
     def known(self, way: KeyPath, fields: dict[str, Any], names: tuple[str, ...]) -> None:
         for name in fields:
             if name not in names:
-                hint = "was it written by a newer scimconf?"
+                hint = "if a newer scimconf wrote it, update scimconf here"
                 self.report((*way, name), "a key that this scimconf does not know", hint)
 
     def mapping(self, way: KeyPath, value: object) -> dict[str, Any]:

@@ -194,7 +194,7 @@ class Keyring:
             if tried is passwords:
                 raise
             raise UsageError(
-                f"{error.message}; the file uses the vault id {first!r} with another password",
+                f"{error.message}; the token file uses vault id {first!r} with another password",
                 "use another id for the new password: --vault-id NEW@FILE",
             ) from None
         return passwords

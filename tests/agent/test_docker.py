@@ -103,7 +103,7 @@ def test_manual_configuration_on_a_volume_stays(root: _Root, value: str, volume:
 
 def test_without_a_running_zulip_the_edit_counts_as_lost(root: _Root) -> None:
     root.process(15, HOME="/root")
-    assert root.lost().endswith("unless MANUAL_CONFIGURATION=True, which the agent cannot see")
+    assert root.lost().endswith("the agent cannot check this")
 
 
 def test_secrets_that_are_given_by_name(root: _Root) -> None:

@@ -50,7 +50,7 @@ def test_an_invalid_request_is_answered_and_so_is_the_next_one(here: str) -> Non
     assert [each["result"] for each in found] == ["error"] * 5
     assert [each["step"] for each in found] == ["request", "request", "dance", "apply", "request"]
     assert found[0]["message"].startswith("JSONDecodeError (agent, ")
-    assert found[2]["message"] == "this agent does not know the request"
+    assert found[2]["message"] == "the request is unknown"
     assert all(each["final"] for each in found)
 
 
@@ -91,11 +91,11 @@ def test_root_and_unknown_users_are_refused() -> None:
             "final": True,
             "result": "error",
             "step": "start",
-            "message": "there is no user no-such-user",
-            "hint": "set zulip_user to Zulip's user",
+            "message": "the server has no user no-such-user",
+            "hint": "set zulip_user to the user that owns Zulip (usually zulip)",
         }
     ]
-    assert "is root" in answer(b"{}\n", user="root")[0]["message"]
+    assert "has uid 0" in answer(b"{}\n", user="root")[0]["message"]
 
 
 def test_the_agent_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_the_agent_becomes_the_user_with_its_groups(monkeypatch: pytest.MonkeyPa
     assert [call[0] for call in calls] == ["groups", "gid", "uid"]
     assert calls[2][1] == calls[2][2] == calls[2][3] != 0
     now[0] = 0
-    with pytest.raises(AgentError, match="root is root"):
+    with pytest.raises(AgentError, match="root has uid 0"):
         main._drop_root("root")
 
 

@@ -111,7 +111,7 @@ def test_an_unreadable_entry_is_named_without_its_text(zulip: Zulip) -> None:
 def test_a_secrets_file_that_cannot_be_used_is_unknown(zulip: Zulip) -> None:
     zulip.secrets.write_text("[secrets]\na = 1\na = 2\n")
     facts = look(zulip.observe(acme=None))
-    assert facts["unknown_secrets"].startswith(f"{zulip.secrets}:3:1: a name is given twice")
+    assert facts["unknown_secrets"].startswith(f"{zulip.secrets}:3:1: a name appears twice")
     assert facts["blocked"] == ""
     zulip.secrets.unlink()
     facts = look(zulip.observe(acme=None))

@@ -369,7 +369,7 @@ def test_a_later_import_star_may_bind_another_get_secret() -> None:
     free = (own + star + "SCIM_CONFIG = {}\n").encode()
     assert not read(free).imports_get_secret
     for data in ((own + star + used).encode(), (star + used).encode(), free):
-        with pytest.raises(Refusal, match="may define the get_secret") as caught:
+        with pytest.raises(Refusal, match="may define get_secret") as caught:
             edit(data, {"acme": SECRET})
         assert caught.value.line == 1 + data.startswith(b"from .")
     assert IMPORT.encode() in edit(f"{star}SCIM_CONFIG = {{}}\n".encode(), {"acme": SECRET})

@@ -109,7 +109,7 @@ def test_a_server_that_runs_with_another_token_is_restarted(operator: Operator, 
 
     plan = operator.run("plan")
     assert plan.returncode == 2
-    assert "restart Zulip: it still runs with another token for realm (root)" in plan.stdout
+    assert "restart Zulip: Zulip still uses another token for realm (root)" in plan.stdout
     assert operator.apply().returncode == 0
     assert server.request("GET", USERS, "", token)[0] == 200
     assert server.settings.read_text() == right

@@ -90,7 +90,7 @@ def test_files_are_edited_in_place(scimconf: Run, files: tuple[Path, Path]) -> N
         (f"{SETTINGS}if x:\n    SCIM_CONFIG = {{}}\n", SECRETS, r"settings\.py:5:5: "),
         (SETTINGS, "secret_key = x\n", r"secrets\.conf:1:1: there is a line before"),
         (SETTINGS, "[other]\n", r"secrets\.conf: it has no section \[secrets\]"),
-        (SETTINGS, f"{SECRETS}secret_key = y\n", r"secrets\.conf:3:1: a name is given twice"),
+        (SETTINGS, f"{SECRETS}secret_key = y\n", r"secrets\.conf:3:1: a name appears twice"),
     ],
 )
 def test_a_file_that_cannot_be_edited_leaves_both_unchanged(

@@ -114,7 +114,7 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_force(
     ("arguments", "words"),
     [
         (("--realm", "nope"), "has realm nope"),
-        (("--older-than", "90"), "no age, such as 90d or 12w"),
+        (("--older-than", "90"), "not an age; write for example 90d"),
         (("--back",), "no previous token is kept"),
         (("--stage", "--back"), "--stage and --back exclude each other"),
     ],

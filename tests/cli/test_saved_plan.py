@@ -112,7 +112,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
     operator.write_inventory({server.name: _realms(COMMAND)})
     (shared / "all.yaml").write_text(json.dumps({"ansible_ssh_args": "-o HostName=127.0.0.2"}))
     message = refused("ansible_timeout")
-    assert f"ansible_ssh_args of {server.name} was not set, is -o HostName=127.0.0.2" in message
+    assert f"ansible_ssh_args of {server.name} was not set, is now -o HostName=127.0.0.2" in message
 
 
 def test_a_plan_from_another_user_and_another_checkout_is_applied(

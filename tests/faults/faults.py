@@ -274,7 +274,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "settings.py edited by hand", _edit, _follow_the_hint, stops_writing=True,
-        words="changed since|something else has changed",
+        words="changed since|something else changed",
     ),
     Fault("clock a year ahead", _flag("clock-is-ahead", str(_YEAR)), _unflag),
     Fault("clock a year back", _flag("clock-is-ahead", str(-_YEAR)), _unflag),

@@ -70,7 +70,7 @@ def test_the_same_url_on_two_servers(refused: Refused) -> None:
     )
     assert problem == (
         '5:23: b.scim_realms."": https://x.org is already the URL of realm (root) of a at '
-        "4:23 (servers of one Zulip need the same scim_deployment)"
+        "4:23 (if they are one Zulip, set the same scim_deployment)"
     )
 
 

@@ -59,13 +59,13 @@ def test_an_equal_plan_is_not_refused(plan: Path, look: Any) -> None:
     [
         ({}, {"settings_sha256": "7" * 64}, "settings.py was changed"),
         ({}, {"secrets_sha256": None}, "zulip-secrets.conf was changed"),
-        ({}, {"version": "12.1"}, "the Zulip version was 9.0, is 12.1"),
+        ({}, {"version": "12.1"}, "the Zulip version was 9.0, is now 12.1"),
         (
             {"restart": ("reboot", "\x1b[2J")},
             {},
-            "scim_restart of chat1 was server, is command: reboot '\\x1b[2J'",
+            "scim_restart of chat1 was server, is now command: reboot '\\x1b[2J'",
         ),
-        ({"fingerprints": {}}, {}, "now also: make a token for realm acme"),
+        ({"fingerprints": {}}, {}, "now also planned: make a token for realm acme"),
         ({"fingerprints": {}}, {}, "the token is different: realm acme"),
         ({"probe": "http://[::1]"}, {}, "the inventory was changed: scim_probe of chat1"),
     ],
@@ -85,13 +85,13 @@ def test_a_changed_realm_of_the_inventory_is_reported(plan: Path, look: Any) -> 
     save(plan, [look(desired(realm()), observed(**NEW))])
     elsewhere = realm(token=Reference("env", ("TOKEN",), "/home"))
     (message,) = _refused(plan, look(desired(elsewhere), observed(**NEW)))
-    assert "scim_realms.acme.token of chat1 was the token file, is env: TOKEN" in message
+    assert "scim_realms.acme.token of chat1 was the token file, is now env: TOKEN" in message
 
 
 def test_an_action_that_is_no_longer_needed_is_reported(plan: Path, look: Any) -> None:
     save(plan, [look(desired(realm()), observed(**NEW))])
     (message,) = _refused(plan, look(desired(realm()), observed(found())))
-    assert "no longer: restart Zulip" in message
+    assert "no longer planned: restart Zulip" in message
     assert "its status is" not in message
     assert "is different" not in message, "what follows from that is not said, too"
 
@@ -124,7 +124,7 @@ def test_a_changed_connection_is_refused_without_contacting_a_server(plan: Path,
     assert (skipped.status, failed.status) == (Status.SKIPPED, Status.FAILED)
     assert failed.message == (
         "changed since the plan was saved: the inventory was changed: "
-        "ansible_ssh_common_args of b was not set, is -o HostName=127.0.0.2"
+        "ansible_ssh_common_args of b was not set, is now -o HostName=127.0.0.2"
     )
     assert "plan --out" in failed.hint
 

@@ -64,7 +64,7 @@ def test_every_token_is_bound_to_its_place(path: Path) -> None:
     assert text.startswith("# of the audit\nversion: 2\nscimconf_tokens:\n")
     assert "    # the first\n" in text
     assert "$29000$" in text, "nothing says that scimconf made it: many rounds"
-    with pytest.raises(InventoryError, match="version 2"):
+    with pytest.raises(InventoryError, match="format 2"):
         migrate(path, PASSWORDS)
 
 
