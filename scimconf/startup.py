@@ -10,9 +10,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
-from importlib import import_module
-from threading import Thread
 from typing import NoReturn
 
 _OBJECTS = 50_000
@@ -34,20 +31,6 @@ def skip_invoke() -> None:
     Saves 45 of 555 ms (processor time).
     """
     sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]
-
-
-def import_in_background(*modules: str) -> None:
-    """Import modules in a thread, while the main thread waits for servers.
-
-    Saves 65 of 2020 ms on a busy machine (elapsed time), and 166 of 1133 ms in the fastest runs.
-    """
-    Thread(target=_import, args=modules).start()
-
-
-def _import(*modules: str) -> None:
-    with suppress(ImportError):  # the code that needs the module raises it again
-        for module in modules:
-            import_module(module)
 
 
 def leave(code: int) -> NoReturn:
