@@ -79,7 +79,7 @@ def test_an_approved_plan_is_compared_before_anything_runs(
     before = operator.tokens.read_bytes()
     done = operator.run("apply", "--yes", *VAULT, "--plan", "approved.json")
     assert done.returncode == 1, done
-    assert "moved on" in done.stdout
+    assert "changed since the plan was saved" in done.stdout
     assert not store.was_called()
     assert operator.tokens.read_bytes() == before
 

@@ -139,7 +139,7 @@ def test_a_duplicate_url_does_not_break_the_inventory(
     assert done.returncode == 64, done
     assert "https://acme.chat.test is already the URL of realm acme of " in done.stderr
     assert "host_vars is unchanged" in done.stderr
-    assert list((successor.folder / "host_vars").iterdir()) == []
+    assert not (successor.folder / "host_vars").exists()
     assert successor.run("inventory", "check").returncode == 0
 
 

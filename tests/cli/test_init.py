@@ -329,7 +329,7 @@ def test_another_inventory_in_ansible_cfg_is_only_mentioned(empty: Run, tmp_path
     (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = production/hosts.yml\n")
     done = empty("init", "--host", "chat.example.com")
     assert done.returncode == 0
-    assert "ansible.cfg names the inventory production/hosts.yml, which is not" in done.stderr
+    assert "ansible.cfg names the inventory production/hosts.yml" in done.stderr
     (tmp_path / "inventory.yaml").rename(tmp_path / "hosts.yml")
     (tmp_path / "hosts.yml").write_text(ANSIBLE)
     (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = ./hosts.yml\n")

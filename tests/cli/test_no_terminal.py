@@ -20,7 +20,9 @@ PASSWORD = ("--vault-password-file", "password")
 
 def _refused(done: subprocess.CompletedProcess[str], option: str) -> None:
     assert (done.returncode, done.stdout) == (64, ""), done
-    assert re.search("no terminal|vault password is needed", done.stderr), done.stderr
+    assert re.search("no terminal|without a terminal|vault password is needed", done.stderr), (
+        done.stderr
+    )
     assert option in done.stderr
 
 

@@ -43,7 +43,7 @@ def test_a_realm_with_its_own_host_is_reported(operator: Operator, one: One, ver
         return
     for done in (plan, applied):
         assert done.returncode == 1, done
-        assert "url: https://chat.acme.test\n" in done.stdout
+        assert "set url: https://chat.acme.test for this realm" in done.stdout
     assert (server.settings.read_bytes(), _restarts(server)) == (before, running)
 
     own = {"acme": {"url": f"https://chat.acme.test:{server.web_port}"}}

@@ -205,7 +205,9 @@ def test_an_older_token_file_is_reported(operator: Operator, server: Server) -> 
     operator.tokens.write_bytes(older)
     planned = operator.run("plan")
     assert planned.returncode == 2, planned
-    warned = [line for line in planned.stdout.splitlines() if "older token in force" in line]
+    warned = [
+        line for line in planned.stdout.splitlines() if "an older token file was restored" in line
+    ]
     assert [("acme" in line, "wiki" in line) for line in warned] == [(True, False)]
     refused = operator.run("apply", "--yes", *VAULT)
     assert refused.returncode == 64, refused

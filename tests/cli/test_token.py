@@ -74,4 +74,4 @@ def test_a_token_file_of_format_1_is_converted_once(scimconf: Run, tmp_path: Pat
     assert after.token("chat1.example.com", "acme", {"default": Secret("correct horse")}) == token
     again = scimconf("token", "migrate", "tokens.yaml", *password)
     assert again.returncode == 64
-    assert "already has version 2" in again.stderr
+    assert "already has format 2" in again.stderr

@@ -427,10 +427,10 @@ Wrong = Callable[[str], str]
         ),
         ("scim_realms: {a: {token: 'op:x'}}", "unknown kind of token reference"),
         ("scim_realms: {a: {token: 'env:a b'}}", "expected the name of an environment variable"),
-        ("scim_realms: {a: {token: 'file:'}}", "expected text after file:"),
+        ("scim_realms: {a: {token: 'file:'}}", "expected a value after file:"),
         ("scim_realms: {a: {token: 'command: \"x'}}", "a quote in this command is not closed"),
         ("scim_realms: {a: {token: {command: 'x \"'}}}", "a quote in this command is not closed"),
-        ("scim_realms: {a: {token: {command: []}}}", "expected text after command:"),
+        ("scim_realms: {a: {token: {command: []}}}", "expected a value after command:"),
         (
             "scim_realms: {a: {token: {command: [1]}}}",
             "expected text or a list of words after command",

@@ -33,7 +33,8 @@ DIFFERENCES = {
         "A duplicate key in a file is an error.", "all: {hosts: {a: {v: 1, v: 2}}}"
     ),
     "a group that is not a mapping": Difference(
-        "A group that is not a mapping is an error, and so is one broken file among several.",
+        "A group that is not a mapping is an error. If one of several files is broken, this is an "
+        "error, too.",
         "all: {hosts: {a: }}\nweb: [a]",
     ),
     "a file without groups": Difference(
