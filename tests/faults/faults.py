@@ -100,7 +100,7 @@ def _take_over(machine: Machine, agent: Agent) -> None:
     request = {"do": "recover", "paths": machine.zulip.paths()}
     second = Agent(machine, [request])
     try:
-        until(lambda: second.has_said("waiting for the restart of a run"), "it waits")
+        until(lambda: second.has_said("the restart of an interrupted run"), "it waits")
         assert machine.processes(), "nobody ends the restart"
         machine.flag("go")
         second.ended()
