@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -194,7 +195,13 @@ def test_help_and_token_load_no_slow_modules() -> None:
         f"loaded = set(sys.modules) & set({HEAVY})\n"
         "sys.exit(', '.join(sorted(loaded)) or None)"
     )
+    environment = {**os.environ, "SCIMCONF_FORKS": "3"}  # its name is checked
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"loaded: {done.stderr}"

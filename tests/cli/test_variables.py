@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
 import pytest
 
+from scimconf.cli import scimconf as program
+from scimconf.cli.variables import OF_OPTIONS
 from tests.cli.conftest import Run
 
 VAULT = ("--vault-password-file", "password")
@@ -102,3 +105,18 @@ def test_help_works_with_misspelt_variables(scimconf: Run, monkeypatch: pytest.M
     monkeypatch.setenv("SCIMCONF_LIMT", "x")
     assert scimconf("plan", "--help").returncode == 0
     assert "SCIMCONF_LIMT" in os.environ
+
+
+def _declared(command: click.Command) -> set[str]:
+    """Return the variables of all options of a command and of its subcommands."""
+    found = {each.envvar for each in command.params if isinstance(each.envvar, str)}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if inner := command.get_command(context, name):
+                found |= _declared(inner)
+    return found
+
+
+def test_the_table_has_the_variables_of_all_options() -> None:
+    assert _declared(program) == OF_OPTIONS
