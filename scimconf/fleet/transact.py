@@ -87,7 +87,7 @@ def transact(
 
 
 def acknowledge(agent: Agent, server: Server, run: str) -> None:
-    """Tell the server that its result was read. Otherwise its next plan reports it again."""
+    """Acknowledge a result. Otherwise the next plan of this server reports it again."""
     with suppress(HostError):
         request = {"do": "acknowledge", "paths": paths(server.paths), "run": run}
         final(agent.ask(request), "acknowledge")

@@ -1,4 +1,4 @@
-"""Give the tokens of a token file an earlier date, as if scimconf had made them then."""
+"""Set an earlier date for the tokens of a token file, as if scimconf had made them then."""
 
 from __future__ import annotations
 
