@@ -8,7 +8,7 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.run.options import ConnectionOptions, SourceOptions
-from scimconf.run.undo import put_back
+from scimconf.run.undo import undo_or_recover
 
 
 @options.verb("recover")
@@ -37,7 +37,7 @@ def command(
     if not yes:
         person.must_answer("recover")
     start_log(output)
-    result = put_back(
+    result = undo_or_recover(
         *("recover", source, pattern, connection, person), yes=yes, writes=output.files
     )
     return results(result, output, diff=True)

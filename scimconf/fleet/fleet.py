@@ -24,7 +24,7 @@ from scimconf.fleet.look import (
 )
 from scimconf.fleet.pool import Pool
 from scimconf.fleet.transact import OnStep
-from scimconf.fleet.undo import Verb, put_back
+from scimconf.fleet.undo import Verb, undo_or_recover
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Desired, Outcome, Server, Status
 from scimconf.plan.proof import proved
@@ -199,7 +199,9 @@ class Fleet:
 
         return self._by_batch(looked, one, strategy, watcher)
 
-    def put_back(self, looked: Sequence[Looked], verb: Verb, watcher: Watcher) -> list[Outcome]:
+    def undo_or_recover(
+        self, looked: Sequence[Looked], verb: Verb, watcher: Watcher
+    ) -> list[Outcome]:
         """Undo or recover each server that has changes pending; the others keep their outcome."""
 
         def change_one(each: Looked) -> Outcome:
@@ -215,7 +217,9 @@ class Fleet:
         self, each: Looked, verb: Verb, run: str, watcher: Watcher, lock_timeout: int = 0
     ) -> Outcome:
         agent = self._connections.open(each.server)
-        return put_back(agent, each.server, verb, run, _on_step(each.server, watcher), lock_timeout)
+        return undo_or_recover(
+            agent, each.server, verb, run, _on_step(each.server, watcher), lock_timeout
+        )
 
     def _connect(self, each: Looked, watcher: Watcher) -> Looked:
         if each.pending and not self._connections.is_open(each.server):

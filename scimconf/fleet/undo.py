@@ -16,7 +16,7 @@ Verb = Literal["undo", "recover"]
 
 
 def look(agent: Agent, server: Server, verb: Verb) -> Outcome:
-    """Plan what `put_back` would do: one action, with its diff. Changes nothing."""
+    """Plan what `undo_or_recover` would do: one action, with its diff. Changes nothing."""
     outcome = transact(agent, server, {"do": verb, "look": True})
     if outcome.status is not Status.PENDING:
         return outcome
@@ -25,7 +25,7 @@ def look(agent: Agent, server: Server, verb: Verb) -> Outcome:
     return replace(outcome, message="", plan=Plan(server.name, "", (action,), diff=diff))
 
 
-def put_back(
+def undo_or_recover(
     agent: Agent,
     server: Server,
     verb: Verb,

@@ -20,7 +20,7 @@ from scimconf.run.result import Result, described
 from scimconf.run.start import start
 
 
-def put_back(
+def undo_or_recover(
     verb: Verb,
     source: SourceOptions,
     pattern: Sequence[str],
@@ -42,5 +42,5 @@ def put_back(
             if not yes:
                 person.approve(verb, "Roll back", found, diff=True)
             with person.progress(steps=True) as watcher:
-                outcomes = fleet.put_back(looked, verb, watcher)
+                outcomes = fleet.undo_or_recover(looked, verb, watcher)
     return Result(verb, described(looked, outcomes), fleet.interrupted)

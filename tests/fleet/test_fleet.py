@@ -76,8 +76,8 @@ class _Run:
             options["check"] = public_check(tokens, wanted=Status.CHANGED, answers=answers)
         return self._fleet.change(looked, tokens, self._watcher, **options)
 
-    def put_back(self, looked: Any, verb: Any) -> list[Outcome]:
-        return self._fleet.put_back(looked, verb, self._watcher)
+    def undo_or_recover(self, looked: Any, verb: Any) -> list[Outcome]:
+        return self._fleet.undo_or_recover(looked, verb, self._watcher)
 
     def check(self, looked: Any, outcomes: Any, tokens: Any, *, wanted: Status) -> list[Outcome]:
         check = public_check(tokens, wanted=wanted)
@@ -657,7 +657,7 @@ class TestExitZeroMeansProved:
         fleet._Agent = _Undoing  # type: ignore[misc]
         run = _Run(1, _Watcher())
         looked = run.look(_wanted("a", "b"), fleet.agent, keep=True, look=looks_for("undo"))
-        outcomes = run.put_back(looked, "undo")
+        outcomes = run.undo_or_recover(looked, "undo")
         assert [each.status for each in outcomes] == [Status.FAILED] * 2
         assert fleet.asked.count(("b", "undo")) == 2  # once for the plan, once for the change
 

@@ -7,7 +7,7 @@ import pytest
 
 from scimconf.errors import HostError
 from scimconf.fleet.observe import Message
-from scimconf.fleet.undo import look, put_back
+from scimconf.fleet.undo import look, undo_or_recover
 from scimconf.model import ActionKind, Status
 from tests.factories import realm, server
 
@@ -40,7 +40,7 @@ class _Scripted:
 )
 def test_each_result_has_its_status(result: str, status: Status) -> None:
     agent = _Scripted(result=result, run="0123")
-    outcome = put_back(agent, server(realm()), "undo", "0123")
+    outcome = undo_or_recover(agent, server(realm()), "undo", "0123")
     assert (outcome.status, outcome.message, outcome.hint, outcome.run) == (
         status,
         "m",
@@ -66,7 +66,7 @@ def test_a_look_is_a_plan_of_one_action() -> None:
 
 
 def test_changes_since_the_run_are_shown() -> None:
-    outcome = put_back(_Scripted(result="touched", diff="+x\n"), server(realm()), "undo")
+    outcome = undo_or_recover(_Scripted(result="touched", diff="+x\n"), server(realm()), "undo")
     assert outcome.plan is not None
     assert outcome.plan.diff == "+x\n"
 
@@ -74,6 +74,6 @@ def test_changes_since_the_run_are_shown() -> None:
 def test_the_time_limit_includes_lock_restart_and_gate() -> None:
     agent = _Scripted(result="nothing")
     slow = server(realm(), restart_timeout=1000, gate_timeout=100)
-    put_back(agent, slow, "recover", lock_timeout=50)
+    undo_or_recover(agent, slow, "recover", lock_timeout=50)
     assert agent.asked[0]["lock_timeout"] == 50
     assert agent.patience[0] > 2 * 1000 + 2 * 100 + 50

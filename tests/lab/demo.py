@@ -171,7 +171,7 @@ def killed(demo: Demo) -> None:
     demo.operator.write_inventory(INVENTORY)
 
 
-def put_back(demo: Demo) -> None:
+def undone(demo: Demo) -> None:
     """A change that fails its gate is rolled back."""
     server = demo.servers["chat90.test"]
     before = server.settings.read_bytes()
@@ -243,7 +243,7 @@ def clean(demo: Demo) -> None:
 
 ACTS = (
     *(nothing_yet, apply_all, verify_all, provision, converged, drift, repair),
-    *(killed, put_back, rotated, imported, reported, clean),
+    *(killed, undone, rotated, imported, reported, clean),
 )
 
 
