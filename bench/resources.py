@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from scimconf import cli, inventory
+from scimconf.agent.observe import EMPTY
 from scimconf.ssh import session as ssh
 
 
@@ -27,35 +28,20 @@ class SimulatedAgent:
     ) -> Iterator[Mapping[str, object]]:
         realm = {
             "values": {"scim_client_name": "okta", "name_formatted_included": False},
-            "token": {"length": 43, "short": "abcd", "matches": True},
+            "token": {"length": 43, "short": "abcd", "matches": True, "created": ""},
             "secret_name": None,
             "line": 1,
             "column": 1,
             "unreadable": "",
         }
         answer = {
-            "final": True,
-            "result": "observed",
+            **EMPTY,
             "version": "9.0",
-            "has_client_command": False,
-            "external_host": None,
-            "realm_hosts": {},
             "settings_sha256": "0" * 64,
             "secrets_sha256": "0" * 64,
-            "unknown_secrets": "",
             "block": "SCIM_CONFIG = {}",
             "has_get_secret": True,
             "realms": dict.fromkeys(request["realms"], realm),
-            "secret_names": [],
-            "clients": None,
-            "running": {},
-            "blocked": "",
-            "interrupted": "",
-            "at_work": "",
-            "finished_alone": None,
-            "lost": "",
-            "given_secrets": [],
-            "unseen": "",
         }
         # Convert to JSON and back, as for a real server.
         yield json.loads(json.dumps(answer))

@@ -76,7 +76,7 @@ def _observe_once(where: Paths, plain: Mapping[str, Any], read_only: bool) -> Fa
     realms: Mapping[str, Any] = plain["realms"]
     secrets, secret_facts = _secrets(where)
     settings, settings_facts = _settings(where, read_only)
-    facts = {**_EMPTY, **secret_facts, **settings_facts, **_container(where)}
+    facts = {**EMPTY, **secret_facts, **settings_facts, **_container(where)}
     zulip_facts = _zulip(where)
     facts.update(zulip_facts, blocked=zulip_facts["blocked"] or facts["blocked"])
     if settings:
@@ -94,7 +94,7 @@ def _observe_once(where: Paths, plain: Mapping[str, Any], read_only: bool) -> Fa
     return facts
 
 
-_EMPTY: Facts = {
+EMPTY: Facts = {
     "final": True,
     "result": "observed",
     "version": "",
@@ -121,6 +121,7 @@ _EMPTY: Facts = {
     "given_secrets": [],
     "unseen": "",
 }
+"""The answer about a server of which nothing is known."""
 
 
 def _secrets(where: Paths) -> Tuple[Dict[str, str], Facts]:
