@@ -1,15 +1,16 @@
-"""The kinds of programs that an inventory may run on this machine (`--allow-exec`)."""
+"""The kinds of programs that an inventory may choose (`--allow-exec`)."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from typing import Literal, get_args
 
-Kind = Literal["local", "inventory", "proxy"]
+Kind = Literal["local", "inventory", "proxy", "become"]
 """`local`: the agent on this machine, with a Python that the inventory names
 (`ansible_connection: local`). `inventory`: inventory sources that are programs, and links that lead
 out of group_vars/ and host_vars/. `proxy`: a ProxyCommand or an ssh_config that the inventory
-names."""
+names. `become`: on the server, a program of the inventory in place of sudo or su
+(`ansible_become_exe`, `ansible_become_flags`). It may get the sudo password."""
 
 Consent = frozenset[Kind]
 

@@ -138,6 +138,10 @@ class Connection:
     """For the private key."""
     ssh_arguments: tuple[str, ...] = ()
     """The inventory's options for ssh; `scimconf.ssh.arguments` reads them."""
+    become_exe: str | None = None
+    """The words that call sudo or su; `scimconf.ssh.become_words` reads them."""
+    become_flags: str | None = None
+    """Options for sudo or su."""
     said: frozenset[str] = frozenset()
     """Ansible's names of the variables that the inventory sets. All other values are defaults or
     come from the command line."""

@@ -169,8 +169,7 @@ _SOURCE = (
         multiple=True,
         callback=_consent,
         shell_complete=completion.consent_or_patterns,
-        help="Allow programs of the inventory to run on this machine: all, local, inventory or "
-        "proxy.",
+        help="Allow programs that the inventory names: all, local, inventory, proxy or become.",
     ),
 )
 _VAULT = (

@@ -23,6 +23,9 @@ _INSTEAD = {
     ("privilege_escalation", "become"): "-b",
     ("privilege_escalation", "become_user"): "--become-user",
     ("privilege_escalation", "become_ask_pass"): "-K",
+    ("privilege_escalation", "become_method"): "ansible_become_method",
+    ("privilege_escalation", "become_exe"): "ansible_become_exe",
+    ("privilege_escalation", "become_flags"): "ansible_become_flags",
 }
 
 

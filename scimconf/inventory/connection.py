@@ -10,9 +10,10 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from scimconf.inventory import ssh_words
 from scimconf.inventory.reader import Reader
-from scimconf.inventory.schema import CONFIG, Address, User, Word, default_words, rule
+from scimconf.inventory.schema import CONFIG, Address, Login, User, Word, default_words, rule
 from scimconf.model import Connection, VaultValue
 from scimconf.secret import Secret
+from scimconf.ssh import become_words
 
 
 def _port(value: object) -> object:
@@ -35,6 +36,7 @@ def _ansible_bool(value: object) -> object:
 
 
 _SshWords = Annotated[str, rule(ssh_words.check)]
+_BecomeWords = Annotated[str, rule(ssh_words.check_become)]
 
 
 class ConnectionVariables(BaseModel):
@@ -57,7 +59,7 @@ class ConnectionVariables(BaseModel):
         description="The port to connect to.",
         json_schema_extra=default_words("the SSH configuration's, else 22"),
     )
-    user: User | None = Field(
+    user: Login | None = Field(
         None,
         description="The user to log in as.",
         json_schema_extra=default_words("`-u`, else the SSH configuration's, else your own name"),
@@ -101,6 +103,17 @@ class ConnectionVariables(BaseModel):
             json_schema_extra=default_words("`-K` asks"),
         )
     )
+    become_exe: _BecomeWords | None = Field(
+        None,
+        description="The sudo or su to call: `sudo`, `sudo.ws`, `sudo-rs`, `su`, `su-rs`, or the "
+        "path of one that only root can replace. Any other program needs `--allow-exec=become`.",
+        json_schema_extra=default_words("`sudo` or `su`"),
+    )
+    become_flags: _BecomeWords | None = Field(
+        None,
+        description="Options for it. `-H -S -n` change nothing. Options that set the environment "
+        "or the shell are left out with a warning. All others need `--allow-exec=become`.",
+    )
     python: Word | None = Field(
         None,
         description="The Python that runs the agent if the deployment has none of its own.",
@@ -131,6 +144,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
         "ansible_sudo_pass",
         "ansible_su_pass",
     ),
+    "become_exe": ("ansible_become_exe", "ansible_sudo_exe", "ansible_su_exe"),
+    "become_flags": ("ansible_become_flags", "ansible_sudo_flags", "ansible_su_flags"),
     "python": ("ansible_python_interpreter",),
     "timeout": ("ansible_timeout", "ansible_ssh_timeout"),
 }
@@ -171,6 +186,7 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
     given = reader.checked(ConnectionVariables, values, names)
     if given is None:
         return None
+    _warn_become(reader, given, names)
     return Connection(
         kind=given.kind,
         host=given.host or reader.name,
@@ -182,6 +198,8 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         become_method=given.become_method,
         become_user=given.become_user or zulip_user,
         become_password=given.become_password,
+        become_exe=given.become_exe or None,
+        become_flags=given.become_flags or None,
         python=given.python,
         timeout=given.timeout,
         passphrase=given.passphrase,
@@ -201,6 +219,22 @@ def _ssh_arguments(
         for message, hint in ssh_words.ignored(text):
             reader.problems.warn(reader.written.origin(names[field]).problem(message, hint))
     return tuple(words)
+
+
+def _warn_become(
+    reader: Reader, given: ConnectionVariables, names: Mapping[str, str]
+) -> None:
+    """Warn about the options for sudo or su that scimconf leaves out."""
+    words = become_words.parse(given.become_method, given.become_exe, given.become_flags)
+    if not words.ignored:
+        return
+    name = names.get("become_flags", names.get("become_exe", ""))
+    message = (
+        f"{', '.join(words.ignored)}: not passed to {given.become_method}, because the agent has "
+        "its own environment, shell and prompt"
+    )
+    hint = "this changes nothing for scimconf; docs/ssh.md lists the options that are followed"
+    reader.problems.warn(reader.written.origin(name).problem(message, hint))
 
 
 def _tidy(values: dict[str, object]) -> None:

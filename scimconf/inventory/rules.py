@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
 from scimconf.secret import Secret
+from scimconf.ssh import login_name
 from scimconf.tokens.references import SOURCES, InvalidReference
 from scimconf.tokens.strength import weakness
 from scimconf.zulip.presets import PRESETS
@@ -24,7 +25,7 @@ _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]*")
 _HOST = re.compile(
     r"(?=.{1,253}(?:\Z|:))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?::[0-9]{1,5})?"
 )
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@\\-]*\$?")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]*\$?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_+.-]{0,30}):")
 
 
@@ -142,6 +143,16 @@ def user(name: str) -> str:
     """Check a user name. It must not look like an option of a program."""
     if not _USER.fullmatch(name):
         raise Invalid("expected a user name")
+    return name
+
+
+def login(name: str) -> str:
+    """Check the name of a login user: a name that ssh accepts, such as CORP\\alice."""
+    if not login_name.is_valid(name):
+        raise Invalid(
+            "expected a login name",
+            "letters, digits and . _ + @ , = ~ - are allowed, a backslash inside, and $ at the end",
+        )
     return name
 
 

@@ -1,4 +1,4 @@
-"""Check Ansible's variables with options for ssh."""
+"""Check Ansible's variables with options for ssh, sudo and su."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator
 
 from scimconf.inventory.rules import Invalid
-from scimconf.ssh import arguments
+from scimconf.ssh import arguments, become_words
 from scimconf.ssh.arguments import ArgumentsError
+from scimconf.ssh.become_words import BecomeWordsError
 
 
 def check(text: str) -> str:
@@ -18,6 +19,15 @@ def check(text: str) -> str:
         raise Invalid(f"expected options for ssh: {error}") from error
     except ValueError as error:
         raise Invalid("expected options for ssh, but a quote is not closed") from error
+    return text
+
+
+def check_become(text: str) -> str:
+    """Check a text with words for sudo or su, split as a shell splits it."""
+    try:
+        become_words.split(text)
+    except BecomeWordsError as error:
+        raise Invalid(f"expected words for sudo or su, but {error}") from error
     return text
 
 

@@ -78,6 +78,10 @@ def _connection(server: Server) -> Iterator[WayFact]:
         whom = to.become_user if to.become_user != server.paths.user else None
         yield _given(to, "becomes", whom, "ansible_become_user", server.paths.user)
     yield WayFact("becomes", f"by {to.become_method}", "ansible_become_method")
+    if to.become_exe is not None:
+        yield WayFact("becomes", f"by calling {to.become_exe}", "ansible_become_exe")
+    if to.become_flags is not None:
+        yield WayFact("becomes", f"with the options {to.become_flags}", "ansible_become_flags")
 
 
 _KINDS = {"ssh": "over SSH", "local": "on this machine, without SSH"}

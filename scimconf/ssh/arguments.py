@@ -16,6 +16,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from scimconf.ssh import login_name
+
 _FOLLOWED = frozenset(
     {
         "addressfamily",
@@ -153,7 +155,8 @@ def _sort(pairs: Iterable[tuple[str, str]]) -> tuple[Arguments, list[str]]:
 def _check(name: str, value: str) -> None:
     if not value.isprintable():
         raise ArgumentsError(f"{name} contains characters that cannot be printed")
-    if name.lower() in _TO_SHELL and not _PLAIN.fullmatch(value):
+    is_login = name.lower() == "user" and login_name.is_valid(value)
+    if name.lower() in _TO_SHELL and not is_login and not _PLAIN.fullmatch(value):
         raise ArgumentsError(f"{name} is {value!r}, which ssh would refuse")
     if name.lower() == "hostkeyalias" and ("/" in value or ".." in value):
         raise ArgumentsError(f"{name} is {value!r}, which could change a path in ssh_config (%k)")

@@ -1,7 +1,7 @@
 """Every option of ssh_config(5), and whether scimconf supports it.
 
 `ssh_config.parse` drops the options without effect. `ssh_config.check_followed` refuses those of
-REFUSED. docs/ssh.md is generated from these tables. A test compares them with the installed ssh.
+REFUSED, and `ssh_config.warnings` warns about those of WARNED. docs/ssh.md is generated from these tables. A test compares them with the installed ssh.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ WITHOUT_EFFECT = {
     "ChannelTimeout": "scimconf has its own time limits",
     "ClearAllForwardings": _NEVER,
     "Compression": _ONE_COMMAND,
-    "ConnectionAttempts": "use `--retries`",
     "ControlMaster": "scimconf opens its own connections",
     "ControlPath": "scimconf opens its own connections",
     "ControlPersist": "scimconf opens its own connections",
@@ -88,25 +87,20 @@ WITHOUT_EFFECT = {
     "GSSAPITrustDns": _OWN_LOGIN,
     "HashKnownHosts": "hashed names are read; new names are written in clear text",
     "HostbasedAcceptedAlgorithms": _OWN_LOGIN,
-    "HostbasedAuthentication": _OWN_LOGIN,
     "IPQoS": "changes only a hint for routers",
-    "KbdInteractiveDevices": "the server chooses the device",
     "LocalCommand": _NEVER,
     "LocalForward": _NEVER,
     "LogLevel": _DISPLAY,
     "LogVerbose": _DISPLAY,
-    "NoHostAuthenticationForLocalhost": "scimconf is stricter: it always checks the host key",
     "NumberOfPasswordPrompts": "scimconf is stricter: it sends a password once",
     "ObscureKeystrokeTiming": "there are no keystrokes",
     "PermitLocalCommand": _NEVER,
     "PermitRemoteOpen": _NEVER,
-    "PKCS11Provider": "load its keys into the ssh agent (`ssh-add -s`)",
     "PubkeyAcceptedAlgorithms": "RSA keys always sign with SHA-2",
     "RekeyLimit": "paramiko renews the session keys by itself",
     "RemoteCommand": "scimconf runs its own command",
     "RemoteForward": _NEVER,
     "RequestTTY": _NEVER,
-    "SecurityKeyProvider": "keys of a security key come from the ssh agent only",
     "SendEnv": "the agent ignores the environment of the login",
     "SessionType": _ONE_COMMAND,
     "SetEnv": "the agent ignores the environment of the login",
@@ -117,10 +111,8 @@ WITHOUT_EFFECT = {
     "`--accept-new-host-keys`, and a changed key is always refused",
     "SyslogFacility": _DISPLAY,
     "TCPKeepAlive": "scimconf always uses it",
-    "Tunnel": _NEVER,
     "TunnelDevice": _NEVER,
     "UpdateHostKeys": "scimconf is stricter: a server cannot change known_hosts",
-    "VerifyHostKeyDNS": "scimconf is stricter: it does not trust keys in DNS",
     "VersionAddendum": _DISPLAY,
     "VisualHostKey": _DISPLAY,
     "WarnWeakCrypto": _DISPLAY,
@@ -129,17 +121,34 @@ WITHOUT_EFFECT = {
 
 
 class Refusal(NamedTuple):
-    """Why an option is refused if it differs from its default, and what to do."""
+    """Why an option is not followed if it differs from its default, and what to do."""
 
     why: str
     way_out: str
 
 
-REFUSED = {
-    "BindInterface": Refusal(
-        "scimconf cannot bind a connection to an interface",
-        "use BindAddress",
+WARNED = {
+    "BindInterface": Refusal("scimconf cannot bind a connection to an interface", "use BindAddress"),
+    "ConnectionAttempts": Refusal("scimconf tries once", "use `--retries`"),
+    "HostbasedAuthentication": Refusal("scimconf does not log in this way", "use a key"),
+    "KbdInteractiveDevices": Refusal("the server chooses the device", "answer its question (`-k`)"),
+    "NoHostAuthenticationForLocalhost": Refusal(
+        "scimconf always checks the host key", "add it with `--accept-new-host-keys`"
     ),
+    "PKCS11Provider": Refusal(
+        "scimconf reads no smart card", "load its keys into the ssh agent (`ssh-add -s`)"
+    ),
+    "SecurityKeyProvider": Refusal(
+        "keys of a security key come from the ssh agent only", "load them there (`ssh-add`)"
+    ),
+    "Tunnel": Refusal("scimconf makes no tunnel", "start it beforehand: ssh -w"),
+    "VerifyHostKeyDNS": Refusal(
+        "scimconf does not trust keys in DNS", "add the key with `--accept-new-host-keys`"
+    ),
+}
+"""Options that change a connection of ssh, but not ours. They make it no less safe."""
+
+REFUSED = {
     "CheckHostIP": Refusal(
         "scimconf searches known_hosts for the name only",
         "set `CheckHostIP no`, OpenSSH's default",
@@ -153,11 +162,20 @@ REFUSED = {
         "use a ProxyCommand that passes the data on",
     ),
 }
-_SAME_ANYWAY = {"checkhostip": ("no",)}
+_SAME_ANYWAY = {
+    "checkhostip": ("no",),
+    "connectionattempts": ("1",),
+    "hostbasedauthentication": ("no", "false"),
+    "nohostauthenticationforlocalhost": ("no", "false"),
+    "securitykeyprovider": ("internal",),
+    "tunnel": ("no", "false"),
+    "verifyhostkeydns": ("no", "false"),
+}
 """Values that scimconf follows anyway, although an old ssh has another default."""
 
 _DROPPED = frozenset(map(str.lower, WITHOUT_EFFECT))
 _REFUSED = {name.lower(): (name, refusal) for name, refusal in REFUSED.items()}
+_WARNED = {name.lower(): (name, refusal) for name, refusal in WARNED.items()}
 _SUPPORTED = frozenset(map(str.lower, SUPPORTED))
 _NEW = Refusal(
     "this version of scimconf does not know the option",
@@ -179,10 +197,21 @@ def not_followed(values: Values, defaults: Values) -> Iterator[tuple[str, Refusa
     host keys are accepted.
     """
     for keyword, given in values.items():
-        if keyword in _SUPPORTED or not matters(keyword):
+        if keyword in _SUPPORTED or keyword in _WARNED or not matters(keyword):
             continue
-        if list(given) != list(defaults.get(keyword, ())) and not _same(keyword, given):
+        if _differs(keyword, given, defaults):
             yield _REFUSED.get(keyword, (keyword, _NEW))
+
+
+def warned(values: Values, defaults: Values) -> Iterator[tuple[str, Refusal]]:
+    """Return the options of WARNED that differ from their defaults."""
+    for keyword, given in values.items():
+        if keyword in _WARNED and _differs(keyword, given, defaults):
+            yield _WARNED[keyword]
+
+
+def _differs(keyword: str, given: Sequence[str], defaults: Values) -> bool:
+    return list(given) != list(defaults.get(keyword, ())) and not _same(keyword, given)
 
 
 def _same(keyword: str, given: Sequence[str]) -> bool:

@@ -39,4 +39,4 @@ class Options:
     look_timeout: float = LOOK_SECONDS
     """Seconds for an answer that changes nothing. The first one includes the start of the agent."""
     allow_exec: Consent = NOTHING
-    """What the inventory may run on this machine."""
+    """Which programs the inventory may choose."""

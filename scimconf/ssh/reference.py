@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scimconf.ssh.keywords import REFUSED, SUPPORTED, WITHOUT_EFFECT
+from scimconf.ssh.keywords import REFUSED, SUPPORTED, WARNED, WITHOUT_EFFECT
 
 _BEGIN = "<!-- options: made by `make docs` -->\n"
 _END = "<!-- options: end -->"
@@ -25,8 +25,9 @@ def _table() -> Iterator[str]:
     yield "|---|---|---|"
     rows = {name: ("supported", why) for name, why in SUPPORTED.items()}
     rows |= {name: ("no effect", why) for name, why in WITHOUT_EFFECT.items()}
-    for name, refusal in REFUSED.items():
-        rows[name] = ("refused", f"{refusal.why}; {refusal.way_out}")
+    for kind, table in (("refused", REFUSED), ("warning", WARNED)):
+        for name, refusal in table.items():
+            rows[name] = (kind, f"{refusal.why}; {refusal.way_out}")
     for name in sorted(rows, key=str.lower):
         kind, why = rows[name]
         yield f"| {name} | {kind} | {why} |"

@@ -15,7 +15,14 @@ from scimconf.errors import HostError
 from scimconf.model import Connection, WayFact
 from scimconf.ssh import arguments, ssh_config
 from scimconf.ssh.algorithms import ALL, Algorithms, narrowed, without_defaults
-from scimconf.ssh.ssh_config import Question, Settings, Tokens
+from scimconf.ssh.ssh_config import (
+    Question,
+    Settings,
+    Tokens,
+    file_names,
+    hash_in,
+    hash_question,
+)
 
 _MOST_JUMPS = 8
 _LONGEST_TIMEOUT = 3600.0
@@ -83,6 +90,8 @@ class Route:
     algorithms: Algorithms = ALL
     revoked_host_keys: str | None = None
     """A file of host keys that are never accepted."""
+    warnings: tuple[str, ...] = ()
+    """Options of ssh_config that change the connection in ssh, but not here."""
 
 
 def find_route(connection: Connection, *, allow_exec: bool = False) -> Route:
@@ -100,7 +109,8 @@ def _ask(question: Question) -> Settings:
         settings = ssh_config.ask(ssh, question)
         usual = ssh_config.defaults(ssh)
         ssh_config.check_followed(settings, usual, question.host)
-        return without_defaults(settings, usual)
+        warnings = tuple(ssh_config.warnings(settings, usual, question.host))
+        return replace(without_defaults(settings, usual), warnings=warnings)
     if question.words:
         raise HostError(
             "connect",
@@ -127,11 +137,8 @@ def resolve(connection: Connection, ask: Ask, *, allow_exec: bool = False) -> Ro
     question = Question(
         connection.host, connection.port, connection.user, (*given.options, *given.programs)
     )
-    route = _Resolver(ask, given.programs).route(question, connection.timeout)
-    if connection.private_key is None:
-        return route
-    tokens = Tokens(route.host, connection.host, route.port, route.user, route.principal)
-    return replace(route, identity_file=tokens.path(connection.private_key))
+    resolver = _Resolver(ask, given.programs)
+    return resolver.route(question, connection.timeout, connection.private_key)
 
 
 def way_facts(connection: Connection, route: Route, address: str | None) -> tuple[WayFact, ...]:
@@ -165,20 +172,31 @@ class _Resolver:
         self._programs = programs
         self._passed: list[str] = []
 
-    def route(self, question: Question, timeout: float) -> Route:
+    def route(
+        self, question: Question, timeout: float, private_key: str | None = None
+    ) -> Route:
         settings = self._ask(question)
         one = settings.one
         host = one("hostname") or question.host
         port = question.port or int(one("port") or 22)
         user = question.user or one("user") or getpass.getuser()
         alias = (one("hostkeyalias") or host).lower()
-        tokens = Tokens(host, question.host, port, user, alias)
+        jump = one("proxyjump")
+        tokens = Tokens(
+            host,
+            question.host,
+            port,
+            user,
+            one("hostkeyalias") or question.host,
+            _spec(jump.rpartition(",")[2])[1] if jump else "",
+            lambda: hash_in(self._ask(hash_question(question))),
+        )
         revoked = one("revokedhostkeys")
         files = [
-            word
+            name
             for key in ("userknownhostsfile", "globalknownhostsfile")
             for value in settings.all(key)
-            for word in value.split()
+            for name in file_names(value)
         ]
         route = Route(
             host=host,
@@ -186,8 +204,8 @@ class _Resolver:
             user=user,
             name=alias if port == 22 or one("hostkeyalias") else f"[{alias}]:{port}",
             principal=alias,
-            known_hosts=tuple(tokens.own_path(word) for word in files if word != "none"),
-            identity_file=None,
+            known_hosts=tuple(map(os.path.expanduser, files)),
+            identity_file=tokens.path(private_key) if private_key is not None else None,
             identity_files=tuple(map(tokens.own_path, settings.all("identityfile"))),
             certificate_files=tuple(map(tokens.own_path, settings.all("certificatefile"))),
             identities_only=one("identitiesonly") == "yes",
@@ -199,7 +217,8 @@ class _Resolver:
             family=_FAMILIES.get(one("addressfamily") or "", socket.AF_UNSPEC),
             bind_address=one("bindaddress"),
             algorithms=narrowed(settings, question.host),
-            revoked_host_keys=tokens.own_path(revoked) if revoked else None,
+            revoked_host_keys=os.path.expanduser(revoked) if revoked else None,
+            warnings=settings.warnings,
         )
         return self._with_proxy(route, tokens, settings, question)
 
@@ -275,4 +294,6 @@ def _ssh_agent(value: str, tokens: Tokens) -> str | None:
         return os.environ.get("SSH_AUTH_SOCK")
     if value.startswith("$"):
         return os.environ.get(value[1:].strip("{}"))
-    return tokens.own_path(value)
+    path = os.path.expanduser(value)
+    # Before OpenSSH 8.4, `ssh -G` did not expand the tokens.
+    return path if "%" not in path or os.path.exists(path) else tokens.own_path(value)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from scimconf import consent
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
-from scimconf.ssh import command, link
+from scimconf.ssh import become_words, command, link
 from scimconf.ssh.become import Become
+from scimconf.ssh.become_words import BecomeWordsError
 from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.opening import Opening
 from scimconf.ssh.options import Credentials, Options
@@ -43,7 +44,13 @@ def open_agent(
     proxy = "proxy" in options.allow_exec
     route = find_route(connection, allow_exec=proxy) if connection.kind == "ssh" else None
     login = route.user if route else pwd.getpwuid(os.geteuid()).pw_name
-    become = find_become(connection, paths, login, f"[{secrets.token_hex(16)}]")
+    become = find_become(
+        connection,
+        paths,
+        login,
+        f"[{secrets.token_hex(16)}]",
+        allow_exec="become" in options.allow_exec,
+    )
     nonce = secrets.token_hex(16)
     argv = command.words(connection, paths, nonce, become)
     opening = Opening(
@@ -62,15 +69,35 @@ def open_agent(
         agent.close()
 
 
-def find_become(connection: Connection, paths: Paths, login: str, marker: str) -> Become | None:
+def find_become(
+    connection: Connection, paths: Paths, login: str, marker: str, *, allow_exec: bool = False
+) -> Become | None:
     """Return the program that changes the user, or None if none is needed.
 
     For a root login none is needed: the start command changes to Zulip's user (command.py).
+    `allow_exec`: whether the inventory may name any program. Raises HostError if it names one
+    that is not allowed.
     """
     if not connection.become or login in ("root", connection.become_user, paths.user):
         return None
-    kind = Su if connection.become_method == "su" else Sudo
-    return kind(marker, login, connection.become_user)
+    method = connection.become_method
+    try:
+        words = become_words.parse(method, connection.become_exe, connection.become_flags)
+    except BecomeWordsError as error:
+        raise HostError("become", f"ansible_become_exe, ansible_become_flags: {error}") from error
+    if words.foreign and not allow_exec:
+        what = "ansible_become_flags contains" if words.is_known else "ansible_become_exe is"
+        why = "more than a known option" if words.is_known else f"no {method} that scimconf knows"
+        raise HostError(
+            "become",
+            f"{what} {words.foreign!r}: {why}, and it may get the password for {method}",
+            f"remove it (docs/ssh.md lists what is followed); or add {consent.option('become')} if "
+            "you trust the inventory with that",
+        )
+    kind = Su if method == "su" else Sudo
+    return kind(
+        marker, login, connection.become_user, words.program, words.flags, allowed=allow_exec
+    )
 
 
 def _run(

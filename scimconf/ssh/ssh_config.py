@@ -6,12 +6,13 @@ ssh_config is read.
 
 from __future__ import annotations
 
-import getpass
+import hashlib
 import os
+import pwd
 import re
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -19,11 +20,12 @@ from threading import Lock
 from scimconf import child
 from scimconf.errors import HostError
 from scimconf.sanitize import one_line
-from scimconf.ssh import keywords
+from scimconf.ssh import keywords, login_name
 
 _TIMEOUT = 30.0
 """Seconds. A `Match exec` in ssh_config may be slow."""
 _MOST_OUTPUT = 1 << 20
+_HASH_KEYWORD = "controlpath"
 _MOST_STDERR = 1 << 16
 _DEFAULTS: Mapping[str, Sequence[str]] = {
     "identityfile": ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"],
@@ -32,7 +34,7 @@ _DEFAULTS: Mapping[str, Sequence[str]] = {
 }
 _CHATTER = re.compile(r"debug\d: |OpenSSH_|Pseudo-terminal ")
 _SAFE = re.compile(r"[\w:\[][\w.:%\[\]@+-]*")
-"""The names that may replace %h or %r in the shell command of a `Match exec` or a ProxyCommand."""
+"""The hosts that may replace %h in the shell command of a `Match exec` or a ProxyCommand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Settings:
     """The settings of one connection: keywords in lower case, each with its values."""
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    """About options that change the connection in ssh, but not in scimconf."""
 
     def all(self, keyword: str) -> Sequence[str]:
         """Return the values of a keyword that may occur several times."""
@@ -78,9 +82,10 @@ def check(question: Question) -> None:
 
     A `Match exec` or a ProxyCommand may contain them as %h and %r.
     """
-    for word in (question.host, question.user or "_"):
-        if not _SAFE.fullmatch(word):
-            raise HostError("connect", f"{word!r} is not a valid name of a host or user")
+    if not _SAFE.fullmatch(question.host):
+        raise HostError("connect", f"{question.host!r} is not a valid name of a host or user")
+    if question.user is not None and not login_name.is_valid(question.user):
+        raise HostError("connect", f"{question.user!r} is not a valid name of a host or user")
 
 
 def ask(ssh: str, question: Question) -> Settings:
@@ -136,9 +141,39 @@ def parse(text: str) -> dict[str, list[str]]:
     settings: dict[str, list[str]] = {}
     for line in text.splitlines():
         keyword, _, value = line.partition(" ")
-        if keyword and keywords.matters(keyword.lower()):
+        if keyword and (keywords.matters(keyword.lower()) or keyword == _HASH_KEYWORD):
             settings.setdefault(keyword.lower(), []).append(value.strip())
     return settings
+
+
+def hash_question(question: Question) -> Question:
+    """Return the question whose answer contains %C, as this version of ssh has it (`hash_in`).
+
+    `ssh -G` expands ControlPath, which scimconf does not use otherwise.
+    """
+    return replace(question, words=("-o", "ControlPath=%C", *question.words))
+
+
+def hash_in(settings: Settings) -> str | None:
+    """Return the value of %C from the answer to a `hash_question`."""
+    found = settings.one(_HASH_KEYWORD)
+    return found if found and re.fullmatch("[0-9a-f]{40}", found) else None
+
+
+def file_names(value: str) -> list[str]:
+    """Split a list of files as ssh does, though `ssh -G` prints it without its quotes.
+
+    A word that starts with neither `/` nor `~` continues a name with a space, unless it is the
+    name of a file itself.
+    """
+    names: list[str] = []
+    for word in value.split(" "):
+        continues = names and names[-1][:1] in ("/", "~") and word[:1] not in ("/", "~")
+        if continues and not (word and os.path.isfile(word)) and word != "none":
+            names[-1] += f" {word}"
+        elif word:
+            names.append(word)
+    return [name.rstrip(" ") for name in names if name != "none"]
 
 
 def check_followed(settings: Settings, usual: Settings, host: str) -> None:
@@ -155,6 +190,22 @@ def check_followed(settings: Settings, usual: Settings, host: str) -> None:
         )
 
 
+def warnings(settings: Settings, usual: Settings, host: str) -> Iterator[str]:
+    """Yield a warning for each option that changes a connection of ssh, but not ours."""
+    for name, refusal in keywords.warned(settings.values, usual.values):
+        yield (
+            f"your ssh_config sets {name} for {host}, which is not followed: {refusal.why}; "
+            f"{refusal.way_out}"
+        )
+
+
+_IN_FILES = "%CdhijkLlnpru"
+"""The tokens of IdentityFile and CertificateFile. Those of IdentityAgent, UserKnownHostsFile and
+RevokedHostKeys are expanded by `ssh -G` itself."""
+_IN_COMMANDS = "%hknpr"
+"""The tokens of ProxyCommand and ProxyJump."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The values of the %-letters of ssh_config(5), TOKENS, for one connection."""
@@ -166,42 +217,86 @@ class Tokens:
     port: int
     user: str
     alias: str
-    """HostKeyAlias, or the host."""
+    """HostKeyAlias, or the host as it was asked for."""
+    jump: str = ""
+    """The host that the connection goes through."""
+    find_hash: Callable[[], str | None] = lambda: None
+    """Asks ssh for %C: its parts depend on the version of ssh."""
 
-    def expand(self, text: str) -> str:
-        """Replace %-letters by their values; keep unknown letters."""
-        if "%" not in text:
-            return text
+    def _value(self, letter: str) -> str:
+        """Return the value of a letter, as in ssh.c (DEFAULT_CLIENT_PERCENT_EXPAND_ARGS)."""
         here = socket.gethostname()
-        letters = {
+        match letter:
+            case "C":
+                parts = (here, self.host, str(self.port), self.user, self.jump)
+                own = hashlib.sha1("".join(parts).encode(), usedforsecurity=False).hexdigest()
+                return self.find_hash() or own
+            case "d":
+                return pwd.getpwuid(os.getuid()).pw_dir
+            case "u":
+                return pwd.getpwuid(os.getuid()).pw_name
+        values = {
             "%": "%",
-            "d": str(Path.home()),
             "h": self.host,
             "i": str(os.getuid()),
+            "j": self.jump,
             "k": self.alias,
             "L": here.partition(".")[0],
             "l": here,
             "n": self.asked,
             "p": str(self.port),
             "r": self.user,
-            "u": getpass.getuser(),
         }
-        return re.sub(r"%([%dhikLlnpru])", lambda found: letters[found[1]], text)
+        return values[letter]
+
+    def _expand(self, text: str, letters: str) -> str:
+        def value(found: re.Match[str]) -> str:
+            letter = found[1]
+            if not letter or letter not in letters:
+                raise HostError(
+                    "connect",
+                    f"{text!r} contains %{letter}, which ssh does not expand there",
+                    "write %% for a percent sign; ssh_config(5) lists the tokens of each option",
+                )
+            return self._value(letter)
+
+        return re.sub(r"%(.?)", value, text, flags=re.DOTALL)
+
+    def expand(self, text: str) -> str:
+        """Expand a ProxyJump. Raises HostError for a letter that it does not have."""
+        return self._expand(text, _IN_COMMANDS)
 
     def path(self, text: str) -> str:
-        """Expand a file name of the inventory: `~` and %-letters."""
-        return os.path.expanduser(self.expand(text))
+        """Expand a file name of the inventory: `~` and %-letters.
+
+        Raises HostError for a letter that IdentityFile does not have.
+        """
+        return self._expand(os.path.expanduser(text), _IN_FILES)
 
     def own_path(self, text: str) -> str:
         """Expand a file name of ssh_config: also `${NAME}` of the environment.
 
         Not for file names of an inventory: a message could show a secret of our environment.
+        Raises HostError for a letter that IdentityFile does not have, and a variable without value.
         """
-        return self.path(re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text))
+
+        def value(found: re.Match[str]) -> str:
+            if found[1] not in os.environ:
+                raise HostError(
+                    "connect",
+                    f"{text!r} in your ssh_config names the environment variable {found[1]}, which "
+                    "is not set",
+                    f"set {found[1]}, or change the line; ssh fails in this case too",
+                )
+            return os.environ[found[1]].replace("%", "%%")
+
+        return self.path(re.sub(r"\$\{(\w+)\}", value, text))
 
     def command(self, text: str) -> str:
         """Expand a command for the shell. Raises HostError for a value that is unsafe there."""
-        for value in (self.host, self.asked, self.user, self.alias):
-            if not _SAFE.fullmatch(value):
-                raise HostError("connect", f"{value!r} cannot be used in a ProxyCommand")
-        return self.expand(text)
+        hosts = all(map(_SAFE.fullmatch, (self.host, self.asked, self.alias)))
+        if not hosts or not login_name.is_valid(self.user):
+            values = (self.host, self.asked, self.alias)
+            bad = next((each for each in values if not _SAFE.fullmatch(each)), self.user)
+            raise HostError("connect", f"{bad!r} cannot be used in a ProxyCommand")
+        return self._expand(text, _IN_COMMANDS)

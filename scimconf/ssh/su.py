@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from scimconf.ssh import fixed_path
 from scimconf.ssh.become import Become
 
 _PROMPT = re.compile(rb"pass(?:word|phrase|code)[^\r\n:]{0,80}: ?", re.IGNORECASE)
@@ -25,21 +24,22 @@ class Su(Become):
     """
 
     __slots__ = ()
+    name: ClassVar = "su"
     missing: ClassVar = (
         "su asks for the password of {user}, and none was given",
         "use -K or ansible_become_password, or ansible_become_method: sudo",
     )
     wrong: ClassVar = _WRONG_PASSWORD
-    # The messages of util-linux, shadow and busybox. The command sets the language to English.
+    # The messages of util-linux, shadow, busybox and sudo-rs. The command sets the language to
+    # English.
     refusals: ClassVar = (
         (
             r"must be (run|used) from a (terminal|tty)|not a tty",
             "su on the server needs a terminal, and that would show the password",
             _INSTEAD,
         ),
-        (r"su.*(no such file|not found)", "su is not installed on the server", _INSTEAD),
         (
-            r"does not exist|unknown (user|id)|no passwd entry",
+            r"does not exist|unknown (user|id)|no passwd entry|su\S*: user '.*' not found",
             "su on the server does not know the user {user}",
             "set ansible_become_user to root, or to the user that owns Zulip",
         ),
@@ -54,16 +54,16 @@ class Su(Become):
             "log in as {login} by hand and run: su {user} -c true",
         ),
         (
-            r"authentication (failure|token)|incorrect password|su: sorry",
+            r"authentication (failure|failed|token)|incorrect password|su: sorry|"
+            r"incorrect authentication attempt",
             *_WRONG_PASSWORD,
         ),
     )
 
     def words(self) -> tuple[str, ...]:
         """See Become. Without a terminal, su reads the password from stdin, one line."""
-        env = ("/usr/bin/env", f"PATH={fixed_path.USUAL}", "LC_ALL=", "LC_MESSAGES=C")
-        su = ("su", "-s", "/bin/sh", "-c", 'exec "$0" "$@"', "--", self.user)
-        return ("/bin/sh", "-c", _MARK, "sh", self.marker, *env, *su)
+        su = ("-s", "/bin/sh", "-c", 'exec "$0" "$@"', *self.flags, "--", self.user)
+        return ("/bin/sh", "-c", _MARK, "sh", self.marker, *self.call(), *su)
 
     def prompts(self, stderr: bytes) -> int:
         """See Become."""

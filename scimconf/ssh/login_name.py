@@ -1,0 +1,16 @@
+"""The login names that ssh accepts and that are safe."""
+
+from __future__ import annotations
+
+import re
+
+_NAME = re.compile(r"[\w.+](?:[\w.@+,=~-]|\\(?=[\w.+]))*\$?")
+
+
+def is_valid(name: str) -> bool:
+    r"""Return True for a login name such as `alice`, `CORP\\alice`, `alice@corp.example`, `host$`.
+
+    ssh refuses more only at the start (`-`), and shell characters. This is stricter: a name is no
+    option, is one word for a shell, and cannot lead to another folder in a path (`%r`).
+    """
+    return name not in (".", "..") and _NAME.fullmatch(name) is not None
