@@ -37,6 +37,10 @@ OF_OTHERS = {
     "--yaml": "ansible-inventory",
     "--only-django": "Zulip's restart-server",
     "--skip-client-reloads": "Zulip's restart-server",
+    **dict.fromkeys(("--set-home", "--stdin", "--non-interactive", "--reset-timestamp"), "sudo"),
+    **dict.fromkeys(("--preserve-env", "--prompt", "--chdir"), "sudo"),
+    **dict.fromkeys(("--login", "--shell"), "sudo and su"),
+    **dict.fromkeys(("--preserve-environment", "--pty"), "su"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from scimconf.plan import plan
 Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
 """Observes a server; raises ScimconfError."""
 
+_MAY_NOT = re.compile(r" cannot be (?:read: Permission denied|replaced by (?P<who>\S+): )")
 _RETRYABLE = ("connect", "agent")
 """Steps of Unreachable that are retried. Not "log in": a wrong password must be sent only once."""
 
@@ -68,8 +70,10 @@ def look_at(desired: Desired, connections: Connections, look: Look, *, keep: boo
     try:
         agent = connections.open(server)
         outcome, observed = look(agent, desired)
-        outcome = replace(outcome, seconds=time.monotonic() - begun)
-        reached = getattr(agent, "reached", ())  # a local agent has no route
+        # A local agent has no route.
+        warnings = (*getattr(agent, "warnings", ()), *outcome.warnings)
+        outcome = replace(outcome, seconds=time.monotonic() - begun, warnings=warnings)
+        reached = getattr(agent, "reached", ())
         looked = Looked(desired, outcome, observed, reached=reached)
         kept = keep and looked.pending
     except Exception as error:
@@ -108,7 +112,23 @@ def planned(agent: Agent, desired: Desired, *, read_only: bool = False) -> tuple
     Raises ScimconfError.
     """
     observed = observe(agent, desired, read_only=read_only)
-    return judge(desired.server.name, plan(desired, observed)), observed
+    outcome = judge(desired.server.name, plan(desired, observed))
+    if outcome.status is Status.FAILED and not outcome.hint:
+        outcome = replace(outcome, hint=_how_to_get_rights(desired.server, outcome.message))
+    return outcome, observed
+
+
+def _how_to_get_rights(server: Server, message: str) -> str:
+    """Return the hint for a login user who may not read or replace Zulip's files (files.py)."""
+    user = server.paths.user
+    may_not = _MAY_NOT.search(message)
+    if server.connection.become or may_not is None or may_not["who"] == user:
+        return ""
+    hint = (
+        f"add -b to become {server.connection.become_user} (and -K for its password), or log in as "
+        f"{user} (-u {user})"
+    )
+    return f"{hint}; or use plan --read-only" if may_not["who"] else hint
 
 
 def planned_and_acknowledged(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:

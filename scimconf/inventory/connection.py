@@ -221,9 +221,7 @@ def _ssh_arguments(
     return tuple(words)
 
 
-def _warn_become(
-    reader: Reader, given: ConnectionVariables, names: Mapping[str, str]
-) -> None:
+def _warn_become(reader: Reader, given: ConnectionVariables, names: Mapping[str, str]) -> None:
     """Warn about the options for sudo or su that scimconf leaves out."""
     words = become_words.parse(given.become_method, given.become_exe, given.become_flags)
     if not words.ignored:

@@ -29,7 +29,8 @@ so it is still the same when it starts."""
 class Become(ABC):
     """A program that changes the user, and may ask for a password first.
 
-    Messages and hints may contain {login}, {user} and {program}.
+    Messages and hints may contain {login}, {sudoer} (the login as sudoers writes it), {user} and
+    {program}.
     """
 
     marker: str
@@ -91,6 +92,7 @@ class Become(ABC):
     def _error(self, message: str, hint: str) -> HostError:
         names = {
             "login": self.login,
+            "sudoer": re.sub(r"([!=:,()\\])", r"\\\1", self.login),
             "user": self.user,
             "program": " ".join(self.program) or self.name,
         }

@@ -96,8 +96,8 @@ def parse(method: Method, exe: str | None, flags: str | None) -> Words:
 
 def _is_known(method: Method, program: str) -> bool:
     folders, _, name = program.rpartition("/")
-    in_folder = not folders and "/" not in program or _FOLDERS.fullmatch(f"{folders}/") is not None
-    return name in PROGRAMS[method] and in_folder
+    is_usual_place = "/" not in program or _FOLDERS.fullmatch(f"{folders}/") is not None
+    return name in PROGRAMS[method] and is_usual_place
 
 
 def split(text: str) -> list[str]:

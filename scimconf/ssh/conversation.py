@@ -29,6 +29,7 @@ class Conversation:
 
     `reached`: what ssh_config and the name servers added to the route. `look_seconds`: the time for
     a request that changes nothing; for the first request, the start of the agent counts too.
+    `warnings`: about options of ssh_config that are not followed.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Conversation:
         process: Process,
         reached: tuple[WayFact, ...] = (),
         look_seconds: float = LOOK_SECONDS,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.reached = reached
+        self.warnings = warnings
         self._look_seconds = look_seconds
         self._starting = 0.0
         self._looking = False

@@ -146,17 +146,31 @@ def _revoked(route: Route, lines: list[KnownKey], kind: str, blob: bytes) -> Unr
 
 def _unknown(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachable:
     authority = next(iter(_authorities(lines)), None)
-    port = "" if route.port == 22 else f"-p {route.port} "
-    file = shlex.quote(route.known_hosts[0]) if route.known_hosts else "~/.ssh/known_hosts"
+    add = f"run: {_scan(route)}; or run once" if _is_direct(route) else "run once"
     return Unreachable(
         "connect",
         f"{route.name} is not in known_hosts; its {shown.kind} key is "
         + fingerprint(shown.blob)
         + (f", without a certificate of the authority in {authority.place}" if authority else ""),
         "compare the key with the output of `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the "
-        f"server, then run: ssh-keyscan {port}{route.host} >> {file}; or run once with "
-        "--accept-new-host-keys",
+        f"server, then {add} with --accept-new-host-keys",
     )
+
+
+def _is_direct(route: Route) -> bool:
+    """Return True if ssh-keyscan can reach the server: it knows no jump hosts."""
+    return route.jump is None and route.proxy_command is None
+
+
+def _scan(route: Route) -> str:
+    """Return the command that adds the keys of a server to the known_hosts file in use."""
+    port = "" if route.port == 22 else f"-p {route.port} "
+    file = shlex.quote(route.known_hosts[0]) if route.known_hosts else "~/.ssh/known_hosts"
+    scan = f"ssh-keyscan {port}{shlex.quote(route.host)}"
+    usual = (route.host.lower(), f"[{route.host.lower()}]:{route.port}")
+    if route.name not in usual:  # HostKeyAlias
+        scan += " | sed " + shlex.quote(f"s|^[^ ]*|{route.name}|")
+    return f"{scan} >> {file}"
 
 
 def _changed(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachable:
@@ -169,7 +183,7 @@ def _changed(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachabl
         f"{fingerprint(shown.blob)}, but {old.place} has {old.kind} {fingerprint(old.blob)}",
         "the server was reinstalled, or somebody intercepts the connection; no secret was sent. If "
         "it was reinstalled, compare the fingerprint on the server, then run: "
-        f"ssh-keygen -f {file} -R '{route.name}'",
+        f"ssh-keygen -R {shlex.quote(route.name)} -f {file}",
     )
 
 

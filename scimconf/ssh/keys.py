@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import os
+import re
 import socket
 import threading
 from collections import deque
@@ -29,6 +30,9 @@ from scimconf.secret import Secret
 _AGENT_TIMEOUT = 30.0
 """Seconds for one answer of the ssh agent. It may ask its user to confirm."""
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
+_BLOCK = re.compile(
+    rb"^-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----[ \t\r]*\n.*?^-----END \1-----", re.M | re.S
+)
 _kept: deque[tuple[tuple[str, int, Secret | None], paramiko.PKey]] = deque(maxlen=64)
 """Opened keys. By design, opening a key with a passphrase takes 0.25 s of CPU, and a fleet often
 uses one key."""
@@ -65,8 +69,7 @@ def _load(path: str, passphrase: Secret | None) -> paramiko.PKey:
         data = files.read(path, files.MAX_KEY_BYTES)
     except OSError as error:
         raise UnusableKeyError(error.strerror or str(error)) from error
-    if b"PRIVATE KEY-----" not in data[:64]:
-        raise UnusableKeyError("it is not a private key")
+    data = _block(data)
     if b"sk-" in _kind(data):
         raise UnusableKeyError("it needs a security key: load it into the ssh agent (ssh-add)")
     try:
@@ -77,6 +80,19 @@ def _load(path: str, passphrase: Secret | None) -> paramiko.PKey:
         if passphrase is not None:
             raise UnusableKeyError("the passphrase does not open it") from error
         raise UnusableKeyError("it is damaged, or its type is not supported") from error
+
+
+def _block(data: bytes) -> bytes:
+    """Return the first private key in a file, without the text around it and CRLF.
+
+    As ssh (libcrypto's PEM_read_bio), it skips other text and other blocks, such as the attributes
+    that `openssl pkcs12` writes, EC parameters, or a certificate. Raises UnusableKeyError.
+    """
+    found = _BLOCK.search(data)
+    if found is None:
+        whole = b"PRIVATE KEY-----" in data
+        raise UnusableKeyError("it is damaged" if whole else "it is not a private key")
+    return b"".join(line.rstrip() + b"\n" for line in found[0].split(b"\n"))
 
 
 def _opened(data: bytes, passphrase: Secret | None) -> object:

@@ -1,7 +1,8 @@
 """Every option of ssh_config(5), and whether scimconf supports it.
 
 `ssh_config.parse` drops the options without effect. `ssh_config.check_followed` refuses those of
-REFUSED, and `ssh_config.warnings` warns about those of WARNED. docs/ssh.md is generated from these tables. A test compares them with the installed ssh.
+REFUSED, and `ssh_config.warnings` warns about those of WARNED. docs/ssh.md is generated from these
+tables. A test compares them with the installed ssh.
 """
 
 from __future__ import annotations
@@ -128,7 +129,9 @@ class Refusal(NamedTuple):
 
 
 WARNED = {
-    "BindInterface": Refusal("scimconf cannot bind a connection to an interface", "use BindAddress"),
+    "BindInterface": Refusal(
+        "scimconf cannot bind a connection to an interface", "use BindAddress"
+    ),
     "ConnectionAttempts": Refusal("scimconf tries once", "use `--retries`"),
     "HostbasedAuthentication": Refusal("scimconf does not log in this way", "use a key"),
     "KbdInteractiveDevices": Refusal("the server chooses the device", "answer its question (`-k`)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from enum import Enum
 
 from scimconf.errors import HostError
@@ -121,7 +122,8 @@ class Opening:
             "start",
             f"the agent did not start: the command exited with status {status}"
             + (f": {text}" if text else " and printed nothing"),
-            f"check that {self._login} can run commands: ssh {self._login}@SERVER true",
+            f"check that {self._login} can run commands: "
+            f"ssh {shlex.quote(f'{self._login}@SERVER')} true",
         )
 
     def timed_out(self, seconds: float) -> HostError:

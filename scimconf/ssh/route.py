@@ -164,6 +164,12 @@ def way_facts(connection: Connection, route: Route, address: str | None) -> tupl
     return tuple(WayFact(*fact, bound=False) for fact in facts)
 
 
+def all_warnings(route: Route) -> tuple[str, ...]:
+    """Return the warnings about a server and about the jump hosts before it."""
+    before = all_warnings(route.jump) if route.jump else ()
+    return tuple(dict.fromkeys((*route.warnings, *before)))
+
+
 class _Resolver:
     """Find the route of a server and of each jump host before it, up to _MOST_JUMPS."""
 
@@ -172,9 +178,7 @@ class _Resolver:
         self._programs = programs
         self._passed: list[str] = []
 
-    def route(
-        self, question: Question, timeout: float, private_key: str | None = None
-    ) -> Route:
+    def route(self, question: Question, timeout: float, private_key: str | None = None) -> Route:
         settings = self._ask(question)
         one = settings.one
         host = one("hostname") or question.host

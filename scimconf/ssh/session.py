@@ -19,7 +19,7 @@ from scimconf.ssh.opening import Opening
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.process import LocalProcess
 from scimconf.ssh.program import payload
-from scimconf.ssh.route import Route, find_route, way_facts
+from scimconf.ssh.route import Route, all_warnings, find_route, way_facts
 from scimconf.ssh.su import Su
 from scimconf.ssh.sudo import Sudo
 
@@ -111,4 +111,4 @@ def _run(
         return Conversation(LocalProcess(argv), look_seconds=options.look_timeout)
     process = link.run(command.line(argv), route, credentials, options)
     facts = way_facts(connection, route, process.address)
-    return Conversation(process, facts, options.look_timeout)
+    return Conversation(process, facts, options.look_timeout, all_warnings(route))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from scimconf.ssh.become import Become
 
-_RULE = '"{login} ALL=({user}) NOPASSWD: ALL"'
+_RULE = '"{sudoer} ALL=({user}) NOPASSWD: ALL"'
 _ADD_RULE = f"add a file to /etc/sudoers.d (with visudo -f): {_RULE}"
 _NO_PASSWORD = (
     "sudo asks for the password of {login}, and none was given",
@@ -34,7 +34,7 @@ class Sudo(Become):
         (
             r"you must have a tty to run sudo|sorry, you must have a tty",
             "sudo needs a terminal on the server (requiretty); it would show the password",
-            'add to sudoers (with visudo): "Defaults:{login} !requiretty"',
+            'add to sudoers (with visudo): "Defaults:{sudoer} !requiretty"',
         ),
         (
             r"is not in the sudoers file|i'm afraid i can't do that",

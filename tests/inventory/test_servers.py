@@ -348,7 +348,8 @@ Wrong = Callable[[str], str]
         ("ansible_port: 70000", "ansible_port: expected a number of at most 65535"),
         ("ansible_ssh_port: x", "ansible_ssh_port: expected a number, found text"),
         ("ansible_host: -oProxyCommand=x", "ansible_host: expected a host name or an address"),
-        ("ansible_user: '-l root'", "ansible_user: expected a user name"),
+        ("ansible_user: '-l root'", "ansible_user: expected a login name"),
+        ("ansible_become_user: 'CORP\\\\zulip'", "ansible_become_user: expected a user name"),
         ("ansible_become: perhaps", "ansible_become: expected true or false, found text"),
         ("ansible_become_method: doas", "ansible_become_method: expected sudo or su"),
         (

@@ -62,6 +62,8 @@ OTHER: dict[str, Any] = {
     "Connection.python": "/home/ops/python",
     "Connection.timeout": 20.0,
     "Connection.passphrase": None,
+    "Connection.become_exe": "sudo.ws",
+    "Connection.become_flags": "-E",
     "Connection.ssh_arguments": ("-o", "HostName=10.0.0.2"),
     "Paths.settings": "/srv/settings.py",
     "Paths.secrets": "/srv/zulip-secrets.conf",

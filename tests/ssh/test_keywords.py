@@ -14,20 +14,21 @@ import pytest
 
 from scimconf.errors import HostError
 from scimconf.ssh import arguments, reference, ssh_config
-from scimconf.ssh.keywords import REFUSED, SUPPORTED, WITHOUT_EFFECT, not_followed
-from scimconf.ssh.session import Options
+from scimconf.ssh.keywords import REFUSED, SUPPORTED, WARNED, WITHOUT_EFFECT, not_followed, warned
+from scimconf.ssh.session import Options, open_agent
 from scimconf.ssh.ssh_config import parse
 from tests.lab.lab import PROJECT
-from tests.ssh.server import Server
+from tests.ssh.server import PATHS_HERE, Server
 from tests.ssh.test_ssh_config import block, named
-from tests.ssh.test_sshd import ask, failing
+from tests.ssh.test_sshd import NOTHING, ask, failing
 
 Write = Callable[[str], Path]
-KNOWN = {name.lower() for table in (SUPPORTED, WITHOUT_EFFECT, REFUSED) for name in table}
+TABLES = (SUPPORTED, WITHOUT_EFFECT, WARNED, REFUSED)
+KNOWN = {name.lower() for table in TABLES for name in table}
 
 
 def test_each_option_is_in_one_table() -> None:
-    assert len(KNOWN) == len(SUPPORTED) + len(WITHOUT_EFFECT) + len(REFUSED)
+    assert len(KNOWN) == sum(map(len, TABLES))
 
 
 def test_each_option_that_ssh_prints_is_in_the_tables() -> None:
@@ -70,7 +71,7 @@ def test_the_page_contains_the_current_table() -> None:
         ("checkhostip no", []),
         ("knownhostscommand none", []),
         ("knownhostscommand /bin/keys %H", ["KnownHostsCommand"]),
-        ("bindinterface eth1", ["BindInterface"]),
+        ("bindinterface eth1", []),
         ("proxyusefdpass yes", ["ProxyUseFdpass"]),
         ("optionoftomorrow yes", ["optionoftomorrow"]),
         ("optionofyesterday usual", []),
@@ -100,8 +101,8 @@ def test_an_unsupported_option_is_refused_by_name_before_a_connection(
 
 
 def test_an_unsupported_option_of_a_jump_host_is_refused(server: Server, ssh_config: Write) -> None:
-    ssh_config(f"Host chat1\n{block(server)} ProxyJump bastion\nHost bastion\n BindInterface lo\n")
-    assert "sets BindInterface for bastion" in failing(named(server), Options()).message
+    ssh_config(f"Host chat1\n{block(server)} ProxyJump bastion\nHost bastion\n CheckHostIP yes\n")
+    assert "sets CheckHostIP for bastion" in failing(named(server), Options()).message
 
 
 def test_an_unsupported_option_affects_only_its_host(server: Server, ssh_config: Write) -> None:
@@ -132,11 +133,48 @@ def test_an_inventory_cannot_set_options_about_host_keys(server: Server) -> None
 
 
 def test_each_refusal_has_a_reason_and_a_remedy() -> None:
-    for name, refusal in REFUSED.items():
+    for name, refusal in (REFUSED | WARNED).items():
         assert refusal.why, name
         assert refusal.way_out, name
-    with pytest.raises(HostError, match="sets BindInterface for chat1") as caught:
+    with pytest.raises(HostError, match="sets ProxyUseFdpass for chat1") as caught:
         ssh_config.check_followed(
-            ssh_config.Settings({"bindinterface": ["eth0"]}), ssh_config.Settings(), "chat1"
+            ssh_config.Settings({"proxyusefdpass": ["yes"]}), ssh_config.Settings(), "chat1"
         )
-    assert "BindAddress" in caught.value.hint
+    assert "use a ProxyCommand that passes the data on" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("bindinterface eth1", ["BindInterface"]),
+        ("connectionattempts 1", []),
+        ("connectionattempts 3", ["ConnectionAttempts"]),
+        ("hostbasedauthentication yes", ["HostbasedAuthentication"]),
+        ("nohostauthenticationforlocalhost yes", ["NoHostAuthenticationForLocalhost"]),
+        ("pkcs11provider /usr/lib/opensc-pkcs11.so", ["PKCS11Provider"]),
+        ("pkcs11provider none", []),
+        ("securitykeyprovider internal", []),
+        ("securitykeyprovider /usr/lib/sk.so", ["SecurityKeyProvider"]),
+        ("tunnel point-to-point", ["Tunnel"]),
+        ("tunnel false", []),
+        ("verifyhostkeydns ask", ["VerifyHostKeyDNS"]),
+        ("gssapiauthentication yes", []),  # Debian and Red Hat set it for all hosts
+    ],
+)
+def test_options_that_change_the_connection_of_ssh_only_cause_a_warning(
+    line: str, expected: list[str]
+) -> None:
+    usual = parse("verifyhostkeydns false\nconnectionattempts 1\ntunnel false\n")
+    assert [name for name, _ in warned(parse(line), usual)] == expected
+
+
+def test_a_warning_names_the_option_and_its_host(server: Server, ssh_config: Write) -> None:
+    ssh_config(
+        f"Host chat1\n{block(server)} BindInterface lo\n ProxyJump bastion\n"
+        f"Host bastion\n{block(server)} VerifyHostKeyDNS yes\n"
+    )
+    with open_agent(named(server), PATHS_HERE, NOTHING, Options()) as agent:
+        first, second = agent.warnings
+    assert "sets BindInterface for chat1, which is not followed" in first
+    assert "use BindAddress" in first
+    assert "sets VerifyHostKeyDNS for bastion" in second

@@ -446,7 +446,7 @@ class TestHostKeys:
         assert fingerprint(server.folder / "host_key.pub") in error.message
         assert fingerprint(other.with_suffix(".pub")) in error.message
         assert f"{file}:2" in error.message
-        assert f"ssh-keygen -f {file} -R '{name}'" in error.hint
+        assert f"ssh-keygen -R '{name}' -f {file}" in error.hint
 
     def test_a_revoked_key_is_refused(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "known_hosts"
