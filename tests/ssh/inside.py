@@ -41,6 +41,13 @@ def cover(config: dict) -> None:
             (home / file).write_text(text)
             (home / file).chmod(0o755 if text.startswith("#!") else 0o644)
         os.chown(home, uid, uid)
+    for path, (text, mode, uid) in config["programs"].items():
+        Path(path).parent.mkdir(mode=0o755, exist_ok=True)
+        Path(path).write_text(text)
+        Path(path).chmod(mode)
+        os.chown(path, uid, uid)
+    for path, target in config["links"].items():
+        Path(path).symlink_to(target)
     socket.sethostname("server.test")
 
 

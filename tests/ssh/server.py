@@ -61,6 +61,16 @@ printf 'no newline here: '
 """
 
 
+ROOTS_SUDO_RS = "/run/roots/sudo-rs"
+"""A stand-in for sudo-rs."""
+WRITABLE_SUDO = "/run/writable/sudo"
+OWN_SUDO = "/run/own/sudo"
+"""Programs that others than root can replace. They leave STOLEN."""
+LINK_TO_SUDO = "/home/free/sudo"
+"""A link of the user free to root's sudo."""
+STOLEN = "/tmp/scimconf-test-stolen"
+_SUDO_RS = Path(__file__).parents[1] / "lab/standins/sudo_rs.py"
+_THIEF = f"#!/bin/sh\necho >{STOLEN}\n"
 _SHELLS = {
     "mute": "/usr/sbin/nologin",
     "false": "/bin/false",
@@ -214,6 +224,12 @@ def _root(public_key: str, pam: str | None) -> dict[str, object]:
             "test_keys": (public_key, 0o644),
         }
         | ({"pam.d/sshd": (pam, 0o644)} if pam else {}),
+        "programs": {
+            ROOTS_SUDO_RS: (_SUDO_RS.read_text(), 0o755, 0),
+            WRITABLE_SUDO: (_THIEF, 0o775, 0),
+            OWN_SUDO: (_THIEF, 0o755, 2001 + list(ACCOUNTS).index("free")),
+        },
+        "links": {LINK_TO_SUDO: "/usr/bin/sudo"},
         "homes": {
             name: (uid, {"chatty": {".bashrc": _BASHRC}, "odd": {"shell": _SHELL}}.get(name, {}))
             for uid, name in enumerate(ACCOUNTS, 2001)

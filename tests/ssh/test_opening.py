@@ -131,6 +131,29 @@ def test_too_old(version: str) -> None:
         ("sudo: account validation failure, is your account locked?", "but not the account"),
         ("env: 'sudo': No such file or directory", "sudo is not installed"),
         ("env: sudo: not found", "sudo is not installed"),
+        ("/usr/bin/env: ‘sudo’: No such file or directory", "sudo is not installed"),
+        ("env: can't execute 'sudo': No such file or directory", "sudo is not installed"),
+        # "No such file or directory" about another file.
+        (
+            "sudo: unable to change directory to /srv/zulip: No such file or directory",
+            "cannot change to the folder",
+        ),
+        ("sudo: effective uid is not 0, is sudo installed setuid root?", "cannot become root"),
+        ("sudo: no valid sudoers sources found, quitting", "cannot read its sudoers file"),
+        ("sudo: unrecognized option '--wrong'", "does not know an option"),
+        # sudo-rs
+        ("sudo: I'm sorry deploy. I'm afraid I can't do that", "not in the sudoers file, or no"),
+        ("sudo: user 'zulip' not found", "does not know the user zulip"),
+        ("sudo: interactive authentication is required", "none was given"),
+        ("sudo: Authentication required but not attempted", "none was given"),
+        ("sudo: A terminal is required to authenticate", "none was given"),
+        ("sudo: maximum 3 incorrect authentication attempts", "did not accept"),
+        ("sudo: Account validation failure, is your account locked?", "but not the account"),
+        ("sudo: Password expired, contact your system administrator", "but not the account"),
+        ("sudo: sudo must be owned by uid 0 and have the setuid bit set", "cannot become root"),
+        ('sudo: The "no new privileges" flag is set, which prevents', "cannot become root"),
+        ("sudo: invalid configuration: permission denied", "cannot read its sudoers file"),
+        ("invalid option provided\nusage: sudo -h", "does not know an option"),
     ],
 )
 def test_messages_of_sudo(stderr: str, words: str) -> None:
@@ -156,6 +179,8 @@ def test_messages_of_sudo(stderr: str, words: str) -> None:
         ("su: unknown user zulip", "does not know the user zulip"),
         ("Your account has expired; please contact\nsu: Authentication failure", "not the account"),
         ("env: 'su': No such file or directory", "su is not installed"),
+        ("su: user 'zulip' not found", "does not know the user zulip"),
+        ("su: maximum 3 incorrect authentication attempts", "did not accept"),
     ],
 )
 def test_messages_of_su(stderr: str, words: str) -> None:
@@ -171,6 +196,53 @@ def test_messages_of_sudo_have_no_meaning_without_sudo() -> None:
     talk = opening(None)
     talk.feed(b"", b"sudo: a password is required")
     assert talk.ended(1).step == "start"
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "sudo: /bin/sh: command not found",
+        "sudo: '/bin/sh': command not found",
+        "sudo: cannot execute '/bin/sh': No such file or directory (os error 2)",
+        "sudo: unable to stat /etc/sudo.conf: No such file or directory",
+    ],
+)
+def test_a_missing_file_does_not_mean_that_there_is_no_sudo(stderr: str) -> None:
+    talk = opening()
+    talk.feed(b"", stderr.encode())
+    message = talk.ended(1).message
+    assert "is not installed" not in message
+    assert stderr.removeprefix("sudo: ")[:20] in message
+
+
+def test_the_prompt_of_sudo_rs_contains_the_marker() -> None:
+    talk = opening()
+    assert talk.feed(b"", f"[sudo: {MARKER}] Password: ".encode()) is Move.SEND_PASSWORD
+    assert talk.feed(b"", b"\n") is Move.WAIT
+    with pytest.raises(HostError, match="did not accept the password of deploy"):
+        talk.feed(b"", f"Authentication failed, try again.\n[sudo: {MARKER}] Pass".encode())
+
+
+@pytest.mark.parametrize("name", ["su", "su-rs"])
+def test_the_prompt_of_su_of_sudo_rs(name: str) -> None:
+    talk = opening(Su(MARKER, "deploy", "zulip", (name,)))
+    assert talk.feed(b"", MARKER.encode()) is Move.WAIT
+    assert talk.feed(b"", b"[su: authenticate] Password: ") is Move.SEND_PASSWORD
+
+
+def test_a_rule_for_a_domain_account_is_written_as_sudoers_needs_it() -> None:
+    talk = Opening(
+        NONCE,
+        Sudo(MARKER, r"CORP\alice", "zulip"),
+        has_password=False,
+        login=r"CORP\alice",
+        user="zulip",
+        zulip_user="zulip",
+    )
+    with pytest.raises(HostError) as caught:
+        talk.feed(b"", MARKER.encode())
+    assert r'"CORP\\alice ALL=(zulip) NOPASSWD: ALL"' in caught.value.hint
+    assert r"ssh 'CORP\alice@SERVER' true" in talk.ended(1).hint
 
 
 def test_the_marker_is_not_shown() -> None:
