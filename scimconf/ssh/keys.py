@@ -31,7 +31,9 @@ _AGENT_TIMEOUT = 30.0
 """Seconds for one answer of the ssh agent. It may ask its user to confirm."""
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _BLOCK = re.compile(
-    rb"^-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----[ \t\r]*\n.*?^-----END \1-----", re.M | re.S
+    rb"^(?:\xef\xbb\xbf)?(-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----[ \t\r]*\n"
+    rb".*?^-----END \2-----)",
+    re.MULTILINE | re.DOTALL,
 )
 _kept: deque[tuple[tuple[str, int, Secret | None], paramiko.PKey]] = deque(maxlen=64)
 """Opened keys. By design, opening a key with a passphrase takes 0.25 s of CPU, and a fleet often
@@ -92,7 +94,7 @@ def _block(data: bytes) -> bytes:
     if found is None:
         whole = b"PRIVATE KEY-----" in data
         raise UnusableKeyError("it is damaged" if whole else "it is not a private key")
-    return b"".join(line.rstrip() + b"\n" for line in found[0].split(b"\n"))
+    return b"".join(line.rstrip() + b"\n" for line in found[1].split(b"\n"))
 
 
 def _opened(data: bytes, passphrase: Secret | None) -> object:

@@ -37,6 +37,77 @@ def test_every_length_of_comment(tmp_path: Path, kind: str, comment: str) -> Non
     assert keys.load(str(key), None).asbytes() == keys.public_blob(f"{key}.pub")
 
 
+def _armoured(path: Path, kind: str, form: str) -> bytes:
+    """Return the text of a new private key."""
+    key = make_key(path, kind)
+    change = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "", "-m", form, "-f", key]
+    subprocess.run(change, check=True, stdout=subprocess.DEVNULL)
+    return key.read_bytes()
+
+
+BAG = (
+    b"Bag Attributes\n    localKeyID: 01\n    friendlyName: ops\nKey Attributes: <No Attributes>\n"
+)
+PARAMETERS = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+AROUND = {
+    "as it is": lambda text: text,
+    "bag attributes before": lambda text: BAG + text,
+    "a comment before": lambda text: b"# key of the fleet\n\n" + text,
+    "another block before": lambda text: PARAMETERS + text,
+    "a byte order mark": lambda text: b"\xef\xbb\xbf" + text,
+    "a space before": lambda text: b" " + text,
+    "CRLF": lambda text: text.replace(b"\n", b"\r\n"),
+    "spaces at line ends": lambda text: text.replace(b"\n", b"  \n"),
+    "text behind": lambda text: text + b"\nssh-ed25519 AAAA me@here\n",
+    "a second key behind": lambda text: text + text,
+    "no line end at the end": lambda text: text.rstrip(b"\n"),
+    "no end": lambda text: text[:-40],
+    "empty lines before": lambda text: b"\n\n" + text,
+}
+"""What people's tools leave around a key, and how they damage one."""
+
+
+@pytest.mark.parametrize("form", ["RFC4716", "PEM", "PKCS8"])
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa-256", "rsa-2048"])
+def test_each_key_that_ssh_reads_is_read(tmp_path: Path, kind: str, form: str) -> None:
+    text = _armoured(tmp_path / "key", kind, form)
+    right = keys.public_blob(f"{tmp_path}/key.pub")
+    for name, change in AROUND.items():
+        changed = tmp_path / name.replace(" ", "-")
+        changed.write_bytes(change(text))
+        changed.chmod(0o600)
+        ssh = subprocess.run(
+            ["ssh-keygen", "-y", "-P", "", "-f", changed], capture_output=True, check=False
+        )
+        try:
+            found = keys.load(str(changed), None).asbytes()
+        except UnusableKeyError:
+            found = None
+        if ssh.returncode == 0:
+            assert found == right, name
+        elif not text.startswith(keys._OPENSSH):
+            assert found is None, name
+        else:  # ssh wants its own format alone in the file, with Unix line ends
+            assert found in (right, None), name
+
+
+def test_a_key_without_an_end_is_damaged(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key")
+    key.write_bytes(key.read_bytes()[:-40])
+    with pytest.raises(UnusableKeyError, match="it is damaged"):
+        keys.load(str(key), None)
+
+
+def test_an_encrypted_key_behind_other_text(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key", "rsa-2048", "open sesame")
+    change = ["ssh-keygen", "-q", "-p", "-P", "open sesame", "-N", "open sesame", "-m", "PEM"]
+    subprocess.run([*change, "-f", key], check=True, stdout=subprocess.DEVNULL)
+    assert b"Proc-Type: 4,ENCRYPTED" in key.read_bytes()
+    key.write_bytes(BAG + key.read_bytes().replace(b"\n", b"\r\n"))
+    loaded = keys.load(str(key), Secret("open sesame"))
+    assert loaded.asbytes() == keys.public_blob(f"{key}.pub")
+
+
 def test_a_security_key_needs_the_ssh_agent(tmp_path: Path) -> None:
     key = tmp_path / "key"
     # The beginning of a file that ssh-keygen -t ed25519-sk writes.
