@@ -9,7 +9,8 @@ from pathlib import Path
 from scimconf import files
 from scimconf import inventory as inventories
 from scimconf.errors import UsageError
-from scimconf.inventory import Inventory
+from scimconf.inventory import Inventory, rules
+from scimconf.inventory.rules import Invalid
 from scimconf.model import Server
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
@@ -119,10 +120,19 @@ def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:
     """Return the connection options of the command line, under the names of Ansible's variables.
 
     The inventory's variables override them (Ansible's manual, "Controlling how Ansible behaves:
-    precedence rules").
+    precedence rules"). Raises UsageError for a name that is no user name.
     """
     if connection is None:
         return {}
+    for option, name, check in (
+        ("-u", connection.user, rules.login),
+        ("--become-user", connection.become_user, rules.user),
+    ):
+        try:
+            if name is not None:
+                check(name)
+        except Invalid as error:
+            raise UsageError(f"{option} {name!r}: {error.message}", error.hint) from None
     given: dict[str, object] = {
         "ansible_user": connection.user,
         "ansible_become": connection.become or None,

@@ -111,7 +111,7 @@ _REFUSALS = (
         # Only the messages of env and of the check: sudo also uses these words for other files.
         rf"^{_MISSING}|^(?:/usr/bin/)?env: .*(no such file|not found|unknown command)",
         "{program} is not installed on the server",
-        "install it or correct ansible_become_exe; or log in as {user} (ansible_user: {user}) or "
-        "as root",
+        "install it, or name another one with ansible_become_exe; or log in as {user} "
+        "(ansible_user: {user}) or as root",
     ),
 )

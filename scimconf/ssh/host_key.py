@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterable
@@ -169,7 +170,8 @@ def _scan(route: Route) -> str:
     scan = f"ssh-keyscan {port}{shlex.quote(route.host)}"
     usual = (route.host.lower(), f"[{route.host.lower()}]:{route.port}")
     if route.name not in usual:  # HostKeyAlias
-        scan += " | sed " + shlex.quote(f"s|^[^ ]*|{route.name}|")
+        name = re.sub(r"([&|\\])", r"\\\1", route.name)
+        scan += " | sed " + shlex.quote(f"s|^[^ ]*|{name}|")
     return f"{scan} >> {file}"
 
 

@@ -87,10 +87,11 @@ def find_become(
         raise HostError("become", f"ansible_become_exe, ansible_become_flags: {error}") from error
     if words.foreign and not allow_exec:
         what = "ansible_become_flags contains" if words.is_known else "ansible_become_exe is"
-        why = "more than a known option" if words.is_known else f"no {method} that scimconf knows"
+        why = "an unknown option" if words.is_known else f"not a known {method}"
         raise HostError(
             "become",
-            f"{what} {words.foreign!r}: {why}, and it may get the password for {method}",
+            f"{what} {words.foreign!r}, {why}; a program that the inventory names could steal the "
+            "password",
             f"remove it (docs/ssh.md lists what is followed); or add {consent.option('become')} if "
             "you trust the inventory with that",
         )

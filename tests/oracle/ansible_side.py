@@ -103,6 +103,8 @@ class Inventory:
                 "become": None if become is None else boolean(templar.template(become)),
                 "become_user": encoded(sudo.get_option("become_user")),
                 "become_password": encoded(sudo.get_option("become_pass")),
+                "become_exe": encoded(sudo.get_option("become_exe")),
+                "become_flags": encoded(sudo.get_option("become_flags")),
             }
         except (AnsibleError, TypeError, ValueError) as error:
             return {"error": str(error)}

@@ -423,6 +423,10 @@ CASES: dict[str, str] = {
             e: {ansible_become_password: one, ansible_become_pass: two, ansible_sudo_pass: three}
             f: {ansible_become: true, ansible_become_method: su, ansible_su_user: r, ansible_su_pass: w}
             g: {ansible_become: true, ansible_become_method: sudo, ansible_su_user: r, ansible_su_pass: w}
+            q1: {ansible_become_exe: sudo.ws, ansible_become_flags: -H -S -i}
+            q2: {ansible_become_exe: sudo, ansible_sudo_exe: /usr/bin/sudo-rs, ansible_su_exe: no}
+            q3: {ansible_sudo_flags: -H, ansible_become_flags: -S}
+            q4: {ansible_become_method: su, ansible_su_exe: /bin/su, ansible_su_flags: '-', ansible_sudo_exe: no}
             h: {ansible_become: true, ansible_become_method: su, ansible_sudo_user: r, ansible_sudo_pass: w}
         """,
     "connection variables as templates": """

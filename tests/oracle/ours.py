@@ -38,6 +38,10 @@ def encoded(value: object) -> object:
     return str(value) if isinstance(value, str) else value
 
 
+_USUAL_FLAGS = {"sudo": "-H -S -n", "su": ""}
+"""Ansible's defaults."""
+
+
 @dataclass(frozen=True)
 class Ours:
     """An inventory that scimconf has read."""
@@ -88,6 +92,8 @@ class Ours:
             "become": how.become if "ansible_become" in written.values else None,
             "become_user": how.become_user,
             "become_password": how.become_password and encoded(how.become_password),
+            "become_exe": how.become_exe or how.become_method,
+            "become_flags": how.become_flags or _USUAL_FLAGS[how.become_method],
         }
 
     def hosts(self, patterns: Sequence[str], limit: Sequence[str]) -> Result:

@@ -126,6 +126,16 @@ def test_the_key_of_a_jump_host_is_checked(bastion: Server, ssh_config: Write) -
     assert "at the jump host somebody: somebody is not in known_hosts" in error.message
 
 
+def test_a_key_behind_a_jump_host_cannot_be_scanned(bastion: Server, ssh_config: Write) -> None:
+    ssh_config(f"UserKnownHostsFile {bastion.known_hosts}\n{hop(bastion)}")
+    only = bastion.known_hosts.with_name("only-the-bastion")
+    only.write_text(f"bastion {bastion.host_key}\n")
+    error = failing(through(bastion, "-Jbastion"), Options(known_hosts=(str(only),)))
+    assert "[localhost]" in error.message
+    assert "ssh-keyscan" not in error.hint
+    assert "on the server, then run once with --accept-new-host-keys" in error.hint
+
+
 def test_a_jump_host_sees_no_password(bastion: Server, ssh_config: Write) -> None:
     ssh_config(hop(bastion).replace(str(bastion.key), "/nowhere"))
     both = Credentials(password=Secret("the server's"), become_password=Secret("the server's"))

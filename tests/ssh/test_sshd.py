@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -424,6 +424,31 @@ class TestHostKeys:
         assert fingerprint(server.folder / "host_key.pub") in error.message
         assert f"ssh-keyscan -p {server.port} 127.0.0.1 >> {tmp_path}/none;" in error.hint
         assert not (tmp_path / "none").exists()
+
+    def test_the_command_in_the_hint_adds_the_key_to_the_file_in_use(
+        self, server: Server, tmp_path: Path, ssh_config: Callable[[str], Path]
+    ) -> None:
+        """Also to a file with a space in its name, and under a HostKeyAlias."""
+        file = tmp_path / "known hosts"
+        options = Options(known_hosts=(str(file),))
+        for line in "", "Host *\n HostKeyAlias fleet&co\n":
+            ssh_config(line)
+            hint = failing(server.connection(), options).hint
+            command = hint.partition("then run: ")[2].partition("; or run once")[0]
+            assert command.endswith(f">> '{file}'")
+            subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+            assert ask(server.connection(), options)["final"] is True
+
+    def test_the_command_in_the_hint_removes_the_old_key_from_the_file_in_use(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "known hosts"
+        other = make_key(tmp_path / "other").with_suffix(".pub").read_text()
+        file.write_text(f"[127.0.0.1]:{server.port} {other}")
+        options = Options(known_hosts=(str(file),))
+        command = failing(server.connection(), options).hint.partition("then run: ")[2]
+        subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+        assert "is not in known_hosts" in failing(server.connection(), options).message
 
     def test_an_unknown_key_is_added_only_on_request(self, server: Server, tmp_path: Path) -> None:
         file = tmp_path / "new" / "known_hosts"
