@@ -86,6 +86,7 @@ _LETTERS_WITHOUT_EFFECT = frozenset("aCEMnqSTvxy")
 
 # ssh_config(5) may insert these values into shell commands (%h, %r, ...).
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_\[]|%[hnr])(?:[A-Za-z0-9_.@:,\[\]/+-]|%[hnr])*")
+_BACKSLASH = re.compile(r"\\(?=[\w.+])")
 _TO_SHELL = frozenset({"bindaddress", "hostkeyalias", "hostname", "port", "proxyjump", "user"})
 _TUNNEL = ("%h:%p", "[%h]:%p")
 _HOST = re.compile(r"(?![^,/]*[,/])" + _PLAIN.pattern)
@@ -156,7 +157,9 @@ def _check(name: str, value: str) -> None:
     if not value.isprintable():
         raise ArgumentsError(f"{name} contains characters that cannot be printed")
     is_login = name.lower() == "user" and login_name.is_valid(value)
-    if name.lower() in _TO_SHELL and not is_login and not _PLAIN.fullmatch(value):
+    # `-J CORP\alice@bastion`
+    plain = _BACKSLASH.sub("", value) if name.lower() == "proxyjump" else value
+    if name.lower() in _TO_SHELL and not is_login and not _PLAIN.fullmatch(plain):
         raise ArgumentsError(f"{name} is {value!r}, which ssh would refuse")
     if name.lower() == "hostkeyalias" and ("/" in value or ".." in value):
         raise ArgumentsError(f"{name} is {value!r}, which could change a path in ssh_config (%k)")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scimconf.errors import HostError
+from scimconf.sanitize import one_line
 from scimconf.ssh import fixed_path
 
 _OPEN = "scimconf: others than root can replace"
@@ -30,7 +31,7 @@ class Become(ABC):
     """A program that changes the user, and may ask for a password first.
 
     Messages and hints may contain {login}, {sudoer} (the login as sudoers writes it), {user} and
-    {program}.
+    {program}, and {place}, which a pattern finds.
     """
 
     marker: str
@@ -77,8 +78,9 @@ class Become(ABC):
     def refusal(self, stderr: str) -> HostError | None:
         """Return the error for a message of the program; None if the message is not known."""
         for pattern, message, hint in (*_REFUSALS, *self.refusals):
-            if re.search(pattern, stderr, re.IGNORECASE | re.MULTILINE):
-                return self._error(message, hint)
+            if found := re.search(pattern, stderr, re.IGNORECASE | re.MULTILINE):
+                named = found.groupdict()
+                return self._error(message, hint, one_line(named.get("place", ""), 120))
         return None
 
     def no_password(self) -> HostError:
@@ -89,11 +91,12 @@ class Become(ABC):
         """Return the error for a second prompt."""
         return self._error(*self.wrong)
 
-    def _error(self, message: str, hint: str) -> HostError:
+    def _error(self, message: str, hint: str, place: str = "") -> HostError:
         names = {
             "login": self.login,
             "sudoer": re.sub(r"([!=:,()\\])", r"\\\1", self.login),
             "user": self.user,
+            "place": place,
             "program": " ".join(self.program) or self.name,
         }
         return HostError("become", message.format(**names), hint.format(**names))
@@ -101,9 +104,9 @@ class Become(ABC):
 
 _REFUSALS = (
     (
-        f"^{_OPEN}",
-        "{program} on the server can be replaced by others than root, so it does not get a "
-        "password",
+        f"^{_OPEN} (?P<place>[^\n]*)",
+        "{program} on the server can be replaced by others than root ({place}), so it was not "
+        "called",
         "make the program and its folders writable for root only, remove ansible_become_exe, or "
         "add --allow-exec=become",
     ),

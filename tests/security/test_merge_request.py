@@ -80,6 +80,15 @@ def test_a_plan_starts_no_program_and_reveals_no_secret(
                     "zulip_deployment": str(operator.folder / "evil"),
                     "scim_realms": {"": {"token": "env:STOLEN"}},
                 },
+                "thief.test": {
+                    "ansible_host": "127.0.0.1",
+                    "ansible_port": listener.getsockname()[1],
+                    "ansible_user": "ops",
+                    "ansible_become": True,
+                    "ansible_become_exe": str(evil),
+                    "ansible_become_password": "the password of ops",
+                    "scim_realms": {"": {}},
+                },
                 "there.test": {
                     "ansible_connection": "local",
                     "ansible_python_interpreter": str(evil),
@@ -95,6 +104,8 @@ def test_a_plan_starts_no_program_and_reveals_no_secret(
     by_name = {each["server"]: each for each in json.loads(done.stdout)["servers"]}
     for name in ("here.test", "there.test"):
         assert "runs a program on this machine" in by_name[name]["message"]
+    assert "ansible_become_exe is" in by_name["thief.test"]["message"]
+    assert "--allow-exec=become" in by_name["thief.test"]["hint"]
     started = {each["argv"][0] for each in processes if each["event"] == "exec"}
     assert {os.path.basename(each) for each in started} <= {os.path.basename(sys.executable), "ssh"}
     assert not (operator.folder / "ran").exists()

@@ -20,6 +20,11 @@ def sorted_words(text: str) -> Arguments:
         ("-J 'u@[2001:db8::1]:22'", ["proxyjump=u@[2001:db8::1]:22"]),
         ("-o 'Port 22' -oUser=me -o 'HostName = \"h\"'", ["Port=22", "User=me", "HostName=h"]),
         ("-vqi key", ["identityfile=key"]),
+        (r"-l 'CORP\alice' -o 'User=first.last$'", [r"user=CORP\alice", "User=first.last$"]),
+        (
+            r"-J 'CORP\alice@b,alice@corp.example@c:2'",
+            [r"proxyjump=CORP\alice@b,alice@corp.example@c:2"],
+        ),
         ("-o ProxyCommand=none", ["ProxyCommand=none"]),
         ("-o 'ProxyCommand=ssh -W %h:%p -q me@b'", ["ProxyJump=me@b"]),
         ("-o 'ProxyCommand=exec /usr/bin/ssh -W [%h]:%p -p 2222 %r@b'", ["ProxyJump=%r@b:2222"]),
@@ -108,6 +113,9 @@ def test_the_first_proxy_counts(first: str, later: str) -> None:
     ("word", "message"),
     [
         ("-oUser=a;b", "which ssh would refuse"),
+        ("-oUser=a\\", "which ssh would refuse"),
+        ("-oProxyJump=a\\@b", "which ssh would refuse"),
+        ("-oProxyJump=-oProxyCommand=x@b", "which ssh would refuse"),
         ("-oHostName=-oProxyCommand", "which ssh would refuse"),
         ("-oProxyJump=$(id)", "which ssh would refuse"),
         ("-oIdentityFile=a\x1bb", "cannot be printed"),

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -I
-"""A stand-in for sudo-rs, which no package index for Python, npm or Rust offers as a program.
+"""A stand-in for sudo-rs, which Debian 12 does not have.
 
 It says and asks what the source of sudo-rs 0.2.14 does (src/sudo/pipeline.rs, src/sudo/pam.rs,
 src/pam/converse.rs, src/common/error.rs): the order of its checks, its prompt, its messages. It
