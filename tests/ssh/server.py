@@ -53,6 +53,9 @@ ACCOUNTS = {
     "mute": "",
     "false": "",
     "odd": "",
+    "lost": "Defaults:lost runcwd=/srv/nowhere\nlost ALL=(zulip) NOPASSWD: ALL",
+    "CORP\\alice": "CORP\\\\alice ALL=(zulip) NOPASSWD: ALL",
+    "first.last$": "first.last$ ALL=(zulip) ALL",
 }
 """Login name -> its lines in sudoers."""
 _BASHRC = r"""

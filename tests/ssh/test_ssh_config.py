@@ -58,6 +58,24 @@ def test_a_match_of_the_user(server: Server, ssh_config: Write) -> None:
     assert ask(replace(named(server), user=user), Options())["final"] is True
 
 
+@pytest.mark.parametrize(
+    ("line", "user"),
+    [
+        (r"User CORP\alice", r"CORP\alice"),
+        (r'User "CORP\alice"', r"CORP\alice"),
+        (r"User CORP\\alice", r"CORP\alice"),
+        ("User alice@corp.example", "alice@corp.example"),
+        ("user first.last$", "first.last$"),
+    ],
+)
+def test_login_names_as_ssh_reads_them(ssh_config: Write, line: str, user: str) -> None:
+    ssh_config(f"Host chat1\n {line}\n ProxyJump {user}@bastion\n")
+    route = find_route(connection(host="chat1", user=None))
+    assert route.user == user
+    assert route.jump
+    assert route.jump.user == user
+
+
 def test_include(server: Server, ssh_config: Write, tmp_path: Path) -> None:
     folder = tmp_path / "config.d"
     folder.mkdir()

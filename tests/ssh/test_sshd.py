@@ -23,6 +23,7 @@ from scimconf.model import Connection
 from scimconf.secret import Secret
 from scimconf.ssh import command, fixed_path
 from scimconf.ssh.session import Credentials, Options, open_agent
+from scimconf.ssh.sudo import Sudo
 from tests.ssh.server import (
     ACCOUNTS,
     HERE,
@@ -173,6 +174,25 @@ def test_sudo_without_a_password(accounts: Server) -> None:
     connection = accounts.connection("free", become=True)
     answer = ask(connection, accounts.options, RIGHT)
     assert (answer["user"], answer["echo"]) == ("zulip", {"do": "who"})
+
+
+@pytest.mark.parametrize("user", ["CORP\\alice", "first.last$"])
+def test_login_names_of_a_domain(accounts: Server, user: str) -> None:
+    assert ask(accounts.connection(user), accounts.options)["user"] == user
+    answer = ask(accounts.connection(user, become=True), accounts.options, RIGHT)
+    assert answer["user"] == "zulip"
+
+
+def test_the_line_for_sudoers_in_a_hint_is_right(accounts: Server) -> None:
+    """The server has this rule for the user, so it works as it is written."""
+    become = Sudo("", "CORP\\alice", "zulip")
+    assert f'"{ACCOUNTS[become.login]}"' in become.no_password().hint
+
+
+def test_a_folder_of_sudoers_that_is_missing_is_no_missing_sudo(accounts: Server) -> None:
+    error = failing(accounts.connection("lost", become=True), accounts.options)
+    assert "cannot change to the folder that sudoers names for lost" in error.message
+    assert "is not installed" not in error.message
 
 
 @pytest.mark.parametrize("user", ["asked", "pty"])
