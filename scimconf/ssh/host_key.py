@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import time
@@ -147,32 +148,32 @@ def _revoked(route: Route, lines: list[KnownKey], kind: str, blob: bytes) -> Unr
 
 def _unknown(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachable:
     authority = next(iter(_authorities(lines)), None)
-    add = f"run: {_scan(route)}; or run once" if _is_direct(route) else "run once"
+    file = next((each for each in route.known_hosts if each != os.devnull), None)
+    if file is None:
+        add = "add it to a file and name the file with --known-hosts: no known_hosts file is in use"
+    elif route.jump or route.proxy_command:  # ssh-keyscan knows no jump hosts
+        add = "run once with --accept-new-host-keys"
+    else:
+        add = f"run: {_scan(route, file)}; or run once with --accept-new-host-keys"
     return Unreachable(
         "connect",
         f"{route.name} is not in known_hosts; its {shown.kind} key is "
         + fingerprint(shown.blob)
         + (f", without a certificate of the authority in {authority.place}" if authority else ""),
         "compare the key with the output of `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the "
-        f"server, then {add} with --accept-new-host-keys",
+        f"server, then {add}",
     )
 
 
-def _is_direct(route: Route) -> bool:
-    """Return True if ssh-keyscan can reach the server: it knows no jump hosts."""
-    return route.jump is None and route.proxy_command is None
-
-
-def _scan(route: Route) -> str:
-    """Return the command that adds the keys of a server to the known_hosts file in use."""
+def _scan(route: Route, file: str) -> str:
+    """Return the command that adds the keys of a server to a known_hosts file."""
     port = "" if route.port == 22 else f"-p {route.port} "
-    file = shlex.quote(route.known_hosts[0]) if route.known_hosts else "~/.ssh/known_hosts"
     scan = f"ssh-keyscan {port}{shlex.quote(route.host)}"
     usual = (route.host.lower(), f"[{route.host.lower()}]:{route.port}")
     if route.name not in usual:  # HostKeyAlias
         name = re.sub(r"([&|\\])", r"\\\1", route.name)
         scan += " | sed " + shlex.quote(f"s|^[^ ]*|{name}|")
-    return f"{scan} >> {file}"
+    return f"{scan} >> {shlex.quote(file)}"
 
 
 def _changed(route: Route, lines: list[KnownKey], shown: ShownKey) -> Unreachable:

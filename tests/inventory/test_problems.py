@@ -197,6 +197,14 @@ def test_a_warning_says_that_ansible_cfg_is_not_read(write: Write) -> None:
     assert loaded.servers["a"].connection.user is None
 
 
+def test_a_sudo_that_ansible_cfg_names_is_not_passed_over(write: Write) -> None:
+    source = write("all: {hosts: {a: {scim_realms: {x: }}}}", "inv/hosts.yaml")
+    write("[privilege_escalation]\nbecome_exe = sudo.ws\nbecome_flags = -H\n", "inv/ansible.cfg")
+    (warning,) = inventory.load([source]).warnings
+    assert "which sets become_exe, become_flags" in warning.message
+    assert "ansible_become_exe, ansible_become_flags" in warning.hint
+
+
 def test_the_same_ansible_cfg_is_named_once(write: Write) -> None:
     source = write("all: {hosts: {a: }}")
     write(CFG, "ansible.cfg")

@@ -459,6 +459,14 @@ class TestHostKeys:
             subprocess.run(["sh", "-c", command], check=True, capture_output=True)
             assert ask(server.connection(), options)["final"] is True
 
+    @pytest.mark.parametrize("files", [(), ("/dev/null",)])
+    def test_the_hint_without_a_known_hosts_file(
+        self, server: Server, files: tuple[str, ...]
+    ) -> None:
+        hint = failing(server.connection(), Options(known_hosts=files)).hint
+        assert "name the file with --known-hosts" in hint
+        assert "ssh-keyscan" not in hint
+
     def test_the_command_in_the_hint_removes_the_old_key_from_the_file_in_use(
         self, server: Server, tmp_path: Path
     ) -> None:
