@@ -125,8 +125,8 @@ def _how_to_get_rights(server: Server, message: str) -> str:
     if server.connection.become or may_not is None or may_not["who"] == user:
         return ""
     hint = (
-        f"add -b to become {server.connection.become_user} (and -K for its password), or log in as "
-        f"{user} (-u {user})"
+        f"add -b to become {server.connection.become_user} (and -K if sudo asks for a password), "
+        f"or log in as {user} (-u {user})"
     )
     return f"{hint}; or use plan --read-only" if may_not["who"] else hint
 

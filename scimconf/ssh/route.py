@@ -210,7 +210,11 @@ class _Resolver:
             principal=alias,
             known_hosts=tuple(map(os.path.expanduser, files)),
             identity_file=tokens.path(private_key) if private_key is not None else None,
-            identity_files=tuple(map(tokens.own_path, settings.all("identityfile"))),
+            identity_files=tuple(
+                tokens.own_path(file)
+                for file in settings.all("identityfile")
+                if file.lower() != "none"
+            ),
             certificate_files=tuple(map(tokens.own_path, settings.all("certificatefile"))),
             identities_only=one("identitiesonly") == "yes",
             ssh_agent=_ssh_agent(next(iter(settings.all("identityagent")), ""), tokens),

@@ -51,7 +51,7 @@ def blocked(message: str, **how: object) -> Outcome:
 @pytest.mark.parametrize("user", ["ops", None])
 def test_a_login_user_without_rights_is_told_to_become_zulip(user: str | None) -> None:
     hint = blocked(NOT_OURS, user=user).hint
-    assert "add -b to become zulip (and -K for its password)" in hint
+    assert "add -b to become zulip (and -K if sudo asks for a password)" in hint
     assert "log in as zulip (-u zulip); or use plan --read-only" in hint
 
 

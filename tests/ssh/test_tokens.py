@@ -59,6 +59,13 @@ def test_each_token_of_a_file_name(ssh_config: Write, letter: str, name: str, al
     assert of_inventory.identity_file == expected(f"/keys/%{letter}")
 
 
+@pytest.mark.parametrize("word", ["none", "NONE"])
+def test_no_identity_file(ssh_config: Write, word: str) -> None:
+    """ssh reads no file of that name."""
+    ssh_config(f"IdentityFile {word}\n")
+    assert find_route(chat()).identity_files == ()
+
+
 def test_the_hash_is_that_of_the_installed_ssh_also_behind_a_jump_host(ssh_config: Write) -> None:
     """Since 9.6 it contains the jump host, too."""
     ssh_config("Host CHAT1\n ProxyJump me@Bastion:2222\n IdentityFile /keys/%C\n")
