@@ -42,12 +42,12 @@ _LONG = {
 }
 _VALUED = {"sudo": "p", "su": "s"}
 """The letters of options that have a value."""
-_SAME_ANYWAY = {"sudo": "HSnk", "su": ""}
+_SAME_ANYWAY: dict[Method, frozenset[str]] = {"sudo": frozenset("HSnk"), "su": frozenset()}
 """scimconf does the same without them: sudo never asks on a terminal, and never remembers."""
-_NOT_NEEDED = {"sudo": "Eisp", "su": "lmpPs"}
+_NOT_NEEDED: dict[Method, frozenset[str]] = {"sudo": frozenset("Eisp"), "su": frozenset("lmpPs")}
 """They set the environment, the shell, the terminal or the prompt. The start command sets its
 own, and `sudo -i` would change the command."""
-_USUAL_SHELL = "-s /bin/sh"
+_USUAL_SHELL = ("su", "-s /bin/sh")
 
 
 class BecomeWordsError(ValueError):
@@ -82,14 +82,10 @@ def parse(method: Method, exe: str | None, flags: str | None) -> Words:
         return Words((program, *more), tuple(split(flags or "")), is_known=False)
     foreign: list[str] = []
     ignored: list[str] = []
-    for word in _options(method, [*more, *split(flags or "")]):
-        letters = word[1:].partition(" ")[0] if word.startswith("-") else ""
-        if letters and not letters.startswith("-") and letters in _SAME_ANYWAY[method]:
+    for letter, word in _options(method, [*more, *split(flags or "")]):
+        if letter in _SAME_ANYWAY[method] or (method, word) == _USUAL_SHELL:
             continue
-        if method == "su" and word == _USUAL_SHELL:
-            continue
-        is_needless = bool(letters) and letters in _NOT_NEEDED[method]
-        (ignored if is_needless else foreign).append(word)
+        (ignored if letter in _NOT_NEEDED[method] else foreign).append(word)
     named = () if program == method else (program,)
     return Words(named, tuple(foreign), tuple(dict.fromkeys(ignored)))
 
@@ -110,29 +106,26 @@ def split(text: str) -> list[str]:
         raise BecomeWordsError("a quote is not closed") from error
 
 
-def _options(method: Method, words: list[str]) -> Iterator[str]:
-    """Yield one option at a time: `-X`, `-X VALUE`, or a word that is not a known option."""
+def _options(method: Method, words: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the letter and the text (`-X` or `-X VALUE`) of each option.
+
+    A word that is more than known options has no letter.
+    """
+    valued = _VALUED[method]
+    known = "".join(_SAME_ANYWAY[method] | _NOT_NEEDED[method])
+    cluster = re.compile(f"-([{known}]*?)(?:([{valued}])(.*))?", re.DOTALL)
     left = iter(words)
-    known = _SAME_ANYWAY[method] + _NOT_NEEDED[method]
     for word in left:
-        name, equals, value = word.partition("=")
-        if name in _LONG[method] and (equals or word in _LONG[method]):
-            short = _LONG[method][name]
-            takes = short[1] in _VALUED[method]
-            value = value or (next(left, "") if takes else "")
-            yield f"{short} {value}" if takes else short
-        elif re.fullmatch(f"-[{known}]+", word[: 1 + _until_value(method, word)]):
-            end = 1 + _until_value(method, word)
-            for letter in word[1:end]:
-                if letter in _VALUED[method]:
-                    yield f"-{letter} {word[end:] or next(left, '')}"
-                else:
-                    yield f"-{letter}"
+        name, _, given = word.partition("=")
+        if name in _LONG[method]:
+            word, given = _LONG[method][name], given if _LONG[method][name][1] in valued else ""
         else:
-            yield word
-
-
-def _until_value(method: Method, word: str) -> int:
-    """Return how many letters of `-XYZvalue` are options."""
-    found = re.search(f"[{_VALUED[method]}]", word[1:])
-    return found.end() if found else len(word)
+            given = ""
+        found = cluster.fullmatch(word)
+        if found is None or len(word) == 1:
+            yield "", word
+            continue
+        for letter in found[1]:
+            yield letter, f"-{letter}"
+        if found[2]:
+            yield found[2], f"-{found[2]} {found[3] or given or next(left, '')}"
