@@ -146,7 +146,7 @@ _SOURCE = (
         multiple=True,
         metavar="FILE",
         help="Read this inventory file or folder (- is stdin). Repeatable.  "
-        "[default: inventory.yaml]",
+        "[default: as ansible.cfg says, or inventory.yaml, hosts, ...]",
     ),
     _work(
         "-l",
