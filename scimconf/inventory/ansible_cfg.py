@@ -51,9 +51,7 @@ def _settings(path: Path) -> list[str]:
 
 def _parsed(path: Path) -> RawConfigParser:
     """Return the parsed file; a file that cannot be read counts as empty."""
-    parser = RawConfigParser(
-        strict=False, allow_no_value=True, inline_comment_prefixes=(";",)
-    )
+    parser = RawConfigParser(strict=False, allow_no_value=True, inline_comment_prefixes=(";",))
     with suppress(ConfigError, InventoryError):
         parser.read_string(read_text(path))
     return parser

@@ -62,9 +62,7 @@ def parse(text: str, file: str) -> IniDocument:
     parser.read()
     if parser.problems:
         raise InventoryError(parser.problems)
-    return IniDocument(
-        file, text, parser.data, parser.spans, statements=tuple(parser.statements)
-    )
+    return IniDocument(file, text, parser.data, parser.spans, statements=tuple(parser.statements))
 
 
 class _Mistake(Exception):
@@ -226,7 +224,9 @@ def _words(line: str, at: int) -> Iterator[_Word]:
             word = lexer.get_token()
         except ValueError:
             hint = "close the quote, or write a backslash twice"
-            raise _Mistake("a quote is not closed, or nothing follows a backslash", at + start, hint) from None
+            raise _Mistake(
+                "a quote is not closed, or nothing follows a backslash", at + start, hint
+            ) from None
         if word is None:
             return
         yield _Word(word, at + start)

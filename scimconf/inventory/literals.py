@@ -40,7 +40,9 @@ def literal(text: str) -> tuple[object, int]:
         return text, 1
     except TypeError:
         # The keys of `{{ 1 }}`, and of `{[1]: 2}`, are not hashable.
-        raise NotPlain("Ansible cannot read this value, which looks like a Python literal") from None
+        raise NotPlain(
+            "Ansible cannot read this value, which looks like a Python literal"
+        ) from None
     except (MemoryError, RecursionError):
         raise NotPlain("this value is nested too deep") from None
     return _plain(found)
