@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -214,23 +215,21 @@ class _Word:
 
 def _words(line: str, at: int) -> Iterator[_Word]:
     """Yield the words of a line as a shell has them, without a comment. Raises _Mistake."""
-    lexer = shlex.shlex(line, posix=True)
+    stream = StringIO(line)
+    lexer = shlex.shlex(stream, posix=True)
     lexer.whitespace_split = True
-    end = 0
     while True:
-        rest = line[end:]
-        start = end + len(rest) - len(rest.lstrip(_SPACE))
+        rest = line[stream.tell() :]
+        start = at + len(line) - len(rest.lstrip(_SPACE))
         try:
             word = lexer.get_token()
         except ValueError:
-            hint = "close the quote, or write a backslash twice"
-            raise _Mistake(
-                "a quote is not closed, or nothing follows a backslash", at + start, hint
-            ) from None
+            message = "a quote is not closed, or nothing follows a backslash"
+            hint = "close the quote, or write the backslash twice"
+            raise _Mistake(message, start, hint) from None
         if word is None:
             return
-        yield _Word(word, at + start)
-        end = lexer.instream.tell()
+        yield _Word(word, start)
 
 
 class Ini:

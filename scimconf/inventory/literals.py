@@ -39,10 +39,8 @@ def literal(text: str) -> tuple[object, int]:
     except (ValueError, SyntaxError):
         return text, 1
     except TypeError:
-        # The keys of `{{ 1 }}`, and of `{[1]: 2}`, are not hashable.
-        raise NotPlain(
-            "Ansible cannot read this value, which looks like a Python literal"
-        ) from None
+        # The keys of `{[1]: 2}` are not hashable, nor are those of the template `{{ 'x' }}`.
+        raise NotPlain("this looks like a Python literal, but Ansible cannot read it") from None
     except (MemoryError, RecursionError):
         raise NotPlain("this value is nested too deep") from None
     return _plain(found)

@@ -1,6 +1,7 @@
 """Find and read the files of an inventory.
 
-The rules are those of ansible's inventory/manager.py (parse_source), plugins/inventory/*.py and parsing/dataloader.py (find_vars_files).
+The rules are those of ansible's inventory/manager.py (parse_source), its inventory plugins (script,
+auto, yaml, ini), and parsing/dataloader.py (find_vars_files).
 """
 
 from __future__ import annotations

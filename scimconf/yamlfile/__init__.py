@@ -52,7 +52,8 @@ def read_text(path: Path, *, any_comments: bool = False) -> str:
     """Read a UTF-8 file of at most 8 MiB; keep its byte order mark and its line breaks.
 
     `any_comments`: lines that start with `#` or `;` may have another encoding, as Ansible allows it
-    in INI files. Raises InventoryError if it is missing, a folder, unreadable, too large or not UTF-8.
+    in INI files. Raises InventoryError if the file is missing, a folder, unreadable, too large or
+    not UTF-8.
     """
     try:
         with path.open("rb") as file:
