@@ -207,6 +207,22 @@ class _Parser:
         return found
 
 
+def hint(place: Place, message: str, otherwise: str) -> str:
+    """Return the hint for a wrong value: how to write it, if it is in an INI inventory."""
+    if not isinstance(place.document, IniDocument):
+        return otherwise
+    of_host = place.keys[1:2] == ("hosts",)
+    if message == "expected true or false, found text":
+        return "in an INI file, write True or False"
+    if message.startswith("expected a mapping") and message.endswith("found text"):
+        mapping = "{'acme': {'idp': 'okta'}}"
+        example = f'"{mapping}"' if of_host else mapping
+        return f"in an INI file, write a Python literal, such as {example}; or use group_vars/"
+    if otherwise == "quote it" and of_host:
+        return """in a line with a host, quote it twice: '"..."'"""
+    return otherwise
+
+
 @dataclass(frozen=True, slots=True)
 class _Word:
     text: str

@@ -82,8 +82,7 @@ def _files(folder: Path, levels: int, check: Callable[[Path], None]) -> Iterator
 def read(path: Path) -> Document:
     """Read one inventory file, or stdin for `-`. Raises InventoryError."""
     if path == STDIN:
-        document = parse(read_stream(sys.stdin.buffer, "stdin"), "stdin")
-        return document if document.data is None else as_inventory(document.text, "stdin")
+        return as_inventory(read_stream(sys.stdin.buffer, "stdin"), "stdin")
     return as_inventory(read_text(path, any_comments=path.suffix not in _YAML_ENDINGS), str(path))
 
 
@@ -108,13 +107,16 @@ def yaml_or_ini(text: str, file: str) -> Document:
 
     Raises InventoryError.
     """
+    has_yaml_name = file.endswith(_YAML_ENDINGS)
     try:
         document = parse(text, file)
     except InventoryError:
-        if found := _as_ini(text, file):
+        may_be_ini = ini.looks_like_ini(text) or not has_yaml_name
+        if may_be_ini and (found := _as_ini(text, file)):
             return found
         raise
-    if isinstance(document.data, dict) or not text.strip():
+    is_empty = document.data is None and (has_yaml_name or not text.strip())
+    if isinstance(document.data, dict) or is_empty:
         return document
     return _as_ini(text, file) or document
 
@@ -124,8 +126,6 @@ def _as_ini(text: str, file: str) -> Document | None:
 
     Raises InventoryError if it has sections as an INI inventory has them, and a mistake.
     """
-    if text.lstrip().startswith("{"):
-        return None
     try:
         return ini.parse(text, file)
     except InventoryError:

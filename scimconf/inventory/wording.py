@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scimconf.inventory.ini import IniDocument
+from scimconf.inventory import ini
 from scimconf.inventory.place import Place, kind_of, nearest
 from scimconf.model import Problem
 
@@ -50,23 +50,7 @@ def problems(
                 "quote it",
             )
         place = place_of(path)
-        if isinstance(place.document, IniDocument):
-            hint = _in_ini(message, hint, place)
-        yield place.problem(message, hint)
-
-
-def _in_ini(message: str, hint: str, place: Place) -> str:
-    """Return the hint for a value of an INI inventory, which is a Python literal or text."""
-    of_host = place.keys[1:2] == ("hosts",)
-    if message == "expected true or false, found text":
-        return "in an INI file, write True or False"
-    if message == "expected a mapping, found text":
-        literal = "{'acme': {'idp': 'okta'}}"
-        example = f'"{literal}"' if of_host else literal
-        return f"in an INI file, write a Python literal, such as {example}; or use group_vars/"
-    if hint == "quote it" and of_host:
-        return """in a line with a host, quote it twice: '"..."'"""
-    return hint
+        yield place.problem(message, ini.hint(place, message, hint))
 
 
 def _found(value: object, loc: tuple[int | str, ...]) -> tuple[tuple[Hashable, ...], object]:
