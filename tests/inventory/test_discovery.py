@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,7 +81,7 @@ def test_two_at_once_are_an_error_that_names_both(here: Write) -> None:
         "there are two inventories: hosts.ini and hosts (name the one to use: -i hosts.ini or -i "
         "hosts)"
     )
-    with pytest.raises(UsageError, match="two inventories: hosts.ini and hosts"):
+    with pytest.raises(UsageError, match=r"two inventories: hosts\.ini and hosts"):
         in_folder(Path())
 
 
@@ -227,6 +226,5 @@ def test_ansible_inventory_wins(here: Write, home: Path) -> None:
     here("", "hosts")
     here("", "../home/fleet")
     assert names({"ANSIBLE_INVENTORY": "~/fleet, hosts"}) == [str(home / "fleet"), "hosts"]
-    assert re.match(
-        "the inventory x does not exist; ANSIBLE_INVENTORY", refusal({"ANSIBLE_INVENTORY": "x"})
-    )
+    missing = refusal({"ANSIBLE_INVENTORY": "x"})
+    assert missing.startswith("the inventory x does not exist; ANSIBLE_INVENTORY names it")
