@@ -115,6 +115,8 @@ def yaml_or_ini(text: str, file: str) -> Document:
         if may_be_ini and (found := _as_ini(text, file)):
             return found
         raise
+    if isinstance(document.data, str) and not has_yaml_name:
+        return ini.parse(text, file)
     is_empty = document.data is None and (has_yaml_name or not text.strip())
     if isinstance(document.data, dict) or is_empty:
         return document

@@ -170,6 +170,8 @@ def test_which_files_are_ini(name: str, text: str, is_ini: bool) -> None:
         ("hosts.yml", "[web]\na b\n", "2:3: expected key=value after the host"),
         ("hosts", "[web]\na b\n", "2:3: expected key=value after the host"),
         ("hosts.json", '{"all": {"hosts": {"a": {}}}', "1:1: this { is not closed, or a comma"),
+        ("hosts", "a b\n", "1:3: expected key=value after the host"),
+        ("hosts.yml", "a b\n", "1:1: expected a mapping of groups, such as all:, found text"),
         ("hosts", "", "1:1: the file is empty"),
         ("hosts.toml", "[web]\n", "1:1: TOML inventories are not supported (run ansible-inventory"),
     ],
