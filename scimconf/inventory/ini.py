@@ -50,6 +50,7 @@ class IniDocument(Document):
     """An INI inventory. `data` has the shape of a YAML inventory; `statements` have the order."""
 
     statements: tuple[Statement, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 def looks_like_ini(text: str) -> bool:
@@ -63,7 +64,14 @@ def parse(text: str, file: str) -> IniDocument:
     parser.read()
     if parser.problems:
         raise InventoryError(parser.problems)
-    return IniDocument(file, text, parser.data, parser.spans, statements=tuple(parser.statements))
+    return IniDocument(
+        file,
+        text,
+        parser.data,
+        parser.spans,
+        statements=tuple(parser.statements),
+        warnings=tuple(parser.warnings),
+    )
 
 
 class _Mistake(Exception):
@@ -86,6 +94,7 @@ class _Parser:
         self.spans: dict[int, dict[Hashable, Span]] = {id(self.data): {}}
         self.statements: list[Statement] = []
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
     def read(self) -> None:
         text = self._document.text
@@ -154,6 +163,7 @@ class _Parser:
             value_at = at + line.index("=", word.at - at) + 1
             values[key] = self._value(value, value_at)
             places[key] = Span(word.at, value_at, value_at)
+        self._warn_of_cut_word(line, at, (name, *others)[-1])
         own = self._add(Statement(self._group, "hosts", name.text, values), at)
         self.spans[id(own)] |= places
 
@@ -165,8 +175,24 @@ class _Parser:
             raise _Mistake("expected key=value", at, hint)
         value_at = at + len(name) + 1 + len(value) - len(value.lstrip())
         found = self._value(value.strip(), value_at)
+        if isinstance(found, str) and (comment := re.search(r"\s[#;]", value)):
+            message = "this # is part of the value: a section with variables has no comments there"
+            where = at + len(name) + 1 + comment.end() - 1
+            self._warn(
+                message.replace("#", comment[0][-1]), where, "move the comment to a line of its own"
+            )
         own = self._add(Statement(self._group, "vars", key, {key: found}), at)
         self.spans[id(own)][key] = Span(at, value_at, value_at)
+
+    def _warn_of_cut_word(self, line: str, at: int, last: _Word) -> None:
+        """Warn about `password=one#two`: for Ansible, the rest of the line is a comment."""
+        whole = line[last.at - at :].split(maxsplit=1)[0]
+        if "#" in whole and last.text == whole.partition("#")[0]:
+            where = last.at + len(last.text)
+            self._warn("the rest of this line is a comment", where, "quote the value if it has a #")
+
+    def _warn(self, message: str, at: int, hint: str) -> None:
+        self.warnings.append(Problem(message, self._document.at(at), hint=hint))
 
     def _child(self, line: str, at: int) -> None:
         match = _CHILD.fullmatch(line)
@@ -263,6 +289,8 @@ class Ini:
 
     def add(self, document: IniDocument) -> None:
         """Add the statements in order, and report the groups that no section declares."""
+        for warning in document.warnings:
+            self._problems.warn(warning)
         for each in document.statements:
             place = Place(document, (each.group,))
             if each.name is None:

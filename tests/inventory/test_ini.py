@@ -115,6 +115,27 @@ def test_all_mistakes_are_reported(says: Says) -> None:
     assert [problem.partition(": ")[0] for problem in says(text)] == ["1:3", "2:1", "7:1"]
 
 
+def test_a_hash_that_means_something_else_than_it_seems_is_warned_about(write: Write) -> None:
+    text = """\
+        a x=1#2 y=3
+        b x="1#2" # a comment
+        c x=1 y='1'#2
+        [w]
+        d
+        [w:vars]
+        x = one # not a comment
+        y = 1 # a comment
+        z = one ; not a comment
+        """
+    part = "is part of the value: a section with variables has no comments there"
+    own = "(move the comment to a line of its own)"
+    assert [short(each) for each in inventory.load([write(text, "hosts.ini")]).warnings] == [
+        "hosts.ini:1:6: the rest of this line is a comment (quote the value if it has a #)",
+        f"hosts.ini:7:9: this # {part} {own}",
+        f"hosts.ini:9:9: this ; {part} {own}",
+    ]
+
+
 def test_no_message_quotes_a_value(says: Says) -> None:
     text = "a ansible_password=hunter2 hunter3\nb x='hunter4\n[w]\n[w:vars]\nhunter5\n"
     assert "hunter" not in " ".join(says(text))

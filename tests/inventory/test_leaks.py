@@ -80,8 +80,8 @@ def test_texts_without_a_plaintext_token(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        (f"[w:vars]\nscim_realms={{'acme': {{'token': '{TOKEN}'}}}}\n", (2, 1)),
-        (f"a scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n", (1, 3)),
+        (f"[w:vars]\nscim_realms={{'acme': {{'token': '{TOKEN}'}}}}\n", (2, 13)),
+        (f"a scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n", (1, 15)),
         (f"a x=1 scim_realms={{acme: {{token: {TOKEN}}}}}\n", None),
         (f"[w:vars]\nscim_realms={{acme: {{token: {TOKEN}}}}}\n", (2, 13)),
         (f'[w:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}", "x": null}}}}\n', (2, 13)),
