@@ -161,6 +161,9 @@ class _Parser:
                     hint = "a comment after a host starts with #"
                 raise _Mistake("expected key=value after the host", word.at, hint)
             value_at = at + line.index("=", word.at - at) + 1
+            if key.strip() != key:
+                hint = "the space before it is not a plain one: type it again"
+                self._warn("the name of this variable starts or ends with a space", word.at, hint)
             values[key] = self._value(value, value_at)
             places[key] = Span(word.at, value_at, value_at)
         self._warn_of_cut_word(line, at, (name, *others)[-1])

@@ -81,8 +81,8 @@ def _entries(document: Document) -> Iterator[Problem]:
             yield Problem(
                 "the token of this realm is in plain text",
                 document.value_position(path),
-                hint="remove it: tokens are kept encrypted in the token file; or make it a "
-                "!vault value",
+                hint="remove it: tokens are kept encrypted in the token file"
+                + ("" if is_ini else "; or make it a !vault value"),
             )
 
 

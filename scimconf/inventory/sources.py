@@ -51,6 +51,11 @@ def find(path: Path, links: Links) -> Source:
     """Return the source for an `-i PATH`: a file, a folder or stdin. Raises InventoryError."""
     if path == STDIN:
         return Source((path,), Path())
+    if "," in str(path) and not path.exists():
+        message = f"the inventory {path} does not exist, and scimconf reads no list of hosts"
+        raise InventoryError(
+            [Problem(message, hint="write the hosts into a file, one on each line")]
+        )
     links.check_source(path)
     if path.is_dir():
         files = tuple(_files(path, _MAX_FOLDERS, lambda each: links.check(each, path)))

@@ -87,7 +87,9 @@ def _words(
         return "this value is not valid here", ""
     expected = _EXPECTED[kind].format(**context)
     hint = (
-        "quote it" if expected == "text" and not isinstance(found, (dict, list, type(None))) else ""
+        "quote it"
+        if expected.startswith("text") and not isinstance(found, (dict, list, type(None)))
+        else ""
     )
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
         return f"expected {expected}", ""

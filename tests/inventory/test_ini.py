@@ -120,6 +120,7 @@ def test_a_hash_that_means_something_else_than_it_seems_is_warned_about(write: W
         a x=1#2 y=3
         b x="1#2" # a comment
         c x=1 y='1'#2
+        c \u00a0x=1
         [w]
         d
         [w:vars]
@@ -131,8 +132,10 @@ def test_a_hash_that_means_something_else_than_it_seems_is_warned_about(write: W
     own = "(move the comment to a line of its own)"
     assert [short(each) for each in inventory.load([write(text, "hosts.ini")]).warnings] == [
         "hosts.ini:1:6: the rest of this line is a comment (quote the value if it has a #)",
-        f"hosts.ini:7:9: this # {part} {own}",
-        f"hosts.ini:9:9: this ; {part} {own}",
+        "hosts.ini:4:3: the name of this variable starts or ends with a space (the space before it "
+        "is not a plain one: type it again)",
+        f"hosts.ini:8:9: this # {part} {own}",
+        f"hosts.ini:10:9: this ; {part} {own}",
     ]
 
 
@@ -155,6 +158,7 @@ def test_no_message_quotes_a_value(says: Says) -> None:
         ),
         ("a scim_idp=1 scim_realms={}", """in a line with a host, quote it twice: '"..."'"""),
         ("a scim_realms={}\n[all:vars]\nscim_idp=1", "(quote it)"),
+        ("a scim_realms={} ansible_password='1234.'", """quote it twice: '"..."'"""),
     ],
 )
 def test_hints_for_values_of_another_type(text: str, hint: str, says: Says) -> None:

@@ -125,6 +125,16 @@ def test_files_that_are_not_inventories(refused: Refused, content: str, expected
     assert expected in refused(content)[0]
 
 
+def test_a_list_of_hosts_is_not_an_inventory(write: Write) -> None:
+    write("")
+    with pytest.raises(InventoryError) as caught:
+        inventory.load([Path("chat1,chat2,")])
+    assert [short(problem) for problem in caught.value.problems] == [
+        "the inventory chat1,chat2, does not exist, and scimconf reads no list of hosts (write the "
+        "hosts into a file, one on each line)"
+    ]
+
+
 def test_a_program_is_refused_and_not_started(write: Write, tmp_path: Path) -> None:
     source = write("#!/bin/sh\ntouch started\n", "dynamic.sh")
     (tmp_path / source).chmod(0o700)
