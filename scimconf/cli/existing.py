@@ -61,7 +61,11 @@ def find(folder: Path) -> Existing | None:
 
     Raises UsageError if all of its hosts have scim_realms, and InventoryError if it is invalid.
     """
-    there = discovery.in_folder(folder)
+    try:
+        there = discovery.in_folder(folder)
+    except UsageError as error:  # its hint is an option that init does not have
+        hint = "init extends one inventory: name its folder (scimconf init FOLDER)"
+        raise UsageError(error.message, hint) from None
     if not there:
         return None
     loaded = load(there)

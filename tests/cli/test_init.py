@@ -341,6 +341,28 @@ def test_an_ini_inventory_that_ansible_cfg_names_is_used(empty: Run, tmp_path: P
     assert empty("inventory", "check").stdout == "ok: 1 server, 1 realm\n"
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("../hosts", "ansible.cfg names an inventory outside of its folder: ../hosts"),
+        ("", "there are two inventories: hosts.yml and hosts"),
+    ],
+)
+def test_init_extends_only_one_inventory_of_the_folder(
+    named: str, said: str, empty: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\ninventory = {named}\n")
+    for name in ("hosts.yml", "hosts"):
+        (tmp_path / name).write_text(ANSIBLE)
+    before = _files(tmp_path)
+    done = empty("init", "--host", "web")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr == (
+        f"error: {said}\n  -> init extends one inventory: name its folder (scimconf init FOLDER)\n"
+    )
+    assert _files(tmp_path) == before
+
+
 def test_init_writes_an_inventory_here_though_the_user_has_one_elsewhere(
     empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
