@@ -28,10 +28,14 @@ Kind = Literal["hosts", "children", "vars"]
 
 _KINDS: tuple[Kind, ...] = ("hosts", "children", "vars")
 _SECTION = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?")
+_PLAIN = re.compile(r"(?!.*:(?:\s|$))[^\s{?&*!%\"'|>@`#\[-].*")
+"""A line that YAML reads as plain text: not a key, and without a character of special meaning."""
 _CHILD = re.compile(r"(?P<group>[^:\]\s]+)\s*(?:#.*)?")
 _COMMENT = ("#", ";")
 _SPACE = " \t\r\n"
 """What separates the words of a line with a host (shlex)."""
+_WORD = re.compile(rf"[^{_SPACE}]+")
+_SPECIAL = re.compile(r"[\"'\\#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,17 @@ class IniDocument(Document):
 def looks_like_ini(text: str) -> bool:
     """Return True if one of the first 200 lines starts a section."""
     return any(_SECTION.fullmatch(line.strip()) for line in text.splitlines()[:200])
+
+
+def cannot_be_yaml(text: str) -> bool:
+    """Return True if the first line shows that the text is not a YAML mapping.
+
+    It is a list in brackets, or plain text without a colon. To try YAML would be slow: it is one
+    text of many lines for the parser.
+    """
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return bool(_SECTION.fullmatch(first) or _PLAIN.fullmatch(first))
 
 
 def parse(text: str, file: str) -> IniDocument:
@@ -260,6 +275,9 @@ class _Word:
 
 def _words(line: str, at: int) -> Iterator[_Word]:
     """Yield the words of a line as a shell has them, without a comment. Raises _Mistake."""
+    if not _SPECIAL.search(line):  # shlex is slow
+        yield from (_Word(word[0], at + word.start()) for word in _WORD.finditer(line))
+        return
     stream = StringIO(line)
     lexer = shlex.shlex(stream, posix=True)
     lexer.whitespace_split = True

@@ -7,11 +7,15 @@ boolean, `[1, 'a']` a list; what is no literal, such as `true` or `yes`, is text
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 _MAX_CHARACTERS = 16 * 1024
 """Python's parser can end the process if an expression is nested some ten thousand levels deep."""
 _MAX_NUMBER = 10**1000
+_TEXT = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_][\w.-]*|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
+"""Most values. None of these is a literal, so Python's parser need not be asked, which is slow."""
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _QUOTE = "quote it, or move the variable into group_vars/"
 
 
@@ -29,6 +33,10 @@ def literal(text: str) -> tuple[object, int]:
     Raises NotPlain for a value at which Ansible would refuse the file, and for one that is too
     large. Its message does not quote the value.
     """
+    if _TEXT.fullmatch(text):
+        return text, 1
+    if _NUMBER.fullmatch(text):
+        return int(text), 1
     if len(text) > _MAX_CHARACTERS:
         hint = "move the variable into group_vars/ or host_vars/"
         raise NotPlain(f"this value has more than {_MAX_CHARACTERS} characters", hint)

@@ -112,6 +112,9 @@ def yaml_or_ini(text: str, file: str) -> Document:
 
     Raises InventoryError.
     """
+    if ini.cannot_be_yaml(text):
+        with suppress(InventoryError):
+            return ini.parse(text, file)
     has_yaml_name = file.endswith(_YAML_ENDINGS)
     try:
         document = parse(text, file)

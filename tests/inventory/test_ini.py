@@ -15,6 +15,7 @@ from scimconf.errors import InventoryError
 from scimconf.inventory import ini
 from scimconf.inventory.sources import as_inventory
 from scimconf.model import Position
+from scimconf.yamlfile import parse
 
 from .conftest import Write, short
 
@@ -233,3 +234,12 @@ def test_any_text_is_read_or_refused_with_places_inside_it(text: str) -> None:
                     at = document.position((group, kind, name))
                     line = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[at.line - 1]
                     assert line[at.column - 1 :].strip()
+
+
+@given(st.text("ab=[]:\"'#; \t\n-{}?&,", max_size=20))
+def test_the_first_line_alone_decides_only_what_yaml_decides(text: str) -> None:
+    if ini.cannot_be_yaml(text):
+        try:
+            assert not isinstance(parse(text, "f").data, dict)
+        except InventoryError:
+            return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scimconf.inventory import literals
 from scimconf.inventory.literals import NotPlain, literal
 
 
@@ -48,6 +51,14 @@ def test_python_warns_about_no_value() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert literal("'\\d'") == ("\\d", 1)
+
+
+@given(st.from_regex(literals._TEXT, fullmatch=True) | st.integers(0, 10**9).map(str))
+def test_short_cuts_agree_with_python(text: str) -> None:
+    with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        assert literal(text)[0] == ast.literal_eval(text)
+        return
+    assert literal(text)[0] == text
 
 
 @given(st.text("ab'\"\\{}[](),:1+-*.#x \x00é", max_size=30))
