@@ -9,7 +9,7 @@ from pathlib import Path
 from scimconf import files
 from scimconf import inventory as inventories
 from scimconf.errors import UsageError
-from scimconf.inventory import Inventory, rules
+from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Server
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -17,8 +17,6 @@ from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
 from scimconf.tokens.references import withhold
 from scimconf.tokens.store import TokenFile, place
-
-_DEFAULT = Path("inventory.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +58,8 @@ def start(
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:
-    """Return the inventory's files: those of -i, else inventory.yaml of the current folder."""
-    if source.inventory:
-        return source.inventory
-    if _DEFAULT.exists():
-        return (_DEFAULT,)
-    raise UsageError(
-        "no inventory: there is no inventory.yaml in this folder",
-        "name one with -i, or create one: scimconf init",
-    )
+    """Return the inventory's files: those of -i, else what `discovery.find` finds."""
+    return source.inventory or discovery.find().sources
 
 
 def load(
@@ -84,9 +75,9 @@ def load(
 
     Raises InventoryError with all errors of the inventory, UsageError for misspelt variables.
     """
+    if not source.inventory:
+        _found(person, quiet=quiet)
     _check_written(source, tuple(writes))
-    if not source.inventory and not _DEFAULT.exists():
-        person.check_variables()  # SCIMCONF_INVENTORY may be misspelt
     loaded = inventories.load(
         sources(source),
         _defaults(connection),
@@ -98,6 +89,20 @@ def load(
     for warning in () if quiet else loaded.warnings:
         person.warn(warning)
     return loaded
+
+
+def _found(person: Person, *, quiet: bool) -> None:
+    """Say which inventory is used, if that is not clear from the current folder."""
+    try:
+        found = discovery.find()
+    except UsageError:
+        person.check_variables()  # SCIMCONF_INVENTORY may be misspelt
+        raise
+    if found.warning and not quiet:
+        person.warn(found.warning)
+    if found.elsewhere and not quiet:
+        names = ", ".join(map(str, found.sources))
+        person.tell(f"using the inventory {names}, which {found.elsewhere} names")
 
 
 def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:
