@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scimconf.errors import InventoryError
-from scimconf.inventory import ansible_cfg, layout, listing, patterns
+from scimconf.inventory import ansible_cfg, layout, listing, patterns, renames
 from scimconf.inventory.listing import Node
 from scimconf.inventory.place import Problems
-from scimconf.model import Problem, Server
+from scimconf.model import Places, Problem, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Inventory:
     """The hosts of each group, including those of its child groups."""
     tree: Mapping[str, Node]
     warnings: tuple[Problem, ...]
+    places: Places = Places()
+    """The places of the servers' tokens in the token file."""
 
 
 def load(
@@ -66,6 +68,7 @@ def load(
             for name, group in found.tree.groups.items()
         },
         warnings=tuple(_sorted(problems.warnings)),
+        places=renames.places(built.values()),
     )
 
 

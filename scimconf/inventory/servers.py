@@ -12,6 +12,7 @@ from scimconf.inventory.layout import Layout
 from scimconf.inventory.place import Problems, nearest
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.realms import find_contradictions, find_shared_urls, realms
+from scimconf.inventory.renames import find_renames, with_peers
 from scimconf.inventory.schema import OURS, REPLACED, ServerVariables
 from scimconf.model import Paths, Realm, Server
 
@@ -39,6 +40,8 @@ def build(
             server = _server(Reader(name, written, found.variables(name), problems), options)
             if server is not None:
                 built[name] = server
+    built = with_peers(built)
+    find_renames(built.values(), problems)
     find_shared_urls(built.values(), problems)
     find_contradictions(built.values(), problems)
     return built
@@ -79,6 +82,7 @@ def _server(reader: Reader, options: Mapping[str, object]) -> Server | None:
         verify=common.scim_verify,
         ca=_beside(reader, "scim_ca", common.scim_ca),
         position=reader.written.place.position,
+        moved_from=common.scim_moved_from or "",
     )
 
 

@@ -78,6 +78,7 @@ OTHER: dict[str, Any] = {
     "Server.restart_timeout": 1,
     "Server.gate_timeout": 1,
     "Server.probe": None,
+    "Server.moved_from": "chat0",
     "Server.verify": False,
     "Server.ca": "other.pem",
     "Realm.string_id": "wiki",
