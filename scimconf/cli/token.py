@@ -58,7 +58,7 @@ def _of_new(command: Any) -> Any:
 @options.group("token", invoke_without_command=True)
 @_of_new
 @click.pass_context
-def command(context: click.Context, **asked: Any) -> None:
+def command(context: click.Context, /, **asked: Any) -> None:
     """Generate strong bearer tokens, or work on the token file.
 
     Without a subcommand: the same as token new.
@@ -130,7 +130,12 @@ def list_(
     from scimconf.run.tokens import listed
 
     result = listed(source, pattern, older_than, Terminal())
-    out(tokens.as_json(result) if form == "json" else tokens.as_text(result), end="")
+    if form == "json":
+        out(tokens.as_json(result.rows, result.exit_code), end="")
+    else:
+        out(tokens.as_text(result.rows), end="")
+        if not result.rows:
+            err("no token is that old" if older_than else "no realm and no token to list")
     return result.exit_code
 
 

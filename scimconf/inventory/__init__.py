@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Inventory:
     """The hosts of each group, including those of its child groups."""
     tree: Mapping[str, Node]
     warnings: tuple[Problem, ...]
-    places: Places = Places()
+    places: Places = field(default_factory=Places)
     """The places of the servers' tokens in the token file."""
 
 

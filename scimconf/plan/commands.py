@@ -1,4 +1,4 @@
-"""Build the commands that hints show: for exactly the servers and realms that they are about. Pure."""
+"""Build the commands of hints, for exactly the servers and realms that a hint is about. Pure."""
 
 from __future__ import annotations
 

@@ -34,8 +34,10 @@ UNBOUND: Mapping[str, str] = {
 """Fields that are not bound as plain values, each with the reason."""
 
 _LAST = "setting"
-_IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position")
-_IN_WORDS += ("left_alone", "is_partial", "peers", "moved_from")
+_IN_WORDS = (
+    *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
+    *("is_partial", "peers", "moved_from"),
+)
 _REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 

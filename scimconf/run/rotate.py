@@ -148,7 +148,9 @@ def _which_are_present(
     After an undo, a server may have a token that is not the one that was replaced last. Only
     servers with several replaced tokens are asked.
     """
-    asked = [server for server in servers if any(map(keyring.has_several_replaced, keys_of(server)))]
+    asked = [
+        server for server in servers if any(map(keyring.has_several_replaced, keys_of(server)))
+    ]
     if not asked:
         return {}, []
     with person.progress(steps=False) as watcher:

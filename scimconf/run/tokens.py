@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from scimconf.errors import ExitCode, UsageError
+from scimconf.inventory import rules
 from scimconf.model import Place
 from scimconf.run.options import SourceOptions
 from scimconf.run.person import Person
@@ -44,9 +45,7 @@ def listed(
     now = datetime.now(timezone.utc)
     whole = not (pattern or source.limit)
     places = begun.inventory.places
-    found = rows(
-        begun.servers, token_file(source).records, now, places.named if whole else None
-    )
+    found = rows(begun.servers, token_file(source).records, now, places.named if whole else None)
     if older_than is not None:
         found = [row for row in found if older(row, older_than, now)]
     return Listed(tuple(found), older_than)
@@ -54,8 +53,7 @@ def listed(
 
 def path_of(source: SourceOptions) -> Path:
     """Return the path of the token file. Raises UsageError if there is none."""
-    path = place(source.tokens, source.inventory if source.tokens and not source.inventory
-                 else sources(source))
+    path = source.tokens or place(None, sources(source))
     if not path.exists():
         raise UsageError(f"there is no token file {path}", "name it: --tokens FILE")
     return path
@@ -66,7 +64,8 @@ def move(
 ) -> tuple[dict[Place, Place], tuple[Place, ...]]:
     """Move the tokens of a deployment or of one realm in the token file.
 
-    Return the moved places, and the new places of tokens that are kept elsewhere. Raises UsageError.
+    Return the moved places, and the new places of tokens that are kept elsewhere. Raises
+    UsageError.
     """
     path = path_of(source)
     moves = _moves(TokenFile.load(path), old, new)
@@ -82,28 +81,28 @@ def _moves(file: TokenFile, old: str, new: str) -> dict[Place, Place]:
         raise UsageError("OLD and NEW are the same place")
     deployments = {deployment for deployment, _ in file.records}
     if old in deployments:
-        found = {(old, realm): (new, realm) for name, realm in file.records if name == old}
-        # `move chat1 chat2/acme` for a single realm would be a guess.
-        if "/" in new and new not in deployments and _place(new)[0] in deployments | {old}:
+        if "/" in new and "/" not in old:
             raise UsageError(
                 f"{old} is a deployment, but {new} is a realm",
                 f"name the realm of both: {old}/REALM {new}",
             )
-        return found
-    place_ = _place(old)
-    if place_ is None or place_ not in file.records:
+        return {(old, realm): (new, realm) for name, realm in file.records if name == old}
+    before = _place(old)
+    if before is None or before not in file.records:
         known = sorted({*deployments, *("/".join(key) for key in file.records)})
         near = get_close_matches(old, known, 1)
         raise UsageError(
             f"{file.path} has no token of {old}",
             f"did you mean {near[0]}?" if near else "to see all tokens: scimconf token list",
         )
-    target = _place(new)
-    if target is None:
-        raise UsageError(
-            f"{old} is a realm, but {new} is not", f"name a realm: {new}/{place_[1]}"
-        )
-    return {place_: target}
+    after = _place(new)
+    if after is None:
+        raise UsageError(f"{old} is a realm, but {new} is not", f"name a realm: {new}/{before[1]}")
+    try:
+        rules.string_id(after[1])
+    except rules.Invalid as error:
+        raise UsageError(f"{new}: {error.message}", error.hint) from None
+    return {before: after}
 
 
 def _place(word: str) -> Place | None:

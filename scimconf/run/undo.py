@@ -51,9 +51,9 @@ def undo_or_recover(
 
 
 def _with_next_step(outcome: Outcome) -> Outcome:
-    """Name the next step if the undo has brought back other tokens: the token file has the new ones.
+    """Name the next step if the undo has brought back other tokens than the token file has.
 
-    The diff shows that. Only the token file and the server together show what to do: `plan` does.
+    The diff shows that. `plan` compares the token file and the server, and names the command.
     """
     diff = outcome.plan.diff if outcome.plan else ""
     marks = {line[:1] for line in diff.splitlines() if "bearer_token" in line}

@@ -37,9 +37,7 @@ def with_only(server: Server, realms: tuple[Realm, ...]) -> Server:
     return replace(server, realms=realms, left_alone=rest, unmanaged="keep", is_partial=True)
 
 
-def check_known(
-    servers: Sequence[Server], realms: Collection[str], known: Iterable[Realm]
-) -> None:
+def check_known(servers: Sequence[Server], realms: Collection[str], known: Iterable[Realm]) -> None:
     """Raise UsageError for realms that none of the servers has."""
     if unknown := set(realms) - {realm.string_id for realm in known}:
         names = ", ".join(sorted(each or "(root)" for each in unknown))

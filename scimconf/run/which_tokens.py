@@ -68,7 +68,9 @@ class Wanted:
         now = datetime.now(timezone.utc)
         if entry is None or entry.ciphertext is None:
             return False
-        newest = entry.next if self.mode == "stage" and entry.next and self.replace_staged else entry
+        newest = (
+            entry.next if self.mode == "stage" and entry.next and self.replace_staged else entry
+        )
         if self.older_than is not None and not older_than(newest, self.older_than, now):
             return False
         if self.mode == "activate":

@@ -82,8 +82,14 @@ def _row(
     entry = record if isinstance(record, Entry) else None
     kept = _kept(realm)
     if not realm.present:
-        return _removed(key, record, now, tuple(servers)) if isinstance(record, Removed) else (
-            _of_entry(key, entry, "in force", "token file", now, tuple(servers)) if entry else None
+        return (
+            _removed(key, record, now, tuple(servers))
+            if isinstance(record, Removed)
+            else (
+                _of_entry(key, entry, "in force", "token file", now, tuple(servers))
+                if entry
+                else None
+            )
         )
     is_elsewhere = realm.token is not None
     if entry is None or is_elsewhere is not (entry.ciphertext is None):
@@ -108,9 +114,7 @@ def _of_entry(
     )
 
 
-def _removed(
-    key: Key, record: Removed, now: datetime, servers: tuple[str, ...] = ()
-) -> Row | None:
+def _removed(key: Key, record: Removed, now: datetime, servers: tuple[str, ...] = ()) -> Row | None:
     kept = without_expired(record, now)
     if not isinstance(kept, Removed) or kept.entry is None:
         return None
