@@ -59,7 +59,7 @@ def _of_new(command: Any) -> Any:
 @_of_new
 @click.pass_context
 def command(context: click.Context, /, **asked: Any) -> None:
-    """Generate strong bearer tokens, or work on the token file.
+    """Generate bearer tokens, list them, or change the token file.
 
     Without a subcommand: the same as token new.
     """
@@ -195,7 +195,7 @@ def move(old: str, new: str, files: FileOptions, vault: VaultOptions) -> None:
     variable=False,
     type=options.FILE,
     metavar="FILE",
-    help="Read the new password from this file, or from the output of this program.",
+    help="Read the new password from a file or a program.",
 )
 def rekey(
     files: FileOptions,

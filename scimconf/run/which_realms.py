@@ -21,7 +21,7 @@ def narrowed(
     """
     if not realms:
         return servers
-    check_known(servers, realms, (realm for server in servers for realm in server.realms))
+    check_known(realms, (realm for server in servers for realm in server.realms))
     names = ", ".join(sorted(realm or "(root)" for realm in set(realms)))
     person.tell(f"only realm {names}: no other realm is checked or changed")
     return [
@@ -37,12 +37,10 @@ def with_only(server: Server, realms: tuple[Realm, ...]) -> Server:
     return replace(server, realms=realms, left_alone=rest, unmanaged="keep", is_partial=True)
 
 
-def check_known(servers: Sequence[Server], realms: Collection[str], known: Iterable[Realm]) -> None:
-    """Raise UsageError for realms that none of the servers has."""
+def check_known(realms: Collection[str], known: Iterable[Realm]) -> None:
+    """Raise UsageError for realms that are not known."""
     if unknown := set(realms) - {realm.string_id for realm in known}:
         names = ", ".join(sorted(each or "(root)" for each in unknown))
-        which = servers[0].name if len(servers) == 1 else "no selected server"
-        verb = "has no" if len(servers) == 1 else "has"
         raise UsageError(
-            f"{which} {verb} realm {names}", "to see the realms: scimconf inventory list"
+            f"no selected server has realm {names}", "to see the realms: scimconf inventory list"
         )

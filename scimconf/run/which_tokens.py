@@ -40,7 +40,7 @@ class Wanted:
         Raises UsageError for a realm that no server has.
         """
         present = (realm for server in servers for realm in server.realms if realm.present)
-        check_known(servers, self.realms, present)
+        check_known(self.realms, present)
         narrowed = []
         for server in servers:
             named = tuple(

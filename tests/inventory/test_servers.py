@@ -52,6 +52,7 @@ def test_defaults(one: One) -> None:
         verify=True,
         ca=None,
         position=Position("hosts.yaml", 3, 5),
+        peers=("chat.example.com",),
     )
 
 
