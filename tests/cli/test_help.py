@@ -34,7 +34,19 @@ OF_ITS_OWN = {"handoff --format", "handoff --out", "token list --format"}
 IMPERATIVES = sorted(
     {
         *("Accept", "Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do"),
-        *("Edit", "Fetch", "Generate", "Leave", "Limit", "List", "Log", "Print", "Put", "Read", "Replace"),
+        *(
+            "Edit",
+            "Fetch",
+            "Generate",
+            "Leave",
+            "Limit",
+            "List",
+            "Log",
+            "Print",
+            "Put",
+            "Read",
+            "Replace",
+        ),
         *("Retry", "Save", "Set", "Show", "Trust", "Use", "Wait", "With --settings: edit"),
         *("With --stage: also replace",),
         *("Work", "Write"),
