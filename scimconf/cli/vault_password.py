@@ -118,6 +118,11 @@ def new_password(vault_id: str | None, file: Path | None) -> tuple[str, Secret]:
             "--new-vault-id and --new-vault-password-file exclude each other", "give one of them"
         )
     label, source = _split(vault_id) if vault_id is not None else (_DEFAULT, _PROMPT)
+    if vault_id == source != _PROMPT and not Path(source).expanduser().exists():
+        raise UsageError(
+            f"--new-vault-id {vault_id!r} names no source, and there is no such file",
+            "write ID@FILE, or ID@prompt to be asked",
+        )
     if file is not None:
         source = str(file)
     if source == _PROMPT:
