@@ -12,7 +12,7 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err
-from scimconf.plan.commands import command as command_line
+from scimconf.plan.commands import as_typed
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 
@@ -68,6 +68,7 @@ def command(
         Terminal(vault, output),
     )
     if out and not result.interrupted and out.is_file() and not output.quiet:
-        carry_out = command_line(f"apply --plan {shlex.quote(str(out))}", pattern, realms)
+        verb = f"apply --plan {shlex.quote(str(out))}"
+        carry_out = as_typed(verb, pattern, source.limit, realms)
         err(f"wrote {out}; to carry it out: {carry_out}")
     return results(result, output, diff=diff)

@@ -17,6 +17,12 @@ def command(verb: str, servers: Iterable[str], realms: Iterable[str]) -> str:
     return f"scimconf {verb} {shlex.join([*servers, *options])}".rstrip()
 
 
+def as_typed(verb: str, pattern: Iterable[str], limit: Iterable[str], realms: Iterable[str]) -> str:
+    """Return a command line for the servers and realms that this command line selects."""
+    limits = [word for each in limit for word in ("--limit", each)]
+    return command(verb, (*pattern, *limits), realms)
+
+
 def for_realm(verb: str, server: Server, realm: str) -> str:
     """Return a command line for one realm of a server, and of all servers of its deployment."""
     return command(verb, server.peers or (server.name,), (realm,))

@@ -11,7 +11,7 @@ from scimconf.errors import UsageError
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, Server, Status
-from scimconf.plan.commands import command
+from scimconf.plan.commands import as_typed, command
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
@@ -63,7 +63,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     keyring = begun.keyring()
     servers = wanted.narrowed(begun.servers, keyring, person)
     if not servers:
-        _report_nothing(wanted, person)
+        _report_nothing(options, person)
         return _NO_SERVER
     check_whole(servers, begun.inventory)
     keys = sorted({key for server in servers for key in keys_of(server)})
@@ -83,9 +83,10 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         return _NO_SERVER
     staged = keyring
     if wanted.mode == "at once":
+        first = "; ".join(unfinished("rotate --stage", servers, keys))
         person.warn(
             "after the restart of its server, each identity provider is locked out until it has "
-            "the new token; to hand over the new token first: scimconf rotate --stage"
+            f"the new token; to hand over the new token first: {first}"
         )
         staged = keyring.staged(keys)
     with (
@@ -198,16 +199,21 @@ def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
     return True
 
 
-def _report_nothing(wanted: Wanted, person: Person) -> None:
+def _report_nothing(options: RotateOptions, person: Person) -> None:
     """Report that there is nothing to rotate. Raises UsageError, except with --older-than."""
+    wanted = options.wanted
+
+    def same(verb: str) -> str:
+        return as_typed(verb, options.pattern, options.source.limit, wanted.realms)
+
     what = {
         "activate": (
             "no token is staged for the selected realms",
-            "stage one first: scimconf rotate --stage",
+            f"stage one first: {same('rotate --stage')}",
         ),
         "back": (
             "no previous token is kept for the selected realms",
-            "a previous token is kept for 7 days; to rotate to a new token: scimconf rotate",
+            f"a previous token is kept for 7 days; to rotate to a new token: {same('rotate')}",
         ),
     }
     message, hint = what.get(
