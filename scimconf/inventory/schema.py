@@ -148,7 +148,8 @@ class RealmFields(BaseModel):
     moved_from: Annotated[str, rule(rules.string_id)] | None = Field(
         None,
         description="The realm's former name, if it was renamed: `apply` moves its token in the "
-        "token file.",
+        "token file ([tokens.md](tokens.md#rename-a-server-a-deployment-or-a-realm)).",
+        json_schema_extra=default_words("it was not renamed"),
     )
 
 
@@ -205,7 +206,9 @@ class ServerVariables(BaseModel):
     scim_moved_from: Word | None = Field(
         None,
         description="The former name of the deployment, if it was renamed (without "
-        "`scim_deployment`: the host's former name): `apply` moves its tokens in the token file.",
+        "`scim_deployment`: the host's former name): `apply` moves its tokens in the token file "
+        "([tokens.md](tokens.md#rename-a-server-a-deployment-or-a-realm)).",
+        json_schema_extra=default_words("it was not renamed"),
     )
     scim_restart: Restart = Field(
         "server",
