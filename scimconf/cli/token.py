@@ -120,10 +120,10 @@ def list_(
     older_than: timedelta | None,
     form: str,
 ) -> int:
-    """List the token of each realm: its age, its dates, its strength, and where it is kept.
+    """List the age, strength and place of each token.
 
-    Contacts no server and needs no password. Without PATTERN, entries of the token file that the
-    inventory does not name are listed, too.
+    Prints one line for each realm. Contacts no server and needs no password. Without PATTERN,
+    entries of the token file that the inventory does not name are listed, too.
     """
     from scimconf.cli.person import Terminal
     from scimconf.report import tokens

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scimconf.model import ActionKind, Fingerprint, ObservedToken
 from scimconf.plan import plan
@@ -60,6 +64,22 @@ def test_a_staged_token_is_mentioned_until_the_server_has_it() -> None:
     wanted = replace(wanted, others={"acme": (staged,)})
     (said,) = plan(wanted, observed(found(token=other))).warnings
     assert "the server has the staged token" in said
+
+
+NAMES = st.text("ab -'$\"", min_size=1, max_size=3).filter(lambda name: not name.startswith("-"))
+
+
+@given(st.dictionaries(NAMES, st.sets(st.sampled_from(["", "x", "y"]), min_size=1), min_size=1))
+def test_commands_select_exactly_these_realms(realms: dict[str, set[str]]) -> None:
+    selected = []
+    for line in commands("rotate", {(server,): names for server, names in realms.items()}):
+        words = shlex.split(line)[2:]
+        given = [words[n + 1] for n, word in enumerate(words) if word == "--realm"]
+        servers = words[: words.index("--realm")]
+        selected += [(server, realm) for server in servers for realm in given]
+    assert sorted(selected) == sorted(
+        (server, realm) for server, names in realms.items() for realm in names
+    )
 
 
 def test_commands_select_no_other_realm() -> None:
