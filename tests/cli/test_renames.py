@@ -75,6 +75,8 @@ def test_a_renamed_server_is_moved_by_apply_once(operator: Operator, server: Ser
     assert operator.run("apply", "--yes", *VAULT).returncode == 0
     assert operator.tokens.read_bytes() == after
     assert operator.run("verify", *VAULT).returncode == 0
+    _renamed(operator, server, "new.test")
+    assert operator.run("plan").returncode == 0, "the variable can be removed after the apply"
 
 
 def test_a_saved_plan_without_the_move_does_not_carry_it_out(

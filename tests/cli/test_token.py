@@ -133,7 +133,7 @@ def test_a_nightly_job_fails_if_a_token_is_too_old(scimconf: Run, made: Path) ->
     nothing = scimconf("token", "list", "--older-than", "90d")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     age(made, made.parent / "password", "2020-01-01T00:00:00Z", [("chat1.example.com", "acme")])
-    old = scimconf("token", "list", "--older-than", "90d")
+    old = scimconf("token", "list", "--older-than", "52w")
     assert old.returncode == 2
     assert [line.split()[0] for line in old.stdout.splitlines()] == [
         "deployment",
@@ -197,6 +197,30 @@ def test_rekey_asks_twice_for_the_new_password(
     assert scimconf("token", "rekey").returncode == 0
     assert typed == [("New vault password", True)]
     assert _token(made, "chat2.example.com", "", "typed")
+
+
+def test_rekey_takes_the_present_password_from_a_prompt(
+    scimconf: Run, made: Path, typed: list[tuple[str, bool]]
+) -> None:
+    """The same id may come from a file here and from a prompt there: see ansible#72261."""
+    (made.parent / "typed").write_text("typed\n")
+    first = ("token", "rekey", *PASSWORD, "--new-vault-id", "prod@typed")
+    assert scimconf(*first).returncode == 0
+    done = scimconf("token", "rekey", "--vault-id", "prod@prompt", "--new-vault-id", "a@password")
+    assert done.returncode == 0, done
+    assert typed == [("Vault password (prod)", False)]
+    assert made.read_text().count(";AES256;a\n") == 2
+
+
+def test_rekey_of_a_link_keeps_the_link(scimconf: Run, made: Path) -> None:
+    real = made.rename(made.parent / "real.yaml")
+    made.symlink_to(real)
+    rekey = ("token", "rekey", *PASSWORD, "--new-vault-id", "a@password")
+    refused = scimconf(*rekey)
+    assert (refused.returncode, "is a link" in refused.stderr) == (64, True)
+    assert scimconf(*rekey, "--tokens", "tokens.yaml").returncode == 0
+    assert made.is_symlink()
+    assert real.read_text().count(";AES256;a\n") == 2
 
 
 @pytest.mark.parametrize(
