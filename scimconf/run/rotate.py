@@ -24,7 +24,7 @@ from scimconf.run.which_tokens import (
     already_staged,
     check_whole,
     keys_of,
-    latest_dates,
+    present_dates,
     listed,
     tell_what_is_replaced,
     unfinished,
@@ -157,7 +157,7 @@ def _which_are_present(
     with person.progress(steps=False) as watcher:
         looked = fleet.look([keyring.desired(server) for server in asked], watcher)
     keys = {key for server in asked for key in keys_of(server)}
-    return latest_dates(keys, looked), [each for each in looked if each.observed is None]
+    return present_dates(keys, looked), [each for each in looked if each.observed is None]
 
 
 def _look(

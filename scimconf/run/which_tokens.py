@@ -85,7 +85,7 @@ def already_staged(keys: Iterable[Key], keyring: Keyring) -> list[Key]:
     return [key for key in keys if (entry := keyring.file.entry(*key)) and entry.next]
 
 
-def latest_dates(keys: Iterable[Key], looked: Sequence[Looked]) -> dict[Key, str]:
+def present_dates(keys: Iterable[Key], looked: Sequence[Looked]) -> dict[Key, str]:
     """Return the dates of the tokens that all servers of a deployment have, if they are replaced.
 
     After an undo, that need not be the token that was replaced last.
