@@ -60,7 +60,7 @@ def command(
     identity provider would use them.
     """
     start_log(output)
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=not check)
     if check:
         options_ = PlanOptions(source, pattern, connection, writes=output.files)
         return results(plan(options_, person), output, diff=diff)

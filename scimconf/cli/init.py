@@ -21,12 +21,12 @@ from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import discovery, load
 from scimconf.inventory.editor_schema import inventory_schema
+from scimconf.run.own_password import NAME as PASSWORD_FILE
 from scimconf.zulip.presets import PRESETS
 
-_PASSWORD_FILE = ".vault-password"  # noqa: S105
 _SCHEMA = ".scimconf-schema.json"
 """Beside the inventory, whose first line names it for editors. Ansible ignores names with a dot."""
-_IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
+_IGNORED = (PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
 """Names for .gitignore: the password, the lock of tokens.yaml, and the unfinished files of a killed
 run, which may contain tokens in clear text."""
 
@@ -72,7 +72,7 @@ run, which may contain tokens in clear text."""
     "--make-vault-password/--no-vault-password",
     variable=False,
     default=None,
-    help=f"Create {_PASSWORD_FILE}, which encrypts the token file.  [default: no]",
+    help=f"Create {PASSWORD_FILE}, which encrypts the token file.  [default: no]",
 )
 def command(
     folder: Path,
@@ -110,14 +110,14 @@ def command(
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
             make_vault_password = click.confirm(
-                f"Create a vault password ({_PASSWORD_FILE})?", True
+                f"Create a vault password ({PASSWORD_FILE})?", True
             )
     if there:
         _add(there, hosts, user, idp or "okta", realms or ("",))
     else:
         _begin(folder, _inventory(hosts, user or "zulip", idp or "okta", realms or ("",)))
     _ignore(folder / ".gitignore")
-    password_file = folder / _PASSWORD_FILE
+    password_file = folder / PASSWORD_FILE
     if make_vault_password and not os.path.lexists(password_file):
         _write(password_file, f"{secrets.token_urlsafe(32)}\n", 0o600)
     _next_steps(folder, there, with_password=password_file.exists())
@@ -252,7 +252,7 @@ def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) ->
     """Print commands to paste, without comments: an interactive zsh does not accept comments."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
     source = _source_option(folder, there.sources if there else (folder / "inventory.yaml",))
-    vault = f"--vault-password-file {_PASSWORD_FILE}" if with_password else "--ask-vault-pass"
+    vault = f"--vault-password-file {PASSWORD_FILE}" if with_password else "--ask-vault-pass"
     out(
         f"""
 Next:{cd}

@@ -88,7 +88,7 @@ def command(
     it over in advance. Later, --activate puts it into use. --back returns to the previous token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=True)
     if not yes and mode != "stage":
         person.must_answer("rotate")
     start_log(output)

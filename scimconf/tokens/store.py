@@ -139,10 +139,7 @@ class TokenFile:
         if entry is None or entry.ciphertext is None:
             return None
         where = self._document.position((TOP, deployment, realm, "token"))
-        try:
-            token = vault.decrypt(entry.ciphertext, passwords)
-        except UsageError as error:
-            raise UsageError(f"{where}: {error.message}", error.hint) from None
+        token = vault.open_line(entry.ciphertext, passwords, str(where))
         if not matches(token, bound((deployment, realm), entry)):
             raise UsageError(
                 f"{where}: this token does not belong here: its fingerprint is that of another "
@@ -150,6 +147,21 @@ class TokenFile:
                 "restore the entry from version control",
             )
         return token
+
+    def is_opened_by(self, password: Secret) -> bool | None:
+        """Return whether a password decrypts a token of the file; None if there is no token.
+
+        A token with the vault id "default" is tried, if there is one.
+        """
+        ids = {key: vault.id_of(each.ciphertext) for key, each in self.entries.items()
+               if each.ciphertext}
+        if not ids:
+            return None
+        key = min(ids, key=lambda each: ids[each] != vault.DEFAULT_ID)
+        try:
+            return self.token(*key, {vault.DEFAULT_ID: password}) is not None
+        except UsageError:
+            return False
 
     def refuse(self, value: VaultValue) -> None:
         """Raise UsageError for a vault value that is one of this file's tokens.
