@@ -109,9 +109,7 @@ def command(
         question = 'Realms (subdomains, separated by spaces; "" is the root realm)'
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
-            make_vault_password = click.confirm(
-                f"Create a vault password ({PASSWORD_FILE})?", True
-            )
+            make_vault_password = click.confirm(f"Create a vault password ({PASSWORD_FILE})?", True)
     if there:
         _add(there, hosts, user, idp or "okta", realms or ("",))
     else:

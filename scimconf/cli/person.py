@@ -73,6 +73,4 @@ class Terminal:
     def vault_passwords(
         self, known_ids: Callable[[], Collection[str]] | None, own: OwnPassword | None = None
     ) -> Passwords:
-        return VaultPassword(
-            self._vault, known_ids, own, uses_own=self._changes, quiet=self._quiet
-        )
+        return VaultPassword(self._vault, known_ids, own, uses_own=self._changes, quiet=self._quiet)

@@ -40,7 +40,9 @@ def opener(
     """Return a function that connects to one of these servers. Asks first, as `connect`."""
     asked = asked_become = None
     if connection.ask_pass:
-        hint = "log in with a key, use --connection-password-file FILE, or put ansible_password into "
+        hint = (
+            "log in with a key, use --connection-password-file FILE, or put ansible_password into "
+        )
         asked = person.secret("SSH password", f"{hint}a vault value")
     elif connection.connection_password_file:
         asked = read_login_password(connection.connection_password_file, "SSH password")

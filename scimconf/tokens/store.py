@@ -153,8 +153,11 @@ class TokenFile:
 
         A token with the vault id "default" is tried, if there is one.
         """
-        ids = {key: vault.id_of(each.ciphertext) for key, each in self.entries.items()
-               if each.ciphertext}
+        ids = {
+            key: vault.id_of(each.ciphertext)
+            for key, each in self.entries.items()
+            if each.ciphertext
+        }
         if not ids:
             return None
         key = min(ids, key=lambda each: ids[each] != vault.DEFAULT_ID)

@@ -97,7 +97,7 @@ def test_yes_applies_the_plan_with_live_progress_and_no_echoed_password(
     with seat.run("verify", "--ask-vault-pass") as terminal:
         terminal.answer("Vault password: ", "mistyped")
         assert terminal.end() == 64
-        assert re.search(r"error: tokens.yaml:\d+:\d+: no vault password decrypts", terminal.text)
+        assert re.search(r"error: tokens.yaml:\d+:\d+: wrong vault password", terminal.text)
 
 
 def test_no_color_and_a_narrow_window_are_respected(seat: Seat) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from scimconf import vault
 from scimconf.errors import InventoryError, UsageError
+from scimconf.password_file import read_vault_password
 from scimconf.secret import Secret
 from scimconf.tokens.generate import generate
 from scimconf.tokens.store import TokenFile, new_entry
@@ -160,6 +161,6 @@ def test_a_client_script_gets_the_arguments_that_ansible_gives(
     (tmp_path / "value").write_text(vault.encrypt(Secret("x"), Secret("of prod"), "prod"))
     shown = ansible("ansible-vault", "view", "--vault-id", "prod@keys-client.py", "value")
     assert shown == "x\n"
-    assert vault.read_password_file(client, "prod").reveal() == "of prod"
+    assert read_vault_password(client, "prod").reveal() == "of prod"
     theirs, ours = (tmp_path / "seen").read_text().splitlines()
     assert theirs == ours == "--vault-id prod"
