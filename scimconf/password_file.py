@@ -1,9 +1,9 @@
 """Read a password from a file, or from the output of a program, by Ansible's rules.
 
 The rules are those of ansible-core 2.19: parsing/vault/__init__.py (FileVaultSecret,
-ScriptVaultSecret, ClientScriptVaultSecret) and cli/__init__.py (get_password_from_file). A file with
-an executable bit is a program. Spaces around the password are removed from a file and kept from a
-program, which loses only carriage returns and line feeds.
+ScriptVaultSecret, ClientScriptVaultSecret) and cli/__init__.py (get_password_from_file). A file
+with an executable bit is a program. White space around the password in a file is not part of it; of
+the output of a program, only line breaks at both ends are left out.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import discovery, load
 from scimconf.inventory.editor_schema import inventory_schema
+from scimconf.password_file import read_own_vault_password
 from scimconf.run.own_password import NAME as PASSWORD_FILE
 from scimconf.zulip.presets import PRESETS
 
@@ -249,16 +250,28 @@ def _source_option(folder: Path, sources: Sequence[Path]) -> str:
 def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
     """Print commands to paste, without comments: an interactive zsh does not accept comments."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
-    source = _source_option(folder, there.sources if there else (folder / "inventory.yaml",))
-    vault = f"--vault-password-file {PASSWORD_FILE}" if with_password else "--ask-vault-pass"
+    sources = there.sources if there else (folder / "inventory.yaml",)
+    source = _source_option(folder, sources)
+    option = f" --vault-password-file {PASSWORD_FILE}" if with_password else " --ask-vault-pass"
+    is_found = with_password and _is_found(sources[0].parent / PASSWORD_FILE)
+    changing = "" if is_found else option
     out(
         f"""
 Next:{cd}
   scimconf plan{source}
-  scimconf apply{source} {vault}
-  scimconf handoff{source} {vault} --show-tokens
+  scimconf apply{source}{changing}
+  scimconf handoff{source}{option} --show-tokens
 
 plan changes nothing. handoff prints what to enter at the identity provider."""
     )
     if there:
-        out(f"For servers that already have SCIM: scimconf import{source} {vault} HOST")
+        out(f"For servers that already have SCIM: scimconf import{source}{changing} HOST")
+
+
+def _is_found(password_file: Path) -> bool:
+    """Return whether a verb that changes something uses the file without an option."""
+    try:
+        read_own_vault_password(password_file)
+    except UsageError:
+        return False
+    return True

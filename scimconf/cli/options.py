@@ -252,7 +252,7 @@ _CONNECTION = (
         "--conn-pass-file",
         type=FILE,
         metavar="FILE",
-        help="Read the SSH password from this file, or from the output of this program.",
+        help="Read the SSH password from this file or program.",
     ),
     _passwords("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo or su password."),
     _passwords(
@@ -260,7 +260,7 @@ _CONNECTION = (
         "--become-pass-file",
         type=FILE,
         metavar="FILE",
-        help="Read the sudo or su password from this file, or from the output of this program.",
+        help="Read the sudo password from this file or program.",
     ),
 )
 _ROLLOUT = (

@@ -38,8 +38,8 @@ def apply(options: ApplyOptions, person: Person) -> Result:
     """Configure the servers as the inventory says.
 
     The steps: observe, compare with the saved plan, recover, try the vault password, ask, fetch
-    tokens, ask about the changes that follow from them, generate tokens, change the servers, and record in the token file
-    which tokens they have. Raises UsageError, Stopped.
+    tokens, ask about the changes that follow from them, generate tokens, change the servers, and
+    record in the token file which tokens they have. Raises UsageError, Stopped.
     """
     saved, how = options.saved, options.change
     begun = start(
