@@ -121,6 +121,15 @@ def one_line(value: Secret) -> Secret:
     return value if line == text else Secret(line)
 
 
+def without_spaces(password: Secret) -> Secret:
+    """Return a typed password without ASCII white space around it, as Ansible (PromptVaultSecret).
+
+    Other spaces, such as a no-break space, are part of the password.
+    """
+    data = password.reveal().encode(errors="surrogateescape").strip()
+    return Secret(data.decode(errors="surrogateescape"))
+
+
 def identity(ciphertext: str) -> bytes | None:
     """Return the bytes that identify a vault value: the salt and the ciphertext.
 

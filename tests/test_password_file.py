@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from scimconf.cli.vault_password import without_spaces
 from scimconf.errors import UsageError
 from scimconf.password_file import (
     read_login_password,
@@ -20,6 +19,7 @@ from scimconf.password_file import (
     read_vault_password,
 )
 from scimconf.secret import Secret
+from scimconf.vault import without_spaces
 from tests.oracle.client import PYTHON, ROOT, environment
 from tests.test_vault import FROM_ANSIBLE_11
 

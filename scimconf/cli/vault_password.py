@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from scimconf import vault
 from scimconf.cli.options import VaultOptions
 from scimconf.cli.streams import err
 from scimconf.cli.variables import taken_vault_password
@@ -87,7 +88,7 @@ class VaultPassword:
         label = given or _DEFAULT
         which = "" if label == _DEFAULT else f" ({label})"
         is_new = first and self._known_ids is not None and label not in self._known_ids()
-        typed = without_spaces(ask(f"vault password{which}", _HOW, twice=is_new))
+        typed = vault.without_spaces(ask(f"vault password{which}", _HOW, twice=is_new))
         if not typed:
             raise UsageError("the vault password that was typed has only spaces")
         return typed
@@ -164,15 +165,6 @@ def _split(identity: str) -> tuple[str, str]:
             "write ID@FILE, or ID@prompt to be asked",
         )
     return label, source
-
-
-def without_spaces(password: Secret) -> Secret:
-    """Return a typed password without ASCII white space around it, as Ansible (PromptVaultSecret).
-
-    Other spaces, such as a no-break space, are part of the password.
-    """
-    data = password.reveal().encode(errors="surrogateescape").strip()
-    return Secret(data.decode(errors="surrogateescape"))
 
 
 def ask(what: str, hint: str, *, twice: bool = False) -> Secret:
