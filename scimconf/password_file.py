@@ -83,9 +83,12 @@ def _why_not_own(status: os.stat_result) -> str:
 
 
 def _not_used(path: Path, reason: str) -> UsageError:
+    quoted = shlex.quote(str(path))
     return UsageError(
         f"a vault password is needed, and {path} is not used without an option: {reason}",
-        f"if you trust it: --vault-password-file {shlex.quote(str(path))}",
+        f"if it is yours: chmod 600 {quoted}; or name it: --vault-password-file {quoted}"
+        if "mode" in reason
+        else f"if it is yours, name it: --vault-password-file {quoted}",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -94,8 +95,11 @@ class VaultPassword:
         return typed
 
     def _how(self) -> str:
-        if self._own and os.path.lexists(self._own.path):
-            return f"use {self._own.option}"
+        """Return the hint. It names the file of `init`, but not one that git has checked out."""
+        with suppress(UsageError):
+            if self._own:
+                read_own_vault_password(self._own.path)
+                return f"use {self._own.option}"
         return f"{_HOW}, or --ask-vault-pass on a terminal"
 
     def _own_password(self) -> Secret | None:

@@ -232,6 +232,8 @@ def test_a_verb_that_reads_does_not_use_it_but_names_it(
     assert (done.returncode, done.stdout) == (64, "")
     assert "a vault password is needed, because the tokens are encrypted\n" in done.stderr
     assert f"  -> use --vault-password-file {OWN}\n" in done.stderr
+    own.chmod(0o644)  # as git checks out a file that a merge request brings
+    assert "  -> use --vault-id ID@FILE or --vault-password-file FILE" in scimconf(*words).stderr
 
 
 @pytest.mark.parametrize("words", [("plan",), ("apply", "--check")], ids=" ".join)
