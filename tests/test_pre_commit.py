@@ -140,9 +140,9 @@ def test_an_invalid_inventory_is_not_committed(repository: Repository) -> None:
         (
             "hosts.ini",
             f"[zulip]\nchat1.test scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n",
-            "2:45",
+            "2:24",
         ),
-        ("hosts", f'[zulip:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}"}}}}\n', "2:33"),
+        ("hosts", f'[zulip:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}"}}}}\n', "2:13"),
         ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
     ],
 )
