@@ -10,11 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
 from collections.abc import Mapping
-from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -34,9 +32,6 @@ _ROUNDS = 10_000
 _SALT_BYTES = 32
 _LINE = 80
 _VAULT_ID = re.compile(r"[^;\s]+")
-_MAX_PASSWORD_BYTES = 64 * 1024
-_UNKNOWN_ID_STATUS = 2
-"""Ansible's ClientScriptVaultSecret.VAULT_ID_UNKNOWN_RC."""
 
 
 def encrypt(plaintext: Secret, password: Secret, vault_id: str | None = None) -> str:
@@ -90,11 +85,49 @@ def decrypt(ciphertext: str, passwords: Mapping[str, Secret]) -> Secret:
         return _open(cipher_key, counter, content)
     tried = ", ".join(sorted(passwords))
     raise UsageError(
-        f"no vault password decrypts this value (its vault id is {vault_id}; tried: {tried})",
+        f"wrong vault password: none of the given ones decrypts this value (its vault id is "
+        f"{vault_id}; tried: {tried})",
         "it was encrypted with another password, or it is damaged"
         if vault_id in passwords or vault_id == DEFAULT_ID
         else f"add the password of this vault id: --vault-id {shlex.quote(f'{vault_id}@FILE')}",
     )
+
+
+def open_line(ciphertext: str, passwords: Mapping[str, Secret], where: str = "") -> Secret:
+    """Decrypt a value that has one line: a password, a passphrase or a token.
+
+    A line break at its end is left out, as in `one_line`. Raises UsageError that begins with the
+    place `where`.
+    """
+    try:
+        return one_line(decrypt(ciphertext, passwords))
+    except UsageError as error:
+        place = f"{where}: " if where else ""
+        raise UsageError(f"{place}{error.message}", error.hint) from None
+
+
+def one_line(value: Secret) -> Secret:
+    """Return a password or token without the line break at its end, which `echo` leaves there.
+
+    Raises UsageError if it contains others.
+    """
+    text = value.reveal()
+    line = text.removesuffix("\n").removesuffix("\r")
+    if "\n" in line or "\r" in line:
+        raise UsageError(
+            "this value has more than one line, but a password or token has only one",
+            "write it again in one line; for a vault value: ansible-vault encrypt_string",
+        )
+    return value if line == text else Secret(line)
+
+
+def without_spaces(password: Secret) -> Secret:
+    """Return a typed password without ASCII white space around it, as Ansible (PromptVaultSecret).
+
+    Other spaces, such as a no-break space, are part of the password.
+    """
+    data = password.reveal().encode(errors="surrogateescape").strip()
+    return Secret(data.decode(errors="surrogateescape"))
 
 
 def identity(ciphertext: str) -> bytes | None:
@@ -116,52 +149,9 @@ def id_of(ciphertext: str) -> str:
     return found[1] if found else DEFAULT_ID
 
 
-def read_password_file(path: Path, vault_id: str = DEFAULT_ID) -> Secret:
-    """Return the password in the file, or the output of the file if it is executable.
-
-    As for Ansible's --vault-id and --vault-password-file, a program is started without a shell and
-    without arguments, or with `--vault-id ID` if its name ends in -client. Spaces and line breaks
-    around the password are removed. Raises UsageError.
-    """
-    try:
-        if path.is_file() and os.access(path, os.X_OK):
-            output = _run(path, vault_id)
-        else:
-            with path.open("rb") as file:
-                output = file.read(_MAX_PASSWORD_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a valid file name"
-        raise UsageError(f"cannot read the vault password file {path}: {reason}") from None
-    if len(output) > _MAX_PASSWORD_BYTES:
-        raise UsageError(
-            f"the vault password file {path} is larger than {_MAX_PASSWORD_BYTES // 1024} KiB"
-        )
-    try:
-        password = output.strip().decode()
-    except UnicodeDecodeError:
-        raise UsageError(f"the vault password file {path} is not UTF-8 text") from None
-    if not password:
-        raise UsageError(f"the vault password file {path} contains no password")
-    if password.startswith("$ANSIBLE_VAULT;"):
-        raise UsageError(f"the vault password file {path} is itself encrypted")
-    return Secret(password)
-
-
-def _run(path: Path, vault_id: str) -> bytes:
-    is_client = path.stem.endswith("-client")
-    words = [str(path.absolute()), *(("--vault-id", vault_id) if is_client else ())]
-    # stderr and stdin stay connected to the terminal, for programs that say "touch your key".
-    done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
-    if is_client and done.returncode == _UNKNOWN_ID_STATUS:
-        raise UsageError(f"the vault password program {path} does not know the vault id {vault_id}")
-    if done.returncode:
-        raise UsageError(f"the vault password program {path} exited with status {done.returncode}")
-    return done.stdout
-
-
 def _keys(password: Secret, salt: bytes) -> tuple[bytes, bytes, bytes]:
     kdf = PBKDF2HMAC(SHA256(), length=80, salt=salt, iterations=_ROUNDS)
-    derived = kdf.derive(password.reveal().encode())
+    derived = kdf.derive(password.reveal().encode(errors="surrogateescape"))
     return derived[:32], derived[32:64], derived[64:]
 
 

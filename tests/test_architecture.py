@@ -17,7 +17,7 @@ LAYERS = (
     ("startup", "secret", "sanitize", "consent"),
     ("model",),
     ("errors",),
-    ("files", "child"),
+    ("files", "child", "password_file"),
     ("yamlfile", "template", "vault"),
     ("agent",),
     ("zulip",),

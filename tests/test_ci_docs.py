@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,15 +20,18 @@ from scimconf.secret import Secret
 from scimconf.vault import encrypt
 from tests.lab import Lab, Server
 from tests.lab.operator import VAULT, Operator
+from tests.test_workflows import PINNED
 
 DOCS = Path(__file__).parents[1] / "docs/ci"
+APPLY = "gitlab-apply.yml"
 FILES = sorted(DOCS.glob("*.yml"))
 REALMS: dict[str, Any] = {"scim_realms": {"": {}}, "scim_token_store": "secrets"}
 CHANGED: dict[str, Any] = {**REALMS, "scim_realms": {"": {"name_formatted_included": True}}}
+PIPELINE = "4711"
 SECRET = re.compile(r"\$\{\{ secrets\.(\w+) \}\}")
 
 
-def _read(name: str) -> Any:
+def _read(name: str | Path) -> Any:
     """Read a file as YAML 1.2, as GitHub and GitLab do: `on` is a word, not a boolean."""
     return YAML(typ="safe", pure=True).load(DOCS / name)
 
@@ -80,10 +84,13 @@ class Runner:
                 done.append(self._bash(step["run"], env))
         return done
 
-    def gitlab(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def gitlab(
+        self, job: str, name: str = "gitlab-ci.yml", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run the script of a job."""
-        pipeline = _read("gitlab-ci.yml")
-        env = {**pipeline["variables"], **pipeline[job].get("variables", {}), **variables}
+        pipeline = _read(name)
+        known = {**pipeline.get("variables", {}), "CI_PIPELINE_ID": PIPELINE}
+        env = {**known, **pipeline[job].get("variables", {}), **variables}
         return self._bash("\n".join(pipeline[job]["script"]), env)
 
     def _bash(self, script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -252,25 +259,74 @@ def test_gitlab(runner: Runner, server: Server, lab: Lab) -> None:
     assert f"### to change: `{server.name}`" in (runner.folder / "plan.md").read_text()
     assert 'failures="1"' in (runner.folder / "plan.xml").read_text()
 
-    assert runner.gitlab("plan-main", **way).returncode == 2
+    child = runner.folder / "apply.yml"
+    (runner.folder / ".gitlab").mkdir()
+    shutil.copy(DOCS / APPLY, runner.folder / ".gitlab/scim-apply.yml")
+    child.symlink_to(key)  # must not be followed
+    saved = runner.gitlab("plan-main", **way)
+    assert saved.returncode == 0, "GitLab gives the child no artifacts of a failed job"
+    assert "PRIVATE KEY" in key.read_text()
+    started = _read(child)
+    assert started.pop("apply") == {
+        **_read(APPLY)["apply"],
+        "needs": [{"pipeline": PIPELINE, "job": "plan-main"}],
+    }
+    assert set(started) == {"default"}
+
     secret = {"SCIMCONF_VAULT_PASSWORD": runner.secrets["SCIM_VAULT_PASSWORD"]}
-    refused = runner.gitlab("apply", **way)
+    refused = runner.gitlab("apply", APPLY, **way)
     assert (refused.returncode, "vault password" in refused.stderr) == (64, True)
     if server.layout.isolated:
         before = server.settings.read_bytes()
-        reader = runner.gitlab("apply", **way, **secret, SCIMCONF_USER="scim-reader")
+        reader = runner.gitlab("apply", APPLY, **way, **secret, SCIMCONF_USER="scim-reader")
         assert (reader.returncode, "cannot be replaced by ops" in reader.stdout) == (1, True), (
             reader
         )
         assert server.settings.read_bytes() == before
-    applied = runner.gitlab("apply", **way, **secret)
+    applied = runner.gitlab("apply", APPLY, **way, **secret)
     assert applied.returncode == 0, applied
     assert '"name_formatted_included": True' in server.settings.read_text()
     assert 'failures="0"' in (runner.folder / "applied.xml").read_text()
 
+    _nothing_waits(runner, way, child)
+    _add_by_hand(server)
+    _nothing_waits(runner, way, child)
+    unmanaged = server.settings.read_text()
+    server.settings.write_text(unmanaged.replace('"wiki": {"bearer_token": "t" * 40},', ""))
+
     assert runner.gitlab("drift", **way).returncode == 0
     _drift(server)
     assert runner.gitlab("drift", **way).returncode == 2
+
+
+def _nothing_waits(runner: Runner, way: Mapping[str, str], child: Path) -> None:
+    """Check that the child pipeline ends by itself if the plan has no action."""
+    assert runner.gitlab("plan-main", **way).returncode == 0
+    assert _read(child) == {"nothing-to-apply": {"script": ["echo The plan has no actions"]}}
+
+
+def test_the_pipeline_of_gitlab_waits_only_for_a_plan_with_actions() -> None:
+    """A manual job of .gitlab-ci.yml would block every pipeline, or hide its own failure."""
+    pipeline = _read("gitlab-ci.yml")
+    assert "manual" not in json.dumps(pipeline)
+    trigger = pipeline["apply"]
+    assert trigger["trigger"] == {
+        "include": [{"artifact": "apply.yml", "job": "plan-main"}],
+        "strategy": "depend",
+    }
+    assert trigger["inherit"] == {"variables": False}, "they would override those of the child"
+    assert {"plan.json", "apply.yml"} == set(pipeline["plan-main"]["artifacts"]["paths"])
+    assert "allow_failure" not in pipeline["plan-main"]
+    job = _read(APPLY)["apply"]
+    assert (job["when"], job["allow_failure"], "rules" in job) == ("manual", False, False)
+    assert (job["environment"], job["resource_group"]) == ("production", "production")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_actions_are_pinned_by_commit(file: Path) -> None:
+    used = re.findall(r"^.*\buses:(.*)$", file.read_text(), re.M)
+    assert bool(used) is file.name.startswith("github-")
+    assert [each for each in used if not PINNED.fullmatch(each)] == []
 
 
 def test_every_job_is_tested() -> None:
@@ -285,7 +341,8 @@ def test_every_job_is_tested() -> None:
         ("github-apply.yml", "plan"),
         ("github-apply.yml", "apply"),
         ("github-drift.yml", "drift"),
-        *(("gitlab-ci.yml", job) for job in ("plan", "plan-main", "apply", "drift")),
+        *(("gitlab-ci.yml", job) for job in ("plan", "plan-main", "drift")),
+        (APPLY, "apply"),
     }
 
 
@@ -316,6 +373,8 @@ def test_jobs_keep_host_keys_and_files_outside_the_checkout(file: Path) -> None:
     assert "in the repository" not in text
     written = re.findall(r">>? *(\S+)", "\n".join(script for _, script in _scripts(file.name)))
     ours = {f'"${name}"' for name in ("GITHUB_OUTPUT", "GITHUB_ENV")}
+    if "rm -f apply.yml\n" in text:
+        ours.add("apply.yml")  # an artifact is always in the checkout
     assert [each for each in written if each not in ours and "$RUNNER_TEMP/" not in each] == []
 
 

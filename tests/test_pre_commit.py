@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from ruamel.yaml import YAML
 
 PROJECT = Path(__file__).parents[1]
 PACKAGED = (
@@ -136,6 +137,12 @@ def test_an_invalid_inventory_is_not_committed(repository: Repository) -> None:
         ("acme.txt", f"      API token                       Bearer {TOKEN}\n", "1:46"),
         ("acme.md", f"    - `Secret Token`: `{TOKEN}`\n", "1:24"),
         ("acme.html", f"<dt>Bearer token</dt><dd><code>{TOKEN}</code></dd>\n", "1:32"),
+        (
+            "hosts.ini",
+            f"[zulip]\nchat1.test scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n",
+            "2:24",
+        ),
+        ("hosts", f'[zulip:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}"}}}}\n', "2:13"),
         ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
     ],
 )
@@ -153,3 +160,64 @@ def test_a_token_in_plain_text_is_not_committed(
         repository.git("rm", "--quiet", "--force", file)
     else:
         repository.write(inventory__yaml=before)
+
+
+@pytest.mark.parametrize(
+    ("file", "args"),
+    [
+        ("hosts.yml", "[-i, hosts.yml]"),
+        ("production.yaml", "[-i, production.yaml]"),
+        ("inventories/production/hosts.yaml", "[-i, inventories/production]"),
+        ("host_vars/chat1.example.com", "[-i, inventory.yaml]"),
+        ("tokens.yaml", "[]"),
+    ],
+)
+def test_the_inventory_may_have_another_name(repository: Repository, file: str, args: str) -> None:
+    """`args:` names it. A change of a file beside it is checked, too."""
+    config = repository.folder / ".pre-commit-config.yaml"
+    usual = config.read_text()
+    inventory = repository.folder / "inventory.yaml"
+    path = repository.folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "tokens.yaml": ("version: 2\nscimconf_tokens:\n...\n", "version: 2\n"),
+        "host_vars/chat1.example.com": ("scim_idp: okta\n", "scim_idp: okto\n"),
+    }
+    good, bad = texts.get(file, (INVENTORY.format(idp="okta"), INVENTORY.format(idp="okto")))
+    config.write_text(
+        usual.replace("{id: scimconf-inventory}", f"{{id: scimconf-inventory, args: {args}}}")
+    )
+    try:
+        path.write_text(bad)
+        repository.git("add", ".")
+        refused = repository.commit()
+        assert refused.returncode != 0
+        assert f"{file}:" in refused.stdout + refused.stderr
+        path.write_text(good)
+        repository.git("add", ".")
+        done = repository.commit()
+        assert done.returncode == 0, done
+        assert (done.stdout + done.stderr).count("Passed") == 2
+    finally:
+        repository.git("rm", "--quiet", "--force", file)
+        config.write_text(usual)
+        inventory.write_text(INVENTORY.format(idp="okta"))
+        repository.git("add", ".")
+        assert repository.run("git", "commit", "--no-verify", "-qm", "x").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "inventory", "leaks"),
+    [
+        *((name, True, True) for name in ("hosts.yml", "production.yaml", "tokens.yaml")),
+        *((name, True, True) for name in ("hosts", "hosts.ini", "inventory/production")),
+        *((name, True, True) for name in ("group_vars/all", "ansible.cfg", "Hosts.YML")),
+        ("group_vars/all.d/chat.example.com", True, False),
+        *((name, False, True) for name in ("settings.py", ".env", "scim.conf", "acme.html")),
+        *((name, False, False) for name in ("logo.png", "zulip.py", "main.rs")),
+    ],
+)
+def test_the_files_that_start_the_hooks(file: str, inventory: bool, leaks: bool) -> None:
+    hooks = YAML(typ="safe", pure=True).load(PROJECT / ".pre-commit-hooks.yaml")
+    found = {each["id"]: re.search(each["files"], file) is not None for each in hooks}
+    assert found == {"scimconf-inventory": inventory, "scimconf-leaks": leaks}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,7 +86,8 @@ def test_wrong_password() -> None:
     text = vault.encrypt(Secret("x"), PASSWORD, "prod")
     expected = refusal(text, dev=Secret("wrong-1"), prod=Secret("wrong-2"))
     assert (
-        "no vault password decrypts this value (its vault id is prod; tried: dev, prod)" in expected
+        "wrong vault password: none of the given ones decrypts this value (its vault id is prod; "
+        "tried: dev, prod)" in expected
     )
     assert "wrong-" not in expected
     assert "--vault-id prod@FILE" in refusal(text, dev=Secret("wrong-1"))
@@ -100,7 +99,7 @@ def test_a_changed_value_is_not_decrypted() -> None:
     lines = vault.encrypt(Secret("secret"), PASSWORD).splitlines()
     last = lines[-1][:-1] + ("1" if lines[-1][-1] != "1" else "2")
     expected = refusal("\n".join([*lines[:-1], last]), default=PASSWORD)
-    assert "no vault password decrypts" in expected or "damaged" in expected
+    assert "wrong vault password" in expected or "damaged" in expected
 
 
 @pytest.mark.parametrize(
@@ -130,38 +129,6 @@ def test_empty_passwords_and_wrong_ids_are_refused() -> None:
             vault.encrypt(Secret("x"), PASSWORD, name)
 
 
-# --- password files ----------------------------------------------------------------------------
-
-
-def script(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o700)
-    return path
-
-
-def test_a_password_file(tmp_path: Path) -> None:
-    path = tmp_path / "pass"
-    path.write_text("pa ss\n\n")
-    assert vault.read_password_file(path).reveal() == "pa ss"
-
-
-def test_a_program_prints_the_password(tmp_path: Path) -> None:
-    path = script(tmp_path / "my pass", '#!/bin/sh\necho "pw $#"\n')
-    assert vault.read_password_file(path).reveal() == "pw 0"
-
-
-def test_a_client_gets_the_vault_id(tmp_path: Path) -> None:
-    """Ansible calls its "third-party vault password client scripts" in the same way."""
-    for name, expected in (("my-client.py", "--vault-id prod"), ("a-client", "--vault-id prod")):
-        path = script(tmp_path / name, '#!/bin/sh\necho "got $*"\n')
-        assert vault.read_password_file(path, "prod").reveal() == f"got {expected}"
-        path.chmod(0o600)
-        assert "echo" in vault.read_password_file(path, "prod").reveal(), "not a program"
-    knows_none = script(tmp_path / "no-client", "#!/bin/sh\nexit 2\n")
-    with pytest.raises(UsageError, match="no-client does not know the vault id prod"):
-        vault.read_password_file(knows_none, "prod")
-
-
 @pytest.mark.parametrize(
     ("text", "vault_id"),
     [
@@ -176,27 +143,33 @@ def test_the_id_is_read_without_a_password(text: str, vault_id: str) -> None:
     assert vault.id_of(text) == vault_id
 
 
-@pytest.mark.parametrize(
-    ("content", "mode", "expected"),
-    [
-        (FROM_ANSIBLE_11, 0o600, "the vault password file {} is itself encrypted"),
-        ("#!/bin/sh\nexit 3\n", 0o700, "the vault password program {} exited with status 3"),
-        ("#!/nosuch/interpreter\n", 0o700, "cannot read the vault password file {}"),
-        ("\n", 0o600, "the vault password file {} contains no password"),
-        ("x" * 70000, 0o600, "the vault password file {} is larger than 64 KiB"),
-    ],
-)
-def test_wrong_password_files(tmp_path: Path, content: str, mode: int, expected: str) -> None:
-    path = tmp_path / "pass"
-    path.write_text(content)
-    path.chmod(mode)
-    with pytest.raises(UsageError) as caught:
-        vault.read_password_file(path)
-    assert expected.format(path) in str(caught.value)
+# --- values of one line ------------------------------------------------------------------------
 
 
-def test_unreadable_password_files(tmp_path: Path) -> None:
-    (tmp_path / "latin").write_bytes(b"\xfc\n")
-    for path in (tmp_path / "no", tmp_path, tmp_path / "latin"):
-        with pytest.raises(UsageError, match="vault password file"):
-            vault.read_password_file(path)
+@pytest.mark.parametrize("text", ["correct horse", "correct horse\n", "correct horse\r\n"])
+def test_the_line_break_that_echo_leaves_is_not_part_of_a_password(text: str) -> None:
+    """Issue 34795 of ansible: `echo PASSWORD | ansible-vault encrypt_string`."""
+    sealed = vault.encrypt(Secret(text), PASSWORD)
+    assert vault.open_line(sealed, {"default": PASSWORD}).reveal() == "correct horse"
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\n\n", "\na", "a\r\r", "\n\n"])
+def test_other_line_breaks_are_named_with_their_place(text: str) -> None:
+    sealed = vault.encrypt(Secret(text), PASSWORD)
+    with pytest.raises(
+        UsageError, match=r"^vars\.yml:3:1: this value has more than one line"
+    ) as no:
+        vault.open_line(sealed, {"default": PASSWORD}, "vars.yml:3:1")
+    assert "ansible-vault encrypt_string" in no.value.hint
+
+
+def test_a_wrong_password_is_named_with_the_place() -> None:
+    sealed = vault.encrypt(Secret("x"), PASSWORD)
+    with pytest.raises(UsageError, match=r"^vars\.yml:3:1: wrong vault password: "):
+        vault.open_line(sealed, {"default": Secret("other")}, "vars.yml:3:1")
+
+
+def test_a_password_of_any_bytes_works() -> None:
+    password = Secret(b"\xff\xfe \xfc".decode(errors="surrogateescape"))
+    sealed = vault.encrypt(Secret("x"), password)
+    assert vault.decrypt(sealed, {"default": password}).reveal() == "x"

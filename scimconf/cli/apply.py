@@ -62,7 +62,7 @@ def command(
     identity provider would use them.
     """
     start_log(output)
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=not check)
     if check:
         options_ = PlanOptions(source, pattern, connection, writes=output.files, realms=realms)
         return results(plan(options_, person), output, diff=diff)

@@ -33,6 +33,16 @@ class Option(click.Option):
         """Return nothing, so that click adds no default to the text. The text contains it."""
         return {}
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the names and the text, without the other long names: Ansible's abbreviations."""
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        names, text = record
+        for other in [name for name in self.opts if name.startswith("--")][1:]:
+            names = names.replace(f", {other}", "")
+        return names, text
+
 
 class Argument(click.Argument):
     """An argument that --help explains. Click itself explains options only."""

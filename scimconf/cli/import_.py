@@ -35,6 +35,6 @@ def command(
     Then shows what apply would change, and exits as plan does.
     """
     start_log(output)
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=True)
     result = import_servers(source, pattern, realms, connection, person, output.files)
     return results(result, output)

@@ -21,12 +21,13 @@ from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import discovery, load
 from scimconf.inventory.editor_schema import inventory_schema
+from scimconf.password_file import read_own_vault_password
+from scimconf.run.own_password import NAME as PASSWORD_FILE
 from scimconf.zulip.presets import PRESETS
 
-_PASSWORD_FILE = ".vault-password"  # noqa: S105
 _SCHEMA = ".scimconf-schema.json"
 """Beside the inventory, whose first line names it for editors. Ansible ignores names with a dot."""
-_IGNORED = (_PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
+_IGNORED = (PASSWORD_FILE, ".tokens.yaml.lock", ".*.new")
 """Names for .gitignore: the password, the lock of tokens.yaml, and the unfinished files of a killed
 run, which may contain tokens in clear text."""
 
@@ -72,7 +73,7 @@ run, which may contain tokens in clear text."""
     "--make-vault-password/--no-vault-password",
     variable=False,
     default=None,
-    help=f"Create {_PASSWORD_FILE}, which encrypts the token file.  [default: no]",
+    help=f"Create {PASSWORD_FILE}, which encrypts the token file.  [default: no]",
 )
 def command(
     folder: Path,
@@ -109,15 +110,13 @@ def command(
         question = 'Realms (subdomains, separated by spaces; "" is the root realm)'
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
-            make_vault_password = click.confirm(
-                f"Create a vault password ({_PASSWORD_FILE})?", True
-            )
+            make_vault_password = click.confirm(f"Create a vault password ({PASSWORD_FILE})?", True)
     if there:
         _add(there, hosts, user, idp or "okta", realms or ("",))
     else:
         _begin(folder, _inventory(hosts, user or "zulip", idp or "okta", realms or ("",)))
     _ignore(folder / ".gitignore")
-    password_file = folder / _PASSWORD_FILE
+    password_file = folder / PASSWORD_FILE
     if make_vault_password and not os.path.lexists(password_file):
         _write(password_file, f"{secrets.token_urlsafe(32)}\n", 0o600)
     _next_steps(folder, there, with_password=password_file.exists())
@@ -251,16 +250,28 @@ def _source_option(folder: Path, sources: Sequence[Path]) -> str:
 def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
     """Print commands to paste, without comments: an interactive zsh does not accept comments."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
-    source = _source_option(folder, there.sources if there else (folder / "inventory.yaml",))
-    vault = f"--vault-password-file {_PASSWORD_FILE}" if with_password else "--ask-vault-pass"
+    sources = there.sources if there else (folder / "inventory.yaml",)
+    source = _source_option(folder, sources)
+    option = f" --vault-password-file {PASSWORD_FILE}" if with_password else " --ask-vault-pass"
+    is_found = with_password and _is_found(sources[0].parent / PASSWORD_FILE)
+    changing = "" if is_found else option
     out(
         f"""
 Next:{cd}
   scimconf plan{source}
-  scimconf apply{source} {vault}
-  scimconf handoff{source} {vault} --show-tokens
+  scimconf apply{source}{changing}
+  scimconf handoff{source}{option} --show-tokens
 
 plan changes nothing. handoff prints what to enter at the identity provider."""
     )
     if there:
-        out(f"For servers that already have SCIM: scimconf import{source} {vault} HOST")
+        out(f"For servers that already have SCIM: scimconf import{source}{changing} HOST")
+
+
+def _is_found(password_file: Path) -> bool:
+    """Return whether a verb that changes something uses the file without an option."""
+    try:
+        read_own_vault_password(password_file)
+    except UsageError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -192,11 +193,16 @@ _VAULT = (
     ),
     _passwords(
         "--vault-password-file",
+        "--vault-pass-file",
         type=FILE,
         metavar="FILE",
         help="Read the vault password from this file, or from the output of this program.",
     ),
-    _passwords("--ask-vault-pass", is_flag=True, help="Ask for the vault password."),
+    _passwords(
+        *("-J", "--ask-vault-pass", "--ask-vault-password"),
+        is_flag=True,
+        help="Ask for the vault password.",
+    ),
 )
 _CONNECTION = (
     _connection(
@@ -252,7 +258,21 @@ _CONNECTION = (
         help="Wait this long for a server to report its state.  [default: 60]",
     ),
     _passwords("-k", "--ask-pass", is_flag=True, help="Ask for the SSH password."),
+    _passwords(
+        "--connection-password-file",
+        "--conn-pass-file",
+        type=FILE,
+        metavar="FILE",
+        help="Read the SSH password from this file or program.",
+    ),
     _passwords("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo or su password."),
+    _passwords(
+        "--become-password-file",
+        "--become-pass-file",
+        type=FILE,
+        metavar="FILE",
+        help="Read the sudo password from this file or program.",
+    ),
 )
 _ROLLOUT = (
     _rollout(
@@ -303,12 +323,48 @@ _OUTPUT = (
 )
 
 
-def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorator:
+_LOGIN_PASSWORDS = (
+    ("ask_pass", "connection_password_file", "ANSIBLE_CONNECTION_PASSWORD_FILE"),
+    ("ask_become_pass", "become_password_file", "ANSIBLE_BECOME_PASSWORD_FILE"),
+)
+"""Two options that exclude each other, and Ansible's variable, which counts if none is given."""
+
+
+def _one_source(given: dict[str, Any]) -> dict[str, Any]:
+    """Leave one source of each login password. The command line overrides the environment.
+
+    Raises UsageError if the command line has both options, as in Ansible.
+    """
+    context = click.get_current_context()
+    chosen = dict(given)
+    for asks, file, variable in _LOGIN_PASSWORDS:
+        if not given[asks] and not given[file]:
+            found = os.environ.get(variable)
+            chosen[file] = Path(found).expanduser() if found else None
+        elif given[asks] and given[file]:
+            typed = [context.get_parameter_source(name) is _TYPED for name in (asks, file)]
+            if all(typed):
+                raise click.UsageError(
+                    f"--{asks} and --{file} exclude each other: give one".replace("_", "-")
+                )
+            chosen |= {asks: False} if typed[1] else {file: None}
+    return chosen
+
+
+_TYPED = click.core.ParameterSource.COMMANDLINE
+
+
+def _gathered(
+    name: str,
+    kind: type,
+    options: tuple[Decorator, ...],
+    check: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Decorator:
     """Declare options, and pass them to the verb as one value of the dataclass `kind`."""
 
     def decorate(command: Command) -> Command:
         def call(**values: Any) -> Any:
-            own = {field.name: values.pop(field.name) for field in fields(kind)}
+            own = check({field.name: values.pop(field.name) for field in fields(kind)})
             return command(**values, **{name: kind(**own)})
 
         decorated: Command = functools.update_wrapper(call, command)
@@ -322,7 +378,7 @@ def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorato
 source = _gathered("source", SourceOptions, _SOURCE)
 token_file = _gathered("files", FileOptions, _FILES)
 vault = _gathered("vault", VaultOptions, _VAULT)
-connection = _gathered("connection", ConnectionOptions, _CONNECTION)
+connection = _gathered("connection", ConnectionOptions, _CONNECTION, _one_source)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
 pattern: Decorator = click.argument(

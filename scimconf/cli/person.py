@@ -17,6 +17,7 @@ from scimconf.fleet.watcher import Watcher
 from scimconf.model import Problem
 from scimconf.report.no_progress import NoProgress
 from scimconf.report.progress import LineProgress, LiveProgress
+from scimconf.run.own_password import OwnPassword
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Passwords
 
@@ -33,8 +34,16 @@ class Terminal:
     secret = staticmethod(ask)
     tell = staticmethod(err)
 
-    def __init__(self, vault: VaultOptions = NO_VAULT, output: OutputOptions | None = None) -> None:
+    def __init__(
+        self,
+        vault: VaultOptions = NO_VAULT,
+        output: OutputOptions | None = None,
+        *,
+        changes: bool = False,
+    ) -> None:
+        """`changes`: the verb changes something, so it may use the password file of `init`."""
         self._vault = vault
+        self._changes = changes
         self._output = output
         self._quiet = output is not None and output.quiet
 
@@ -61,5 +70,7 @@ class Terminal:
         """Ask the person a question of a server or a jump host (only with -k)."""
         return Secret(click.prompt(text, hide_input=True, err=True))
 
-    def vault_passwords(self, known_ids: Callable[[], Collection[str]] | None) -> Passwords:
-        return VaultPassword(self._vault, known_ids)
+    def vault_passwords(
+        self, known_ids: Callable[[], Collection[str]] | None, own: OwnPassword | None = None
+    ) -> Passwords:
+        return VaultPassword(self._vault, known_ids, own, uses_own=self._changes, quiet=self._quiet)

@@ -33,7 +33,7 @@ def command(
 
     You can also run apply: it rolls back interrupted changes first.
     """
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=True)
     if not yes:
         person.must_answer("recover")
     start_log(output)

@@ -79,7 +79,7 @@ def command(
     mode = _mode(stage=stage, activate=activate, back=back)
     if replace_staged and mode != "stage":
         raise UsageError("--replace-staged needs --stage", "see: scimconf rotate --help")
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=True)
     if not yes and mode != "stage":
         person.must_answer("rotate")
     start_log(output)

@@ -163,12 +163,14 @@ def move(old: str, new: str, files: FileOptions, vault: VaultOptions) -> None:
     Staged and previous tokens move along. A deployment is a scim_deployment, else a host name.
     DEPLOYMENT/ is its root realm. Contacts no server.
     """
-    from scimconf.cli.vault_password import VaultPassword
+    from scimconf.cli.person import Terminal
+    from scimconf.run.start import passwords
     from scimconf.run.tokens import move as carry_out
     from scimconf.tokens.moving import named
 
     source = SourceOptions(files.inventory, (), files.tokens)
-    moves, left_out = carry_out(source, old, new, VaultPassword(vault))
+    given = passwords(source, Terminal(vault, changes=True), encrypts=False)
+    moves, left_out = carry_out(source, old, new, given)
     for before, after in moves.items():
         if after in left_out:
             err(
@@ -212,12 +214,15 @@ def rekey(
     After a leak of the password, this does not help: old versions of the file, for example in git,
     still open with it. Then rotate the tokens.
     """
-    from scimconf.cli.vault_password import VaultPassword, new_password
+    from scimconf.cli.person import Terminal
+    from scimconf.cli.vault_password import new_password
+    from scimconf.run.start import passwords
     from scimconf.run.tokens import path_of
     from scimconf.tokens.rekeying import rekey as rewrite
 
-    path = path_of(SourceOptions(files.inventory, (), files.tokens))
-    old = VaultPassword(vault)()
+    source = SourceOptions(files.inventory, (), files.tokens)
+    path = path_of(source)
+    old = passwords(source, Terminal(vault, changes=True), encrypts=False)()
     vault_id, password = new_password(new_vault_id, new_vault_password_file)
     done = rewrite(path, old, password, vault_id)
     count = f"{done.changed} token{'' if done.changed == 1 else 's'}"

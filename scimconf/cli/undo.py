@@ -34,7 +34,7 @@ def command(
 
     The inventory and the token file stay as they are: the next apply makes the change again.
     """
-    person = Terminal(vault, output)
+    person = Terminal(vault, output, changes=True)
     if not yes:
         person.must_answer("undo")
     start_log(output)

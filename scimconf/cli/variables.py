@@ -19,6 +19,8 @@ PREFIX = "SCIMCONF_"
 VAULT_PASSWORD = "SCIMCONF_VAULT_PASSWORD"  # noqa: S105
 """The variable that contains the vault password itself. There is no option for it."""
 
+_SPACES = " \t\n\r\v\f"
+"""Removed around the password, as around one in a file. Other spaces are part of it."""
 _NEAR = 0.8
 """The similarity, from 0 to 1, of the parts after SCIMCONF_. LIMT and LIMIT have 0.89."""
 _RESERVED = ("SCIMCONF_IDP_", "SCIMCONF_BEARER_")
@@ -34,10 +36,12 @@ OF_OPTIONS = frozenset(
         "ASK_PASS",
         "ASK_VAULT_PASS",
         "BECOME",
+        "BECOME_PASSWORD_FILE",
         "BECOME_USER",
         "CANARY",
         "CHARSET",
         "CHECK",
+        "CONNECTION_PASSWORD_FILE",
         "COUNT",
         "CREATE_TOKENS",
         "DIFF",
@@ -83,7 +87,7 @@ _taken: dict[str, Secret] = {}
 def take_vault_password() -> None:
     """Remove the password from the environment, so that no child process inherits it."""
     _taken.clear()
-    if given := os.environ.pop(VAULT_PASSWORD, "").strip():
+    if given := os.environ.pop(VAULT_PASSWORD, "").strip(_SPACES):
         _taken[VAULT_PASSWORD] = Secret(given)
 
 

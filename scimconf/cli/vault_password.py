@@ -1,22 +1,30 @@
-"""Get the vault passwords from options or the environment: once, and only if they are needed."""
+"""Get the vault passwords from options, the environment, or the file that `init` makes.
+
+They are fetched once, and only if they are needed.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from scimconf import vault
 from scimconf.cli.options import VaultOptions
+from scimconf.cli.streams import err
 from scimconf.cli.variables import taken_vault_password
 from scimconf.errors import UsageError
+from scimconf.password_file import read_own_vault_password, read_vault_password
+from scimconf.run.own_password import OwnPassword
 from scimconf.secret import Secret
 
 _DEFAULT = "default"
-_PROMPT = "prompt"
+_PROMPTS = ("prompt", "prompt_ask_vault_pass")
+"""Sources that mean a question, as in Ansible (cli/__init__.py, setup_vault_secrets)."""
 _HOW = "use --vault-id ID@FILE or --vault-password-file FILE"
 
 
@@ -27,11 +35,23 @@ class VaultPassword:
     """
 
     def __init__(
-        self, options: VaultOptions, known_ids: Callable[[], Collection[str]] | None = None
+        self,
+        options: VaultOptions,
+        known_ids: Callable[[], Collection[str]] | None = None,
+        own: OwnPassword | None = None,
+        *,
+        uses_own: bool = False,
+        quiet: bool = False,
     ) -> None:
-        """See `Person.vault_passwords`. The password of a new id is asked for twice."""
+        """See `Person.vault_passwords`. The password of a new id is asked for twice.
+
+        `uses_own`: whether `own` may be used without an option.
+        """
         self._options = options
         self._known_ids = known_ids
+        self._own = own
+        self._uses_own = uses_own
+        self._quiet = quiet
         self._found: Mapping[str, Secret] | None = None
 
     def __call__(self) -> Mapping[str, Secret]:
@@ -44,37 +64,86 @@ class VaultPassword:
         sources = _of_options(self._options)
         if not sources and (taken := taken_vault_password()):
             return {_DEFAULT: taken}
+        sources = sources or _of_ansibles_environment()
+        if not sources and self._uses_own and (own := self._own_password()):
+            return {_DEFAULT: own}
         found: dict[str, Secret] = {}
-        for label, source in dict.fromkeys(sources or _of_ansibles_environment()):
+        for given, source in dict.fromkeys(sources):
+            label = given or _DEFAULT
             if label in found:
                 raise UsageError(
                     f"two vault passwords are given for the vault id {label!r}",
                     "use different ids: --vault-id new@FILE --vault-id old@FILE; each value is "
                     "tried with the password of its id first, then with the others",
                 )
-            found[label] = self._one(label, source, first=not found)
+            found[label] = self._one(given, source, first=not found)
         if not found:
             raise UsageError(
-                "a vault password is needed, because the tokens are encrypted",
-                f"{_HOW}, or --ask-vault-pass on a terminal",
+                "a vault password is needed, because the tokens are encrypted", self._how()
             )
         return found
 
-    def _one(self, label: str, source: str, *, first: bool) -> Secret:
-        if source == _PROMPT:
-            which = "" if label == _DEFAULT else f" ({label})"
-            is_new = first and self._known_ids is not None and label not in self._known_ids()
-            return ask(f"vault password{which}", _HOW, twice=is_new)
-        return vault.read_password_file(Path(source).expanduser(), label)
+    def _one(self, given: str, source: str, *, first: bool) -> Secret:
+        if source not in _PROMPTS:
+            return read_vault_password(Path(source).expanduser(), given or None)
+        label = given or _DEFAULT
+        which = "" if label == _DEFAULT else f" ({label})"
+        is_new = first and self._known_ids is not None and label not in self._known_ids()
+        return _typed(f"vault password{which}", _HOW, twice=is_new)
+
+    def _how(self) -> str:
+        """Return the hint. It names the file of `init`, but not one that git has checked out."""
+        with suppress(UsageError):
+            if self._own:
+                read_own_vault_password(self._own.path)
+                return f"use {self._own.option}"
+        return f"{_HOW}, or --ask-vault-pass on a terminal"
+
+    def _own_password(self) -> Secret | None:
+        """Return the password in the file that `init` makes; None if it is not there.
+
+        If there is no token yet that it could decrypt, ask: a merge request may have brought the
+        file, to read the tokens that are encrypted with it. Raises UsageError.
+        """
+        own = self._own
+        if own is None or not os.path.lexists(own.path):
+            return None
+        password = read_own_vault_password(own.path)
+        fits = own.decrypts(password)
+        if fits is False:
+            raise UsageError(
+                f"wrong vault password: the one in {own.path} does not decrypt the tokens in "
+                f"{own.token_file}",
+                f"{_HOW}, or --ask-vault-pass on a terminal",
+            )
+        if fits is None and not self._is_agreed(own):
+            return None
+        if not self._quiet:
+            err(f"using the vault password in {own.path}")
+        return password
+
+    def _is_agreed(self, own: OwnPassword) -> bool:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"a vault password is needed. There is one in {own.path}, but no token in "
+                f"{own.token_file} is encrypted with it yet, and there is no terminal to ask",
+                f"to use it: {own.option}",
+            )
+        return click.confirm(
+            f"No token is encrypted yet. Use the vault password in {own.path}?", err=True
+        )
 
 
 def _of_options(options: VaultOptions) -> list[tuple[str, str]]:
-    """Return vault ids and their sources in Ansible's order (cli/__init__.py, build_vault_ids)."""
+    """Return vault ids and their sources in Ansible's order (cli/__init__.py, build_vault_ids).
+
+    The id is "" if none is given: a program is then called without --vault-id.
+    """
     sources = [_split(each) for each in options.vault_id]
     if options.vault_password_file:
         sources.append((_DEFAULT, str(options.vault_password_file)))
     if options.ask_vault_pass:
-        sources.append((_DEFAULT, _PROMPT))
+        sources.append((_DEFAULT, _PROMPTS[0]))
     return sources
 
 
@@ -96,7 +165,7 @@ def _split(identity: str) -> tuple[str, str]:
             f"the vault id {identity!r} has no source",
             "write ID@FILE, or ID@prompt to be asked",
         )
-    return label or _DEFAULT, source
+    return label, source
 
 
 def ask(what: str, hint: str, *, twice: bool = False) -> Secret:
@@ -117,15 +186,24 @@ def new_password(vault_id: str | None, file: Path | None) -> tuple[str, Secret]:
         raise UsageError(
             "--new-vault-id and --new-vault-password-file exclude each other", "give one of them"
         )
-    label, source = _split(vault_id) if vault_id is not None else (_DEFAULT, _PROMPT)
-    if vault_id == source != _PROMPT and not Path(source).expanduser().exists():
+    given, source = _split(vault_id) if vault_id is not None else ("", _PROMPTS[0])
+    if vault_id == source and source not in _PROMPTS and not Path(source).expanduser().exists():
         raise UsageError(
             f"--new-vault-id {vault_id!r} names no source, and there is no such file",
             "write ID@FILE, or ID@prompt to be asked",
         )
     if file is not None:
         source = str(file)
-    if source == _PROMPT:
+    label = given or _DEFAULT
+    if source in _PROMPTS:
         how = "use --new-vault-id ID@FILE or --new-vault-password-file FILE"
-        return label, ask("new vault password", how, twice=True)
-    return label, vault.read_password_file(Path(source).expanduser(), label)
+        return label, _typed("new vault password", how, twice=True)
+    return label, read_vault_password(Path(source).expanduser(), given or None)
+
+
+def _typed(what: str, hint: str, *, twice: bool) -> Secret:
+    """Ask for a vault password. Raises UsageError if only spaces are typed."""
+    password = vault.without_spaces(ask(what, hint, twice=twice))
+    if not password:
+        raise UsageError(f"the {what} that was typed has only spaces")
+    return password

@@ -17,6 +17,8 @@ _INSTEAD = {
     ("defaults", "private_key_file"): "--private-key",
     ("defaults", "ask_pass"): "-k",
     ("defaults", "host_key_checking"): "--accept-new-host-keys",
+    ("defaults", "connection_password_file"): "--connection-password-file",
+    ("defaults", "become_password_file"): "--become-password-file",
     ("defaults", "vault_password_file"): "--vault-password-file",
     ("defaults", "vault_identity_list"): "--vault-id",
     ("privilege_escalation", "become"): "-b",

@@ -67,7 +67,7 @@ class ConnectionVariables(BaseModel):
     password: Annotated[Secret | VaultValue, WithJsonSchema({"type": "string"})] | None = Field(
         None,
         description="The password to log in with. A key is better.",
-        json_schema_extra=default_words("`-k` asks"),
+        json_schema_extra=default_words("`-k` asks, or `--connection-password-file`"),
     )
     private_key: Word | None = Field(
         None,
@@ -100,7 +100,7 @@ class ConnectionVariables(BaseModel):
         Field(
             None,
             description="The password that sudo (or su) asks for.",
-            json_schema_extra=default_words("`-K` asks"),
+            json_schema_extra=default_words("`-K` asks, or `--become-password-file`"),
         )
     )
     become_exe: _BecomeWords | None = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 
 from scimconf import files
 from scimconf.errors import InventoryError, UsageError
+from scimconf.model import VaultValue
 from scimconf.yamlfile import parse, read_text
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
@@ -47,29 +49,66 @@ def may_be_template(text: str) -> bool:
 def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
     """Return the text of the file with these variables at its end; the rest does not change.
 
-    Raises UsageError if the new text would not be read back with exactly these variables, or if a
-    key could be a template: a key cannot be tagged `!unsafe`.
+    The end is before a document end marker (`...`). A missing line break is added first. Raises
+    UsageError if the new text would not be read back with exactly these variables, or if a key
+    could be a template: a key cannot be tagged `!unsafe`.
     """
     before = read_text(path) if path.exists() else ""
-    gap = "" if not before or before.endswith("\n") else "\n"
-    text = f"{before}{gap}# {comment}\n" + "".join(_lines(variables))
-    if _adds(before, text, variables, path):
-        return text
-    raise UsageError(
-        f"cannot add variables to {path}: it is not a YAML mapping, or it already has some of them",
-        "remove its scim_ variables, or move the file into a folder with the host's name",
+    line_break = "\r\n" if "\r\n" in before else "\n"
+    marker = _END.search(before)
+    end = marker.start() if marker else len(before)
+    gap = "" if not end or before[end - 1] in "\r\n" else line_break
+    new = f"# {comment}\n" + "".join(_lines(variables))
+    text = before[:end] + gap + new.replace("\n", line_break) + before[end:]
+    if problem := _why_not_added(before, text, variables, path):
+        raise UsageError(f"cannot add variables to {path}: {problem[0]}", problem[1])
+    return text
+
+
+_END = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
+
+
+def _why_not_added(
+    before: str, text: str, variables: Mapping[str, object], path: Path
+) -> tuple[str, str] | None:
+    """Return why `text` is not `before` with these variables, and a hint; None if it is."""
+    folder = f"move the file into a folder: {path.with_suffix('')}/"
+    if before.startswith("$ANSIBLE_VAULT;"):
+        return "it is encrypted as a whole", folder
+    try:
+        known = parse(before, str(path)).data
+    except InventoryError as error:
+        return f"it is not valid YAML: {error.problems[0].text('error')}", "correct the file"
+    if known is None:
+        known = {}
+    if not isinstance(known, dict):
+        return "it is not a YAML mapping", "write its variables as NAME: VALUE"
+    if names := [name for name in variables if name in known]:
+        return f"it already has {', '.join(names)}", "remove these variables from the file"
+    try:
+        now = parse(text, str(path)).data
+    except InventoryError:
+        now = None
+    if isinstance(now, dict) and _settled(now) == _settled({**known, **variables}):
+        return None
+    if isinstance(now, dict) and now.keys() == known.keys() | variables.keys():
+        return (
+            "it ends inside a text block (|), and a line break there would change that text",
+            "end the file with a line break",
+        )
+    return (
+        "its variables are not on lines of their own that begin in the first column",
+        f"write them so, without {{}}; or {folder}",
     )
 
 
-def _adds(before: str, text: str, variables: Mapping[str, object], path: Path) -> bool:
-    try:
-        known = parse(before, str(path)).data or {}
-        now = parse(text, str(path)).data
-    except InventoryError:
-        return False
-    if not isinstance(known, dict) or known.keys() & variables.keys():
-        return False
-    return bool(now == {**known, **variables})
+def _settled(value: object) -> object:
+    """Replace vault values by their text without white space at its end, which means nothing."""
+    if isinstance(value, VaultValue):
+        return VaultValue(value.ciphertext.rstrip())
+    if isinstance(value, Mapping):
+        return {key: _settled(inner) for key, inner in value.items()}
+    return [_settled(each) for each in value] if isinstance(value, list) else value
 
 
 def write(path: Path, text: str) -> None:

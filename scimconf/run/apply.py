@@ -40,9 +40,9 @@ class ApplyOptions:
 def apply(options: ApplyOptions, person: Person) -> Result:
     """Configure the servers as the inventory says.
 
-    The steps: observe, compare with the saved plan, recover, ask, fetch tokens, ask about the
-    changes that follow from them, generate tokens, change the servers, and record in the token file
-    which tokens they have. Raises UsageError, Stopped.
+    The steps: observe, compare with the saved plan, recover, try the vault password, ask, fetch
+    tokens, ask about the changes that follow from them, generate tokens, change the servers, and
+    record in the token file which tokens they have. Raises UsageError, Stopped.
     """
     saved, how = options.saved, options.change
     begun = start(
@@ -71,6 +71,11 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         outcomes = [each.outcome for each in looked]
         agreed = how.yes
         if not fleet.interrupted and (changes.pending(looked) or references):
+            changes.refuse_new_tokens(changes.pending(looked), how, person)
+            keyring.unlock(
+                [each.server for each in changes.pending(looked)],
+                [each.server for each in looked if each.seen],
+            )
             changes.approve(looked, how, person, references)
             agreed = True
             keyring.fetch([each.server for each in looked if each.seen])
@@ -78,6 +83,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
             if more and saved:
                 return _result(fleet, looked, saved.refused(looked, more))
             changes.refuse_new_tokens(changes.pending(looked), how, person)
+            keyring.unlock([each.server for each in changes.pending(looked)])
             if more:
                 changes.approve_more(looked, how, person)
             changes.approve_lock_outs(looked, how, person)

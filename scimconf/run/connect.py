@@ -11,6 +11,7 @@ from scimconf.errors import UsageError
 from scimconf.fleet.connections import Connections, Opener
 from scimconf.fleet.fleet import Fleet
 from scimconf.model import Server, VaultValue
+from scimconf.password_file import read_login_password
 from scimconf.run.options import ConnectionOptions
 from scimconf.run.person import Person
 from scimconf.run.start import Start, token_file
@@ -39,11 +40,17 @@ def opener(
     """Return a function that connects to one of these servers. Asks first, as `connect`."""
     asked = asked_become = None
     if connection.ask_pass:
-        hint = "log in with a key, or put ansible_password into a vault value"
-        asked = person.secret("SSH password", hint)
+        hint = (
+            "log in with a key, use --connection-password-file FILE, or put ansible_password into "
+        )
+        asked = person.secret("SSH password", f"{hint}a vault value")
+    elif connection.connection_password_file:
+        asked = read_login_password(connection.connection_password_file, "SSH password")
     if connection.ask_become_pass:
-        hint = "put ansible_become_password into a vault value"
+        hint = "use --become-password-file FILE, or put ansible_become_password into a vault value"
         asked_become = person.secret("sudo password", hint)
+    elif connection.become_password_file:
+        asked_become = read_login_password(connection.become_password_file, "sudo password")
     options = session.Options(
         host_key="accept-new" if connection.accept_new_host_keys else "strict",
         known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
@@ -57,8 +64,8 @@ def opener(
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
         if not isinstance(value, VaultValue):
-            return value
-        secret = vault.decrypt(value.ciphertext, begun.passwords())
+            return value and vault.one_line(value)
+        secret = vault.open_line(value.ciphertext, begun.passwords(), str(value.position or ""))
         # An author of the inventory could put a token of the token file into this variable.
         if looks_generated(secret):
             raise _is_no_password(value)

@@ -34,6 +34,8 @@ class ConnectionOptions:
     retries: int = 0
     look_timeout: float | None = None
     """Seconds; None: the default of `ssh.session.Options`."""
+    connection_password_file: Path | None = None
+    become_password_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Outcome, Problem, Reference
+from scimconf.run.own_password import OwnPassword
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Passwords
 
@@ -69,10 +70,13 @@ class Person(Protocol):
         """Ask a question of a server or a jump host at the login. Threads call this."""
         ...
 
-    def vault_passwords(self, known_ids: Callable[[], Collection[str]] | None) -> Passwords:
+    def vault_passwords(
+        self, known_ids: Callable[[], Collection[str]] | None, own: OwnPassword | None = None
+    ) -> Passwords:
         """Return a function that gets the vault passwords when they are needed.
 
         `known_ids`: the vault ids in the token file. The password of any other id is asked for
-        twice. None: nothing will be encrypted.
+        twice. None: nothing will be encrypted. `own`: the file that a verb which changes something
+        may use without an option.
         """
         ...

@@ -104,6 +104,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         outcomes = [each.outcome for each in looked]
         agreed = how.yes
         if not fleet.interrupted and changes.pending(looked):
+            turned.unlock(each.server for each in changes.pending(looked))
             changes.approve(looked, how, person)
             agreed = True
             keyring.keep(staged, keys)

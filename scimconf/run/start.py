@@ -13,6 +13,7 @@ from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Server
 from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.own_password import NAME, OwnPassword
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
 from scimconf.tokens.references import withhold
@@ -53,8 +54,20 @@ def start(
     """
     loaded = load(source, person, connection, writes=writes, bare=bare)
     servers = select(loaded, pattern, source.limit)
-    passwords = person.vault_passwords((lambda: token_file(source).vault_ids) if encrypts else None)
-    return Start(source, loaded, servers, passwords)
+    return Start(source, loaded, servers, passwords(source, person, encrypts=encrypts))
+
+
+def passwords(source: SourceOptions, person: Person, *, encrypts: bool) -> Passwords:
+    """Return a function that gets the vault passwords of a run when they are needed."""
+
+    def tokens() -> TokenFile:
+        return token_file(source)
+
+    try:
+        own = OwnPassword(sources(source)[0].parent / NAME, tokens)
+    except UsageError:  # the verbs for a token file need no inventory
+        own = None
+    return person.vault_passwords((lambda: tokens().vault_ids) if encrypts else None, own)
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:

@@ -182,7 +182,26 @@ class Keyring:
             self._fetched[source] = resolve(source)
             return
         self.file.refuse(source)
-        self._fetched[source] = vault.decrypt(source.ciphertext, self.passwords())
+        where = str(source.position or "")
+        self._fetched[source] = vault.open_line(source.ciphertext, self.passwords(), where)
+
+    def unlock(self, changing: Iterable[Server], fetched: Iterable[Server] = ()) -> None:
+        """Get the passwords that a change of these servers needs, and try them. Write nothing.
+
+        `fetched`: the servers for which `fetch` will be called. Raises UsageError for a missing or
+        wrong password, so that no question is asked in vain.
+        """
+        kept = {
+            (server.deployment, realm.string_id): realm
+            for server, realm in _present(changing)
+            if realm.token is None
+        }
+        elsewhere = any(isinstance(realm.token, VaultValue) for _, realm in _present(fetched))
+        if kept or elsewhere:
+            self.passwords()
+        self._open(kept)
+        if any(self._wanted(key, realm) is None for key, realm in kept.items()):
+            self._tested_passwords()
 
     def make(self, servers: Iterable[Server]) -> None:
         """Generate the missing tokens and write them into the token file, durably.

@@ -142,6 +142,24 @@ class TokenFile:
         where = self.document.position((TOP, deployment, realm, "token"))
         return unlock((deployment, realm), entry, passwords, where)
 
+    def is_opened_by(self, password: Secret) -> bool | None:
+        """Return whether a password decrypts a token of the file; None if there is no token.
+
+        A token with the vault id "default" is tried, if there is one.
+        """
+        ids = {
+            key: vault.id_of(each.ciphertext)
+            for key, each in self.entries.items()
+            if each.ciphertext
+        }
+        if not ids:
+            return None
+        key = min(ids, key=lambda each: ids[each] != vault.DEFAULT_ID)
+        try:
+            return self.token(*key, {vault.DEFAULT_ID: password}) is not None
+        except UsageError:
+            return False
+
     def refuse(self, value: VaultValue) -> None:
         """Raise UsageError for a vault value that is one of this file's tokens.
 

@@ -19,10 +19,7 @@ def unlock(key: Key, entry: Entry, passwords: Mapping[str, Secret], where: Posit
     Raises UsageError, with file:line:col, if no password decrypts it, or if it does not match its
     fingerprint for this place and date.
     """
-    try:
-        token = vault.decrypt(entry.ciphertext or "", passwords)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error.message}", error.hint) from None
+    token = vault.open_line(entry.ciphertext or "", passwords, str(where))
     if not matches(token, bound(key, entry)):
         raise UsageError(
             f"{where}: this token does not belong here: its fingerprint is that of another "

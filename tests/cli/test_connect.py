@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,10 @@ import pytest
 from scimconf import vault
 from scimconf.cli.person import Terminal as Person
 from scimconf.consent import EVERYTHING, NOTHING
+from scimconf.errors import UsageError
 from scimconf.fleet.connections import Opener
 from scimconf.inventory import Inventory
-from scimconf.model import Server, VaultValue
+from scimconf.model import Position, Server, VaultValue
 from scimconf.run.connect import opener
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.start import Start, load
@@ -25,6 +26,9 @@ from scimconf.tokens.keyring import Passwords
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
 from tests.factories import connection, server
+from tests.lab import Server as LabServer
+from tests.lab.accounts import OPS_PASSWORD
+from tests.lab.operator import VAULT, Operator
 
 PASSWORDS = {"default": Secret("correct horse")}
 SOURCE = SourceOptions((), (), None)
@@ -68,6 +72,70 @@ def test_passwords_are_not_echoed(scimconf: Run, tmp_path: Path) -> None:
         assert terminal.end() == 3
         assert "hunter" not in terminal.shown
         assert "refused" in terminal.text
+
+
+# --- passwords in files -------------------------------------------------------------------------
+
+
+def _files(tmp_path: Path) -> ConnectionOptions:
+    (tmp_path / "ssh").write_text(" of ssh \n")
+    (tmp_path / "sudo").write_text("#!/bin/sh\nprintf ' of sudo \\n'\n")
+    (tmp_path / "sudo").chmod(0o700)
+    return replace(
+        PLAIN, connection_password_file=tmp_path / "ssh", become_password_file=tmp_path / "sudo"
+    )
+
+
+def test_passwords_come_from_a_file_or_a_program(opened: list[Any], tmp_path: Path) -> None:
+    files = _files(tmp_path)
+    _open(files)
+    _open(files, password=Secret("in the inventory"))
+    found = [(each[2].password.reveal(), each[2].become_password.reveal()) for each in opened]
+    assert found == [("of ssh", " of sudo "), ("in the inventory", " of sudo ")]
+    assert opened[0][2].ask is None
+
+
+@pytest.mark.parametrize(
+    ("asks", "file"),
+    [
+        ("-k", "--connection-password-file"),
+        ("--ask-pass", "--conn-pass-file"),
+        ("-K", "--become-password-file"),
+        ("--ask-become-pass", "--become-pass-file"),
+    ],
+)
+def test_a_password_is_typed_or_in_a_file(asks: str, file: str, scimconf: Run) -> None:
+    done = scimconf("plan", asks, file, "password")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "exclude each other: give one" in done.stderr
+
+
+@pytest.mark.parametrize("of", ["CONNECTION", "BECOME"])
+def test_the_command_line_overrides_the_environment(
+    of: str, scimconf: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise as in Ansible: an option that asks wins, and its variables are the last."""
+    asks, ask_variable = {
+        "CONNECTION": ("-k", "SCIMCONF_ASK_PASS"),
+        "BECOME": ("-K", "SCIMCONF_ASK_BECOME_PASS"),
+    }[of]
+    no_file, no_terminal = "password file nowhere: No such file", "there is no terminal to ask"
+
+    def said(*arguments: str, **variables: str) -> str:
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            done = scimconf("plan", *arguments)
+        assert done.returncode == 64, done
+        return str(done.stderr)
+
+    ours, ansibles = f"SCIMCONF_{of}_PASSWORD_FILE", f"ANSIBLE_{of}_PASSWORD_FILE"
+    assert no_file in said(**{ansibles: "nowhere"})
+    assert no_file in said(**{ours: "nowhere", ansibles: "password"})
+    assert no_terminal in said(asks, **{ours: "nowhere"})
+    assert no_terminal in said(asks, **{ansibles: "nowhere"})
+    assert no_terminal in said(**{ask_variable: "1", ours: "nowhere"})
+    assert no_file in said(f"--{of.lower()}-password-file", "nowhere", **{ask_variable: "1"})
 
 
 # --- from options to servers ------------------------------------------------------------------
@@ -194,6 +262,24 @@ def test_vault_values_are_decrypted(opened: list[Any]) -> None:
     assert opened[0][2].password.reveal() == "sesame"
 
 
+@pytest.mark.parametrize("kind", ["password", "become_password", "passphrase"])
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_the_line_break_that_echo_leaves_is_not_sent(
+    kind: str, is_sealed: bool, opened: list[Any]
+) -> None:
+    """Issue 34795 of ansible. A YAML text block (|) leaves one, too."""
+    value = Secret("correct horse\n")
+    sealed = VaultValue(vault.encrypt(value, PASSWORDS["default"]))
+    _open(PLAIN, **{kind: sealed if is_sealed else value})
+    assert getattr(opened[0][2], kind).reveal() == "correct horse"
+
+
+def test_other_line_breaks_are_named_with_their_place(opened: list[Any]) -> None:
+    text = vault.encrypt(Secret("a\nb\n"), PASSWORDS["default"])
+    with pytest.raises(UsageError, match=r"^vars\.yml:3:4: this value has more than one line"):
+        _open(PLAIN, password=VaultValue(text, Position("vars.yml", 3, 4)))
+
+
 def test_host_key_options(opened: list[Any]) -> None:
     _open(replace(PLAIN, accept_new_host_keys=True, known_hosts=Path("known")))
     assert (opened[0][3].host_key, opened[0][3].known_hosts) == ("accept-new", ("known",))
@@ -282,3 +368,54 @@ def test_a_local_connection_needs_consent_wherever_its_programs_are(
     assert done.returncode == 1
     assert "3 failed" in done.stdout
     assert "add --allow-exec=local" in done.stdout
+
+
+# --- a sudo password on a real server -------------------------------------------------------------
+
+
+@pytest.fixture
+def sudoer(one: Callable[..., LabServer], operator: Operator) -> Operator:
+    """An operator whose server asks the user ops for a sudo password."""
+    server = one({}, version="9.0", sudo="password")
+    own = {"ansible_user": "ops", "ansible_become": True, "scim_realms": {"": {}}}
+    operator.write_inventory({server.name: own})
+    return operator
+
+
+@pytest.mark.needs_sshd
+@pytest.mark.needs_sudo
+def test_a_sudo_password_with_the_line_break_of_echo(sudoer: Operator) -> None:
+    """Issue 34795 of ansible: echo PASSWORD | ansible-vault encrypt_string."""
+    password = Secret((sudoer.folder / VAULT[1]).read_text().strip())
+    sealed = vault.encrypt(Secret(f"{OPS_PASSWORD}\n"), password).replace("\n", "\n    ")
+    (sudoer.folder / "group_vars").mkdir()
+    variables = sudoer.folder / "group_vars/all.yml"
+    variables.write_text(f"ansible_become_password: !vault |\n    {sealed}")
+    assert sudoer.run("plan", *VAULT).returncode == 2
+    refused = sudoer.run("plan")
+    assert refused.returncode == 64
+    assert "-> use --vault-password-file .vault-password\n" in refused.stderr
+    undone = sudoer.run("recover", "--yes")
+    assert undone.returncode == 64, "there is no token yet that shows that it is the right one"
+    assert "no token in tokens.yaml is encrypted with it yet" in undone.stderr
+
+
+@pytest.mark.needs_sshd
+@pytest.mark.needs_sudo
+def test_a_sudo_password_from_a_file_and_from_a_program(sudoer: Operator) -> None:
+    file, program = sudoer.folder / "sudo", sudoer.folder / "sudo.sh"
+    file.write_text(f"{OPS_PASSWORD}\n")
+    program.write_text(f"#!/bin/sh\necho {OPS_PASSWORD}\n")
+    program.chmod(0o700)
+    for each in (file, program):
+        done = sudoer.run("plan", "--become-password-file", each.name)
+        assert done.returncode == 2, done
+    env = {**sudoer.lab.environment(), "ANSIBLE_BECOME_PASSWORD_FILE": "sudo"}
+    assert sudoer.run("plan", env=env).returncode == 2
+    assert sudoer.run("plan").returncode == 1
+    file.chmod(0o700)
+    broken = sudoer.run("plan", "--become-password-file", "sudo")
+    assert broken.returncode == 64
+    assert "error: the sudo password file sudo is executable, but it cannot be run" in broken.stderr
+    assert "-> if it contains the password: chmod -x sudo; if it is a program," in broken.stderr
+    assert OPS_PASSWORD not in broken.stderr

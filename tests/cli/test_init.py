@@ -172,12 +172,14 @@ def test_the_next_commands_can_be_pasted(
     for command in commands:
         _, *arguments = shlex.split(command)
         assert empty(*arguments, "--help").returncode == 0
-    vault = shlex.split(commands[1])[2:]
+    vault = shlex.split(commands[2])[2:-1]
+    changing = shlex.split(commands[1])[2:]
     if password == "--make-vault-password":
+        assert changing == []
         made = empty("render", "chat.example.com", "--show-tokens", "--create-tokens", *vault)
         assert made.returncode == 0
     else:
-        assert vault == ["--ask-vault-pass"]
+        assert vault == changing == ["--ask-vault-pass"]
 
 
 # --- quoting ----------------------------------------------------------------------------------

@@ -80,11 +80,11 @@ def test_yes_applies_the_plan_with_live_progress_and_no_echoed_password(
     seat: Seat,
 ) -> None:
     with seat.run("apply", "--ask-vault-pass") as terminal:
-        terminal.answer("Change these 2 servers? [y/N]: ", "y")
         terminal.answer("Vault password: ", "correct horse")
         terminal.answer("Vault password again: ", "correct hrose")
         terminal.answer("Vault password: ", "correct horse")
         terminal.answer("Vault password again: ", "correct horse")
+        terminal.answer("Change these 2 servers? [y/N]: ", "y")
         assert terminal.end() == 0
         assert "horse" not in terminal.shown
         for server in seat.servers:
@@ -97,7 +97,42 @@ def test_yes_applies_the_plan_with_live_progress_and_no_echoed_password(
     with seat.run("verify", "--ask-vault-pass") as terminal:
         terminal.answer("Vault password: ", "mistyped")
         assert terminal.end() == 64
-        assert re.search(r"error: tokens.yaml:\d+:\d+: no vault password decrypts", terminal.text)
+        assert re.search(r"error: tokens.yaml:\d+:\d+: wrong vault password", terminal.text)
+
+
+def test_the_password_file_of_init_is_used_without_an_option(seat: Seat) -> None:
+    """The first time it is asked about: no token shows yet that it is the right one."""
+    seat.operator.inventory.with_name("tokens.yaml").unlink(missing_ok=True)
+    with seat.run("apply", "terminal1.test") as terminal:
+        question = "No token is encrypted yet. Use the vault password in .vault-password? [y/N]: "
+        terminal.answer(question, "y")
+        terminal.wait_for("using the vault password in .vault-password")
+        terminal.answer("Change this server? [y/N]: ", "n")
+        assert terminal.end() == 130
+    assert not seat.operator.tokens.exists()
+
+
+@pytest.mark.parametrize("verb", ["apply", "rotate"])
+def test_a_wrong_password_is_found_before_the_question(verb: str, settled: Seat) -> None:
+    settled.write(scim_client="okta-emea")
+    before = settled.operator.tokens.read_bytes()
+    wrong = settled.operator.folder / "wrong"
+    wrong.write_text("wrong\n")
+    with settled.run(verb, "--vault-password-file", "wrong", "terminal1.test") as terminal:
+        assert terminal.end() == 64
+        assert re.search(r"tokens\.yaml:\d+:\d+: wrong vault password: ", terminal.text)
+        assert "[y/N]" not in terminal.text
+    with settled.run(verb, "terminal1.test") as terminal:
+        terminal.wait_for("using the vault password in .vault-password")
+        terminal.answer("Change this server? [y/N]: ", "n")
+        assert terminal.end() == 130
+    (settled.operator.folder / ".vault-password").rename(wrong)
+    with settled.run(verb, "terminal1.test") as terminal:
+        assert terminal.end() == 64
+        assert "a vault password is needed" in terminal.text
+        assert "[y/N]" not in terminal.text
+    wrong.rename(settled.operator.folder / ".vault-password")
+    assert settled.operator.tokens.read_bytes() == before
 
 
 def test_no_color_and_a_narrow_window_are_respected(seat: Seat) -> None:

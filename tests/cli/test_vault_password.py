@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_new_values_are_encrypted_with_the_password_that_decrypted(
     before = (tmp_path / "tokens.yaml").read_bytes()
     with pytest.raises(UsageError, match=r"id is prod; tried: prod.*another password"):
         make("c", "prod@mistyped", "default@password")
-    with pytest.raises(UsageError, match=r"no vault password decrypts this value .* tried: dev\)"):
+    with pytest.raises(UsageError, match=r"wrong vault password: .* tried: dev\)"):
         make("c", "dev@mistyped")
     assert (tmp_path / "tokens.yaml").read_bytes() == before
     make("c", "default@password", "prod@prod")
@@ -187,3 +188,161 @@ def test_children_do_not_inherit_the_password_variable(
     (entry,) = token_file(kept).entries.values()
     assert entry.ciphertext
     assert vault.decrypt(entry.ciphertext, {"default": Secret("sesame")}).reveal() in done.stdout
+
+
+# --- the file that init makes ---------------------------------------------------------------------
+
+OWN = ".vault-password"
+CREATE = ("render", "chat1.example.com", "--create-tokens", "--show-tokens")
+READING = [
+    ("verify", "chat1*"),
+    ("handoff", "chat1*", "--show-tokens"),
+    ("render", "chat1.example.com", "--show-tokens"),
+]
+
+
+@pytest.fixture
+def own(scimconf: Run, tmp_path: Path) -> Path:
+    """Return the password file, after the first token was encrypted with its password."""
+    path = tmp_path / OWN
+    path.touch(0o600)
+    path.write_text("sesame\n")
+    assert scimconf(*CREATE, "--vault-password-file", OWN).returncode == 0
+    return path
+
+
+def test_a_verb_that_changes_something_uses_it_and_says_so(
+    scimconf: Run, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = scimconf("rotate", "--stage", "chat1*")
+    assert staged.returncode == 0, staged
+    assert staged.stderr.startswith(f"using the vault password in {OWN}\n")
+    again = ("rotate", "--stage", "--replace-staged", "chat1*")
+    assert scimconf(*again, "-q").stderr.count("using the vault") == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    beside = scimconf(*again, "-i", "../inventory.yaml")
+    assert "using the vault password in ../.vault-password\n" in beside.stderr
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_a_verb_that_reads_does_not_use_it_but_names_it(
+    words: tuple[str, ...], scimconf: Run, own: Path
+) -> None:
+    done = scimconf(*words)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "a vault password is needed, because the tokens are encrypted\n" in done.stderr
+    assert f"  -> use --vault-password-file {OWN}\n" in done.stderr
+    own.chmod(0o644)  # as git checks out a file that a merge request brings
+    assert "  -> use --vault-id ID@FILE or --vault-password-file FILE" in scimconf(*words).stderr
+
+
+@pytest.mark.parametrize("words", [("plan",), ("apply", "--check")], ids=" ".join)
+def test_plan_does_not_open_the_password_of_a_merge_request(
+    words: tuple[str, ...], scimconf: Run, own: Path, tmp_path: Path
+) -> None:
+    """Otherwise it would send a password that the author of the merge request has chosen."""
+    sealed = vault.encrypt(Secret("x"), Secret("sesame")).replace("\n", "\n    ")
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/chat1.example.com.yml").write_text(
+        f"ansible_password: !vault |\n    {sealed}"
+    )
+    done = scimconf(*words, "chat1*")
+    assert done.returncode == 64
+    assert f"-> use --vault-password-file {OWN}" in done.stderr
+
+
+def test_other_sources_win(scimconf: Run, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = scimconf("rotate", "--stage", "chat1*", "--vault-password-file", "password")
+    assert (refused.returncode, "wrong vault password" in refused.stderr) == (64, True)
+    for name in ("SCIMCONF_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "password")
+            assert "wrong vault password" in scimconf("rotate", "--stage", "chat1*").stderr
+    with monkeypatch.context() as patch:
+        patch.setenv(VAULT_PASSWORD, "other")
+        assert "wrong vault password" in scimconf("rotate", "--stage", "chat1*").stderr
+
+
+def test_without_a_token_it_is_asked_about(
+    scimconf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge request could bring the file, to read every token that is encrypted with it."""
+    (tmp_path / OWN).touch(0o600)
+    (tmp_path / OWN).write_text("sesame\n")
+    refused = scimconf(*CREATE)
+    assert (refused.returncode, refused.stdout) == (64, "")
+    assert "no token in tokens.yaml is encrypted with it yet, and there is no terminal" in (
+        refused.stderr
+    )
+    assert f"-> to use it: --vault-password-file {OWN}\n" in refused.stderr
+    asked: list[str] = []
+    answers = iter([False, True])
+
+    def confirm(text: str, **_: object) -> bool:
+        asked.append(text)
+        return next(answers)
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("click.confirm", confirm)
+    assert scimconf(*CREATE).returncode == 64
+    assert not (tmp_path / "tokens.yaml").exists()
+    assert scimconf(*CREATE).returncode == 0
+    assert asked == [f"No token is encrypted yet. Use the vault password in {OWN}?"] * 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "expected"),
+    [
+        (0o600, "other\n", "wrong vault password: the one in .vault-password does not decrypt"),
+        (0o644, "sesame\n", "is not used without an option: its mode is 0644, not 0600"),
+        (0o700, "#!/bin/sh\ntouch ran\necho sesame\n", "its mode is 0700"),
+        (0o600, "\n", "contains no password"),
+    ],
+)
+def test_it_is_refused_with_the_reason(
+    mode: int, text: str, expected: str, scimconf: Run, own: Path, tmp_path: Path
+) -> None:
+    before = (tmp_path / "tokens.yaml").read_bytes()
+    own.write_text(text)
+    own.chmod(mode)
+    done = scimconf("rotate", "--stage", "chat1*")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert expected in done.stderr
+    assert (tmp_path / "tokens.yaml").read_bytes() == before
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_link_is_refused(scimconf: Run, own: Path, tmp_path: Path) -> None:
+    own.rename(tmp_path / "elsewhere")
+    own.symlink_to("elsewhere")
+    done = scimconf("rotate", "--stage", "chat1*")
+    assert (done.returncode, "it is a link" in done.stderr) == (64, True)
+
+
+def test_a_typed_password_of_spaces_is_refused(
+    scimconf: Run, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.prompt", lambda *_, **__: " \t")
+    with pytest.raises(UsageError, match="has only spaces"):
+        _given(VaultOptions(None, True))
+
+
+@pytest.mark.parametrize("option", ["-J", "--ask-vault-password", "--ask-vault-pass"])
+def test_the_names_that_ansible_has_for_the_question(option: str, scimconf: Run, own: Path) -> None:
+    done = scimconf("rotate", "--stage", "chat1*", option)
+    assert "the vault password is needed, and there is no terminal to ask for it" in done.stderr
+
+
+def test_the_name_that_ansible_has_for_the_file(scimconf: Run, own: Path) -> None:
+    assert scimconf("rotate", "--stage", "chat1*", "--vault-pass-file", OWN).returncode == 0
+
+
+def test_rekey_and_move_use_it_too(scimconf: Run, own: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("another password\n")
+    done = scimconf("token", "rekey", "--new-vault-password-file", "new")
+    assert done.returncode == 0, done
+    assert "using the vault password in" in done.stderr
+    wrong = scimconf("token", "move", "chat1.example.com", "chat9.example.com")
+    assert wrong.returncode == 64
+    assert "wrong vault password" in wrong.stderr

@@ -71,13 +71,62 @@ def test_existing_lines_do_not_change(tmp_path: Path, before: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", ["[1]\n", "{own: 1}\n", "own: 1\n...\n", "scim_realms: {}\n", "a: [\n", "text\n"]
+    "before",
+    ["own: 1\n...\n", "own: 1\r\n...", "---\nown: 1\n... # end\n# a comment\n", "---\n..."],
 )
-def test_files_that_cannot_be_extended_are_refused(tmp_path: Path, before: str) -> None:
+def test_variables_come_before_the_end_of_the_document(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "chat1.yml"
+    path.write_bytes(before.encode())
+    text = host_vars.added(path, VARIABLES, "Found.")
+    start, marker, rest = before.partition("...")
+    assert text.startswith(start)
+    assert text.endswith(marker + rest)
+    assert text.count("\r\n") in (0, text.count("\n")), "one kind of line breaks"
+    assert parse(text, "t").data == {**(parse(before, "t").data or {}), **VARIABLES}
+
+
+@pytest.mark.parametrize("folded", ["", "  6162\n  "])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_a_file_that_ends_with_a_vault_value_and_no_line_break(
+    tmp_path: Path, folded: str, line_break: str
+) -> None:
+    """Issue 78932 of ansible: encrypt_string before 2.15 ended without a line break."""
+    lines = ["ansible_user: ops", "secret: !vault |", "  $ANSIBLE_VAULT;1.1;AES256", "  3132"]
+    path = tmp_path / "zulip.yml"
+    before = line_break.join([*lines, folded] if folded else lines)
+    path.write_bytes(before.encode())
+    text = host_vars.added(path, VARIABLES, "Found.")
+    assert text.startswith(before + line_break)
+    found, known = parse(text, "t").data, parse(before, "t").data
+    assert isinstance(found, dict)
+    assert isinstance(known, dict)
+    assert found["secret"].ciphertext.strip() == known["secret"].ciphertext.strip()
+    assert found.keys() == {*known, *VARIABLES}
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "hint"),
+    [
+        ("[1]\n", "it is not a YAML mapping", "NAME: VALUE"),
+        ("text\n", "it is not a YAML mapping", "NAME: VALUE"),
+        ("{own: 1}\n", "are not on lines of their own", "chat1/"),
+        ("  own: 1\n", "are not on lines of their own", "chat1/"),
+        ("scim_realms: {}\n", "it already has scim_realms", "remove"),
+        ("a: [\n", "it is not valid YAML: .*chat1.yml:1:4: ", "correct the file"),
+        ("a: 1\n---\nb: 1\n", "more than one YAML document", "correct the file"),
+        ("own: |\n  text", "it ends inside a text block", "end the file with a line break"),
+        ("own: >\n  text", "it ends inside a text block", "end the file with a line break"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n3132\n", "it is encrypted as a whole", "chat1/"),
+    ],
+)
+def test_files_that_cannot_be_extended_are_refused(
+    tmp_path: Path, before: str, reason: str, hint: str
+) -> None:
     path = tmp_path / "chat1.yml"
     path.write_text(before)
-    with pytest.raises(UsageError, match="cannot add variables to"):
+    with pytest.raises(UsageError, match=f"cannot add variables to .*{reason}") as caught:
         host_vars.added(path, VARIABLES, "Found.")
+    assert hint in caught.value.hint
 
 
 def test_json_and_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -8,15 +8,21 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scimconf import vault
+from scimconf.cli.options import VaultOptions
+from scimconf.cli.vault_password import VaultPassword
 from scimconf.errors import InventoryError, UsageError
+from scimconf.password_file import read_vault_password
 from scimconf.secret import Secret
 from scimconf.tokens.generate import generate
 from scimconf.tokens.store import TokenFile, new_entry
+from tests.cli.terminal import Terminal
 from tests.oracle.client import PYTHON, environment
 
 pytestmark = pytest.mark.needs_ansible
@@ -160,6 +166,59 @@ def test_a_client_script_gets_the_arguments_that_ansible_gives(
     (tmp_path / "value").write_text(vault.encrypt(Secret("x"), Secret("of prod"), "prod"))
     shown = ansible("ansible-vault", "view", "--vault-id", "prod@keys-client.py", "value")
     assert shown == "x\n"
-    assert vault.read_password_file(client, "prod").reveal() == "of prod"
+    assert read_vault_password(client, "prod").reveal() == "of prod"
     theirs, ours = (tmp_path / "seen").read_text().splitlines()
     assert theirs == ours == "--vault-id prod"
+
+
+SPACED = " pass phrase \\n"
+"""What the file contains, and what the programs print, in the words of printf."""
+SOURCES = {
+    "a file": ("--vault-password-file", "spaced"),
+    "a program": ("--vault-password-file", "./spaced.sh"),
+    "a client program": ("--vault-id", "prod@./spaced-client"),
+    "a client program without an id": ("--vault-id", "./spaced-client"),
+    "a question": ("--ask-vault-pass",),
+    "a question with an id": ("--vault-id", "prod@prompt"),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
+def test_each_side_opens_what_the_other_has_encrypted(
+    source: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 87460 of ansible: a program keeps its spaces; a file and a question lose them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spaced").write_text(" pass phrase \n")
+    for name in ("spaced.sh", "spaced-client"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\nprintf '{SPACED}'\n")
+        program.chmod(0o700)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: " pass phrase ")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    ids = tuple(value for name, value in pairwise(source) if name == "--vault-id")
+    file = Path(source[1]) if source[0] == "--vault-password-file" else None
+    passwords = VaultPassword(VaultOptions(file, source == ("--ask-vault-pass",), ids))()
+    ((vault_id, password),) = passwords.items()
+    (tmp_path / "ours").write_text(vault.encrypt(Secret("x-ours\n"), password, vault_id))
+    assert "x-ours" in _on_a_terminal(tmp_path, "view", *source, "ours")
+    (tmp_path / "theirs").write_text("x-theirs")
+    _on_a_terminal(tmp_path, "encrypt", *source, "theirs")
+    theirs = (tmp_path / "theirs").read_text()
+    assert vault.decrypt(theirs, passwords).reveal() == "x-theirs"
+
+
+def _on_a_terminal(folder: Path, *words: str) -> str:
+    """Run ansible-vault, and type the password at every question. Return what it shows."""
+    program = (str(PYTHON), str(PYTHON.with_name("ansible-vault")))
+    env = {**environment(folder), "PAGER": "cat"}
+    with Terminal(*words, cwd=folder, env=env, program=program) as terminal:
+        for _ in range(("--ask-vault-pass" in words or "prod@prompt" in words) * _questions(words)):
+            terminal.wait_for("password")
+            terminal.answer(": ", " pass phrase ")
+        assert terminal.end() == 0, terminal.text
+        return terminal.text
+
+
+def _questions(words: tuple[str, ...]) -> int:
+    return 2 if words[0] == "encrypt" else 1

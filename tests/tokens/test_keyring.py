@@ -64,7 +64,7 @@ def test_a_mistyped_vault_password_is_refused_before_it_encrypts_a_token(
     _keyring(path).make([plain])
     before = path.read_bytes()
     mistyped = Keyring(TokenFile.load(path), lambda: {"default": Secret("correct hrose")})
-    with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:\d+: no vault password decrypts"):
+    with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:\d+: wrong vault password"):
         mistyped.make([server(realm("new"))])
     assert path.read_bytes() == before
 

@@ -85,7 +85,7 @@ def test_a_token_that_is_kept_elsewhere_must_be_recorded_again(path: Path) -> No
 def test_nothing_is_written_if_a_token_cannot_be_decrypted_or_does_not_match(path: Path) -> None:
     wrong = pbkdf2_sha256.using(rounds=10).hash("another")
     for acme, passwords, said in (
-        (_token(generate(), 6), {"default": Secret("wrong")}, "no vault password decrypts"),
+        (_token(generate(), 6), {"default": Secret("wrong")}, "wrong vault password"),
         (_token(generate(), 6, fingerprint=wrong), PASSWORDS, "does not match its fingerprint"),
     ):
         _file(path, acme)

@@ -102,7 +102,7 @@ def test_nothing_is_written_if_one_move_is_refused(path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             move(path, moves, PASSWORDS)
-    with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:\d+: no vault password decrypts"):
+    with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:\d+: wrong vault password"):
         move(path, {OLD: free}, {"default": Secret("wrong")})
     assert path.read_bytes() == before
 

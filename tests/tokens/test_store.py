@@ -59,7 +59,7 @@ def test_a_token_is_decrypted_only_with_the_password(path: Path) -> None:
     for file in (saved, TokenFile.load(path)):
         assert file.token("chat1", "acme", PASSWORDS) == TOKEN
     assert TOKEN.reveal() not in path.read_text()
-    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: no vault password decrypts") as error:
+    with pytest.raises(UsageError, match=r"tokens\.yaml:11:7: wrong vault password") as error:
         saved.token("chat1", "acme", {"default": Secret("wrong")})
     assert error.value.hint
 
