@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from scimconf.cli import options
@@ -12,6 +11,7 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err
+from scimconf.run import next_step
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 
@@ -61,5 +61,8 @@ def command(
         Terminal(vault, output),
     )
     if out and not result.interrupted and out.is_file() and not output.quiet:
-        err(f"wrote {out}; to carry it out: scimconf apply --plan {shlex.quote(str(out))}")
+        carry_out = next_step.command(
+            "apply", source, pattern, (*next_step.way(connection), "--plan", str(out))
+        )
+        err(f"wrote {out}; to carry it out: {carry_out}")
     return results(result, output, diff=diff)

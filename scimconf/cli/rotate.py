@@ -49,12 +49,12 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     is_flag=True,
     help="Create the next token. Contact no server yet.",
 )
-@options.option("--activate", variable=False, is_flag=True, help="Put the staged tokens into use.")
+@options.option("--activate", variable=False, is_flag=True, help="Put the staged tokens in force.")
 @options.option(
     "--back",
     variable=False,
     is_flag=True,
-    help="Put the previous tokens back into use, within 7 days.",
+    help="Put the previous tokens back in force, within 7 days.",
 )
 @options.diff
 @options.yes
@@ -85,7 +85,7 @@ def command(
     provider is locked out until the new token is entered there.
 
     To shorten that time, rotate in two steps: --stage creates the next token, so that you can hand
-    it over in advance. Later, --activate puts it into use. --back returns to the previous token.
+    it over in advance. Later, --activate puts it in force. --back returns to the previous token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
     person = Terminal(vault, output)

@@ -17,6 +17,7 @@ from scimconf.model import (
 )
 from scimconf.plan.diff import Change
 from scimconf.plan.obstacles import computed, obstacle
+from scimconf.server_warning import ServerWarning
 from scimconf.tokens.fingerprint import short
 from scimconf.zulip import block
 from scimconf.zulip.bearer import secret_name
@@ -28,7 +29,7 @@ class Verdict:
 
     change: Change
     actions: tuple[Action, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ServerWarning, ...] = ()
     blocked: str | None = None
     """Why the realm cannot be changed."""
     stale: str | None = None
@@ -96,7 +97,8 @@ def _presence(
     lasting = None if removed_on == "" else fingerprint
     after = before if has_wanted_token else _mask_wanted(realm, lasting)
     place = block.SecretName(secret) if secret else after
-    entry, warnings = block.entry(realm, place, observed.version)
+    entry, left_out = block.entry(realm, place, observed.version)
+    warnings = tuple(ServerWarning("unknown-key", text) for text in left_out)
     change = Change(
         name,
         entry=entry if found is None or keys else None,
@@ -106,7 +108,8 @@ def _presence(
         secret_after=(secret, after.text) if secret and not (secret_is_right and moves) else None,
     )
     if present_token and replaces:
-        warnings += tuple(_other_token(realm, present_token, desired))
+        said = _other_token(realm, present_token, desired)
+        warnings += tuple(ServerWarning("lock-out", text) for text in said)
     to_server = any(action.kind is not ActionKind.RECORD_TOKEN for action in actions)
     stale = None if to_server else _stale(realm, observed)
     return Verdict(change, tuple(actions), warnings, stale=stale)

@@ -26,13 +26,17 @@ UNBOUND: Mapping[str, str] = {
     "Connection.said": "only says which other fields the inventory sets",
     "Reference.folder": "bound as a path from the inventory's folder, so that a checkout may move",
     "Server.position": "the place in the inventory changes nothing",
+    "Server.silenced": "warnings that are not shown; scim_silence is bound",
     "Server.left_alone": "the realms that --realm leaves out; the selected ones are bound",
     "Realm.position": "the place in the inventory changes nothing",
 }
 """Fields that are not bound as plain values, each with the reason."""
 
 _LAST = "setting"
-_IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
+_IN_WORDS = (
+    *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
+    "silenced",
+)
 _REALM_IN_WORDS = ("string_id", "token", "url", "position", "options")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 

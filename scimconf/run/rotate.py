@@ -10,7 +10,7 @@ from pathlib import Path
 from scimconf.errors import UsageError
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, Server, Status
-from scimconf.run import changes
+from scimconf.run import changes, next_step
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -25,6 +25,7 @@ from scimconf.run.which_tokens import (
     tell_what_is_replaced,
     who_shares,
 )
+from scimconf.server_warning import ServerWarning
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated, rolled_back
 from scimconf.tokens.store import Key
@@ -68,8 +69,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys, person)
     if wanted.mode == "stage":
-        _stage(keyring, keys, person)
-        return _NO_SERVER
+        return _stage(keyring, keys, options, person)
     staged = keyring
     if wanted.mode == "at once":
         person.warn(
@@ -103,16 +103,30 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     if left := [key for key in keys if key not in done]:
         person.tell(f"the token in force is unchanged: {listed(left)}")
         person.tell(f"  -> fix the cause, then run: {again}")
-    told = [_with_remarks(each, servers, shared) for each in described(looked, outcomes)]
-    return Result("rotate", tuple(told), fleet.interrupted, unwritten=not written)
+    told = [_with_remarks(each, servers, shared) for each in outcomes]
+    return Result(
+        "rotate",
+        described(looked, told),
+        fleet.interrupted,
+        not written,
+        tokens=keyring.dates(servers),
+    )
 
 
-def _stage(keyring: Keyring, keys: Sequence[Key], person: Person) -> None:
+def _stage(keyring: Keyring, keys: Sequence[Key], options: RotateOptions, person: Person) -> Result:
     """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
     person.tell(f"staged a new token for {listed(keys)}; the token in force is unchanged")
-    person.tell("next: scimconf handoff --next --show-tokens")
-    person.tell("then, at the planned time: scimconf rotate --activate")
+    realms = [word for realm in options.wanted.realms for word in ("--realm", realm)]
+    common = (*realms, *person.password_options)
+    handoff = ("handoff", options.source, options.pattern, (*common, "--next", "--show-tokens"))
+    way = next_step.way(options.connection)
+    activate = ("rotate", options.source, options.pattern, (*common, *way, "--activate"))
+    lines = (
+        f"next: {next_step.command(*handoff)}",
+        f"then, at the planned time: {next_step.command(*activate)}",
+    )
+    return replace(_NO_SERVER, next=lines)
 
 
 def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
@@ -160,7 +174,7 @@ def _with_remarks(
     The server measures that time. If it could not, the time of restart and gate is the upper limit.
     """
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
-    warnings = [text for key, text in shared.items() if key in keys]
+    warnings = [ServerWarning("shared-token", text) for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
     hint = (
         "enter the token at the identity provider; to print it: "

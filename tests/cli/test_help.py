@@ -26,7 +26,7 @@ PAGES = (
 )
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")
 WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
-WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next"}
+WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next", "--allow-many"}
 """A forgotten variable must not confirm a change, print tokens or choose tokens."""
 OF_ITS_OWN = {"handoff --format", "handoff --out"}
 """In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
