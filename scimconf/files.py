@@ -109,16 +109,16 @@ def _wait_for_lock(descriptor: int, path: Path) -> None:
 # --- write ------------------------------------------------------------------------------------
 
 
-def write_output(path: Path, text: str) -> None:
+def write_output(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Write a result to the user's file, and replace an existing regular file.
 
-    Also writes to a descriptor of this process (/dev/stdout, a shell's `>(...)`). Raises
-    UsageError.
+    `mode`: of the new file, whatever the umask. Also writes to a descriptor of this process
+    (/dev/stdout, a shell's `>(...)`). Raises UsageError.
     """
     check_output(path)
     own = _DESCRIPTOR.fullmatch(str(path))
     if own is None:
-        write_atomically(path, text)
+        write_atomically(path, text, mode=mode)
         return
     if own[1] == "null":
         return
@@ -155,8 +155,8 @@ def check_output(path: Path) -> None:
     )
 
 
-def write_atomically(path: Path, text: str, *, shared: bool = False) -> None:
-    """Replace the whole of `path` by `text` with mode 0600, and sync it to the disk.
+def write_atomically(path: Path, text: str, *, shared: bool = False, mode: int = 0o600) -> None:
+    """Replace the whole of `path` by `text` with `mode`, and sync it to the disk.
 
     With `shared`, the file keeps its mode, and a new file gets the mode of the umask. A reader,
     also one after a power cut, finds either the old text or the new text. Leftovers of killed runs
@@ -171,6 +171,8 @@ def write_atomically(path: Path, text: str, *, shared: bool = False) -> None:
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
             if shared and path.exists():
                 os.fchmod(descriptor, path.stat().st_mode & 0o777)
+            elif not shared:
+                os.fchmod(descriptor, mode)  # the umask may be stricter
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from typing import Literal
 
 from scimconf.sanitize import visible
 from scimconf.secret import Secret
+from scimconf.server_warning import ServerWarning
 
 # --- positions and problems -------------------------------------------------------------------
 
@@ -39,6 +40,8 @@ class Problem:
     path: str = ""
     """The keys that lead to the value: `all.hosts.chat1.scim_realms.acme.idp`."""
     hint: str = ""
+    id: str = ""
+    """Of a warning that `scim_silence` can name (`scimconf.server_warning`); else ""."""
 
     def __str__(self) -> str:
         return self.text("error")
@@ -52,7 +55,8 @@ class Problem:
         # The keys are not trusted: a line break in one could forge a line of the output.
         path = f"{visible(self.path)}: " if self.path else ""
         hint = f"\n  -> {self.hint}" if self.hint else ""
-        return f"{where}{severity}: {path}{self.message}{hint}"
+        name = f" [{self.id}]" if self.id else ""
+        return f"{where}{severity}: {path}{self.message}{name}{hint}"
 
 
 # --- the inventory ----------------------------------------------------------------------------
@@ -187,6 +191,10 @@ class Server:
     position: Position | None = None
     left_alone: frozenset[str] = frozenset()
     """Realms of the inventory that this run must not change."""
+    silence: tuple[str, ...] = ()
+    """The ids of the warnings that are not shown (`scimconf.server_warning`), sorted."""
+    silenced: tuple[str, ...] = ()
+    """The ids of the inventory's own warnings that are not shown, one for each warning."""
     is_partial: bool = False
     """Whether this run is only about `realms` (--realm): it neither changes nor reports others."""
     moved_from: str = ""
@@ -435,7 +443,7 @@ class Plan:
     server: str
     version: str
     actions: tuple[Action, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ServerWarning, ...] = ()
     blocked: str | None = None
     """Why the server cannot be changed; None if it can."""
     diff: str = ""
@@ -511,7 +519,7 @@ class Outcome:
     hint: str = ""
     plan: Plan | None = None
     steps: tuple[Step, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ServerWarning, ...] = ()
     checks: tuple[Check, ...] = field(default=())
     seconds: float = 0.0
     run: str = ""
@@ -526,6 +534,8 @@ class Outcome:
     """Seconds that SCIM was unavailable at most, measured on the server; None: not measured."""
     unproved: str = ""
     """What the gate could not prove about a change that is in force; "" if nothing."""
+    silenced: tuple[str, ...] = ()
+    """The ids of the warnings that `scim_silence` hides, one for each warning."""
 
     @property
     def only_unmanaged(self) -> bool:
@@ -540,6 +550,16 @@ class Outcome:
         if not self.checks:
             return "not asked"
         return "yes" if all(check.result == "ok" for check in self.checks) else "no"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDate:
+    """When the token of a realm was created, or first seen."""
+
+    deployment: str
+    realm: str
+    created: str
+    """UTC: `2026-06-01T10:00:00Z`."""
 
 
 @dataclass(frozen=True, slots=True)

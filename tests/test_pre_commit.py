@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 PROJECT = Path(__file__).parents[1]
 PACKAGED = (
     *("pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"),
-    *("scimconf", "templates"),
+    *("scimconf", "templates", "docs"),
 )
 TOKEN = "q7ZkW2mB9xTfR4vYc1LsD8hNpJ3gKaEu5oQiXwMtVbr"
 INVENTORY = (

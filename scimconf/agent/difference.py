@@ -8,16 +8,23 @@ from __future__ import annotations
 import difflib
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
-from scimconf.agent import masking, secrets_file, settings_file
+from scimconf.agent import applied_tokens, fingerprint, masking, secrets_file, settings_file
 from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_file import Settings
 
 _PREFIX = "scim_bearer_token"
-_NONE: Mapping[str, str] = {}
 
 
-def of_settings(path: str, before: bytes, after: bytes) -> str:
-    """Return a masked unified diff of two versions of settings.py, "" if they are equal."""
+Records = Mapping[str, List[Dict[str, str]]]
+"""The fingerprints of the tokens that scimconf has put here, by realm (`applied_tokens`)."""
+_NO_RECORDS: Records = {}
+
+
+def of_settings(path: str, before: bytes, after: bytes, records: Records = _NO_RECORDS) -> str:
+    """Return a masked unified diff of two versions of settings.py, "" if they are equal.
+
+    A token that `records` know has the same mask as in a plan, with its fingerprint.
+    """
     if before == after:
         return ""
     try:
@@ -25,12 +32,16 @@ def of_settings(path: str, before: bytes, after: bytes) -> str:
     except Refusal as refusal:
         return f"@@ {refusal.at(path)} @@\n"
     tokens = old.tokens({})
-    blocks = _block(old, tokens, {}), _block(new, new.tokens({}), tokens)
+    before_ = _block(old, tokens, {}, records)
+    blocks = before_, _block(new, new.tokens({}), tokens, records)
     return "".join((*_unified(path, *blocks), *_around(path, old, new)))
 
 
-def of_secrets(path: str, before: bytes, after: bytes) -> str:
-    """Return a masked unified diff of two versions of zulip-secrets.conf, "" if they are equal."""
+def of_secrets(path: str, before: bytes, after: bytes, records: Records = _NO_RECORDS) -> str:
+    """Return a masked unified diff of two versions of zulip-secrets.conf, "" if they are equal.
+
+    `records` as for `of_settings`.
+    """
     if before == after:
         return ""
     try:
@@ -40,31 +51,45 @@ def of_secrets(path: str, before: bytes, after: bytes) -> str:
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if not changed:
         return f"@@ {path}: only comments or spaces differ @@\n"
-    return "".join(_unified(path, list(_lines(old, changed)), list(_lines(new, changed, old))))
+    by_name = {realm.replace("-", "_"): each for realm, each in records.items()}
+    lines = list(_lines(old, changed, {}, by_name)), list(_lines(new, changed, old, by_name))
+    return "".join(_unified(path, *lines))
 
 
 def _unified(path: str, before: List[str], after: List[str]) -> Iterator[str]:
     return difflib.unified_diff(before, after, path, path)
 
 
-def _block(settings: Settings, tokens: Mapping[str, str], before: Mapping[str, str]) -> List[str]:
-    masks = {realm: _mask(realm, token, before.get(realm)) for realm, token in tokens.items()}
+def _block(
+    settings: Settings, tokens: Mapping[str, str], before: Mapping[str, str], records: Records
+) -> List[str]:
+    masks = {
+        realm: _mask(realm, token, before.get(realm), records) for realm, token in tokens.items()
+    }
     return (masking.block(settings, masks) or "").splitlines(keepends=True)
 
 
-def _mask(realm: str, token: str, before: Optional[str]) -> str:
-    """Return the mask of a token. It shows that a token changed, without a hash of it."""
+def _mask(realm: str, token: str, before: Optional[str], records: Records) -> str:
+    """Return the mask of a token. Of an unknown token it only shows that it changed, no hash."""
+    known = applied_tokens.find(records.get(realm, []), token)
+    if known:
+        return masking.token_mask(realm, len(token), f"fingerprint {fingerprint.short(known)}...")
     other = before is not None and before != token
     return masking.token_mask(realm, len(token), "another value" if other else "")
 
 
+def _realm_of(name: str) -> str:
+    """Return the realm in the name of a secret, with `_` for its hyphens."""
+    return name[len(_PREFIX) :].lstrip("_")
+
+
 def _lines(
-    secrets: Dict[str, str], names: List[str], before: Mapping[str, str] = _NONE
+    secrets: Dict[str, str], names: List[str], before: Mapping[str, str], records: Records
 ) -> Iterator[str]:
     for name in names:
         if name in secrets:
             if name.startswith(_PREFIX):
-                shown = _mask(name[len(_PREFIX) :].lstrip("_"), secrets[name], before.get(name))
+                shown = _mask(_realm_of(name), secrets[name], before.get(name), records)
             else:
                 shown = "<masked, another value>" if name in before else masking.MASK
             yield f"{name} = {shown}\n"

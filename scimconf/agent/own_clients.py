@@ -2,8 +2,9 @@
 
 Only these may be removed without asking. They have a file of their own beside the journal, which is
 written before the first change. An entry counts only for a client that is registered. A rollback
-deletes the entries of the clients that it unregisters: if such a client appears again, an
-administrator has registered it.
+deletes the entries of the clients that it unregisters, or that were not registered yet: if such a
+client appears again, an administrator has registered it. The entry of a client that is removed is
+deleted after the commit, because a rollback registers the client again.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict, Optional, Tuple
 
 from scimconf.agent import (
+    applied_tokens,
     clients,
     difference,
     files,
@@ -57,17 +58,17 @@ def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
         raise NothingToUndo(f"the last run ({found.title}) was {found.state.value}")
     if not (found.undo.changes_files or found.undo.changes_clients):
         raise NothingToUndo(f"the last run ({found.title}) only restarted Zulip")
-    _compare(found)
+    _compare(folder, found)
     return found
 
 
-def masked_diff(found: Journal) -> str:
+def masked_diff(folder: str, found: Journal) -> str:
     """Return a masked diff of what the undo would change in the two files."""
-    undo = found.undo
+    undo, records = found.undo, applied_tokens.read(folder)
     return difference.of_settings(
-        undo.settings.path, undo.settings.after, undo.settings.before
+        undo.settings.path, undo.settings.after, undo.settings.before, records
     ) + difference.of_secrets(
-        undo.new_secrets.path, undo.old_secrets.after, undo.new_secrets.before
+        undo.new_secrets.path, undo.old_secrets.after, undo.new_secrets.before, records
     )
 
 
@@ -98,16 +99,19 @@ def prepare_undo(folder: str, run: Optional[str], who: str) -> Change:
     return Change(undo=reverse, wanted=None)
 
 
-def _compare(found: Journal) -> None:
+def _compare(folder: str, found: Journal) -> None:
     """Raise ChangedSince if a file that the transaction wrote has other content now."""
     undo, differences = found.undo, []
+    records = applied_tokens.read(folder)
     if undo.settings.changes:
         now = files.read(undo.settings.path)
-        differences.append(difference.of_settings(undo.settings.path, undo.settings.after, now))
+        differences.append(
+            difference.of_settings(undo.settings.path, undo.settings.after, now, records)
+        )
     if undo.new_secrets.changes or undo.old_secrets.changes:
         now = files.read(undo.old_secrets.path)
         differences.append(
-            difference.of_secrets(undo.old_secrets.path, undo.old_secrets.after, now)
+            difference.of_secrets(undo.old_secrets.path, undo.old_secrets.after, now, records)
         )
     if any(differences):
         raise ChangedSince(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from scimconf.agent import files
+from scimconf.agent import files, own_clients
 from scimconf.agent.errors import AgentError, as_agent_error
 from scimconf.agent.journal import Journal, State
 from scimconf.agent.progress import Progress
@@ -49,6 +50,7 @@ def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = Tr
         # The site was down before too, so this is no failure. The message names the problem.
         message += f"; {failures.pop(GATE.rollback_step).message}"
     if restored:
+        _forget_clients(undo, failures)
         try:
             opened.close(State.ROLLED_BACK, _with(failures, message))
         except Exception as error:
@@ -57,6 +59,16 @@ def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = Tr
         hint = _by_hand(opened, restored) if list(failures) != ["journal"] else _RETRIED
         raise RollbackFailed(_with(failures, message), hint)
     return message
+
+
+def _forget_clients(undo: Undo, failures: Mapping[str, AgentError]) -> None:
+    """Delete the records of the clients that this run would have registered, or has unregistered.
+
+    A client that could not be unregistered stays ours.
+    """
+    if WRITE_SETTINGS.rollback_step not in failures:
+        with contextlib.suppress(AgentError):  # the rollback goes on, even on a full disk
+            own_clients.remove(files.state_folder(undo.deployment), undo.clients_added)
 
 
 def _with(failures: Dict[str, AgentError], message: str) -> str:

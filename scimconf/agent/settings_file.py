@@ -19,6 +19,10 @@ from scimconf.agent.layout import Layout
 from scimconf.agent.source import Source
 
 NAME = "SCIM_CONFIG"
+_REMEDY = (
+    f'write all realms as plain values into one `{NAME} = {{"realm": {{...}}}}` at the top level, '
+    f"and nothing else that names {NAME}"
+)
 BEGIN = "# SCIM_CONFIG is managed by scimconf: change its inventory, not these lines."
 END = "# End of SCIM_CONFIG, managed by scimconf."
 IMPORT = "from zproject.config import get_secret  # for SCIM_CONFIG, added by scimconf"
@@ -115,19 +119,21 @@ def _statement(src: Source) -> Optional[ast.stmt]:
     """Return the assignment, or None if the file does not mention SCIM_CONFIG at all."""
     assignments = [node for node in src.tree.body if names.assigned(node, NAME)]
     if len(assignments) > 1:
-        refuse(src, assignments[1], f"{NAME} is assigned more than once")
+        refuse(src, assignments[1], f"{NAME} is assigned more than once; {_REMEDY}")
     values = (names.assigned(each, NAME) for each in assignments)
     own = {id(node) for node in (*_targets(assignments), *_data(values))}
     for mention in names.mentions(src.tree, NAME):
         if id(mention.node) not in own:
             what = "assigned or changed" if mention.binds else "used"
             refuse(
-                src, mention.node, f"{NAME} is {what} here, outside a single top-level assignment"
+                src,
+                mention.node,
+                f"{NAME} is {what} here, outside a single top-level assignment; {_REMEDY}",
             )
     assignment = assignments[0] if assignments else None
     binding = names.dynamic(src.tree, assignment)
     if binding and assignment:
-        refuse(src, binding, f"this line may change {NAME} after its assignment")
+        refuse(src, binding, f"this line may change {NAME} after its assignment; {_REMEDY}")
     if binding:
         refuse(src, binding, f"this may set {NAME}; if it does not, write `{NAME} = {{}}` below it")
     return assignment
@@ -159,10 +165,10 @@ def _data(values: Iterable[Optional[ast.expr]]) -> Iterator[ast.expr]:
 def _display(src: Source, statement: ast.stmt) -> ast.Dict:
     value = names.assigned(statement, NAME)
     if not isinstance(value, ast.Dict):
-        refuse(src, value or statement, f"{NAME} is computed, not a dict literal")
+        refuse(src, value or statement, f"{NAME} is computed, not a dict literal; {_REMEDY}")
     for key, child in zip(value.keys, value.values):
         if key is None:
-            refuse(src, child, f"{NAME} includes another dict with **")
+            refuse(src, child, f"{NAME} includes another dict with **; {_REMEDY}")
         if names.string_literal(key) is None:
             refuse(src, key, f"a realm of {NAME} is not a string literal")
     return value

@@ -6,7 +6,6 @@ works if `do` has finished, was interrupted, or has not begun.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence
 
@@ -18,7 +17,6 @@ from scimconf.agent import (
     files,
     gate,
     lock,
-    own_clients,
     restart_failure,
 )
 from scimconf.agent.errors import AgentError, redacted
@@ -88,14 +86,11 @@ def _register_clients(change: Change) -> str:
 
 def _unregister_clients(undo: Undo) -> None:
     clients.remove(undo.deployment, undo.clients_added)
-    with contextlib.suppress(AgentError):  # the rollback goes on, even on a full disk
-        own_clients.remove(files.state_folder(undo.deployment), undo.clients_added)
 
 
 def _remove_clients(change: Change) -> str:
     undo = change.undo
     clients.remove(undo.deployment, undo.clients_removed)
-    own_clients.remove(files.state_folder(undo.deployment), undo.clients_removed)
     return _named(undo.clients_removed)
 
 

@@ -111,7 +111,7 @@ def _pending_undo(folder: str, run: Optional[str]) -> Message:
     except (NothingToUndo, Stale, ChangedSince) as declined:
         return _declined(declined)
     message = f"undo the run of {found.title}"
-    return _final("pending", message, run=found.run, diff=prepare_undo.masked_diff(found))
+    return _final("pending", message, run=found.run, diff=prepare_undo.masked_diff(folder, found))
 
 
 def _nothing_interrupted(folder: str) -> Message:
@@ -218,6 +218,8 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Progress) -> Mess
             watch.stop()
         opened = previous if isinstance(failure, NotStarted) else opened
         return _roll_back(f"{name}: {failure.message}", failure.hint, opened, steps)
+    with contextlib.suppress(AgentError):  # the change is in force, even on a full disk
+        own_clients.remove(folder, undo.clients_removed)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
     final = _final("committed", message, changed=changed, run=opened.run)
     return {**final, "unproved": message, "outage": seconds}

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
-from keyword import iskeyword
 
 import click
 
@@ -44,13 +43,19 @@ STEPS = {
         "rotate": "Replace bearer tokens with new ones.",
         "handoff": "Print a hand-off sheet for the identity provider of each realm.",
     },
+    "Read": {
+        "help": "Print a page of the documentation.",
+    },
 }
 """The verbs and what each does: `scimconf --help` imports none of them."""
+_MODULES = {"import": "import_", "help": "topics"}
+"""The modules that cannot have the name of their verb: a keyword of Python, and `help`, which lays
+out --help."""
 VERBS = tuple(verb for verbs in STEPS.values() for verb in verbs)
 
 
 class _Verbs(click.Group):
-    """The verbs. Each one is the `command` of the module with its name."""
+    """The verbs. Each one is the `command` of its module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -58,7 +63,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        module = _MODULES.get(cmd_name, cmd_name)
         command: click.Command = import_module(f"scimconf.cli.{module}").command
         return command
 
@@ -85,7 +90,8 @@ class _Verbs(click.Group):
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 success, 1 failed, 2 changes pending, 3 unreachable, 4 rolled back, "
-    "5 rollback failed, 64 wrong usage or inventory, 130 interrupted.",
+    "5 rollback failed, 64 wrong usage or inventory, 130 interrupted. More: scimconf help "
+    "exit-codes",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def scimconf() -> None:

@@ -33,7 +33,13 @@ from scimconf.run.saved_plan import load
 @options.option(
     "--create-tokens",
     is_flag=True,
-    help="Create new tokens without asking, even if they replace tokens in use.",
+    help="Create new tokens without asking, even if they replace tokens in force.",
+)
+@options.option(
+    "--allow-many",
+    variable=False,
+    is_flag=True,
+    help="Allow changes of more than a third of the existing realms (if that is 5 or more).",
 )
 @options.lock_timeout
 @options.rollout
@@ -49,6 +55,7 @@ def command(
     diff: bool,
     yes: bool,
     create_tokens: bool,
+    allow_many: bool,
     lock_timeout: int,
     rollout: RolloutOptions,
     connection: ConnectionOptions,
@@ -76,6 +83,7 @@ def command(
         diff=diff,
         create_tokens=create_tokens,
         approved=saved is not None,
+        allow_many=allow_many,
     )
     result = apply(
         ApplyOptions(

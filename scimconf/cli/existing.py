@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scimconf.errors import UsageError
+from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import Inventory, discovery, host_vars, load
 from scimconf.inventory.patterns import matching
+from scimconf.yamlfile import parse, read_text
+from scimconf.zulip.presets import PRESETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Existing:
             paths = [host_vars.place(self.source, patterns[0], "group_vars")]
         else:
             paths = [host_vars.place(self.source, name) for name in new]
-        comment = "From scimconf init; all variables: docs/inventory.md of scimconf."
+        comment = "From scimconf init. All variables: scimconf help inventory"
         return {path: host_vars.added(path, variables, comment) for path in paths}
 
     def write(self, additions: Mapping[Path, str]) -> None:
@@ -54,6 +56,82 @@ class Existing:
         """
         with host_vars.written(additions):
             load(self.sources)
+
+
+_HOSTS = ("all", "children", "zulip", "hosts")
+"""The place of the servers in an inventory that init wrote."""
+
+
+def with_new_hosts(text: str, file: str, hosts: Sequence[str]) -> str | None:
+    """Return an inventory of init with these hosts added; None if it has another form.
+
+    Each host goes below the last one, so the order of the others stays.
+    """
+    document = parse(text, file)
+    known: object = document.data
+    for step in _HOSTS:
+        known = known.get(step) if isinstance(known, dict) else None
+    if not isinstance(known, dict) or not known:
+        return None
+    path = (*_HOSTS, list(known)[-1])
+    column = document.position(path).column
+    lines = text.splitlines(keepends=True)
+    last = document.line_span(path)[1]
+    if lines[last - 1].strip("\r\n") == lines[last - 1]:
+        lines[last - 1] += "\n"
+    lines[last:last] = [f"{' ' * (column - 1)}{scalar(host)}:\n" for host in hosts]
+    longer = "".join(lines)
+    wanted = {**known, **dict.fromkeys(hosts)}
+    try:
+        now: object = parse(longer, file).data
+    except InventoryError:
+        return None
+    for step in _HOSTS:
+        now = now.get(step) if isinstance(now, dict) else None
+    return longer if now == wanted else None
+
+
+def grow(folder: Path, hosts: Sequence[str]) -> list[Path]:
+    """Add new hosts to the inventory that init wrote into this folder; return what was written.
+
+    Return nothing if there is no such inventory, or if it has one of the hosts already. Raises
+    InventoryError if the result would be invalid; the file is then unchanged.
+    """
+    source = folder / "inventory.yaml"
+    try:
+        there = discovery.in_folder(folder)
+    except UsageError:  # `find` reports it
+        return []
+    if not hosts or there != (source,) or not source.is_file():
+        return []
+    loaded = load([source])
+    known = {*loaded.hosts, *loaded.groups}
+    if known & set(hosts) or set(loaded.hosts) - set(loaded.servers):
+        return []
+    longer = with_new_hosts(read_text(source), str(source), list(dict.fromkeys(hosts)))
+    if longer is None:
+        return []
+    with host_vars.written({source: longer}):
+        if not set(hosts) <= load([source]).servers.keys():
+            raise UsageError(
+                f"{source} was not changed: its group zulip has no scim_realms, which the new "
+                "servers would need",
+                "add the servers and their scim_realms by hand",
+            )
+    return [source]
+
+
+def scalar(text: str) -> str:
+    """Return a text as a YAML scalar. Omit the quotes only if every parser reads it as text."""
+    bare = text.replace(".", "").replace("-", "").replace("_", "")
+    if bare.isascii() and bare.isalnum() and text[0].isalpha() and ("." in text or text in _PLAIN):
+        return text
+    escaped = text.encode("unicode_escape").decode().replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+_PLAIN = {"zulip", "root", *PRESETS}
+"""Words without a dot that need no quotes. Others do: YAML reads `no` as a boolean."""
 
 
 def find(folder: Path) -> Existing | None:
@@ -72,6 +150,6 @@ def find(folder: Path) -> Existing | None:
     if set(loaded.hosts) <= set(loaded.servers):
         raise UsageError(
             f"{there[-1]} already exists, and all of its hosts have scim_realms",
-            "edit it, or choose another folder",
+            "add the server to it by hand, or choose another folder",
         )
     return Existing(there, loaded)

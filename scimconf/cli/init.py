@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from scimconf.cli import existing, options
-from scimconf.cli.existing import Existing
+from scimconf.cli.existing import Existing, scalar
 from scimconf.cli.help import Argument
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
@@ -87,11 +87,13 @@ def command(
 
     If the folder has an Ansible inventory (ansible.cfg names it, or it is called inventory.yaml,
     hosts.yml, hosts.ini, hosts, inventory/, ...), init adds the SCIM variables to its group_vars or
-    host_vars.
+    host_vars. If init wrote the inventory, it adds the servers of --host to it.
 
     Without --host, init asks on the terminal for the values that the options do not set.
     """
-    there = existing.find(folder)
+    plain = idp is None and user is None and not realms
+    grown = existing.grow(folder, hosts) if plain else []
+    there = None if grown else existing.find(folder)
     asks = not hosts
     if asks and not sys.stdin.isatty():
         raise UsageError(
@@ -111,9 +113,11 @@ def command(
         realms = realms or _words(click.prompt(question, default='""'))
         if make_vault_password is None:
             make_vault_password = click.confirm(f"Create a vault password ({PASSWORD_FILE})?", True)
+    for path in grown:
+        out(f"wrote {path}")
     if there:
         _add(there, hosts, user, idp or "okta", realms or ("",))
-    else:
+    elif not grown:
         _begin(folder, _inventory(hosts, user or "zulip", idp or "okta", realms or ("",)))
     _ignore(folder / ".gitignore")
     password_file = folder / PASSWORD_FILE
@@ -156,39 +160,26 @@ def _words(answer: str) -> tuple[str, ...]:
 
 
 def _inventory(hosts: Sequence[str], user: str, idp: str, realms: Sequence[str]) -> str:
-    entries = "".join(f"          {_scalar(realm)}: {{}}\n" for realm in dict.fromkeys(realms))
-    servers = "".join(f"        {_scalar(host)}:\n" for host in dict.fromkeys(hosts))
+    entries = "".join(f"          {scalar(realm)}: {{}}\n" for realm in dict.fromkeys(realms))
+    servers = "".join(f"        {scalar(host)}:\n" for host in dict.fromkeys(hosts))
     return f"""\
 # yaml-language-server: $schema={_SCHEMA}
 #
 # The SCIM configuration of these Zulip servers. This is an Ansible inventory: groups, host_vars and
-# patterns work as they do in Ansible. All variables: docs/inventory.md of scimconf
+# patterns work as they do in Ansible. All variables: scimconf help inventory
 all:
   vars:
-    ansible_user: {_scalar(user)}
+    ansible_user: {scalar(user)}
   children:
     zulip:
       vars:
-        scim_idp: {_scalar(idp)}
+        scim_idp: {scalar(idp)}
         # Keep tokens in zulip-secrets.conf: every local user of the server can read settings.py.
         scim_token_store: secrets
         # The realms by subdomain. "" is the root realm.
         scim_realms:
 {entries}      hosts:
 {servers}"""
-
-
-def _scalar(text: str) -> str:
-    """Return a text as a YAML scalar. Omit the quotes only if every parser reads it as text."""
-    bare = text.replace(".", "").replace("-", "").replace("_", "")
-    if bare.isascii() and bare.isalnum() and text[0].isalpha() and ("." in text or text in _PLAIN):
-        return text
-    escaped = text.encode("unicode_escape").decode().replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-_PLAIN = {"zulip", "root", *PRESETS}
-"""Words without a dot that need no quotes. Others do: YAML reads `no` as a boolean."""
 
 
 def _check(text: str) -> None:

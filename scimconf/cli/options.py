@@ -105,8 +105,8 @@ def _known_reports(
 ) -> tuple[Path, ...]:
     """Refuse a report whose file name ends in no known format."""
     for file in files:
-        if file.suffix not in (".html", ".md", ".xml"):
-            problem = f"{str(file)!r} must end in .html, .md or .xml"
+        if file.suffix not in (".html", ".md", ".xml", ".prom"):
+            problem = f"{str(file)!r} must end in .html, .md, .xml or .prom"
             raise click.BadParameter(problem, context, parameter)
     return files
 
@@ -305,7 +305,7 @@ _OUTPUT = (
         type=NEW_FILE,
         multiple=True,
         callback=_known_reports,
-        help="Also write a report (.html, .md or .xml) without tokens. Repeatable.",
+        help="Also write a report (.html, .md, .xml or .prom) without tokens. Repeatable.",
     ),
     _output(
         "--failed-hosts",

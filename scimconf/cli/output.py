@@ -6,12 +6,13 @@ import io
 import json
 import os
 import secrets
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from scimconf.cli import report_files
 from scimconf.cli.options import OutputOptions
-from scimconf.cli.streams import out
+from scimconf.cli.streams import err, out
 from scimconf.cli.terminal import page
 from scimconf.errors import ExitCode, worst
 from scimconf.report import github
@@ -25,9 +26,9 @@ def results(result: Result, output: OutputOptions, *, diff: bool = False) -> Exi
     """Print the results of a run and write its report files. Return the exit code."""
     verb, outcomes, code = result.verb, result.outcomes, result.exit_code
     now = datetime.now(timezone.utc)
-    code = worst([code, report_files.write(verb, outcomes, code, now, output, diff=diff)])
+    code = worst([code, report_files.write(result, now, output, diff=diff)])
     if output.format == "json":
-        out(json.dumps(document(verb, outcomes, code), indent=2))
+        out(json.dumps(document(verb, outcomes, code, result.notes), indent=2))
     elif output.format == "junit":
         out(junit(verb, outcomes, now), end="")
     elif output.format == "github":
@@ -37,11 +38,16 @@ def results(result: Result, output: OutputOptions, *, diff: bool = False) -> Exi
             out(line)
     else:
         out(_text(result, output, diff=diff), end="")
+    for line in () if output.quiet else result.next:
+        err(line)
     return code
 
 
 def _text(result: Result, output: OutputOptions, *, diff: bool) -> str:
     text = io.StringIO()
+    outcomes = result.outcomes
+    if output.quiet:
+        outcomes = tuple(replace(each, warnings=(), silenced=()) for each in outcomes)
     steps = output.verbose > 0
-    show(page(text), result.verb, result.outcomes, diff=diff, steps=steps)
+    show(page(text), result.verb, outcomes, diff=diff, steps=steps, notes=result.notes)
     return text.getvalue()

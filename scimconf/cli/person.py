@@ -51,20 +51,29 @@ class Terminal:
     def can_answer(self) -> bool:
         return sys.stdin.isatty()
 
+    @property
+    def password_options(self) -> tuple[str, ...]:
+        vault = self._vault
+        words = [word for each in vault.vault_id for word in ("--vault-id", each)]
+        if vault.vault_password_file:
+            words += ["--vault-password-file", str(vault.vault_password_file)]
+        return (*words, "--ask-vault-pass") if vault.ask_vault_pass else tuple(words)
+
     def warn(self, text: str | Problem) -> None:
         if not self._quiet:
             err(text.text("warning") if isinstance(text, Problem) else f"warning: {text}")
 
     def progress(self, *, steps: bool) -> AbstractContextManager[Watcher]:
-        """Return live progress on a terminal; else one line per step, with `steps` or -v."""
-        lines = steps or (self._output is not None and self._output.verbose > 0)
+        """Return live progress on a terminal; in a log, a line per server, with -v per step."""
+        verbose = self._output is not None and self._output.verbose > 0
+        lines = steps or verbose
         watched = getattr(sys.stderr, "isatty", bool)()  # None if it was closed at the start
         if self._quiet or not (lines or watched):
             return NoProgress()
         console = terminal(stderr=True)
         if console.is_interactive and watched:  # rich takes a pipe for a terminal with FORCE_COLOR
             return LiveProgress(console)
-        return LineProgress(console) if lines else NoProgress()
+        return LineProgress(console, steps=verbose) if lines else NoProgress()
 
     def answer_server(self, text: str) -> Secret:
         """Ask the person a question of a server or a jump host (only with -k)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from scimconf.cli import options
@@ -12,7 +11,7 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err
-from scimconf.plan.commands import as_typed
+from scimconf.run import next_step
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 
@@ -68,7 +67,9 @@ def command(
         Terminal(vault, output),
     )
     if out and not result.interrupted and out.is_file() and not output.quiet:
-        verb = f"apply --plan {shlex.quote(str(out))}"
-        carry_out = as_typed(verb, pattern, source.limit, realms)
+        only = [word for realm in realms for word in ("--realm", realm)]
+        carry_out = next_step.command(
+            "apply", source, pattern, (*only, *next_step.way(connection), "--plan", str(out))
+        )
         err(f"wrote {out}; to carry it out: {carry_out}")
     return results(result, output, diff=diff)

@@ -12,9 +12,11 @@ from scimconf.cli.options import OutputOptions
 from scimconf.cli.streams import err
 from scimconf.errors import ExitCode, UsageError, worst
 from scimconf.model import Outcome, Status
+from scimconf.report import prometheus
 from scimconf.report.html import page
 from scimconf.report.junit import junit
 from scimconf.report.markdown import markdown
+from scimconf.run.result import Result
 
 _FAILED = (
     Status.UNREACHABLE,
@@ -29,49 +31,58 @@ _FAILED = (
 _HEAD = "# Written by scimconf --failed-hosts; for --limit @FILE."
 
 
-def write(
-    verb: str,
-    outcomes: Sequence[Outcome],
-    code: ExitCode,
-    now: datetime,
-    output: OutputOptions,
-    *,
-    diff: bool,
-) -> ExitCode:
+def write(result: Result, now: datetime, output: OutputOptions, *, diff: bool) -> ExitCode:
     """Write the files that the options name, and GitHub's step summary for `--format github`.
 
     Returns FAILED, after an error message, if a file cannot be written.
     """
-    codes = [_write_report(file, verb, outcomes, code, now, diff=diff) for file in output.report]
+    codes = [_write_report(file, result, now, diff=diff) for file in output.report]
     if output.failed_hosts:
-        codes.append(_write_failed_hosts(output.failed_hosts, outcomes))
+        codes.append(_write_failed_hosts(output.failed_hosts, result.outcomes))
     if output.format == "github" and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
-        codes.append(_append(Path(summary), markdown(verb, outcomes, code, diff=diff)))
+        codes.append(_append(Path(summary), _markdown(result, diff=diff)))
     return worst(codes)
 
 
-def _write_report(
-    file: Path,
-    verb: str,
-    outcomes: Sequence[Outcome],
-    code: ExitCode,
-    now: datetime,
-    *,
-    diff: bool,
-) -> ExitCode:
+def _write_report(file: Path, result: Result, now: datetime, *, diff: bool) -> ExitCode:
     """Write the report in the format that the file name ends with."""
+    mode = 0o600
     if file.suffix == ".md":
-        text = markdown(verb, outcomes, code, diff=diff)
+        text = _markdown(result, diff=diff)
     elif file.suffix == ".xml":
-        text = junit(verb, outcomes, now)
+        text = junit(result.verb, result.outcomes, now)
+    elif file.suffix == ".prom":
+        text, mode = _metrics(file, result, now), 0o644  # node_exporter is another user
     else:
-        text = page(verb, outcomes, code, now)
+        text = page(result.verb, result.outcomes, result.exit_code, now, result.notes)
     try:
-        files.write_output(file, text)
+        files.write_output(file, text, mode=mode)
     except UsageError as error:
         err(f"error: {error.message}")
         return ExitCode.FAILED
     return ExitCode.OK
+
+
+def _markdown(result: Result, *, diff: bool) -> str:
+    notes = result.notes
+    return markdown(result.verb, result.outcomes, result.exit_code, diff=diff, notes=notes)
+
+
+def _metrics(file: Path, result: Result, now: datetime) -> str:
+    """Return the metrics. The times of the last success come from the file of an earlier run."""
+    try:
+        earlier = files.read(str(file), prometheus.LARGEST)
+    except OSError:
+        earlier = b""
+    return prometheus.metrics(
+        result.verb,
+        result.outcomes,
+        result.exit_code,
+        now,
+        report=file.stem,
+        tokens=result.tokens,
+        earlier=prometheus.successes(earlier, now),
+    )
 
 
 def _append(file: Path, text: str) -> ExitCode:

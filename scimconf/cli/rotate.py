@@ -37,12 +37,12 @@ _log = logging.getLogger(__name__)
     is_flag=True,
     help="With --stage: also replace tokens that are staged already.",
 )
-@options.option("--activate", variable=False, is_flag=True, help="Put the staged tokens into use.")
+@options.option("--activate", variable=False, is_flag=True, help="Put the staged tokens in force.")
 @options.option(
     "--back",
     variable=False,
     is_flag=True,
-    help="Put the previous tokens back into use, within 7 days.",
+    help="Put the previous tokens back in force, within 7 days.",
 )
 @options.diff
 @options.yes
@@ -74,7 +74,7 @@ def command(
     provider is locked out until the new token is entered there.
 
     To shorten that time, rotate in two steps: --stage creates the next token, so that you can hand
-    it over in advance. Later, --activate puts it into use. --back returns to the previous token.
+    it over in advance. Later, --activate puts it in force. --back returns to the previous token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
     if replace_staged and mode != "stage":

@@ -14,6 +14,7 @@ from scimconf.fleet.transact import acknowledge
 from scimconf.fleet.undo import Verb, look
 from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, WayFact
 from scimconf.plan import plan
+from scimconf.server_warning import ServerWarning
 
 Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
 """Observes a server; raises ScimconfError."""
@@ -70,9 +71,13 @@ def look_at(desired: Desired, connections: Connections, look: Look, *, keep: boo
     try:
         agent = connections.open(server)
         outcome, observed = look(agent, desired)
-        # A local agent has no route.
-        warnings = (*getattr(agent, "warnings", ()), *outcome.warnings)
-        outcome = replace(outcome, seconds=time.monotonic() - begun, warnings=warnings)
+        ignored = getattr(agent, "warnings", ())  # a local agent has no route
+        warnings = (
+            *(ServerWarning("ignored-ssh-option", text) for text in ignored),
+            *outcome.warnings,
+        )
+        outcome = silenced(replace(outcome, warnings=warnings), server)
+        outcome = replace(outcome, seconds=time.monotonic() - begun)
         reached = getattr(agent, "reached", ())
         looked = Looked(desired, outcome, observed, reached=reached)
         kept = keep and looked.pending
@@ -151,7 +156,8 @@ def judge(server: str, plan: Plan) -> Outcome:
     why = plan.unproved
     if plan.pending:
         # A plan that changes only the token file does not solve the problem on the server.
-        warnings = (*plan.warnings, why.message) if why else plan.warnings
+        unproved = (ServerWarning("no-answer", why.message),) if why else ()
+        warnings = (*plan.warnings, *unproved)
         return replace(outcome, status=Status.PENDING, warnings=warnings)
     if why:
         return replace(outcome, status=Status.FAILED, message=why.message, hint=why.hint)
@@ -165,7 +171,8 @@ def look_after_recovery(each: Looked, done: Outcome, connections: Connections) -
         return replace(each, outcome=replace(done, plan=each.plan))
     again = look_at(each.desired, connections, planned_and_acknowledged, keep=True)
     if done.status is Status.CHANGED and again.plan:
-        said = f"an interrupted run was rolled back first: {done.message}"
+        text = f"an interrupted run was rolled back first: {done.message}"
+        said = ServerWarning("rolled-back", text)
         outcome = again.outcome
         plan = replace(again.plan, warnings=(said, *outcome.warnings))
         outcome = replace(outcome, plan=plan, warnings=(said, *outcome.warnings), steps=done.steps)
@@ -176,6 +183,13 @@ def look_after_recovery(each: Looked, done: Outcome, connections: Connections) -
 def looks_for(verb: Verb) -> Look:
     """Return a function that checks whether a server has something to undo or recover."""
     return lambda agent, desired: (look(agent, desired.server, verb), None)
+
+
+def silenced(outcome: Outcome, server: Server) -> Outcome:
+    """Return the outcome without the warnings that the inventory silences for its server."""
+    hidden = [each.id for each in outcome.warnings if each.id in server.silence]
+    shown = tuple(each for each in outcome.warnings if each.id not in server.silence)
+    return replace(outcome, warnings=shown, silenced=(*outcome.silenced, *hidden))
 
 
 def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:

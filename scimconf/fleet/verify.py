@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import queue
 import secrets
+import shlex
 import socket
 import ssl
 import threading
@@ -82,7 +83,9 @@ def verify(
         return (Check(realm.string_id, "address", "failed", message, hint=hint),)
     if unusable := why_unusable(token.reveal()):
         message = f"the token cannot be used: {unusable}"
-        return (Check(realm.string_id, RIGHT, "failed", message),)
+        replace = shlex.join(["scimconf", "rotate", "--realm", realm.string_id, server.name])
+        hint = f"replace the token: {replace}; if it is kept elsewhere, replace it there"
+        return (Check(realm.string_id, RIGHT, "failed", message, hint=hint),)
     try:
         context = _context(server.ca)
     except (OSError, ValueError) as error:

@@ -80,7 +80,7 @@ class ConnectionVariables(BaseModel):
     ssh_args: _SshWords | None = Field(
         None,
         description="Options for ssh. scimconf uses those that set the route and the login, and "
-        "warns about the others (docs/ssh.md). A `ProxyCommand` or `-F` needs "
+        "warns about the others (`scimconf help ssh`). A `ProxyCommand` or `-F` needs "
         "`--allow-exec=proxy`.",
     )
     ssh_common_args: _SshWords | None = Field(None, description="More options for ssh.")
@@ -217,7 +217,8 @@ def _ssh_arguments(
         text = getattr(given, field) or ""
         words += shlex.split(text)
         for message, hint in ssh_words.ignored(text):
-            reader.problems.warn(reader.written.origin(names[field]).problem(message, hint))
+            at = reader.written.origin(names[field])
+            reader.problems.warn(at.problem(message, hint, "ignored-ssh-option"))
     return tuple(words)
 
 
@@ -231,8 +232,9 @@ def _warn_become(reader: Reader, given: ConnectionVariables, names: Mapping[str,
         f"{', '.join(words.ignored)}: not passed to {given.become_method}, because the agent has "
         "its own environment, shell and prompt"
     )
-    hint = "this changes nothing for scimconf; docs/ssh.md lists the options that are followed"
-    reader.problems.warn(reader.written.origin(name).problem(message, hint))
+    hint = "this changes nothing for scimconf; to see the options: scimconf help ssh"
+    at = reader.written.origin(name)
+    reader.problems.warn(at.problem(message, hint, "ignored-become-option"))
 
 
 def _tidy(values: dict[str, object]) -> None:

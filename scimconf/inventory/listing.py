@@ -90,6 +90,7 @@ def variables(server: Server) -> dict[str, Any]:
         "scim_probe": server.probe,
         "scim_verify": server.verify,
         "scim_ca": server.ca,
+        "scim_silence": list(server.silence) or None,
         "scim_realms": {realm.string_id: _realm(realm) for realm in server.realms},
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -33,9 +33,9 @@ class Place:
         """The keys as text: `all.hosts.chat1.scim_realms.acme.idp`."""
         return ".".join(_step(step) for step in self.keys)
 
-    def problem(self, message: str, hint: str = "") -> Problem:
-        """Return a problem at this place."""
-        return Problem(message, self.position, self.path, hint)
+    def problem(self, message: str, hint: str = "", id_: str = "") -> Problem:
+        """Return a problem at this place. `id_`: of a warning that `scim_silence` can name."""
+        return Problem(message, self.position, self.path, hint, id_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,12 @@ class Problems:
     def warn(self, problem: Problem) -> None:
         """Add a warning."""
         self.warnings[problem] = None
+
+    def add(self, more: Problems, silence: Collection[str] = ()) -> tuple[str, ...]:
+        """Add the problems of one server, and return the ids of its silenced warnings."""
+        self.errors |= more.errors
+        self.warnings |= {each: None for each in more.warnings if each.id not in silence}
+        return tuple(each.id for each in more.warnings if each.id in silence)
 
     @contextmanager
     def gathered(self) -> Iterator[None]:

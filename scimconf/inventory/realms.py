@@ -54,7 +54,8 @@ def _realm(
     if isinstance(given.token, Secret):
         message = "the token of this realm is in plain text in the inventory"
         hint = "remove it: tokens are kept encrypted in the token file; or make it a !vault value"
-        problems.warn(place.inside("token").problem(message, hint))
+        at = place.inside("token")
+        problems.warn(at.problem(message, hint, "plaintext-token"))
     preset = PRESETS[given.idp or common.scim_idp or "other"]
     formatted = given.name_formatted_included
     return Realm(

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
 from scimconf.secret import Secret
+from scimconf.server_warning import ALWAYS_SHOWN, SILENCEABLE
 from scimconf.ssh import login_name
 from scimconf.tokens.references import SOURCES, InvalidReference
 from scimconf.tokens.strength import weakness
@@ -193,7 +194,29 @@ def restart(value: object) -> str | tuple[str, ...]:
     raise Invalid(f"expected {', '.join(words)} or a command as a list of words", hint)
 
 
-OF_KEYS: Mapping[str, Callable[[Any], Any]] = {}
+def warning_id(name: str) -> str:
+    """Check the id of a warning that may be silenced."""
+    if name in ALWAYS_SHOWN:
+        raise Invalid(f"{name} cannot be silenced: it tells of a failed check or of a change")
+    if name not in SILENCEABLE:
+        hint = nearest(name, SILENCEABLE) or nearest(name.lower(), SILENCEABLE)
+        raise Invalid("unknown warning", hint or f"the ids are: {', '.join(SILENCEABLE)}")
+    return name
+
+
+def printable(found: dict[str, str]) -> dict[str, str]:
+    """Check a mapping of texts for settings.py: no control or other invisible characters."""
+    for name, value in found.items():
+        if not (name.isprintable() and value.isprintable()):
+            where = f"the value of {name}" if name.isprintable() else f"the key {name!a}"
+            raise Invalid(
+                f"{where} contains a line break or another control character",
+                "remove it; in YAML, text after | or > ends with a line break: write |- or >-",
+            )
+    return found
+
+
+OF_KEYS: Mapping[str, Callable[[Any], Any]] = {"custom_profile_field_map": printable}
 """Checks of optional keys of SCIM_CONFIG (`scimconf.zulip.keys`), by name, beyond their types."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -54,7 +53,7 @@ def _apply(rule: Callable[..., T], *values: object) -> T:
         raise PydanticCustomError("rule", "{message}", context) from None
 
 
-def rule(check: Callable[[str], str]) -> AfterValidator:
+def rule(check: Callable[[Any], Any]) -> AfterValidator:
     """Return a validator that applies a check of rules.py."""
     return AfterValidator(lambda value: _apply(check, value))
 
@@ -148,7 +147,7 @@ class RealmFields(BaseModel):
     moved_from: Annotated[str, rule(rules.string_id)] | None = Field(
         None,
         description="The realm's former name, if it was renamed: `apply` moves its token in the "
-        "token file ([tokens.md](tokens.md#rename-a-server-a-deployment-or-a-realm)).",
+        "token file (`scimconf help tokens`).",
         json_schema_extra=default_words("it was not renamed"),
     )
 
@@ -156,7 +155,7 @@ class RealmFields(BaseModel):
 def _field(key: Key) -> tuple[Any, Any]:
     """Return a field's type and definition, as pydantic's `create_model` takes them."""
     check = rules.OF_KEYS.get(key.name)
-    kind = Annotated[key.type, AfterValidator(partial(_apply, check))] if check else key.type
+    kind = Annotated[key.type, rule(check)] if check else key.type
     words = default_words(key.default)
     return kind | None, Field(None, description=key.description, json_schema_extra=words)
 
@@ -207,7 +206,7 @@ class ServerVariables(BaseModel):
         None,
         description="The former name of the deployment, if it was renamed (without "
         "`scim_deployment`: the host's former name): `apply` moves its tokens in the token file "
-        "([tokens.md](tokens.md#rename-a-server-a-deployment-or-a-realm)).",
+        "(`scimconf help tokens`).",
         json_schema_extra=default_words("it was not renamed"),
     )
     scim_restart: Restart = Field(
@@ -237,6 +236,12 @@ class ServerVariables(BaseModel):
         description="A file on this machine with CA certificates for the public URL. A relative "
         "path starts at the folder of the inventory file that has this variable.",
         json_schema_extra=default_words("the system's"),
+    )
+    scim_silence: list[Annotated[str, rule(rules.warning_id)]] = Field(
+        default_factory=list,
+        description="The ids of warnings that are not shown for this server "
+        "(`scimconf help warnings`).",
+        json_schema_extra=default_words("`[]`"),
     )
     zulip_external_host: Annotated[str, rule(rules.external_host)] | None = Field(
         None,

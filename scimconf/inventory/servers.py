@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from scimconf.inventory import rules
@@ -37,9 +38,11 @@ def build(
     built = {}
     for name, written in found.written.items():
         if "scim_realms" in written.values or bare:
-            server = _server(Reader(name, written, found.variables(name), problems), options)
+            own = Problems()
+            server = _server(Reader(name, written, found.variables(name), own), options)
+            silenced = problems.add(own, server.silence if server else ())
             if server is not None:
-                built[name] = server
+                built[name] = replace(server, silenced=silenced)
     built = with_peers(built)
     find_renames(built.values(), problems)
     find_shared_urls(built.values(), problems)
@@ -82,6 +85,7 @@ def _server(reader: Reader, options: Mapping[str, object]) -> Server | None:
         verify=common.scim_verify,
         ca=_beside(reader, "scim_ca", common.scim_ca),
         position=reader.written.place.position,
+        silence=tuple(sorted({*common.scim_silence})),
         moved_from=common.scim_moved_from or "",
     )
 

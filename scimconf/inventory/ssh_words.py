@@ -45,7 +45,7 @@ def ignored(text: str) -> Iterator[tuple[str, str]]:
     if others:
         yield (
             f"{_listed(others)}: ignored, because scimconf has no equivalent",
-            "docs/ssh.md lists the supported options of ssh",
+            "to see the supported options of ssh: scimconf help ssh",
         )
 
 

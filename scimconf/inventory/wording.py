@@ -17,6 +17,7 @@ _EXPECTED = {
     "int_type": "a number",
     "float_type": "a number",
     "dict_type": "a mapping",
+    "list_type": "a list",
     "model_type": "a mapping",
     "greater_than": "a number greater than {gt}",
     "greater_than_equal": "a number of at least {ge}",

@@ -22,6 +22,7 @@ from scimconf.plan.warnings import (
     unnamed,
     unused_clients,
 )
+from scimconf.server_warning import ServerWarning
 from scimconf.zulip import block
 
 
@@ -61,7 +62,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         warnings = (*warnings, stays_empty(observed))
     result = replace(result, actions=tuple(actions))
     if result.touches_server and (silent := no_answer(server, observed) or down(server, observed)):
-        warnings = (*warnings, silent.message)  # only a warning: the changes may solve the problem
+        # Only a warning: the changes may solve the problem.
+        warnings = (*warnings, ServerWarning("no-answer", silent.message))
     return replace(
         result,
         warnings=warnings,
@@ -92,7 +94,7 @@ _ORDER = {kind: number for number, kind in enumerate(ActionKind)}
 
 def _actions(
     verdicts: Sequence[Verdict], desired: Desired, observed: Observed
-) -> tuple[list[Action], list[str]]:
+) -> tuple[list[Action], list[ServerWarning]]:
     """Return all actions in their order, and a warning for each unused client that stays."""
     actions = [action for verdict in verdicts for action in verdict.actions]
     unused = unused_clients(desired, observed, actions)

@@ -106,12 +106,13 @@ def would_be_lost(actions: Iterable[Action], desired: Desired, observed: Observe
         if observed.lost and action.kind in _OF_SETTINGS:
             return (
                 f"{observed.lost}; in the container's environment, set the variables that "
-                f"`scimconf render {desired.server.name} --for docker-env` prints (docs/docker.md)"
+                f"`scimconf render {desired.server.name} --for docker-env` prints (scimconf help "
+                "docker)"
             )
         if action.kind in _OF_SECRETS and _secret(action, observed) in observed.given_secrets:
             return (
                 f"docker-zulip writes {_secret(action, observed)} into zulip-secrets.conf at every "
-                "start: change it in the container's environment (docs/docker.md)"
+                "start: change it in the container's environment (scimconf help docker)"
             )
     return None
 

@@ -19,6 +19,7 @@ from scimconf.model import (
 from scimconf.plan import commands
 from scimconf.plan.diff import Change
 from scimconf.plan.obstacles import computed, obstacle
+from scimconf.server_warning import ServerWarning
 from scimconf.tokens.fingerprint import short
 from scimconf.zulip import block
 from scimconf.zulip.bearer import secret_name
@@ -30,7 +31,7 @@ class Verdict:
 
     change: Change
     actions: tuple[Action, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ServerWarning, ...] = ()
     blocked: str | None = None
     """Why the realm cannot be changed."""
     stale: str | None = None
@@ -100,7 +101,8 @@ def _presence(
     lasting = None if removed_on == "" else fingerprint
     after = before if has_wanted_token else _mask_wanted(realm, lasting)
     place = block.SecretName(secret) if secret else after
-    entry, warnings = block.entry(realm, place, observed.version)
+    entry, left_out = block.entry(realm, place, observed.version)
+    warnings = tuple(ServerWarning("unknown-key", text) for text in left_out)
     change = Change(
         name,
         entry=entry if found is None or keys else None,
@@ -110,9 +112,10 @@ def _presence(
         secret_after=(secret, after.text) if secret and not (secret_is_right and moves) else None,
     )
     if present_token and replaces:
-        warnings += tuple(_other_token(realm, present_token, desired))
+        said = _other_token(realm, present_token, desired)
+        warnings += tuple(ServerWarning("lock-out", text) for text in said)
     if name in desired.staged and not replaces:
-        warnings += (_staged(realm, desired),)
+        warnings += (ServerWarning("staged-token", _staged(realm, desired)),)
     to_server = any(action.kind not in TOKEN_FILE_ONLY for action in actions)
     stale = None if to_server else _stale(realm, observed)
     return Verdict(change, tuple(actions), warnings, stale=stale)

@@ -14,46 +14,52 @@ from scimconf.model import (
     Unmanaged,
 )
 from scimconf.plan.realm import client_of
+from scimconf.server_warning import ServerWarning
 from scimconf.zulip.login_page import deactivated
 from scimconf.zulip.versions import advice
 
 
-def of_server(desired: Desired, observed: Observed) -> Iterator[str]:
+def of_server(desired: Desired, observed: Observed) -> Iterator[ServerWarning]:
     """Yield the warnings about the server as a whole."""
     server = desired.server
     if observed.finished_alone:
-        yield observed.finished_alone.text
+        yield ServerWarning("earlier-run", observed.finished_alone.text)
     if observed.unseen:
-        yield observed.unseen
+        yield ServerWarning("read-only", observed.unseen)
     if observed.blocked:
         return
     yield from advice(observed.version)
     yield from _deactivated(desired, observed)
     if observed.unknown_secrets:
-        yield observed.unknown_secrets
+        yield ServerWarning("secrets-unreadable", observed.unknown_secrets)
     if observed.has_client_command and observed.clients is None:
-        yield "the registered SCIM clients could not be listed, so unused ones are not found"
+        text = "the registered SCIM clients could not be listed, so unused ones are not found"
+        yield ServerWarning("unknown-clients", text)
     if observed.external_host is None:
-        yield (
+        text = (
             "EXTERNAL_HOST in settings.py is not a plain value, so it was not compared with the "
             "inventory"
         )
+        yield ServerWarning("computed-external-host", text)
     if server.unmanaged == "keep" and not server.is_partial:
         for found in unnamed(desired, observed):
             place = f"{server.paths.settings}:{found.line}:{found.column}"
-            yield f"realm {found.label} at {place}: unmanaged, left unchanged"
+            text = f"realm {found.label} at {place}: unmanaged, left unchanged"
+            yield ServerWarning("unmanaged-realm", text)
     if server.restart == "none":
-        yield "scim_restart is none: restart Zulip by hand after a change"
+        text = "scim_restart is none: restart Zulip by hand after a change"
+        yield ServerWarning("no-restart", text)
 
 
-def _deactivated(desired: Desired, observed: Observed) -> Iterator[str]:
+def _deactivated(desired: Desired, observed: Observed) -> Iterator[ServerWarning]:
     for realm in desired.server.realms:
         site = observed.sites.get(realm.string_id)
         if realm.present and site and deactivated(site.status, site.location):
-            yield (
+            text = (
                 f"realm {realm.label} is deactivated: nobody can log in there, though SCIM still "
                 "answers; reactivate it in Zulip, or set state: absent for it in scim_realms"
             )
+            yield ServerWarning("deactivated-realm", text)
 
 
 def unnamed(desired: Desired, observed: Observed) -> Iterator[ObservedRealm]:
@@ -99,18 +105,20 @@ def unused_clients(
     ]
 
 
-def stays_registered(realm: str, client: str) -> str:
+def stays_registered(realm: str, client: str) -> ServerWarning:
     """Return the warning about an unused client that scimconf did not register."""
-    return (
+    text = (
         f"SCIM client {client} of realm {realm or '(root)'} is unused, but stays registered: "
         "it was not registered by scimconf"
     )
+    return ServerWarning("unused-client", text)
 
 
-def stays_empty(observed: Observed) -> str:
+def stays_empty(observed: Observed) -> ServerWarning:
     """Return the warning about the empty SCIM_CONFIG that remains (docs/zulip.md)."""
-    return (
+    text = (
         "the last realm is removed: SCIM_CONFIG = {} stays in settings.py, so that Zulip "
         f"{observed.version} answers an identity provider with 401. Without it, each request would "
         "cause a 500 and a mail to the administrators"
     )
+    return ServerWarning("empty-scim-config", text)

@@ -13,7 +13,9 @@ SCHEMA = 1
 """Increased when a field disappears or changes its meaning, not for new fields."""
 
 
-def document(verb: str, outcomes: Sequence[Outcome], code: ExitCode) -> Mapping[str, object]:
+def document(
+    verb: str, outcomes: Sequence[Outcome], code: ExitCode, notes: Sequence[str] = ()
+) -> Mapping[str, object]:
     """Return the whole run as data for `json.dumps`."""
     return {
         "schema": SCHEMA,
@@ -21,6 +23,7 @@ def document(verb: str, outcomes: Sequence[Outcome], code: ExitCode) -> Mapping[
         "verb": verb,
         "exit_code": int(code),
         "summary": dict(Counter(outcome.status.value for outcome in outcomes)),
+        "notes": list(notes),
         "servers": [_server(outcome) for outcome in outcomes],
     }
 
@@ -43,7 +46,9 @@ def _server(outcome: Outcome) -> Mapping[str, object]:
             for each in (plan.unmanaged if plan else ())
         ],
         "diff": plan.diff if plan else "",
-        "warnings": list(outcome.warnings),
+        "warnings": [warning.text for warning in outcome.warnings],
+        "warning_ids": [warning.id for warning in outcome.warnings],
+        "silenced": list(outcome.silenced),
         "steps": [
             {
                 "name": step.name,

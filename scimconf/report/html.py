@@ -14,7 +14,7 @@ from scimconf import __version__
 from scimconf.errors import ExitCode
 from scimconf.model import Outcome, Status, Step
 from scimconf.report.lines import UNMANAGED_HINT, way_text
-from scimconf.report.words import ATTENTION, base, phrase, words
+from scimconf.report.words import ATTENTION, base, phrase, silenced, words
 from scimconf.sanitize import one_line
 from scimconf.template import render_page
 
@@ -96,7 +96,13 @@ class _Bar:
     length: int
 
 
-def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime) -> str:
+def page(
+    verb: str,
+    outcomes: Sequence[Outcome],
+    code: ExitCode,
+    when: datetime,
+    notes: Sequence[str] = (),
+) -> str:
     """Return the whole run as the text of one HTML file, UTF-8. `when`: the end of the run."""
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     kinds = {kind.key: kind for kind in _kinds(verb, by_attention)}
@@ -119,6 +125,7 @@ def page(verb: str, outcomes: Sequence[Outcome], code: ExitCode, when: datetime)
         good=sum(_is_good(row.outcome) for row in rows),
         looked_at=sum(row.outcome.status in _NEEDS_ATTENTION for row in rows),
         unmanaged=sum(_is_unmanaged(row.outcome) for row in rows),
+        notes=[*notes, *([hidden] if (hidden := silenced(outcomes)) else [])],
         kinds=list(kinds.values()),
         troubles=troubles,
         rows=rows,

@@ -61,7 +61,9 @@ def _suite(verb: str, outcome: Outcome, number: int, when: datetime) -> ET.Eleme
     ET.SubElement(suite, "properties")
     suite.extend(cases)
     ET.SubElement(suite, "system-out").text = _said(outcome)
-    ET.SubElement(suite, "system-err").text = _text("\n".join(map(visible, outcome.warnings)))
+    ET.SubElement(suite, "system-err").text = _text(
+        "\n".join(visible(str(warning)) for warning in outcome.warnings)
+    )
     return suite
 
 

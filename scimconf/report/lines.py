@@ -83,7 +83,7 @@ def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[Line]:
             yield Line("ok: ", f"{step.name} {step.seconds:.1f} s {step.detail}".rstrip(), "dim")
     yield from _checks(outcome.checks)
     for warning in outcome.warnings:
-        yield Line("! ", warning, "yellow")
+        yield Line("! ", str(warning), "yellow")
     if steps:
         yield from (Line("", way_text(fact), "dim") for fact in outcome.way)
     if diff and outcome.plan and outcome.plan.diff:

@@ -22,10 +22,18 @@ _LONGEST_DIFF = 20_000
 _SIGN = {"-> ": "→ ", "* ": "", "! ": "⚠ "}
 
 
-def markdown(verb: str, outcomes: Sequence[Outcome], code: ExitCode, *, diff: bool = False) -> str:
+def markdown(
+    verb: str,
+    outcomes: Sequence[Outcome],
+    code: ExitCode,
+    *,
+    diff: bool = False,
+    notes: Sequence[str] = (),
+) -> str:
     """Return the whole run, servers that need attention first, cut off at `LARGEST`."""
     parts = [f"## scimconf {verb}\n\n{totals(verb, outcomes)} (exit code {int(code)})\n"]
-    room = LARGEST - len(parts[0]) - 200
+    parts += [f"{code_span(visible(note, 1000))}\n" for note in notes]
+    room = LARGEST - sum(map(len, parts)) - 200
     by_attention = sorted(outcomes, key=lambda each: ATTENTION.index(each.status))
     groups = alike(by_attention, diff=diff)
     for number, (servers, about) in enumerate(groups):

@@ -106,11 +106,17 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
 
 class LineProgress(AbstractContextManager["LineProgress"]):
-    """A line for each finished step with its duration, and for each wait; for a log."""
+    """Lines for a log: one for each wait, and one for each server that changes.
 
-    def __init__(self, console: Console) -> None:
+    With `steps`, one for each finished step with its duration instead.
+    """
+
+    def __init__(self, console: Console, *, steps: bool = False) -> None:
         self._console = console
+        self._steps = steps
         self._begun: dict[tuple[str, str], float] = {}
+        self._ended: dict[str, list[float]] = {}
+        """By server, the seconds of each step that has ended."""
 
     def __exit__(self, *_: object) -> None:
         return None
@@ -124,7 +130,9 @@ class LineProgress(AbstractContextManager["LineProgress"]):
         else:
             begun = self._begun.pop((server, name), time.monotonic())
             seconds = time.monotonic() - begun
-            self._print(f"{server}: {one_line(name, _LONGEST_NAME)} {seconds:.1f} s")
+            self._ended.setdefault(server, []).append(seconds)
+            if self._steps:
+                self._print(f"{server}: {one_line(name, _LONGEST_NAME)} {seconds:.1f} s")
 
     def _print(self, line: str) -> None:
         with suppress(OSError):  # a full disk must not stop a change
@@ -137,3 +145,6 @@ class LineProgress(AbstractContextManager["LineProgress"]):
         for owner, name in list(self._begun):
             if owner == server:
                 self.step(server, name, False)
+        ended = self._ended.pop(server, [])
+        if len(ended) > 1 and not self._steps:  # one step alone changes nothing
+            self._print(f"{server}: {len(ended)} steps in {sum(ended):.1f} s")

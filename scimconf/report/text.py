@@ -10,7 +10,7 @@ from rich.text import Text
 
 from scimconf.model import Outcome
 from scimconf.report.lines import STYLE, Line, alike
-from scimconf.report.words import ATTENTION, phrase, totals
+from scimconf.report.words import ATTENTION, phrase, silenced, totals
 from scimconf.sanitize import sanitize, visible
 
 
@@ -21,8 +21,11 @@ def show(
     *,
     diff: bool = False,
     steps: bool = False,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print each server's report, then a summary; servers that need attention come last.
+
+    `notes` are sentences about the whole run.
 
     Print servers with the same report together: one per line in a pipe, for grep. On a terminal,
     servers without lines are in the table only.
@@ -44,6 +47,10 @@ def show(
         if tabled:
             console.print(_table(verb, by_attention))
         console.print(Text(totals(verb, outcomes)), soft_wrap=True)
+    elif hidden := silenced(outcomes):
+        console.print(Text(hidden), soft_wrap=True)
+    for note in notes:
+        console.print(Text(visible(note, 1000), "yellow"), soft_wrap=True)
 
 
 def _print(line: Line, console: Console) -> None:

@@ -59,7 +59,14 @@ def totals(verb: str, outcomes: Sequence[Outcome]) -> str:
     servers = "1 server" if len(outcomes) == 1 else f"{len(outcomes)} servers"
     results = ", ".join(f"{count} {name}" for name, count in counts.items())
     parts = [f"{servers}: {results}", *(f"{n} of them {said}" for said, n in remarks.items())]
-    return "; ".join(parts)
+    hidden = silenced(outcomes)
+    return "; ".join([*parts, hidden] if hidden else parts)
+
+
+def silenced(outcomes: Sequence[Outcome]) -> str:
+    """Return the number of silenced warnings: "2 warnings silenced"; "" if there are none."""
+    count = sum(len(outcome.silenced) for outcome in outcomes)
+    return f"{count} warning{'' if count == 1 else 's'} silenced" if count else ""
 
 
 def base(verb: str, outcome: Outcome) -> str:

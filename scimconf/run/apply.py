@@ -14,6 +14,7 @@ from scimconf.model import Outcome, Plan, Reference, Server
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
+from scimconf.run.next_step import command
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -21,6 +22,9 @@ from scimconf.run.saved_plan import SavedPlan
 from scimconf.run.start import start
 from scimconf.run.which_realms import narrowed
 from scimconf.tokens.keyring import Keyring
+
+_MOST_NAMES = 8
+"""The most servers that the command of the next step names; for more, it has the run's PATTERN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         if refused := saved.other_way(servers):
             return Result("apply", tuple(refused))
     keyring = begun.keyring()
+    shown = command("plan", options.source, options.pattern)
     with (
         changes.told_of_interruption(),
         connect(begun, options.connection, servers, person) as fleet,
@@ -71,6 +76,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         outcomes = [each.outcome for each in looked]
         agreed = how.yes
         if not fleet.interrupted and (changes.pending(looked) or references):
+            changes.refuse_too_many(looked, how, shown)
             changes.refuse_new_tokens(changes.pending(looked), how, person)
             keyring.unlock(
                 [each.server for each in changes.pending(looked)],
@@ -82,6 +88,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
             looked, more = _look_again(fleet, looked, keyring, person)
             if more and saved:
                 return _result(fleet, looked, saved.refused(looked, more))
+            changes.refuse_too_many(looked, how, shown)
             changes.refuse_new_tokens(changes.pending(looked), how, person)
             keyring.unlock([each.server for each in changes.pending(looked)])
             if more:
@@ -92,16 +99,33 @@ def apply(options: ApplyOptions, person: Person) -> Result:
             looked = [replace(each, desired=keyring.desired(each.server)) for each in looked]
             outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person)
         if not agreed:
-            return _result(fleet, looked, outcomes)
+            return replace(_result(fleet, looked, outcomes), tokens=keyring.dates(servers))
         changed = changes.in_force(servers, outcomes)
         settled = changes.settled(servers, outcomes)
         proved = _of_selected_deployments(settled, servers, begun.inventory)
         written = changes.noted(partial(keyring.settle, changed, proved), person, "scimconf apply")
-        return replace(_result(fleet, looked, outcomes), unwritten=not written)
+        result = _result(fleet, looked, outcomes)
+        hand_off = _hand_off(result.outcomes, options, person)
+        dates = keyring.dates(servers)
+        return replace(result, unwritten=not written, next=hand_off, tokens=dates)
 
 
 def _result(fleet: Fleet, looked: Sequence[Looked], outcomes: Sequence[Outcome]) -> Result:
     return Result("apply", described(looked, outcomes), fleet.interrupted)
+
+
+def _hand_off(
+    outcomes: Sequence[Outcome], options: ApplyOptions, person: Person
+) -> tuple[str, ...]:
+    """Return the next step after new tokens: hand them over to the identity providers."""
+    names = [
+        each.server for each in outcomes if each.in_force and each.plan and each.plan.makes_tokens
+    ]
+    if not names:
+        return ()
+    pattern = names if len(names) <= _MOST_NAMES else options.pattern
+    more = (*person.password_options, "--show-tokens")
+    return (f"next: {command('handoff', options.source, pattern, more)}",)
 
 
 def _references(looked: Sequence[Looked]) -> dict[Reference, str]:

@@ -26,6 +26,7 @@ UNBOUND: Mapping[str, str] = {
     "Connection.said": "only says which other fields the inventory sets",
     "Reference.folder": "bound as a path from the inventory's folder, so that a checkout may move",
     "Server.position": "the place in the inventory changes nothing",
+    "Server.silenced": "warnings that are not shown; scim_silence is bound",
     "Server.left_alone": "the realms that --realm leaves out; the selected ones are bound",
     "Server.is_partial": "whether --realm is given; a saved plan has the selected realms",
     "Server.peers": "follows from Server.deployment of all servers; only hints show it",
@@ -36,7 +37,7 @@ UNBOUND: Mapping[str, str] = {
 _LAST = "setting"
 _IN_WORDS = (
     *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
-    *("is_partial", "peers", "moved_from"),
+    *("is_partial", "peers", "moved_from", "silenced"),
 )
 _REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")

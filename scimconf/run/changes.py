@@ -6,7 +6,7 @@ inventory, read tokens that are kept elsewhere, write the token file and change 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from scimconf.fleet.deployment import to_change
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked, planned_and_acknowledged
 from scimconf.model import Desired, Outcome, Reference, Server, Status
+from scimconf.plan.share import Share, share
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Tokens
 
@@ -45,6 +46,8 @@ class ChangeOptions:
     create_tokens: bool = False
     approved: bool = False
     """Whether a saved plan was given. It contains the lock-outs and the new tokens."""
+    allow_many: bool = False
+    """Whether more than a third of the existing realms may change (`scimconf.plan.share`)."""
 
 
 @contextmanager
@@ -102,6 +105,28 @@ def approve(
             diff=options.diff,
             in_batches=in_batches(looked, options.strategy),
             references=references or {},
+        )
+
+
+def share_of(looked: Iterable[Looked]) -> Share:
+    """Return the share of the existing realms that the plans of these servers change."""
+    return share(
+        (each.server, each.observed, each.plan)
+        for each in looked
+        if each.observed is not None and each.plan is not None
+    )
+
+
+def refuse_too_many(looked: Sequence[Looked], options: ChangeOptions, plan: str) -> None:
+    """Raise UsageError for a change of too many existing realms without --allow-many.
+
+    `plan`: the command that shows the changes. A saved plan was approved as a whole.
+    """
+    part = share_of(looked)
+    if part.is_many and not (options.allow_many or options.approved):
+        raise UsageError(
+            f"{part.text}. That is more than a third; --yes is not enough for that",
+            f"to see the changes: {plan}; if all of them are intended, add --allow-many to apply",
         )
 
 

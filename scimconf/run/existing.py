@@ -5,7 +5,7 @@ Only for this purpose, a server sends tokens in clear. They become Secrets when 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from scimconf.errors import Busy, HostError
@@ -17,6 +17,7 @@ from scimconf.model import Desired, Observed, ObservedRealm, Server
 from scimconf.plan.commands import for_realm
 from scimconf.sanitize import one_line
 from scimconf.secret import Secret
+from scimconf.server_warning import ServerWarning
 from scimconf.tokens.strength import weakness_of
 from scimconf.zulip.bearer import secret_name
 from scimconf.zulip.keys import KEYS, OPTIONAL, REQUIRED
@@ -31,7 +32,7 @@ class Found:
 
     variables: Mapping[str, object]
     tokens: Mapping[str, Secret] = field(repr=False)
-    warnings: tuple[str, ...]
+    warnings: tuple[ServerWarning, ...]
 
     def only(self, realms: Collection[str]) -> Found:
         """Return the variables and tokens of these realms; of all realms if `realms` is empty."""
@@ -54,7 +55,7 @@ def look(agent: Agent, server: Server) -> tuple[Observed, Found]:
     observed = _observed(agent, server)
     found = describe(server, observed, _tokens(agent, server)[0])
     if not found.tokens:
-        said = "; ".join(found.warnings) or "SCIM_CONFIG is missing or empty"
+        said = _joined(found.warnings) or "SCIM_CONFIG is missing or empty"
         raise HostError("import", f"there is nothing to import: {said}")
     return observed, found
 
@@ -67,25 +68,27 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
     """
     observed = _observed(agent, server)
     tokens, ours = _tokens(agent, server)
-    warnings: list[str] = []
+    warnings: list[ServerWarning] = []
     adopted = {}
     for realm in server.realms:
         token = tokens.get(realm.string_id)
         if token is None:
-            warnings.append(f"realm {realm.label}: the server has no token for it")
+            text = f"realm {realm.label}: the server has no token for it"
+            warnings.append(ServerWarning("not-imported", text))
             continue
         if not ours.get(realm.string_id, True):
-            warnings.append(
+            text = (
                 f"realm {realm.label} is left out: its token was changed by somebody else. Do not "
                 "trust that token; replace it: scimconf apply --create-tokens "
                 f"{server.name}"
             )
+            warnings.append(ServerWarning("not-imported", text))
             continue
         adopted[realm.string_id] = token
         if reason := weakness_of(token):
-            warnings.append(f"realm {realm.label}: {_weak(server, realm.string_id, reason)}")
+            warnings.append(_weak(server, realm.string_id, reason))
     if not adopted:
-        raise HostError("import", f"there is nothing to import: {'; '.join(warnings)}")
+        raise HostError("import", f"there is nothing to import: {_joined(warnings)}")
     return observed, Found({}, adopted, tuple(warnings))
 
 
@@ -131,16 +134,17 @@ def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -
     """
     in_secrets = any(found.secret_name for found in observed.realms.values())
     realms: dict[str, Variables] = {}
-    warnings = [observed.unknown_secrets] if observed.unknown_secrets else []
+    unknown = observed.unknown_secrets
+    warnings = [ServerWarning("secrets-unreadable", unknown)] if unknown else []
     for name, found in observed.realms.items():
         try:
             _check(found, tokens, in_secrets)
             realms[name] = _realm(found, observed)
         except _LeftOutError as reason:
-            warnings.append(f"realm {found.label} is left out, and stays unchanged: {reason}")
+            text = f"realm {found.label} is left out, and stays unchanged: {reason}"
+            warnings.append(ServerWarning("not-imported", text))
             continue
-        remarks = _remarks(server, found, tokens[name])
-        warnings += (f"realm {found.label}: {said}" for said in remarks)
+        warnings += _remarks(server, found, tokens[name])
     variables: Variables = {}
     if observed.external_host and observed.external_host.lower() != server.external_host.lower():
         try:
@@ -206,18 +210,26 @@ def _no_template(key: str, value: object) -> object:
     return value
 
 
-def _weak(server: Server, realm: str, reason: str) -> str:
-    return (
-        f"its token is weak ({reason}), and its fingerprint in the token file helps to guess it; "
-        f"replace the token: {for_realm('rotate', server, realm)}"
+def _joined(warnings: Iterable[ServerWarning]) -> str:
+    return "; ".join(each.text for each in warnings)
+
+
+def _weak(server: Server, realm: str, reason: str) -> ServerWarning:
+    text = (
+        f"realm {realm or '(root)'}: its token is weak ({reason}), and its fingerprint in the "
+        f"token file helps to guess it; replace the token: {for_realm('rotate', server, realm)}"
     )
+    return ServerWarning("weak-token", text)
 
 
-def _remarks(server: Server, found: ObservedRealm, token: Secret) -> Iterator[str]:
+def _remarks(server: Server, found: ObservedRealm, token: Secret) -> Iterator[ServerWarning]:
     if reason := weakness_of(token):
         yield _weak(server, found.string_id, reason)
     if missing := [key.name for key in REQUIRED if key.name not in found.values]:
-        yield f"it lacks {' and '.join(missing)}, which apply will add"
+        text = f"realm {found.label}: it lacks {' and '.join(missing)}, which apply will add"
+        yield ServerWarning("not-imported", text)
     known = {key.name for key in KEYS}
     if extra := [name for name in found.values if name not in known]:
-        yield f"Zulip does not use its {', '.join(extra)}, which apply will remove"
+        names = ", ".join(extra)
+        text = f"realm {found.label}: Zulip does not use its {names}, which apply will remove"
+        yield ServerWarning("not-imported", text)

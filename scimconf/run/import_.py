@@ -14,6 +14,7 @@ from scimconf.model import Desired, Observed, Outcome, Server, Status
 from scimconf.run import existing
 from scimconf.run.connect import connect
 from scimconf.run.existing import Found
+from scimconf.run.next_step import command, way
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -77,7 +78,23 @@ def import_servers(
         for each in looked
     ]
     latest = [planned.get(each.server.name, each) for each in looked]
-    return Result("import", described(latest, outcomes), fleet.interrupted)
+    result = Result("import", described(latest, outcomes), fleet.interrupted)
+    return replace(result, next=_next(result.outcomes, source, pattern, connection, person))
+
+
+def _next(
+    outcomes: Sequence[Outcome],
+    source: SourceOptions,
+    pattern: Sequence[str],
+    connection: ConnectionOptions,
+    person: Person,
+) -> tuple[str, ...]:
+    """Return the next step: apply what is pending, else prove that the imported tokens work."""
+    if any(each.status not in (Status.OK, Status.PENDING) for each in outcomes):
+        return ()
+    verb = "apply" if any(each.plan and each.plan.pending for each in outcomes) else "verify"
+    more = (*person.password_options, *way(connection))
+    return (f"next: {command(verb, source, pattern, more)}",)
 
 
 def _to_import(

@@ -22,6 +22,11 @@ class Person(Protocol):
         """Whether there is a terminal to ask on."""
         ...
 
+    @property
+    def password_options(self) -> tuple[str, ...]:
+        """The options of this run that say where the vault passwords come from."""
+        ...
+
     def tell(self, line: str) -> None:
         """Print a line that is not part of the results."""
         ...

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from scimconf.errors import UsageError
 from scimconf.fleet.look import planned
+from scimconf.plan.share import Share
 from scimconf.run import saved_plan
+from scimconf.run.changes import share_of
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
@@ -60,4 +62,13 @@ def plan(options: PlanOptions, person: Person) -> Result:
     if options.out and not fleet.interrupted:
         saved_plan.save(options.out, looked)
     outcomes = [each.outcome for each in looked]
-    return Result("plan", described(looked, outcomes), fleet.interrupted)
+    notes = _notes(share_of(looked), saved=options.out is not None)
+    result = Result("plan", described(looked, outcomes), fleet.interrupted, notes=notes)
+    return replace(result, tokens=keyring.dates(begun.servers))
+
+
+def _notes(part: Share, *, saved: bool) -> tuple[str, ...]:
+    """Return a note if apply would refuse the plan; a saved plan is approved as a whole."""
+    if not part.is_many:
+        return ()
+    return (part.text if saved else f"apply will need --allow-many: {part.text}",)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scimconf.errors import ExitCode, worst
-from scimconf.fleet.look import Looked
-from scimconf.model import Outcome, Status
+from scimconf.fleet.look import Looked, silenced
+from scimconf.model import Outcome, Status, TokenDate
 from scimconf.run.binding import way
 
 _EXIT = {
@@ -35,6 +35,12 @@ class Result:
     """Whether Ctrl-C was pressed."""
     unwritten: bool = False
     """Whether the token file could not be written after servers were changed."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the run as a whole."""
+    next: tuple[str, ...] = ()
+    """Lines with the commands to run next."""
+    tokens: tuple[TokenDate, ...] = ()
+    """When the tokens of the selected servers were created."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -46,13 +52,25 @@ class Result:
 
 
 def described(looked: Sequence[Looked], outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Return the outcomes, each with its server's position in the inventory and its `way` facts."""
+    """Return the outcomes, each with its server's position in the inventory and its `way` facts.
+
+    Warnings that the inventory silences are removed.
+    """
     by_name = {each.server.name: each for each in looked}
     return tuple(
-        replace(outcome, way=way(each.server, each.reached), position=each.server.position)
-        if (each := by_name.get(outcome.server))
-        else outcome
+        _described(outcome, each) if (each := by_name.get(outcome.server)) else outcome
         for outcome in outcomes
+    )
+
+
+def _described(outcome: Outcome, each: Looked) -> Outcome:
+    server = each.server
+    quiet = silenced(outcome, server)
+    return replace(
+        quiet,
+        silenced=(*server.silenced, *quiet.silenced),
+        way=way(server, each.reached),
+        position=server.position,
     )
 
 

@@ -12,7 +12,7 @@ from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, Server, Status
 from scimconf.plan.commands import as_typed, command
-from scimconf.run import changes
+from scimconf.run import changes, next_step
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -30,6 +30,7 @@ from scimconf.run.which_tokens import (
     unfinished,
     who_shares,
 )
+from scimconf.server_warning import ServerWarning
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated
 from scimconf.tokens.store import Key
@@ -79,8 +80,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys, person)
     if wanted.mode == "stage":
-        _stage(keyring, servers, keys, person)
-        return _NO_SERVER
+        return _stage(keyring, servers, keys, options, person)
     staged = keyring
     if wanted.mode == "at once":
         first = "; ".join(unfinished("rotate --stage", servers, keys))
@@ -120,8 +120,14 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         person.tell(f"the token in force is unchanged: {listed(left)}")
         for line in unfinished(verb, servers, left):
             person.tell(f"  -> fix the cause, then run: {line}")
-    told = [_with_remarks(each, servers, shared) for each in described(looked, outcomes)]
-    return Result("rotate", tuple(told), fleet.interrupted, unwritten=not written)
+    told = [_with_remarks(each, servers, shared) for each in outcomes]
+    return Result(
+        "rotate",
+        described(looked, told),
+        fleet.interrupted,
+        not written,
+        tokens=keyring.dates(servers),
+    )
 
 
 def _tell_what_is_kept(
@@ -178,15 +184,31 @@ def _look(
 
 
 def _stage(
-    keyring: Keyring, servers: Sequence[Server], keys: Sequence[Key], person: Person
-) -> None:
+    keyring: Keyring,
+    servers: Sequence[Server],
+    keys: Sequence[Key],
+    options: RotateOptions,
+    person: Person,
+) -> Result:
     """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
     person.tell(f"staged a new token for {listed(keys)}; the token in force is unchanged")
-    for line in unfinished("handoff --next --show-tokens", servers, keys):
-        person.tell(f"next: {line}")
-    for line in unfinished("rotate --activate", servers, keys):
-        person.tell(f"then, at the planned time: {line}")
+    source, passwords = replace(options.source, limit=()), person.password_options
+    way = next_step.way(options.connection)
+    handoff = next_step.command("handoff", source, (), (*passwords, "--next", "--show-tokens"))
+    activate = next_step.command("rotate", source, (), (*passwords, *way, "--activate"))
+    lines = (
+        *(f"next: {line}" for line in unfinished(_words(handoff), servers, keys)),
+        *(
+            f"then, at the planned time: {line}"
+            for line in unfinished(_words(activate), servers, keys)
+        ),
+    )
+    return replace(_NO_SERVER, next=lines)
+
+
+def _words(command: str) -> str:
+    return command.removeprefix("scimconf ")
 
 
 def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
@@ -239,7 +261,7 @@ def _with_remarks(
     The server measures that time. If it could not, the time of restart and gate is the upper limit.
     """
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
-    warnings = [text for key, text in shared.items() if key in keys]
+    warnings = [ServerWarning("shared-token", text) for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
     realms = sorted(realm for _, realm in keys)
     hint = (

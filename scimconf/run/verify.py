@@ -43,7 +43,8 @@ def verify(
         outcomes = [_without_changes(each.outcome) for each in looked]
         check = public_check(tokens, wanted=Status.OK)
         outcomes = fleet.check(looked, outcomes, check, watcher)
-    return Result("verify", described(looked, outcomes), fleet.interrupted)
+    dates = keyring.dates(begun.servers)
+    return Result("verify", described(looked, outcomes), fleet.interrupted, tokens=dates)
 
 
 def _without_changes(outcome: Outcome) -> Outcome:

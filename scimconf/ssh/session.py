@@ -92,7 +92,7 @@ def find_become(
             "become",
             f"{what} {words.foreign!r}, {why}; a program that the inventory names could steal the "
             "password",
-            f"remove it (docs/ssh.md lists what is followed); or add {consent.option('become')} if "
+            f"remove it (see: scimconf help ssh); or add {consent.option('become')} if "
             "you trust the inventory with that",
         )
     kind = Su if method == "su" else Sudo

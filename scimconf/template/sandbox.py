@@ -94,7 +94,7 @@ def compiled(source: str) -> Template:
     try:
         template = _compile(source)
     except TemplateAssertionError as error:
-        hint = "docs/inventory.md lists the supported filters and tests"
+        hint = "to see the supported filters and tests: scimconf help inventory"
         raise UsageError(f"the template is not valid: {error}", hint) from None
     except (TemplateError, LimitError) as error:
         raise UsageError(f"the template is not valid: {error}") from None

@@ -22,6 +22,7 @@ from scimconf.model import (
     Realm,
     Reference,
     Server,
+    TokenDate,
     TokenSource,
     VaultValue,
 )
@@ -156,6 +157,13 @@ class Keyring:
         if (key, token) not in self._new:
             self._new[key, token] = new_entry(key, token)
         return self._new[key, token]
+
+    def dates(self, servers: Iterable[Server]) -> tuple[TokenDate, ...]:
+        """Return when the tokens in force of these servers' realms were created, each once."""
+        keys = {(server.deployment, realm.string_id): None for server, realm in _present(servers)}
+        return tuple(
+            TokenDate(*key, entry.created) for key in keys if (entry := self.file.entry(*key))
+        )
 
     def fetch(self, servers: Iterable[Server]) -> None:
         """Fetch the tokens that are kept elsewhere. Write nothing.

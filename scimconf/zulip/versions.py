@@ -8,10 +8,12 @@ versions in `scimconf.zulip.keys`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
 from scimconf.errors import ScimconfError
+from scimconf.server_warning import ServerWarning
 
 _VERSION = re.compile(
     r"(?P<major>\d{1,4})\.(?P<minor>\d{1,4})(?:\.(?P<patch>\d{1,4}))?"
@@ -93,16 +95,14 @@ def available(feature: Feature, version: str) -> bool:
     return current >= _FIRST[feature] and (gone is None or current < gone)
 
 
-def advice(version: str) -> tuple[str, ...]:
-    """Return warnings about features that SCIM lacks on this version."""
-    sentences = []
+def advice(version: str) -> Iterator[ServerWarning]:
+    """Yield warnings about features that SCIM lacks on this version."""
     if not available(Feature.DEACTIVATION, version):
-        sentences.append(
-            f"Zulip {version} does not deactivate users through SCIM; 5.2 and later do"
-        )
+        text = f"Zulip {version} does not deactivate users through SCIM; 5.2 and later do"
+        yield ServerWarning("no-deactivation", text)
     if not available(Feature.CONSTANT_TIME_COMPARE, version):
-        sentences.append(
-            f"Zulip {version} leaks the token through its timing (CVE-2022-41914): "
-            "upgrade to 5.7 or later, then make a new token"
+        text = (
+            f"Zulip {version} leaks the token through its timing: upgrade to 5.7 or later, then "
+            "make a new token"
         )
-    return tuple(sentences)
+        yield ServerWarning("CVE-2022-41914", text)

@@ -238,6 +238,7 @@ def _blocked(zulip: Zulip) -> str:
 def test_settings_that_cannot_be_edited_block_with_their_place(zulip: Zulip) -> None:
     zulip.settings.write_text("A = 1\nSCIM_CONFIG = f()\n")
     assert _blocked(zulip).startswith(f"{zulip.settings}:2:15: SCIM_CONFIG is computed")
+    assert 'one `SCIM_CONFIG = {"realm": {...}}` at the top level' in _blocked(zulip)
     assert look(zulip.observe())["version"] == "9.0"
     zulip.settings.write_text("A = (\n")
     assert f"{zulip.settings}:1:" in _blocked(zulip)

@@ -467,6 +467,46 @@ def test_a_client_that_was_removed_is_registered_again(old_zulip: Zulip) -> None
     assert old_zulip.clients() == [["acme", "okta"]]
 
 
+def test_a_client_that_a_rollback_registers_again_stays_ours(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next plan would say that somebody else has registered it."""
+    given_request = old_zulip.apply(acme=OLD)
+    given_request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(given_request).result == "committed"
+    remove = STEPS[-1].do
+
+    def removed_but_failed(change: steps.Change) -> str:
+        remove(change)
+        raise AgentError("manage.py shell did not end within 120 seconds")
+
+    failing = (*STEPS[:-1], STEPS[-1]._replace(do=removed_but_failed))
+    monkeypatch.setattr(transaction, "STEPS", failing)
+    request = old_zulip.apply(acme=None)
+    request["clients"]["remove"] = [["acme", "okta"]]
+    assert Run(request).result == "rolled back"
+    assert old_zulip.clients() == [["acme", "okta"]]
+    assert own_clients.read(str(old_zulip.state)) == {("acme", "okta")}
+
+
+def test_a_client_that_was_never_registered_is_not_recorded(
+    old_zulip: Zulip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If an administrator registers it later, it is not ours to remove."""
+
+    def refused(change: steps.Change) -> str:
+        raise AgentError("the new settings.py is not valid")
+
+    numbers = [step.name for step in STEPS]
+    checked = numbers.index("check candidate")
+    failing = (*STEPS[:checked], STEPS[checked]._replace(do=refused), *STEPS[checked + 1 :])
+    monkeypatch.setattr(transaction, "STEPS", failing)
+    request = old_zulip.apply(acme=NEW)
+    request["clients"]["add"] = [["acme", "okta"]]
+    assert Run(request).result == "failed"
+    assert own_clients.read(str(old_zulip.state)) == set()
+
+
 def test_a_failed_gate_of_a_rollback_is_reported(zulip: Zulip) -> None:
     given(zulip)
     pair = zulip.pair()

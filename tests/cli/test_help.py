@@ -26,7 +26,14 @@ PAGES = (
 )
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")
 WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
-WITHOUT_VARIABLE |= {"--stage", "--replace-staged", "--activate", "--back", "--next"}
+WITHOUT_VARIABLE |= {
+    "--stage",
+    "--replace-staged",
+    "--activate",
+    "--back",
+    "--next",
+    "--allow-many",
+}
 WITHOUT_VARIABLE |= {"--new-vault-id", "--new-vault-password-file"}
 """A forgotten variable must not confirm a change, print tokens, or choose tokens or a password."""
 OF_ITS_OWN = {"handoff --format", "handoff --out", "token list --format"}

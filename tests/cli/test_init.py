@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scimconf.cli import init
+from scimconf.cli import existing, init
 from scimconf.zulip.presets import PRESETS
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, own_environment
@@ -224,7 +224,7 @@ def test_the_inventory_has_the_answers(
 def test_any_text_survives_quoting(text: str) -> None:
     from scimconf.yamlfile import parse
 
-    assert parse(f"a: {init._scalar(text)}\n", "x").data == {"a": text}
+    assert parse(f"a: {existing.scalar(text)}\n", "x").data == {"a": text}
 
 
 def test_an_editor_finds_the_schema_where_the_first_line_says(empty: Run, tmp_path: Path) -> None:
@@ -235,6 +235,64 @@ def test_an_editor_finds_the_schema_where_the_first_line_says(empty: Run, tmp_pa
     assert named != line
     schema = (tmp_path / "new" / named).read_text()
     assert schema == empty("inventory", "schema").stdout
+
+
+# --- an inventory that init wrote -----------------------------------------------------------------
+
+
+def test_a_second_init_adds_servers_to_the_inventory(empty: Run, tmp_path: Path) -> None:
+    assert empty("init", "--host", "chat1.example.com", "--idp", "entra").returncode == 0
+    file = tmp_path / "inventory.yaml"
+    before = file.read_text()
+    done = empty("init", "--host", "chat2.example.com", "--host", "chat3", "--make-vault-password")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert file.read_text() == f'{before}        chat2.example.com:\n        "chat3":\n'
+    assert done.stdout.startswith("wrote inventory.yaml\nwrote .vault-password\n")
+    assert "  scimconf plan\n" in done.stdout
+    listed = json.loads(empty("inventory", "list").stdout)["_meta"]["hostvars"]
+    assert [*listed] == ["chat1.example.com", "chat2.example.com", "chat3"]
+    assert listed["chat3"]["scim_realms"][""]["idp"] == "entra"
+
+
+def test_hosts_are_added_below_the_last_one_and_its_variables(empty: Run, tmp_path: Path) -> None:
+    empty("init", "--host", "chat1.example.com")
+    file = tmp_path / "inventory.yaml"
+    edited = f"{file.read_text()}          ansible_host: 10.0.0.1  # the old one\n\n# the end"
+    file.write_text(edited)
+    assert empty("init", "--host", "chat2.example.com").returncode == 0
+    before, after = edited.split("\n\n# the end")
+    assert file.read_text() == f"{before}\n        chat2.example.com:\n\n# the end{after}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed"),
+    [
+        (("--host", "chat1.example.com"), ("", "")),  # it is there already
+        (("--host", "zulip"), ("", "")),  # a group
+        (("--host", "chat2.example.com", "--realm", "acme"), ("", "")),  # not what the group has
+        (("--host", "chat2.example.com"), ("    zulip:", "    chat:")),  # no longer init's form
+        (("--host", "chat2.example.com"), ("hosts:\n", "hosts: {c: {scim_realms: {}}}\n#")),
+    ],
+)
+def test_another_inventory_is_left_unchanged(
+    arguments: tuple[str, ...], changed: tuple[str, str], empty: Run, tmp_path: Path
+) -> None:
+    empty("init", "--host", "chat1.example.com")
+    file = tmp_path / "inventory.yaml"
+    text = file.read_text().replace(*changed) if changed[0] else file.read_text()
+    file.write_text(text)
+    done = empty("init", *arguments)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "add the server to it by hand" in done.stderr or "already" in done.stderr
+    assert file.read_text() == text
+
+
+def test_a_host_name_that_is_wrong_changes_nothing(empty: Run, tmp_path: Path) -> None:
+    empty("init", "--host", "chat1.example.com")
+    before = (tmp_path / "inventory.yaml").read_text()
+    done = empty("init", "--host", "chat 2")
+    assert (done.returncode, "this is not a valid host name" in done.stderr) == (64, True)
+    assert (tmp_path / "inventory.yaml").read_text() == before
 
 
 # --- an existing inventory ----------------------------------------------------------------------
@@ -274,7 +332,7 @@ def test_an_existing_ansible_inventory_is_used(
     assert _files(tmp_path) == {
         name: ANSIBLE,
         f"{beside}/web.yaml": (
-            "# From scimconf init; all variables: docs/inventory.md of scimconf.\n"
+            "# From scimconf init. All variables: scimconf help inventory\n"
             'scim_idp: "okta"\nscim_token_store: "secrets"\n'
             'scim_realms:\n  "acme": {}\n  "": {}\n'
         ),

@@ -76,7 +76,7 @@ def test_a_closed_pipe_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch) -> 
     gone = SimpleNamespace(write=broken, flush=lambda: None, isatty=lambda: False, encoding="utf-8")
     monkeypatch.setattr("sys.stderr", gone)
     console = terminal.terminal(stderr=True)
-    progress = LineProgress(console)
+    progress = LineProgress(console, steps=True)
     progress.step("chat1", "restart", False)
     progress.step("chat2", "restart", False)
     assert console.quiet

@@ -78,7 +78,7 @@ def test_rotate_in_two_steps(operator: Operator, server: Server) -> None:
 
     nothing = operator.run("handoff", "--next")
     assert (nothing.returncode, "rotate --stage" in nothing.stderr) == (64, True)
-    assert "handoff --next --show-tokens" in _rotate(operator, "--stage", "--realm", "acme")
+    assert "next: scimconf handoff --realm acme" in _rotate(operator, "--stage", "--realm", "acme")
     assert server.secrets.read_bytes() == before
     assert operator.token(server.name, "acme") == old
     assert operator.run("plan").returncode == 0, "what is staged is nothing to do yet"

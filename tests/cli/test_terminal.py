@@ -92,7 +92,9 @@ def test_yes_applies_the_plan_with_live_progress_and_no_echoed_password(
         assert "\x1b[34m" in terminal.shown  # blue
         table = terminal.text.rpartition("server ")[2]
         assert len(re.findall(r"^terminal\d\.test +9\.0 +changed +\d+\.\d$", table, re.M)) == 2
-        assert terminal.text.endswith("\n2 servers: 2 changed\n")
+        summary, following, _ = terminal.text.rsplit("\n", 2)
+        assert summary.endswith("\n2 servers: 2 changed")
+        assert following.startswith("next: scimconf handoff --ask-vault-pass --show-tokens ")
 
     with seat.run("verify", "--ask-vault-pass") as terminal:
         terminal.answer("Vault password: ", "mistyped")

@@ -24,6 +24,7 @@ from scimconf.fleet.observe import Message
 from scimconf.model import Check, Outcome, Realm, Server, Status
 from scimconf.run.result import Result
 from scimconf.secret import Secret
+from scimconf.server_warning import ServerWarning
 from tests.factories import desired, realm
 from tests.fleet.test_observe import ANSWER
 
@@ -192,7 +193,7 @@ def test_an_interrupted_server_is_recovered_and_observed_again() -> None:
     assert fleet.asked[2:] == [("a", "recover"), ("a", "acknowledge"), ("a", "observe")]
     assert not again[0].interrupted
     assert again[0].outcome.status is Status.PENDING
-    assert again[0].outcome.warnings[0].startswith("an interrupted run was rolled back first")
+    assert again[0].outcome.warnings[0].text.startswith("an interrupted run was rolled back first")
     outcomes = run.change(again, TOKENS)
     assert [outcome.status for outcome in outcomes] == [Status.CHANGED] * 2
     assert outcomes[0].warnings == again[0].outcome.warnings
@@ -215,7 +216,7 @@ def test_the_result_of_a_run_that_finished_alone_is_reported_and_acknowledged() 
     for look, told in ((planned, 0), (planned_and_acknowledged, 1)):
         run = _Run(1, _Watcher())
         (each,) = run.look(_wanted("a"), fleet.agent, keep=True, look=look)
-        assert "the last run: committed" in each.outcome.warnings
+        assert ServerWarning("earlier-run", "the last run: committed") in each.outcome.warnings
         assert fleet.asked.count(("a", "acknowledge")) == told
         run.close()
 

@@ -257,6 +257,7 @@ def test_an_invalid_token_is_not_sent(web: Web) -> None:
     check = _only(_ask(url, token=Secret("a\r\nX-Evil: 1")), "right token", "failed")
     assert "line break" in check.message
     assert "Evil" not in check.message
+    assert check.hint.startswith("replace the token: scimconf rotate --realm ")
     assert not web.asked
 
 

@@ -484,3 +484,20 @@ def test_an_error_never_shows_a_secret(wrong: Wrong) -> None:
     for written in ("{token: hunter2}", "{token: 'hunter2:x'}", "{token: {env: hunter2 x}}"):
         assert "hunter2" not in wrong(f"scim_realms: {{a: {written}}}")
     assert "hunter2" not in wrong("ansible_password: [hunter2]")
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ('{x: "a\\n"}', "the value of x"),
+        ('{x: "\\u202ea"}', "the value of x"),
+        ('{"x\\ty": a}', "the key 'x\\ty'"),
+    ],
+)
+def test_control_characters_in_a_map_are_an_error_with_their_place(
+    fields: str, where: str, wrong: Wrong
+) -> None:
+    """`render` would refuse them later, without a place."""
+    said = wrong(f"scim_realms: {{a: {{custom_profile_field_map: {fields}}}}}")
+    assert said.startswith(f"scim_realms.a.custom_profile_field_map: {where} contains a line break")
+    assert "write |- or >-" in said

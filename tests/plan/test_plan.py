@@ -26,6 +26,7 @@ from scimconf.model import (
 )
 from scimconf.plan import plan
 from scimconf.plan.proof import proved
+from scimconf.server_warning import ServerWarning
 from tests.factories import block, desired, found, known, observed, realm
 
 OTHER = ObservedToken(20, "", False)
@@ -100,7 +101,7 @@ def test_with_restart_none_a_plan_has_no_restart(status: int, says: str) -> None
     assert made.unproved
     assert str(status) in made.unproved.message
     assert says in made.unproved.hint
-    assert any("restart Zulip by hand" in warning for warning in made.warnings)
+    assert any("restart Zulip by hand" in warning.text for warning in made.warnings)
 
 
 class TestTokensInTheSecretsFile:
@@ -231,7 +232,7 @@ class TestClientsOf5x:
             observed(found(), clients=there, own_clients=there if ours else frozenset(), **OLD),
         )
         assert [a.client for a in made.actions if a.client] == ["okta-emea", *["okta"] * ours]
-        named = any("okta of realm acme is unused" in w for w in made.warnings)
+        named = any("okta of realm acme is unused" in w.text for w in made.warnings)
         assert named is not ours
 
     def test_unused_clients_are_reported_and_those_of_scimconf_are_removed(self) -> None:
@@ -242,7 +243,7 @@ class TestClientsOf5x:
         assert [(a.kind, a.realm, a.client) for a in made.actions] == [
             (ActionKind.REMOVE_CLIENT, "acme", "old")
         ]
-        assert [w for w in made.warnings if "client" in w] == [
+        assert [w.text for w in made.warnings if "client" in w.text] == [
             "SCIM client okta of realm wiki is unused, but stays registered: "
             "it was not registered by scimconf"
         ]
@@ -279,7 +280,7 @@ class TestClientsOf5x:
 
     def test_a_failed_listing_of_clients_is_a_warning(self) -> None:
         made = plan(desired(realm()), observed(found(), **OLD))
-        assert any("could not be listed" in warning for warning in made.warnings)
+        assert any("could not be listed" in warning.text for warning in made.warnings)
 
 
 class TestAbsentAndUnmanagedRealms:
@@ -292,10 +293,10 @@ class TestAbsentAndUnmanagedRealms:
         """Without a block, each request of the identity provider causes a 500 and a mail."""
         made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="10.4"))
         assert "+SCIM_CONFIG = {}" in made.diff.splitlines()
-        assert any("SCIM_CONFIG = {} stays" in warning for warning in made.warnings)
+        assert any("SCIM_CONFIG = {} stays" in warning.text for warning in made.warnings)
         both = observed(found(), found("wiki"), version="10.4")
         made = plan(desired(ABSENT, realm("wiki")), both)
-        assert not any("stays" in warning for warning in made.warnings)
+        assert not any("stays" in warning.text for warning in made.warnings)
 
     def test_removing_the_last_realm_removes_the_block(self) -> None:
         made = plan(desired(ABSENT), observed(found(), block=self.MARKED, version="11.0"))
@@ -326,7 +327,7 @@ class TestAbsentAndUnmanagedRealms:
         made = plan(desired(realm(), unmanaged="keep"), observed(found(), self.STRANGE))
         assert (made.pending, made.unmanaged) == (False, ())
         (warning,) = made.warnings
-        assert "realm other at /etc/zulip/settings.py:800:5: unmanaged" in warning
+        assert "realm other at /etc/zulip/settings.py:800:5: unmanaged" in warning.text
 
     @pytest.mark.parametrize("unmanaged", ["report", "keep", "remove"])
     def test_a_realm_outside_of_the_selection_is_ignored(self, unmanaged: str) -> None:
@@ -426,7 +427,7 @@ def test_a_key_that_the_version_does_not_know_is_left_out_with_a_warning() -> No
     wanted: Realm = realm(create_guests_without_streams=True)
     made = plan(desired(wanted), observed(found(), version="8.4"))
     assert not made.pending
-    assert any("create_guests_without_streams" in warning for warning in made.warnings)
+    assert any("create_guests_without_streams" in warning.text for warning in made.warnings)
     assert "create_guests_without_streams" in plan(desired(wanted), observed(found())).diff
 
 
@@ -458,7 +459,7 @@ class TestASilentWebServer:
         made = plan(desired(realm()), observed(**self.SILENT))
         assert made.pending
         assert made.unproved is None
-        assert any("did not answer" in warning for warning in made.warnings)
+        assert any("did not answer" in warning.text for warning in made.warnings)
 
     @pytest.mark.parametrize(
         "seen",
@@ -473,11 +474,13 @@ class TestASilentWebServer:
     ) -> None:
         made = plan(desired(realm()), observed(**seen))
         assert made.pending
-        assert any("the site is down" in warning for warning in made.warnings)
+        assert any("the site is down" in warning.text for warning in made.warnings)
 
     def test_a_500_of_scim_alone_does_not_mean_that_the_site_is_down(self) -> None:
         seen = observed(found(), running={"acme": 500}, sites={"acme": Site(200)})
-        assert not any("is down" in warning for warning in plan(desired(realm()), seen).warnings)
+        assert not any(
+            "is down" in warning.text for warning in plan(desired(realm()), seen).warnings
+        )
 
     @pytest.mark.parametrize(
         "seen",
@@ -493,7 +496,7 @@ class TestASilentWebServer:
         seen = observed(found(), sites={"acme": Site(302, "/accounts/deactivated/")})
         made = plan(desired(realm()), seen)
         assert (made.pending, made.blocked, made.unproved) == (False, None, None)
-        assert any("realm acme is deactivated" in warning for warning in made.warnings)
+        assert any("realm acme is deactivated" in warning.text for warning in made.warnings)
         assert plan(desired(ABSENT), seen).warnings != made.warnings
 
     def test_with_verify_false_there_is_nothing_to_prove(self) -> None:
@@ -524,7 +527,9 @@ def test_after_an_interrupted_run_the_only_action_is_recover() -> None:
 
 def test_a_run_that_finished_alone_is_reported() -> None:
     alone = FinishedAlone("0123", "the last run finished by itself: committed")
-    assert plan(desired(realm()), observed(found(), finished_alone=alone)).warnings == (alone.text,)
+    assert plan(desired(realm()), observed(found(), finished_alone=alone)).warnings == (
+        ServerWarning("earlier-run", alone.text),
+    )
 
 
 def test_while_another_run_is_at_work_nothing_is_planned() -> None:
@@ -594,7 +599,7 @@ class TestAnotherTokenOnTheServer:
 
     def _warnings(self, wanted: Desired, created: str) -> str:
         there = ObservedToken(43, "ffff", False, created)
-        return " ".join(plan(wanted, observed(found(token=there))).warnings)
+        return " ".join(w.text for w in plan(wanted, observed(found(token=there))).warnings)
 
     def test_a_newer_token_on_the_server_hints_at_an_old_token_file(self) -> None:
         said = self._warnings(desired(realm()), "2026-09-01T10:00:00Z")
@@ -654,7 +659,7 @@ class TestTokensThatOnlyNeedRecording:
         assert made.unproved
         outcome = judge("chat1", made)
         assert outcome.status is Status.PENDING
-        assert made.unproved.message in outcome.warnings
+        assert ServerWarning("no-answer", made.unproved.message) in outcome.warnings
         done = change(_NoAgent(), wanted, made, seen, {})
         assert proved(wanted.server, done).status is Status.FAILED
 

@@ -20,15 +20,15 @@ def test_a_token_of_a_place_that_is_not_in_the_inventory_any_more_looks_like_a_r
     made = plan(desired(realm(), fingerprints={}), observed(found(token=STRAY)))
     assert made.locks_out == ("acme",)
     (said,) = made.warnings
-    assert "this looks like a rename" in said
-    assert "the token of realm acme of chat0" in said
-    assert said.endswith("to keep the token: scimconf token move chat0 chat1")
+    assert "this looks like a rename" in said.text
+    assert "the token of realm acme of chat0" in said.text
+    assert said.text.endswith("to keep the token: scimconf token move chat0 chat1")
 
 
 def test_a_renamed_realm_is_named_with_both_names() -> None:
     token = replace(STRAY, stray=("chat1", "old name"))
     (said,) = plan(desired(realm(), fingerprints={}), observed(found(token=token))).warnings
-    assert said.endswith("scimconf token move 'chat1/old name' chat1/acme")
+    assert said.text.endswith("scimconf token move 'chat1/old name' chat1/acme")
     assert move(("a", ""), ("a", "acme")) == "scimconf token move a/ a/acme"
 
 
@@ -53,17 +53,17 @@ def test_a_staged_token_is_mentioned_until_the_server_has_it() -> None:
     made = plan(wanted, observed(found()))
     assert not made.pending
     (said,) = made.warnings
-    assert said == (
+    assert said.text == (
         f"realm acme: a token is staged (made {CREATED}); to put it in force: "
         "scimconf rotate --activate chat1 --realm acme"
     )
     both = replace(wanted, server=replace(wanted.server, peers=("chat1", "chat2")))
-    assert "--activate chat1 chat2 --realm acme" in plan(both, observed(found())).warnings[0]
+    assert "--activate chat1 chat2 --realm acme" in plan(both, observed(found())).warnings[0].text
     staged = known(created="2026-06-02T10:00:00Z")
     other = ObservedToken(43, "", False, staged.created)
     wanted = replace(wanted, others={"acme": (staged,)})
     (said,) = plan(wanted, observed(found(token=other))).warnings
-    assert "the server has the staged token" in said
+    assert "the server has the staged token" in said.text
 
 
 NAMES = st.text("ab -'$\"", min_size=1, max_size=3).filter(lambda name: not name.startswith("-"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from scimconf.model import Action, ActionKind, Check, Outcome, Plan, Status, Step, WayFact
+from scimconf.server_warning import ServerWarning
 
 WHEN = datetime(2026, 11, 24, 10, 0, tzinfo=timezone.utc)
 DIFF = """\
@@ -57,7 +58,12 @@ def fleet(size: int = 40) -> list[Outcome]:
             checks=CHECKS,
             seconds=17.3,
             way=WAY,
-            warnings=("realm wiki at /etc/zulip/settings.py:812:5: unmanaged, left unchanged",),
+            warnings=(
+                ServerWarning(
+                    "unmanaged-realm",
+                    "realm wiki at /etc/zulip/settings.py:812:5: unmanaged, left unchanged",
+                ),
+            ),
         ),
         Outcome(
             "chat2.example.com",

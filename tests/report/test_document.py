@@ -20,6 +20,7 @@ from scimconf.model import (
     WayFact,
 )
 from scimconf.report.document import SCHEMA, document
+from scimconf.server_warning import ServerWarning
 from tests.report import published
 from tests.report.fleet import fleet
 
@@ -37,19 +38,21 @@ def test_a_whole_run() -> None:
         Status.CHANGED,
         plan=plan,
         steps=(Step("restart", True, 9.12345, "x"),),
-        warnings=("w",),
+        warnings=(ServerWarning("read-only", "w"),),
         checks=(Check("", "right token", "ok", "answered", 200),),
+        silenced=("unused-client",),
         seconds=10.00049,
         way=(WayFact("logs in as", "ops", "from the command line", bound=False),),
     )
     lost = Outcome("chat2", Status.UNREACHABLE, "refused", "is it up?")
-    made = document("apply", [changed, lost], ExitCode.UNREACHABLE)
+    made = document("apply", [changed, lost], ExitCode.UNREACHABLE, ["a note"])
     assert json.loads(json.dumps(made)) == {
         "schema": 1,
         "scimconf": __version__,
         "verb": "apply",
         "exit_code": 3,
         "summary": {"changed": 1, "unreachable": 1},
+        "notes": ["a note"],
         "servers": [
             {
                 "server": "chat1",
@@ -64,6 +67,8 @@ def test_a_whole_run() -> None:
                 ],
                 "diff": "-",
                 "warnings": ["w"],
+                "warning_ids": ["read-only"],
+                "silenced": ["unused-client"],
                 "steps": [{"name": "restart", "ok": True, "seconds": 9.123, "detail": "x"}],
                 "checks": [
                     {
@@ -96,6 +101,8 @@ def test_a_whole_run() -> None:
                 "unmanaged": [],
                 "diff": "",
                 "warnings": [],
+                "warning_ids": [],
+                "silenced": [],
                 "steps": [],
                 "checks": [],
                 "way": [],

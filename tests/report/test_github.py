@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scimconf.model import Outcome, Plan, Position, Status, Unmanaged
 from scimconf.report.github import annotated, stop_commands
+from scimconf.server_warning import ServerWarning
 from tests.report.fleet import fleet
 
 
@@ -42,10 +43,16 @@ def _obeyed(log: str) -> list[str]:
 
 
 def test_an_annotation_is_at_the_line_of_the_inventory() -> None:
-    failed = Outcome("chat1", Status.FAILED, "settings.py:3:1: no", "edit it", warnings=("w",))
+    failed = Outcome(
+        "chat1",
+        Status.FAILED,
+        "settings.py:3:1: no",
+        "edit it",
+        warnings=(ServerWarning("read-only", "w"),),
+    )
     assert list(_annotated("plan", [failed], AT)) == [
         "::error file=inventory.yaml,line=4,col=7,title=chat1%3A failed"
-        "::settings.py:3:1: no%0A-> edit it%0A! w"
+        "::settings.py:3:1: no%0A-> edit it%0A! w [read-only]"
     ]
 
 
@@ -76,7 +83,19 @@ def test_an_unmanaged_realm_is_a_warning(status: Status) -> None:
 def test_each_status_has_a_level(
     status: Status, warnings: tuple[str, ...], level: str | None
 ) -> None:
-    lines = list(_annotated("plan", [Outcome("chat1", status, warnings=warnings)], AT))
+    lines = list(
+        _annotated(
+            "plan",
+            [
+                Outcome(
+                    "chat1",
+                    status,
+                    warnings=tuple(ServerWarning("read-only", each) for each in warnings),
+                )
+            ],
+            AT,
+        )
+    )
     assert [line.split()[0] for line in lines] == ([f"::{level}"] if level else [])
 
 
@@ -124,7 +143,7 @@ HOSTILE = st.lists(
 
 @given(HOSTILE, HOSTILE, st.sampled_from(Status))
 def test_text_of_a_server_contains_no_command(name: str, text: str, status: Status) -> None:
-    outcome = Outcome(name, status, text, text, warnings=(text,))
+    outcome = Outcome(name, status, text, text, warnings=(ServerWarning("read-only", text),))
     lines = list(_annotated("plan", [outcome], {name: Position(name, 1, 1)}))
     assert all(re.match("::(error|warning|notice) ", line) for line in lines)
     printed = "\n".join([stop_commands(f"{name}\n{text}", "not guessed"), *lines])

@@ -20,6 +20,7 @@ from scimconf.model import (
     Unmanaged,
 )
 from scimconf.report.junit import junit
+from scimconf.server_warning import ServerWarning
 from tests.report.fleet import WHEN, fleet
 
 XSD = xmlschema.XMLSchema10(str(Path(__file__).with_name("junit.xsd")))
@@ -51,7 +52,7 @@ def test_a_suite_matches_the_schema_of_the_ant_task() -> None:
             "look",
             steps=(Step("restart", True, 1.5), Step("gate", False, 0.25, "HTTP 500")),
             checks=(Check("", "right token", "failed", "refused", 401, "which?"),),
-            warnings=("w",),
+            warnings=(ServerWarning("read-only", "w"),),
             seconds=2,
         )
     )
@@ -79,7 +80,7 @@ def test_a_suite_matches_the_schema_of_the_ant_task() -> None:
     gate = cases[2].find("failure")
     assert gate is not None
     assert gate.attrib == {"type": "step", "message": "HTTP 500"}
-    assert suite.findtext("system-err") == "w"
+    assert suite.findtext("system-err") == "w [read-only]"
 
 
 @pytest.mark.parametrize("status", [Status.CHANGED, Status.PENDING])
@@ -125,9 +126,11 @@ def test_a_pending_plan_lists_the_actions_and_the_masked_diff() -> None:
 
 def test_control_characters_are_escaped() -> None:
     text = "a\x00b\x1b[31m\x08\ufffe\uffff\ud800\u202e"
-    (suite,) = _suites(Outcome("chat1", Status.FAILED, text, warnings=(text,)))
+    (suite,) = _suites(
+        Outcome("chat1", Status.FAILED, text, warnings=(ServerWarning("read-only", text),))
+    )
     said = suite.findtext("system-err")
-    assert said == "a\\x00b\\x1b[31m\\x08\ufffd\ufffd\\ud800\\u202e"
+    assert said == "a\\x00b\\x1b[31m\\x08\ufffd\ufffd\\ud800\\u202e [read-only]"
 
 
 TEXT = st.text(

@@ -6,6 +6,7 @@ from scimconf.errors import ExitCode
 from scimconf.model import Action, ActionKind, Outcome, Plan, Status, WayFact
 from scimconf.report.commonmark import code_block, code_span
 from scimconf.report.markdown import LARGEST, markdown
+from scimconf.server_warning import ServerWarning
 from tests.report.fleet import DIFF, fleet
 
 
@@ -13,7 +14,12 @@ def test_a_plan() -> None:
     plan = Plan("chat1", "9.0", (Action(ActionKind.RESTART, None, "restart Zulip"),), diff=DIFF)
     outcomes = [
         Outcome("chat2", Status.OK),
-        Outcome("chat1", Status.PENDING, plan=plan, warnings=("kept: realm wiki",)),
+        Outcome(
+            "chat1",
+            Status.PENDING,
+            plan=plan,
+            warnings=(ServerWarning("unmanaged-realm", "kept: realm wiki"),),
+        ),
         Outcome("chat3", Status.UNREACHABLE, "connect: refused", "is it up?"),
     ]
     said = markdown("plan", outcomes, ExitCode.UNREACHABLE)
@@ -30,7 +36,7 @@ def test_a_plan() -> None:
         "### to change: `chat1`\n"
         "\n"
         "- `restart Zulip`\n"
-        "- ⚠ `kept: realm wiki`\n"
+        "- ⚠ `kept: realm wiki [unmanaged-realm]`\n"
         "\n"
         "### nothing to do: `chat2`\n"
     )
@@ -78,7 +84,14 @@ def test_connection_facts_that_are_too_long_are_replaced_by_a_hint() -> None:
 def test_text_from_others_is_always_code() -> None:
     hostile = "`` @all </details> [x](https://x) \n# h\n```\n<script>\u202e"
     plan = Plan("x", "9.0", (Action(ActionKind.RESTART, None, hostile),), diff=hostile)
-    outcome = Outcome(hostile, Status.PENDING, hostile, hostile, plan, warnings=(hostile,))
+    outcome = Outcome(
+        hostile,
+        Status.PENDING,
+        hostile,
+        hostile,
+        plan,
+        warnings=(ServerWarning("read-only", hostile),),
+    )
     said = markdown("plan", [outcome], ExitCode.PENDING, diff=True)
     without_blocks = re.sub(r"(?ms)^(````+)diff\n.*?^\1$", "", said)
     assert without_blocks != said

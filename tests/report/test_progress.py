@@ -13,9 +13,9 @@ from scimconf.report.progress import LineProgress, LiveProgress
 EVIL = "\x1b[2J[/bold]x"
 
 
-def test_a_line_is_printed_when_a_step_has_ended() -> None:
+def test_with_steps_a_line_is_printed_when_a_step_has_ended() -> None:
     said = io.StringIO()
-    with LineProgress(Console(file=said, width=10)) as progress:
+    with LineProgress(Console(file=said, width=10), steps=True) as progress:
         progress.step("chat1.example.com", "write settings", True)
         progress.step("chat2", "restart", True)
         assert said.getvalue() == ""
@@ -29,7 +29,7 @@ def test_a_line_is_printed_when_a_step_has_ended() -> None:
 
 def test_a_step_without_an_end_message_ends_with_its_server() -> None:
     said = io.StringIO()
-    progress = LineProgress(Console(file=said))
+    progress = LineProgress(Console(file=said), steps=True)
     progress.step("chat1", "observe", True)
     progress.step("chat2", "observe", True)
     progress.done("chat1")
@@ -40,7 +40,7 @@ def test_a_step_without_an_end_message_ends_with_its_server() -> None:
 
 def test_waiting_for_another_run_is_printed_at_once() -> None:
     said = io.StringIO()
-    progress = LineProgress(Console(file=said))
+    progress = LineProgress(Console(file=said), steps=True)
     progress.step("chat1", "lock", True)
     progress.step("chat1", "lock: waiting for ops from 192.0.2.1 (process 7), since noon", True)
     assert said.getvalue() == (
@@ -49,6 +49,18 @@ def test_waiting_for_another_run_is_printed_at_once() -> None:
     progress.step("chat1", "lock", False)
     progress.done("chat1")
     assert said.getvalue().count("\n") == 2
+
+
+def test_without_steps_each_changed_server_has_one_line() -> None:
+    said = io.StringIO()
+    progress = LineProgress(Console(file=said))
+    progress.step("chat2", "verify", True)
+    for name in ("lock", "write settings", "restart"):
+        progress.step("chat1", name, True)
+        progress.step("chat1", name, False)
+    progress.done("chat1")
+    progress.done("chat2")  # a single step changes nothing
+    assert re.fullmatch(r"chat1: 3 steps in \d+\.\d s\n", said.getvalue())
 
 
 def test_a_full_disk_does_not_stop_the_change() -> None:

@@ -22,6 +22,7 @@ from scimconf.model import (
 from scimconf.report.lines import STYLE
 from scimconf.report.text import show
 from scimconf.report.words import words
+from scimconf.server_warning import ServerWarning
 
 PLAN = Plan(
     "chat1",
@@ -173,14 +174,14 @@ def test_message_hint_failed_step_and_warning() -> None:
         message="the gate said no",
         hint="look at the log",
         steps=(Step("write", True, 0.01), Step("restart", False, 9.1, "exit 1")),
-        warnings=("unmanaged, left unchanged: realm wiki",),
+        warnings=(ServerWarning("unmanaged-realm", "unmanaged, left unchanged: realm wiki"),),
     )
     assert _pipe(outcome, verb="apply") == (
         "chat1  rolled back\n"
         "  the gate said no\n"
         "  -> look at the log\n"
         "  failed: restart exit 1\n"
-        "  ! unmanaged, left unchanged: realm wiki\n"
+        "  ! unmanaged, left unchanged: realm wiki [unmanaged-realm]\n"
     )
     assert "  ok: write 0.0 s\n  failed: restart exit 1\n" in _pipe(outcome, steps=True)
 

@@ -49,6 +49,7 @@ ONE = server(
     probe="http://127.0.0.1:8080",
 )
 OTHER: dict[str, Any] = {
+    "Server.silence": ("unused-client",),
     "Connection.kind": "local",
     "Connection.host": "10.0.0.2",
     "Connection.port": 22,

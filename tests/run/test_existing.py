@@ -8,6 +8,7 @@ import pytest
 from scimconf.errors import HostError
 from scimconf.run.existing import describe, look
 from scimconf.secret import Secret
+from scimconf.server_warning import ServerWarning
 from scimconf.tokens.generate import generate
 from tests.factories import found, observed, server
 
@@ -75,19 +76,20 @@ def test_a_realm_that_the_inventory_cannot_express_is_left_out(strange: Any, wor
     made = _described(ours, theirs)
     assert set(made.variables["scim_realms"]) == set(made.tokens) == {"acme"}
     (warning,) = made.warnings
-    assert words in warning
+    assert words in warning.text
 
 
 def test_a_realm_without_a_token_is_left_out() -> None:
     made = _described(found(), found("wiki", token=None), tokens={"acme": TOKEN})
     assert set(made.tokens) == {"acme"}
-    assert made.warnings == ("realm wiki is left out, and stays unchanged: it has no token",)
+    text = "realm wiki is left out, and stays unchanged: it has no token"
+    assert made.warnings == (ServerWarning("not-imported", text),)
 
 
 def test_invalid_host_names_are_refused() -> None:
     made = _described(found(), realm_hosts={"acme": "chat.example/{{ lookup('pipe', 'id') }}"})
     assert made.tokens == {}
-    assert "the inventory cannot express" in made.warnings[0]
+    assert "the inventory cannot express" in made.warnings[0].text
     made = _described(found(), realm_hosts={"acme": "[fe80::1%{{lookup('pipe','id')}}]"})
     assert made.tokens == {}
     with pytest.raises(HostError, match="EXTERNAL_HOST: expected a host name"):
@@ -98,7 +100,7 @@ def test_imported_realms_with_weaknesses_are_warnings() -> None:
     entry = found(values={"scim_client_name": "okta", "comment": "<masked>"})
     made = _described(entry, tokens={"acme": Secret("hunter2")})
     assert set(made.tokens) == {"acme"}
-    weak, missing, extra = made.warnings
+    weak, missing, extra = (each.text for each in made.warnings)
     assert "36 bits" in weak
     assert "scimconf rotate chat1 --realm acme" in weak
     assert missing.endswith("it lacks name_formatted_included, which apply will add")

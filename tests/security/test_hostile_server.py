@@ -43,6 +43,7 @@ from scimconf.report.github import annotated
 from scimconf.report.junit import junit
 from scimconf.report.markdown import markdown
 from scimconf.report.text import show
+from scimconf.server_warning import ServerWarning
 from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.process import Exchange
 from tests.factories import desired, realm
@@ -264,7 +265,7 @@ def _everywhere(lie: str) -> Outcome:
         lie,
         plan,
         steps=(Step("restart", False, 1.0, lie), Step("gate", True, 1.0, lie)),
-        warnings=(lie,),
+        warnings=(ServerWarning("read-only", lie),),
         checks=(Check("acme", "right token", "failed", lie, 500, lie),),
         way=(WayFact("connects to", lie, lie),),
     )
