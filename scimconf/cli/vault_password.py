@@ -14,6 +14,7 @@ from scimconf.cli.options import VaultOptions
 from scimconf.cli.variables import taken_vault_password
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
+from scimconf.vault import NoPasswordError
 
 _DEFAULT = "default"
 _PROMPT = "prompt"
@@ -54,7 +55,7 @@ class VaultPassword:
                 )
             found[label] = self._one(label, source, first=not found)
         if not found:
-            raise UsageError(
+            raise NoPasswordError(
                 "a vault password is needed, because the tokens are encrypted",
                 f"{_HOW}, or --ask-vault-pass on a terminal",
             )

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from scimconf.ssh import login_name
 from scimconf.tokens.references import SOURCES, InvalidReference
 from scimconf.tokens.strength import weakness
@@ -199,6 +199,10 @@ OF_KEYS: Mapping[str, Callable[[Any], Any]] = {}
 
 def token(value: object, folder: str) -> TokenSource:
     """Return the source of a token. A plaintext token is wrapped in a Secret."""
+    if isinstance(value, Sealed):
+        # The text of an encrypted file is a reference or a token, like any other text.
+        known = token(value.reveal_data(), folder)
+        return known if isinstance(known, Reference) else value
     if isinstance(value, (VaultValue, Secret)):
         return value
     if isinstance(value, dict):

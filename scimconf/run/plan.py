@@ -43,7 +43,9 @@ def plan(options: PlanOptions, person: Person) -> Result:
             "save the plan without --resolve",
         )
     writes = (*options.writes, options.out) if options.out else options.writes
-    begun = start(options.source, options.pattern, person, options.connection, writes=writes)
+    begun = start(
+        options.source, options.pattern, person, options.connection, writes=writes, changes=False
+    )
     keyring = begun.keyring()
     if options.resolve:
         keyring.fetch(begun.servers)

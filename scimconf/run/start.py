@@ -8,14 +8,14 @@ from pathlib import Path
 
 from scimconf import files
 from scimconf import inventory as inventories
-from scimconf.errors import UsageError
+from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import Inventory, rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Server
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
-from scimconf.tokens.references import withhold
+from scimconf.tokens.references import withhold, withhold_names
 from scimconf.tokens.store import TokenFile, place
 
 _DEFAULT = Path("inventory.yaml")
@@ -46,17 +46,33 @@ def start(
     writes: Iterable[Path] = (),
     bare: bool = False,
     encrypts: bool = True,
+    changes: bool = True,
 ) -> Start:
     """Load the inventory and select the servers of `pattern` and --limit. Contacts no server.
 
     `writes`: files that this run will write. `bare`: hosts without scim_realms are servers, too.
-    `encrypts`: whether new values may be encrypted. Raises UsageError (InventoryError with all
-    errors of the inventory).
+    `encrypts`: whether new values may be encrypted. `changes`: whether the run may change servers
+    or files; it then needs all variables of the selected hosts.
+
+    Raises UsageError (InventoryError with all errors of the selected hosts).
     """
-    loaded = load(source, person, connection, writes=writes, bare=bare)
-    servers = select(loaded, pattern, source.limit)
     passwords = person.vault_passwords((lambda: token_file(source).vault_ids) if encrypts else None)
+    loaded = load(source, person, connection, passwords, writes=writes, bare=bare, quiet=True)
+    names = inventories.selected(loaded, pattern, source.limit)
+    if changes:
+        _check_open(loaded, names)
+    servers = select(loaded, pattern, source.limit)
+    for warning in loaded.warnings_of(names):
+        person.warn(warning)
     return Start(source, loaded, servers, passwords)
+
+
+def _check_open(inventory: Inventory, names: Iterable[str]) -> None:
+    """Raise InventoryError if variables of these hosts are in files that could not be read."""
+    closed = dict.fromkeys(each for name in names for each in inventory.closed.get(name, ()))
+    if closed:
+        inventory.check(names)  # its errors may follow from the closed files
+        raise InventoryError(list(closed))
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:
@@ -75,6 +91,7 @@ def load(
     source: SourceOptions,
     person: Person,
     connection: ConnectionOptions | None = None,
+    passwords: Passwords | None = None,
     *,
     writes: Iterable[Path] = (),
     bare: bool = False,
@@ -82,18 +99,23 @@ def load(
 ) -> Inventory:
     """Load the inventory, and print its warnings unless `quiet`.
 
-    Raises InventoryError with all errors of the inventory, UsageError for misspelt variables.
+    The errors of single hosts are in the result (`Inventory.check`). Raises InventoryError with all
+    errors if a file cannot be read, UsageError for misspelt variables.
     """
     _check_written(source, tuple(writes))
     if not source.inventory and not _DEFAULT.exists():
         person.check_variables()  # SCIMCONF_INVENTORY may be misspelt
-    loaded = inventories.load(
+    loaded = inventories.read(
         sources(source),
         _defaults(connection),
         allow_exec="inventory" in source.allow_exec,
         bare=bare,
+        passwords=passwords,
+        refuse=lambda value: token_file(source).refuse(value),
+        extra=source.extra_vars,
     )
     withhold(loaded.servers.values())
+    withhold_names(loaded.env_names)
     person.check_variables()
     for warning in () if quiet else loaded.warnings:
         person.warn(warning)

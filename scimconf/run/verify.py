@@ -27,7 +27,7 @@ def verify(
 
     A token is sent only to a host that the server's settings name. Raises UsageError.
     """
-    begun = start(source, pattern, person, connection, writes=writes)
+    begun = start(source, pattern, person, connection, writes=writes, changes=False)
     keyring = begun.keyring()
     keyring.fetch(begun.servers)
     tokens = keyring.tokens(begun.servers)
