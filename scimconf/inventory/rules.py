@@ -201,8 +201,8 @@ def token(value: object, folder: str) -> TokenSource:
     """Return the source of a token. A plaintext token is wrapped in a Secret."""
     if isinstance(value, Sealed):
         # The text of an encrypted file is a reference or a token, like any other text.
-        known = token(value.reveal_data(), folder)
-        return known if isinstance(known, Reference) else value
+        read = token(value.reveal_data(), folder)
+        return read if isinstance(read, Reference) else value
     if isinstance(value, (VaultValue, Secret)):
         return value
     if isinstance(value, dict):

@@ -122,7 +122,7 @@ def vars_texts(folders: Iterable[Path], vault: Vault) -> Iterator[str]:
             for file in sorted(path.rglob("*")):
                 if file.is_file():
                     with suppress(UsageError):
-                        yield vault.text(file, read_text(file))[0]
+                        yield vault.text(str(file), read_text(file))[0]
 
 
 class VarsFolder:

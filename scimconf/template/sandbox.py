@@ -206,6 +206,15 @@ class _Missing(StrictUndefined):
         known = _ONLY_ANSIBLE.get(str(self._undefined_name))
         return known or super()._undefined_message
 
+    def __getattr__(self, name: str) -> _Missing:
+        """Return the same undefined value, for `nosuch.x | default('y')`, as in Ansible."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, _: object) -> _Missing:  # type: ignore[override]
+        return self
+
 
 class _Context(Context):
     """Looks up names in the variables of the host, which are expanded at this point."""
@@ -263,7 +272,7 @@ class Held:
             "template into the encrypted file",
         )
 
-    __str__ = __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = __hash__ = _refuse  # type: ignore[assignment]
+    __str__ = __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = __hash__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __getitem__ = _refuse
     __add__ = __radd__ = __mul__ = __rmul__ = __mod__ = __rmod__ = __sub__ = __rsub__ = _refuse
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __neg__ = __pos__ = _refuse
@@ -276,6 +285,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(["*", "%", "+"])
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, _Missing):
+            return value is obj
         return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS)
 
     def wrap_str_format(self, value: Any) -> None:

@@ -19,7 +19,7 @@ from scimconf.model import (
 from scimconf.report.lines import way_text
 from scimconf.run.binding import UNBOUND, way
 from scimconf.sanitize import visible
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from tests.factories import connection, realm, server
 
 COMMAND = Reference("command", ("./get-token", "a b"), ".")
@@ -64,6 +64,7 @@ OTHER: dict[str, Any] = {
     "Connection.passphrase": None,
     "Connection.become_exe": "sudo.ws",
     "Connection.become_flags": "-E",
+    "Connection.encrypted": {"ansible_host": Sealed("10.0.0.1", b"key", owned=False)},
     "Connection.ssh_arguments": ("-o", "HostName=10.0.0.2"),
     "Paths.settings": "/srv/settings.py",
     "Paths.secrets": "/srv/zulip-secrets.conf",
