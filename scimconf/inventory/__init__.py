@@ -45,11 +45,15 @@ class Inventory:
     env_names: frozenset[str] = frozenset()
     """The environment variables after `env:` in the realms of broken hosts."""
 
+    def errors_of(self, names: Iterable[str]) -> list[Problem]:
+        """Return the errors of these hosts, each once."""
+        errors = (each for name in names for each in self.problems.get(name, ()))
+        return _sorted(dict.fromkeys(errors))
+
     def check(self, names: Iterable[str]) -> None:
         """Raise InventoryError with the errors of these hosts, if they have any."""
-        errors = [each for name in names for each in self.problems.get(name, ())]
-        if errors:
-            raise InventoryError(_sorted(dict.fromkeys(errors)))
+        if errors := self.errors_of(names):
+            raise InventoryError(errors)
 
     def check_all(self) -> None:
         """Raise InventoryError with all errors, if there are any."""

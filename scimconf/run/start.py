@@ -61,9 +61,9 @@ def start(
     names = inventories.selected(loaded, pattern, source.limit)
     if changes:
         _check_open(loaded, names)
-    servers = select(loaded, pattern, source.limit)
     for warning in loaded.warnings_of(names):
         person.warn(warning)
+    servers = select(loaded, pattern, source.limit)
     return Start(source, loaded, servers, passwords)
 
 
@@ -71,8 +71,8 @@ def _check_open(inventory: Inventory, names: Iterable[str]) -> None:
     """Raise InventoryError if variables of these hosts are in files that could not be read."""
     closed = dict.fromkeys(each for name in names for each in inventory.closed.get(name, ()))
     if closed:
-        inventory.check(names)  # its errors may follow from the closed files
-        raise InventoryError(list(closed))
+        # The other errors may follow from the closed files.
+        raise InventoryError(list(closed | dict.fromkeys(inventory.errors_of(names))))
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:
