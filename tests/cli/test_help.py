@@ -26,8 +26,9 @@ PAGES = (
 )
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")
 WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
-WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next"}
-"""A forgotten variable must not confirm a change, print tokens or choose tokens."""
+WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next", "--extra-vars"}
+"""A forgotten variable must not confirm a change, print tokens, choose tokens or override the
+inventory."""
 OF_ITS_OWN = {"handoff --format", "handoff --out"}
 """In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
 IMPERATIVES = sorted(
