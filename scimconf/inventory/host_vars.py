@@ -10,6 +10,7 @@ from typing import Literal
 
 from scimconf import files
 from scimconf.errors import InventoryError, UsageError
+from scimconf.inventory.encrypted import is_encrypted
 from scimconf.yamlfile import parse, read_text
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
@@ -51,6 +52,12 @@ def added(path: Path, variables: Mapping[str, object], comment: str) -> str:
     key could be a template: a key cannot be tagged `!unsafe`.
     """
     before = read_text(path) if path.exists() else ""
+    if is_encrypted(before):
+        raise UsageError(
+            f"cannot add variables to {path}, because the whole file is encrypted",
+            f"move it into a folder: {path.parent / path.stem}/{path.name}; scimconf then writes a "
+            "file of its own beside it",
+        )
     gap = "" if not before or before.endswith("\n") else "\n"
     text = f"{before}{gap}# {comment}\n" + "".join(_lines(variables))
     if _adds(before, text, variables, path):

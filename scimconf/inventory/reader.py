@@ -20,6 +20,8 @@ M = TypeVar("M", bound=BaseModel)
 
 Keys = tuple[Hashable, ...]
 
+_UNTAGGED = ("$ANSIBLE_VAULT;", "!vault")
+
 
 class _EncryptedError(Exception):
     """An encrypted value is where its content would be shown."""
@@ -37,6 +39,8 @@ class Reader:
     written: HostVariables
     variables: Variables
     problems: Problems = field(default_factory=Problems)
+    closed_files: frozenset[str] = frozenset()
+    """The encrypted files of all hosts that could not be read."""
 
     def expanded(self, names: Iterable[str]) -> dict[str, object]:
         """Return the variables that the host has, except those with a wrong template.
@@ -54,7 +58,11 @@ class Reader:
             except UsageError as error:
                 self._report(name, error)
             else:
-                if value is not OMIT:
+                if isinstance(value, str) and value.lstrip().startswith(_UNTAGGED):
+                    message = "this is the text of an encrypted value, without its tag"
+                    hint = "write !vault before it, outside of any quotes; in JSON, use __ansible_vault"
+                    self.problems.error(self.written.origin(name).problem(message, hint))
+                elif value is not OMIT:
                     values[name] = value
         return values
 
@@ -91,9 +99,12 @@ class Reader:
 
     def _report(self, name: str, error: UsageError) -> None:
         message = error.message
-        if "undefined" in message and self.written.closed:
-            files = ", ".join(layer.place.document.file for layer in self.written.closed)
-            message += f"; {files}, which may set it, is encrypted and was not read"
+        files = {layer.place.document.file for layer in self.written.closed}
+        if "hostvars[" in message:
+            files |= self.closed_files
+        if files and ("undefined" in message or "has no" in message):
+            names = ", ".join(sorted(files))
+            message += f"; {names}, which may set it, is encrypted and was not read"
         self.problems.error(self.written.origin(name).problem(message, error.hint))
 
     def checked(

@@ -210,6 +210,11 @@ def token(value: object, folder: str) -> TokenSource:
     if not isinstance(value, str):
         raise Invalid(f"expected {', '.join(_EXAMPLES)}, or a !vault value")
     found = _SCHEME.match(value)
+    if value.lstrip().startswith(("$ANSIBLE_VAULT;", "!vault")):
+        raise Invalid(
+            "this is the text of an encrypted value, without its tag",
+            "write !vault before it, outside of any quotes; in JSON, use __ansible_vault",
+        )
     if not found:
         return _in_clear(value)
     if found[1] not in SOURCES:

@@ -38,6 +38,7 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
     """Build the servers; `bare` and `options` as for `inventory.read`."""
     built = Built()
     names = _Names()
+    closed = frozenset(layer.place.document.file for layer in found.vars_files if layer.closed)
     for name, written in found.written.items():
         problems = built.problems[name] = Problems()
         for layer in written.layers:
@@ -45,7 +46,7 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
             if layer.closed:
                 (problems.error if layer.wrong else problems.warn)(layer.closed)
         if "scim_realms" in written.values or bare:
-            reader = Reader(name, written, found.variables(name), problems)
+            reader = Reader(name, written, found.variables(name), problems, closed)
             server = _server(reader, options, bare=bare)
             if server is not None and not problems.errors:
                 built.servers[name] = server

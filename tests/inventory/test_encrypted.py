@@ -427,3 +427,93 @@ def test_a_saved_plan_binds_which_encrypted_value_is_used(write: Write, opened: 
         for n in ("1", "2")
     ]
     assert users[0]["ansible_user"] != users[1]["ansible_user"]
+
+
+# --- made after public reports --------------------------------------------------------------------
+
+
+def test_an_encrypted_file_of_a_group_that_is_not_there_is_not_read(write: Write) -> None:
+    """ansible#14786: the file of a group of another inventory stopped every run."""
+    source = write(of_one_host(""))
+    write("$ANSIBLE_VAULT;1.1;AES256\ndamaged\n", "group_vars/App.yml")
+    found = inventory.read([source])
+    assert not found.problems
+    assert not found.warnings
+
+
+def test_no_password_is_needed_for_what_is_not_used(write: Write) -> None:
+    """ansible#43936: "Attempting to decrypt but no vault secrets found"."""
+    source = write(of_one_host(f"cli: {{password: {value('x')}}}\nlater: '{{{{ cli }}}}'"))
+    assert inventory.select(inventory.read([source]), [])
+
+
+def test_an_address_in_an_encrypted_variable(opened: Opened) -> None:
+    """ansible#31141: a vault value in a YAML inventory, and the address that names it."""
+    own = f"first: {value('192.168.100.32')}\nansible_ssh_host: '{{{{ first }}}}'"
+    assert only(opened(of_one_host(own))).connection.host == "192.168.100.32"
+
+
+def test_an_encrypted_number(opened: Opened) -> None:
+    """ansible#65859: a vault value is text, also where a number is expected."""
+    own = f"ansible_port: {value('2222')}\nansible_timeout: {value('7.5')}"
+    to = only(opened(of_one_host(own))).connection
+    assert (to.port, to.timeout) == (2222, 7.5)
+
+
+@pytest.mark.parametrize("text", [f"'{sealed('x')}'", '"!vault |\\n  $ANSIBLE_VAULT;1.1;AES256"'])
+@pytest.mark.parametrize("name", ["ansible_host", "ansible_password", "scim_idp"])
+def test_a_vault_value_without_its_tag_is_named(
+    text: str, name: str, errors: Callable[..., list[str]]
+) -> None:
+    """ansible#79984 and ansible#45156: it would be sent as the password, or resolved as a name."""
+    indented = text.replace("\n", "\n        ").rstrip() if "\n" in text else text
+    (problem,) = errors(of_one_host("").rstrip() + f"\n      {name}: {indented}\n")
+    assert "this is the text of an encrypted value, without its tag (write !vault" in problem
+
+
+def test_a_token_without_its_tag_is_named(errors: Callable[..., list[str]]) -> None:
+    token = json.dumps(sealed("x"))
+    (problem,) = errors(of_one_host(f"scim_realms: {{acme: {{token: {token}}}}}"))
+    assert "this is the text of an encrypted value, without its tag (write !vault" in problem
+
+
+def test_a_closed_file_of_another_host_is_named(write: Write) -> None:
+    """ansible#6820: a template asks all hosts, and the file of one of them is encrypted."""
+    text = """
+        web: {hosts: {a: {scim_realms: {x: }, ansible_user: "{{ hostvars.b.name }}"}}}
+        db: {hosts: {b: }}
+    """
+    source = write(text)
+    write(sealed("name: ops\n"), "group_vars/db.yml")
+    (problem,) = map(short, inventory.read([source]).problems["a"])
+    assert problem.endswith(
+        "hostvars['b'] has no 'name'; group_vars/db.yml, which may set it, is encrypted and was "
+        "not read"
+    )
+    (server,) = inventory.read([source], passwords=passwords).servers.values()
+    assert server.connection.user == "ops"
+
+
+def test_an_omitted_password_leaves_the_place_to_the_prompt(opened: Opened) -> None:
+    """ansible#83807: a lookup that finds nothing, `default(omit, true)`, and -K."""
+    own = "found: ''\nansible_become_password: '{{ found | default(omit, true) }}'"
+    assert only(opened(of_one_host(own))).connection.become_password is None
+
+
+def test_an_omitted_become_leaves_the_place_to_the_option(write: Write) -> None:
+    """ansible#75692"""
+    source = write(of_one_host("ansible_become: '{{ omit }}'"))
+    (server,) = inventory.read([source], {"ansible_become": True}).servers.values()
+    assert server.connection.become
+
+
+def test_an_encrypted_value_of_another_host(opened: Opened) -> None:
+    """ansible#39162: "input is not vault encrypted data" for hostvars of another host."""
+    text = f"""
+all:
+  hosts:
+    a: {{scim_realms: {{x: }}, ansible_become_password: "{{{{ hostvars['b']['secret'] }}}}"}}
+    b: {{secret: {value("hunter2")}}}
+"""
+    password = only(opened(text)).connection.become_password
+    assert isinstance(password, VaultValue), "it is decrypted when it is used"

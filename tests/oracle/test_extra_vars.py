@@ -36,6 +36,8 @@ GIVEN = {
     "a comment": ["v={# a b #}x"],
     "escapes": [r'v=a\tb w="a\nb" x=\x41 y=\u00e9 z=a\\b'],
     "an escaped quote": [r'v="a \"b\" c" w=1'],
+    "a dollar sign": ['test_var="abc$def" v=$x'],  # ansible#65562
+    "a file, and words": ["@vars.yml", "@vault.yml", "x=baz"],  # ansible#6585
     "the later wins": ["v=1", "v=2 w=3", "w=4"],
     "an empty text": ["", "v=x"],
     "JSON": ['{"v": 5, "w": [1, null, true, "{{ v }}"], "x": {"k": 1.5}}'],
