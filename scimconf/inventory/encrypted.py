@@ -21,6 +21,11 @@ from scimconf.model import Position, Problem, VaultValue
 from scimconf.secret import Sealed, Secret
 
 _HEADER = "$ANSIBLE_VAULT;"
+UNTAGGED = (
+    "this is the text of an encrypted value, without its tag",
+    'write !vault before it, outside of quotes; in JSON: {"__ansible_vault": ...}',
+)
+"""Message and hint for a text that `is_untagged`."""
 NO_PASSWORD = "no vault password was given"  # noqa: S105
 
 
@@ -62,6 +67,11 @@ class Vault:
 def is_encrypted(text: str) -> bool:
     """Return True for the text of a file that is encrypted as a whole."""
     return text.startswith(_HEADER)
+
+
+def is_untagged(text: str) -> bool:
+    """Return True for the text of a `!vault` value that lost its tag, for example by quotes."""
+    return text.lstrip().startswith((_HEADER, "!vault"))
 
 
 def values_of(layer: Layer) -> Mapping[str, object]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import wording
+from scimconf.inventory.encrypted import UNTAGGED, is_untagged
 from scimconf.inventory.place import Place, Problems
 from scimconf.inventory.precedence import HostVariables
 from scimconf.model import VaultValue
@@ -19,8 +20,6 @@ from scimconf.template import OMIT, Variables
 M = TypeVar("M", bound=BaseModel)
 
 Keys = tuple[Hashable, ...]
-
-_UNTAGGED = ("$ANSIBLE_VAULT;", "!vault")
 
 
 class _EncryptedError(Exception):
@@ -58,10 +57,8 @@ class Reader:
             except UsageError as error:
                 self._report(name, error)
             else:
-                if isinstance(value, str) and value.lstrip().startswith(_UNTAGGED):
-                    message = "this is the text of an encrypted value, without its tag"
-                    hint = "write !vault before it, outside of any quotes; in JSON, use __ansible_vault"
-                    self.problems.error(self.written.origin(name).problem(message, hint))
+                if isinstance(value, str) and is_untagged(value):
+                    self.problems.error(self.written.origin(name).problem(*UNTAGGED))
                 elif value is not OMIT:
                     values[name] = value
         return values

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from scimconf.inventory.encrypted import UNTAGGED, is_untagged
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
 from scimconf.secret import Sealed, Secret
@@ -210,11 +211,8 @@ def token(value: object, folder: str) -> TokenSource:
     if not isinstance(value, str):
         raise Invalid(f"expected {', '.join(_EXAMPLES)}, or a !vault value")
     found = _SCHEME.match(value)
-    if value.lstrip().startswith(("$ANSIBLE_VAULT;", "!vault")):
-        raise Invalid(
-            "this is the text of an encrypted value, without its tag",
-            "write !vault before it, outside of any quotes; in JSON, use __ansible_vault",
-        )
+    if is_untagged(value):
+        raise Invalid(*UNTAGGED)
     if not found:
         return _in_clear(value)
     if found[1] not in SOURCES:
