@@ -13,12 +13,12 @@ import os.path
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from scimconf import vault
 from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
-from scimconf.secret import Sealed, Secret
+from scimconf.secret import MASK, Sealed, Secret
 from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
 
@@ -44,7 +44,7 @@ def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...
         *_on_the_server(server),
         *_settings(server),
         *(fact for realm in server.realms for fact in _realm(realm, server)),
-        *reached,
+        *(_masked(fact, server) for fact in reached),
     ]
     order = {what: place for place, what in enumerate(dict.fromkeys(fact.what for fact in found))}
     return tuple(sorted(found, key=lambda fact: (fact.what == _LAST, order[fact.what])))
@@ -84,6 +84,12 @@ def _connection(server: Server) -> Iterator[WayFact]:
         yield _shown(to, "becomes", f"by calling {to.become_exe}", "ansible_become_exe")
     if to.become_flags is not None:
         yield _shown(to, "becomes", f"with the options {to.become_flags}", "ansible_become_flags")
+
+
+def _masked(fact: WayFact, server: Server) -> WayFact:
+    """Mask what the connection has added, if it follows from an encrypted address."""
+    follows = fact.what == "connects to" and "ansible_host" in server.connection.encrypted
+    return replace(fact, value=MASK) if follows else fact
 
 
 _KINDS = {"ssh": "over SSH", "local": "on this machine, without SSH"}

@@ -61,8 +61,10 @@ def start(
     names = inventories.selected(loaded, pattern, source.limit)
     if changes:
         _check_open(loaded, names)
+    closed = {each for name in names for each in loaded.closed.get(name, ())}
     for warning in loaded.warnings_of(names):
-        person.warn(warning)
+        # Without these variables, a host may not even be known as a server: -q does not hide that.
+        person.tell(warning.text("warning")) if warning in closed else person.warn(warning)
     servers = select(loaded, pattern, source.limit)
     return Start(source, loaded, servers, passwords)
 

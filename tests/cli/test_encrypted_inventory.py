@@ -68,7 +68,8 @@ def test_every_verb_opens_the_file_and_shows_nothing_of_it(
 def test_without_the_password_every_verb_names_the_file(
     words: tuple[str, ...], scimconf: Run, encrypted: Path
 ) -> None:
-    done = scimconf(*words)
+    quiet = ("-q",) if words[0] in ("plan", "verify") else ()
+    done = scimconf(*words, *quiet)
     assert "group_vars/all/vault.yml:1:1: warning: this file is encrypted as a whole" in done.stderr
     if words != ("inventory", "graph"):
         assert done.returncode == 64
