@@ -262,7 +262,9 @@ def _ssh_arguments(
     """Return the words for ssh, and warn about the options that scimconf ignores."""
     words: list[str] = []
     for field in _SSH_WORDS:
-        text = getattr(given, field) or ""
+        text = getattr(given, field)
+        if not text:
+            continue
         words += shlex.split(text)
         for message, hint in ssh_words.ignored(text):
             reader.problems.warn(reader.written.origin(names[field]).problem(message, hint))
