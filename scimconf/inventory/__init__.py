@@ -115,6 +115,8 @@ def read(
     problems = Problems()
     vault = Opener(passwords, refuse)
     layers = extra_vars.layers(extra, vault, problems)
+    if problems.errors:  # others could follow from them
+        raise InventoryError(_sorted(problems.errors))
     found = layout.read(paths, problems, allow_exec=allow_exec, vault=vault, extra=layers)
     built = servers.build(found, options or {}, bare=bare)
     find_misused(built.servers.values(), vault.opened, problems)
