@@ -172,6 +172,8 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
     """
     values: dict[str, object] = {}
     names: dict[str, str] = {}
+    encrypted: dict[str, Sealed] = {}
+    usable = True
     for field, spellings in SPELLINGS.items():
         for name in spellings:
             if options.get(name) is not None:
@@ -183,9 +185,9 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         for name, value in reader.expanded(spellings).items():
             if value is not None and not name.startswith(unused):
                 values[field], names[field] = value, name
-    encrypted: dict[str, Sealed] = {}
-    opened = [_open(reader, values, names, field, encrypted) for field in names]
-    if not all(opened):
+        if field in names:
+            usable &= _open(reader, values, names, field, encrypted)
+    if not usable:
         return None
     _tidy(values)
     given = reader.checked(ConnectionVariables, values, names)

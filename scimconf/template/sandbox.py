@@ -319,40 +319,26 @@ class _Sandbox(ImmutableSandboxedEnvironment):
                 raise LimitError(_TOO_LONG)
         if len(pieces) < 2:
             return pieces[0] if pieces else None
-        if any(isinstance(piece, Held) for piece in pieces):
-            return _with_encrypted(pieces)
-        return "".join(_text(piece) for piece in pieces if piece is not None)
+        found: list[Sealed] = []
+        texts = [_text(_opened(piece, found)) for piece in pieces if piece is not None]
+        return found[0].joined(found[1:], "".join(texts), owned=False) if found else "".join(texts)
 
 
 def _text(piece: object) -> str:
-    if isinstance(piece, (str, Undefined)):
-        return str(piece)
-    data = _Budget().data(piece)
-    if _has_encrypted(data):
-        raise LimitError("a list or mapping with encrypted values cannot become text")
-    return str(data)
+    return str(piece if isinstance(piece, (str, Undefined)) else _Budget().data(piece))
 
 
-def _has_encrypted(data: object) -> bool:
-    if isinstance(data, dict):
-        return any(map(_has_encrypted, data.values()))
-    return any(map(_has_encrypted, data)) if isinstance(data, list) else _is_encrypted(data)
-
-
-def _is_encrypted(data: object) -> bool:
-    return isinstance(data, (VaultValue, Secret))
-
-
-def _with_encrypted(pieces: Iterable[object]) -> Sealed:
-    """Return the text of pieces of which some are encrypted. All of it is secret."""
-    opened = [piece.open() if isinstance(piece, Held) else piece for piece in pieces]
-    text = "".join(
-        _text(piece.reveal_data() if isinstance(piece, Sealed) else piece)
-        for piece in opened
-        if piece is not None
-    )
-    first, *others = (piece for piece in opened if isinstance(piece, Sealed))
-    return first.joined(others, text, owned=False)
+def _opened(piece: object, found: list[Sealed]) -> object:
+    """Decrypt the encrypted values in a piece of text, and add them to `found`."""
+    if isinstance(piece, Held):
+        opened = piece.open()
+        found.append(opened)
+        return opened.reveal_data()
+    if isinstance(piece, dict):
+        return {key: _opened(item, found) for key, item in piece.items()}
+    if isinstance(piece, _SEQUENCES):
+        return [_opened(item, found) for item in islice(piece, MAX_RESULT)]
+    return piece
 
 
 @pass_context

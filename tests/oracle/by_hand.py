@@ -559,6 +559,8 @@ CASES: dict[str, str] = {
             ansible_become_password: "{{ vault_become_password }}"
             v: "{{ vault_v }}"
             w: "<{{ vault_v }}>"
+            x: "<{{ z }}>"
+            y: "{% for i in z %}{{ i }},{% endfor %}{{ z | length }}"
         """,
         group_vars__all__vault=_sealed(
             """
