@@ -15,7 +15,7 @@ from types import GeneratorType
 from typing import Any, Protocol
 
 from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
-from jinja2.exceptions import SecurityError, TemplateAssertionError
+from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -92,7 +92,7 @@ ansible_hostname ansible_nodename ansible_os_family
 """
 _IN_ROLES = "ansible_role_name role_name role_path"
 _LOOKUPS = "lookup query q"
-_ONLY_ANSIBLE: Mapping[str, str] = {
+ONLY_ANSIBLE: Mapping[str, str] = {
     **dict.fromkeys(_LOOKUPS.split(), "lookups are not supported; write the value itself"),
     **{
         name: f"{name} is a fact that Ansible gathers from the server; scimconf gathers none"
@@ -108,7 +108,7 @@ ansible_inventory_sources ansible_play_batch ansible_play_hosts ansible_play_hos
 ansible_play_name ansible_playbook_python ansible_run_tags ansible_skip_tags ansible_verbosity
 ansible_version now play_hosts playbook_dir role_names undef vars
 """
-_ALWAYS_IN_ANSIBLE = frozenset(_OF_RUNS.split())
+ALWAYS_IN_ANSIBLE = frozenset(_OF_RUNS.split())
 """Names that Ansible itself sets. `default()` must not hide that scimconf does not have them."""
 
 
@@ -203,16 +203,18 @@ class _Missing(StrictUndefined):
     def _undefined_message(self) -> str:
         if isinstance(self._undefined_obj, Described):
             return f"{self._undefined_obj._shown} has no {self._undefined_name!r}"
-        known = _ONLY_ANSIBLE.get(str(self._undefined_name))
+        known = ONLY_ANSIBLE.get(str(self._undefined_name))
         return known or super()._undefined_message
 
     def __getattr__(self, name: str) -> _Missing:
         """Return the same undefined value, for `nosuch.x | default('y')`, as in Ansible."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return self
+        return self[name]
 
     def __getitem__(self, _: object) -> _Missing:  # type: ignore[override]
+        if self._undefined_exception is not UndefinedError:
+            self._fail_with_undefined_error()  # an attribute that is not safe
         return self
 
 
@@ -223,7 +225,7 @@ class _Context(Context):
         variables: Lookup = self.parent[_HOST]
         if key == "hostvars":
             return variables.hostvars()
-        if key in _ALWAYS_IN_ANSIBLE:
+        if key in ALWAYS_IN_ANSIBLE:
             raise UsageError(
                 f"{key} is not supported: Ansible itself sets it while it runs",
                 "write the value itself",
