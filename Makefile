@@ -48,7 +48,7 @@ lint: $(STAMP) $(MYPY38) ## run ruff and mypy (strict; the agent also for Python
 lowest: $(LOWEST) $(ANSIBLE) sshd shells ## run the test suite with the lowest versions of all dependencies
 	@.cache/lowest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
-matrix: $(STAMP) $(ANSIBLE) sshd ## run every case where make test runs a sample (250 inventories, ...)
+matrix: $(STAMP) $(ANSIBLE) sshd ## run every case where make test runs a sample (550 inventories, ...)
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
 		--timeout $(LONG) $(PYTEST_ARGS)
 

@@ -87,6 +87,16 @@ def test_the_tutorial_shows_what_scimconf_prints() -> None:
         assert settled(tutorial.follow(lab, lab.folder / "tutorial", page)) == settled(page)
 
 
+@pytest.mark.needs_sshd
+@pytest.mark.needs_root
+def test_the_page_for_users_of_ansible_shows_what_scimconf_prints() -> None:
+    """`python -m tests.lab.tutorial` updates the page."""
+    page = tutorial.FROM_ANSIBLE.read_text()
+    with Lab() as lab:
+        real = tutorial.follow_from_ansible(lab, lab.folder / "from-ansible", page)
+        assert settled(real) == settled(page)
+
+
 @pytest.mark.parametrize("name", ["inventory.md", "terminal.svg", "schema/inventory.json"])
 def test_a_generated_file_says_so_at_its_start(name: str) -> None:
     start = (ROOT / "docs" / name).read_text().splitlines()[:2]

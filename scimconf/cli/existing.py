@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scimconf.cli.streams import err
 from scimconf.errors import UsageError
-from scimconf.inventory import Inventory, ansible_cfg, host_vars, load
+from scimconf.inventory import Inventory, discovery, host_vars, load
 from scimconf.inventory.patterns import matching
-
-_NAMES = ("inventory.yaml", "inventory.yml", "inventory", "hosts.yaml", "hosts.yml", "hosts")
-"""Usual names. The first one that exists is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Existing:
     """An inventory in which some hosts have no scim_realms."""
 
-    source: Path
+    sources: tuple[Path, ...]
     inventory: Inventory
+
+    @property
+    def source(self) -> Path:
+        """The source with the highest precedence: variables are written beside it."""
+        return self.sources[-1]
 
     @property
     def likely(self) -> str:
@@ -53,7 +53,7 @@ class Existing:
         Raises InventoryError with the problems.
         """
         with host_vars.written(additions):
-            load([self.source])
+            load(self.sources)
 
 
 def find(folder: Path) -> Existing | None:
@@ -61,25 +61,17 @@ def find(folder: Path) -> Existing | None:
 
     Raises UsageError if all of its hosts have scim_realms, and InventoryError if it is invalid.
     """
-    there = [folder / name for name in _NAMES if os.path.exists(folder / name)]
-    _name_the_configured(folder, there)
+    try:
+        there = discovery.in_folder(folder)
+    except UsageError as error:  # its hint is an option that init does not have
+        hint = "init extends one inventory: name its folder (scimconf init FOLDER)"
+        raise UsageError(error.message, hint) from None
     if not there:
         return None
-    loaded = load(there[:1])
+    loaded = load(there)
     if set(loaded.hosts) <= set(loaded.servers):
         raise UsageError(
-            f"{there[0]} already exists, and all of its hosts have scim_realms",
+            f"{there[-1]} already exists, and all of its hosts have scim_realms",
             "edit it, or choose another folder",
         )
-    return Existing(there[0], loaded)
-
-
-def _name_the_configured(folder: Path, there: Sequence[Path]) -> None:
-    """Print a note if ansible.cfg names another inventory, which init does not read."""
-    named = ansible_cfg.inventory(folder)
-    used = [path.resolve() for path in there[:1]]
-    if named and (folder / named).resolve() not in used:
-        err(
-            f"note: {folder / 'ansible.cfg'} names the inventory {named}, which init does not "
-            "read; to use it, run scimconf init with the folder that contains it"
-        )
+    return Existing(there, loaded)

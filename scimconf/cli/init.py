@@ -19,7 +19,7 @@ from scimconf.cli.existing import Existing
 from scimconf.cli.help import Argument
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError, UsageError
-from scimconf.inventory import load
+from scimconf.inventory import discovery, load
 from scimconf.inventory.editor_schema import inventory_schema
 from scimconf.zulip.presets import PRESETS
 
@@ -84,8 +84,9 @@ def command(
 ) -> None:
     """Write a first inventory, or extend an Ansible inventory.
 
-    If the folder has an Ansible inventory (inventory.yaml, inventory/, hosts.yml, ...), init adds
-    the SCIM variables to its group_vars or host_vars.
+    If the folder has an Ansible inventory (ansible.cfg names it, or it is called inventory.yaml,
+    hosts.yml, hosts.ini, hosts, inventory/, ...), init adds the SCIM variables to its group_vars or
+    host_vars.
 
     Without --host, init asks on the terminal for the values that the options do not set.
     """
@@ -124,7 +125,7 @@ def command(
 
 def _ask_which(there: Existing) -> tuple[str, ...]:
     out(f"Using the inventory {there.source}. For a server that already has SCIM, run instead:")
-    out(f"  scimconf import -i {there.source.name} HOST")
+    out("  scimconf import HOST")
     question = "Zulip servers (hosts or groups of this inventory, separated by spaces)"
     return _words(click.prompt(question, default=there.likely))
 
@@ -237,11 +238,20 @@ def _ignore(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
+def _source_option(folder: Path, sources: Sequence[Path]) -> str:
+    """Return the -i options that verbs in this folder need: none if they find these sources."""
+    try:
+        if discovery.find(folder).sources == tuple(sources):
+            return ""
+    except UsageError:
+        pass
+    return "".join(f" -i {shlex.quote(os.path.relpath(each, folder))}" for each in sources)
+
+
 def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
     """Print commands to paste, without comments: an interactive zsh does not accept comments."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
-    name = there.source.name if there else "inventory.yaml"
-    source = "" if name == "inventory.yaml" else f" -i {name}"
+    source = _source_option(folder, there.sources if there else (folder / "inventory.yaml",))
     vault = f"--vault-password-file {_PASSWORD_FILE}" if with_password else "--ask-vault-pass"
     out(
         f"""

@@ -145,8 +145,8 @@ _SOURCE = (
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="Read this inventory file or folder (- is stdin). Repeatable.  "
-        "[default: inventory.yaml]",
+        help="Read this file, folder or - (stdin). Repeatable.  "
+        "[default: as ansible.cfg says, or hosts, ...]",
     ),
     _work(
         "-l",

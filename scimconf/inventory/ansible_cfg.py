@@ -1,4 +1,4 @@
-"""Warn about settings in ansible.cfg files, which scimconf does not use."""
+"""Read the inventory that ansible.cfg names, and warn about settings that scimconf does not use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from scimconf.model import Problem
 from scimconf.yamlfile import read_text
 
 _INSTEAD = {
-    ("defaults", "inventory"): "-i",
     ("defaults", "remote_user"): "-u",
     ("defaults", "private_key_file"): "--private-key",
     ("defaults", "ask_pass"): "-k",
@@ -43,9 +42,8 @@ def warnings(folders: Iterable[Path]) -> list[Problem]:
     return found
 
 
-def inventory(folder: Path) -> str | None:
-    """Return the `inventory` setting of the folder's ansible.cfg as it is written there."""
-    path = folder / "ansible.cfg"
+def inventory(path: Path) -> str | None:
+    """Return the setting `inventory` as it is written in this ansible.cfg."""
     return _parsed(path).get("defaults", "inventory", fallback=None) if path.is_file() else None
 
 
@@ -56,7 +54,7 @@ def _settings(path: Path) -> list[str]:
 
 def _parsed(path: Path) -> RawConfigParser:
     """Return the parsed file; a file that cannot be read counts as empty."""
-    parser = RawConfigParser(strict=False, allow_no_value=True)
+    parser = RawConfigParser(strict=False, allow_no_value=True, inline_comment_prefixes=(";",))
     with suppress(ConfigError, InventoryError):
         parser.read_string(read_text(path))
     return parser

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scimconf.inventory.hosts import Group, Host, Tree
-from scimconf.inventory.place import Layer, Place, Problems, kind_of
+from scimconf.inventory.place import Place, Problems, kind_of
 from scimconf.yamlfile import Document
 
 AskHost = Callable[[str], Document | None]
@@ -116,7 +116,7 @@ class Listing:
 
     def _variables(self, host: Host, values: object, place: Place) -> None:
         if isinstance(values, dict):
-            host.layers.append(Layer(place, values))
+            self._tree.host_vars(host, values, place)
         else:
             self._expected(place, "a mapping of variables", values)
 

@@ -7,6 +7,7 @@ The rules are those of ansible's plugins/inventory/yaml.py and inventory/data.py
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class Host:
 class Tree:
     """All groups and hosts. Call `add` for each document in order, then `finish` once.
 
-    A reader of another format calls `group`, `host`, `child` and `vars`.
+    A reader of another format calls `group`, `host`, `named`, `host_vars`, `child` and `vars`.
     """
 
     def __init__(self, problems: Problems) -> None:
@@ -94,9 +95,9 @@ class Tree:
                 top.problem(f"expected a mapping of groups, such as all:, found {found}")
             )
         elif "plugin" in document.data:
-            hint = "convert its result to YAML: ansible-inventory --list --yaml -i FILE"
-            at = top.inside("plugin")
-            self._problems.error(at.problem("inventory plugins are not supported", hint))
+            hint = f"run {through_ansible(file)}"
+            message = "scimconf runs no inventory plugins of Ansible"
+            self._problems.error(top.inside("plugin").problem(message, hint))
         else:
             for name, content in document.data.items():
                 self._group(name, content, top.inside(name))
@@ -152,6 +153,40 @@ class Tree:
             return host
         return None
 
+    def named(
+        self,
+        group: Group,
+        name: object,
+        values: dict[str, object] | None,
+        place: Place,
+        file: Path,
+    ) -> None:
+        """Add the hosts of a name, which may have ranges and a port, with the same variables."""
+        pattern, port = ranges.split_port(name) if isinstance(name, str) else (name, None)
+        try:
+            names = ranges.expand(pattern) if isinstance(pattern, str) else [pattern]
+        except ValueError as error:
+            self._problems.error(place.problem(str(error)))
+            return
+        for each in names:
+            known = each in self.hosts
+            host = self.host(group, each, place, file)
+            if host is None:
+                return
+            if port and not known:
+                # A port after the name counts only where the host is first named.
+                host.layers.append(Layer(place, {"ansible_port": port}))
+            if values:
+                self.host_vars(host, values, place)
+
+    def host_vars(self, host: Host, values: dict[str, object], place: Place) -> None:
+        """Add variables to a host. As in Ansible, a group with the same name gets them instead."""
+        namesake = self.groups.get(host.name)
+        if namesake:
+            self.vars(namesake, values, place)
+        else:
+            host.layers.append(Layer(place, values))
+
     # --- read a document ----------------------------------------------------------------------
 
     def _group(self, name: object, content: object, place: Place) -> Group | None:
@@ -169,11 +204,19 @@ class Tree:
         for section, values in content.items():
             at = place.inside(section)
             if section not in _SECTIONS:
-                message = "this key is ignored: a group has only hosts, children and vars"
-                self._problems.warn(at.problem(message, nearest(section, _SECTIONS)))
+                self._unknown(section, at)
             else:
                 self._section(group, str(section), values, at)
         return group
+
+    def _unknown(self, section: object, place: Place) -> None:
+        """Report a key of a group that has no meaning. Ansible ignores it, and what is below it."""
+        if hint := nearest(section, _SECTIONS):
+            message = "unknown key: a group has only hosts, children and vars"
+            self._problems.error(place.problem(message, hint))
+        else:
+            message = "this key is ignored: a group has only hosts, children and vars"
+            self._problems.warn(place.problem(message))
 
     def _section(self, group: Group, section: str, values: object, place: Place) -> None:
         if isinstance(values, str) and section != "vars":
@@ -207,27 +250,17 @@ class Tree:
             message = f"expected a mapping of variables, found {kind_of(content)}"
             self._problems.error(place.problem(message))
             content = None
-        pattern, port = ranges.split_port(name) if isinstance(name, str) else (name, None)
-        try:
-            names = ranges.expand(pattern) if isinstance(pattern, str) else [pattern]
-        except ValueError as error:
-            self._problems.error(place.problem(str(error)))
-            return
-        for each in names:
-            known = each in self.hosts
-            host = self.host(group, each, place, self._file)
-            if host is None:
-                return
-            if port and not known:
-                # A port after the name counts only where the host is first named.
-                host.layers.append(Layer(place, {"ansible_port": port}))
-            if content:
-                host.layers.append(Layer(place, content))
+        self.named(group, name, content, place, self._file)
 
     def _put(self, host: Host, group: Group) -> None:
         if host.name not in group.hosts:
             group.hosts[host.name] = host
             host.groups.append(group)
+
+
+def through_ansible(file: Path) -> str:
+    """Return the command line that lets Ansible read an inventory for scimconf."""
+    return f"ansible-inventory -i {shlex.quote(str(file))} --list | scimconf plan -i -"
 
 
 def _join(parent: Group, child: Group) -> None:

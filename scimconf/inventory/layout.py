@@ -12,6 +12,7 @@ from scimconf.inventory import programs, sources
 from scimconf.inventory.dynamic import Listing, is_listing
 from scimconf.inventory.encrypted import Vault
 from scimconf.inventory.hosts import Host, Tree
+from scimconf.inventory.ini import Ini, IniDocument
 from scimconf.inventory.links import Links
 from scimconf.inventory.place import Layer, Problems
 from scimconf.inventory.precedence import HostVariables, Precedence
@@ -124,7 +125,7 @@ def _tree(
     for file in files:
         with problems.gathered():
             if file not in executable:
-                _add(tree, documents[file], Listing(tree, problems, file))
+                _add(tree, documents[file], problems, Listing(tree, problems, file))
             elif allow_exec:
                 program = Program(file, hidden, time.monotonic() + programs.TIMEOUT)
                 _run(program, Listing(tree, problems, file))
@@ -141,11 +142,15 @@ def _document(file: Path, vault: Vault) -> Document | InventoryError:
         return error
 
 
-def _add(tree: Tree, document: Document | InventoryError, listing: Listing) -> None:
+def _add(
+    tree: Tree, document: Document | InventoryError, problems: Problems, listing: Listing
+) -> None:
     if isinstance(document, InventoryError):
         raise document
     if is_listing(document):
         listing.add(document)
+    elif isinstance(document, IniDocument):
+        Ini(tree, problems, listing.file).add(document)
     else:
         tree.add(document, listing.file)
 

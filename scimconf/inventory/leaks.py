@@ -7,19 +7,22 @@ from collections.abc import Hashable, Iterator
 from contextlib import nullcontext, suppress
 
 from scimconf.errors import InventoryError
+from scimconf.inventory.ini import IniDocument
+from scimconf.inventory.sources import yaml_or_ini
 from scimconf.model import Problem
 from scimconf.tokens.entries import TOP
 from scimconf.tokens.references import SOURCES
-from scimconf.yamlfile import Document, KeyPath, parse
+from scimconf.yamlfile import Document, KeyPath
 from scimconf.zulip.presets import TOKEN_FIELDS
 
 _HOLDERS = ("scim_realms", TOP)
 """Below one of these keys, the value of `token` is the token of a realm."""
 
-# In settings.py, zulip-secrets.conf, docker-zulip's environment and copied sheets. Without quotes,
+# In settings.py, zulip-secrets.conf, docker-zulip's environment, copied sheets, and variables of an
+# inventory with the name of the program. Without quotes,
 # only a whole word counts: a function call or a reference is not a token.
 _ASSIGNED = re.compile(
-    r"""bearer_token\w{0,80}["']?\s*[:=]\s*(?:(["'])(?P<quoted>[^"'\n]{16,})\1"""
+    r"""(?:bearer|scim\w{0,80})_token\w{0,80}["']?\s*[:=]\s*(?:(["'])(?P<quoted>[^"'\n]{16,})\1"""
     r"""|(?P<bare>[\w.~+/=-]{16,})(?=[\s,}]|$))""",
     re.ASCII,
 )
@@ -33,6 +36,7 @@ _ENTERED = re.compile(
 )
 # In an HTTP request. A word of prose after "Bearer" has no digit.
 _SENT = re.compile(r"\bBearer\s+(?=[^\s0-9]*[0-9])(?P<bare>[\w.~+/=-]{16,})", re.ASCII)
+_IN_TEXT = re.compile(r"""\btoken["']?\s*[:=]\s*["']?([^\s"',}]{16,})""")
 _PATTERNS = (_ASSIGNED, _ENTERED, _SENT)
 _PROSE = (".md", ".markdown", ".txt", ".html", ".htm")
 _ELSEWHERE = re.compile(rf"(?:{'|'.join(SOURCES)}):|\{{\{{|[<$!]|&lt;")
@@ -42,13 +46,13 @@ _ELSEWHERE = re.compile(rf"(?:{'|'.join(SOURCES)}):|\{{\{{|[<$!]|&lt;")
 def leaks(text: str, file: str) -> list[Problem]:
     """Return a problem for each plaintext token in `text`; it never quotes the token.
 
-    Raises InventoryError for an inventory or token file that is not YAML, because it cannot be
-    checked. A text for people that only mentions inventories need not be YAML.
+    Raises InventoryError for an inventory or token file that is neither YAML nor INI, because it
+    cannot be checked. A text for people that only mentions inventories can be anything.
     """
     found = set(_in_text(text, file))
     if any(holder in text for holder in _HOLDERS):
         with suppress(InventoryError) if file.lower().endswith(_PROSE) else nullcontext():
-            found |= set(_entries(parse(text, file)))
+            found |= set(_entries(yaml_or_ini(text, file)))
     return sorted(found, key=lambda problem: (problem.position is None, problem.position))
 
 
@@ -66,14 +70,19 @@ def _in_text(text: str, file: str) -> Iterator[Problem]:
 
 
 def _entries(document: Document) -> Iterator[Problem]:
+    is_ini = isinstance(document, IniDocument)
     for path, value in _below((), document.data):
-        held = any(step in _HOLDERS for step in path[:-1])
-        if path[-1:] == ("token",) and held and _is_plain(value):
+        held = is_ini or any(step in _HOLDERS for step in path[:-1])
+        named = path[-1:] == ("token",)
+        if is_ini and path[-1:] == ("scim_realms",) and isinstance(value, str):
+            # `scim_realms={acme: {token: x}}` has lost its quotes, and is text.
+            named, value = True, next(iter(_IN_TEXT.findall(value)), "{{")
+        if named and held and _is_plain(value):
             yield Problem(
                 "the token of this realm is in plain text",
                 document.value_position(path),
-                hint="remove it: tokens are kept encrypted in the token file; or make it a "
-                "!vault value",
+                hint="remove it: tokens are kept encrypted in the token file"
+                + ("" if is_ini else "; or make it a !vault value"),
             )
 
 

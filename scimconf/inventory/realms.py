@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from scimconf.inventory import rules, wording
+from scimconf.inventory import ini, rules, wording
 from scimconf.inventory.place import Place, Problems, kind_of
 from scimconf.inventory.schema import RealmFields, RealmVariables, ServerVariables
 from scimconf.model import Problem, Realm, Server
@@ -24,7 +24,8 @@ def realms(
     """Return the realms of a server, or None if one of them is wrong."""
     if not isinstance(written, dict):
         message = f"expected a mapping of realms, found {kind_of(written)}"
-        problems.error(place.problem(message, 'for example {"": {idp: okta}}'))
+        hint = ini.hint(place, message, 'for example {"": {idp: okta}}')
+        problems.error(place.problem(message, hint))
         return None
     built = [
         _realm(key, values, place.inside(key), common, external_host, problems)

@@ -19,9 +19,11 @@ _HEAD = """\
 
 # The inventory
 
-An inventory is a YAML file, a folder of YAML files, or several of these (one `-i` for each, read in
-this order; `-i -` reads stdin). Its format is that of Ansible's YAML inventories, so both tools can
-use the same inventory.
+An inventory is a YAML or INI file, a folder of such files, or several of these (one `-i` for each,
+read in this order; `-i -` reads stdin). Its format is that of Ansible's inventories, so both tools
+can use the same inventory. Without `-i`, scimconf
+[finds the inventory](from-ansible.md#which-inventory-is-used). This page shows YAML. For INI, see
+[YAML or INI](from-ansible.md#yaml-or-ini).
 The JSON of `ansible-inventory --list` and of dynamic inventories works too; a dynamic inventory
 runs only with `--allow-exec=inventory` ([from-ansible.md](from-ansible.md)).
 

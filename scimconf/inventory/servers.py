@@ -143,8 +143,16 @@ def _default_host(reader: Reader, *, wrong: bool) -> str:
 
 
 def _beside(reader: Reader, name: str, path: str | None) -> str | None:
-    """Return a path on this machine; a relative path starts at the file that contains it."""
+    """Return a path on this machine; a relative path starts at the file that contains it.
+
+    A file that does not exist is an error.
+    """
     if path is None:
         return None
-    folder = Path(reader.written.origin(name).document.file).parent
-    return str(folder / os.path.expanduser(path))
+    place = reader.written.origin(name)
+    file = Path(place.document.file).parent / os.path.expanduser(path)
+    if not file.is_file():
+        what = "is not a regular file" if file.exists() else "does not exist"
+        hint = "a relative path starts in the folder of the file that sets it"
+        reader.problems.error(place.problem(f"the file {file} {what}", hint))
+    return str(file)

@@ -1,14 +1,13 @@
 """Find and read the files of an inventory.
 
-The rules are those of ansible's inventory/manager.py (parse_source), plugins/inventory/yaml.py
-and parsing/dataloader.py (find_vars_files).
+The rules are those of ansible's inventory/manager.py (parse_source), its inventory plugins (script,
+auto, yaml, ini), and parsing/dataloader.py (find_vars_files).
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,10 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scimconf.errors import InventoryError, UsageError
+from scimconf.inventory import ini
 from scimconf.inventory.encrypted import ClosedFileError, Vault
+from scimconf.inventory.hosts import through_ansible
 from scimconf.inventory.links import Links
 from scimconf.inventory.place import DECRYPTED, nearest
-from scimconf.model import Problem
+from scimconf.model import Position, Problem
 from scimconf.yamlfile import Document, parse, read_stream, read_text
 
 STDIN = Path("-")
@@ -28,7 +29,7 @@ _NEVER_A_SOURCE = re.compile(
     r"|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
 )
 _VARS_EXTENSIONS = ("", ".yml", ".yaml", ".json")
-_INI_SECTION = re.compile(r"\s*\[[\w.:-]+\]\s*(?:[#;].*)?")
+_YAML_ENDINGS = (".yaml", ".yml", ".json")
 _MAX_FOLDERS = 20
 
 
@@ -51,6 +52,11 @@ def find(path: Path, links: Links) -> Source:
     """Return the source for an `-i PATH`: a file, a folder or stdin. Raises InventoryError."""
     if path == STDIN:
         return Source((path,), Path())
+    if "," in str(path) and not path.exists():
+        message = f"the inventory {path} does not exist, and scimconf reads no list of hosts"
+        raise InventoryError(
+            [Problem(message, hint="write the hosts into a file, one on each line")]
+        )
     links.check_source(path)
     if path.is_dir():
         files = tuple(_files(path, _MAX_FOLDERS, lambda each: links.check(each, path)))
@@ -83,31 +89,79 @@ def read(path: Path, vault: Vault) -> Document:
     """Read one inventory file, or stdin for `-`. Raises InventoryError."""
     is_stdin = path == STDIN
     file = "stdin" if is_stdin else str(path)
-    text = read_stream(sys.stdin.buffer, "stdin") if is_stdin else read_text(path)
+    if is_stdin:
+        text = read_stream(sys.stdin.buffer, "stdin")
+    else:
+        text = read_text(path, any_comments=path.suffix not in _YAML_ENDINGS)
     try:
-        return document(file, text, vault)
+        return document(file, text, vault, as_inventory)
     except ClosedFileError as error:
         raise InventoryError([error.problem("its hosts are not known")]) from None
-    except InventoryError as error:
-        if any(_INI_SECTION.fullmatch(line) for line in text.splitlines()[:200]):
-            hint = (
-                f"convert it to YAML: ansible-inventory --list --yaml -i {shlex.quote(str(path))}"
-            )
-            problem = Problem(
-                "this looks like an INI inventory; only YAML and JSON are supported", hint=hint
-            )
-            raise InventoryError([*error.problems, problem]) from None
+
+
+def as_inventory(text: str, file: str) -> Document:
+    """Parse an inventory: YAML, JSON or INI (an IniDocument). Raises InventoryError.
+
+    Ansible decides it like this: a file whose name has another ending than YAML's is INI. Any other
+    file is YAML if it is a mapping, and INI if not.
+    """
+    ending = os.path.splitext(file)[1]
+    if ending == ".toml":
+        hint = f"run {through_ansible(Path(file))}"
+        problem = Problem("TOML inventories are not supported", Position(file, 1, 1), hint=hint)
+        raise InventoryError([problem])
+    if ending not in ("", *_YAML_ENDINGS):
+        return ini.parse(text, file)
+    return yaml_or_ini(text, file)
+
+
+def yaml_or_ini(text: str, file: str) -> Document:
+    """Parse an inventory by its content only: YAML if it is a mapping, else INI if it can be.
+
+    Raises InventoryError.
+    """
+    if ini.cannot_be_yaml(text):
+        with suppress(InventoryError):
+            return ini.parse(text, file)
+    has_yaml_name = file.endswith(_YAML_ENDINGS)
+    try:
+        document = parse(text, file)
+    except InventoryError:
+        may_be_ini = ini.looks_like_ini(text) or not has_yaml_name
+        if may_be_ini and (found := _as_ini(text, file)):
+            return found
         raise
+    if isinstance(document.data, str) and not has_yaml_name:
+        return ini.parse(text, file)
+    is_empty = document.data is None and (has_yaml_name or not text.strip())
+    if isinstance(document.data, dict) or is_empty:
+        return document
+    return _as_ini(text, file) or document
 
 
-def document(file: str, text: str, vault: Vault) -> Document:
+def _as_ini(text: str, file: str) -> Document | None:
+    """Parse text that is no YAML inventory as INI. Return None if it is not INI either.
+
+    Raises InventoryError if it has sections as an INI inventory has them, and a mistake.
+    """
+    try:
+        return ini.parse(text, file)
+    except InventoryError:
+        if ini.looks_like_ini(text):
+            raise
+    return None
+
+
+def document(
+    file: str, text: str, vault: Vault, parser: Callable[[str, str], Document] = parse
+) -> Document:
     """Parse the text of a file, decrypted if it is encrypted as a whole.
 
     Raises InventoryError for text that is not YAML, and ClosedFileError.
     """
     text, key = vault.text(file, text)
     try:
-        return replace(parse(text, file), key=key)
+        return replace(parser(text, file), key=key)
     except InventoryError as error:
         if key is None:
             raise

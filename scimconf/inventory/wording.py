@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scimconf.inventory import ini
 from scimconf.inventory.place import Place, kind_of, nearest
 from scimconf.model import Problem
 
@@ -48,7 +49,8 @@ def problems(
                 f"a key must be text, but YAML reads {kind_of(path[-1])} here",
                 "quote it",
             )
-        yield place_of(path).problem(message, hint)
+        place = place_of(path)
+        yield place.problem(message, ini.hint(place, message, hint))
 
 
 def _found(value: object, loc: tuple[int | str, ...]) -> tuple[tuple[Hashable, ...], object]:
@@ -85,7 +87,9 @@ def _words(
         return "this value is not valid here", ""
     expected = _EXPECTED[kind].format(**context)
     hint = (
-        "quote it" if expected == "text" and not isinstance(found, (dict, list, type(None))) else ""
+        "quote it"
+        if expected.startswith("text") and not isinstance(found, (dict, list, type(None)))
+        else ""
     )
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
         return f"expected {expected}", ""

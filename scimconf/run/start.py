@@ -9,7 +9,7 @@ from pathlib import Path
 from scimconf import files
 from scimconf import inventory as inventories
 from scimconf.errors import InventoryError, UsageError
-from scimconf.inventory import Inventory, rules
+from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Server
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -17,8 +17,6 @@ from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
 from scimconf.tokens.references import withhold, withhold_names
 from scimconf.tokens.store import TokenFile, place
-
-_DEFAULT = Path("inventory.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def start(
     Raises UsageError (InventoryError with all errors of the selected hosts).
     """
     passwords = person.vault_passwords((lambda: token_file(source).vault_ids) if encrypts else None)
-    loaded = load(source, person, connection, passwords, writes=writes, bare=bare, quiet=True)
+    loaded = load(source, person, connection, passwords, writes=writes, bare=bare, of_hosts=False)
     names = inventories.selected(loaded, pattern, source.limit)
     if changes:
         _check_open(loaded, names)
@@ -78,15 +76,8 @@ def _check_open(inventory: Inventory, names: Iterable[str]) -> None:
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:
-    """Return the inventory's files: those of -i, else inventory.yaml of the current folder."""
-    if source.inventory:
-        return source.inventory
-    if _DEFAULT.exists():
-        return (_DEFAULT,)
-    raise UsageError(
-        "no inventory: there is no inventory.yaml in this folder",
-        "name one with -i, or create one: scimconf init",
-    )
+    """Return the inventory's files: those of -i, else what `discovery.find` finds."""
+    return source.inventory or discovery.find().sources
 
 
 def load(
@@ -98,15 +89,16 @@ def load(
     writes: Iterable[Path] = (),
     bare: bool = False,
     quiet: bool = False,
+    of_hosts: bool = True,
 ) -> Inventory:
-    """Load the inventory, and print its warnings unless `quiet`.
+    """Load the inventory, and print its warnings unless `quiet`; `of_hosts`: those in its files.
 
     The errors of single hosts are in the result (`Inventory.check`). Raises InventoryError with all
     errors if a file cannot be read, UsageError for misspelt variables.
     """
+    if not source.inventory:
+        _found(person, quiet=quiet)
     _check_written(source, tuple(writes))
-    if not source.inventory and not _DEFAULT.exists():
-        person.check_variables()  # SCIMCONF_INVENTORY may be misspelt
     loaded = inventories.read(
         sources(source),
         _defaults(connection),
@@ -119,9 +111,23 @@ def load(
     withhold(loaded.servers.values())
     withhold_names(loaded.env_names)
     person.check_variables()
-    for warning in () if quiet else loaded.warnings:
+    for warning in loaded.warnings if of_hosts and not quiet else ():
         person.warn(warning)
     return loaded
+
+
+def _found(person: Person, *, quiet: bool) -> None:
+    """Say which inventory is used, if that is not clear from the current folder."""
+    try:
+        found = discovery.find()
+    except UsageError:
+        person.check_variables()  # SCIMCONF_INVENTORY may be misspelt
+        raise
+    if found.warning and not quiet:
+        person.warn(found.warning)
+    if found.elsewhere and not quiet:
+        names = ", ".join(map(str, found.sources))
+        person.tell(f"using the inventory {names}, which {found.elsewhere} names")
 
 
 def _check_written(source: SourceOptions, writes: Sequence[Path]) -> None:

@@ -7,6 +7,7 @@ that no other line changes.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -20,10 +21,11 @@ from scimconf.yamlfile import json_text, wording
 from scimconf.yamlfile.composer import Composer
 from scimconf.yamlfile.document import Document, KeyPath
 from scimconf.yamlfile.json_text import NotJson
-from scimconf.yamlfile.limits import MAX_BYTES
+from scimconf.yamlfile.limits import MAX_BYTES, MAX_NODES
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_NODES",
     "Document",
     "KeyPath",
     "load",
@@ -32,6 +34,9 @@ __all__ = [
     "read_stream",
     "read_text",
 ]
+
+
+_COMMENT = re.compile(rb"^[#;].*$", re.MULTILINE)
 
 
 def load(path: Path) -> Document:
@@ -43,14 +48,16 @@ def load(path: Path) -> Document:
     return parse(read_text(path), str(path))
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, any_comments: bool = False) -> str:
     """Read a UTF-8 file of at most 8 MiB; keep its byte order mark and its line breaks.
 
-    Raises InventoryError if it is missing, a folder, unreadable, too large or not UTF-8.
+    `any_comments`: lines that start with `#` or `;` may have another encoding, as Ansible allows it
+    in INI files. Raises InventoryError if the file is missing, a folder, unreadable, too large or
+    not UTF-8.
     """
     try:
         with path.open("rb") as file:
-            return read_stream(file, str(path))
+            return read_stream(file, str(path), any_comments=any_comments)
     except IsADirectoryError:
         _refuse(f"{path} is a folder, expected a file")
     except OSError as error:
@@ -59,11 +66,15 @@ def read_text(path: Path) -> str:
         _refuse(f"{str(path)!r} is not a valid file name")
 
 
-def read_stream(file: BinaryIO, name: str) -> str:
-    """Read UTF-8 text of at most 8 MiB. Raises InventoryError as `read_text` does."""
+def read_stream(file: BinaryIO, name: str, *, any_comments: bool = False) -> str:
+    """Read UTF-8 text of at most 8 MiB. Parameters and errors are as for `read_text`."""
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         _refuse(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MiB and was not read")
+    with suppress(UnicodeDecodeError):
+        return content.decode()
+    if any_comments:
+        content = _COMMENT.sub(lambda line: line[0].decode("ascii", "replace").encode(), content)
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -77,12 +77,15 @@ def test_completion_offers(words: list[str], offered: list[str]) -> None:
 def test_the_inventory_comes_from_the_option_or_the_variable(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "inventory.yaml").rename(folder / "hosts.yml")
+    (folder / "inventory.yaml").rename(folder / "fleet.yml")
     assert _offered("plan", "ch") == []
-    assert _offered("plan", "-i", "hosts.yml", "ch") == HOSTS[:2]
+    assert _offered("plan", "-i", "fleet.yml", "ch") == HOSTS[:2]
     monkeypatch.setenv("HOME", str(folder))
-    assert _offered("plan", "-i", "~/hosts.yml", "ch") == HOSTS[:2]
-    monkeypatch.setenv("SCIMCONF_INVENTORY", "hosts.yml")
+    assert _offered("plan", "-i", "~/fleet.yml", "ch") == HOSTS[:2]
+    (folder / "ansible.cfg").write_text("[defaults]\ninventory = fleet.yml\n")
+    assert _offered("plan", "ch") == HOSTS[:2]
+    (folder / "ansible.cfg").unlink()
+    monkeypatch.setenv("SCIMCONF_INVENTORY", "fleet.yml")
     assert _offered("plan", "ch") == HOSTS[:2]
 
 

@@ -278,9 +278,8 @@ def test_an_existing_ansible_inventory_is_used(
         ),
         ".gitignore": ".vault-password\n.tokens.yaml.lock\n.*.new\n",
     }
-    option = "" if source == "inventory.yaml" else f" -i {source}"
-    assert f"\n  scimconf plan{option}\n  scimconf apply{option} --ask-vault-pass\n" in done.stdout
-    assert done.stdout.endswith(f"scimconf import{option} --ask-vault-pass HOST\n")
+    assert "\n  scimconf plan\n  scimconf apply --ask-vault-pass\n" in done.stdout
+    assert done.stdout.endswith("scimconf import --ask-vault-pass HOST\n")
     assert empty("inventory", "check", "-i", source).stdout == "ok: 2 servers, 4 realms\n"
 
 
@@ -307,7 +306,7 @@ def test_single_hosts_get_their_own_files(empty: Run, tmp_path: Path) -> None:
         (ANSIBLE, ["--host", "all"], "set zulip_external_host"),
         (ANSIBLE, ["--host", "web", "--realm", "ACME"], "ACME"),
         (ANSIBLE, [], "--host chat.example.com"),
-        ("[web]\nweb1\n", ["--host", "web"], "this looks like an INI inventory"),
+        ("[web]\nweb1 x = 1\n", ["--host", "web"], "hosts:2:6: error: expected key=value"),
         (
             "all: {hosts: {a: {scim_realms: {}}}}\n",
             ["--host", "a"],
@@ -325,22 +324,63 @@ def test_a_failed_addition_restores_all_files(
     assert [path.name for path in tmp_path.iterdir()] == ["hosts"]
 
 
-def test_another_inventory_in_ansible_cfg_is_only_mentioned(empty: Run, tmp_path: Path) -> None:
-    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = production/hosts.yml\n")
+def test_an_ini_inventory_that_ansible_cfg_names_is_used(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = production/hosts\n")
+    done = empty("init", "--host", "web")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "the inventory production/hosts does not exist; ansible.cfg names it" in done.stderr
+    (tmp_path / "production").mkdir()
+    text = "[web]\nweb1.example.com ansible_user=ops\n"
+    (tmp_path / "production/hosts").write_text(text)
+    (tmp_path / "hosts.yml").write_text(ANSIBLE)
+    done = empty("init", "--host", "web")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "production/hosts").read_text() == text
+    assert "scim_realms" in (tmp_path / "production/group_vars/web.yaml").read_text()
+    assert "\n  scimconf plan\n" in done.stdout
+    assert empty("inventory", "check").stdout == "ok: 1 server, 1 realm\n"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("../hosts", "ansible.cfg names an inventory outside of its folder: ../hosts"),
+        ("", "there are two inventories: hosts.yml and hosts"),
+    ],
+)
+def test_init_extends_only_one_inventory_of_the_folder(
+    named: str, said: str, empty: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\ninventory = {named}\n")
+    for name in ("hosts.yml", "hosts"):
+        (tmp_path / name).write_text(ANSIBLE)
+    before = _files(tmp_path)
+    done = empty("init", "--host", "web")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr == (
+        f"error: {said}\n  -> init extends one inventory: name its folder (scimconf init FOLDER)\n"
+    )
+    assert _files(tmp_path) == before
+
+
+def test_init_writes_an_inventory_here_though_the_user_has_one_elsewhere(
+    empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next commands then name the new one, because they would not find it."""
+    fleet = tmp_path / "fleet.yml"
+    fleet.write_text(ANSIBLE)
+    monkeypatch.setenv("ANSIBLE_INVENTORY", str(fleet))
     done = empty("init", "--host", "chat.example.com")
     assert done.returncode == 0
-    assert "ansible.cfg names the inventory production/hosts.yml" in done.stderr
-    (tmp_path / "inventory.yaml").rename(tmp_path / "hosts.yml")
-    (tmp_path / "hosts.yml").write_text(ANSIBLE)
-    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = ./hosts.yml\n")
-    assert empty("init", "--host", "web").stderr == ""
+    assert "\n  scimconf plan -i inventory.yaml\n" in done.stdout
+    assert fleet.read_text() == ANSIBLE
 
 
 def test_init_asks_for_hosts_of_the_inventory(empty: Run, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(ANSIBLE.replace("web:", "zulip:"))
     with Terminal("init", cwd=tmp_path, env=own_environment(), columns=60) as terminal:
         terminal.wait_for("Using the inventory hosts.yml.")
-        terminal.wait_for("scimconf import -i hosts.yml HOST")
+        terminal.wait_for("scimconf import HOST")
         terminal.answer("separated by spaces) [zulip]: ", "")
         terminal.answer("[okta]: ", "")
         terminal.answer('[""]: ', "")

@@ -98,3 +98,54 @@ def test_an_inventory_program_needs_consent(scimconf: Run, tmp_path: Path) -> No
     assert "which runs only with --allow-exec=inventory" in refused.stderr
     done = scimconf("inventory", "list", "-i", "inv", "--allow-exec=inventory")
     assert json.loads(done.stdout)["web"] == {"hosts": ["a"]}
+
+
+# --- found without -i ---------------------------------------------------------------------------
+
+
+def test_every_verb_uses_the_inventory_that_ansible_cfg_names(empty: Run, tmp_path: Path) -> None:
+    """The token file stands beside it."""
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = fleet/hosts\n")
+    (tmp_path / "fleet").mkdir()
+    (tmp_path / "fleet/hosts").write_text("[zulip]\nchat.example.com scim_realms={}\n")
+    group = tmp_path / "fleet/group_vars/zulip.yml"
+    group.parent.mkdir()
+    group.write_text("scim_idp: okta\n")
+    host = tmp_path / "fleet/host_vars/chat.example.com.yml"
+    host.parent.mkdir()
+    host.write_text("scim_realms: {acme: {}}\n")
+    password = tmp_path / "password"
+    password.write_text("correct horse\n")
+    password.chmod(0o600)
+    assert empty("inventory", "check").stdout == "ok: 1 server, 1 realm\n"
+    made = empty(
+        *("render", "chat.example.com", "--create-tokens", "--show-tokens"),
+        *("--vault-password-file", "password"),
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    assert (tmp_path / "fleet/tokens.yaml").exists()
+    assert "<token acme" in empty("handoff").stdout
+
+
+def test_an_inventory_of_the_user_is_named(
+    empty: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (home / "hosts").write_text("chat.example.com scim_realms=\"{'acme': {}}\"\n")
+    (home / ".ansible.cfg").write_text("[defaults]\ninventory = hosts\n")
+    done = empty("inventory", "check")
+    assert done.stdout == "ok: 1 server, 1 realm\n"
+    assert done.stderr == f"using the inventory {home}/hosts, which {home}/.ansible.cfg names\n"
+
+
+def test_a_program_that_ansible_cfg_names_does_not_run(empty: Run, tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = hosts\n")
+    program = tmp_path / "hosts"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho '{{}}'\n")
+    program.chmod(0o755)
+    done = empty("plan")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "runs only with --allow-exec=inventory" in done.stderr
+    assert not (tmp_path / "ran").exists()

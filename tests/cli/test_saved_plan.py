@@ -105,6 +105,7 @@ def test_a_changed_connection_is_refused_before_any_server_is_contacted(
         ('scim_realms."".url', _realms(COMMAND, url="https://elsewhere.test")),
     ]
     for variable, changed in changes:
+        (operator.folder / "other.pem").touch()
         operator.write_inventory({server.name: {**_realms(COMMAND), **changed}})
         refused(variable)
         # Without a known host key, every contacted server would be reported as unreachable.

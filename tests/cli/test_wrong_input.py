@@ -38,7 +38,7 @@ def _alias_bomb() -> str:
 OFFLINE = {
     "empty": ("", "inventory.yaml", "empty|no host"),
     "a list at the top": ("- a\n- b\n", r"inventory.yaml:1:1", "list"),
-    "a scalar at the top": ("chat1.example.com\n", r"inventory.yaml:1:1", ""),
+    "a scalar at the top": ("chat1.example.com x\n", r"inventory.yaml:1:1", "mapping"),
     "an alias bomb": (_alias_bomb(), r"inventory.yaml", "alias|nodes|large"),
     "2000 brackets": ("all: " + "[" * 2000 + "]" * 2000, r"inventory.yaml:1:\d+", "nest|deep"),
     "a doubled key": ("all:\n  hosts:\n    a:\n    a:\n", r"inventory.yaml:4:5", "a"),

@@ -77,6 +77,17 @@ def test_an_encrypted_inventory_is_read(opened: Opened) -> None:
     assert realm.token == Reference("env", ("ACME",), ".")
 
 
+def test_an_encrypted_ini_inventory_is_read(write: Write) -> None:
+    """ansible#10408 asks for it with an INI inventory."""
+    text = sealed("[web]\na ansible_host=192.0.2.1 scim_realms='{\"acme\": {}}'\n[db]\nb\n")
+    found = inventory.read([write(text, "hosts.ini")], passwords=passwords)
+    (server,) = inventory.select(found, ["web"])
+    assert server.connection.host == "192.0.2.1"
+    assert "ansible_host" in server.connection.encrypted
+    with pytest.raises(InventoryError, match="encrypted as a whole"):
+        inventory.read([write(text, "hosts.ini")])
+
+
 @pytest.mark.parametrize("content", ["text: x", "- a", "just text", "a: b: c", "é: [", "\tx"])
 def test_an_encrypted_inventory_is_closed_without_a_password(write: Write, content: str) -> None:
     source = write(sealed(content))

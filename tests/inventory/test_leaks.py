@@ -41,6 +41,7 @@ def _places(text: str, file: str = "f.yaml") -> list[tuple[int, int]]:
         (f"environment:\n  SECRETS_scim_bearer_token: {TOKEN}\n", (2, 30)),
         (f"SECRETS_scim_bearer_token_acme={TOKEN}", (1, 32)),
         (f"bearer_token={TOKEN}", (1, 14)),
+        (f"scim_token_of_acme={TOKEN}", (1, 20)),
         (f'curl -H "Authorization: Bearer {TOKEN}" https://x\n', (1, 32)),
     ],
 )
@@ -74,6 +75,41 @@ def test_a_plaintext_token_is_found_with_its_position(text: str, place: tuple[in
 )
 def test_texts_without_a_plaintext_token(text: str) -> None:
     assert _places(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"[w:vars]\nscim_realms={{'acme': {{'token': '{TOKEN}'}}}}\n", (2, 13)),
+        (f"a scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n", (1, 15)),
+        (f"a x=1 scim_realms={{acme: {{token: {TOKEN}}}}}\n", None),
+        (f"[w:vars]\nscim_realms={{acme: {{token: {TOKEN}}}}}\n", (2, 13)),
+        (f'[w:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}", "x": null}}}}\n', (2, 13)),
+        (f"[w:vars]\ntoken={TOKEN}\nscim_realms={{'': {{'token': '{{{{ token }}}}'}}}}\n", (2, 7)),
+        (f"a token={TOKEN} scim_realms={{}}\n", (1, 9)),
+    ],
+)
+def test_a_token_in_an_ini_inventory_is_found(text: str, place: tuple[int, int] | None) -> None:
+    for name in ("hosts", "hosts.ini"):
+        if place:
+            assert _places(f"[w]\n{text}", name) == [(place[0] + 1, place[1])]
+        else:
+            with pytest.raises(InventoryError):
+                leaks(text, name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a scim_realms=\"{'acme': {'token': 'env:SCIM_TOKEN_OF_ACME'}}\"\n",
+        "[w]\n[w:vars]\nscim_realms={'acme': {'token': 'file:/run/secrets/token'}}\n",
+        "[w]\n[w:vars]\nscim_realms={'acme': {'token': '{{ the_token_of_acme }}'}}\n",
+        f"[github]\ntoken={TOKEN}\n",
+        "a scim_token_store=secrets\n",
+    ],
+)
+def test_an_ini_file_without_a_plaintext_token(text: str) -> None:
+    assert _places(text, "hosts.ini") == []
 
 
 def test_an_inventory_that_is_not_yaml_is_refused() -> None:

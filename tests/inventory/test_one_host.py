@@ -94,7 +94,7 @@ def test_the_messages_of_special_variables(read: Read) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["all: [x", "all: {hosts: {a: {x: 1, x: 2}}}", "all: {hosts: 5}", "", "[web]\na\n"],
+    ["all: [x", "all: {hosts: {a: {x: 1, x: 2}}}", "all: {hosts: 5}", ""],
 )
 def test_a_broken_file_stops_every_run(text: str, write: Write) -> None:
     """Nobody knows which hosts it would have named."""

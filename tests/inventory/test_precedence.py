@@ -133,12 +133,27 @@ def test_a_host_without_realms_is_not_a_server(load: Load) -> None:
     assert loaded.servers["b"].realms == ()
 
 
-def test_unknown_keys_of_a_group_are_warned_about(load: Load) -> None:
-    (warning,) = load("g: {host: {a: }, hosts: {b: }}").warnings
-    assert "g.host: this key is ignored: a group has only hosts, children and vars" in short(
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("host", "hosts"),
+        ("Hosts", "hosts"),
+        ("childrens", "children"),
+        ("child", "children"),
+        ("var", "vars"),
+    ],
+)
+def test_a_misspelt_key_of_a_group_is_an_error(refused: Refused, key: str, near: str) -> None:
+    (problem,) = refused(f"g: {{{key}: {{a: }}, hosts: {{b: }}}}")
+    message = "unknown key: a group has only hosts, children and vars"
+    assert problem == f"1:5: g.{key}: {message} (did you mean {near}?)"
+
+
+def test_other_keys_of_a_group_are_warned_about(load: Load) -> None:
+    (warning,) = load("g: {owner: ops, hosts: {b: }}").warnings
+    assert "g.owner: this key is ignored: a group has only hosts, children and vars" in short(
         warning
     )
-    assert "did you mean hosts?" in short(warning)
     (warning,) = load("g: {hosts: {g: }}").warnings
     assert "g is the name of both a group and a host" in short(warning)
 
@@ -164,7 +179,11 @@ def test_unknown_keys_of_a_group_are_warned_about(load: Load) -> None:
         ("a: {hosts: {'x[1:': }}", "a bracket of the host range is not closed"),
         ("a: {hosts: {'x[1:99999999]': }}", "more than 100000 hosts"),
         ("a: {vars: {ansible_group_priority: high}}", "ansible_group_priority: expected a number"),
-        ("plugin: aws_ec2", "inventory plugins are not supported"),
+        (
+            "plugin: amazon.aws.aws_ec2",
+            "scimconf runs no inventory plugins of Ansible "
+            "(run ansible-inventory -i hosts.yaml --list | scimconf plan -i -)",
+        ),
     ],
 )
 def test_invalid_groups_and_hosts(refused: Refused, text: str, expected: str) -> None:

@@ -113,7 +113,7 @@ def test_a_host_name_that_is_not_a_valid_external_host(refused: Refused) -> None
         ("", "1:1: the file is empty"),
         ("# only a comment\n", "1:1: the file is empty"),
         ("- a\n- b\n", "expected a mapping of groups, such as all:, found a list"),
-        ("hello\n", "expected a mapping of groups, such as all:, found text"),
+        ("hello: hello\n", "expected a group with hosts, children, vars, found text"),
         ("all:\n\thosts: x\n", "2:1: YAML does not allow a tab"),
         ("[" * 2000, "nested more than 64 levels deep"),
         ("a\0: b", "1:2: the character U+0000 is not allowed in YAML"),
@@ -125,9 +125,14 @@ def test_files_that_are_not_inventories(refused: Refused, content: str, expected
     assert expected in refused(content)[0]
 
 
-def test_an_ini_inventory(refused: Refused) -> None:
-    hints = refused("[web]\nchat1 ansible_host=10.0.0.7\n[web:vars]\nx=1\n")
-    assert "this looks like an INI inventory" in hints[0]
+def test_a_list_of_hosts_is_not_an_inventory(write: Write) -> None:
+    write("")
+    with pytest.raises(InventoryError) as caught:
+        inventory.load([Path("chat1,chat2,")])
+    assert [short(problem) for problem in caught.value.problems] == [
+        "the inventory chat1,chat2, does not exist, and scimconf reads no list of hosts (write the "
+        "hosts into a file, one on each line)"
+    ]
 
 
 def test_a_program_is_refused_and_not_started(write: Write, tmp_path: Path) -> None:
@@ -191,8 +196,8 @@ def test_a_warning_says_that_ansible_cfg_is_not_read(write: Write) -> None:
     write(CFG, "inv/ansible.cfg")
     loaded = inventory.load([source])
     assert [short(warning) for warning in loaded.warnings] == [
-        "scimconf does not read inv/ansible.cfg, which sets inventory, remote_user, become "
-        "(use -i, -u, -b, or variables of the inventory)"
+        "scimconf does not read inv/ansible.cfg, which sets remote_user, become "
+        "(use -u, -b, or variables of the inventory)"
     ]
     assert loaded.servers["a"].connection.user is None
 

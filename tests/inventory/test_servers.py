@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scimconf import inventory
+from scimconf.errors import InventoryError
 from scimconf.model import Connection, Paths, Position, Realm, Reference, Server, VaultValue
 from scimconf.secret import Secret
 from tests.factories import connection
@@ -54,7 +55,8 @@ def test_defaults(one: One) -> None:
     )
 
 
-def test_every_variable_is_used(one: One) -> None:
+def test_every_variable_is_used(one: One, write: Write) -> None:
+    write("", "certs/ca.pem")
     server = one("""
         ansible_connection: paramiko
         ansible_host: 10.0.0.7
@@ -120,15 +122,45 @@ def test_every_variable_is_used(one: One) -> None:
     assert server.ca == "certs/ca.pem"
 
 
-def test_a_relative_ca_file_starts_at_its_inventory_file(write: Write, tmp_path: Path) -> None:
+def test_a_relative_ca_file_starts_at_its_inventory_file(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for each in ("inv/group_vars/ca.pem", "etc/ca.pem", "home/ca.pem"):
+        write("", each)
     write("scim_realms: {x: }\nscim_ca: ca.pem\n", "inv/group_vars/all.yml")
+    ca = tmp_path / "etc/ca.pem"
     source = write(
-        "all: {hosts: {a: , b: {scim_ca: /etc/ca.pem}, c: {scim_ca: ~/ca.pem}}}", "inv/hosts.yml"
+        f"all: {{hosts: {{a: , b: {{scim_ca: {ca}}}, c: {{scim_ca: ~/ca.pem}}}}}}", "inv/hosts.yml"
     )
     servers = inventory.load([source]).servers
     assert servers["a"].ca == "inv/group_vars/ca.pem"
-    assert servers["b"].ca == "/etc/ca.pem"
-    assert servers["c"].ca == str(Path("~/ca.pem").expanduser())
+    assert servers["b"].ca == str(ca)
+    assert servers["c"].ca == str(tmp_path / "home/ca.pem")
+
+
+def test_a_ca_file_that_does_not_exist(write: Write, tmp_path: Path) -> None:
+    write("", "inv/ca.pem")
+    write("", "ca.pem/is-a-folder")
+    source = write(
+        """\
+        all:
+          vars: {scim_realms: {x: }, scim_ca: ../ca.pem}
+          hosts:
+            a:
+            b: {scim_ca: ca.pme}
+            c: {scim_ca: ca.pem}
+        """,
+        "inv/hosts.yml",
+    )
+    with pytest.raises(InventoryError) as caught:
+        inventory.load([source])
+    hint = "(a relative path starts in the folder of the file that sets it)"
+    assert [short(problem) for problem in caught.value.problems] == [
+        "inv/hosts.yml:2:30: all.vars.scim_ca: the file inv/../ca.pem is not a regular file "
+        + hint,
+        f"inv/hosts.yml:5:9: all.hosts.b.scim_ca: the file inv/ca.pme does not exist {hint}",
+    ]
 
 
 # --- the connection ----------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""Run docs/tutorial.md: `python -m tests.lab.tutorial` writes the real output into the page.
+"""Run two pages, docs/tutorial.md and docs/from-ansible.md, on lab servers.
 
-Each `$` line of the page is run, in order, in one folder. Each file that the page says to write is
-written. `settled` (tests/lab/tour.py) replaces what differs in each run.
+`python -m tests.lab.tutorial` writes the real output into the pages. Each `$` line of a page is
+run, in order, in one folder. Each file that the page shows with its name is written. `settled`
+(tests/lab/tour.py) replaces what differs in each run.
 """
 
 from __future__ import annotations
@@ -11,39 +12,65 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scimconf import vault
+from scimconf.secret import Secret
 from tests.lab import Lab
+from tests.lab.accounts import OPS_PASSWORD
 from tests.lab.server import Server
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = DOCS / "tutorial.md"
+FROM_ANSIBLE = DOCS / "from-ansible.md"
+VAULT_PASSWORD = "correct horse"
+"""The password of the vault in docs/from-ansible.md."""
 _PARTS = re.compile(
     r"```console\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```\n"
-    r"|Write this into `(?P<file>[^`]+)`:\n\n```yaml\n(?P<text>.*?)```\n"
+    r"|`(?P<file>[^`]+)`:\n\n```(?:yaml|ini)\n(?P<text>.*?)```\n"
     r"|<!-- by hand: (?P<by_hand>\w+) -->",
     re.DOTALL,
 )
 
 
 def follow(lab: Lab, folder: Path, page: str) -> str:
-    """Do what the page says. Return the page with the real output."""
-    reader = _Reader(lab, folder)
+    """Do what the tutorial says. Return the page with the real output."""
+    servers = [
+        lab.server("chat1.test", version="5.6", realms=["", "acme"]),
+        lab.server("chat2.test", version="9.0", realms=["", "acme"]),
+    ]
+    reader = _Reader(lab, folder, servers)
+    for server in servers:
+        _reach(folder, server.name, server.inventory_vars())
+    return _PARTS.sub(reader.follow, page)
+
+
+def follow_from_ansible(lab: Lab, folder: Path, page: str) -> str:
+    """Do what docs/from-ansible.md says, as somebody who may use sudo with a password."""
+    servers = [
+        lab.server(name, version=version, realms=["acme"], sudo="password")
+        for name, version in (("chat1.test", "9.0"), ("chat2.test", "12.1"))
+    ]
+    reader = _Reader(lab, folder, servers)
+    for server in servers:
+        of_lab = server.inventory_vars()
+        del of_lab["ansible_user"]
+        _reach(folder, server.name, of_lab)
+    password = folder / ".vault-pass"
+    password.write_text(f"{VAULT_PASSWORD}\n")
+    password.chmod(0o600)
     return _PARTS.sub(reader.follow, page)
 
 
 class _Reader:
-    """A reader of the tutorial with two servers."""
+    """A reader of a page, in an empty folder."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
-        self._servers = {
-            "chat1.test": lab.server("chat1.test", version="5.6", realms=["", "acme"]),
-            "chat2.test": lab.server("chat2.test", version="9.0", realms=["", "acme"]),
-        }
+    def __init__(self, lab: Lab, folder: Path, servers: Sequence[Server]) -> None:
+        self._servers = {server.name: server for server in servers}
         self._folder = folder
         self._environment = _environment(lab, folder)
         folder.mkdir()
-        for server in self._servers.values():
-            _reach(folder, server)
 
     def follow(self, part: re.Match[str]) -> str:
         """Do one step. Return it as the page must show it."""
@@ -51,7 +78,7 @@ class _Reader:
             _edit(self._servers["chat2.test"])
         elif part["file"]:
             path = self._folder / part["file"]
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(part["text"])
         else:
             said = self._run(part["command"])
@@ -93,11 +120,18 @@ def _environment(lab: Lab, folder: Path) -> dict[str, str]:
     return {**own, "PATH": f"{programs}:{own['PATH']}", "GIT_CONFIG_GLOBAL": "/dev/null"}
 
 
-def _reach(folder: Path, server: Server) -> None:
+def _reach(folder: Path, name: str, variables: Mapping[str, object]) -> None:
     """Write how to reach a lab server, which the page does not need to mention."""
-    own = folder / "host_vars" / server.name
+    own = folder / "host_vars" / name
     own.mkdir(parents=True)
-    (own / "lab.json").write_text(json.dumps(server.inventory_vars()))
+    (own / "lab.json").write_text(json.dumps(variables))
+
+
+def sealed_become_password() -> str:
+    """Return the line of the page with the password for sudo, encrypted."""
+    text = vault.encrypt(Secret(OPS_PASSWORD), Secret(VAULT_PASSWORD), "default")
+    lines = "".join(f"  {line}\n" for line in text.splitlines())
+    return f"vault_become_password: !vault |\n{lines}"
 
 
 def _edit(server: Server) -> None:
@@ -111,9 +145,12 @@ def _edit(server: Server) -> None:
 
 
 def main() -> None:
-    """Update the page."""
+    """Update the pages."""
     with Lab() as lab:
         PAGE.write_text(follow(lab, lab.folder / "tutorial", PAGE.read_text()))
+    with Lab() as lab:
+        page = follow_from_ansible(lab, lab.folder / "from-ansible", FROM_ANSIBLE.read_text())
+        FROM_ANSIBLE.write_text(page)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ def check(
     assert not ours.errors
     asked = oracle.inventory(sources, ours.names(), patterns, extra)
     assert "answer" in asked, asked
+    assert not refused(asked), asked["said"]
     theirs = asked["answer"]
     _same_groups(ours, theirs["groups"])
     assert set(ours.layout.tree.hosts) == set(theirs["hosts"]), asked["said"]
@@ -35,6 +36,11 @@ def check(
     for (pattern, limit), answer in zip(patterns, theirs["patterns"], strict=True):
         _same_hosts(ours.hosts(pattern, limit), answer, (pattern, limit), ordered=same_order)
     return ours
+
+
+def refused(asked: Answer) -> bool:
+    """Return True if Ansible could not read a source. It says so, and reads the others."""
+    return any("Unable to parse" in words[0] for words in asked["said"])
 
 
 def _same_groups(ours: Ours, theirs: dict[str, list[str]]) -> None:

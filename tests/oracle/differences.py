@@ -44,8 +44,10 @@ DIFFERENCES = {
         "error, too.",
         "all: {hosts: {a: }}\nweb: [a]",
     ),
-    "a file without groups": Difference(
-        "INI inventories are not supported: convert them to YAML once (see above).", "[web]\na\nb\n"
+    "a misspelt key of a group": Difference(
+        "A misspelt key of a group (`host` for `hosts`) is an error. Ansible ignores what is below "
+        "it.",
+        "all: {hosts: {a: }}\nweb: {host: {b: }}",
     ),
     "set": Difference(
         "Templates are limited, because an inventory can come from a merge request: no lookups, no "

@@ -70,7 +70,6 @@ def test_a_plan_starts_no_program_and_reveals_no_secret(
                         "": {"token": f"command: {evil}", "url": "https://chat.evil.test"},
                         "wiki": {"token": "file:fifo", "client": "{{ 'ok' ~ 'ta' }}"},
                     },
-                    "scim_ca": str(fifo),
                     "scim_restart": [str(evil)],
                     "ansible_python_interpreter": str(evil),
                     "unused": "{{ lookup('pipe', 'touch ran') }}",
