@@ -110,6 +110,8 @@ class Realm:
     url: str
     """`https://host`, no trailing slash; the SCIM base URL is this and `/scim/v2`."""
     position: Position | None = None
+    moved_from: str | None = None
+    """The string_id that the realm had before; None: it was not renamed."""
 
     @property
     def label(self) -> str:
@@ -187,6 +189,25 @@ class Server:
     position: Position | None = None
     left_alone: frozenset[str] = frozenset()
     """Realms of the inventory that this run must not change."""
+    is_partial: bool = False
+    """Whether this run is only about `realms` (--realm): it neither changes nor reports others."""
+    moved_from: str = ""
+    """The name that its deployment had before; "" if it was not renamed."""
+    peers: tuple[str, ...] = ()
+    """The names of all servers of its deployment. Hints name them."""
+
+
+Place = tuple[str, str]
+"""The place of a token in the token file: deployment and realm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The places of tokens that an inventory names, and their former names."""
+
+    named: frozenset[Place] = frozenset()
+    renamed: Mapping[Place, tuple[Place, ...]] = field(default_factory=dict)
+    """New place -> the places where its token may still be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +236,13 @@ class Desired:
     others: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
     """Realm -> fingerprints of its staged and replaced tokens, to recognize them on the server. A
     realm is missing if this run replaces its token on purpose."""
+    staged: Mapping[str, str] = field(default_factory=dict)
+    """Realm -> when its staged token was made, if it has one."""
+    moved: Mapping[str, Place] = field(default_factory=dict)
+    """Realm -> the place in the token file where its token still is (`moved_from`)."""
+    strays: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
+    """Realm without a token -> fingerprints of tokens whose places the inventory does not name any
+    more. If the server has one of them, the realm was probably renamed."""
 
 
 # --- the server -------------------------------------------------------------------------------
@@ -232,6 +260,8 @@ class ObservedToken:
     created: str = ""
     """When a token that does not match was created; "" if neither the server nor the token file
     knows it."""
+    stray: Place | None = None
+    """The place in the token file that this token belongs to, if it is one of `Desired.strays`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +364,7 @@ class ActionKind(Enum):
 
     RECOVER = "recover"
     UNDO = "undo"
+    MOVE_TOKEN = "move token"  # noqa: S105
     MAKE_TOKEN = "make token"  # noqa: S105
     RECORD_TOKEN = "record token"  # noqa: S105
     SET_SECRET = "set secret"  # noqa: S105
@@ -343,6 +374,10 @@ class ActionKind(Enum):
     REGISTER_CLIENT = "register client"
     REMOVE_CLIENT = "remove client"
     RESTART = "restart"
+
+
+TOKEN_FILE_ONLY = (ActionKind.MOVE_TOKEN, ActionKind.MAKE_TOKEN, ActionKind.RECORD_TOKEN)
+"""The actions that change the token file, but not the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,8 +476,7 @@ class Plan:
     @property
     def touches_server(self) -> bool:
         """Whether the plan changes the server, not only the token file."""
-        token_file_only = (ActionKind.MAKE_TOKEN, ActionKind.RECORD_TOKEN)
-        return any(action.kind not in token_file_only for action in self.actions)
+        return any(action.kind not in TOKEN_FILE_ONLY for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)

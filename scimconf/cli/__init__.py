@@ -40,7 +40,7 @@ STEPS = {
         "recover": "Roll back changes that were interrupted.",
     },
     "Tokens": {
-        "token": "Generate strong bearer tokens.",
+        "token": "Generate bearer tokens, list them, or change the token file.",
         "rotate": "Replace bearer tokens with new ones.",
         "handoff": "Print a hand-off sheet for the identity provider of each realm.",
     },

@@ -20,6 +20,7 @@ from scimconf.run.saved_plan import load
 @options.verb("apply")
 @options.pattern
 @options.source
+@options.realm
 @options.option("--check", is_flag=True, help="Change nothing: the same as plan.")
 @options.option(
     "--plan",
@@ -42,6 +43,7 @@ from scimconf.run.saved_plan import load
 def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
+    realms: tuple[str, ...],
     check: bool,
     plan_file: Path | None,
     diff: bool,
@@ -62,7 +64,7 @@ def command(
     start_log(output)
     person = Terminal(vault, output)
     if check:
-        options_ = PlanOptions(source, pattern, connection, writes=output.files)
+        options_ = PlanOptions(source, pattern, connection, writes=output.files, realms=realms)
         return results(plan(options_, person), output, diff=diff)
     saved = load(plan_file) if plan_file else None
     if not yes:
@@ -76,7 +78,12 @@ def command(
         approved=saved is not None,
     )
     result = apply(
-        ApplyOptions(*(source, pattern, connection, how), saved=saved, writes=output.files),
+        ApplyOptions(
+            *(source, pattern, connection, how),
+            saved=saved,
+            writes=output.files,
+            realms=realms,
+        ),
         person,
     )
     return results(result, output, diff=diff)

@@ -78,6 +78,42 @@ def realms(
     return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
+def places(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the places of tokens: deployments, and after a `/` their realms.
+
+    OLD comes from the token file, NEW from the inventory. Which word is completed decides.
+    """
+    names = _old_places(context) if parameter.name == "old" else _new_places(context)
+    whole = {place.partition("/")[0] for place in names}
+    known = names if "/" in incomplete else whole
+    return [CompletionItem(name) for name in sorted(known) if name.startswith(incomplete)]
+
+
+def _new_places(context: click.Context) -> set[str]:
+    layout = _layout(context)
+    found = set()
+    for host, written in layout.written.items() if layout else ():
+        own = written.values.get("scim_realms")
+        deployment = written.values.get("scim_deployment", host)
+        for realm in own if isinstance(own, Mapping) else ():
+            if isinstance(deployment, str) and isinstance(realm, str):
+                found.add(f"{deployment}/{realm}")
+    return found
+
+
+def _old_places(context: click.Context) -> set[str]:
+    from scimconf.run.options import SourceOptions
+    from scimconf.run.start import token_file
+
+    given = tuple(path.expanduser() for path in context.params.get("inventory") or ())
+    with suppress(ScimconfError, OSError, RuntimeError), _limited():
+        file = token_file(SourceOptions(given, (), context.params.get("tokens")))
+        return {"/".join(key) for key in file.records}
+    return set()
+
+
 def _layout(context: click.Context) -> Layout | None:
     """Read the groups, hosts and variables of the inventory, and ignore errors in it.
 

@@ -16,6 +16,7 @@ from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err, out
 from scimconf.errors import UsageError
 from scimconf.model import Server
+from scimconf.plan.commands import as_typed
 from scimconf.report.handoff import Form, handoff
 from scimconf.report.sheet import sheet
 from scimconf.run.options import SourceOptions
@@ -85,7 +86,8 @@ def command(
     ]
     if not sheets and staged:
         raise UsageError(
-            "no token is staged for the selected realms", "stage one first: scimconf rotate --stage"
+            "no token is staged for the selected realms",
+            f"stage one first: {as_typed('rotate --stage', pattern, source.limit, realms)}",
         )
     if not sheets:
         raise click.UsageError("no realm to hand off: the selected servers have no such realm")

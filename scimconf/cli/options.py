@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,14 @@ class VaultOptions:
     vault_password_file: Path | None
     ask_vault_pass: bool
     vault_id: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Which token file to work on, without reading the inventory beside it."""
+
+    inventory: tuple[Path, ...]
+    tokens: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +190,7 @@ _SOURCE = (
         help="Allow programs that the inventory names: all, local, inventory, proxy or become.",
     ),
 )
+_FILES = tuple(_SOURCE[i] for i in (0, 2))
 _VAULT = (
     _passwords(
         "--vault-id",
@@ -317,6 +328,7 @@ def _gathered(name: str, kind: type, options: tuple[Decorator, ...]) -> Decorato
 
 
 source = _gathered("source", SourceOptions, _SOURCE)
+token_file = _gathered("files", FileOptions, _FILES)
 vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
@@ -336,6 +348,27 @@ def _as_string_ids(
 ) -> tuple[str, ...]:
     """Replace "(root)", the name of the root realm in reports, by its subdomain, ""."""
     return tuple("" if realm == "(root)" else realm for realm in realms)
+
+
+def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
+    """Parse an age: a number of days or weeks."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,5})([dw])", value, re.ASCII)
+    if not found:
+        message = f"{value!r} is not an age; write for example 90d or 12w"
+        raise click.BadParameter(message, context, parameter)
+    return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
+
+
+def older_than(verb: str, more: str = "") -> Decorator:
+    """Declare --older-than; `verb`: what happens to the older tokens."""
+    return option(
+        "--older-than",
+        callback=_age,
+        metavar="AGE",
+        help=f"{verb} only tokens older than this: 90d, 12w.{more}",
+    )
 
 
 realm: Decorator = _work(

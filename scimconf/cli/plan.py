@@ -12,6 +12,7 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err
+from scimconf.plan.commands import as_typed
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 
@@ -19,6 +20,7 @@ from scimconf.run.plan import PlanOptions, plan
 @options.verb("plan")
 @options.pattern
 @options.source
+@options.realm
 @options.diff
 @options.option(
     "--resolve",
@@ -42,6 +44,7 @@ from scimconf.run.plan import PlanOptions, plan
 def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
+    realms: tuple[str, ...],
     diff: bool,
     resolve: bool,
     read_only: bool,
@@ -58,9 +61,15 @@ def command(
     """
     start_log(output)
     result = plan(
-        PlanOptions(source, pattern, connection, resolve, read_only, out, writes=output.files),
+        PlanOptions(
+            *(source, pattern, connection, resolve, read_only, out),
+            writes=output.files,
+            realms=realms,
+        ),
         Terminal(vault, output),
     )
     if out and not result.interrupted and out.is_file() and not output.quiet:
-        err(f"wrote {out}; to carry it out: scimconf apply --plan {shlex.quote(str(out))}")
+        verb = f"apply --plan {shlex.quote(str(out))}"
+        carry_out = as_typed(verb, pattern, source.limit, realms)
+        err(f"wrote {out}; to carry it out: {carry_out}")
     return results(result, output, diff=diff)

@@ -26,8 +26,8 @@ no server is contacted. Other names are ignored.
 
 Some options have no variable. A variable must not agree to a change (`--yes`), print tokens
 (`--show-tokens`), choose what a verb does (`--stage`) or override the inventory (`--extra-vars`).
-`init` reads no variables: it writes what its command line says. `handoff` has a `--format` and an
-`--out` of its own, without variables.
+`init` reads no variables: it writes what its command line says. `handoff` and `token list` have a
+`--format` of their own, and `handoff` an `--out`, without variables.
 
 `{VAULT_PASSWORD}` holds the vault password itself. It has no option, because command lines are
 visible to other users. See [tokens.md](tokens.md).

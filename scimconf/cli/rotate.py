@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import timedelta
-
-import click
 
 from scimconf.cli import options
 from scimconf.cli.log import start_log
@@ -23,31 +20,22 @@ from scimconf.run.which_tokens import Mode, Wanted
 _log = logging.getLogger(__name__)
 
 
-def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,5})([dw])", value, re.ASCII)
-    if not found:
-        message = f"{value!r} is not an age; write for example 90d or 12w"
-        raise click.BadParameter(message, context, parameter)
-    return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
-
-
 @options.verb("rotate")
 @options.pattern
 @options.source
 @options.realm
-@options.option(
-    "--older-than",
-    callback=_age,
-    metavar="AGE",
-    help="Replace only tokens older than this: 90d, 12w.",
-)
+@options.older_than("Replace")
 @options.option(
     "--stage",
     variable=False,
     is_flag=True,
     help="Create the next token. Contact no server yet.",
+)
+@options.option(
+    "--replace-staged",
+    variable=False,
+    is_flag=True,
+    help="With --stage: also replace tokens that are staged already.",
 )
 @options.option("--activate", variable=False, is_flag=True, help="Put the staged tokens into use.")
 @options.option(
@@ -69,6 +57,7 @@ def command(
     realms: tuple[str, ...],
     older_than: timedelta | None,
     stage: bool,
+    replace_staged: bool,
     activate: bool,
     back: bool,
     diff: bool,
@@ -88,6 +77,8 @@ def command(
     it over in advance. Later, --activate puts it into use. --back returns to the previous token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
+    if replace_staged and mode != "stage":
+        raise UsageError("--replace-staged needs --stage", "see: scimconf rotate --help")
     person = Terminal(vault, output)
     if not yes and mode != "stage":
         person.must_answer("rotate")
@@ -101,7 +92,7 @@ def command(
     result = rotate(
         RotateOptions(
             *(source, pattern, connection, how),
-            Wanted(mode, realms, older_than),
+            Wanted(mode, realms, older_than, replace_staged),
             writes=output.files,
         ),
         person,

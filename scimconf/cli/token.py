@@ -1,65 +1,93 @@
-"""`scimconf token`: generate tokens; `token migrate`: convert an old token file."""
+"""`scimconf token`: generate tokens, list them, and change the token file."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
-from scimconf.cli import options, variables
-from scimconf.cli.help import Argument
-from scimconf.cli.options import VaultOptions
+from scimconf.cli import completion, options, variables
+from scimconf.cli.help import OUTPUT, PASSWORDS, Argument
+from scimconf.cli.options import FileOptions, VaultOptions
 from scimconf.cli.streams import err, out
+from scimconf.run.options import SourceOptions
 from scimconf.tokens import generate
 
 CHARSETS = ("ascii_62", "ascii_50", "hex")
 
+_OF_NEW = (
+    options.option(
+        "--entropy",
+        type=click.IntRange(1),
+        metavar="BITS",
+        help="Set the bits of randomness.  [default: 256, with --phrase 128]",
+    ),
+    options.option(
+        "--length",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Set the number of characters, instead of --entropy.",
+    ),
+    options.option(
+        "--charset",
+        type=click.Choice(CHARSETS),
+        metavar="CHARSET",
+        help="Use ascii_62 (letters and digits), ascii_50 (no look-alikes) or hex.  "
+        "[default: ascii_62]",
+    ),
+    options.option("--phrase", is_flag=True, help="Generate words, which are easier to type."),
+    options.option(
+        "--count",
+        type=click.IntRange(1, 10_000),
+        metavar="N",
+        default=1,
+        help="Generate N tokens.  [default: 1]",
+    ),
+)
+
+
+def _of_new(command: Any) -> Any:
+    """Declare the options of `token new`, which `token` alone has as well."""
+    for declare in reversed(_OF_NEW):
+        command = declare(command)
+    return command
+
 
 @options.group("token", invoke_without_command=True)
-@options.option(
-    "--entropy",
-    type=click.IntRange(1),
-    metavar="BITS",
-    help="Set the bits of randomness.  [default: 256, with --phrase 128]",
-)
-@options.option(
-    "--length",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Set the number of characters, instead of --entropy.",
-)
-@options.option(
-    "--charset",
-    type=click.Choice(CHARSETS),
-    metavar="CHARSET",
-    help="Use ascii_62 (letters and digits), ascii_50 (no look-alikes) or hex.  "
-    "[default: ascii_62]",
-)
-@options.option("--phrase", is_flag=True, help="Generate words, which are easier to type.")
-@options.option(
-    "--count",
-    type=click.IntRange(1, 10_000),
-    metavar="N",
-    default=1,
-    help="Generate N tokens.  [default: 1]",
-)
+@_of_new
 @click.pass_context
-def command(
-    context: click.Context,
-    entropy: int | None,
-    length: int | None,
-    charset: str | None,
-    phrase: bool,
-    count: int,
-) -> None:
+def command(context: click.Context, /, **asked: Any) -> None:
+    """Generate bearer tokens, list them, or change the token file.
+
+    Without a subcommand: the same as token new.
+    """
+    if context.invoked_subcommand is None:
+        variables.check()
+        _print_new(**asked)
+        return
+    for name in asked:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{name} belongs to token new, not to token {context.invoked_subcommand}"
+            )
+
+
+@command.command("new")
+@_of_new
+def new(**asked: Any) -> None:
     """Generate strong bearer tokens.
 
     Prints one token per line. By default a token has 43 letters and digits (256 bits). Less than
     119 bits (20 letters and digits) is refused.
     """
-    if context.invoked_subcommand:
-        return
-    variables.check()
+    _print_new(**asked)
+
+
+def _print_new(
+    entropy: int | None, length: int | None, charset: str | None, phrase: bool, count: int
+) -> None:
     if phrase and (length is not None or charset is not None):
         raise click.UsageError("--phrase takes --entropy, but not --length or --charset")
     if entropy is not None and length is not None:
@@ -70,6 +98,135 @@ def command(
         else:
             token = generate.generate(entropy or 256, length, charset or "ascii_62")
         out(token.reveal())
+
+
+@command.command("list")
+@options.pattern
+@options.source
+@options.older_than("List", " Exit with 2 if there is one.")
+@options.option(
+    "--format",
+    "form",
+    section=OUTPUT,
+    variable=False,
+    type=click.Choice(["text", "json"]),
+    metavar="FORMAT",
+    default="text",
+    help="Print text or json.  [default: text]",
+)
+def list_(
+    pattern: tuple[str, ...],
+    source: SourceOptions,
+    older_than: timedelta | None,
+    form: str,
+) -> int:
+    """List the age, strength and place of each token.
+
+    Prints one line for each realm. Contacts no server and needs no password. Without PATTERN,
+    entries of the token file that the inventory does not name are listed, too.
+    """
+    from scimconf.cli.person import Terminal
+    from scimconf.report import tokens
+    from scimconf.run.tokens import listed
+
+    result = listed(source, pattern, older_than, Terminal())
+    if form == "json":
+        out(tokens.as_json(result.rows, result.exit_code), end="")
+    else:
+        out(tokens.as_text(result.rows), end="")
+        if not result.rows:
+            err("no token is that old" if older_than else "no realm and no token to list")
+    return result.exit_code
+
+
+@command.command("move")
+@click.argument(
+    "old",
+    cls=Argument,
+    metavar="OLD",
+    text="Move from this deployment, or from its realm: DEPLOYMENT/REALM.",
+    shell_complete=completion.places,
+)
+@click.argument(
+    "new",
+    cls=Argument,
+    metavar="NEW",
+    text="Move to this deployment or realm.",
+    shell_complete=completion.places,
+)
+@options.token_file
+@options.vault
+def move(old: str, new: str, files: FileOptions, vault: VaultOptions) -> None:
+    """Move tokens to the new name of a server, deployment or realm.
+
+    An entry of the token file is valid at its own place only, so a move needs the vault password.
+    Staged and previous tokens move along. A deployment is a scim_deployment, else a host name.
+    DEPLOYMENT/ is its root realm. Contacts no server.
+    """
+    from scimconf.cli.vault_password import VaultPassword
+    from scimconf.run.tokens import move as carry_out
+    from scimconf.tokens.moving import named
+
+    source = SourceOptions(files.inventory, (), files.tokens)
+    moves, left_out = carry_out(source, old, new, VaultPassword(vault))
+    for before, after in moves.items():
+        if after in left_out:
+            err(
+                f"left out: {named(before)}: its token is in an external store, and scimconf apply "
+                "records it again"
+            )
+        else:
+            out(f"moved the token of {named(before)} to {named(after)}")
+
+
+@command.command("rekey")
+@options.token_file
+@options.vault
+@options.option(
+    "--new-vault-id",
+    section=PASSWORDS,
+    variable=False,
+    metavar="ID@SOURCE",
+    help="Read the new password, and use this vault id for it.",
+)
+@options.option(
+    "--new-vault-password-file",
+    section=PASSWORDS,
+    variable=False,
+    type=options.FILE,
+    metavar="FILE",
+    help="Read the new password from a file or a program.",
+)
+def rekey(
+    files: FileOptions,
+    vault: VaultOptions,
+    new_vault_id: str | None,
+    new_vault_password_file: Path | None,
+) -> None:
+    """Encrypt the whole token file with another vault password.
+
+    The tokens stay the same, so no server is contacted. Asks for the new password if no option
+    names it. Staged, previous and removed tokens are included. A token of another vault id, for
+    which no password is given, stays as it is.
+
+    After a leak of the password, this does not help: old versions of the file, for example in git,
+    still open with it. Then rotate the tokens.
+    """
+    from scimconf.cli.vault_password import VaultPassword, new_password
+    from scimconf.run.tokens import path_of
+    from scimconf.tokens.rekeying import rekey as rewrite
+
+    path = path_of(SourceOptions(files.inventory, (), files.tokens))
+    old = VaultPassword(vault)()
+    vault_id, password = new_password(new_vault_id, new_vault_password_file)
+    done = rewrite(path, old, password, vault_id)
+    count = f"{done.changed} token{'' if done.changed == 1 else 's'}"
+    out(f"{path}: {count} encrypted with the new password (vault id {vault_id})")
+    for left, number in sorted(done.left.items()):
+        err(
+            f"left unchanged: {number} with the vault id {left}, which no given password decrypts; "
+            f"to include {'it' if number == 1 else 'them'}, add --vault-id {left}@FILE"
+        )
 
 
 @command.command("migrate")

@@ -107,3 +107,26 @@ def ask(what: str, hint: str, *, twice: bool = False) -> Secret:
     question = what[0].upper() + what[1:]
     again = f"{question} again" if twice else False
     return Secret(click.prompt(question, hide_input=True, err=True, confirmation_prompt=again))
+
+
+def new_password(vault_id: str | None, file: Path | None) -> tuple[str, Secret]:
+    """Return the vault id and the password that `token rekey` encrypts with.
+
+    The options are those of ansible-vault rekey. Without one, ask twice. Raises UsageError.
+    """
+    if vault_id is not None and file is not None:
+        raise UsageError(
+            "--new-vault-id and --new-vault-password-file exclude each other", "give one of them"
+        )
+    label, source = _split(vault_id) if vault_id is not None else (_DEFAULT, _PROMPT)
+    if vault_id == source != _PROMPT and not Path(source).expanduser().exists():
+        raise UsageError(
+            f"--new-vault-id {vault_id!r} names no source, and there is no such file",
+            "write ID@FILE, or ID@prompt to be asked",
+        )
+    if file is not None:
+        source = str(file)
+    if source == _PROMPT:
+        how = "use --new-vault-id ID@FILE or --new-vault-password-file FILE"
+        return label, ask("new vault password", how, twice=True)
+    return label, vault.read_password_file(Path(source).expanduser(), label)

@@ -14,12 +14,14 @@ from scimconf.run.verify import verify
 @options.verb("verify")
 @options.pattern
 @options.source
+@options.realm
 @options.connection
 @options.vault
 @options.output
 def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
+    realms: tuple[str, ...],
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
@@ -31,4 +33,4 @@ def command(
     """
     start_log(output)
     person = Terminal(vault, output)
-    return results(verify(source, pattern, connection, person, output.files), output)
+    return results(verify(source, pattern, connection, person, output.files, realms), output)

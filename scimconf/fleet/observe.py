@@ -6,6 +6,7 @@ here; an `Observed` needs no further check.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -56,7 +57,7 @@ def observe(agent: Agent, desired: Desired, *, read_only: bool = False) -> Obser
     """
     asked = request(desired)
     answer = final(agent.ask({**asked, "read_only": True} if read_only else asked), "observe")
-    return parse(answer, desired.others)
+    return parse(answer, desired.others, desired.strays)
 
 
 def final(messages: Iterable[Message], step: str) -> Message:
@@ -85,7 +86,11 @@ def request(desired: Desired) -> Message:
                 "client": realm.client,
                 "secret": secret_name(realm.string_id) if in_secrets else None,
                 "fingerprint": _asked(desired.fingerprints.get(realm.string_id)),
-                "others": [_asked(each) for each in desired.others.get(realm.string_id, ())],
+                "others": [
+                    _asked(each)
+                    for known in (desired.others, desired.strays)
+                    for each in known.get(realm.string_id, ())
+                ],
             }
             for realm in server.realms
         },
@@ -111,12 +116,18 @@ def paths(where: Paths) -> Message:
     }
 
 
+_NONE: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
+
+
 def parse(
-    answer: Message, others: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
+    answer: Message,
+    others: Mapping[str, tuple[Fingerprint, ...]] = _NONE,
+    strays: Mapping[str, tuple[Fingerprint, ...]] = _NONE,
 ) -> Observed:
     """Build an Observed from the agent's final message. Raises HostError for a wrong type.
 
-    `others`: as in the request: fingerprints by realm, besides those of the wanted tokens.
+    `others` and `strays`: as in the request: fingerprints by realm, besides those of the wanted
+    tokens.
     """
     facts = _Facts(answer, "observe")
     clients = facts.get("clients", list, None)
@@ -138,7 +149,12 @@ def parse(
         block=block,
         has_get_secret=facts.get("has_get_secret", bool),
         realms={
-            name: _realm(name, _Facts(entry, f"observe realms.{name}"), others.get(name, ()))
+            name: _realm(
+                name,
+                _Facts(entry, f"observe realms.{name}"),
+                others.get(name, ()),
+                strays.get(name, ()),
+            )
             for name, entry in facts.map("realms", dict).items()
         },
         secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
@@ -174,12 +190,17 @@ def _finished_alone(facts: _Facts) -> FinishedAlone | None:
     return FinishedAlone(run.get("run", str), run.get("text", str))
 
 
-def _realm(name: str, facts: _Facts, others: tuple[Fingerprint, ...]) -> ObservedRealm:
+def _realm(
+    name: str,
+    facts: _Facts,
+    others: tuple[Fingerprint, ...],
+    strays: tuple[Fingerprint, ...],
+) -> ObservedRealm:
     token = facts.get("token", dict, None)
     return ObservedRealm(
         string_id=name,
         values=facts.map("values", object),
-        token=None if token is None else _token(_Facts(token, facts.where), others),
+        token=None if token is None else _token(_Facts(token, facts.where), others, strays),
         secret_name=facts.get("secret_name", str, None),
         line=facts.get("line", int),
         column=facts.get("column", int),
@@ -187,15 +208,23 @@ def _realm(name: str, facts: _Facts, others: tuple[Fingerprint, ...]) -> Observe
     )
 
 
-def _token(facts: _Facts, others: tuple[Fingerprint, ...]) -> ObservedToken:
+def _token(
+    facts: _Facts, others: tuple[Fingerprint, ...], strays: tuple[Fingerprint, ...]
+) -> ObservedToken:
     other, created = facts.get("other", int, None), facts.get("created", str)
-    if other is not None and 0 <= other < len(others):
-        created = others[other].created
+    known = (*others, *strays)
+    stray = None
+    if other is not None and 0 <= other < len(known):
+        created = known[other].created
+        if other >= len(others):
+            deployment, realm, _ = json.loads(known[other].place)
+            stray = (deployment, realm)
     return ObservedToken(
         length=facts.get("length", int),
         short=facts.get("short", str),
         matches=facts.get("matches", bool, None),
         created=created if _DATE.fullmatch(created) else "",
+        stray=stray,
     )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scimconf.errors import InventoryError
-from scimconf.inventory import ansible_cfg, layout, listing, patterns, programs
+from scimconf.inventory import ansible_cfg, layout, listing, patterns, programs, renames
 from scimconf.inventory.listing import Node
 from scimconf.inventory.place import Problems
-from scimconf.model import Problem, Server, VaultValue
+from scimconf.model import Places, Problem, Server, VaultValue
 from scimconf.secret import Secret
 
 Passwords = Callable[[], Mapping[str, Secret]]
@@ -44,6 +44,8 @@ class Inventory:
     """The hosts that `servers` lacks because of errors -> the deployment, None if not known."""
     env_names: frozenset[str] = frozenset()
     """The environment variables after `env:` in the realms of broken hosts."""
+    places: Places = field(default_factory=Places)
+    """The places of the servers' tokens in the token file."""
 
     def errors_of(self, names: Iterable[str]) -> list[Problem]:
         """Return the errors of these hosts, each once."""
@@ -146,6 +148,7 @@ def read(
         unused=tuple(built.unused.errors),
         broken=built.broken,
         env_names=_env_names(found.written[name].values for name in built.broken),
+        places=renames.places(built.servers.values(), built.broken.values()),
     )
 
 

@@ -67,6 +67,7 @@ def _realm(
         token=given.token,
         url=given.url or _url(string_id, external_host),
         position=place.position,
+        moved_from=given.moved_from,
     )
 
 

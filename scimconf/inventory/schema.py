@@ -145,6 +145,12 @@ class RealmFields(BaseModel):
     state: Literal["present", "absent"] = Field(
         "present", description="`absent`: remove the realm's entry from the server."
     )
+    moved_from: Annotated[str, rule(rules.string_id)] | None = Field(
+        None,
+        description="The realm's former name, if it was renamed: `apply` moves its token in the "
+        "token file ([tokens.md](tokens.md#rename-a-server-a-deployment-or-a-realm)).",
+        json_schema_extra=default_words("it was not renamed"),
+    )
 
 
 def _field(key: Key) -> tuple[Any, Any]:
@@ -196,6 +202,13 @@ class ServerVariables(BaseModel):
         description="A name for the deployment. Give servers that run the same Zulip the same "
         "name: they share their tokens.",
         json_schema_extra=default_words("the host name"),
+    )
+    scim_moved_from: Word | None = Field(
+        None,
+        description="The former name of the deployment, if it was renamed (without "
+        "`scim_deployment`: the host's former name): `apply` moves its tokens in the token file "
+        "([tokens.md](tokens.md#rename-a-server-a-deployment-or-a-realm)).",
+        json_schema_extra=default_words("it was not renamed"),
     )
     scim_restart: Restart = Field(
         "server",

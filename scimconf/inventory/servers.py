@@ -13,6 +13,7 @@ from scimconf.inventory.layout import Layout
 from scimconf.inventory.place import Layer, Problems, nearest
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.realms import find_contradictions, find_shared_urls, realms
+from scimconf.inventory.renames import find_renames, with_peers
 from scimconf.inventory.schema import OURS, REPLACED, ServerVariables
 from scimconf.model import Paths, Problem, Realm, Server
 
@@ -55,6 +56,8 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
     for layer in found.layers():
         if not names.knows(layer):
             built.unused.errors.update(dict.fromkeys(names.wrong(layer)))
+    built.servers = with_peers(built.servers)
+    find_renames(built.servers.values(), built.problems)
     find_shared_urls(built.servers.values(), built.problems)
     find_contradictions(built.servers.values(), built.problems)
     return built
@@ -128,6 +131,7 @@ def _server(reader: Reader, options: Mapping[str, object], *, bare: bool) -> Ser
         verify=common.scim_verify,
         ca=_beside(reader, "scim_ca", common.scim_ca),
         position=reader.written.place.position,
+        moved_from=common.scim_moved_from or "",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from scimconf.model import (
+    TOKEN_FILE_ONLY,
     Action,
     ActionKind,
     Desired,
@@ -15,6 +16,7 @@ from scimconf.model import (
     ObservedToken,
     Realm,
 )
+from scimconf.plan import commands
 from scimconf.plan.diff import Change
 from scimconf.plan.obstacles import computed, obstacle
 from scimconf.tokens.fingerprint import short
@@ -71,7 +73,9 @@ def _presence(
         keys.insert(0, "bearer_token")
 
     actions: list[Action] = []
-    if fingerprint is None or removed_on is not None:
+    if name in desired.moved:
+        actions.append(_move_token(realm, desired))
+    elif fingerprint is None or removed_on is not None:
         actions.append(_new_token(realm, found, removed_on or ""))
     if secret and not secret_is_right and (moves or not has_wanted_token):
         verb = "change" if secret in observed.secret_names else "add"
@@ -107,7 +111,9 @@ def _presence(
     )
     if present_token and replaces:
         warnings += tuple(_other_token(realm, present_token, desired))
-    to_server = any(action.kind is not ActionKind.RECORD_TOKEN for action in actions)
+    if name in desired.staged and not replaces:
+        warnings += (_staged(realm, desired),)
+    to_server = any(action.kind not in TOKEN_FILE_ONLY for action in actions)
     stale = None if to_server else _stale(realm, observed)
     return Verdict(change, tuple(actions), warnings, stale=stale)
 
@@ -141,6 +147,23 @@ def _mask_wanted(realm: Realm, fingerprint: Fingerprint | None) -> block.Mask:
     return block.mask(realm, short=short(fingerprint))
 
 
+def _move_token(realm: Realm, desired: Desired) -> Action:
+    deployment, old = desired.moved[realm.string_id]
+    text = (
+        f"move the token of realm {old or '(root)'} of {deployment} to realm {realm.label} of "
+        f"{desired.server.deployment} in the token file"
+    )
+    return Action(ActionKind.MOVE_TOKEN, realm.string_id, text)
+
+
+def _staged(realm: Realm, desired: Desired) -> str:
+    activate = commands.for_realm("rotate --activate", desired.server, realm.string_id)
+    return (
+        f"realm {realm.label}: a token is staged (made {desired.staged[realm.string_id]}); to put "
+        f"it in force: {activate}"
+    )
+
+
 def _new_token(realm: Realm, found: ObservedRealm | None, removed_on: str) -> Action:
     if removed_on:
         text = (
@@ -172,6 +195,15 @@ def _replacing(action: Action) -> Action:
 def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterator[str]:
     """Warn about a token on the server that is not known to be the wanted one."""
     wanted = desired.fingerprints.get(realm.string_id)
+    if wanted is None and token.stray:
+        deployment, old = token.stray
+        move = commands.move(token.stray, (desired.server.deployment, realm.string_id))
+        yield (
+            f"realm {realm.label}: this looks like a rename: the server has the token of realm "
+            f"{old or '(root)'} of {deployment}, which is in the token file, but not in the "
+            f"inventory any more; to keep the token: {move}"
+        )
+        return
     if wanted is None and realm.token is None:
         yield (
             f"realm {realm.label}: the server has a token, but the token file has none; if "
@@ -188,9 +220,10 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
     if token.created and token.created in others:
         staged = token.created > wanted.created
         which, verb = ("the staged", "--activate") if staged else ("a previous", "--back")
+        keep = commands.for_realm(f"rotate {verb}", desired.server, realm.string_id)
         yield (
             f"realm {realm.label}: the server has {which} token (made {token.created}), not the "
-            f"current one; to keep it: scimconf rotate {verb}"
+            f"current one; to keep it: {keep}"
         )
         return
     text = f"realm {realm.label}: the server does not have the wanted token"

@@ -38,7 +38,7 @@ def of_server(desired: Desired, observed: Observed) -> Iterator[str]:
             "EXTERNAL_HOST in settings.py is not a plain value, so it was not compared with the "
             "inventory"
         )
-    if server.unmanaged == "keep":
+    if server.unmanaged == "keep" and not server.is_partial:
         for found in unnamed(desired, observed):
             place = f"{server.paths.settings}:{found.line}:{found.column}"
             yield f"realm {found.label} at {place}: unmanaged, left unchanged"
@@ -81,6 +81,7 @@ def unused_clients(
     and realms that this run must not change, are left out.
     """
     server = desired.server
+    selected = {realm.string_id for realm in server.realms}
     removed = {each.realm for each in actions if each.kind is ActionKind.REMOVE_REALM}
     in_actions = {(each.realm, each.client) for each in actions if each.client}
     unknown = server.left_alone | {r for r, found in observed.realms.items() if found.unreadable}
@@ -91,7 +92,10 @@ def unused_clients(
     return [
         (realm, client)
         for realm, client in sorted(observed.clients or ())
-        if used.get(realm) != client and (realm, client) not in in_actions and realm not in unknown
+        if used.get(realm) != client
+        and (realm, client) not in in_actions
+        and realm not in unknown
+        and (realm in selected or not server.is_partial)
     ]
 
 

@@ -19,6 +19,7 @@ from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.saved_plan import SavedPlan
 from scimconf.run.start import start
+from scimconf.run.which_realms import narrowed
 from scimconf.tokens.keyring import Keyring
 
 
@@ -32,6 +33,8 @@ class ApplyOptions:
     change: ChangeOptions
     saved: SavedPlan | None = None
     writes: tuple[Path, ...] = ()
+    realms: tuple[str, ...] = ()
+    """Change only these realms; empty: all."""
 
 
 def apply(options: ApplyOptions, person: Person) -> Result:
@@ -45,7 +48,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
-    servers = begun.servers
+    servers = narrowed(begun.servers, options.realms, person)
     if saved:
         saved.check_selection(servers)
         if refused := saved.other_way(servers):

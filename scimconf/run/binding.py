@@ -27,13 +27,18 @@ UNBOUND: Mapping[str, str] = {
     "Reference.folder": "bound as a path from the inventory's folder, so that a checkout may move",
     "Server.position": "the place in the inventory changes nothing",
     "Server.left_alone": "the realms that --realm leaves out; the selected ones are bound",
+    "Server.is_partial": "whether --realm is given; a saved plan has the selected realms",
+    "Server.peers": "follows from Server.deployment of all servers; only hints show it",
     "Realm.position": "the place in the inventory changes nothing",
 }
 """Fields that are not bound as plain values, each with the reason."""
 
 _LAST = "setting"
-_IN_WORDS = ("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone")
-_REALM_IN_WORDS = ("string_id", "token", "url", "position", "options")
+_IN_WORDS = (
+    *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
+    *("is_partial", "peers", "moved_from"),
+)
+_REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
@@ -135,6 +140,8 @@ def _settings(server: Server) -> Iterator[WayFact]:
         if field.name not in _IN_WORDS:
             name = _NAMES.get(field.name, f"scim_{field.name}")
             yield WayFact(_LAST, _plain(getattr(server, field.name)), name)
+    if server.moved_from:
+        yield WayFact(_LAST, _plain(server.moved_from), "scim_moved_from")
 
 
 _NAMES = {"name": "inventory_hostname", "external_host": "zulip_external_host"}
@@ -145,6 +152,8 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
     what, value = _token(realm, server)
     yield WayFact(what, value, f"{name}.token")
     yield WayFact("public URL", realm.url, f"{name}.url")
+    if realm.moved_from is not None:
+        yield WayFact(_LAST, realm.moved_from or "(root)", f"{name}.moved_from")
     rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
     values = {each: getattr(realm, each) for each in rest}
     values |= {key.variable: key.value(realm) for key in OPTIONAL}

@@ -14,6 +14,7 @@ from scimconf.inventory import rules
 from scimconf.inventory.host_vars import may_be_template
 from scimconf.inventory.schema import RealmVariables
 from scimconf.model import Desired, Observed, ObservedRealm, Server
+from scimconf.plan.commands import for_realm
 from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.tokens.strength import weakness_of
@@ -82,7 +83,7 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
             continue
         adopted[realm.string_id] = token
         if reason := weakness_of(token):
-            warnings.append(f"realm {realm.label}: {_weak(realm.string_id, reason)}")
+            warnings.append(f"realm {realm.label}: {_weak(server, realm.string_id, reason)}")
     if not adopted:
         raise HostError("import", f"there is nothing to import: {'; '.join(warnings)}")
     return observed, Found({}, adopted, tuple(warnings))
@@ -138,7 +139,8 @@ def describe(server: Server, observed: Observed, tokens: Mapping[str, Secret]) -
         except _LeftOutError as reason:
             warnings.append(f"realm {found.label} is left out, and stays unchanged: {reason}")
             continue
-        warnings += (f"realm {found.label}: {said}" for said in _remarks(found, tokens[name]))
+        remarks = _remarks(server, found, tokens[name])
+        warnings += (f"realm {found.label}: {said}" for said in remarks)
     variables: Variables = {}
     if observed.external_host and observed.external_host.lower() != server.external_host.lower():
         try:
@@ -204,16 +206,16 @@ def _no_template(key: str, value: object) -> object:
     return value
 
 
-def _weak(realm: str, reason: str) -> str:
+def _weak(server: Server, realm: str, reason: str) -> str:
     return (
         f"its token is weak ({reason}), and its fingerprint in the token file helps to guess it; "
-        f"replace the token: scimconf rotate --realm {realm!r}"
+        f"replace the token: {for_realm('rotate', server, realm)}"
     )
 
 
-def _remarks(found: ObservedRealm, token: Secret) -> Iterator[str]:
+def _remarks(server: Server, found: ObservedRealm, token: Secret) -> Iterator[str]:
     if reason := weakness_of(token):
-        yield _weak(found.string_id, reason)
+        yield _weak(server, found.string_id, reason)
     if missing := [key.name for key in REQUIRED if key.name not in found.values]:
         yield f"it lacks {' and '.join(missing)}, which apply will add"
     known = {key.name for key in KEYS}

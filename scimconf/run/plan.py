@@ -14,6 +14,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
+from scimconf.run.which_realms import narrowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class PlanOptions:
     read_only: bool = False
     out: Path | None = None
     """Where to save the plan."""
+    realms: tuple[str, ...] = ()
+    """Plan only these realms; empty: all."""
     writes: tuple[Path, ...] = ()
 
 
@@ -46,12 +49,13 @@ def plan(options: PlanOptions, person: Person) -> Result:
     begun = start(
         options.source, options.pattern, person, options.connection, writes=writes, changes=False
     )
+    servers = narrowed(begun.servers, options.realms, person)
     keyring = begun.keyring()
     if options.resolve:
-        keyring.fetch(begun.servers)
-    desired = [keyring.desired(server) for server in begun.servers]
+        keyring.fetch(servers)
+    desired = [keyring.desired(server) for server in servers]
     with (
-        connect(begun, options.connection, begun.servers, person) as fleet,
+        connect(begun, options.connection, servers, person) as fleet,
         person.progress(steps=False) as watcher,
     ):
         looked = fleet.look(desired, watcher, look=partial(planned, read_only=options.read_only))

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from scimconf.errors import UsageError
+from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, Server, Status
+from scimconf.plan.commands import as_typed, command
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
@@ -19,14 +21,17 @@ from scimconf.run.result import Result, described
 from scimconf.run.start import start
 from scimconf.run.which_tokens import (
     Wanted,
+    already_staged,
     check_whole,
     keys_of,
     listed,
+    present_dates,
     tell_what_is_replaced,
+    unfinished,
     who_shares,
 )
 from scimconf.tokens.keyring import Keyring
-from scimconf.tokens.rotation import activated, rolled_back
+from scimconf.tokens.rotation import activated
 from scimconf.tokens.store import Key
 
 _NO_SERVER = Result("rotate")
@@ -58,34 +63,43 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     keyring = begun.keyring()
     servers = wanted.narrowed(begun.servers, keyring, person)
     if not servers:
-        _report_nothing(wanted, person)
+        _report_nothing(options, person)
         return _NO_SERVER
     check_whole(servers, begun.inventory)
     keys = sorted({key for server in servers for key in keys_of(server)})
+    if wanted.mode == "stage" and not wanted.replace_staged:
+        staged_before = already_staged(keys, keyring)
+        _tell_what_is_kept(servers, staged_before, keyring, person)
+        keys = [key for key in keys if key not in staged_before]
+        if not keys:
+            return _NO_SERVER
     shared = who_shares(keyring, keys, begun.inventory) if wanted.realms else {}
     for warning in shared.values():
         person.warn(warning)
     if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys, person)
     if wanted.mode == "stage":
-        _stage(keyring, keys, person)
+        _stage(keyring, servers, keys, person)
         return _NO_SERVER
     staged = keyring
     if wanted.mode == "at once":
+        first = "; ".join(unfinished("rotate --stage", servers, keys))
         person.warn(
             "after the restart of its server, each identity provider is locked out until it has "
-            "the new token; to hand over the new token first: scimconf rotate --stage"
+            f"the new token; to hand over the new token first: {first}"
         )
         staged = keyring.staged(keys)
-    turned = staged.turned(keys, rolled_back if wanted.mode == "back" else activated)
     with (
         changes.told_of_interruption(),
         connect(begun, options.connection, servers, person) as fleet,
     ):
-        desired = [turned.desired(server) for server in servers]
-        looked: Sequence[Looked] = changes.look(
-            fleet, desired, person, lock_timeout=how.lock_timeout
-        )
+        unseen: Sequence[Looked] = []
+        if wanted.mode == "back":
+            present, unseen = _which_are_present(fleet, keyring, servers, person)
+            turned = keyring.rolled_back(keys, present)
+        else:
+            turned = staged.turned(keys, activated)
+        looked = _look(fleet, turned, servers, unseen, how, person)
         looked = changes.recover(fleet, looked, how, person)
         outcomes = [each.outcome for each in looked]
         agreed = how.yes
@@ -98,21 +112,80 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         agreed = agreed or _is_agreed(outcomes, person)
     good = changes.in_force(servers, outcomes) if agreed else []
     done = {key for server in good for key in keys_of(server)}
-    again = "scimconf rotate --back" if wanted.mode == "back" else "scimconf rotate --activate"
+    verb = "rotate --back" if wanted.mode == "back" else "rotate --activate"
+    again = "; ".join(unfinished(verb, servers, sorted(done)))
     written = changes.noted(partial(keyring.keep, turned, done), person, again)
     if left := [key for key in keys if key not in done]:
         person.tell(f"the token in force is unchanged: {listed(left)}")
-        person.tell(f"  -> fix the cause, then run: {again}")
+        for line in unfinished(verb, servers, left):
+            person.tell(f"  -> fix the cause, then run: {line}")
     told = [_with_remarks(each, servers, shared) for each in described(looked, outcomes)]
     return Result("rotate", tuple(told), fleet.interrupted, unwritten=not written)
 
 
-def _stage(keyring: Keyring, keys: Sequence[Key], person: Person) -> None:
+def _tell_what_is_kept(
+    servers: Sequence[Server], keys: Sequence[Key], keyring: Keyring, person: Person
+) -> None:
+    """Name the staged tokens that --stage keeps: their sheets may have been handed over."""
+    dates: dict[str, list[Key]] = {}
+    for key in keys:
+        entry = keyring.file.entry(*key)
+        if entry and entry.next:
+            dates.setdefault(entry.next.created, []).append(key)
+    for created, same in dates.items():
+        person.tell(
+            f"already staged (made {created}), so it is kept, and its hand-off sheet stays valid: "
+            f"{listed(same)}"
+        )
+    for line in unfinished("rotate --stage --replace-staged", servers, keys):
+        person.tell(f"  -> to replace it: {line}")
+
+
+def _which_are_present(
+    fleet: Fleet, keyring: Keyring, servers: Sequence[Server], person: Person
+) -> tuple[Mapping[Key, str], list[Looked]]:
+    """Return the dates of the replaced tokens that servers have, and the servers not observed.
+
+    After an undo, a server may have a token that is not the one that was replaced last. Only
+    servers with several replaced tokens are asked.
+    """
+    asked = [
+        server for server in servers if any(map(keyring.has_several_replaced, keys_of(server)))
+    ]
+    if not asked:
+        return {}, []
+    with person.progress(steps=False) as watcher:
+        looked = fleet.look([keyring.desired(server) for server in asked], watcher)
+    keys = {key for server in asked for key in keys_of(server)}
+    return present_dates(keys, looked), [each for each in looked if each.observed is None]
+
+
+def _look(
+    fleet: Fleet,
+    turned: Keyring,
+    servers: Sequence[Server],
+    unseen: Sequence[Looked],
+    how: ChangeOptions,
+    person: Person,
+) -> Sequence[Looked]:
+    """Observe the servers for the change, except those that could not be observed before."""
+    known = {each.server.name: each for each in unseen}
+    desired = [turned.desired(server) for server in servers if server.name not in known]
+    looked = changes.look(fleet, desired, person, lock_timeout=how.lock_timeout)
+    known |= {each.server.name: each for each in looked}
+    return [known[server.name] for server in servers]
+
+
+def _stage(
+    keyring: Keyring, servers: Sequence[Server], keys: Sequence[Key], person: Person
+) -> None:
     """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
     person.tell(f"staged a new token for {listed(keys)}; the token in force is unchanged")
-    person.tell("next: scimconf handoff --next --show-tokens")
-    person.tell("then, at the planned time: scimconf rotate --activate")
+    for line in unfinished("handoff --next --show-tokens", servers, keys):
+        person.tell(f"next: {line}")
+    for line in unfinished("rotate --activate", servers, keys):
+        person.tell(f"then, at the planned time: {line}")
 
 
 def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
@@ -126,16 +199,21 @@ def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
     return True
 
 
-def _report_nothing(wanted: Wanted, person: Person) -> None:
+def _report_nothing(options: RotateOptions, person: Person) -> None:
     """Report that there is nothing to rotate. Raises UsageError, except with --older-than."""
+    wanted = options.wanted
+
+    def same(verb: str) -> str:
+        return as_typed(verb, options.pattern, options.source.limit, wanted.realms)
+
     what = {
         "activate": (
             "no token is staged for the selected realms",
-            "stage one first: scimconf rotate --stage",
+            f"stage one first: {same('rotate --stage')}",
         ),
         "back": (
             "no previous token is kept for the selected realms",
-            "a previous token is kept for 7 days; to rotate to a new token: scimconf rotate",
+            f"a previous token is kept for 7 days; to rotate to a new token: {same('rotate')}",
         ),
     }
     message, hint = what.get(
@@ -162,9 +240,10 @@ def _with_remarks(
     keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
     warnings = [text for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
+    realms = sorted(realm for _, realm in keys)
     hint = (
         "enter the token at the identity provider; to print it: "
-        f"scimconf handoff --show-tokens {outcome.server}"
+        f"{command('handoff --show-tokens', (outcome.server,), realms)}"
     )
     if outcome.status is Status.OK:
         return replace(outcome, message="the token is already in force", hint=hint)

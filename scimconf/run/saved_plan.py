@@ -50,15 +50,23 @@ class SavedPlan:
     path: Path
     servers: Mapping[str, Facts]
 
-    def check_selection(self, servers: Iterable[Server]) -> None:
-        """Raise UsageError unless the plan is for exactly these servers."""
+    def check_selection(self, servers: Sequence[Server]) -> None:
+        """Raise UsageError unless the plan is for exactly these servers, and realms of --realm."""
         names = {server.name for server in servers}
         for name in sorted({*self.servers} ^ names):
             where = "is not in the plan" if name in names else "is not selected"
             raise UsageError(
                 f"{self.path} is a plan for other servers: {one_line(name, 100)} {where}",
-                "use the inventory, PATTERN and --limit that the plan was made with",
+                "use the inventory, PATTERN, --limit and --realm that the plan was made with",
             )
+        for server in servers:
+            saved, now = self.servers[server.name].get("realms"), _realms(server)
+            if saved != now:
+                raise UsageError(
+                    f"{self.path} is a plan for {_selection(saved)} of {server.name}, not for "
+                    f"{_selection(now)}",
+                    "use the --realm options that the plan was made with",
+                )
 
     def other_way(self, servers: Iterable[Server]) -> list[Outcome]:
         """Return the outcomes of a refused run if a `way` fact has changed; empty if none has.
@@ -144,6 +152,7 @@ def _facts(each: Looked) -> Facts:
     plan = each.plan
     facts = {
         "server": each.server.name,
+        "realms": _realms(each.server),
         "status": each.outcome.status.value,
         "zulip_version": plan.version if plan else None,
         "settings_sha256": plan.settings_sha256 if plan else None,
@@ -159,6 +168,17 @@ def _facts(each: Looked) -> Facts:
     }
     plain: Facts = json.loads(json.dumps(facts))
     return plain
+
+
+def _realms(server: Server) -> list[str] | None:
+    """Return the realms that --realm selects; None if it is not given."""
+    return sorted(each.string_id for each in server.realms) if server.is_partial else None
+
+
+def _selection(realms: object) -> str:
+    if not isinstance(realms, list):
+        return "all realms"
+    return f"only realm {', '.join(one_line(str(each), 100) or '(root)' for each in realms)}"
 
 
 def _way(server: Server) -> dict[str, str]:

@@ -32,7 +32,7 @@ class Start:
 
     def keyring(self) -> Keyring:
         """Return the tokens of the fleet. Raises UsageError for an invalid token file."""
-        return Keyring(token_file(self.source), self.passwords)
+        return Keyring(token_file(self.source), self.passwords, places=self.inventory.places)
 
 
 def start(

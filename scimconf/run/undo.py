@@ -7,11 +7,13 @@ everything else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scimconf.fleet.look import looks_for
 from scimconf.fleet.undo import Verb
-from scimconf.model import Desired
+from scimconf.model import Desired, Outcome, Status
+from scimconf.plan.commands import command
 from scimconf.run.changes import pending, told_of_interruption
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -43,4 +45,22 @@ def undo_or_recover(
                 person.approve(verb, "Roll back", found, diff=True)
             with person.progress(steps=True) as watcher:
                 outcomes = fleet.undo_or_recover(looked, verb, watcher)
+    if verb == "undo":
+        outcomes = [_with_next_step(each) for each in outcomes]
     return Result(verb, described(looked, outcomes), fleet.interrupted)
+
+
+def _with_next_step(outcome: Outcome) -> Outcome:
+    """Name the next step if the undo has brought back other tokens than the token file has.
+
+    The diff shows that. `plan` compares the token file and the server, and names the command.
+    """
+    diff = outcome.plan.diff if outcome.plan else ""
+    marks = {line[:1] for line in diff.splitlines() if "bearer_token" in line}
+    if outcome.status is not Status.CHANGED or outcome.hint or not marks >= {"-", "+"}:
+        return outcome
+    hint = (
+        "the token file still has the undone token; to see the command that makes both match: "
+        f"{command('plan', (outcome.server,), ())}"
+    )
+    return replace(outcome, hint=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
+from scimconf.run.which_realms import narrowed
 
 
 def verify(
@@ -22,18 +23,20 @@ def verify(
     connection: ConnectionOptions,
     person: Person,
     writes: Sequence[Path] = (),
+    realms: Collection[str] = (),
 ) -> Result:
-    """Observe the servers, then check the public URL of each realm.
+    """Observe the servers, then check the public URL of each realm; of only `realms` if given.
 
     A token is sent only to a host that the server's settings name. Raises UsageError.
     """
     begun = start(source, pattern, person, connection, writes=writes, changes=False)
+    servers = narrowed(begun.servers, realms, person)
     keyring = begun.keyring()
-    keyring.fetch(begun.servers)
-    tokens = keyring.tokens(begun.servers)
-    desired = [keyring.desired(server) for server in begun.servers]
+    keyring.fetch(servers)
+    tokens = keyring.tokens(servers)
+    desired = [keyring.desired(server) for server in servers]
     with (
-        connect(begun, connection, begun.servers, person) as fleet,
+        connect(begun, connection, servers, person) as fleet,
         person.progress(steps=False) as watcher,
     ):
         looked = fleet.look(desired, watcher)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 from scimconf.errors import UsageError
+from scimconf.fleet.look import Looked
 from scimconf.inventory import Inventory
 from scimconf.model import Server
+from scimconf.plan.commands import commands
 from scimconf.run.person import Person
+from scimconf.run.which_realms import check_known, with_only
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import older_than, pruned
 from scimconf.tokens.store import Entry, Key
@@ -28,16 +31,16 @@ class Wanted:
     mode: Mode
     realms: tuple[str, ...]
     older_than: timedelta | None
+    replace_staged: bool = False
+    """With --stage: replace tokens that are staged already."""
 
     def narrowed(self, servers: Sequence[Server], keyring: Keyring, person: Person) -> list[Server]:
         """Return the servers with only the selected realms, so that no other realm changes.
 
         Raises UsageError for a realm that no server has.
         """
-        known = {realm.string_id for server in servers for realm in server.realms if realm.present}
-        if unknown := set(self.realms) - known:
-            names = ", ".join(sorted(each or "(root)" for each in unknown))
-            raise UsageError(f"no selected server has realm {names}")
+        present = (realm for server in servers for realm in server.realms if realm.present)
+        check_known(self.realms, present)
         narrowed = []
         for server in servers:
             named = tuple(
@@ -58,17 +61,16 @@ class Wanted:
                 and self._selects(keyring.file.entry(server.deployment, realm.string_id))
             )
             if selected:
-                rest = frozenset(each.string_id for each in server.realms if each not in selected)
-                narrowed.append(replace(server, realms=selected, left_alone=rest, unmanaged="keep"))
+                narrowed.append(with_only(server, selected))
         return narrowed
 
     def _selects(self, entry: Entry | None) -> bool:
         now = datetime.now(timezone.utc)
         if entry is None or entry.ciphertext is None:
             return False
-        # For --stage, the age of a staged token counts. So a --stage every night does not replace
-        # it and make its hand-off sheet invalid.
-        newest = entry.next if self.mode == "stage" and entry.next else entry
+        newest = (
+            entry.next if self.mode == "stage" and entry.next and self.replace_staged else entry
+        )
         if self.older_than is not None and not older_than(newest, self.older_than, now):
             return False
         if self.mode == "activate":
@@ -76,6 +78,37 @@ class Wanted:
         if self.mode == "back":
             return pruned(entry, now).previous is not None
         return True
+
+
+def already_staged(keys: Iterable[Key], keyring: Keyring) -> list[Key]:
+    """Return the keys that have a staged token: somebody may have its hand-off sheet."""
+    return [key for key in keys if (entry := keyring.file.entry(*key)) and entry.next]
+
+
+def present_dates(keys: Iterable[Key], looked: Sequence[Looked]) -> dict[Key, str]:
+    """Return the dates of the tokens that all servers of a deployment have, if they are replaced.
+
+    After an undo, that need not be the token that was replaced last.
+    """
+    found: dict[Key, set[str]] = {}
+    for each in looked:
+        for key in keys_of(each.server):
+            realm = each.observed.realms.get(key[1]) if each.observed else None
+            token = realm.token if realm else None
+            created = token.created if token and not token.matches else ""
+            found.setdefault(key, set()).add(created)
+    return {key: dates.pop() for key in keys if len(dates := found.get(key, {""})) == 1}
+
+
+def unfinished(verb: str, servers: Sequence[Server], keys: Iterable[Key]) -> list[str]:
+    """Return the commands for exactly these tokens. They name all servers of a deployment."""
+    names: dict[str, list[str]] = {}
+    for server in servers:
+        names.setdefault(server.deployment, []).append(server.name)
+    realms: dict[tuple[str, ...], list[str]] = {}
+    for deployment, realm in keys:
+        realms.setdefault(tuple(names[deployment]), []).append(realm)
+    return commands(verb, realms)
 
 
 def keys_of(server: Server) -> Iterator[Key]:

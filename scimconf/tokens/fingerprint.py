@@ -46,6 +46,12 @@ def matches_unbound(token: Secret, known: str) -> bool:
     return bool(pbkdf2_sha256.verify(token.reveal(), known))
 
 
+def is_of_generated(known: str) -> bool:
+    """Return whether the rounds say that scimconf generated the token, with 256 random bits."""
+    check(known)
+    return int(pbkdf2_sha256.from_string(known).rounds) == ROUNDS_OF_GENERATED
+
+
 def _bound(token: Secret, place: str) -> str:
     return f"{token.reveal()}\n{place}"  # no token contains a line feed
 

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import islice
 
 from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.model import (
     Desired,
     Fingerprint,
+    Places,
     Realm,
     Reference,
     Server,
@@ -28,6 +30,7 @@ from scimconf.tokens import rotation
 from scimconf.tokens.entries import Record, Removed, bound
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
+from scimconf.tokens.moving import move
 from scimconf.tokens.references import resolve, withhold
 from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
 
@@ -39,20 +42,32 @@ Tokens = Mapping[str, Mapping[str, Secret]]
 """Server name -> realm -> token."""
 
 Turn = Callable[[Entry, datetime], Entry]
-"""Puts another token of an entry in force: `rotation.activated`, `rotation.rolled_back`."""
+"""Puts another token of an entry in force: `rotation.activated`."""
+
+
+_MOST_STRAYS = 50
+"""How many tokens without a place in the inventory a server compares with the one of a realm."""
 
 
 class Keyring:
     """The token file, and the tokens that the inventory keeps elsewhere.
 
     `turned`: this run puts other tokens of some entries in force, so the servers still have
-    different tokens.
+    different tokens. `places`: None if they are not known; then no rename is recognized.
     """
 
-    def __init__(self, file: TokenFile, passwords: Passwords, *, turned: bool = False) -> None:
+    def __init__(
+        self,
+        file: TokenFile,
+        passwords: Passwords,
+        *,
+        turned: bool = False,
+        places: Places | None = None,
+    ) -> None:
         self.file = file
         self.passwords = passwords
         self._is_turned = turned
+        self._places = places
         self._fetched: dict[TokenSource, Secret] = {}
         self._opened: dict[Key, Secret] = {}
         self._new: dict[tuple[Key, Secret], Entry] = {}
@@ -67,19 +82,60 @@ class Keyring:
         known: dict[str, Fingerprint] = {}
         unrecorded: dict[str, str] = {}
         others: dict[str, tuple[Fingerprint, ...]] = {}
+        staged: dict[str, str] = {}
+        moved: dict[str, Key] = {}
+        strays: dict[str, tuple[Fingerprint, ...]] = {}
         for realm in server.realms:
-            key = (server.deployment, realm.string_id)
+            name = realm.string_id
+            key = place = (server.deployment, name)
             record = self.file.records.get(key)
             entry = self._wanted(key, realm)
+            if entry is None and (old := self._old_place(key, realm)):
+                place, entry = old, self.file.entry(*old)
+                moved[name] = old
             if entry is None:
+                if found := self._strays(key, realm):
+                    strays[name] = found
                 continue
-            known[realm.string_id] = bound(key, entry)
-            if entry is not record:
-                unrecorded[realm.string_id] = _removed_on(record, entry)
+            known[name] = bound(place, entry)
+            if entry is not record and name not in moved:
+                unrecorded[name] = _removed_on(record, entry)
             if not self._is_turned:
                 rest = (each for each in entry.tokens() if each is not entry)
-                others[realm.string_id] = tuple(bound(key, each) for each in rest)
-        return Desired(server, known, unrecorded, others)
+                others[name] = tuple(bound(place, each) for each in rest)
+                if entry.next and realm.present:
+                    staged[name] = entry.next.created
+        return Desired(server, known, unrecorded, others, staged, moved, strays)
+
+    def _old_place(self, key: Key, realm: Realm) -> Key | None:
+        """Return where the token of a renamed realm still is; None if it is at its place already.
+
+        A token that is kept elsewhere does not move, nor one that was removed from its servers.
+        """
+        if not self._places or not realm.present or realm.token is not None:
+            return None
+        record = self.file.records.get(key)
+        if isinstance(record, Entry) or (record and record.entry):
+            return None
+        olds = self._places.renamed.get(key, ())
+        return next((old for old in olds if _has_token(self.file.entry(*old))), None)
+
+    def _strays(self, key: Key, realm: Realm) -> tuple[Fingerprint, ...]:
+        """Return the tokens that a realm without a token may have had under another name.
+
+        Their places are not in the inventory, and have the same deployment or the same realm.
+        """
+        if not self._places or not realm.present or realm.token is not None:
+            return ()
+        deployment, name = key
+        found = (
+            bound(each, entry)
+            for each, entry in self.file.entries.items()
+            if each not in self._places.named
+            and (each[0] == deployment or each[1] == name)
+            and entry.ciphertext
+        )
+        return tuple(islice(found, _MOST_STRAYS))
 
     def _wanted(self, key: Key, realm: Realm) -> Entry | None:
         """Return the entry of the token that a realm should have; None if it has no token yet.
@@ -131,10 +187,19 @@ class Keyring:
     def make(self, servers: Iterable[Server]) -> None:
         """Generate the missing tokens and write them into the token file, durably.
 
-        A realm that is added again gets its old entry. Servers of one deployment share tokens.
+        A realm that is added again gets its old entry, a renamed one its moved entry. Servers of
+        one deployment share tokens.
         Raises UsageError, before anything is written, if there is no vault password or it does not
         decrypt the tokens in the file.
         """
+        servers = list(servers)
+        moves = {
+            old: (server.deployment, realm.string_id)
+            for server, realm in _present(servers)
+            if (old := self._old_place((server.deployment, realm.string_id), realm))
+        }
+        if moves:
+            self.file = move(self.file.path, moves, self.passwords()).file
         new: dict[Key, Record] = {}
         for server, realm in _present(servers):
             key = (server.deployment, realm.string_id)
@@ -233,6 +298,20 @@ class Keyring:
         """
         return self._changed(keys, lambda _key, entry, now: turn(entry, now))
 
+    def has_several_replaced(self, key: Key) -> bool:
+        """Return whether more than one replaced token of an entry is kept."""
+        entry = self.file.entry(*key)
+        return entry is not None and len(rotation.replaced(entry)) > 1
+
+    def rolled_back(self, keys: Iterable[Key], to: Mapping[Key, str]) -> Keyring:
+        """Return a keyring with the previous token of each entry in force. Write nothing.
+
+        `to`: the dates of the previous tokens that servers have; the others get their latest one.
+        """
+        return self._changed(
+            keys, lambda key, entry, now: rotation.rolled_back(entry, now, to.get(key, ""))
+        )
+
     def _changed(
         self, keys: Iterable[Key], change: Callable[[Key, Entry, datetime], Entry]
     ) -> Keyring:
@@ -329,6 +408,10 @@ class Keyring:
             if token:
                 self._opened[key] = token
         return self._opened.get(key)
+
+
+def _has_token(entry: Entry | None) -> bool:
+    return entry is not None and entry.ciphertext is not None
 
 
 def _removed_on(record: Record | None, entry: Entry) -> str:

@@ -28,6 +28,10 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 """A line with its line break, as YAML and `Document` count them."""
 
 
+_BLOCK = re.compile(r" *token: +!vault +\|[-+]?(?: +#.*)?")
+"""The line above a vault text."""
+
+
 class _Edit(NamedTuple):
     """New lines that replace the lines `first` to `last` (from 1; none if last < first)."""
 
@@ -57,11 +61,38 @@ def edit(document: Document, entries: Mapping[Key, Record]) -> str:
 
 
 def without(document: Document, keys: Iterable[Key]) -> str:
-    """Return the file's text without the lines of these entries; comments around them stay."""
-    edits = []
+    """Return the file's text without the lines of these entries; comments around them stay.
+
+    A deployment without entries is removed, too.
+    """
+    gone: dict[str, set[str]] = {}
     for deployment, realm in keys:
-        first, last = document.line_span((TOP, deployment, realm))
-        edits.append(_Edit(first, 0, realm, last, []))
+        gone.setdefault(deployment, set()).add(realm)
+    edits = []
+    for deployment, realms in gone.items():
+        way: KeyPath = (TOP, deployment)
+        is_empty = realms >= set(_mapping(document, way))
+        for each in [way] if is_empty else [(*way, realm) for realm in realms]:
+            first, last = document.line_span(each)
+            edits.append(_Edit(first, 0, str(each[-1]), last, []))
+    return _apply(document.text, edits)
+
+
+def with_tokens(document: Document, tokens: Mapping[KeyPath, str]) -> str:
+    """Return the file's text with other vault texts for these tokens; all other lines stay.
+
+    `tokens`: the keys that lead to each `token:` -> its new vault text.
+    """
+    lines = _LINE.findall(document.text)
+    edits = []
+    for way, ciphertext in tokens.items():
+        first, last = document.line_span(way)
+        column = document.position(way).column - 1
+        head = lines[first - 1].rstrip("\r\n")
+        if not _BLOCK.fullmatch(head):  # its comment stays
+            head = " " * column + "token: !vault |"
+        body = [" " * (column + _STEP) + line for line in ciphertext.splitlines()]
+        edits.append(_Edit(first, 0, "", last, [head, *body]))
     return _apply(document.text, edits)
 
 

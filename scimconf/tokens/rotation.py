@@ -41,26 +41,26 @@ def activated(entry: Entry, now: datetime) -> Entry:
     """
     if entry.next is None:
         raise UsageError("no token is staged", "stage one first: scimconf rotate --stage")
-    return _over(entry.next, [*_retired(entry, now), *_replaced(entry.next)])
+    return _over(entry.next, [*_retired(entry, now), *replaced(entry.next)])
 
 
-def _replaced(entry: Entry) -> list[Entry]:
+def replaced(entry: Entry) -> list[Entry]:
     """Return all tokens that this one and its predecessors have replaced, the latest first."""
     previous = entry.previous
-    return [replace(previous, previous=None), *_replaced(previous)] if previous else []
+    return [replace(previous, previous=None), *replaced(previous)] if previous else []
 
 
 def _retired(entry: Entry | None, now: datetime) -> list[Entry]:
     """Return a token, marked as replaced now, and those that it has replaced."""
     if entry is None:
         return []
-    return [replace(entry, next=None, previous=None, retired=stamp(now)), *_replaced(entry)]
+    return [replace(entry, next=None, previous=None, retired=stamp(now)), *replaced(entry)]
 
 
-def _over(entry: Entry, replaced: list[Entry]) -> Entry:
+def _over(entry: Entry, before: list[Entry]) -> Entry:
     """Return the entry with these tokens as its replaced ones, the latest first."""
     previous: Entry | None = None
-    for each in reversed(replaced):
+    for each in reversed(before):
         previous = replace(each, previous=previous)
     return replace(entry, previous=previous)
 
@@ -77,19 +77,23 @@ def replaced_by(entry: Entry | None, new: Entry, now: datetime) -> Entry:
     return activated(staged(entry, new, now), now)
 
 
-def rolled_back(entry: Entry, now: datetime) -> Entry:
-    """Return the entry with its previous token in force again and the present one staged.
+def rolled_back(entry: Entry, now: datetime, to: str = "") -> Entry:
+    """Return the entry with a previous token in force again and the present one staged.
 
-    Raises UsageError if there is no previous token or it is no longer kept.
+    `to`: the date of the previous token that the server has; "": the latest one. Raises UsageError
+    if there is no previous token or it is no longer kept.
     """
     entry = pruned(entry, now)
-    if entry.previous is None:
+    kept = replaced(entry)
+    if not kept:
         raise UsageError(
             f"no previous token is kept: it is forgotten {KEPT.days} days after a rotation",
             "rotate to a new token: scimconf rotate",
         )
+    back = next((each for each in kept if each.created == to), kept[0])
     staged_now = _over(replace(entry, next=None), _retired(entry.next, now))
-    return replace(entry.previous, next=staged_now, retired="")
+    others = [each for each in kept if each is not back]
+    return replace(_over(back, others), next=staged_now, retired="")
 
 
 def removed(entry: Entry, now: datetime) -> Removed:
@@ -112,7 +116,7 @@ def without_expired(record: Record, now: datetime) -> Record:
 
 def pruned(entry: Entry, now: datetime) -> Entry:
     """Return the entry without tokens that were replaced more than `KEPT` ago."""
-    kept = [each for each in _replaced(entry) if now - _moment(each.retired) <= KEPT]
+    kept = [each for each in replaced(entry) if now - _moment(each.retired) <= KEPT]
     following = entry.next and pruned(entry.next, now)
     return replace(_over(entry, kept), next=following)
 
@@ -120,6 +124,18 @@ def pruned(entry: Entry, now: datetime) -> Entry:
 def older_than(entry: Entry, age: timedelta, now: datetime) -> bool:
     """Return whether the token in force is older than `age`; a token without a date is old."""
     return now - _moment(entry.created) > age
+
+
+def kept_until(replaced_on: str) -> str:
+    """Return until when a token is kept that was replaced then; "" if the date is not valid."""
+    moment = _moment(replaced_on)
+    return stamp(moment + KEPT) if moment.year > 1 else ""
+
+
+def days_old(entry: Entry, now: datetime) -> int | None:
+    """Return the age of a token in whole days; None if its date is not valid."""
+    moment = _moment(entry.created)
+    return (now - moment).days if moment.year > 1 else None
 
 
 def _moment(text: str) -> datetime:

@@ -27,10 +27,11 @@ from scimconf.tokens.entries import (
     entries_of,
     is_whole,
 )
-from scimconf.tokens.fingerprint import fingerprint, matches, place_of
+from scimconf.tokens.fingerprint import fingerprint, place_of
 from scimconf.tokens.layout import edit
 from scimconf.tokens.rotation import stamp, without_expired
 from scimconf.tokens.strength import weakness_of
+from scimconf.tokens.unlock import unlock
 from scimconf.yamlfile import Document, parse, read_text
 
 __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
@@ -94,7 +95,7 @@ class TokenFile:
 
     path: Path
     records: Mapping[Key, Record] = field(repr=False)
-    _document: Document = field(repr=False)
+    document: Document = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> TokenFile:
@@ -138,18 +139,8 @@ class TokenFile:
         entry = self.entry(deployment, realm)
         if entry is None or entry.ciphertext is None:
             return None
-        where = self._document.position((TOP, deployment, realm, "token"))
-        try:
-            token = vault.decrypt(entry.ciphertext, passwords)
-        except UsageError as error:
-            raise UsageError(f"{where}: {error.message}", error.hint) from None
-        if not matches(token, bound((deployment, realm), entry)):
-            raise UsageError(
-                f"{where}: this token does not belong here: its fingerprint is that of another "
-                "token, deployment, realm or date. The entry was copied, moved or edited",
-                "restore the entry from version control",
-            )
-        return token
+        where = self.document.position((TOP, deployment, realm, "token"))
+        return unlock((deployment, realm), entry, passwords, where)
 
     def refuse(self, value: VaultValue) -> None:
         """Raise UsageError for a vault value that is one of this file's tokens.
@@ -195,7 +186,7 @@ class TokenFile:
             if not changed:
                 return now
             after = _edited(now, {**now.records, **changed})
-            files.write_atomically(real, after._document.text)
+            files.write_atomically(real, after.document.text)
             return after
 
 
@@ -236,7 +227,7 @@ def _exists(path: Path) -> bool:
 def _edited(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
     """Return the file with these records. Read the new text back to check that it is correct."""
     changed = {key: each for key, each in records.items() if file.records.get(key) != each}
-    text = edit(file._document, changed)
+    text = edit(file.document, changed)
     try:
         document = parse(text, str(file.path))
         after = TokenFile(file.path, entries_of(document), document)

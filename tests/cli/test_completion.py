@@ -29,10 +29,20 @@ all:
     db.example.com: {scim_realms: {wiki: , old: {state: absent}}}
 """
 
+TOKENS = """\
+version: 2
+scimconf_tokens:
+  "chat0.example.com":
+    "": {removed: "2026-01-01T00:00:00Z"}
+    "acme": {removed: "2026-01-01T00:00:00Z"}
+...
+"""
+
 
 @pytest.fixture
 def folder(empty: Run, tmp_path: Path) -> Path:
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
+    (tmp_path / "tokens.yaml").write_text(TOKENS)
     return tmp_path
 
 
@@ -62,6 +72,13 @@ HOSTS = ["chat1.example.com", "chat2.example.com", "fe80::1", "db.example.com"]
         (["render", "ch"], HOSTS[:2]),
         (["handoff", "--realm", ""], ["acme", "old", "wiki"]),
         (["rotate", "europe", "--realm", "a"], ["acme"]),
+        (["plan", "--realm", "w"], ["wiki"]),
+        (["token", "l"], ["list"]),
+        (["token", "list", "eu"], ["europe"]),
+        (["token", "move", "ch"], ["chat0.example.com"]),
+        (["token", "move", "chat0.example.com/"], ["chat0.example.com/", "chat0.example.com/acme"]),
+        (["token", "move", "chat0.example.com", "db"], ["db.example.com"]),
+        (["token", "move", "x", "db.example.com/"], ["db.example.com/old", "db.example.com/wiki"]),
         (["apply", "--format", "j"], ["json", "junit"]),
         (["ro"], ["rotate"]),
         (["frobnicate", "x"], []),

@@ -26,16 +26,30 @@ PAGES = (
 )
 HEAVY = ("paramiko", "pydantic", "rich", "jinja2", "ruamel", "cryptography")
 WITHOUT_VARIABLE = {"--yes", "--show-tokens", "--help", "--version"}
-WITHOUT_VARIABLE |= {"--stage", "--activate", "--back", "--next", "--extra-vars"}
-"""A forgotten variable must not confirm a change, print tokens, choose tokens or override the
-inventory."""
-OF_ITS_OWN = {"handoff --format", "handoff --out"}
+WITHOUT_VARIABLE |= {"--stage", "--replace-staged", "--activate", "--back", "--next"}
+WITHOUT_VARIABLE |= {"--new-vault-id", "--new-vault-password-file", "--extra-vars"}
+"""A forgotten variable must not confirm a change, print tokens, choose tokens or a password, or
+override the inventory."""
+OF_ITS_OWN = {"handoff --format", "handoff --out", "token list --format"}
 """In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
 IMPERATIVES = sorted(
     {
         *("Accept", "Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do"),
-        *("Edit", "Fetch", "Generate", "Leave", "Limit", "Log", "Print", "Put", "Read", "Replace"),
+        *(
+            "Edit",
+            "Fetch",
+            "Generate",
+            "Leave",
+            "Limit",
+            "List",
+            "Log",
+            "Print",
+            "Put",
+            "Read",
+            "Replace",
+        ),
         *("Retry", "Save", "Set", "Show", "Trust", "Use", "Wait", "With --settings: edit"),
+        *("With --stage: also replace",),
         *("Work", "Write"),
     }
 )

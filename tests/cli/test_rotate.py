@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -233,6 +234,27 @@ def test_a_token_that_an_undo_brought_back_is_never_lost(
     assert "the server has a previous token" in operator.run("plan").stdout
 
 
+def test_after_an_undo_the_token_file_follows_the_server(
+    operator: Operator, server: Server
+) -> None:
+    """`undo` names `plan`, `plan` names `rotate --back`, and that keeps the server's token."""
+    first = operator.token(server.name, "acme")
+    for _ in range(2):
+        _rotate(operator, "--realm", "acme")
+        undone = operator.run("undo", "--yes")
+        assert undone.returncode == 0, undone
+    assert f"makes both match: scimconf plan {server.name}" in undone.stdout
+    planned = operator.run("plan", server.name).stdout
+    hint = re.search(r"to keep it: scimconf (rotate --back .*)", planned)
+    assert hint, planned
+    assert shlex.split(hint[1])[2:] == [server.name, "--realm", "acme"]
+    before = server.secrets.read_bytes()
+    _rotate(operator, *shlex.split(hint[1])[1:])
+    assert operator.token(server.name, "acme") == first, "not the one that was replaced last"
+    assert server.secrets.read_bytes() == before
+    assert operator.run("plan").returncode == 0
+
+
 # --- an interrupted rotation ----------------------------------------------------------------------
 
 
@@ -356,17 +378,62 @@ def test_a_nightly_stage_keeps_the_staged_token(scimconf: Run, made: Path) -> No
     assert scimconf(*stage, "--older-than", "90d").returncode == 0
     staged = made.read_bytes()
     assert b"next:" in staged
-    again = scimconf(*stage, "--older-than", "90d")
-    assert (again.returncode, "nothing to rotate" in again.stderr) == (0, True)
-    assert made.read_bytes() == staged
+    for arguments in ((*stage, "--older-than", "90d"), stage):
+        again = scimconf(*arguments)
+        assert again.returncode == 0
+        assert "already staged (made 20" in again.stderr
+        assert made.read_bytes() == staged
+    replace = re.search(r"to replace it: scimconf (.*)", again.stderr)
+    assert replace
 
-    asked_for = scimconf(*stage)
+    asked_for = scimconf(*shlex.split(replace[1]), *PASSWORD)
     assert asked_for.returncode == 0
     assert "warning: the staged token of realm acme of chat1.example.com" in asked_for.stderr
     assert "hand-off sheet" in asked_for.stderr
     assert made.read_bytes() != staged
-    quiet = scimconf(*stage, "-q")
+    quiet = scimconf(*stage, "--replace-staged", "-q")
     assert (quiet.returncode, "warning" in quiet.stderr) == (0, False)
+    wrong = scimconf("rotate", "--yes", "--replace-staged", *PASSWORD)
+    assert (wrong.returncode, "needs --stage" in wrong.stderr) == (64, True)
+
+
+def test_a_second_stage_only_stages_what_is_not_staged(scimconf: Run, made: Path) -> None:
+    inventory = made.parent / "inventory.yaml"
+    inventory.write_text(inventory.read_text().replace("{acme: {}}", "{acme: {}, wiki: {}}"))
+    stage = ("rotate", "--stage", *PASSWORD)
+    assert scimconf(*stage, "--realm", "acme").returncode == 0
+    sheet = scimconf("handoff", "--next", "--show-tokens", "--realm", "acme", *PASSWORD).stdout
+    more = ("render", "chat1*", "--create-tokens", "--show-tokens", *PASSWORD)
+    assert scimconf(*more).returncode == 0
+    done = scimconf(*stage, "chat1*")
+    assert "staged a new token for realm wiki of chat1.example.com;" in done.stderr
+    assert "rotate --stage --replace-staged chat1.example.com --realm acme" in done.stderr
+    again = scimconf("handoff", "--next", "--show-tokens", "--realm", "acme", *PASSWORD).stdout
+    assert again == sheet, "the sheet that was handed over is still valid"
+
+
+def test_the_hints_of_stage_name_exactly_what_was_staged(scimconf: Run, made: Path) -> None:
+    """The command of a hint puts nothing in force that another colleague has staged."""
+    inventory = made.parent / "inventory.yaml"
+    inventory.write_text(
+        inventory.read_text()
+        + "    a.test: &a {scim_deployment: two, scim_realms: {'': {}}}\n    b.test: *a\n"
+    )
+    render = ("--create-tokens", "--show-tokens", *PASSWORD)
+    for host in ("a.test", "chat2*"):
+        assert scimconf("render", host, *render).returncode == 0
+    done = scimconf("rotate", "--stage", *PASSWORD)
+    assert [line for line in done.stderr.splitlines() if "scimconf" in line] == [
+        "next: scimconf handoff --next --show-tokens chat1.example.com --realm acme",
+        "next: scimconf handoff --next --show-tokens chat2.example.com a.test b.test --realm ''",
+        "then, at the planned time: scimconf rotate --activate chat1.example.com --realm acme",
+        "then, at the planned time: "
+        "scimconf rotate --activate chat2.example.com a.test b.test --realm ''",
+    ]
+    for line in done.stderr.splitlines():
+        if "next: scimconf" in line:
+            sheet = scimconf(*shlex.split(line.partition("scimconf ")[2]), *PASSWORD)
+            assert sheet.returncode == 0, line
 
 
 def test_older_than_selects_by_age(scimconf: Run, made: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 from scimconf.secret import Secret
 from scimconf.tokens.store import TokenFile
 from tests.cli.conftest import Run
+from tests.tokens.aging import age
 
 
 @pytest.mark.parametrize(
@@ -75,3 +78,231 @@ def test_a_token_file_of_format_1_is_converted_once(scimconf: Run, tmp_path: Pat
     again = scimconf("token", "migrate", "tokens.yaml", *password)
     assert again.returncode == 64
     assert "already has format 2" in again.stderr
+
+
+# --- token new, list, rekey, move -----------------------------------------------------------------
+
+PASSWORD = ("--vault-password-file", "password")
+
+
+@pytest.fixture
+def made(scimconf: Run, tmp_path: Path) -> Path:
+    """A token file with the tokens of chat1 and chat2."""
+    for host in ("chat1*", "chat2*"):
+        render = ("render", host, "--create-tokens", "--show-tokens", *PASSWORD)
+        assert scimconf(*render).returncode == 0
+    return tmp_path / "tokens.yaml"
+
+
+def _token(path: Path, deployment: str, realm: str, password: str = "correct horse") -> str:
+    token = TokenFile.load(path).token(deployment, realm, {"default": Secret(password)})
+    assert token
+    return token.reveal()
+
+
+def test_token_new_is_token(scimconf: Run) -> None:
+    done = scimconf("token", "new", "--count", "3", "--length", "60")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [len(line) for line in done.stdout.splitlines()] == [60] * 3
+    misplaced = scimconf("token", "--count", "3", "list")
+    assert misplaced.returncode == 64
+    assert "--count belongs to token new, not to token list" in misplaced.stderr
+
+
+def test_the_list_has_a_line_for_each_realm_and_no_secret(scimconf: Run, made: Path) -> None:
+    assert scimconf("rotate", "--stage", "chat1*", *PASSWORD).returncode == 0
+    listed = scimconf("token", "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    head, first, second = listed.stdout.splitlines()
+    assert re.split(r" {2,}", head) == [
+        *("deployment", "realm", "age", "rotated", "staged", "previous until", "strength", "kept")
+    ]
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    assert re.split(r" {2,}", first) == [
+        *("chat1.example.com", "acme", "0d", "-", today, "-", "256 bits", "token file")
+    ]
+    assert re.split(r" {2,}", second)[:2] == ["chat2.example.com", "(root)"]
+    one = scimconf("token", "list", "chat2*", "--limit", "all").stdout
+    assert "chat1" not in one
+    assert "(root)" in one
+    (made.parent / "password").unlink()
+    assert scimconf("token", "list").stdout == listed.stdout, "needs no password"
+
+
+def test_a_nightly_job_fails_if_a_token_is_too_old(scimconf: Run, made: Path) -> None:
+    nothing = scimconf("token", "list", "--older-than", "90d")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    age(made, made.parent / "password", "2020-01-01T00:00:00Z", [("chat1.example.com", "acme")])
+    old = scimconf("token", "list", "--older-than", "52w")
+    assert old.returncode == 2
+    assert [line.split()[0] for line in old.stdout.splitlines()] == [
+        "deployment",
+        "chat1.example.com",
+    ]
+    assert scimconf("token", "list").returncode == 0, "only with --older-than"
+    wrong = scimconf("token", "list", "--older-than", "90")
+    assert (wrong.returncode, "not an age" in wrong.stderr) == (64, True)
+
+
+def test_the_json_of_the_list_is_documented(scimconf: Run, made: Path) -> None:
+    done = scimconf("token", "list", "--format", "json", "--older-than", "0d")
+    document = json.loads(done.stdout)
+    assert document["exit_code"] == done.returncode == 2
+    assert [each["realm"] for each in document["tokens"]] == ["acme", ""]
+    page = (Path(__file__).parents[2] / "docs/json.md").read_text()
+    section = page.partition("## The JSON of `token list`")[2]
+    listed = set(re.findall(r"^\| `(\w+)`", section, re.M))
+    assert listed == set(document["tokens"][0])
+
+
+def test_entries_that_the_inventory_does_not_name_are_listed(scimconf: Run, made: Path) -> None:
+    inventory = made.parent / "inventory.yaml"
+    inventory.write_text(inventory.read_text().replace("chat2.example.com", "chat9.example.com"))
+    listed = scimconf("token", "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [f"chat{n}.example.com" for n in (1, 2, 9)]
+    assert listed[2].endswith("token file (not in the inventory)")
+    assert listed[3].endswith("- (missing)")
+    assert "chat2" not in scimconf("token", "list", "chat9*").stdout
+
+
+def test_no_name_of_a_token_file_controls_the_terminal(scimconf: Run, made: Path) -> None:
+    made.write_text(made.read_text().replace('"acme"', r'"ac\u001b[31mme"'))
+    listed = scimconf("token", "list").stdout
+    assert "\x1b" not in listed
+    assert r"ac\x1b[31mme" in listed
+
+
+def test_rekey_changes_the_password_of_the_whole_file(scimconf: Run, made: Path) -> None:
+    token = _token(made, "chat1.example.com", "acme")
+    (made.parent / "new").write_text("battery staple\n")
+    done = scimconf("token", "rekey", *PASSWORD, "--new-vault-password-file", "new")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "tokens.yaml: 2 tokens encrypted with the new password (vault id default)\n"
+    )
+    assert _token(made, "chat1.example.com", "acme", "battery staple") == token
+    back = scimconf(
+        *("token", "rekey", "--tokens", "tokens.yaml"),
+        *("--vault-password-file", "new", "--new-vault-id", "2026@password"),
+    )
+    assert "(vault id 2026)" in back.stdout
+    assert made.read_text().count(";AES256;2026\n") == 2
+
+
+def test_rekey_asks_twice_for_the_new_password(
+    scimconf: Run, made: Path, typed: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password file in the environment names the present password only: see ansible#18247."""
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "password")
+    assert scimconf("token", "rekey").returncode == 0
+    assert typed == [("New vault password", True)]
+    assert _token(made, "chat2.example.com", "", "typed")
+
+
+def test_rekey_takes_the_present_password_from_a_prompt(
+    scimconf: Run, made: Path, typed: list[tuple[str, bool]]
+) -> None:
+    """The same id may come from a file here and from a prompt there: see ansible#72261."""
+    (made.parent / "typed").write_text("typed\n")
+    first = ("token", "rekey", *PASSWORD, "--new-vault-id", "prod@typed")
+    assert scimconf(*first).returncode == 0
+    done = scimconf("token", "rekey", "--vault-id", "prod@prompt", "--new-vault-id", "a@password")
+    assert done.returncode == 0, done
+    assert typed == [("Vault password (prod)", False)]
+    assert made.read_text().count(";AES256;a\n") == 2
+
+
+def test_rekey_of_a_link_keeps_the_link(scimconf: Run, made: Path) -> None:
+    real = made.rename(made.parent / "real.yaml")
+    made.symlink_to(real)
+    rekey = ("token", "rekey", *PASSWORD, "--new-vault-id", "a@password")
+    refused = scimconf(*rekey)
+    assert (refused.returncode, "is a link" in refused.stderr) == (64, True)
+    assert scimconf(*rekey, "--tokens", "tokens.yaml").returncode == 0
+    assert made.is_symlink()
+    assert real.read_text().count(";AES256;a\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "new vault password is needed, and there is no terminal"),
+        (
+            ("--new-vault-id", "prod"),
+            "write ID@FILE",
+        ),  # a label without a source: see ansible#86359
+        (("--new-vault-id", "prod@"), "has no source"),
+        (("--new-vault-id", "a@new", "--new-vault-password-file", "new"), "exclude each other"),
+        (("--new-vault-id", "a b@new"), "not a valid vault id"),
+        (("--new-vault-password-file", "empty"), "contains no password"),
+        (("--tokens", "nothing.yaml", "--new-vault-password-file", "new"), "there is no token"),
+    ],
+)
+def test_a_refused_rekey_leaves_the_file_unchanged(
+    scimconf: Run, made: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (made.parent / "new").write_text("battery staple\n")
+    (made.parent / "empty").write_text("\n")
+    before = made.read_bytes()
+    done = scimconf("token", "rekey", *PASSWORD, *arguments)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert words in done.stderr
+    assert made.read_bytes() == before
+
+
+def test_rekey_names_what_it_leaves(scimconf: Run, made: Path) -> None:
+    (made.parent / "other").write_text("another team\n")
+    inventory = made.parent / "inventory.yaml"
+    inventory.write_text(inventory.read_text() + "    chat3.example.com: {scim_realms: {x: {}}}\n")
+    render = ("render", "chat3*", "--create-tokens", "--show-tokens")
+    assert scimconf(*render, "--vault-id", "team-b@other", *PASSWORD).returncode == 0
+    done = scimconf("token", "rekey", *PASSWORD, "--new-vault-id", "2026@password")
+    assert done.returncode == 0
+    assert "left unchanged: 1 with the vault id team-b" in done.stderr
+    assert "add --vault-id team-b@FILE" in done.stderr
+
+
+def test_a_token_moves_to_the_new_name_of_a_server(scimconf: Run, made: Path) -> None:
+    token = _token(made, "chat1.example.com", "acme")
+    done = scimconf("token", "move", "chat1.example.com", "new.example.com", *PASSWORD)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "moved the token of realm acme of chat1.example.com to realm acme of new.example.com\n"
+    )
+    assert _token(made, "new.example.com", "acme") == token
+    one = ("token", "move", "new.example.com/acme", "new.example.com/", *PASSWORD)
+    assert scimconf(*one).returncode == 0
+    assert _token(made, "new.example.com", "") == token
+    root = ("token", "move", "new.example.com/(root)", "new.example.com/wiki", *PASSWORD)
+    assert scimconf(*root).returncode == 0
+    assert _token(made, "new.example.com", "wiki") == token
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("chat1.exmple.com", "b", "did you mean chat1.example.com?"),
+        ("chat1.example.com/wiki", "b/wiki", "has no token of chat1.example.com/wiki"),
+        ("chat1.example.com", "b/acme", "is a deployment, but b/acme is a realm"),
+        ("chat1.example.com/acme", "b", "name a realm: b/acme"),
+        ("chat1.example.com/acme", "b/Acme", "must be lower-case"),
+        ("chat1.example.com", "chat1.example.com", "the same place"),
+        ("chat1.example.com/acme", "chat2.example.com/", "has a token already"),
+        ("chat1.example.com", "b\x07", "control characters"),
+    ],
+)
+def test_a_refused_move_leaves_the_file_unchanged(
+    scimconf: Run, made: Path, old: str, new: str, words: str
+) -> None:
+    before = made.read_bytes()
+    done = scimconf("token", "move", old, new, *PASSWORD)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert words in done.stderr
+    assert made.read_bytes() == before
+
+
+def test_a_move_needs_the_password(scimconf: Run, made: Path) -> None:
+    before = made.read_bytes()
+    done = scimconf("token", "move", "chat1.example.com", "b")
+    assert (done.returncode, "a vault password is needed" in done.stderr) == (64, True)
+    assert made.read_bytes() == before

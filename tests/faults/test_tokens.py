@@ -317,6 +317,8 @@ def _format_1(scene: Scene) -> None:
     scene.operator.tokens.write_text(text)
 
 
+NEW_PASSWORD = ("--new-vault-password-file", ".vault-password")
+"""The same password again: every vault value changes, and the scene can still read them."""
 VERBS = {
     "apply, a new token": Verb(APPLY, inventory="added.yaml", again=(0,)),
     "apply, a realm goes": Verb(APPLY, inventory="absent.yaml", again=(0,)),
@@ -332,6 +334,9 @@ VERBS = {
     "import, tokens alone": Verb(("import", *VAULT), first=_lose, loses=True, again=(0, 64)),
     "token migrate": Verb(
         ("token", "migrate", "tokens.yaml", *VAULT), first=_format_1, again=(0, 64)
+    ),
+    "token rekey": Verb(
+        (*("token", "rekey", "--tokens", "tokens.yaml"), *VAULT, *NEW_PASSWORD), again=(0,)
     ),
 }
 MOMENTS = ("before", "written", "renamed", "after", "full")

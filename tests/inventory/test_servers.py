@@ -52,6 +52,7 @@ def test_defaults(one: One) -> None:
         verify=True,
         ca=None,
         position=Position("hosts.yaml", 3, 5),
+        peers=("chat.example.com",),
     )
 
 
@@ -86,6 +87,7 @@ def test_every_variable_is_used(one: One, write: Write) -> None:
         scim_probe: https://127.0.0.1:8443/
         scim_verify: false
         scim_ca: certs/ca.pem
+        scim_moved_from: old.example.com
         """)
     assert server.connection == Connection(
         kind="ssh",
@@ -120,6 +122,7 @@ def test_every_variable_is_used(one: One, write: Write) -> None:
     assert (server.restart_timeout, server.gate_timeout) == (300, 5)
     assert server.probe == "https://127.0.0.1:8443"
     assert server.ca == "certs/ca.pem"
+    assert server.moved_from == "old.example.com"
 
 
 def test_a_relative_ca_file_starts_at_its_inventory_file(

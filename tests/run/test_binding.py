@@ -79,6 +79,8 @@ OTHER: dict[str, Any] = {
     "Server.restart_timeout": 1,
     "Server.gate_timeout": 1,
     "Server.probe": None,
+    "Server.moved_from": "chat0",
+    "Realm.moved_from": "acme-old",
     "Server.verify": False,
     "Server.ca": "other.pem",
     "Realm.string_id": "wiki",

@@ -100,7 +100,7 @@ def test_imported_realms_with_weaknesses_are_warnings() -> None:
     assert set(made.tokens) == {"acme"}
     weak, missing, extra = made.warnings
     assert "36 bits" in weak
-    assert "scimconf rotate --realm 'acme'" in weak
+    assert "scimconf rotate chat1 --realm acme" in weak
     assert missing.endswith("it lacks name_formatted_included, which apply will add")
     assert extra.endswith("Zulip does not use its comment, which apply will remove")
 

@@ -8,7 +8,7 @@ import pytest
 
 from scimconf import vault
 from scimconf.errors import UsageError
-from scimconf.model import Reference, Server, VaultValue
+from scimconf.model import Places, Reference, Server, VaultValue
 from scimconf.secret import Secret
 from scimconf.tokens.entries import Removed
 from scimconf.tokens.fingerprint import matches
@@ -73,6 +73,68 @@ def test_without_a_vault_password_nothing_is_written(path: Path, plain: Server) 
     with pytest.raises(UsageError, match="vault password"):
         _keyring(path, locked=True).make([plain])
     assert not path.exists()
+
+
+# --- renames --------------------------------------------------------------------------------------
+
+
+def _renamed(path: Path, *, locked: bool = False) -> Keyring:
+    """A keyring for realm new of chat1, which was realm acme of chat0; each name may come first."""
+    new, olds = ("chat1", "new"), (("chat1", "acme"), ("chat0", "acme"), ("chat0", "new"))
+    places = Places(frozenset({new}), {new: olds})
+    passwords = _no_password if locked else lambda: PASSWORD
+    return Keyring(TokenFile.load(path), passwords, places=places)
+
+
+@pytest.mark.parametrize("old", [("chat1", "acme"), ("chat0", "acme"), ("chat0", "new")])
+def test_a_renamed_realm_gets_its_moved_token(path: Path, old: tuple[str, str]) -> None:
+    """One of the two names may have been moved before: see terraform#32595."""
+    new = server(realm("new"))
+    _keyring(path).make([server(realm(old[1]), deployment=old[0])])
+    token = TokenFile.load(path).token(*old, PASSWORD)
+    wanted = _renamed(path, locked=True).desired(new)
+    assert wanted.moved == {"new": old}
+    assert token
+    assert matches(token, wanted.fingerprints["new"]), "known without the password"
+    keyring = _renamed(path)
+    keyring.make([new])
+    assert keyring.tokens([new])["chat1"] == {"new": token}
+    assert list(keyring.file.records) == [("chat1", "new")]
+    assert keyring.desired(new).moved == {}
+    before = path.read_bytes()
+    _renamed(path, locked=True).make([new])
+    assert path.read_bytes() == before
+
+
+def test_nothing_moves_to_a_place_with_a_token_or_elsewhere(path: Path) -> None:
+    """The new place may have a token after `import` or `token move`: see terraform#29637."""
+    _keyring(path).make([server(realm()), server(realm("new"))])
+    assert _renamed(path).desired(server(realm("new"))).moved == {}
+    elsewhere = realm("other", token=Reference("env", ("TOKEN",), "/"))
+    places = Places(frozenset(), {("chat1", "other"): (ACME,)})
+    keyring = Keyring(TokenFile.load(path), _no_password, places=places)
+    assert keyring.desired(server(elsewhere)).moved == {}
+    gone = server(realm("other", present=False))
+    assert keyring.desired(gone).moved == {}
+
+
+def test_tokens_of_places_that_the_inventory_lost_are_compared(path: Path) -> None:
+    """A realm without a token may be a renamed one."""
+    for deployment, name in (("chat0", "acme"), ("chat0", "wiki"), ("chat1", "docs"), ACME):
+        _keyring(path).make([server(realm(name), deployment=deployment)])
+    places = Places(frozenset({ACME, ("chat1", "new"), ("chat2", "wiki")}))
+    keyring = Keyring(TokenFile.load(path), _no_password, places=places)
+
+    def strays(*, deployment: str, name: str) -> list[str]:
+        found = keyring.desired(server(realm(name), deployment=deployment)).strays
+        return [each.place for each in found.get(name, ())]
+
+    assert strays(deployment="chat1", name="acme") == [], "it has a token"
+    (docs,) = strays(deployment="chat1", name="new")
+    assert '"chat1", "docs"' in docs, "the realm was renamed"
+    (wiki,) = strays(deployment="chat2", name="wiki")
+    assert '"chat0", "wiki"' in wiki, "the server was renamed"
+    assert _keyring(path).desired(server(realm("new"))).strays == {}, "the inventory is not known"
 
 
 def test_fingerprints_need_no_vault_password(path: Path, plain: Server) -> None:

@@ -1,0 +1,46 @@
+"""Limit a run to some realms (`--realm`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from scimconf.errors import UsageError
+from scimconf.model import Realm, Server
+from scimconf.run.person import Person
+
+
+def narrowed(
+    servers: Sequence[Server], realms: Collection[str], person: Person
+) -> Sequence[Server]:
+    """Return the servers with only these realms; all servers as they are if `realms` is empty.
+
+    Servers without one of them are left out. Nothing else of a server is changed or reported, not
+    even its unmanaged realms: the result is about the selected realms only, and says so. Raises
+    UsageError for a realm that no server has.
+    """
+    if not realms:
+        return servers
+    check_known(realms, (realm for server in servers for realm in server.realms))
+    names = ", ".join(sorted(realm or "(root)" for realm in set(realms)))
+    person.tell(f"only realm {names}: no other realm is checked or changed")
+    return [
+        with_only(server, selected)
+        for server in servers
+        if (selected := tuple(each for each in server.realms if each.string_id in realms))
+    ]
+
+
+def with_only(server: Server, realms: tuple[Realm, ...]) -> Server:
+    """Return the server with only these realms. The run leaves all others unchanged."""
+    rest = frozenset(each.string_id for each in server.realms if each not in realms)
+    return replace(server, realms=realms, left_alone=rest, unmanaged="keep", is_partial=True)
+
+
+def check_known(realms: Collection[str], known: Iterable[Realm]) -> None:
+    """Raise UsageError for realms that are not known."""
+    if unknown := set(realms) - {realm.string_id for realm in known}:
+        names = ", ".join(sorted(each or "(root)" for each in unknown))
+        raise UsageError(
+            f"no selected server has realm {names}", "to see the realms: scimconf inventory list"
+        )
