@@ -200,3 +200,14 @@ def test_an_omitted_variable_counts_as_not_set(write: Write) -> None:
     assert server.realms[0].token is None
     assert server.restart == ("a",)
     assert "ansible_host" not in server.connection.said
+
+
+def test_no_token_is_moved_away_from_a_server_with_errors(write: Write) -> None:
+    """It may still have the realm under the former name."""
+    text = (
+        "all: {hosts: {a: {scim_realms: {new: {moved_from: old}}, scim_deployment: d}, "
+        "b: {scim_realms: {old: }, %s}}}"
+    )
+    for own, moved in (("scim_deployment: d, x: 1", False), ("scim_deployment: e", True)):
+        found = inventory.read([write(text % f"ansible_user: '{{{{ nosuch }}}}', {own}")])
+        assert bool(found.places.renamed) is moved
