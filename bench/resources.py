@@ -63,7 +63,7 @@ def real(arguments: Sequence[str]) -> dict[str, object]:
 def simulated(arguments: Sequence[str]) -> dict[str, object]:
     """Plan with simulated connections."""
     ssh.open_agent = _simulated  # type: ignore[assignment]
-    load, took = inventory.load, 0.0
+    load, took = inventory.read, 0.0
 
     def timed(*given: Any, **named: Any) -> inventory.Inventory:
         nonlocal took
@@ -72,7 +72,7 @@ def simulated(arguments: Sequence[str]) -> dict[str, object]:
         took = time.monotonic() - begun
         return loaded
 
-    inventory.load = timed
+    inventory.read = timed
     begun = time.monotonic()
     code = cli.run(arguments)
     return {"code": code, "load": took, "whole": time.monotonic() - begun}

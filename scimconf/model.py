@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Literal
 
 from scimconf.sanitize import visible
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from scimconf.server_warning import ServerWarning
 
 # --- positions and problems -------------------------------------------------------------------
@@ -151,6 +151,8 @@ class Connection:
     said: frozenset[str] = frozenset()
     """Ansible's names of the variables that the inventory sets. All other values are defaults or
     come from the command line."""
+    encrypted: Mapping[str, Sealed] = field(default_factory=dict)
+    """Ansible's names of variables with encrypted values, which nothing shows, and these values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ Only `reveal()` returns the text of a Secret; a test lists the packages that may
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import logging
 import re
+from collections.abc import Iterable
 from threading import Lock
 from typing import NoReturn
 from weakref import WeakSet
@@ -62,6 +64,52 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled or copied to disk")
+
+
+class Sealed(Secret):
+    """A value that was decrypted with the vault password, and its type.
+
+    It comes from a file that is encrypted as a whole, or it is a text that contains such a value.
+    """
+
+    __slots__ = ("__data", "__key", "composed", "owned")
+
+    def __init__(self, data: object, key: bytes, *, owned: bool, composed: bool = False) -> None:
+        """Seal `data`. `key` is secret too: only who has the vault password can compute it.
+
+        `owned`: whoever wrote this value at its place has the vault password. Anybody can refer to
+        an encrypted value of somebody else, so a reference is not owned. `composed`: it is a text
+        around encrypted values.
+        """
+        super().__init__(str(data))
+        self.__data = data
+        self.__key = key
+        self.owned = owned
+        self.composed = composed
+
+    def reveal_data(self) -> object:
+        """Return the value with its type. Call this only where it is used."""
+        return self.__data
+
+    def referenced(self) -> Sealed:
+        """Return the same value for a place that only refers to it."""
+        return Sealed(self.__data, self.__key, owned=False, composed=self.composed)
+
+    def joined(
+        self, others: Iterable[Sealed], data: object, *, owned: bool, composed: bool = True
+    ) -> Sealed:
+        """Return a value that was made from this one and others."""
+        keys = b"".join(each.__key for each in (self, *others))
+        return Sealed(data, hashlib.sha256(keys).digest(), owned=owned, composed=composed)
+
+    @property
+    def digest(self) -> str:
+        """A text that changes with the value, and from which nobody without the key can guess it.
+
+        It also changes if the value is encrypted again.
+        """
+        text = repr(self.__data).encode(errors="surrogatepass")
+        return hmac.new(self.__key, text, "sha256").hexdigest()[:16]
 
 
 _alive: WeakSet[Secret] = WeakSet()

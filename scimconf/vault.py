@@ -34,6 +34,14 @@ _LINE = 80
 _VAULT_ID = re.compile(r"[^;\s]+")
 
 
+class NoPasswordError(UsageError):
+    """No vault password was given."""
+
+
+class WrongPasswordError(UsageError):
+    """None of the given passwords decrypts a value."""
+
+
 def encrypt(plaintext: Secret, password: Secret, vault_id: str | None = None) -> str:
     """Return the vault text of `plaintext`: format 1.2 with a vault id, else 1.1.
 
@@ -65,12 +73,17 @@ def decrypt(ciphertext: str, passwords: Mapping[str, Secret]) -> Secret:
     """Decrypt a vault text with the password of its vault id, else with any other, as Ansible does.
 
     `passwords` maps vault ids to passwords. Raises UsageError, without quoting the content, for a
-    malformed text and for a text that no password decrypts.
+    malformed text and for a text that no password decrypts; NoPasswordError without any password.
     """
+    return decrypt_with_key(ciphertext, passwords)[0]
+
+
+def decrypt_with_key(ciphertext: str, passwords: Mapping[str, Secret]) -> tuple[Secret, bytes]:
+    """Decrypt as `decrypt` does. Also return a secret key that belongs to this ciphertext."""
     vault_id, body = _split(ciphertext)
     salt, mac, content = _parts(body)
     if not passwords:
-        raise UsageError(
+        raise NoPasswordError(
             "a vault value needs a password, but none was given",
             "use --vault-password-file FILE or --ask-vault-pass"
             if vault_id == DEFAULT_ID
@@ -82,9 +95,10 @@ def decrypt(ciphertext: str, passwords: Mapping[str, Secret]) -> Secret:
             _hmac(mac_key, content).verify(mac)
         except InvalidSignature:
             continue
-        return _open(cipher_key, counter, content)
+        key = _hmac(mac_key, b"scimconf").finalize()
+        return _open(cipher_key, counter, content), key
     tried = ", ".join(sorted(passwords))
-    raise UsageError(
+    raise WrongPasswordError(
         f"wrong vault password: none of the given ones decrypts this value (its vault id is "
         f"{vault_id}; tried: {tried})",
         "it was encrypted with another password, or it is damaged"

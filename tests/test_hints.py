@@ -14,6 +14,7 @@ import pytest
 from scimconf import cli
 from scimconf.inventory.connection import SPELLINGS
 from scimconf.inventory.schema import OURS, REPLACED, RealmVariables
+from scimconf.template.sandbox import ALWAYS_IN_ANSIBLE, ONLY_ANSIBLE
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "scimconf").rglob("*.py"))
@@ -28,6 +29,8 @@ KNOWN = {
     *OURS,
     *REPLACED,
     *(name for names in SPELLINGS.values() for name in names),
+    *ONLY_ANSIBLE,
+    *ALWAYS_IN_ANSIBLE,
     *("ansible_group_priority", "ansible_su_", "ansible_sudo_"),
 }
 OF_ZULIP = {"scim_bearer_token", "scim_bearer_token_", "scim_client_name", "zulip__"}

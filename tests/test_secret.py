@@ -170,6 +170,8 @@ MAY_REVEAL = {
     "ssh": "logs in, answers sudo, and hands tokens to the agent, through the encrypted channel",
     "tokens": "judges, fingerprints and encrypts them",
     "vault.py": "encrypts them",
+    "inventory": "uses what the vault password opened, and compares it with tokens",
+    "template": "inserts what the vault password opened into a text, which is sealed again",
     "fleet/verify.py": "sends them to the public URL",
     "zulip/block.py": "writes them into the entry",
 }
@@ -177,7 +179,7 @@ MAY_REVEAL = {
 
 def _reveals(source: str) -> bool:
     """Return whether the source names `reveal`: in a call, as a reference, or as text."""
-    names = {"reveal", "_Secret__text"}
+    names = {"reveal", "reveal_data", "_Secret__text", "_Sealed__data"}
     return any(
         (isinstance(node, ast.Attribute) and node.attr in names)
         or (isinstance(node, ast.Constant) and node.value in names)

@@ -71,7 +71,7 @@ def command(
 
     Contacts no server. Masks tokens unless --show-tokens is given.
     """
-    begun = start(source, pattern, Terminal(vault), writes=(file,) if file else ())
+    begun = start(source, pattern, Terminal(vault), writes=(file,) if file else (), changes=False)
     servers, keyring = begun.servers, begun.keyring()
     if staged:
         keyring, servers = _staged(keyring, servers)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 
 from scimconf.cli import options
 from scimconf.cli.help import Argument
+from scimconf.cli.options import VaultOptions
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import out
 from scimconf.errors import InventoryError
-from scimconf.inventory import as_graph, as_listing
+from scimconf.inventory import Inventory, as_graph, as_listing
 from scimconf.inventory.editor_schema import inventory_schema
 from scimconf.inventory.leaks import leaks as found
+from scimconf.model import Server
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import load, select, token_file
 from scimconf.sanitize import sanitize
@@ -31,11 +34,16 @@ def command() -> None:
 
 @command.command("check")
 @options.source
-def check(source: SourceOptions) -> None:
+@options.vault
+def check(source: SourceOptions, vault: VaultOptions) -> None:
     """Check the inventory and the token file. Report every error with its place."""
-    loaded = load(source, Terminal())
+    loaded = _load(source, vault)
     token_file(source)  # raises its errors
-    servers = select(loaded, (), source.limit) if source.limit else loaded.servers.values()
+    if source.limit:
+        servers: Collection[Server] = select(loaded, (), source.limit)
+    else:
+        loaded.check_all()
+        servers = loaded.servers.values()
     if not servers:
         out("ok, but no host has scim_realms: there is nothing to configure")
         return
@@ -64,6 +72,11 @@ def leaks(files: tuple[Path, ...]) -> None:
     out(f"ok: no token in clear text in {_count(len(files), 'file')}")
 
 
+def _load(source: SourceOptions, vault: VaultOptions) -> Inventory:
+    person = Terminal(vault)
+    return load(source, person, passwords=person.vault_passwords(None))
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
@@ -71,17 +84,19 @@ def _count(number: int, noun: str) -> str:
 @command.command("list")
 @options.pattern
 @options.source
-def list_(pattern: tuple[str, ...], source: SourceOptions) -> None:
+@options.vault
+def list_(pattern: tuple[str, ...], source: SourceOptions, vault: VaultOptions) -> None:
     """Print hosts, groups and variables as JSON. The form is that of ansible-inventory --list."""
-    loaded = load(source, Terminal())
+    loaded = _load(source, vault)
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
 
 @command.command("graph")
 @options.source
-def graph(source: SourceOptions) -> None:
+@options.vault
+def graph(source: SourceOptions, vault: VaultOptions) -> None:
     """Draw the groups and their hosts as a tree. The form is that of ansible-inventory --graph."""
-    drawn = as_graph(load(source, Terminal()))
+    drawn = as_graph(_load(source, vault))
     out(sanitize(drawn, len(drawn)))
 
 

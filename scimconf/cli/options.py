@@ -168,6 +168,14 @@ _SOURCE = (
         help="Limit the run to hosts that match this Ansible-style pattern, or to those in @FILE.",
     ),
     _work(
+        "-e",
+        "--extra-vars",
+        multiple=True,
+        variable=False,
+        metavar="VARS",
+        help="Set variables, over all others: KEY=VALUE, JSON, or @FILE (YAML). Repeatable.",
+    ),
+    _work(
         "--tokens",
         type=FILE,
         metavar="FILE",

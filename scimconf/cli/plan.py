@@ -54,8 +54,9 @@ def command(
 ) -> int:
     """Show what apply would change.
 
-    Changes nothing. Needs no token and no vault password: tokens are compared by fingerprint.
-    Exits with 2 if changes are pending or a realm is unmanaged.
+    Changes nothing. Needs no token: tokens are compared by fingerprint. Needs the vault password
+    only for encrypted variables and files of the inventory. Exits with 2 if changes are pending or
+    a realm is unmanaged.
     """
     start_log(output)
     result = plan(

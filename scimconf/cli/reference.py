@@ -25,9 +25,9 @@ A variable whose name is nearly one of these (`SCIMCONF_LIMT`) is an error: the 
 no server is contacted. Other names are ignored.
 
 Some options have no variable. A variable must not agree to a change (`--yes`), print tokens
-(`--show-tokens`) or choose what a verb does (`--stage`). `init` reads no variables: it writes what
-its command line says. `handoff` and `token list` have a `--format` of their own, and `handoff` an
-`--out`, without variables.
+(`--show-tokens`), choose what a verb does (`--stage`) or override the inventory (`--extra-vars`).
+`init` reads no variables: it writes what its command line says. `handoff` and `token list` have a
+`--format` of their own, and `handoff` an `--out`, without variables.
 
 `{VAULT_PASSWORD}` holds the vault password itself. It has no option, because command lines are
 visible to other users. See [tokens.md](tokens.md).

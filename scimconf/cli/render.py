@@ -83,7 +83,8 @@ def command(
         raise click.UsageError("--for and --settings exclude each other: --for only prints")
     if zulip_version is not None:
         _check_version(zulip_version)
-    begun = start(source, (host,), Terminal(vault, changes=create_tokens))
+    writes = settings is not None or create_tokens
+    begun = start(source, (host,), Terminal(vault, changes=create_tokens), changes=writes)
     server = _one(begun.servers, host)
     warnings = [*render.container_warnings(server, zulip_version)] if docker else []
     if docker:

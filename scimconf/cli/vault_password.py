@@ -21,6 +21,7 @@ from scimconf.errors import UsageError
 from scimconf.password_file import read_own_vault_password, read_vault_password
 from scimconf.run.own_password import OwnPassword
 from scimconf.secret import Secret
+from scimconf.vault import NoPasswordError
 
 _DEFAULT = "default"
 _PROMPTS = ("prompt", "prompt_ask_vault_pass")
@@ -78,7 +79,7 @@ class VaultPassword:
                 )
             found[label] = self._one(given, source, first=not found)
         if not found:
-            raise UsageError(
+            raise NoPasswordError(
                 "a vault password is needed, because the tokens are encrypted", self._how()
             )
         return found

@@ -14,6 +14,7 @@ from scimconf.fleet.transact import acknowledge
 from scimconf.fleet.undo import Verb, look
 from scimconf.model import Desired, Observed, Outcome, Plan, Server, Status, WayFact
 from scimconf.plan import plan
+from scimconf.secret import redact
 from scimconf.server_warning import ServerWarning
 
 Look = Callable[[Agent, Desired], tuple[Outcome, Observed | None]]
@@ -201,4 +202,6 @@ def failure(name: str, error: Exception, seconds: float = 0.0) -> Outcome:
     status = Status.UNREACHABLE if isinstance(known, Unreachable) else Status.FAILED
     status = Status.BUSY if isinstance(known, Busy) else status
     step = f"{known.step}: " if isinstance(known, HostError) else ""
-    return Outcome(name, status, f"{step}{known.message}", known.hint, seconds=seconds)
+    # The address of a server may be an encrypted value.
+    message, hint = redact(f"{step}{known.message}"), redact(known.hint)
+    return Outcome(name, status, message, hint, seconds=seconds)

@@ -12,7 +12,7 @@ from scimconf.inventory import ssh_words
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.schema import CONFIG, Address, Login, User, Word, default_words, rule
 from scimconf.model import Connection, VaultValue
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from scimconf.ssh import become_words
 
 
@@ -153,7 +153,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 
 _SUDO_PREFIX, _SU_PREFIX = "ansible_sudo_", "ansible_su_"
 """A become method reads only its own spellings (plugins/become/sudo.py and su.py)."""
-_SECRETS = ("password", "become_password", "passphrase")
+SECRETS = ("password", "become_password", "passphrase")
+_NAMES_OF_USERS = ("user", "become_user")
 _SSH_WORDS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 """In the order of Ansible's command line."""
 _KINDS = {
@@ -171,6 +172,8 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
     """
     values: dict[str, object] = {}
     names: dict[str, str] = {}
+    encrypted: dict[str, Sealed] = {}
+    usable = True
     for field, spellings in SPELLINGS.items():
         for name in spellings:
             if options.get(name) is not None:
@@ -182,6 +185,10 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         for name, value in reader.expanded(spellings).items():
             if value is not None and not name.startswith(unused):
                 values[field], names[field] = value, name
+        if field in names:
+            usable &= _open(reader, values, names, field, encrypted)
+    if not usable:
+        return None
     _tidy(values)
     given = reader.checked(ConnectionVariables, values, names)
     if given is None:
@@ -205,7 +212,50 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         passphrase=given.passphrase,
         ssh_arguments=_ssh_arguments(reader, given, names),
         said=frozenset(SPELLINGS[field][0] for field in names if getattr(given, field) is not None),
+        encrypted=encrypted,
     )
+
+
+def _open(
+    reader: Reader,
+    values: dict[str, object],
+    names: Mapping[str, str],
+    field: str,
+    encrypted: dict[str, Sealed],
+) -> bool:
+    """Replace an encrypted value by its content, and add it to `encrypted`.
+
+    Passwords stay as they are. Return False if the value cannot be opened or used.
+    """
+    value, name = values[field], names[field]
+    if field in SECRETS or not isinstance(value, (VaultValue, Secret)):
+        return True
+    opened = reader.opened(name, value)
+    if opened is None:
+        return False
+    if wrong := _misused(field, opened):
+        reader.problems.error(reader.written.origin(name).problem(*wrong))
+        return False
+    values[field] = opened.reveal_data()
+    encrypted[SPELLINGS[field][0]] = opened
+    return True
+
+
+def _misused(field: str, value: Sealed) -> tuple[str, str] | None:
+    """Return message and hint for an encrypted value that must not be used here.
+
+    A host name is sent to name servers, and the others choose a route or a program. So a stranger
+    who refers to a password of the inventory could learn it from them.
+    """
+    if value.owned or field in _NAMES_OF_USERS:
+        return None
+    if value.composed:
+        message = "a part of this value is encrypted"
+        return message, "encrypt the whole value: ansible-vault encrypt_string"
+    if field == "host" and not set(".:") & set(value.reveal()):
+        message = "an encrypted address must be an IP address or a name with a dot"
+        return message, "encrypt the full name, or write it in clear"
+    return None
 
 
 def _ssh_arguments(
@@ -214,7 +264,9 @@ def _ssh_arguments(
     """Return the words for ssh, and warn about the options that scimconf ignores."""
     words: list[str] = []
     for field in _SSH_WORDS:
-        text = getattr(given, field) or ""
+        text = getattr(given, field)
+        if not text:
+            continue
         words += shlex.split(text)
         for message, hint in ssh_words.ignored(text):
             at = reader.written.origin(names[field])
@@ -239,7 +291,7 @@ def _warn_become(reader: Reader, given: ConnectionVariables, names: Mapping[str,
 
 def _tidy(values: dict[str, object]) -> None:
     """Replace Ansible's synonyms by one word each, and wrap secrets."""
-    for field in _SECRETS:
+    for field in SECRETS:
         value = values.get(field)
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             values[field] = Secret(str(value))

@@ -11,6 +11,7 @@ from typing import Literal
 
 from scimconf import files
 from scimconf.errors import InventoryError, UsageError
+from scimconf.inventory.encrypted import is_encrypted
 from scimconf.model import VaultValue
 from scimconf.yamlfile import parse, read_text
 
@@ -73,7 +74,7 @@ def _why_not_added(
 ) -> tuple[str, str] | None:
     """Return why `text` is not `before` with these variables, and a hint; None if it is."""
     folder = f"move the file into a folder: {path.with_suffix('')}/"
-    if before.startswith("$ANSIBLE_VAULT;"):
+    if is_encrypted(before):
         return "it is encrypted as a whole", folder
     try:
         known = parse(before, str(path)).data

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scimconf.errors import InventoryError
 from scimconf.inventory import programs, sources
 from scimconf.inventory.dynamic import Listing, is_listing
+from scimconf.inventory.encrypted import Vault
 from scimconf.inventory.hosts import Host, Tree
 from scimconf.inventory.ini import Ini, IniDocument
 from scimconf.inventory.links import Links
@@ -33,6 +34,10 @@ class Layout:
     """The folders of the sources."""
     vars_files: Sequence[Layer]
     """The files that were read from group_vars and host_vars."""
+    vault: Vault
+    extra: Sequence[Layer] = ()
+    """The variables of the command line."""
+    _known: dict[str, Variables] = field(default_factory=dict)
 
     def layers(self) -> Iterator[Layer]:
         """Yield every layer of variables."""
@@ -41,10 +46,18 @@ class Layout:
         for host in self.tree.hosts.values():
             yield from host.layers
         yield from self.vars_files
+        yield from self.extra
 
     def variables(self, name: str) -> Variables:
         """Return the variables of a host, which are expanded on use."""
-        return Variables(self.written[name].values, self._facts(self.tree.hosts[name]))
+        if name not in self._known:
+            facts = self._facts(self.tree.hosts[name])
+            written = self.written[name].values
+            self._known[name] = Variables(written, facts, self.vault.open, self._of_host)
+        return self._known[name]
+
+    def _of_host(self, name: str) -> Variables | None:
+        return self.variables(name) if name in self.written else None
 
     def _facts(self, host: Host) -> dict[str, object]:
         """Return the "special variables" that Ansible itself sets."""
@@ -60,8 +73,19 @@ class Layout:
         }
 
 
-def read(paths: Sequence[Path], problems: Problems, *, allow_exec: bool = False) -> Layout:
-    """Read the sources in order, and add errors and warnings to `problems`."""
+def read(
+    paths: Sequence[Path],
+    problems: Problems,
+    *,
+    allow_exec: bool = False,
+    vault: Vault | None = None,
+    extra: Sequence[Layer] = (),
+) -> Layout:
+    """Read the sources in order, and add errors and warnings to `problems`.
+
+    `vault` opens what is encrypted. `extra` are the variables of the command line.
+    """
+    vault = vault or Vault()
     links = Links.beside(map(sources.folder_of, paths), trusted=allow_exec)
     found = []
     for path in paths:
@@ -69,28 +93,34 @@ def read(paths: Sequence[Path], problems: Problems, *, allow_exec: bool = False)
             found.append(sources.find(path, links))
     folders = [source.folder for source in found]
     files = [file for source in found for file in source.files]
-    tree = _tree(files, folders, problems, allow_exec)
-    precedence = Precedence(folders, problems, links)
+    tree = _tree(files, folders, problems, vault, allow_exec)
+    precedence = Precedence(folders, problems, links, vault, extra)
     return Layout(
         tree=tree,
         written={host.name: precedence.of(host) for host in tree.hosts.values()},
         groups={name: list(group.all_hosts()) for name, group in tree.groups.items()},
         folders=folders,
         vars_files=list(precedence.layers()),
+        vault=vault,
+        extra=extra,
     )
 
 
 def _tree(
-    files: Sequence[Path], folders: Sequence[Path], problems: Problems, allow_exec: bool
+    files: Sequence[Path],
+    folders: Sequence[Path],
+    problems: Problems,
+    vault: Vault,
+    allow_exec: bool,
 ) -> Tree:
     executable = {file for file in files if programs.is_program(file)}
     readable = (file for file in dict.fromkeys(files) if file not in executable)
-    documents = {file: _document(file) for file in readable}
+    documents = {file: _document(file, vault) for file in readable}
     hidden: frozenset[str] = frozenset()
     if executable and allow_exec:
         # Before a program starts, all other files must be read for the names of token variables.
         texts = (each.text for each in documents.values() if isinstance(each, Document))
-        hidden = programs.token_names([*texts, *sources.vars_texts(folders)])
+        hidden = programs.token_names([*texts, *sources.vars_texts(folders, vault)])
     tree = Tree(problems)
     for file in files:
         with problems.gathered():
@@ -105,9 +135,9 @@ def _tree(
     return tree
 
 
-def _document(file: Path) -> Document | InventoryError:
+def _document(file: Path, vault: Vault) -> Document | InventoryError:
     try:
-        return sources.read(file)
+        return sources.read(file, vault)
     except InventoryError as error:
         return error
 

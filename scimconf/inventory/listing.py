@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scimconf.model import Realm, Reference, Server
+from scimconf.secret import MASK
 from scimconf.tokens.references import SOURCES
 
 _ALL = "all"
@@ -93,7 +94,16 @@ def variables(server: Server) -> dict[str, Any]:
         "scim_silence": list(server.silence) or None,
         "scim_realms": {realm.string_id: _realm(realm) for realm in server.realms},
     }
+    masked = {_OTHER_NAMES.get(name, name): MASK for name in how.encrypted}
+    found |= {name: mask for name, mask in masked.items() if name in found}
     return {name: value for name, value in found.items() if value is not None}
+
+
+_OTHER_NAMES = {
+    "ansible_private_key_file": "ansible_ssh_private_key_file",
+    "ansible_timeout": "ansible_ssh_timeout",
+}
+"""The names of this listing that are not the first spelling (`connection.SPELLINGS`)."""
 
 
 def _plain(value: str | tuple[str, ...]) -> str | list[str]:

@@ -11,6 +11,9 @@ from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 from scimconf.yamlfile import Document, KeyPath
 
+DECRYPTED = " (the line is that of the decrypted text)"
+"""The end of each message about a file that is encrypted as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -35,7 +38,8 @@ class Place:
 
     def problem(self, message: str, hint: str = "", id_: str = "") -> Problem:
         """Return a problem at this place. `id_`: of a warning that `scim_silence` can name."""
-        return Problem(message, self.position, self.path, hint, id_)
+        note = "" if self.document.key is None else DECRYPTED
+        return Problem(message + note, self.position, self.path, hint, id_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,10 @@ class Layer:
 
     place: Place
     values: Mapping[str, object]
+    closed: Problem | None = None
+    """Why the file with these variables was not read: it is encrypted. None if it was read."""
+    wrong: bool = False
+    """Of a closed file: whether a password was given for it that does not open it."""
 
 
 @dataclass(slots=True)

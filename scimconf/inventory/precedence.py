@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.errors import InventoryError
-from scimconf.inventory import sources
+from scimconf.inventory import encrypted, sources
+from scimconf.inventory.encrypted import ClosedFileError, Vault
 from scimconf.inventory.hosts import Group, Host
 from scimconf.inventory.links import Links
 from scimconf.inventory.place import Layer, Place, Problems, kind_of
 from scimconf.model import Problem
-from scimconf.yamlfile import parse, read_text
+from scimconf.yamlfile import Document, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,31 @@ class HostVariables:
                 return layer.place.inside(name)
         return self.place
 
+    @property
+    def closed(self) -> list[Layer]:
+        """The files with variables of this host that are encrypted and could not be read."""
+        return [layer for layer in self.layers if layer.closed]
+
 
 class Precedence:
     """Merges variables. Hosts with the same groups share the merged group variables."""
 
-    def __init__(self, folders: Iterable[Path], problems: Problems, links: Links) -> None:
+    def __init__(
+        self,
+        folders: Iterable[Path],
+        problems: Problems,
+        links: Links,
+        vault: Vault,
+        extra: Sequence[Layer],
+    ) -> None:
+        """`extra` are the variables of the command line, the strongest of all."""
         # A folder that is given twice has the precedence of its last position.
         last = reversed(list(dict.fromkeys(reversed(list(folders)))))
         self._folders = [sources.VarsFolder(folder, links) for folder in last]
         self._problems = problems
+        self._vault = vault
+        self._extra = extra
+        self._values: dict[int, Mapping[str, object]] = {}
         self._files: dict[Path, Layer | None] = {}
         self._shared: dict[
             frozenset[Group], tuple[tuple[Group, ...], list[Layer], dict[str, object]]
@@ -56,11 +73,11 @@ class Precedence:
     def of(self, host: Host) -> HostVariables:
         """Return the variables of one host."""
         groups, layers, values = self._of_groups(frozenset(host.groups))
-        own = [*host.layers, *self._from_files("host_vars", [host.name])]
+        own = [*host.layers, *self._from_files("host_vars", [host.name]), *self._extra]
         if own:
             values = dict(values)
             for layer in own:
-                values.update(layer.values)
+                values.update(self._values_of(layer))
         return HostVariables(values, [*layers, *own], groups, host.place)
 
     def layers(self) -> Iterable[Layer]:
@@ -79,9 +96,14 @@ class Precedence:
             layers += self._from_files("group_vars", others)
             values: dict[str, object] = {}
             for layer in layers:
-                values.update(layer.values)
+                values.update(self._values_of(layer))
             self._shared[direct] = tuple(groups), layers, values
         return self._shared[direct]
+
+    def _values_of(self, layer: Layer) -> Mapping[str, object]:
+        if id(layer) not in self._values:
+            self._values[id(layer)] = encrypted.values_of(layer)
+        return self._values[id(layer)]
 
     def _from_files(self, kind: str, names: Sequence[str]) -> list[Layer]:
         layers = []
@@ -102,13 +124,11 @@ class Precedence:
             folder.check(path)
             if path.exists() and not path.is_file():  # reading a pipe would block
                 raise InventoryError([Problem(f"{path} is not a regular file")])
-            text = read_text(path)
-            if text.startswith("$ANSIBLE_VAULT;"):
-                message = f"{path} was not read, because the whole file is encrypted"
-                hint = "encrypt single values: ansible-vault encrypt_string"
-                self._problems.warn(Problem(message, hint=hint))
-                return None
-            document = parse(text, str(path))
+            try:
+                document = sources.document(str(path), read_text(path), self._vault)
+            except ClosedFileError as error:
+                at = Place(Document(str(path), "", {}, {}), ())
+                return Layer(at, {}, error.problem("its variables are not known"), error.wrong)
             place = Place(document, ())
             if isinstance(document.data, dict):
                 return Layer(place, document.data)

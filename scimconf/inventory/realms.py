@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from scimconf.inventory import ini, rules, wording
 from scimconf.inventory.place import Place, Problems, kind_of
 from scimconf.inventory.schema import RealmFields, RealmVariables, ServerVariables
 from scimconf.model import Problem, Realm, Server
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from scimconf.zulip.keys import OPTIONAL
 from scimconf.zulip.presets import PRESETS
 
@@ -51,7 +51,7 @@ def _realm(
         return None
     if given is None:
         return None
-    if isinstance(given.token, Secret):
+    if isinstance(given.token, Secret) and not isinstance(given.token, Sealed):
         message = "the token of this realm is in plain text in the inventory"
         hint = "remove it: tokens are kept encrypted in the token file; or make it a !vault value"
         at = place.inside("token")
@@ -92,8 +92,10 @@ def _url(string_id: str, external_host: str) -> str:
     return f"https://{string_id}.{external_host}" if string_id else f"https://{external_host}"
 
 
-def find_contradictions(servers: Iterable[Server], problems: Problems) -> None:
+def find_contradictions(servers: Iterable[Server], problems: Mapping[str, Problems]) -> None:
     """Report realms that are present on one server of a deployment and absent on another.
+
+    `problems` are those of each host. A problem of two servers belongs to both.
 
     The servers share the token of the realm, which cannot be both kept and removed.
     """
@@ -108,11 +110,15 @@ def find_contradictions(servers: Iterable[Server], problems: Problems) -> None:
             message = f"realm {realm.label} is {words[0]} on {other.name} and {words[1]} here"
             path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
             hint = f"both belong to the deployment {server.deployment}: set the same state on both"
-            problems.error(Problem(message, realm.position, path, hint))
+            for name in (server.name, other.name):
+                problems[name].error(Problem(message, realm.position, path, hint))
 
 
-def find_shared_urls(servers: Iterable[Server], problems: Problems) -> None:
-    """Report realms with the same URL, unless their servers are one deployment."""
+def find_shared_urls(servers: Iterable[Server], problems: Mapping[str, Problems]) -> None:
+    """Report realms with the same URL, unless their servers are one deployment.
+
+    `problems` are those of each host. A problem of two servers belongs to both.
+    """
     first: dict[str, tuple[Server, Realm]] = {}
     for server in servers:
         for realm in server.realms:
@@ -129,4 +135,5 @@ def find_shared_urls(servers: Iterable[Server], problems: Problems) -> None:
             where = f" at {same.position}" if same.position else ""
             path = f"{server.name}.scim_realms.{realm.string_id or chr(34) * 2}"
             hint = "if they are one Zulip, set the same scim_deployment" * (server is not other)
-            problems.error(Problem(message + where, realm.position, path, hint))
+            for name in (server.name, other.name):
+                problems[name].error(Problem(message + where, realm.position, path, hint))

@@ -45,7 +45,8 @@ gets all defaults.
 _CONNECTION = """\
 These are Ansible's variables. If a host sets several names of one variable, the last name in the
 table row wins. Names with `sudo` or `su` are used only with that become method. These variables
-override `-u`, `-b`, `--become-user` and `--private-key`. Passwords can be `!vault` values.
+override `-u`, `-b`, `--become-user` and `--private-key`. All of them can be `!vault` values;
+encrypted values are masked wherever variables are shown ([from-ansible.md](from-ansible.md#vault)).
 """
 
 _TAIL = """\
@@ -59,14 +60,15 @@ _TAIL = """\
   `chat[01:20].example.com`, `chat[1:9:2]`, `chat-[a:f]`. `host:2222` sets the port.
 - **Precedence**, from weak to strong: the vars of `all`; the vars of other groups by depth, then
   `ansible_group_priority`, then name; `group_vars/all`; `group_vars/` of other groups in the same
-  order; the variables of the host; `host_vars/`. The folders `group_vars/` and `host_vars/` are
-  beside each source. They contain `NAME`, `NAME.yml`, `NAME.yaml`, `NAME.json`, or a folder `NAME/`
-  of such files.
+  order; the variables of the host; `host_vars/`; `-e`. The folders `group_vars/` and `host_vars/`
+  are beside each source. They contain `NAME`, `NAME.yml`, `NAME.yaml`, `NAME.json`, or a folder
+  `NAME/` of such files. Each file, and the inventory itself, can be encrypted with `ansible-vault`.
 - **Templates**: `{{ ... }}`, `{% if %}` and `{% for %}` in a value. A template is expanded when the
   variable is used. It can use the variables of the host, and `inventory_hostname`,
-  `inventory_hostname_short`, `inventory_dir`, `inventory_file`, `groups`, `group_names`. If a value
-  is one `{{ expression }}` and nothing else, the result keeps its type. Lookups and `hostvars` are
-  not supported. Filters: %FILTERS%.
+  `inventory_hostname_short`, `inventory_dir`, `inventory_file`, `groups`, `group_names`, `omit`,
+  and `hostvars[HOST].NAME`. If a value is one `{{ expression }}` and nothing else, the result keeps
+  its type. A variable with the value `{{ omit }}` counts as not set. Lookups are not supported.
+  Filters: %FILTERS%.
   Tests: Jinja's, and %TESTS%.
 - **Patterns**: `web*`, `~regex`, `a:b`, `a,b`, `a:&b`, `a:!b`, `group[0]`, `group[1:3]`, `@file`;
   also for `--limit`.

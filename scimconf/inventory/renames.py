@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from scimconf.inventory.place import Problems
@@ -20,8 +20,12 @@ def with_peers(servers: Mapping[str, Server]) -> dict[str, Server]:
     }
 
 
-def places(servers: Iterable[Server]) -> Places:
-    """Return the places of all tokens in the token file, and their former places."""
+def places(servers: Iterable[Server], broken: Collection[str | None] = ()) -> Places:
+    """Return the places of all tokens in the token file, and their former places.
+
+    `broken` are the deployments of hosts whose variables have errors, None for one that is not
+    known. Such a host may still have the realm at a former place, so nothing is moved from there.
+    """
     servers = list(servers)
     named = frozenset(
         (server.deployment, realm.string_id) for server in servers for realm in server.realms
@@ -29,7 +33,11 @@ def places(servers: Iterable[Server]) -> Places:
     renamed = {}
     for server in servers:
         for realm in server.realms:
-            if olds := tuple(old for old in _former(server, realm) if old not in named):
+            if olds := tuple(
+                old
+                for old in _former(server, realm)
+                if old not in named and not {old[0], None} & {*broken}
+            ):
                 renamed[server.deployment, realm.string_id] = olds
     return Places(named, renamed)
 
@@ -47,7 +55,7 @@ def _former(server: Server, realm: Realm) -> Iterator[Place]:
         yield server.moved_from, realm.string_id
 
 
-def find_renames(servers: Iterable[Server], problems: Problems) -> None:
+def find_renames(servers: Iterable[Server], problems: Mapping[str, Problems]) -> None:
     """Report former names that the inventory still has, and those that two places share."""
     servers = list(servers)
     named = {
@@ -66,17 +74,17 @@ def find_renames(servers: Iterable[Server], problems: Problems) -> None:
             if old in named:
                 message = f"the realm {label} is still in the inventory, so it was not renamed"
                 hint = "remove moved_from, or remove the old realm from scim_realms"
-                problems.error(Problem(message, realm.position, path, hint))
+                problems[server.name].error(Problem(message, realm.position, path, hint))
                 continue
             other, same = first.setdefault(old, (server, realm))
             if same.string_id != realm.string_id:
                 message = f"realm {same.label} of {other.name} was already moved from {label}"
                 hint = "a token moves to one realm: remove one of the two moved_from"
-                problems.error(Problem(message, realm.position, path, hint))
+                problems[server.name].error(Problem(message, realm.position, path, hint))
     _find_renamed_deployments(servers, problems)
 
 
-def _find_renamed_deployments(servers: Iterable[Server], problems: Problems) -> None:
+def _find_renamed_deployments(servers: Iterable[Server], problems: Mapping[str, Problems]) -> None:
     servers = list(servers)
     deployments = {server.deployment: server for server in servers}
     first: dict[str, Server] = {}
@@ -87,10 +95,10 @@ def _find_renamed_deployments(servers: Iterable[Server], problems: Problems) -> 
         if server.moved_from in deployments:
             message = f"{server.moved_from} is still in the inventory, so it was not renamed"
             hint = "remove scim_moved_from, or remove the old name from the inventory"
-            problems.error(Problem(message, server.position, path, hint))
+            problems[server.name].error(Problem(message, server.position, path, hint))
             continue
         other = first.setdefault(server.moved_from, server)
         if other.deployment != server.deployment:
             message = f"{other.name} was already moved from {server.moved_from}"
             hint = "tokens move to one deployment: set scim_moved_from for its servers only"
-            problems.error(Problem(message, server.position, path, hint))
+            problems[server.name].error(Problem(message, server.position, path, hint))

@@ -12,9 +12,10 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from scimconf.inventory.encrypted import UNTAGGED, is_untagged
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from scimconf.server_warning import ALWAYS_SHOWN, SILENCEABLE
 from scimconf.ssh import login_name
 from scimconf.tokens.references import SOURCES, InvalidReference
@@ -222,6 +223,10 @@ OF_KEYS: Mapping[str, Callable[[Any], Any]] = {"custom_profile_field_map": print
 
 def token(value: object, folder: str) -> TokenSource:
     """Return the source of a token. A plaintext token is wrapped in a Secret."""
+    if isinstance(value, Sealed):
+        # The text of an encrypted file is a reference or a token, like any other text.
+        read = token(value.reveal_data(), folder)
+        return read if isinstance(read, Reference) else value
     if isinstance(value, (VaultValue, Secret)):
         return value
     if isinstance(value, dict):
@@ -229,6 +234,8 @@ def token(value: object, folder: str) -> TokenSource:
     if not isinstance(value, str):
         raise Invalid(f"expected {', '.join(_EXAMPLES)}, or a !vault value")
     found = _SCHEME.match(value)
+    if is_untagged(value):
+        raise Invalid(*UNTAGGED)
     if not found:
         return _in_clear(value)
     if found[1] not in SOURCES:

@@ -4,61 +4,109 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scimconf.inventory import rules
 from scimconf.inventory.connection import connection
 from scimconf.inventory.layout import Layout
-from scimconf.inventory.place import Problems, nearest
+from scimconf.inventory.place import Layer, Problems, nearest
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.realms import find_contradictions, find_shared_urls, realms
 from scimconf.inventory.renames import find_renames, with_peers
 from scimconf.inventory.schema import OURS, REPLACED, ServerVariables
-from scimconf.model import Paths, Realm, Server
+from scimconf.model import Paths, Problem, Realm, Server
 
 _PREFIXES = ("scim_", "zulip_")
 _COMMON = tuple(ServerVariables.model_fields)
 
 
-def check_names(found: Layout, problems: Problems) -> None:
-    """Report unknown variables with our prefixes."""
-    for layer in found.layers():
-        for name in map(str, layer.values):
-            if name.startswith(_PREFIXES) and name not in OURS:
-                message = "this variable was replaced" if name in REPLACED else "unknown variable"
-                hint = REPLACED.get(name) or nearest(name, OURS)
-                problems.error(layer.place.inside(name).problem(message, hint))
+@dataclass(slots=True)
+class Built:
+    """The servers, and the problems of each host."""
+
+    servers: dict[str, Server] = field(default_factory=dict)
+    """Those whose variables are all known."""
+    problems: dict[str, Problems] = field(default_factory=dict)
+    """By host; also of hosts that are no servers."""
+    broken: dict[str, str | None] = field(default_factory=dict)
+    """Hosts whose variables have errors -> the deployment; None if that is not known either."""
+    unused: Problems = field(default_factory=Problems)
+    """Problems with variables that no host has."""
 
 
-def build(
-    found: Layout, options: Mapping[str, object], problems: Problems, *, bare: bool
-) -> dict[str, Server]:
-    """Return the servers by host name; `bare` and `options` as for `inventory.load`."""
-    built = {}
+def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
+    """Build the servers; `bare` and `options` as for `inventory.read`."""
+    built = Built()
+    names = _Names()
+    closed = frozenset(layer.place.document.file for layer in found.vars_files if layer.closed)
     for name, written in found.written.items():
+        problems = built.problems[name] = Problems()
+        for layer in written.layers:
+            problems.errors.update(dict.fromkeys(names.wrong(layer)))
+            if layer.closed:
+                (problems.error if layer.wrong else problems.warn)(layer.closed)
         if "scim_realms" in written.values or bare:
             own = Problems()
-            server = _server(Reader(name, written, found.variables(name), own), options)
+            reader = Reader(name, written, found.variables(name), own, closed)
+            server = _server(reader, options, bare=bare)
             silenced = problems.add(own, server.silence if server else ())
-            if server is not None:
-                built[name] = replace(server, silenced=silenced)
-    built = with_peers(built)
-    find_renames(built.values(), problems)
-    find_shared_urls(built.values(), problems)
-    find_contradictions(built.values(), problems)
+            if server is not None and not problems.errors:
+                built.servers[name] = replace(server, silenced=silenced)
+        if problems.errors:
+            built.broken[name] = _deployment(Reader(name, written, found.variables(name)))
+    for layer in found.layers():
+        if not names.knows(layer):
+            built.unused.errors.update(dict.fromkeys(names.wrong(layer)))
+    built.servers = with_peers(built.servers)
+    find_renames(built.servers.values(), built.problems)
+    find_shared_urls(built.servers.values(), built.problems)
+    find_contradictions(built.servers.values(), built.problems)
     return built
 
 
-def _server(reader: Reader, options: Mapping[str, object]) -> Server | None:
-    """Return the server of a host, or None if one of its variables is wrong."""
-    common = reader.checked(ServerVariables, reader.expanded(_COMMON))
-    wanted = reader.expanded(["scim_realms"])
+class _Names:
+    """Finds unknown variables with our prefixes, once in each layer."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, list[Problem]] = {}
+
+    def knows(self, layer: Layer) -> bool:
+        return id(layer) in self._found
+
+    def wrong(self, layer: Layer) -> list[Problem]:
+        if id(layer) not in self._found:
+            self._found[id(layer)] = [
+                _unknown(layer, name)
+                for name in map(str, layer.values)
+                if name.startswith(_PREFIXES) and name not in OURS
+            ]
+        return self._found[id(layer)]
+
+
+def _unknown(layer: Layer, name: str) -> Problem:
+    message = "this variable was replaced" if name in REPLACED else "unknown variable"
+    hint = REPLACED.get(name) or nearest(name, OURS)
+    return layer.place.inside(name).problem(message, hint)
+
+
+def _deployment(reader: Reader) -> str | None:
+    """Return the deployment of a host with errors; None if it is one of the errors."""
+    common = reader.checked(ServerVariables, reader.shown(["scim_deployment"]))
+    if common is None or reader.problems.errors:
+        return None
+    return common.scim_deployment or reader.name
+
+
+def _server(reader: Reader, options: Mapping[str, object], *, bare: bool) -> Server | None:
+    """Return the server of a host; None if a variable is wrong, or `scim_realms` is omitted."""
+    common = reader.checked(ServerVariables, reader.shown(_COMMON))
+    wanted = reader.shown(["scim_realms"], lambda keys: keys[1:] == ("token",))
     # Continue with the defaults to find more problems; the error is already reported.
     known = common or ServerVariables.model_validate({})
     host = known.zulip_external_host or _default_host(reader, wrong=common is None)
     how = connection(reader, options, known.zulip_user)
-    built: tuple[Realm, ...] | None = None if "scim_realms" in reader.written.values else ()
+    built: tuple[Realm, ...] | None = () if bare else None
     if wanted:
         place = reader.written.origin("scim_realms")
         built = realms(wanted["scim_realms"], place, known, host, reader.problems)

@@ -11,14 +11,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scimconf.errors import InventoryError
+from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import ini
+from scimconf.inventory.encrypted import ClosedFileError, Vault
 from scimconf.inventory.hosts import through_ansible
 from scimconf.inventory.links import Links
-from scimconf.inventory.place import nearest
+from scimconf.inventory.place import DECRYPTED, nearest
 from scimconf.model import Position, Problem
 from scimconf.yamlfile import Document, parse, read_stream, read_text
 
@@ -84,11 +85,18 @@ def _files(folder: Path, levels: int, check: Callable[[Path], None]) -> Iterator
             raise InventoryError([Problem(f"{path} is not a regular file")])
 
 
-def read(path: Path) -> Document:
+def read(path: Path, vault: Vault) -> Document:
     """Read one inventory file, or stdin for `-`. Raises InventoryError."""
-    if path == STDIN:
-        return as_inventory(read_stream(sys.stdin.buffer, "stdin"), "stdin")
-    return as_inventory(read_text(path, any_comments=path.suffix not in _YAML_ENDINGS), str(path))
+    is_stdin = path == STDIN
+    file = "stdin" if is_stdin else str(path)
+    if is_stdin:
+        text = read_stream(sys.stdin.buffer, "stdin")
+    else:
+        text = read_text(path, any_comments=path.suffix not in _YAML_ENDINGS)
+    try:
+        return document(file, text, vault, as_inventory)
+    except ClosedFileError as error:
+        raise InventoryError([error.problem("its hosts are not known")]) from None
 
 
 def as_inventory(text: str, file: str) -> Document:
@@ -144,14 +152,31 @@ def _as_ini(text: str, file: str) -> Document | None:
     return None
 
 
-def vars_texts(folders: Iterable[Path]) -> Iterator[str]:
+def document(
+    file: str, text: str, vault: Vault, parser: Callable[[str, str], Document] = parse
+) -> Document:
+    """Parse the text of a file, decrypted if it is encrypted as a whole.
+
+    Raises InventoryError for text that is not YAML, and ClosedFileError.
+    """
+    text, key = vault.text(file, text)
+    try:
+        return replace(parser(text, file), key=key)
+    except InventoryError as error:
+        if key is None:
+            raise
+        problems = [replace(each, message=each.message + DECRYPTED) for each in error.problems]
+        raise InventoryError(problems) from None
+
+
+def vars_texts(folders: Iterable[Path], vault: Vault) -> Iterator[str]:
     """Yield the text of each readable file in group_vars and host_vars beside the sources."""
     for folder in dict.fromkeys(folders):
         for path in (folder / "group_vars", folder / "host_vars"):
             for file in sorted(path.rglob("*")):
                 if file.is_file():
-                    with suppress(InventoryError):
-                        yield read_text(file)
+                    with suppress(UsageError):
+                        yield vault.text(str(file), read_text(file))[0]
 
 
 class VarsFolder:

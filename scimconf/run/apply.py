@@ -181,8 +181,12 @@ def _of_selected_deployments(
 ) -> list[Server]:
     """Return the servers whose deployment is selected completely.
 
-    A server of the deployment that is not selected may still accept an old token.
+    A server of the deployment that is not selected may still accept an old token, also one whose
+    variables have errors.
     """
     names = {each.name for each in selected}
+    if None in inventory.broken.values():
+        return []  # a host whose deployment is not known could belong to any
     incomplete = {each.deployment for each in inventory.servers.values() if each.name not in names}
+    incomplete |= {each for each in inventory.broken.values() if each}
     return [each for each in servers if each.deployment not in incomplete]

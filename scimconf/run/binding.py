@@ -13,12 +13,12 @@ import os.path
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from scimconf import vault
 from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
-from scimconf.secret import Secret
+from scimconf.secret import MASK, Sealed, Secret
 from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
 
@@ -50,7 +50,7 @@ def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...
         *_on_the_server(server),
         *_settings(server),
         *(fact for realm in server.realms for fact in _realm(realm, server)),
-        *reached,
+        *(_masked(fact, server) for fact in reached),
     ]
     order = {what: place for place, what in enumerate(dict.fromkeys(fact.what for fact in found))}
     return tuple(sorted(found, key=lambda fact: (fact.what == _LAST, order[fact.what])))
@@ -60,13 +60,15 @@ def _connection(server: Server) -> Iterator[WayFact]:
     to = server.connection
     here = _portable(server)
     port = f"port {to.port}" if to.port is not None else "the port of ssh_config, else 22"
-    yield WayFact("connects to", to.host, "ansible_host")
-    yield WayFact("connects to", port, "ansible_port")
-    yield WayFact("connects to", _KINDS[to.kind], "ansible_connection")
-    yield WayFact("connects to", f"within {to.timeout:g} s", "ansible_timeout")
+    yield _shown(to, "connects to", to.host, "ansible_host")
+    yield _shown(to, "connects to", port, "ansible_port")
+    yield _shown(to, "connects to", _KINDS[to.kind], "ansible_connection")
+    yield _shown(to, "connects to", f"within {to.timeout:g} s", "ansible_timeout")
     if to.ssh_arguments:
         names = [name for name in _SSH_WORDS if name in to.said] or ["ansible_ssh_common_args"]
-        yield WayFact("through", shlex.join(map(here, to.ssh_arguments)), ", ".join(names))
+        hidden = [_hidden(to.encrypted[name]) for name in names if name in to.encrypted]
+        words = ", ".join(hidden) or shlex.join(map(here, to.ssh_arguments))
+        yield WayFact("through", words, ", ".join(names))
     yield _given(to, "logs in as", to.user, "ansible_user", "the user of ssh_config, else your own")
     if to.private_key is not None:
         yield _given(to, "logs in with", here(to.private_key), "ansible_private_key_file")
@@ -76,18 +78,24 @@ def _connection(server: Server) -> Iterator[WayFact]:
         (to.become_password, "becomes", "ansible_become_password"),
     ):
         if value is not None:
-            which = _which(value) if isinstance(value, VaultValue) else ""
+            which = _which(value)
             yield WayFact(what, f"a secret of the inventory, not shown{which}", name)
     another = "another user after the login" if to.become else None
     yield _given(to, "becomes", another, "ansible_become", "no other user")
     if to.become or "ansible_become_user" in to.said:
         whom = to.become_user if to.become_user != server.paths.user else None
         yield _given(to, "becomes", whom, "ansible_become_user", server.paths.user)
-    yield WayFact("becomes", f"by {to.become_method}", "ansible_become_method")
+    yield _shown(to, "becomes", f"by {to.become_method}", "ansible_become_method")
     if to.become_exe is not None:
-        yield WayFact("becomes", f"by calling {to.become_exe}", "ansible_become_exe")
+        yield _shown(to, "becomes", f"by calling {to.become_exe}", "ansible_become_exe")
     if to.become_flags is not None:
-        yield WayFact("becomes", f"with the options {to.become_flags}", "ansible_become_flags")
+        yield _shown(to, "becomes", f"with the options {to.become_flags}", "ansible_become_flags")
+
+
+def _masked(fact: WayFact, server: Server) -> WayFact:
+    """Mask what the connection has added, if it follows from an encrypted address."""
+    follows = fact.what == "connects to" and "ansible_host" in server.connection.encrypted
+    return replace(fact, value=MASK) if follows else fact
 
 
 _KINDS = {"ssh": "over SSH", "local": "on this machine, without SSH"}
@@ -96,10 +104,20 @@ _KINDS = {"ssh": "over SSH", "local": "on this machine, without SSH"}
 def _given(to: Connection, what: str, value: str | None, name: str, default: str = "") -> WayFact:
     """Return a fact that the command line may set if the inventory does not."""
     if name in to.said:
-        return WayFact(what, value or default, name)
+        return _shown(to, what, value or default, name)
     if value is None:
         return WayFact(what, default, "by default", bound=False)
     return WayFact(what, value, "from the command line", bound=False)
+
+
+def _shown(to: Connection, what: str, value: str, name: str) -> WayFact:
+    """Return a fact about a variable; its value is hidden if it was encrypted."""
+    sealed = to.encrypted.get(name)
+    return WayFact(what, _hidden(sealed) if sealed else value, name)
+
+
+def _hidden(value: Sealed) -> str:
+    return f"an encrypted value of the inventory, not shown ({value.digest})"
 
 
 def _on_the_server(server: Server) -> Iterator[WayFact]:
@@ -107,7 +125,7 @@ def _on_the_server(server: Server) -> Iterator[WayFact]:
     python = server.connection.python or "the deployment's Python, else python3"
     how = restart if isinstance(restart, str) else f"command: {shlex.join(restart)}"
     yield WayFact("runs on the server as", paths.user, "zulip_user")
-    yield WayFact("runs on the server", python, "ansible_python_interpreter")
+    yield _shown(server.connection, "runs on the server", python, "ansible_python_interpreter")
     yield WayFact("runs on the server", paths.deployment, "zulip_deployment")
     yield WayFact("restarts with", how, "scim_restart")
     yield WayFact("changes", paths.settings, "zulip_settings")
@@ -155,13 +173,17 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
         return what, f"{token.kind}: {words}{where}"
     if isinstance(token, VaultValue):
         return "reads on this machine", f"a vault value of the inventory{_which(token)}"
+    if isinstance(token, Sealed):
+        return "reads on this machine", f"an encrypted value of the inventory{_which(token)}"
     if isinstance(token, Secret):
         return "reads on this machine", "in clear text in the inventory"
     return "reads on this machine", "the token file"
 
 
-def _which(value: VaultValue) -> str:
-    """Return a text that identifies a vault value, whatever its line breaks. It is not secret."""
+def _which(value: VaultValue | Secret) -> str:
+    """Return a text that identifies an encrypted value, whatever its line breaks; not secret."""
+    if not isinstance(value, VaultValue):
+        return f" (encrypted value {value.digest})" if isinstance(value, Sealed) else ""
     identity = vault.identity(value.ciphertext)
     return f" (vault value {hashlib.sha256(identity).hexdigest()[:16]})" if identity else ""
 

@@ -16,6 +16,8 @@ class SourceOptions:
     limit: tuple[str, ...]
     tokens: Path | None
     allow_exec: Consent = NOTHING
+    extra_vars: tuple[str, ...] = ()
+    """The values of -e, which override the inventory's variables."""
 
 
 @dataclass(frozen=True, slots=True)

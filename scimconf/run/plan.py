@@ -48,7 +48,9 @@ def plan(options: PlanOptions, person: Person) -> Result:
             "save the plan without --resolve",
         )
     writes = (*options.writes, options.out) if options.out else options.writes
-    begun = start(options.source, options.pattern, person, options.connection, writes=writes)
+    begun = start(
+        options.source, options.pattern, person, options.connection, writes=writes, changes=False
+    )
     servers = narrowed(begun.servers, options.realms, person)
     keyring = begun.keyring()
     if options.resolve:

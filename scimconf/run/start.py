@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scimconf import files
 from scimconf import inventory as inventories
-from scimconf.errors import UsageError
+from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Server
@@ -16,7 +16,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.own_password import NAME, OwnPassword
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
-from scimconf.tokens.references import withhold
+from scimconf.tokens.references import withhold, withhold_names
 from scimconf.tokens.store import TokenFile, place
 
 
@@ -45,16 +45,27 @@ def start(
     writes: Iterable[Path] = (),
     bare: bool = False,
     encrypts: bool = True,
+    changes: bool = True,
 ) -> Start:
     """Load the inventory and select the servers of `pattern` and --limit. Contacts no server.
 
     `writes`: files that this run will write. `bare`: hosts without scim_realms are servers, too.
-    `encrypts`: whether new values may be encrypted. Raises UsageError (InventoryError with all
-    errors of the inventory).
+    `encrypts`: whether new values may be encrypted. `changes`: whether the run may change servers
+    or files; it then needs all variables of the selected hosts.
+
+    Raises UsageError (InventoryError with all errors of the selected hosts).
     """
-    loaded = load(source, person, connection, writes=writes, bare=bare)
+    given = passwords(source, person, encrypts=encrypts)
+    loaded = load(source, person, connection, given, writes=writes, bare=bare, of_hosts=False)
+    names = inventories.selected(loaded, pattern, source.limit)
+    if changes:
+        _check_open(loaded, names)
+    closed = {each for name in names for each in loaded.closed.get(name, ())}
+    for warning in loaded.warnings_of(names):
+        # Without these variables, a host may not even be known as a server: -q does not hide that.
+        person.tell(warning.text("warning")) if warning in closed else person.warn(warning)
     servers = select(loaded, pattern, source.limit)
-    return Start(source, loaded, servers, passwords(source, person, encrypts=encrypts))
+    return Start(source, loaded, servers, given)
 
 
 def passwords(source: SourceOptions, person: Person, *, encrypts: bool) -> Passwords:
@@ -70,6 +81,14 @@ def passwords(source: SourceOptions, person: Person, *, encrypts: bool) -> Passw
     return person.vault_passwords((lambda: tokens().vault_ids) if encrypts else None, own)
 
 
+def _check_open(inventory: Inventory, names: Iterable[str]) -> None:
+    """Raise InventoryError if variables of these hosts are in files that could not be read."""
+    closed = dict.fromkeys(each for name in names for each in inventory.closed.get(name, ()))
+    if closed:
+        # The other errors may follow from the closed files.
+        raise InventoryError(list(closed | dict.fromkeys(inventory.errors_of(names))))
+
+
 def sources(source: SourceOptions) -> tuple[Path, ...]:
     """Return the inventory's files: those of -i, else what `discovery.find` finds."""
     return source.inventory or discovery.find().sources
@@ -79,27 +98,34 @@ def load(
     source: SourceOptions,
     person: Person,
     connection: ConnectionOptions | None = None,
+    passwords: Passwords | None = None,
     *,
     writes: Iterable[Path] = (),
     bare: bool = False,
     quiet: bool = False,
+    of_hosts: bool = True,
 ) -> Inventory:
-    """Load the inventory, and print its warnings unless `quiet`.
+    """Load the inventory, and print its warnings unless `quiet`; `of_hosts`: those in its files.
 
-    Raises InventoryError with all errors of the inventory, UsageError for misspelt variables.
+    The errors of single hosts are in the result (`Inventory.check`). Raises InventoryError with all
+    errors if a file cannot be read, UsageError for misspelt variables.
     """
     if not source.inventory:
         _found(person, quiet=quiet)
     _check_written(source, tuple(writes))
-    loaded = inventories.load(
+    loaded = inventories.read(
         sources(source),
         _defaults(connection),
         allow_exec="inventory" in source.allow_exec,
         bare=bare,
+        passwords=passwords,
+        refuse=lambda value: token_file(source).refuse(value),
+        extra=source.extra_vars,
     )
     withhold(loaded.servers.values())
+    withhold_names(loaded.env_names)
     person.check_variables()
-    for warning in () if quiet else loaded.warnings:
+    for warning in loaded.warnings if of_hosts and not quiet else ():
         person.warn(warning)
     return loaded
 

@@ -41,7 +41,7 @@ def listed(
     If all servers are selected, entries that the inventory does not name are included. Raises
     UsageError.
     """
-    begun = start(source, pattern, person)
+    begun = start(source, pattern, person, changes=False)
     now = datetime.now(timezone.utc)
     whole = not (pattern or source.limit)
     places = begun.inventory.places

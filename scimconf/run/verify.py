@@ -29,7 +29,7 @@ def verify(
 
     A token is sent only to a host that the server's settings name. Raises UsageError.
     """
-    begun = start(source, pattern, person, connection, writes=writes)
+    begun = start(source, pattern, person, connection, writes=writes, changes=False)
     servers = narrowed(begun.servers, realms, person)
     keyring = begun.keyring()
     keyring.fetch(servers)

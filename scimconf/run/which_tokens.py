@@ -127,6 +127,14 @@ def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
                 "old token",
                 f"select {server.name} too: all servers of a deployment must be rotated together",
             )
+    for name, deployment in inventory.broken.items():
+        if deployment is None or deployment in deployments:
+            known = deployment or "an unknown deployment"
+            raise UsageError(
+                f"{name} belongs to {known} and its variables have errors, so it could keep the "
+                "old token",
+                "correct them first: scimconf inventory check",
+            )
 
 
 def who_shares(keyring: Keyring, keys: Iterable[Key], inventory: Inventory) -> Mapping[Key, str]:

@@ -13,6 +13,7 @@ from typing import Any, cast
 from jinja2 import Environment, pass_environment
 from jinja2.filters import FILTERS as JINJA
 from jinja2.filters import make_attrgetter
+from jinja2.runtime import Undefined
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from scimconf.template import gathering, regex
@@ -63,8 +64,9 @@ def split(text: str, separator: str | None = None, limit: int = -1) -> list[str]
 
 
 def mandatory(value: object) -> object:
-    """Return the value. Using an undefined value raises an error anyway."""
-    str(value)
+    """Return the value. Using an undefined value raises an error."""
+    if isinstance(value, Undefined):
+        str(value)
     return value
 
 

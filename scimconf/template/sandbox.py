@@ -7,7 +7,7 @@ the size of its result (`_Budget`), and the input of filters (filters.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import cache, lru_cache
 from itertools import islice
@@ -15,14 +15,14 @@ from types import GeneratorType
 from typing import Any, Protocol
 
 from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
-from jinja2.exceptions import SecurityError, TemplateAssertionError
+from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from scimconf.errors import ScimconfError, UsageError
 from scimconf.model import VaultValue
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
 from scimconf.template.filters import FILTERS, TESTS
 from scimconf.template.limits import MAX_LENGTH, LimitError
 
@@ -37,8 +37,15 @@ MAX_RESULT = 256 * 1024
 class Lookup(Protocol):
     """The variables of a host, which are expanded when they are read."""
 
+    free: bool
+    """Whether the template itself is encrypted, so that whoever wrote it has the vault password."""
+    used: list[Sealed]
+    """Receives the encrypted values that a free template has read."""
+
     def __contains__(self, name: str, /) -> bool: ...
     def __getitem__(self, name: str, /) -> object: ...
+    def open(self, value: VaultValue | Secret) -> Sealed: ...
+    def hostvars(self) -> object: ...
 
 
 Template = Callable[[Lookup], object]
@@ -78,10 +85,40 @@ _METHODS: tuple[tuple[type, frozenset[str]], ...] = (
     (LoopContext, frozenset(_LOOP_ATTRIBUTES.split())),
 )
 
-_ONLY_ANSIBLE = {
-    **dict.fromkeys(("lookup", "query", "q"), "lookups are not supported; write the value itself"),
-    "hostvars": "hostvars is not supported; use the variables of the host itself",
+_FACTS = """
+ansible_all_ipv4_addresses ansible_architecture ansible_default_ipv4 ansible_default_ipv6
+ansible_distribution ansible_distribution_version ansible_domain ansible_env ansible_fqdn
+ansible_hostname ansible_nodename ansible_os_family
+"""
+_IN_ROLES = "ansible_role_name role_name role_path"
+_LOOKUPS = "lookup query q"
+ONLY_ANSIBLE: Mapping[str, str] = {
+    **dict.fromkeys(_LOOKUPS.split(), "lookups are not supported; write the value itself"),
+    **{
+        name: f"{name} is a fact that Ansible gathers from the server; scimconf gathers none"
+        for name in _FACTS.split()
+    },
+    **{name: f"{name} exists only in a role of a playbook" for name in _IN_ROLES.split()},
 }
+"""Names that Ansible may know while a playbook runs, with the message for each."""
+
+_OF_RUNS = """
+ansible_check_mode ansible_config_file ansible_diff_mode ansible_facts ansible_forks
+ansible_inventory_sources ansible_play_batch ansible_play_hosts ansible_play_hosts_all
+ansible_play_name ansible_playbook_python ansible_run_tags ansible_skip_tags ansible_verbosity
+ansible_version now play_hosts playbook_dir role_names undef vars
+"""
+ALWAYS_IN_ANSIBLE = frozenset(_OF_RUNS.split())
+"""Names that Ansible itself sets. `default()` must not hide that scimconf does not have them."""
+
+
+class _Omit:
+    """The value of `omit`: a variable with this value counts as not set."""
+
+    __slots__ = ()
+
+
+OMIT = _Omit()
 
 
 @lru_cache(maxsize=512)
@@ -91,6 +128,11 @@ def compiled(source: str) -> Template:
     The result is cached, because many hosts share one text. Compiling and expanding raise
     UsageError.
     """
+    return compiled_once(source)
+
+
+def compiled_once(source: str) -> Template:
+    """Return the same as `compiled`, but keep no copy of the text: it is secret."""
     try:
         template = _compile(source)
     except TemplateAssertionError as error:
@@ -145,6 +187,13 @@ def _keep_backslashes(sandbox: _Sandbox, source: str) -> str:
     )
 
 
+class Described:
+    """An object that templates read like a mapping. `_shown` is its name in messages."""
+
+    __slots__ = ("_shown",)
+    _shown: str
+
+
 class _Missing(StrictUndefined):
     """An undefined name, with a better message for names that only Ansible has."""
 
@@ -152,8 +201,21 @@ class _Missing(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        known = _ONLY_ANSIBLE.get(str(self._undefined_name))
+        if isinstance(self._undefined_obj, Described):
+            return f"{self._undefined_obj._shown} has no {self._undefined_name!r}"
+        known = ONLY_ANSIBLE.get(str(self._undefined_name))
         return known or super()._undefined_message
+
+    def __getattr__(self, name: str) -> _Missing:
+        """Return the same undefined value, for `nosuch.x | default('y')`, as in Ansible."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, _: object) -> _Missing:  # type: ignore[override]
+        if self._undefined_exception is not UndefinedError:
+            self._fail_with_undefined_error()  # an attribute that is not safe
+        return self
 
 
 class _Context(Context):
@@ -161,21 +223,62 @@ class _Context(Context):
 
     def resolve_or_missing(self, key: str) -> Any:
         variables: Lookup = self.parent[_HOST]
+        if key == "hostvars":
+            return variables.hostvars()
+        if key in ALWAYS_IN_ANSIBLE:
+            raise UsageError(
+                f"{key} is not supported: Ansible itself sets it while it runs",
+                "write the value itself",
+            )
         if key not in variables:
             return super().resolve_or_missing(key)
-        return _sealed(variables[key], key)
+        return held(variables[key], key, variables)
 
 
-def _sealed(value: object, name: str) -> object:
-    """Replace secrets by a value that fails when an expression uses it."""
+def held(value: object, name: str, variables: Lookup) -> object:
+    """Replace encrypted values by `Held`. A free template gets those of encrypted files."""
+    if isinstance(value, Sealed) and variables.free:
+        variables.used.append(value)
+        return value.reveal_data()
     if isinstance(value, (VaultValue, Secret)):
-        hint = f"{name} is encrypted; only {{{{ {name} }}}} as the whole value can use it"
-        return _Missing(hint=hint)
+        return Held(value, name, variables)
     if isinstance(value, dict):
-        return {key: _sealed(item, f"{name}.{key}") for key, item in value.items()}
+        return {key: held(item, f"{name}.{key}", variables) for key, item in value.items()}
     if isinstance(value, list) and any(not isinstance(item, str) for item in value):
-        return [_sealed(item, name) for item in value]
+        return [held(item, name, variables) for item in value]
     return value
+
+
+class Held:
+    """An encrypted value in a template, which can insert it and nothing else.
+
+    A condition or a filter could tell something about the value to whoever sees what follows from
+    it, and the author of the template may be a stranger. So every other use raises UsageError.
+    """
+
+    __slots__ = ("carrier", "name", "variables")
+
+    def __init__(self, carrier: VaultValue | Secret, name: str, variables: Lookup) -> None:
+        self.carrier = carrier
+        self.name = name
+        self.variables = variables
+
+    def open(self) -> Sealed:
+        """Decrypt the value, to insert it. Raises UsageError."""
+        return self.variables.open(self.carrier)
+
+    def _refuse(self, *_: object) -> Any:
+        raise UsageError(
+            f"{self.name} is encrypted, so a template can only insert it",
+            f"use {{{{ {self.name} }}}} without a filter, operator or condition; or put the whole "
+            "template into the encrypted file",
+        )
+
+    __str__ = __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = __hash__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __getitem__ = _refuse
+    __add__ = __radd__ = __mul__ = __rmul__ = __mod__ = __rmod__ = __sub__ = __rsub__ = _refuse
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __neg__ = __pos__ = _refuse
+    __getattr__ = __call__ = __format__ = _refuse
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -184,6 +287,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(["*", "%", "+"])
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, _Missing):
+            return value is obj
         return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS)
 
     def wrap_str_format(self, value: Any) -> None:
@@ -216,11 +321,26 @@ class _Sandbox(ImmutableSandboxedEnvironment):
                 raise LimitError(_TOO_LONG)
         if len(pieces) < 2:
             return pieces[0] if pieces else None
-        return "".join(_text(piece) for piece in pieces if piece is not None)
+        found: list[Sealed] = []
+        texts = [_text(_opened(piece, found)) for piece in pieces if piece is not None]
+        return found[0].joined(found[1:], "".join(texts), owned=False) if found else "".join(texts)
 
 
 def _text(piece: object) -> str:
     return str(piece if isinstance(piece, (str, Undefined)) else _Budget().data(piece))
+
+
+def _opened(piece: object, found: list[Sealed]) -> object:
+    """Decrypt the encrypted values in a piece of text, and add them to `found`."""
+    if isinstance(piece, Held):
+        opened = piece.open()
+        found.append(opened)
+        return opened.reveal_data()
+    if isinstance(piece, dict):
+        return {key: _opened(item, found) for key, item in piece.items()}
+    if isinstance(piece, _SEQUENCES):
+        return [_opened(item, found) for item in islice(piece, MAX_RESULT)]
+    return piece
 
 
 @pass_context
@@ -243,7 +363,7 @@ def _sandbox() -> _Sandbox:
     sandbox = _Sandbox(
         undefined=_Missing, finalize=_finalize, trim_blocks=True, keep_trailing_newline=True
     )
-    sandbox.globals = {"range": _short_range}
+    sandbox.globals = {"range": _short_range, "omit": OMIT}
     sandbox.filters = dict(FILTERS)
     sandbox.tests = dict(TESTS)
     return sandbox
@@ -261,12 +381,16 @@ class _Budget:
             raise LimitError("the result is too large")
         if isinstance(value, str) and len(value) > MAX_LENGTH:
             raise LimitError(_TOO_LONG)
-        if value is None or isinstance(value, (str, int, float, date)):
+        if value is None or isinstance(value, (str, int, float, date, Sealed, VaultValue, _Omit)):
             return value
+        if isinstance(value, Held):
+            return value.carrier
         if isinstance(value, dict):
-            return {self.data(key): self.data(item) for key, item in value.items()}
+            return {
+                self.data(key): self.data(item) for key, item in value.items() if item is not OMIT
+            }
         if isinstance(value, _SEQUENCES):
-            return [self.data(item) for item in islice(value, MAX_RESULT)]
+            return [self.data(item) for item in islice(value, MAX_RESULT) if item is not OMIT]
         if isinstance(value, Undefined):
             str(value)
         raise LimitError(f"the result is a {type(value).__name__}, which is not data")

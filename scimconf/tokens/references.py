@@ -239,6 +239,12 @@ def withhold(servers: Iterable[Server]) -> None:
                 SOURCES[realm.token.kind].withhold(realm.token)
 
 
+def withhold_names(names: Iterable[str]) -> None:
+    """Take these environment variables out of the environment, as `withhold` does."""
+    for name in names:
+        SOURCES[Environment.kind].withhold(Reference(Environment.kind, (name,), "."))
+
+
 def resolve(reference: Reference, timeout: float = 30.0, cap: int = LARGEST) -> Secret:
     """Return the token that a reference leads to, without one trailing line break.
 

@@ -36,6 +36,9 @@ class Document:
     data: object = field(repr=False)
     _spans: Mapping[int, Mapping[Hashable, Span]] = field(repr=False)
     is_json: bool = False
+    key: bytes | None = field(default=None, repr=False)
+    """Of a file that is encrypted as a whole: a secret key that belongs to its ciphertext. The
+    positions are then those of the decrypted text. None for any other file."""
 
     def position(self, path: KeyPath) -> Position:
         """Return the position of the key (or list item) at the end of `path`.

@@ -54,6 +54,15 @@ def test_the_file_is_the_one_that_ansible_reads(
     assert host_vars.place(tmp_path, "chat1") == tmp_path / "host_vars" / expected
 
 
+def test_nothing_is_added_to_an_encrypted_file(tmp_path: Path) -> None:
+    path = tmp_path / "host_vars/chat1.yml"
+    path.parent.mkdir()
+    path.write_text("$ANSIBLE_VAULT;1.1;AES256\n6666\n")
+    with pytest.raises(UsageError, match="because the whole file is encrypted") as error:
+        host_vars.added(path, VARIABLES, "Found.")
+    assert f"move it into a folder: {tmp_path}/host_vars/chat1/chat1.yml" in error.value.hint
+
+
 @pytest.mark.parametrize(
     "before",
     ["", "own: 1\n", "own: 1", "---\n# ours\nown: {a: [1, 2]}\n\n# the end\n", "own: |\n  text\n"],

@@ -158,15 +158,6 @@ def test_other_keys_of_a_group_are_warned_about(load: Load) -> None:
     assert "g is the name of both a group and a host" in short(warning)
 
 
-def test_a_fully_encrypted_vars_file_is_warned_about(write: Write) -> None:
-    source = write("all: {hosts: {h: }}")
-    write("$ANSIBLE_VAULT;1.1;AES256\n6666\n", "group_vars/all/vault.yml")
-    write("scim_realms: {x: }\n", "group_vars/all/vars.yml")
-    loaded = inventory.load([source])
-    assert client(loaded) == "scim"
-    assert "vault.yml was not read, because the whole file is encrypted" in str(loaded.warnings[0])
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -8,17 +8,21 @@ import datetime
 import json
 import os
 import sys
+from contextlib import suppress
 
-from ansible import constants
-from ansible.errors import AnsibleError
+from ansible import constants, context
+from ansible.errors import AnsibleError, AnsibleValueOmittedError
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultHelper, VaultSecret, VaultSecretsContext
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, connection_loader, init_plugin_loader
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
+from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
+from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 # What matches nothing is an error here as it is with us.
@@ -49,12 +53,15 @@ def encoded(value):
 class Inventory:
     """An inventory that Ansible has loaded."""
 
-    def __init__(self, sources):
+    def __init__(self, sources, extra):
+        context.CLIARGS = CLIArgs({"extra_vars": [trust_as_template(each) for each in extra]})
+        load_extra_vars.__dict__.pop("extra_vars", None)  # it keeps those of the first inventory
         loader = DataLoader()
         loader.set_vault_secrets(SECRETS)
         self.loader = loader
         self.manager = InventoryManager(loader, list(sources))
         self.variables = VariableManager(loader, self.manager, version_info={})
+        HostVars(self.manager, self.variables, loader)  # adds itself to the variables
 
     def all(self, names):
         """Return the groups, and for each host the variables in `names` and its connection."""
@@ -65,13 +72,15 @@ class Inventory:
         }
 
     def host(self, host, names):
-        known = self.variables.get_vars(host=host, include_hostvars=False, stage="all")
+        known = self.variables.get_vars(host=host, stage="all")
         templar = Templar(self.loader, variables=known)
         found = {}
         for name in names:
             if name in known:
                 try:
                     found[name] = {"value": encoded(templar.template(known[name]))}
+                except AnsibleValueOmittedError:
+                    found[name] = {"omitted": True}
                 except AnsibleError as error:
                     found[name] = {"error": str(error)}
         return {"variables": found, "connection": self.connection(known, templar)}
@@ -88,7 +97,11 @@ class Inventory:
             for kind, plugin in plugins.items():
                 name = plugin._load_name
                 given = constants.config.get_plugin_vars(kind, name)
-                values = {v: templar.template(known[v]) for v in given if v in known}
+                values = {}
+                for variable in given:
+                    if variable in known:
+                        with suppress(AnsibleValueOmittedError):
+                            values[variable] = templar.template(known[variable])
                 plugin.set_options(var_options={**values, "_extras": {}})
                 options[kind] = plugin
             ssh, sudo = options["connection"], options["become"]
@@ -120,7 +133,7 @@ class Inventory:
 
 
 def answer(question):
-    inventory = Inventory(question["sources"])
+    inventory = Inventory(question["sources"], question.get("extra", ()))
     found = inventory.all(question["names"])
     chosen = [inventory.hosts(*each) for each in question.get("patterns", ())]
     return {**found, "patterns": chosen}
@@ -128,7 +141,6 @@ def answer(question):
 
 def expanded(question):
     """Expand texts as templates with the same variables."""
-    from ansible.template import trust_as_template
 
     loader = DataLoader()
     found = []

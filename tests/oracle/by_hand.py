@@ -39,6 +39,19 @@ def _vault(text: str, vault_id: str, indent: int) -> str:
     return "!vault |\n" + "".join(f"{' ' * indent}{line}\n" for line in sealed.splitlines())
 
 
+def _files(**texts: str) -> str:
+    """Return an inventory of these files; `group_vars__all` is group_vars/all."""
+    return "".join(
+        f"# file {name.replace('__', '/')}{'' if '__' in name else '.yml'}\n{dedent(text)}\n"
+        for name, text in texts.items()
+    )
+
+
+def _sealed(text: str) -> str:
+    """Return the text of a file that is encrypted as a whole."""
+    return vault.encrypt(Secret(dedent(text)), Secret(PASSWORD))
+
+
 def _vault_json(text: str) -> str:
     return vault.encrypt(Secret(text), Secret(PASSWORD), "default").replace("\n", "\\n")
 
@@ -530,5 +543,116 @@ CASES: dict[str, str] = {
           "ansible_password": {{"__ansible_vault": "{_vault_json("secret")}"}},
           "v": {{"__ansible_unsafe": "{{{{ nosuch }}}}"}}}}}}}}}}
         END
+        """,
+    # --- files that are encrypted as a whole
+    "an encrypted inventory": _files(
+        hosts=_sealed("""
+            all:
+              vars: {domain: example.org, v: "{{ domain | upper }}", w: !unsafe "{{ x }}"}
+              hosts: {a: {ansible_host: "a.{{ domain }}", n: 3, m: "{{ n + 1 }}"}, "b[1:2]": }
+              children: {web: {hosts: {c:2222: }, vars: {ansible_group_priority: 5}}}
+        """)
+    ),
+    "encrypted group_vars and host_vars": _files(
+        hosts="web: {hosts: {a: {v: inline}, b: }}",
+        group_vars__all__vars="""
+            ansible_become_password: "{{ vault_become_password }}"
+            v: "{{ vault_v }}"
+            w: "<{{ vault_v }}>"
+            x: "<{{ z }}>"
+            y: "{% for i in z %}{{ i }},{% endfor %}{{ z | length }}"
+        """,
+        group_vars__all__vault=_sealed(
+            """
+            vault_become_password: geheim
+            vault_v: 'caf\u00e9 "x"'
+            """
+        ),
+        group_vars__web=_sealed("z: [1, 2.5, yes, ~, 2024-02-29, text, {k: v}]"),
+        host_vars__a=_sealed('{"ansible_user": "ops", "ansible_port": 2222}'),
+    ),
+    "an encrypted file and what it overrides": _files(
+        hosts="all: {hosts: {a: {v: inline, w: inline}}, vars: {v: all, u: all}}",
+        group_vars__all=_sealed("u: encrypted"),
+        host_vars__a__1=_sealed("v: encrypted"),
+        host_vars__a__2="w: plain",
+    ),
+    "templates of an encrypted file": _files(
+        hosts="all: {hosts: {a: {env: prod}, b: {env: test}}}",
+        group_vars__all=_sealed(
+            """
+            ips: {prod: 192.0.2.1, test: 192.0.2.2}
+            ansible_host: "{{ ips[env] }}"
+            v: "{% if env == 'prod' %}yes{% else %}no{% endif %}"
+            w: "{{ ips | dict2items | map(attribute='value') | list }}"
+            x: "{{ ips.values() | list | length + 1 }}"
+            """
+        ),
+    ),
+    "an encrypted file that is empty": _files(
+        hosts="all: {hosts: {a: }}", group_vars__all=_sealed("---\n")
+    ),
+    "encrypted text in a template": (
+        f"all:\n  hosts:\n    a:\n      v: {_vault('geheim', 'default', 8)}"
+        "      w: '<{{ v }}>'\n      x: '{{ v }}{{ v }}'\n      y: ['{{ v }}', '{{ v }}!']\n"
+        "      u: {'{{ v }}': 1}\n      z: '{{ v | default(1) }}'\n      t: '{{ m.k }}'\n"
+        f"      m: {{k: '{{{{ v }}}}'}}\n"
+    ),
+    "an encrypted template is no template": (
+        f"all:\n  hosts:\n    a:\n      v: {_vault('{{ w }}', 'default', 8)}"
+        "      w: 1\n      x: '{{ v }}'\n      y: '{{ v }}!'\n"
+    ),
+    "encrypted connection variables": (
+        f"all:\n  hosts:\n    a:\n      ansible_host: {_vault('192.0.2.1', 'prod', 8)}"
+        f"      ansible_user: {_vault('ops', 'default', 8)}"
+        f"      ansible_port: {_vault('2222', 'default', 8)}"
+        f"      ansible_become_user: {_vault('zulip', 'default', 8)}"
+        f"      ansible_ssh_private_key_file: {_vault('/k', 'default', 8)}"
+        f"      ansible_become: {_vault('yes', 'default', 8)}"
+    ),
+    "a user with an encrypted part": (
+        f"all:\n  hosts:\n    a:\n      ansible_user: '{{{{ v }}}}@example'\n"
+        f"      v: {_vault('ops', 'prod', 8)}"
+    ),
+    # --- omit, hostvars and other special variables
+    "omit": """
+        all:
+          vars:
+            ansible_become_password: "{{ nobody_set_this | default(omit) }}"
+            ansible_user: "{{ omit }}"
+            v: ["{{ omit }}", x, {k: "{{ omit }}", l: 1}]
+            w: "{{ [omit, 1] }}"
+            x: "{{ y | default('unset') }}"
+            y: "{{ omit }}"
+            z: "{{ {'k': omit, 'l': 2} }}"
+            t: "{{ y is defined }}"
+            s: "{{ 'a' if omit else 'b' }}"
+          hosts: {a: , b: {nobody_set_this: secret}}
+        """,
+    "omit and another spelling": """
+        all:
+          hosts:
+            a: {ansible_become_pass: "{{ omit }}", ansible_become_password: x, ansible_port: "{{ omit }}"}
+        """,
+    "hostvars": """
+        all:
+          vars:
+            ip: "192.0.2.{{ n }}"
+            first: "{{ hostvars[groups['web'][0]].ip }}"
+            mine: "{{ hostvars[inventory_hostname]['n'] }}"
+            all_: "{% for h in groups['web'] %}{{ hostvars[h].ip }},{% endfor %}"
+            name: "{{ hostvars.b.inventory_hostname }}"
+            in_: "{{ 'a' in hostvars and 'zz' not in hostvars }}"
+            none_: "{{ hostvars['zz'].ip | default('none') }}"
+            chain: "{{ nosuch.x['y'].z | default('none') }}"
+            chain2: "{{ nosuch.x }}"
+            no_: "{{ hostvars.a.nosuch | default('none') }}"
+            bad: "{{ hostvars.a.nosuch }}"
+            deep: "{{ hostvars.b.m.k }}"
+            whole: "{{ hostvars.b.m }}"
+        web: {hosts: {a: {n: 1}, b: {n: 2, m: {k: "{{ n }}"}}}}
+        """,
+    "a circle of hosts": """
+        all: {hosts: {a: {v: "{{ hostvars.b.v }}"}, b: {v: "{{ hostvars.a.v }}"}}}
         """,
 }

@@ -57,12 +57,17 @@ class Oracle:
         sources: Sequence[Path],
         names: Sequence[str] = (),
         patterns: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
+        extra: Sequence[str] = (),
     ) -> Answer:
-        """Return groups, hosts with these variables, and the hosts of each pattern."""
+        """Return groups, hosts with these variables, and the hosts of each pattern.
+
+        `extra` are the values of -e.
+        """
         return self._ask(
             kind="inventory",
             sources=[str(source) for source in sources],
             names=list(names),
+            extra=list(extra),
             patterns=[[list(each) for each in pair] for pair in patterns],
         )
 

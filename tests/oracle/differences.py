@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+from scimconf import vault
+from scimconf.secret import Secret
+from tests.oracle.client import PASSWORD
+
+_SEALED = f"!vault {json.dumps(vault.encrypt(Secret('geheim'), Secret(PASSWORD)))}"
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,31 @@ DIFFERENCES = {
     ),
     "set": Difference(
         "Templates are limited, because an inventory can come from a merge request: no lookups, no "
-        "`hostvars`, no `set`, macros or `**`, no `for` in a `for`.",
+        "`set`, macros or `**`, no `for` in a `for`.",
         "all: {hosts: {a: {v: '{% set x = 1 %}{{ x }}'}}}",
     ),
     "an unknown filter": Difference(
         "A filter or test that is not in [inventory.md](inventory.md) is an error when the "
         "variable is used.",
         "all: {hosts: {a: {v: \"{{ 'x' | hash('sha256') }}\"}}}",
+    ),
+    "a special variable": Difference(
+        "Variables that Ansible sets while it runs (`playbook_dir`, `ansible_version`, facts) are "
+        "an error when they are used.",
+        "all: {hosts: {a: {v: '{{ playbook_dir }}'}}}",
+    ),
+    "a filter on an encrypted value": Difference(
+        "A template in plain text can only insert an encrypted value: no filter, operator or "
+        "condition can use it, because the plan of an unread inventory would tell something about "
+        "the value.",
+        f"all: {{hosts: {{a: {{w: {_SEALED}, v: '{{{{ w | upper }}}}'}}}}}}",
+    ),
+    "an address with an encrypted part": Difference(
+        "An encrypted `ansible_host` is a whole IP address or a whole name with a dot, because a "
+        "part of a name would be sent to a name server that the rest of the name chooses. The "
+        "options of ssh, and paths, are encrypted as a whole, too.",
+        f"all: {{hosts: {{a: {{w: {_SEALED}, ansible_host: '{{{{ w }}}}.test'}}}}}}",
+        variable="host",
     ),
     "a timeout": Difference(
         "scimconf also reads `ansible_timeout`; Ansible's ssh reads only `ansible_ssh_timeout`.",

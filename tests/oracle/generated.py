@@ -8,12 +8,16 @@ they often collide.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
+
+from scimconf import vault
+from scimconf.secret import Secret
+from tests.oracle.client import PASSWORD
 
 GROUPS = ("web", "db", "prod", "g1", "g2", "Zulip")
 HOSTS = ("a", "b", "web1.x", "web2.x", "db-a", "10.0.0.7", "2001:db8::1")
@@ -52,8 +56,11 @@ class Files:
     texts: dict[str, str]
     sources: tuple[str, ...]
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, encrypted: Collection[str] = ()) -> list[Path]:
+        """Write the files, some of them encrypted as a whole. Return the sources."""
         for name, text in self.texts.items():
+            if name in encrypted and not text.startswith("#!"):
+                text = vault.encrypt(Secret(text), Secret(PASSWORD))
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from scimconf import vault
 from scimconf.errors import UsageError
-from scimconf.inventory import layout
+from scimconf.inventory import extra_vars, layout
 from scimconf.inventory.connection import connection
 from scimconf.inventory.layout import Layout
+from scimconf.inventory.opener import Opener
 from scimconf.inventory.patterns import matching
 from scimconf.inventory.place import Problems
 from scimconf.inventory.reader import Reader
 from scimconf.model import VaultValue
-from scimconf.secret import Secret
+from scimconf.secret import Sealed, Secret
+from scimconf.template import OMIT
 from tests.oracle.client import PASSWORD
 
 Result = dict[str, object]
@@ -27,6 +29,8 @@ def encoded(value: object) -> object:
     if isinstance(value, VaultValue):
         plain = vault.decrypt(value.ciphertext, {"default": Secret(PASSWORD)})
         return {"vault": value.ciphertext, "plain": plain.reveal()}
+    if isinstance(value, Sealed):
+        return encoded(value.reveal_data())
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, dict):
@@ -50,9 +54,14 @@ class Ours:
     problems: Problems
 
     @classmethod
-    def read(cls, sources: Sequence[Path], *, allow_exec: bool = False) -> Ours:
+    def read(
+        cls, sources: Sequence[Path], *, allow_exec: bool = False, extra: Sequence[str] = ()
+    ) -> Ours:
         problems = Problems()
-        return cls(layout.read(sources, problems, allow_exec=allow_exec), problems)
+        vault = Opener(lambda: {"default": Secret(PASSWORD)})
+        layers = extra_vars.layers(extra, vault, problems)
+        found = layout.read(sources, problems, allow_exec=allow_exec, vault=vault, extra=layers)
+        return cls(found, problems)
 
     @property
     def errors(self) -> list[str]:
@@ -69,7 +78,8 @@ class Ours:
         for name in names:
             if name in self.layout.written[host].values:
                 try:
-                    found[name] = {"value": encoded(known[name])}
+                    value = known[name]
+                    found[name] = {"omitted": True} if value is OMIT else {"value": encoded(value)}
                 except UsageError as error:
                     found[name] = {"error": str(error)}
         return found

@@ -32,8 +32,8 @@ def _ours(sources: list[Path], case: Difference) -> tuple[object, ...]:
 
 
 def _seen(host: Answer, case: Difference) -> object:
-    if case.variable in host["connection"]:
-        return host["connection"][case.variable]
+    if case.variable in host["connection"] or "error" in host["connection"]:
+        return host["connection"].get(case.variable)
     return host["variables"].get(case.variable, {}).get("value")
 
 

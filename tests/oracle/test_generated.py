@@ -55,3 +55,19 @@ def test_generated(oracle: Oracle, files: Files, data: st.DataObject) -> None:
         check(oracle, sources, pairs)
     _count["inventories"] += 1
     _count["patterns"] += len(pairs)
+
+
+@given(inventories(), st.data())
+@settings(
+    max_examples=100 if MATRIX else 20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_generated_with_encrypted_files(oracle: Oracle, files: Files, data: st.DataObject) -> None:
+    names = sorted(files.texts)
+    encrypted = data.draw(st.just(names) | st.lists(st.sampled_from(names)))
+    with TemporaryDirectory() as folder:
+        check(oracle, files.write(Path(folder), encrypted))

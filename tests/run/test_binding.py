@@ -19,7 +19,7 @@ from scimconf.model import (
 from scimconf.report.lines import way_text
 from scimconf.run.binding import UNBOUND, way
 from scimconf.sanitize import visible
-from scimconf.secret import Secret
+from scimconf.secret import MASK, Sealed, Secret
 from tests.factories import connection, realm, server
 
 COMMAND = Reference("command", ("./get-token", "a b"), ".")
@@ -65,6 +65,7 @@ OTHER: dict[str, Any] = {
     "Connection.passphrase": None,
     "Connection.become_exe": "sudo.ws",
     "Connection.become_flags": "-E",
+    "Connection.encrypted": {"ansible_host": Sealed("10.0.0.1", b"key", owned=False)},
     "Connection.ssh_arguments": ("-o", "HostName=10.0.0.2"),
     "Paths.settings": "/srv/settings.py",
     "Paths.secrets": "/srv/zulip-secrets.conf",
@@ -144,6 +145,20 @@ def test_every_unbound_field_with_a_reason_exists() -> None:
     kinds = (Server, Connection, Paths, Realm, Reference)
     known = {f"{kind.__name__}.{field.name}" for kind in kinds for field in fields(kind)}
     assert set(UNBOUND) <= known
+
+
+def test_what_an_encrypted_address_leads_to_is_masked() -> None:
+    hidden = {"ansible_host": Sealed("chat.test", b"key", owned=False)}
+    one = server(realm(), connection=connection(encrypted=hidden))
+    reached = (
+        WayFact("connects to", "192.0.2.1", "from the name server", bound=False),
+        WayFact("logs in as", "ops", "from your ssh_config", bound=False),
+    )
+    found = {fact.source: fact.value for fact in way(one, reached)}
+    assert found["from the name server"] == MASK
+    assert found["from your ssh_config"] == "ops"
+    shown = {fact.source: fact.value for fact in way(server(realm()), reached)}
+    assert shown["from the name server"] == "192.0.2.1"
 
 
 def test_options_of_the_command_line_are_shown_but_not_bound() -> None:
