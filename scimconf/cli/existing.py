@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.errors import InventoryError, UsageError
-from scimconf.inventory import Inventory, discovery, host_vars, load
+from scimconf.inventory import Inventory, Passwords, discovery, host_vars, load
 from scimconf.inventory.patterns import matching
 from scimconf.yamlfile import parse, read_text
 from scimconf.zulip.presets import PRESETS
@@ -19,6 +19,8 @@ class Existing:
 
     sources: tuple[Path, ...]
     inventory: Inventory
+    passwords: Passwords
+    """Gets the vault passwords if a file or a value of the inventory is encrypted."""
 
     @property
     def source(self) -> Path:
@@ -55,7 +57,7 @@ class Existing:
         Raises InventoryError with the problems.
         """
         with host_vars.written(additions):
-            load(self.sources)
+            load(self.sources, passwords=self.passwords)
 
 
 _HOSTS = ("all", "children", "zulip", "hosts")
@@ -91,7 +93,7 @@ def with_new_hosts(text: str, file: str, hosts: Sequence[str]) -> str | None:
     return longer if now == wanted else None
 
 
-def grow(folder: Path, hosts: Sequence[str]) -> list[Path]:
+def grow(folder: Path, hosts: Sequence[str], passwords: Passwords) -> list[Path]:
     """Add new hosts to the inventory that init wrote into this folder; return what was written.
 
     Return nothing if there is no such inventory, or if it has one of the hosts already. Raises
@@ -104,7 +106,7 @@ def grow(folder: Path, hosts: Sequence[str]) -> list[Path]:
         return []
     if not hosts or there != (source,) or not source.is_file():
         return []
-    loaded = load([source])
+    loaded = load([source], passwords=passwords)
     known = {*loaded.hosts, *loaded.groups}
     if known & set(hosts) or set(loaded.hosts) - set(loaded.servers):
         return []
@@ -112,7 +114,7 @@ def grow(folder: Path, hosts: Sequence[str]) -> list[Path]:
     if longer is None:
         return []
     with host_vars.written({source: longer}):
-        if not set(hosts) <= load([source]).servers.keys():
+        if not set(hosts) <= load([source], passwords=passwords).servers.keys():
             raise UsageError(
                 f"{source} was not changed: its group zulip has no scim_realms, which the new "
                 "servers would need",
@@ -134,7 +136,7 @@ _PLAIN = {"zulip", "root", *PRESETS}
 """Words without a dot that need no quotes. Others do: YAML reads `no` as a boolean."""
 
 
-def find(folder: Path) -> Existing | None:
+def find(folder: Path, passwords: Passwords) -> Existing | None:
     """Return the inventory of this folder; None if there is none.
 
     Raises UsageError if all of its hosts have scim_realms, and InventoryError if it is invalid.
@@ -146,10 +148,10 @@ def find(folder: Path) -> Existing | None:
         raise UsageError(error.message, hint) from None
     if not there:
         return None
-    loaded = load(there)
+    loaded = load(there, passwords=passwords)
     if set(loaded.hosts) <= set(loaded.servers):
         raise UsageError(
             f"{there[-1]} already exists, and all of its hosts have scim_realms",
             "add the server to it by hand, or choose another folder",
         )
-    return Existing(there, loaded)
+    return Existing(there, loaded, passwords)

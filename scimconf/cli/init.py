@@ -17,7 +17,10 @@ import click
 from scimconf.cli import existing, options
 from scimconf.cli.existing import Existing, scalar
 from scimconf.cli.help import Argument
+from scimconf.cli.options import VaultOptions
+from scimconf.cli.person import Terminal
 from scimconf.cli.streams import out
+from scimconf.cli.vault_password import is_in_environment
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import discovery, load
 from scimconf.inventory.editor_schema import inventory_schema
@@ -75,6 +78,7 @@ run, which may contain tokens in clear text."""
     default=None,
     help=f"Create {PASSWORD_FILE}, which encrypts the token file.  [default: no]",
 )
+@options.vault
 def command(
     folder: Path,
     hosts: tuple[str, ...],
@@ -82,6 +86,7 @@ def command(
     idp: str | None,
     realms: tuple[str, ...],
     make_vault_password: bool | None,
+    vault: VaultOptions,
 ) -> None:
     """Write a first inventory, or extend an Ansible inventory.
 
@@ -92,8 +97,10 @@ def command(
     Without --host, init asks on the terminal for the values that the options do not set.
     """
     plain = idp is None and user is None and not realms
-    grown = existing.grow(folder, hosts) if plain else []
-    there = None if grown else existing.find(folder)
+    person = Terminal(vault)
+    passwords = person.vault_passwords(None)
+    grown = existing.grow(folder, hosts, passwords) if plain else []
+    there = None if grown else existing.find(folder, passwords)
     asks = not hosts
     if asks and not sys.stdin.isatty():
         raise UsageError(
@@ -123,7 +130,7 @@ def command(
     password_file = folder / PASSWORD_FILE
     if make_vault_password and not os.path.lexists(password_file):
         _write(password_file, f"{secrets.token_urlsafe(32)}\n", 0o600)
-    _next_steps(folder, there, with_password=password_file.exists())
+    _next_steps(folder, there, person, with_password=password_file.exists())
 
 
 def _ask_which(there: Existing) -> tuple[str, ...]:
@@ -238,12 +245,16 @@ def _source_option(folder: Path, sources: Sequence[Path]) -> str:
     return "".join(f" -i {shlex.quote(os.path.relpath(each, folder))}" for each in sources)
 
 
-def _next_steps(folder: Path, there: Existing | None, *, with_password: bool) -> None:
+def _next_steps(
+    folder: Path, there: Existing | None, person: Terminal, *, with_password: bool
+) -> None:
     """Print commands to paste, without comments: an interactive zsh does not accept comments."""
     cd = "" if folder.resolve() == Path.cwd() else f"\n  cd -- {shlex.quote(str(folder))}"
     sources = there.sources if there else (folder / "inventory.yaml",)
     source = _source_option(folder, sources)
     option = f" --vault-password-file {PASSWORD_FILE}" if with_password else " --ask-vault-pass"
+    if not cd and (person.password_options or is_in_environment()):
+        option = "".join(f" {shlex.quote(word)}" for word in person.password_options)
     is_found = with_password and _is_found(sources[0].parent / PASSWORD_FILE)
     changing = "" if is_found else option
     out(

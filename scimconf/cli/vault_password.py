@@ -148,6 +148,11 @@ def _of_options(options: VaultOptions) -> list[tuple[str, str]]:
     return sources
 
 
+def is_in_environment() -> bool:
+    """Return whether an environment variable has the vault password, or names its source."""
+    return taken_vault_password() is not None or bool(_of_ansibles_environment())
+
+
 def _of_ansibles_environment() -> list[tuple[str, str]]:
     listed = os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST", "").split(",")
     sources = [_split(each.strip()) for each in listed if each.strip()]

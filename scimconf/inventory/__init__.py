@@ -76,9 +76,10 @@ def load(
     *,
     allow_exec: bool = False,
     bare: bool = False,
+    passwords: Passwords | None = None,
 ) -> Inventory:
     """Read the sources as `read` does. Raises InventoryError with the problems of all hosts."""
-    found = read(paths, options, allow_exec=allow_exec, bare=bare)
+    found = read(paths, options, allow_exec=allow_exec, bare=bare, passwords=passwords)
     found.check_all()
     return found
 

@@ -528,3 +528,28 @@ all:
 """
     password = only(opened(text)).connection.become_password
     assert isinstance(password, VaultValue), "it is decrypted when it is used"
+
+
+def test_the_line_break_of_echo_is_not_part_of_an_encrypted_address(opened: Opened) -> None:
+    text = f"""\
+all:
+  hosts:
+    chat1.test:
+      ansible_host: {value("192.0.2.1" + chr(10))}
+      scim_realms: {{acme: {{}}}}
+"""
+    assert only(opened(text)).connection.host == "192.0.2.1"
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_token_with_a_line_break_is_opened_for_nothing_else(
+    errors: Callable[..., list[str]], end: str
+) -> None:
+    text = f"""\
+all:
+  hosts:
+    chat1.test:
+      ansible_user: {value(generate().reveal() + end)}
+      scim_realms: {{acme: {{}}}}
+"""
+    assert any("looks like a SCIM token" in error for error in errors(text))

@@ -28,7 +28,7 @@ VAULT_PASSWORD = "correct horse"
 """The password of the vault in docs/from-ansible.md."""
 _PARTS = re.compile(
     r"```console\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```\n"
-    r"|`(?P<file>[^`]+)`:\n\n```(?:yaml|ini)\n(?P<text>.*?)```\n"
+    r"|`(?P<file>[^`]+)`:\n\n```(?:yaml|ini|text)\n(?P<text>.*?)```\n"
     r"|<!-- by hand: (?P<by_hand>\w+) -->",
     re.DOTALL,
 )
@@ -128,10 +128,9 @@ def _reach(folder: Path, name: str, variables: Mapping[str, object]) -> None:
 
 
 def sealed_become_password() -> str:
-    """Return the line of the page with the password for sudo, encrypted."""
-    text = vault.encrypt(Secret(OPS_PASSWORD), Secret(VAULT_PASSWORD), "default")
-    lines = "".join(f"  {line}\n" for line in text.splitlines())
-    return f"vault_become_password: !vault |\n{lines}"
+    """Return the file of the page with the password for sudo, encrypted as a whole."""
+    text = f"vault_become_password: {OPS_PASSWORD}\n"
+    return vault.encrypt(Secret(text), Secret(VAULT_PASSWORD), "default")
 
 
 def _edit(server: Server) -> None:
