@@ -149,16 +149,23 @@ _connection = functools.partial(option, section=CONNECTION)
 _passwords = functools.partial(option, section=PASSWORDS)
 _output = functools.partial(option, section=OUTPUT)
 
+_INVENTORY = _work(
+    "-i",
+    "--inventory",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Read this file, folder or - (stdin). Repeatable.  "
+    "[default: as ansible.cfg says, or hosts, ...]",
+)
+_TOKENS = _work(
+    "--tokens",
+    type=FILE,
+    metavar="FILE",
+    help="Use this token file.  [default: tokens.yaml beside the inventory]",
+)
 _SOURCE = (
-    _work(
-        "-i",
-        "--inventory",
-        type=FILE,
-        multiple=True,
-        metavar="FILE",
-        help="Read this file, folder or - (stdin). Repeatable.  "
-        "[default: as ansible.cfg says, or hosts, ...]",
-    ),
+    _INVENTORY,
     _work(
         "-l",
         "--limit",
@@ -175,12 +182,7 @@ _SOURCE = (
         metavar="VARS",
         help="Set variables, over all others: KEY=VALUE, JSON, or @FILE (YAML). Repeatable.",
     ),
-    _work(
-        "--tokens",
-        type=FILE,
-        metavar="FILE",
-        help="Use this token file.  [default: tokens.yaml beside the inventory]",
-    ),
+    _TOKENS,
     _work(
         "--allow-exec",
         cls=_Attached,
@@ -191,7 +193,7 @@ _SOURCE = (
         help="Allow programs that the inventory names: all, local, inventory, proxy or become.",
     ),
 )
-_FILES = tuple(_SOURCE[i] for i in (0, 2))
+_FILES = (_INVENTORY, _TOKENS)
 _VAULT = (
     _passwords(
         "--vault-id",

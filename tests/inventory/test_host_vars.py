@@ -58,7 +58,7 @@ def test_nothing_is_added_to_an_encrypted_file(tmp_path: Path) -> None:
     path = tmp_path / "host_vars/chat1.yml"
     path.parent.mkdir()
     path.write_text("$ANSIBLE_VAULT;1.1;AES256\n6666\n")
-    with pytest.raises(UsageError, match="because the whole file is encrypted") as error:
+    with pytest.raises(UsageError, match="encrypted as a whole") as error:
         host_vars.added(path, VARIABLES, "Found.")
     assert f"move it into a folder: {tmp_path}/host_vars/chat1/chat1.yml" in error.value.hint
 

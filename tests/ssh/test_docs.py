@@ -78,7 +78,7 @@ SHOWN_BY = {
         "test_login.py::TestManyKeys::test_the_last_key_is_accepted",
         "test_login.py::TestManyKeys::test_the_number_of_connections_is_limited",
     ),
-    "a password": (
+    "a password (`ansible_password`, `-k`, `--connection-password-file`)": (
         "test_sshd.py::TestLogin::test_a_password",
         "test_login.py::TestQuestions::test_one_question_is_answered_with_the_password",
     ),
