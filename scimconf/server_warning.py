@@ -16,7 +16,11 @@ class ServerWarning:
     """The sentence that people read."""
 
     def __str__(self) -> str:
-        return f"{self.text} [{self.id}]"
+        """Return the text; the id is in front only if `scim_silence` may name it.
+
+        Many texts end with a command to paste.
+        """
+        return f"[{self.id}] {self.text}" if self.id in SILENCEABLE else self.text
 
 
 SILENCEABLE: Mapping[str, str] = {

@@ -75,7 +75,8 @@ def _why_not_added(
     """Return why `text` is not `before` with these variables, and a hint; None if it is."""
     folder = f"move the file into a folder: {path.with_suffix('')}/"
     if is_encrypted(before):
-        return "it is encrypted as a whole", folder
+        moved = f"move it into a folder: {path.parent / path.stem}/{path.name}"
+        return "it is encrypted as a whole", f"{moved}; scimconf then writes a file beside it"
     try:
         known = parse(before, str(path)).data
     except InventoryError as error:

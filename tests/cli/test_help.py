@@ -37,6 +37,7 @@ WITHOUT_VARIABLE |= {
 WITHOUT_VARIABLE |= {"--new-vault-id", "--new-vault-password-file", "--extra-vars"}
 """A forgotten variable must not confirm a change, print tokens, choose tokens or a password, or
 override the inventory."""
+VAULT = {"--vault-id", "--vault-password-file", "--ask-vault-pass"}
 OF_ITS_OWN = {"handoff --format", "handoff --out", "token list --format"}
 """In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
 IMPERATIVES = sorted(
@@ -118,7 +119,8 @@ def test_each_option_has_its_variable_and_a_text(name: str) -> None:
             continue
         assert parameter.help
         names = {*parameter.opts, *(f"{name} {each}" for each in parameter.opts)}
-        if name == "init" or names & (WITHOUT_VARIABLE | OF_ITS_OWN):
+        own = name == "init" and not names & VAULT
+        if own or names & (WITHOUT_VARIABLE | OF_ITS_OWN):
             assert parameter.envvar is None
             continue
         long = long_name(parameter)

@@ -81,4 +81,4 @@ def test_other_trouble_has_no_such_hint(message: str, how: dict[str, object]) ->
 def test_warnings_about_the_connection_come_first() -> None:
     found = outcome(desired(realm()), _Agent(HEALTHY, ("your ssh_config sets Tunnel",)))
     assert found.status is Status.PENDING
-    assert str(found.warnings[0]) == "your ssh_config sets Tunnel [ignored-ssh-option]"
+    assert str(found.warnings[0]) == "[ignored-ssh-option] your ssh_config sets Tunnel"

@@ -52,7 +52,7 @@ def test_an_annotation_is_at_the_line_of_the_inventory() -> None:
     )
     assert list(_annotated("plan", [failed], AT)) == [
         "::error file=inventory.yaml,line=4,col=7,title=chat1%3A failed"
-        "::settings.py:3:1: no%0A-> edit it%0A! w [read-only]"
+        "::settings.py:3:1: no%0A-> edit it%0A! [read-only] w"
     ]
 
 

@@ -80,7 +80,7 @@ def test_a_suite_matches_the_schema_of_the_ant_task() -> None:
     gate = cases[2].find("failure")
     assert gate is not None
     assert gate.attrib == {"type": "step", "message": "HTTP 500"}
-    assert suite.findtext("system-err") == "w [read-only]"
+    assert suite.findtext("system-err") == "[read-only] w"
 
 
 @pytest.mark.parametrize("status", [Status.CHANGED, Status.PENDING])
@@ -130,7 +130,7 @@ def test_control_characters_are_escaped() -> None:
         Outcome("chat1", Status.FAILED, text, warnings=(ServerWarning("read-only", text),))
     )
     said = suite.findtext("system-err")
-    assert said == "a\\x00b\\x1b[31m\\x08\ufffd\ufffd\\ud800\\u202e [read-only]"
+    assert said == "[read-only] a\\x00b\\x1b[31m\\x08\ufffd\ufffd\\ud800\\u202e"
 
 
 TEXT = st.text(

@@ -36,7 +36,7 @@ def test_a_plan() -> None:
         "### to change: `chat1`\n"
         "\n"
         "- `restart Zulip`\n"
-        "- ⚠ `kept: realm wiki [unmanaged-realm]`\n"
+        "- ⚠ `[unmanaged-realm] kept: realm wiki`\n"
         "\n"
         "### nothing to do: `chat2`\n"
     )

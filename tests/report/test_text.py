@@ -181,7 +181,7 @@ def test_message_hint_failed_step_and_warning() -> None:
         "  the gate said no\n"
         "  -> look at the log\n"
         "  failed: restart exit 1\n"
-        "  ! unmanaged, left unchanged: realm wiki [unmanaged-realm]\n"
+        "  ! [unmanaged-realm] unmanaged, left unchanged: realm wiki\n"
     )
     assert "  ok: write 0.0 s\n  failed: restart exit 1\n" in _pipe(outcome, steps=True)
 
