@@ -168,7 +168,10 @@ def test_a_saved_plan_binds_encrypted_files_and_extra_vars(
     assert other.returncode == 1, other
     assert f"ansible_host of {server.name} was an encrypted value" in other.stdout
     assert "127.0.0.2" not in other.stdout
+    own = operator.folder / ".vault-password"
+    own.rename(operator.folder / "elsewhere")
     closed = operator.run("apply", "--yes", *apply, *extra)
+    (operator.folder / "elsewhere").rename(own)
     assert (closed.returncode, "encrypted as a whole" in closed.stderr) == (64, True), closed
 
     file.write_text(text)

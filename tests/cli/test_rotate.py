@@ -78,7 +78,9 @@ def test_rotate_in_two_steps(operator: Operator, server: Server) -> None:
 
     nothing = operator.run("handoff", "--next")
     assert (nothing.returncode, "rotate --stage" in nothing.stderr) == (64, True)
-    assert "next: scimconf handoff --realm acme" in _rotate(operator, "--stage", "--realm", "acme")
+    staged = _rotate(operator, "--stage", "--realm", "acme")
+    (hint,) = [line for line in staged.splitlines() if line.startswith("next: scimconf handoff ")]
+    assert hint.endswith(f" --next --show-tokens {server.name} --realm acme")
     assert server.secrets.read_bytes() == before
     assert operator.token(server.name, "acme") == old
     assert operator.run("plan").returncode == 0, "what is staged is nothing to do yet"
@@ -423,12 +425,14 @@ def test_the_hints_of_stage_name_exactly_what_was_staged(scimconf: Run, made: Pa
     for host in ("a.test", "chat2*"):
         assert scimconf("render", host, *render).returncode == 0
     done = scimconf("rotate", "--stage", *PASSWORD)
+    first, second = "chat1.example.com --realm acme", "chat2.example.com a.test b.test --realm ''"
+    handoff = f"next: scimconf handoff {shlex.join(PASSWORD)} --next --show-tokens"
+    activate = f"then, at the planned time: scimconf rotate {shlex.join(PASSWORD)} --activate"
     assert [line for line in done.stderr.splitlines() if "scimconf" in line] == [
-        "next: scimconf handoff --next --show-tokens chat1.example.com --realm acme",
-        "next: scimconf handoff --next --show-tokens chat2.example.com a.test b.test --realm ''",
-        "then, at the planned time: scimconf rotate --activate chat1.example.com --realm acme",
-        "then, at the planned time: "
-        "scimconf rotate --activate chat2.example.com a.test b.test --realm ''",
+        f"{handoff} {first}",
+        f"{handoff} {second}",
+        f"{activate} {first}",
+        f"{activate} {second}",
     ]
     for line in done.stderr.splitlines():
         if "next: scimconf" in line:
