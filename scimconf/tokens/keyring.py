@@ -70,7 +70,8 @@ class Keyring:
         self._is_turned = turned
         self._places = places
         self._fetched: dict[TokenSource, Secret] = {}
-        self._opened: dict[Key, Secret] = {}
+        self._opened: dict[str, Secret] = {}
+        """Tokens by ciphertext: another run may have replaced or removed the entry since."""
         self._new: dict[tuple[Key, Secret], Entry] = {}
         """New entries, not written yet, for tokens that are kept elsewhere."""
 
@@ -234,9 +235,9 @@ class Keyring:
             if isinstance(record, Removed) and wanted and wanted is record.entry:
                 new[key] = wanted
             elif realm.token is None and wanted is None and key not in new:
-                self._opened[key] = generate()
                 password = _first(self._tested_passwords())
-                made = new_entry(key, self._opened[key], *password, generated=True)
+                made = new_entry(key, token := generate(), *password, generated=True)
+                self._opened[made.ciphertext or ""] = token
                 new[key] = self._replacing(key, made)
         if new:
             self.file = self.file.save(new)
@@ -280,8 +281,10 @@ class Keyring:
         else:
             key = next(iter(ids), None)
         try:
-            if key and key not in self._opened and (token := self.file.token(*key, tried)):
-                self._opened[key] = token
+            text = ciphertexts[key] if key else None
+            is_open = text is None or text in self._opened
+            if key and text and not is_open and (token := self.file.token(*key, tried)):
+                self._opened[text] = token
         except UsageError as error:
             if tried is passwords:
                 raise
@@ -410,8 +413,8 @@ class Keyring:
 
     def _open(self, keys: Iterable[Key]) -> None:
         """Decrypt the remaining tokens in threads, because it is slow and releases the GIL."""
-        entries = {key: self.file.entry(*key) for key in keys if key not in self._opened}
-        encrypted = [key for key, entry in entries.items() if entry and entry.ciphertext]
+        texts = {key: self._ciphertext(key) for key in keys}
+        encrypted = {key: text for key, text in texts.items() if text and text not in self._opened}
         if not encrypted:
             return
         passwords = self.passwords()  # not in a thread: it may ask a person
@@ -420,21 +423,24 @@ class Keyring:
             return self.file.token(*key, passwords)
 
         with ThreadPoolExecutor() as pool:
-            opened = pool.map(token, encrypted)
-            self._opened |= {key: each for key, each in zip(encrypted, opened, strict=True) if each}
+            opened = zip(encrypted.values(), pool.map(token, encrypted), strict=True)
+            self._opened |= {text: each for text, each in opened if each}
 
     def _from_elsewhere(self, realm: Realm) -> Secret | None:
         """Return the token that is in clear in the inventory, or that `fetch` has read."""
         return realm.token if isinstance(realm.token, Secret) else self._fetched.get(realm.token)
 
     def _from_file(self, deployment: str, realm: str) -> Secret | None:
-        key = (deployment, realm)
-        entry = self.file.entry(*key)
-        if key not in self._opened and entry and entry.ciphertext:
+        text = self._ciphertext((deployment, realm))
+        if text and text not in self._opened:
             token = self.file.token(deployment, realm, self.passwords())
             if token:
-                self._opened[key] = token
-        return self._opened.get(key)
+                self._opened[text] = token
+        return self._opened.get(text) if text else None
+
+    def _ciphertext(self, key: Key) -> str | None:
+        entry = self.file.entry(*key)
+        return entry.ciphertext if entry else None
 
 
 def _has_token(entry: Entry | None) -> bool:

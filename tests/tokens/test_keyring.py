@@ -349,6 +349,19 @@ def test_a_removed_realm_keeps_its_token_for_some_time(path: Path, plain: Server
     assert path.read_bytes() == before, "the date stays"
 
 
+def test_a_token_that_was_opened_is_not_used_after_another_run_has_removed_its_realm(
+    path: Path, plain: Server
+) -> None:
+    _keyring(path).make([plain])
+    late = _keyring(path)
+    late.unlock([plain])
+    other = _keyring(path)
+    gone = server(realm(present=False), realm(""))
+    other.settle([gone], [gone])
+    late.make([server(realm("new"))])  # reads the file again
+    assert set(late.tokens([plain])["chat1"]) == {""}
+
+
 def test_a_realm_that_is_added_again_gets_its_old_token(path: Path, plain: Server) -> None:
     """An undo may have restored it on the server, or the removal was a mistake."""
     keyring = _keyring(path)
