@@ -11,7 +11,8 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def how_ended(status: int) -> str:
     return f"exited with status {status}" if status >= 0 else f"was ended by signal {-status}"
 
 
+@contextmanager
+def unreached_by_ctrl_c() -> Iterator[None]:
+    """Start a program in here with `start_new_session`, and no Ctrl-C reaches it.
+
+    Between the fork and the start of its session, the program is still in the terminal's process
+    group, and a Ctrl-C at this moment would end it. So SIGINT is blocked. The program inherits
+    this. This process gets the signal afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -77,15 +93,16 @@ def run(
     """
     deadline = time.monotonic() + seconds
     try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if most_stderr else subprocess.DEVNULL,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-        )
+        with unreached_by_ctrl_c():
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if most_stderr else subprocess.DEVNULL,
+                env=environment,
+                cwd=folder,
+                start_new_session=True,
+            )
     except OSError as error:
         raise NotStartedError(error.strerror or str(error)) from error
     except ValueError as error:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -101,3 +103,38 @@ def test_end(monkeypatch: pytest.MonkeyPatch, script: str, status: int) -> None:
     monkeypatch.setattr(child, "_GRACE", 0.3)
     with subprocess.Popen(["/bin/sh", "-c", script], start_new_session=True) as process:
         assert child.end(process) == status
+
+
+_CTRL_C_AGAIN_AND_AGAIN = """
+import os, signal
+from scimconf import child
+
+signal.signal(signal.SIGINT, lambda *_: None)
+sender = os.fork()
+if not sender:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        os.killpg(0, signal.SIGINT)
+try:
+    print({child.run(["/bin/true"], seconds=30, most=10).how for _ in range(200)})
+finally:
+    os.kill(sender, signal.SIGKILL)
+"""
+
+
+def test_ctrl_c_does_not_end_a_program_before_its_session_begins() -> None:
+    """The terminal sends SIGINT to its whole process group: also to a program that just starts."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CTRL_C_AGAIN_AND_AGAIN],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("{'exited with status 0'}\n", "")
+
+
+def test_this_process_still_gets_ctrl_c_after_it_has_started_a_program() -> None:
+    with pytest.raises(KeyboardInterrupt), child.unreached_by_ctrl_c():
+        os.kill(os.getpid(), signal.SIGINT)

@@ -51,15 +51,16 @@ class LocalProcess:
     def __init__(self, argv: tuple[str, ...]) -> None:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            self._process = subprocess.Popen(
-                argv,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                start_new_session=True,
-            )
+            with child.unreached_by_ctrl_c():
+                self._process = subprocess.Popen(
+                    argv,
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=environment,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise HostError("start", f"cannot start {argv[0]}: {error.strerror}") from error
         self._selector = selectors.DefaultSelector()

@@ -33,13 +33,14 @@ def through(proxy: ProxyCommand) -> Iterator[Socket]:
     near, far = socket.socketpair()
     with Socket(fileno=near.detach()) as connection, far, tempfile.TemporaryFile() as stderr:
         try:
-            process = subprocess.Popen(
-                [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {proxy.command}"],
-                stdin=far.fileno(),
-                stdout=far.fileno(),
-                stderr=stderr,
-                start_new_session=True,
-            )
+            with child.unreached_by_ctrl_c():
+                process = subprocess.Popen(
+                    [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {proxy.command}"],
+                    stdin=far.fileno(),
+                    stdout=far.fileno(),
+                    stderr=stderr,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise Unreachable(
                 "connect",
