@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from scimconf.fleet.fleet import Check as CheckServer
@@ -14,19 +14,29 @@ from scimconf.secret import Secret
 from scimconf.tokens.keyring import Tokens
 
 
-def public_check(tokens: Tokens, *, wanted: Status, answers: int = 1) -> CheckServer:
+def public_check(
+    tokens: Tokens,
+    *,
+    wanted: Status,
+    answers: int = 1,
+    interrupted: Callable[[], bool] = lambda: False,
+    command: Callable[[str], str] = lambda name: "",
+) -> CheckServer:
     """Return a function that checks the public URLs of a server, as its identity provider would.
 
     It checks only servers whose status is `wanted`. `answers`: how many good answers in a row are
     needed; several after a restart. An unreachable public URL is a warning. A wrong answer, or a
     certificate that an identity provider would refuse, is a failure. It rolls nothing back, because
-    the server has passed the gate.
+    the server has passed the gate. After Ctrl-C (`interrupted`) it sends nothing; the outcome says
+    so, with the `command` that checks this server.
     """
 
     def check(looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
         server = looked.server
         if outcome.status is not wanted or not server.verify or looked.observed is None:
             return outcome
+        if interrupted():
+            return _not_checked(outcome, command(server.name))
         watcher.step(server.name, "verify", True)
         try:
             checks = tuple(ask(server, looked.observed, tokens[server.name], answers))
@@ -37,6 +47,19 @@ def public_check(tokens: Tokens, *, wanted: Status, answers: int = 1) -> CheckSe
             watcher.done(server.name)
 
     return check
+
+
+def _not_checked(outcome: Outcome, command: str) -> Outcome:
+    """Return the outcome of a server whose check was left out after Ctrl-C.
+
+    A change keeps its status. For `verify`, the check is all that there is to do.
+    """
+    return replace(
+        outcome,
+        status=Status.SKIPPED if outcome.status is Status.OK else outcome.status,
+        message="the public URL was not checked, because the run was interrupted",
+        hint=f"to check it: {command}" if command else "",
+    )
 
 
 def ask(

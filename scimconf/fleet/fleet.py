@@ -47,7 +47,9 @@ _INTERRUPTED = ("interrupted", "")
 
 
 Check = Callable[[Looked, Outcome, Watcher], Outcome]
-"""Checks the public URLs of a server; returns its outcome with the checks."""
+"""Checks the public URLs of a server; returns its outcome with the checks.
+
+It is called after Ctrl-C too, to say that the public URLs were not checked."""
 
 
 class Fleet:
@@ -190,12 +192,11 @@ class Fleet:
 
         def one(servers: Sequence[Looked]) -> list[Outcome]:
             outcomes = self._change(servers, change_one, roll_back, watcher)
-            if not self.interrupted:
-                outcomes = [
-                    check(each, outcome, watcher)
-                    for each, outcome in zip(servers, outcomes, strict=True)
-                ]
-            return _proved(servers, outcomes)
+            checked = [
+                check(each, outcome, watcher)
+                for each, outcome in zip(servers, outcomes, strict=True)
+            ]
+            return _proved(servers, checked)
 
         return self._by_batch(looked, one, strategy, watcher)
 
@@ -296,7 +297,7 @@ class Fleet:
         def one(each: tuple[Looked, Outcome]) -> Outcome:
             return check(*each, watcher)
 
-        return self._pool.each(list(zip(looked, outcomes, strict=True)), one, lambda each: each[1])
+        return self._pool.each(list(zip(looked, outcomes, strict=True)), one, one)
 
 
 def _proved(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -14,7 +14,7 @@ from scimconf.model import Outcome, Plan, Reference, Server
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
-from scimconf.run.next_step import command
+from scimconf.run.next_step import command, verify
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -97,7 +97,8 @@ def apply(options: ApplyOptions, person: Person) -> Result:
             changing = [each.server for each in changes.pending(looked)]
             keyring.make(changing)
             looked = [replace(each, desired=keyring.desired(each.server)) for each in looked]
-            outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person)
+            again = verify(options.source, options.connection, person.password_options)
+            outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person, again)
         if not agreed:
             return replace(_result(fleet, looked, outcomes), tokens=keyring.dates(servers))
         changed = changes.in_force(servers, outcomes)

@@ -157,8 +157,12 @@ def change(
     tokens: Tokens,
     options: ChangeOptions,
     person: Person,
+    verify: Callable[[str], str],
 ) -> list[Outcome]:
-    """Carry out the plans, batch by batch, and check the public URLs after each change."""
+    """Carry out the plans, batch by batch, and check the public URLs after each change.
+
+    `verify`: returns the command that checks one server.
+    """
     with person.progress(steps=True) as watcher:
         return fleet.change(
             looked,
@@ -166,7 +170,13 @@ def change(
             watcher,
             lock_timeout=options.lock_timeout,
             strategy=options.strategy,
-            check=public_check(tokens, wanted=Status.CHANGED, answers=_GOOD_ANSWERS),
+            check=public_check(
+                tokens,
+                wanted=Status.CHANGED,
+                answers=_GOOD_ANSWERS,
+                interrupted=lambda: fleet.interrupted,
+                command=verify,
+            ),
         )
 
 

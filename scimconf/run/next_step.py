@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from scimconf.consent import EVERYTHING
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -31,6 +32,17 @@ def command(
     if any(name.startswith("-") for name in pattern):
         words.append("--")
     return shlex.join([*words, *pattern])
+
+
+def verify(
+    source: SourceOptions, connection: ConnectionOptions, passwords: Sequence[str]
+) -> Callable[[str], str]:
+    """Return a function that writes the command to verify one server.
+
+    `passwords`: the options for passwords.
+    """
+    more = (*passwords, *way(connection))
+    return lambda name: command("verify", replace(source, limit=()), (name,), more)
 
 
 def way(connection: ConnectionOptions) -> tuple[str, ...]:

@@ -109,7 +109,8 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             agreed = True
             keyring.keep(staged, keys)
             tokens = turned.tokens(each.server for each in changes.pending(looked))
-            outcomes = changes.change(fleet, looked, tokens, how, person)
+            verify = next_step.verify(options.source, options.connection, person.password_options)
+            outcomes = changes.change(fleet, looked, tokens, how, person, verify)
         agreed = agreed or _is_agreed(outcomes, person)
     good = changes.in_force(servers, outcomes) if agreed else []
     done = {key for server in good for key in keys_of(server)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from scimconf.fleet.checks import public_check
 from scimconf.fleet.look import judge
 from scimconf.model import Outcome, Status
+from scimconf.run import next_step
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
@@ -41,7 +42,12 @@ def verify(
     ):
         looked = fleet.look(desired, watcher)
         outcomes = [_without_changes(each.outcome) for each in looked]
-        check = public_check(tokens, wanted=Status.OK)
+        check = public_check(
+            tokens,
+            wanted=Status.OK,
+            interrupted=lambda: fleet.interrupted,
+            command=next_step.verify(source, connection, person.password_options),
+        )
         outcomes = fleet.check(looked, outcomes, check, watcher)
     dates = keyring.dates(begun.servers)
     return Result("verify", described(looked, outcomes), fleet.interrupted, tokens=dates)

@@ -39,12 +39,39 @@ def _interrupted_twice(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 130
 
 
-def _begun(operator: Operator, server: Server) -> tuple[Crossing, subprocess.Popen[str]]:
-    """Start an apply. Return when the server's restart waits for its release."""
+@pytest.mark.parametrize("verb", ["apply", "rotate"])
+def test_after_one_ctrl_c_the_report_says_that_the_public_url_was_not_checked(
+    operator: Operator, server: Server, verb: str
+) -> None:
+    if verb == "rotate":
+        assert operator.run("apply", "--yes", "--create-tokens", *VAULT).returncode == 0
+    crossing, process = _begun(operator, server, verb)
+    process.send_signal(signal.SIGINT)
+    said = process.stdout
+    assert said is not None
+    until(lambda: "Ctrl-C again" in said.readline(), "no word about Ctrl-C")
+    crossing.go()
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, rest
+    report = rest[rest.index(f"{server.name}  Zulip 9.0  changed\n") :]
+    assert "the public URL was not checked, because the run was interrupted\n" in report
+    command = report.partition("  -> to check it: ")[2].partition("\n")[0]
+    assert command.startswith(f"scimconf verify {' '.join(VAULT)} ")
+    assert command.endswith(f" {server.name}")
+    assert "ok: " not in report
+    checked = operator.run(*command.split()[1:])
+    assert (checked.returncode, "ok: " in checked.stdout) == (0, True), checked
+
+
+def _begun(
+    operator: Operator, server: Server, verb: str = "apply"
+) -> tuple[Crossing, subprocess.Popen[str]]:
+    """Start a change. Return when the server's restart waits for its release."""
     crossing = Crossing(server)
     variables = {"scim_realms": {"": {}}, "scim_restart": crossing.restart}
     operator.write_inventory({server.name: {**variables, "scim_gate_timeout": 5}})
-    process = operator.start("apply", "--yes", "--create-tokens", *VAULT)
+    how = ["--create-tokens"] if verb == "apply" else []
+    process = operator.start(verb, "--yes", *how, *VAULT)
     crossing.wait()
     return crossing, process
 

@@ -545,6 +545,23 @@ class TestPublicCheck:
         outcome = self._confirm(monkeypatch, looked, None, Status.ROLLED_BACK)
         assert outcome.checks == ()
 
+    @pytest.mark.parametrize(
+        ("before", "after"), [(Status.CHANGED, Status.CHANGED), (Status.OK, Status.SKIPPED)]
+    )
+    def test_after_ctrl_c_the_outcome_says_that_nothing_was_checked(
+        self, looked: list[Looked], before: Status, after: Status
+    ) -> None:
+        """A change stays a change. `verify` has not done its work."""
+        check = public_check(
+            TOKENS, wanted=before, interrupted=lambda: True, command="scimconf verify {}".format
+        )
+        outcome = check(looked[0], Outcome("a", before), _Watcher())
+        assert (outcome.status, outcome.verified) == (after, "not asked")
+        assert outcome.message == (
+            "the public URL was not checked, because the run was interrupted"
+        )
+        assert outcome.hint == "to check it: scimconf verify a"
+
     def test_a_realm_without_a_token_fails(self, monkeypatch: Any, looked: Any) -> None:
         outcome = self._confirm(monkeypatch, looked, None, tokens={"a": {}})
         assert outcome.status is Status.FAILED
