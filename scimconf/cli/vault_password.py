@@ -18,6 +18,7 @@ from scimconf.cli.options import VaultOptions
 from scimconf.cli.streams import err
 from scimconf.cli.variables import taken_vault_password
 from scimconf.errors import UsageError
+from scimconf.inventory import ansible_cfg
 from scimconf.password_file import read_own_vault_password, read_vault_password
 from scimconf.run.own_password import OwnPassword
 from scimconf.secret import Secret
@@ -98,7 +99,10 @@ class VaultPassword:
             if self._own:
                 read_own_vault_password(self._own.path)
                 return f"use {self._own.option}"
-        return f"{_HOW}, or --ask-vault-pass on a terminal"
+        folders = [Path(), *([self._own.path.parent] if self._own else [])]
+        note = ansible_cfg.vault_note(folders)
+        how = f"{_HOW}, or --ask-vault-pass on a terminal"
+        return f"{how} ({note})" if note else how
 
     def _own_password(self) -> Secret | None:
         """Return the password in the file that `init` makes; None if it is not there.

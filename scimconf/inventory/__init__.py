@@ -116,7 +116,8 @@ def read(
     from scimconf.inventory.opener import Opener
 
     problems = Problems()
-    vault = Opener(passwords, refuse)
+    around = [Path(), *(each if each.is_dir() else each.parent for each in paths)]
+    vault = Opener(passwords, refuse, lambda: ansible_cfg.vault_note(around))
     layers = extra_vars.layers(extra, vault, problems)
     if problems.errors:  # others could follow from them
         raise InventoryError(_sorted(problems.errors))

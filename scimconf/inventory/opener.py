@@ -20,10 +20,15 @@ class Opener(Vault):
         self,
         passwords: Passwords | None = None,
         refuse: Callable[[VaultValue], None] = lambda _: None,
+        note: Callable[[], str] = lambda: "",
     ) -> None:
-        """`refuse` raises UsageError for a value that is a token of the token file."""
+        """`refuse` raises UsageError for a value that is a token of the token file.
+
+        `note` returns a sentence for the hint if there is no password.
+        """
         self._passwords = passwords
         self._refuse = refuse
+        self._note = note
         self._known: Mapping[str, Secret] | None = None
         self._opened: dict[str, Sealed] = {}
 
@@ -41,7 +46,7 @@ class Opener(Vault):
         try:
             secret, key = vault.decrypt_with_key(text, passwords)
         except vault.NoPasswordError as error:
-            raise ClosedFileError(file, NO_PASSWORD, error.hint) from None
+            raise ClosedFileError(file, NO_PASSWORD, self._hint(error)) from None
         except vault.WrongPasswordError as error:
             # The password of another vault id is not at hand, as if none was given.
             wrong = vault.id_of(text) in passwords
@@ -70,11 +75,15 @@ class Opener(Vault):
                 secret, key = vault.decrypt_with_key(value.ciphertext, self._get_passwords())
             except vault.NoPasswordError as error:
                 message = f"this value is encrypted, and {NO_PASSWORD}"
-                raise UsageError(message, error.hint) from None
+                raise UsageError(message, self._hint(error)) from None
             # `echo` leaves a line break at the end. No variable that is opened here has one.
             line = secret.reveal().removesuffix("\n").removesuffix("\r")
             self._opened[value.ciphertext] = Sealed(line, key, owned=False)
         return self._opened[value.ciphertext]
+
+    def _hint(self, error: vault.NoPasswordError) -> str:
+        note = self._note()
+        return f"{error.hint} ({note})" if note else error.hint
 
     def _get_passwords(self) -> Mapping[str, Secret]:
         if self._known is None:

@@ -76,6 +76,15 @@ def test_without_the_password_every_verb_names_the_file(
         assert "'vault_sudo' is undefined; group_vars/all/vault.yml, which may" in done.stderr
 
 
+def test_quiet_does_not_hide_that_the_password_file_of_ansible_cfg_is_ignored(
+    scimconf: Run, encrypted: Path
+) -> None:
+    (encrypted / "ansible.cfg").write_text("[defaults]\nvault_password_file = .pass\n")
+    done = scimconf("apply", "-q", "--yes")
+    assert done.returncode == 64
+    assert "(scimconf ignores vault_password_file of ansible.cfg)" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["apply", "rotate", "undo", "recover"])
 def test_a_change_needs_all_variables(verb: str, scimconf: Run, encrypted: Path) -> None:
     """A plan can do without a file that sets nothing which it needs. A change cannot know that."""

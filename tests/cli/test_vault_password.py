@@ -97,6 +97,15 @@ def test_without_a_password_the_hint_lists_the_options(scimconf: Run) -> None:
         assert option in error.value.hint
 
 
+def test_without_a_password_the_hint_names_the_setting_of_ansible_cfg(
+    scimconf: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nvault_password_file = .pass\n")
+    with pytest.raises(UsageError, match="a vault password is needed") as error:
+        _given(NONE_GIVEN)
+    assert "(scimconf ignores vault_password_file of ansible.cfg)" in error.value.hint
+
+
 def test_the_same_vault_id_twice_is_one(scimconf: Run) -> None:
     assert len(_given(VaultOptions(Path("password"), False, ("default@password",)))) == 1
 

@@ -191,12 +191,12 @@ become = true
 """
 
 
-def test_a_warning_says_that_ansible_cfg_is_not_read(write: Write) -> None:
+def test_a_warning_names_the_settings_of_ansible_cfg_that_are_ignored(write: Write) -> None:
     source = write("all: {hosts: {a: {scim_realms: {x: }}}}", "inv/hosts.yaml")
     write(CFG, "inv/ansible.cfg")
     loaded = inventory.load([source])
     assert [short(warning) for warning in loaded.warnings] == [
-        "scimconf does not read inv/ansible.cfg, which sets remote_user, become "
+        "scimconf reads only `inventory` from inv/ansible.cfg; it ignores remote_user, become "
         "(use -u, -b, or variables of the inventory)"
     ]
     assert loaded.servers["a"].connection.user is None
@@ -206,7 +206,7 @@ def test_a_sudo_that_ansible_cfg_names_is_not_passed_over(write: Write) -> None:
     source = write("all: {hosts: {a: {scim_realms: {x: }}}}", "inv/hosts.yaml")
     write("[privilege_escalation]\nbecome_exe = sudo.ws\nbecome_flags = -H\n", "inv/ansible.cfg")
     (warning,) = inventory.load([source]).warnings
-    assert "which sets become_exe, become_flags" in warning.message
+    assert "it ignores become_exe, become_flags" in warning.message
     assert "ansible_become_exe, ansible_become_flags" in warning.hint
 
 
@@ -216,7 +216,67 @@ def test_the_same_ansible_cfg_is_named_once(write: Write) -> None:
     assert len(inventory.load([source, source]).warnings) == 1
 
 
-@pytest.mark.parametrize("text", ["", "[defaults]\nforks = 5\n", "no section\n", "[defaults\n"])
+@pytest.mark.parametrize(
+    ("section", "line", "instead"),
+    [
+        ("defaults", "ask_vault_pass = True", "--ask-vault-pass"),
+        ("defaults", "host_key_checking = False", "--accept-new-host-keys"),
+        ("defaults", "interpreter_python = /usr/bin/python3", "ansible_python_interpreter"),
+        ("defaults", "remote_port = 2222", "ansible_port"),
+        ("defaults", "timeout = 60", "ansible_timeout"),
+        ("defaults", "transport = local", "ansible_connection"),
+        ("defaults", "vault_password_file = .pass", "--vault-password-file"),
+        ("privilege_escalation", "become_user = zulip", "--become-user"),
+        ("ssh_connection", "pkcs11_provider = /usr/lib/opensc.so", "an ssh agent"),
+        ("ssh_connection", "retries = 3", "--retries"),
+        ("ssh_connection", "ssh_args = -F ./ssh_config", "ansible_ssh_args"),
+        ("ssh_connection", "ssh_args = -o 'unclosed", "ansible_ssh_args"),
+        ("ssh_connection", "ssh_common_args = -J bastion", "ansible_ssh_common_args"),
+        ("ssh_connection", "ssh_executable = /opt/ssh", "the environment variable PATH"),
+        ("ssh_connection", "ssh_extra_args = -p 2222", "ansible_ssh_extra_args"),
+    ],
+)
+def test_each_setting_for_connections_and_passwords_is_named(
+    write: Write, section: str, line: str, instead: str
+) -> None:
+    source = write("all: {hosts: {a: {scim_realms: {x: }}}}", "inv/hosts.yaml")
+    write(f"[{section}]\n{line}\n", "inv/ansible.cfg")
+    (warning,) = inventory.load([source]).warnings
+    assert warning.message.endswith(f"; it ignores {line.partition(' = ')[0]}")
+    assert instead in warning.hint
+
+
+def test_a_setting_of_a_plugin_is_named_with_its_section(write: Write) -> None:
+    source = write("all: {hosts: {a: }}", "inv/hosts.yaml")
+    write("[sudo_become_plugin]\nuser = zulip\npassword = s3cret\n", "inv/ansible.cfg")
+    (warning,) = inventory.load([source]).warnings
+    assert "user of [sudo_become_plugin], password of [sudo_become_plugin]" in warning.message
+    assert "s3cret" not in warning.text("warning")
+
+
+USUAL = """
+[defaults]
+ask_pass = no
+host_key_checking = True
+interpreter_python = auto_silent
+timeout = 10
+transport = smart
+vault_password_file =
+[privilege_escalation]
+become = False
+become_ask_pass = False
+become_flags = -H -S -n
+become_method = sudo
+become_user = root
+[ssh_connection]
+retries = 0
+ssh_args = -C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=~/.ssh/%C
+"""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[defaults]\nforks = 5\n", "no section\n", "[defaults\n", USUAL]
+)
 def test_an_ansible_cfg_without_relevant_settings(write: Write, text: str) -> None:
     source = write("all: {hosts: {a: }}")
     write(text, "ansible.cfg")
