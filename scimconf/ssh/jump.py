@@ -77,7 +77,7 @@ def tunnel(jump: Transport, through: Route, route: Route) -> Iterator[Tunnel]:
     except _GONE as error:
         raise Unreachable(
             "connect",
-            f"the jump host {through.name} did not connect to {route.host} port {route.port} "
+            f"the jump host {through.shown} did not connect to {route.host} port {route.port} "
             f"within {route.timeout:g} s",
             "check that the server is up, and that the jump host can reach it",
         ) from error
@@ -89,7 +89,7 @@ def tunnel(jump: Transport, through: Route, route: Route) -> Iterator[Tunnel]:
 
 
 def _not_forwarded(through: Route, route: Route, error: paramiko.ChannelException) -> Unreachable:
-    message = f"the jump host {through.name} cannot connect to {route.host} port {route.port}"
+    message = f"the jump host {through.shown} cannot connect to {route.host} port {route.port}"
     if error.code == 1:  # RFC 4254, 5.1: administratively prohibited
         return Unreachable(
             "connect",
@@ -164,5 +164,5 @@ def _result(ready: Future[Transport], route: Route) -> Transport:
         return ready.result()
     except HostError as error:  # a new error for each thread, since raising changes it
         raise Unreachable(
-            error.step, f"at the jump host {route.name}: {error.message}", error.hint
+            error.step, f"at the jump host {route.shown}: {error.message}", error.hint
         ) from None

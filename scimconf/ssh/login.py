@@ -88,6 +88,8 @@ class Login:
     def _load(self, file: str) -> paramiko.PKey | None:
         named = self._route.identity_file is not None
         if not named and not os.path.exists(file):
+            if self._route.own_keys:
+                self._not_used[file] = "this file does not exist"
             return None
         try:
             return keys.load(file, self._credentials.passphrase)
@@ -161,7 +163,7 @@ class Login:
 
     @property
     def _who(self) -> str:
-        return f"{self._route.user} at {self._route.name}"
+        return f"{self._route.user} at {self._route.shown}"
 
     def _no_key(self, file: str, problem: UnusableKeyError) -> Unreachable:
         return Unreachable(
@@ -216,7 +218,7 @@ class Login:
 def _how_to_name_a_key(route: Route) -> str:
     # The inventory's key options are for the server only, as -i of ssh is.
     if route.is_jump:
-        return f"IdentityFile and IdentitiesOnly for {route.name} in your ssh_config"
+        return f"IdentityFile and IdentitiesOnly for {route.shown} in {route.config}"
     return "--private-key (ansible_ssh_private_key_file)"
 
 

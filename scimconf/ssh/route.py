@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scimconf import consent
 from scimconf.errors import HostError
@@ -20,6 +20,7 @@ from scimconf.ssh.ssh_config import (
     Settings,
     Tokens,
     file_names,
+    file_option,
     hash_in,
     hash_question,
 )
@@ -92,6 +93,30 @@ class Route:
     """A file of host keys that are never accepted."""
     warnings: tuple[str, ...] = ()
     """Options of ssh_config that change the connection in ssh, but not here."""
+    own_keys: bool = False
+    """Whether ssh_config sets the identity files. Otherwise they are ssh's default files."""
+    alias: str = field(default="", compare=False)
+    """The host as the inventory or a ProxyJump names it, for messages."""
+    config: str = field(default="your ssh_config", compare=False)
+    """The file with the settings, for messages."""
+
+    @property
+    def shown(self) -> str:
+        """The name for messages: for a jump host, the one that ssh_config has for it."""
+        return self.alias if self.is_jump and self.alias else self.name
+
+    @property
+    def sets_host(self) -> str:
+        """What sets the host, for hints. The inventory's variables are for the server only."""
+        return self._in_config("HostName") if self.is_jump else "ansible_host"
+
+    @property
+    def sets_port(self) -> str:
+        """What sets the port, for hints."""
+        return f"ProxyJump, or {self._in_config('Port')}" if self.is_jump else "ansible_port"
+
+    def _in_config(self, keyword: str) -> str:
+        return f"{keyword} for {self.shown} in {self.config}"
 
 
 def find_route(connection: Connection, *, allow_exec: bool = False) -> Route:
@@ -108,9 +133,10 @@ def _ask(question: Question) -> Settings:
     if ssh is not None:
         settings = ssh_config.ask(ssh, question)
         usual = ssh_config.defaults(ssh)
-        ssh_config.check_followed(settings, usual, question.host)
-        warnings = tuple(ssh_config.warnings(settings, usual, question.host))
-        return replace(without_defaults(settings, usual), warnings=warnings)
+        ssh_config.check_followed(settings, usual, question)
+        warnings = tuple(ssh_config.warnings(settings, usual, question))
+        own_keys = settings.all("identityfile") != usual.all("identityfile")
+        return replace(without_defaults(settings, usual), warnings=warnings, own_keys=own_keys)
     if question.words:
         raise HostError(
             "connect",
@@ -227,6 +253,9 @@ class _Resolver:
             algorithms=narrowed(settings, question.host),
             revoked_host_keys=os.path.expanduser(revoked) if revoked else None,
             warnings=settings.warnings,
+            own_keys=settings.own_keys,
+            alias=question.host,
+            config=question.config,
         )
         return self._with_proxy(route, tokens, settings, question)
 
@@ -241,7 +270,7 @@ class _Resolver:
             # options on the command line, only -F applies to it.
             words = ("-o", f"ProxyJump={before}") if before else ()
             return self._with_jump_host(
-                route, Question(host, port, user, (*words, *_file_option(self._programs)))
+                route, Question(host, port, user, (*words, *file_option(self._programs)))
             )
         if command := settings.one("proxycommand"):
             source = _source(question)
@@ -261,18 +290,12 @@ class _Resolver:
         return replace(route, jump=replace(self.route(question, route.timeout), is_jump=True))
 
 
-def _file_option(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the option -F of a command line, which ssh also uses for jump hosts."""
-    where = words.index("-F") if "-F" in words else len(words)
-    return words[where : where + 2]
-
-
 def _source(question: Question) -> str:
     """Name the place that sets the ProxyCommand of a connection."""
     if any(word.startswith("ProxyCommand=") for word in question.words):
         return _ARGUMENTS
-    if file := _file_option(question.words):
-        return f"{file[1]} (-F in {_ARGUMENTS})"
+    if question.file:
+        return f"{question.file} (-F in {_ARGUMENTS})"
     return f"your ssh_config, for {question.host}"
 
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import pwd
 import re
+import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,6 +54,21 @@ class Question:
         argv += ["-l", self.user] if self.user is not None else []
         return [*argv, *self.words, "--", self.host]
 
+    @property
+    def file(self) -> str | None:
+        """The file that replaces the user's ssh_config (-F)."""
+        return next(iter(file_option(self.words)[1:]), None)
+
+    @property
+    def config(self) -> str:
+        """Where the settings are, for messages."""
+        return self.file or "your ssh_config"
+
+    @property
+    def command(self) -> str:
+        """The command that prints the settings, quoted for a shell."""
+        return shlex.join(["ssh", "-G", *file_option(self.words), self.host])
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -61,6 +77,8 @@ class Settings:
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     """About options that change the connection in ssh, but not in scimconf."""
+    own_keys: bool = False
+    """Whether ssh_config sets IdentityFile. Otherwise `ssh -G` prints the default files."""
 
     def all(self, keyword: str) -> Sequence[str]:
         """Return the values of a keyword that may occur several times."""
@@ -74,6 +92,12 @@ class Settings:
     def seconds(self, keyword: str) -> float:
         """Return a number of seconds; 0 if the keyword has no value."""
         return float(self.one(keyword) or 0)
+
+
+def file_option(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the option -F of a command line, which ssh also uses for jump hosts."""
+    where = words.index("-F") if "-F" in words else len(words)
+    return words[where : where + 2]
 
 
 def check(question: Question) -> None:
@@ -118,8 +142,8 @@ def _answer(ssh: str, question: Question) -> Settings:
     except child.ChildError as error:
         raise HostError(
             "connect",
-            f"`ssh -G {host}` {error}",
-            "check whether a `Match exec` in your ssh_config waits for something",
+            f"`{question.command}` {error}",
+            f"check whether a `Match exec` in {question.config} waits for something",
         ) from error
     if ended.status != 0:
         lines = ended.err.decode("utf-8", "replace").splitlines()
@@ -127,7 +151,7 @@ def _answer(ssh: str, question: Question) -> Settings:
         raise HostError(
             "connect",
             f"ssh cannot read its configuration for {host}: {one_line(complaint)}",
-            f"to see the problem, run: ssh -G {host}",
+            f"to see the problem, run: {question.command}",
         )
     return Settings(parse(ended.out.decode("utf-8", "replace")))
 
@@ -175,7 +199,7 @@ def file_names(value: str) -> list[str]:
     return [name.rstrip(" ") for name in names if name != "none"]
 
 
-def check_followed(settings: Settings, usual: Settings, host: str) -> None:
+def check_followed(settings: Settings, usual: Settings, question: Question) -> None:
     """Raise HostError if an option that scimconf does not support differs from its default.
 
     If it were ignored, scimconf could accept a host key that ssh would refuse.
@@ -183,18 +207,18 @@ def check_followed(settings: Settings, usual: Settings, host: str) -> None:
     for name, refusal in keywords.not_followed(settings.values, usual.values):
         raise HostError(
             "connect",
-            f"your ssh_config sets {name} for {host}, which scimconf does not support: "
+            f"{question.config} sets {name} for {question.host}, which scimconf does not support: "
             f"{refusal.why}",
-            f"{refusal.way_out}; to see the settings, run: ssh -G {host}",
+            f"{refusal.way_out}; to see the settings, run: {question.command}",
         )
 
 
-def warnings(settings: Settings, usual: Settings, host: str) -> Iterator[str]:
+def warnings(settings: Settings, usual: Settings, question: Question) -> Iterator[str]:
     """Yield a warning for each option that changes a connection of ssh, but not ours."""
     for name, refusal in keywords.warned(settings.values, usual.values):
         yield (
-            f"your ssh_config sets {name} for {host}, which is not followed: {refusal.why}; "
-            f"{refusal.way_out}"
+            f"{question.config} sets {name} for {question.host}, which is not followed: "
+            f"{refusal.why}; {refusal.way_out}"
         )
 
 

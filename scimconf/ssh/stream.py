@@ -83,7 +83,7 @@ def connect(route: Route) -> Socket:
         raise Unreachable(
             "connect",
             f"cannot resolve the name {route.host}: {error.strerror}",
-            "set ansible_host, or check the DNS settings of this machine",
+            f"set {route.sets_host}, or check the DNS settings of this machine",
         ) from error
     except TimeoutError as error:
         raise Unreachable(
@@ -95,7 +95,7 @@ def connect(route: Route) -> Socket:
         raise Unreachable(
             "connect",
             f"{where} refused the connection",
-            "check that sshd runs on this port (ansible_port)",
+            f"check that sshd runs on this port ({route.sets_port})",
         ) from error
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error

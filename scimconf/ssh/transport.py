@@ -193,7 +193,7 @@ def _failed(route: Route, transport: Transport, error: Exception, *, late: bool)
     if not transport.remote_version:
         return NoHandshakeError(
             f"{where} closed the connection before SSH started, or is not an SSH server",
-            "check the port (ansible_port); a busy sshd also drops connections (MaxStartups)",
+            f"check the port ({route.sets_port}); a busy sshd also drops connections (MaxStartups)",
         )
     return Unreachable(
         "connect",

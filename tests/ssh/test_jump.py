@@ -106,7 +106,7 @@ def test_a_user_and_a_port_for_the_jump_host_alone(bastion: Server, ssh_config: 
     assert ask(through(bastion, f"-oProxyCommand={command}"), bastion.options)["final"] is True
     ssh_config("")
     error = failing(through(bastion, f"-Jnobody@127.0.0.1:{bastion.port}"), bastion.options)
-    assert error.message.startswith(f"at the jump host [127.0.0.1]:{bastion.port}: ")
+    assert error.message.startswith("at the jump host 127.0.0.1: ")
     assert "nobody at" in error.message
     assert bastion.connection().user != "nobody"
     assert "ssh_config" in error.hint
@@ -123,7 +123,7 @@ def test_a_key_for_the_jump_host_alone_makes_it_a_program(bastion: Server) -> No
 def test_the_key_of_a_jump_host_is_checked(bastion: Server, ssh_config: Write) -> None:
     ssh_config(hop(bastion).replace("HostKeyAlias bastion", "HostKeyAlias somebody"))
     error = failing(through(bastion, "-Jbastion"), bastion.options)
-    assert "at the jump host somebody: somebody is not in known_hosts" in error.message
+    assert "at the jump host bastion: somebody is not in known_hosts" in error.message
 
 
 def test_a_key_behind_a_jump_host_cannot_be_scanned(bastion: Server, ssh_config: Write) -> None:
@@ -142,7 +142,37 @@ def test_a_jump_host_sees_no_password(bastion: Server, ssh_config: Write) -> Non
     error = failing(through(bastion, "-Jbastion"), bastion.options, both)
     assert "at the jump host bastion" in error.message
     assert "there was no key to try" in error.message
+    assert error.message.endswith("; not used: /nowhere: this file does not exist")
+    assert "IdentityFile and IdentitiesOnly for bastion in your ssh_config" in error.hint
     assert "password" not in error.message.partition("the server accepts")[0]
+
+
+def test_a_jump_host_that_refuses_the_connection(bastion: Server, ssh_config: Write) -> None:
+    """The inventory's port is for the server, not for the jump host."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    ssh_config(hop(bastion).replace(f"Port {bastion.port}", f"Port {port}"))
+    error = failing(through(bastion, "-Jbastion"), bastion.options)
+    assert error.message == (
+        f"at the jump host bastion: 127.0.0.1 port {port} refused the connection"
+    )
+    assert error.hint == (
+        "check that sshd runs on this port (ProxyJump, or Port for bastion in your ssh_config)"
+    )
+    ssh_config(hop(bastion).replace("HostName 127.0.0.1", "HostName nowhere.invalid"))
+    error = failing(through(bastion, "-Jbastion"), bastion.options)
+    assert error.hint.startswith("set HostName for bastion in your ssh_config, or check the DNS")
+
+
+def test_the_hint_has_the_file_of_the_inventory(bastion: Server, tmp_path: Path) -> None:
+    own = tmp_path / "own config"
+    own.write_text("NoSuchOption yes\n")
+    error = failing(through(bastion, "-F", str(own)), bastion.options)
+    assert error.hint == f"to see the problem, run: ssh -G -F '{own}' localhost"
+    own.write_text("Host localhost\n CheckHostIP yes\n")
+    error = failing(through(bastion, "-F", str(own)), bastion.options)
+    assert error.message.startswith(f"{own} sets CheckHostIP for localhost, which scimconf does")
+    assert error.hint.endswith(f"; to see the settings, run: ssh -G -F '{own}' localhost")
 
 
 def test_a_server_that_the_jump_host_cannot_reach(bastion: Server) -> None:

@@ -138,7 +138,9 @@ def test_each_refusal_has_a_reason_and_a_remedy() -> None:
         assert refusal.way_out, name
     with pytest.raises(HostError, match="sets ProxyUseFdpass for chat1") as caught:
         ssh_config.check_followed(
-            ssh_config.Settings({"proxyusefdpass": ["yes"]}), ssh_config.Settings(), "chat1"
+            ssh_config.Settings({"proxyusefdpass": ["yes"]}),
+            ssh_config.Settings(),
+            ssh_config.Question("chat1"),
         )
     assert "use a ProxyCommand that passes the data on" in caught.value.hint
 

@@ -206,4 +206,4 @@ class TestQuestions:
         connection = accounts.connection("zulip", ssh_arguments=("-Jbastion",))
         credentials = Credentials(password=Secret("not the bastion's"), ask=person)
         assert ask(connection, accounts.options, credentials)["user"] == "zulip"
-        assert asked == [f"zulip at [127.0.0.1]:{accounts.port}: Password"]
+        assert asked == ["zulip at bastion: Password"]
