@@ -86,7 +86,10 @@ def _count(number: int, noun: str) -> str:
 @options.source
 @options.vault
 def list_(pattern: tuple[str, ...], source: SourceOptions, vault: VaultOptions) -> None:
-    """Print hosts, groups and variables as JSON. The form is that of ansible-inventory --list."""
+    """Print hosts, groups and variables as JSON. The form is that of ansible-inventory --list.
+
+    It has the variables that scimconf uses, and only for hosts with scim_realms.
+    """
     loaded = _load(source, vault)
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 

@@ -69,11 +69,20 @@ def page(topic: str) -> str:
     """Return the text of a page, in Markdown. Raises UsageError for an unknown topic."""
     if topic not in PAGES:
         near = get_close_matches(topic, PAGES, 1)
-        hint = f"did you mean: scimconf help {near[0]}" if near else "to list them: scimconf help"
+        hint = "to list them: scimconf help"
+        if near := near or _about(topic):
+            hint = f"did you mean: scimconf help {near[0]}; {hint}"
         raise UsageError(f"there is no page about {topic!r}", hint)
     file = PAGES[topic][0]
     text = _COMMENT.sub("", _text(file))
     return _with_topics(text, posixpath.dirname(file)).strip("\n")
+
+
+def _about(word: str) -> list[str]:
+    """Return the topic whose page contains the word most often; [] if none contains it."""
+    counts = {topic: _text(file).lower().count(word.lower()) for topic, (file, _) in PAGES.items()}
+    best = max(counts, key=lambda topic: counts[topic])
+    return [best] if counts[best] else []
 
 
 def _listed() -> Iterator[str]:

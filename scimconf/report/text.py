@@ -13,6 +13,8 @@ from scimconf.report.lines import STYLE, Line, alike
 from scimconf.report.words import ATTENTION, phrase, silenced, totals
 from scimconf.sanitize import sanitize, visible
 
+_HEADINGS = ("server", "zulip", "result", "seconds")
+
 
 def show(
     console: Console,
@@ -45,7 +47,7 @@ def show(
     if len(outcomes) > 1:
         console.print()
         if tabled:
-            console.print(_table(verb, by_attention))
+            console.print(_fitting_table(console, verb, by_attention))
         console.print(Text(totals(verb, outcomes)), soft_wrap=True)
     elif hidden := silenced(outcomes):
         console.print(Text(hidden), soft_wrap=True)
@@ -57,9 +59,10 @@ def _print(line: Line, console: Console) -> None:
     """Print a line. A terminal wraps it after its mark; a pipe gets one line, for grep."""
     mark, text = Text(f"  {line.mark}", line.style), Text(sanitize(line.text), line.style)
     if console.is_terminal and not line.verbatim:
-        grid = Table.grid()
-        grid.add_row(mark, text)
-        console.print(grid)
+        for piece in text.wrap(console, max(1, console.width - mark.cell_len)):
+            piece.rstrip()
+            console.print(mark + piece, soft_wrap=True)
+            mark = Text(" " * mark.cell_len)
     else:
         console.print(mark + text, soft_wrap=True)
 
@@ -74,9 +77,21 @@ def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:
     return head.append(f"  {phrase(verb, outcomes[0])}", style=f"not bold {STYLE[status]}")
 
 
-def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
+def _fitting_table(console: Console, verb: str, outcomes: Sequence[Outcome]) -> Table:
+    """Return the table; on a narrow terminal without the columns that matter least."""
+    for left_out in ((), ("seconds",)):
+        table = _table(verb, outcomes, left_out)
+        if console.measure(table, options=console.options.update_width(1000)).maximum <= (
+            console.width
+        ):
+            return table
+    return _table(verb, outcomes, ("seconds", "zulip"))
+
+
+def _table(verb: str, outcomes: Sequence[Outcome], left_out: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("server", "zulip", "result", "seconds"):
+    headings = [each for each in _HEADINGS if each not in left_out]
+    for heading in headings:
         # People copy names, so a long name is folded and not cut.
         table.add_column(
             heading,
@@ -86,10 +101,11 @@ def _table(verb: str, outcomes: Sequence[Outcome]) -> Table:
         )
     for outcome in outcomes:
         version = outcome.plan.version if outcome.plan else ""
-        table.add_row(
-            Text(visible(outcome.server)),
-            Text(visible(version, 20)),
-            Text(phrase(verb, outcome), style=STYLE[outcome.status]),
-            f"{outcome.seconds:.1f}",
-        )
+        cells = {
+            "server": Text(visible(outcome.server)),
+            "zulip": Text(visible(version, 20)),
+            "result": Text(phrase(verb, outcome), style=STYLE[outcome.status]),
+            "seconds": Text(f"{outcome.seconds:.1f}"),
+        }
+        table.add_row(*(cells[heading] for heading in headings))
     return table

@@ -44,7 +44,8 @@ def test_a_page_is_printed(scimconf: Run) -> None:
     ("topic", "hint"),
     [
         ("exit-code", "scimconf help exit-codes"),
-        ("../../etc/passwd", "to list them: scimconf help"),
+        ("vault", "did you mean: scimconf help tokens; to list them: scimconf help"),
+        ("../../etc/passwd", "-> to list them: scimconf help"),
     ],
 )
 def test_an_unknown_topic(topic: str, hint: str, scimconf: Run) -> None:
