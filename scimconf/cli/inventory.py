@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -37,7 +38,8 @@ def command() -> None:
 @options.vault
 def check(source: SourceOptions, vault: VaultOptions) -> None:
     """Check the inventory and the token file. Report every error with its place."""
-    loaded = _load(source, vault)
+    person = Terminal(vault)
+    loaded = _load(source, person)
     token_file(source)  # raises its errors
     if source.limit:
         servers: Collection[Server] = select(loaded, (), source.limit)
@@ -47,6 +49,8 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
     if not servers:
         out("ok, but no host has scim_realms: there is nothing to configure")
         return
+    for problem in loaded.unknown_of(server.name for server in servers):
+        person.warn(replace(problem, message=f"not checked: {problem.message}"))
     realms = sum(len(server.realms) for server in servers)
     out(f"ok: {_count(len(servers), 'server')}, {_count(realms, 'realm')}")
 
@@ -72,8 +76,7 @@ def leaks(files: tuple[Path, ...]) -> None:
     out(f"ok: no token in clear text in {_count(len(files), 'file')}")
 
 
-def _load(source: SourceOptions, vault: VaultOptions) -> Inventory:
-    person = Terminal(vault)
+def _load(source: SourceOptions, person: Terminal) -> Inventory:
     return load(source, person, passwords=person.vault_passwords(None))
 
 
@@ -87,7 +90,7 @@ def _count(number: int, noun: str) -> str:
 @options.vault
 def list_(pattern: tuple[str, ...], source: SourceOptions, vault: VaultOptions) -> None:
     """Print hosts, groups and variables as JSON. The form is that of ansible-inventory --list."""
-    loaded = _load(source, vault)
+    loaded = _load(source, Terminal(vault))
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
 
@@ -96,7 +99,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions, vault: VaultOptions) 
 @options.vault
 def graph(source: SourceOptions, vault: VaultOptions) -> None:
     """Draw the groups and their hosts as a tree. The form is that of ansible-inventory --graph."""
-    drawn = as_graph(_load(source, vault))
+    drawn = as_graph(_load(source, Terminal(vault)))
     out(sanitize(drawn, len(drawn)))
 
 

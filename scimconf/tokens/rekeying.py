@@ -108,7 +108,7 @@ def _check(
     if not ours:
         raise UsageError(
             f"no given vault password decrypts a token of {path} (tried: "
-            f"{', '.join(sorted(passwords))}; its tokens have the vault id {ids})",
+            f"{vault.tried_passwords(passwords)}; its tokens have the vault id {ids})",
             "name the present password: --vault-id ID@FILE or --vault-password-file FILE",
         )
     if vault_id in left:

@@ -155,7 +155,7 @@ def test_new_values_are_encrypted_with_the_password_that_decrypted(
     before = (tmp_path / "tokens.yaml").read_bytes()
     with pytest.raises(UsageError, match=r"id is prod; tried: prod.*another password"):
         make("c", "prod@mistyped", "default@password")
-    with pytest.raises(UsageError, match=r"wrong vault password: .* tried: dev\)"):
+    with pytest.raises(UsageError, match=r"wrong vault password: .* tried: dev from mistyped\)"):
         make("c", "dev@mistyped")
     assert (tmp_path / "tokens.yaml").read_bytes() == before
     make("c", "default@password", "prod@prod")
