@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
@@ -10,10 +10,12 @@ from pathlib import Path
 
 from scimconf.errors import ExitCode, UsageError
 from scimconf.inventory import rules
+from scimconf.inventory.still_encrypted import StillEncrypted, still_encrypted
 from scimconf.model import Place
 from scimconf.run.options import SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.start import sources, start, token_file
+from scimconf.secret import Secret
 from scimconf.tokens.keyring import Passwords
 from scimconf.tokens.listing import Row, older, rows
 from scimconf.tokens.moving import move as move_entries
@@ -57,6 +59,16 @@ def path_of(source: SourceOptions) -> Path:
     if not path.exists():
         raise UsageError(f"there is no token file {path}", "name it: --tokens FILE")
     return path
+
+
+def left_behind(
+    source: SourceOptions, old: Mapping[str, Secret], new: Mapping[str, Secret]
+) -> StillEncrypted | None:
+    """Return what of the inventory only the old vault passwords open; None if it is not known."""
+    try:
+        return still_encrypted(sources(source), old, new)
+    except UsageError:  # there is no inventory, or it cannot be read
+        return None
 
 
 def move(

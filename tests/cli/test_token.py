@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
+from scimconf import vault
 from scimconf.secret import Secret
 from scimconf.tokens.store import TokenFile
 from tests.cli.conftest import Run
@@ -187,6 +189,59 @@ def test_rekey_changes_the_password_of_the_whole_file(scimconf: Run, made: Path)
     )
     assert "(vault id 2026)" in back.stdout
     assert made.read_text().count(";AES256;2026\n") == 2
+
+
+def _sealed_inventory(made: Path) -> None:
+    """The layout of docs/from-ansible.md, and a single encrypted value."""
+    folder = made.parent / "group_vars/all"
+    folder.mkdir(parents=True)
+    password = Secret((made.parent / "password").read_text().strip())
+    text = vault.encrypt(Secret("vault_sudo: x\n"), password)
+    (folder / "vault.yml").write_text(text)
+    (folder / "theirs.yml").write_text(vault.encrypt(Secret("x: y\n"), Secret("other"), "theirs"))
+    single = vault.encrypt(Secret("secret"), password).replace("\n", "\n  ")
+    (folder / "vars.yml").write_text(
+        f"ansible_become_password: '{{{{ vault_sudo }}}}'\nansible_password: !vault |\n  {single}\n"
+    )
+
+
+def test_rekey_names_what_of_the_inventory_keeps_the_old_password(
+    scimconf: Run, made: Path
+) -> None:
+    _sealed_inventory(made)
+    (made.parent / "new").write_text("battery staple\n")
+    done = scimconf("token", "rekey", *PASSWORD, "--new-vault-password-file", "new")
+    assert done.returncode == 0, done
+    options = f"{shlex.join(PASSWORD)} --new-vault-password-file new"
+    assert done.stderr == (
+        "these files keep the old password: group_vars/all/vault.yml\n"
+        f"  -> now run: ansible-vault rekey {options} group_vars/all/vault.yml\n"
+        "these values keep the old password: group_vars/all/vars.yml:2:19\n"
+        "  -> encrypt each of them again with the new password: ansible-vault encrypt_string\n"
+    )
+    old = scimconf("rotate", "--stage", "chat1*", *PASSWORD)
+    assert (old.returncode, "this password does not decrypt the token file" in old.stderr) == (
+        64,
+        True,
+    )
+    assert "if the token file was rekeyed, give the new password; if you want a new" in old.stderr
+
+
+def test_rekey_without_an_inventory_says_it_in_general(scimconf: Run, made: Path) -> None:
+    (made.parent / "inventory.yaml").unlink()
+    (made.parent / "new").write_text("battery staple\n")
+    new = ("--new-vault-password-file", "new", "--tokens", "tokens.yaml")
+    done = scimconf("token", "rekey", *PASSWORD, *new)
+    assert done.returncode == 0, done
+    assert "inventory that are encrypted with the old password keep it" in done.stderr
+    assert "--new-vault-password-file new FILE...; encrypt single values again" in done.stderr
+
+
+def test_rekey_to_the_same_password_is_refused(scimconf: Run, made: Path) -> None:
+    before = made.read_bytes()
+    done = scimconf("token", "rekey", *PASSWORD, "--new-vault-password-file", "password")
+    assert (done.returncode, made.read_bytes() == before) == (64, True)
+    assert "have this password already, so nothing was changed" in done.stderr
 
 
 def test_rekey_asks_twice_for_the_new_password(

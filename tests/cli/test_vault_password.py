@@ -153,7 +153,9 @@ def test_new_values_are_encrypted_with_the_password_that_decrypted(
     make("a", "default@password")
     make("b", "prod@prod", "default@password")
     before = (tmp_path / "tokens.yaml").read_bytes()
-    with pytest.raises(UsageError, match=r"id is prod; tried: prod.*another password"):
+    with pytest.raises(
+        UsageError, match=r"id is prod; tried: prod.*this password does not decrypt the token file"
+    ):
         make("c", "prod@mistyped", "default@password")
     with pytest.raises(UsageError, match=r"wrong vault password: .* tried: dev from mistyped\)"):
         make("c", "dev@mistyped")
