@@ -21,6 +21,7 @@ from scimconf.inventory.leaks import leaks as found
 from scimconf.model import Server
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import load, select, token_file
+from scimconf.run.tokens import unmoved
 from scimconf.sanitize import sanitize
 from scimconf.yamlfile import read_text
 
@@ -40,7 +41,7 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
     """Check the inventory and the token file. Report every error with its place."""
     person = Terminal(vault)
     loaded = _load(source, person)
-    token_file(source)  # raises its errors
+    file = token_file(source)  # raises its errors
     if source.limit:
         servers: Collection[Server] = select(loaded, (), source.limit)
     else:
@@ -51,6 +52,8 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
         return
     for problem in loaded.unknown_of(server.name for server in servers):
         person.warn(replace(problem, message=f"not checked: {problem.message}"))
+    for warning in unmoved(servers, loaded.places, file):
+        person.warn(warning)
     realms = sum(len(server.realms) for server in servers)
     out(f"ok: {_count(len(servers), 'server')}, {_count(realms, 'realm')}")
 

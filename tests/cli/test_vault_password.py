@@ -345,6 +345,8 @@ def test_rekey_and_move_use_it_too(scimconf: Run, own: Path, tmp_path: Path) -> 
     done = scimconf("token", "rekey", "--new-vault-password-file", "new")
     assert done.returncode == 0, done
     assert "using the vault password in" in done.stderr
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(inventory.read_text().replace("chat1.example.com", "chat9.example.com"))
     wrong = scimconf("token", "move", "chat1.example.com", "chat9.example.com")
     assert wrong.returncode == 64
     assert "wrong vault password" in wrong.stderr
