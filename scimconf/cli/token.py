@@ -15,7 +15,6 @@ from scimconf.cli.help import OUTPUT, PASSWORDS, Argument
 from scimconf.cli.options import FileOptions, VaultOptions
 from scimconf.cli.streams import err, out
 from scimconf.run.options import SourceOptions
-from scimconf.run.own_password import NAME
 from scimconf.secret import Secret
 from scimconf.tokens import generate
 
@@ -253,6 +252,7 @@ def rekey(
 
 def _own_option(passwords: Iterable[Secret]) -> list[str]:
     """Return Ansible's option for the password file of `init`, if it was used."""
+    from scimconf.run.own_password import NAME
     from scimconf.vault import Password
 
     sources = [each.source for each in passwords if isinstance(each, Password)]
