@@ -42,6 +42,8 @@ class Problem:
     hint: str = ""
     id: str = ""
     """Of a warning that `scim_silence` can name (`scimconf.server_warning`); else ""."""
+    follows: bool = False
+    """Whether the likely cause is a vault password that was not given."""
 
     def __str__(self) -> str:
         return self.text("error")
@@ -153,6 +155,9 @@ class Connection:
     come from the command line."""
     encrypted: Mapping[str, Sealed] = field(default_factory=dict)
     """Ansible's names of variables with encrypted values, which nothing shows, and these values."""
+    unknown: Mapping[str, Problem] = field(default_factory=dict)
+    """Ansible's names of variables that could not be read without a vault password -> why. Nobody
+    can connect then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,17 @@ _LINE = 80
 _VAULT_ID = re.compile(r"[^;\s]+")
 
 
+class Password(Secret):
+    """A vault password that knows where it comes from."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, password: Secret, source: str) -> None:
+        """`source` is for messages: a file, the name of a variable, or the terminal."""
+        super().__init__(password.reveal())
+        self.source = source
+
+
 class NoPasswordError(UsageError):
     """No vault password was given."""
 
@@ -97,13 +108,21 @@ def decrypt_with_key(ciphertext: str, passwords: Mapping[str, Secret]) -> tuple[
             continue
         key = _hmac(mac_key, b"scimconf").finalize()
         return _open(cipher_key, counter, content), key
-    tried = ", ".join(sorted(passwords))
+    tried = tried_passwords(passwords)
     raise WrongPasswordError(
         f"wrong vault password: none of the given ones decrypts this value (its vault id is "
         f"{vault_id}; tried: {tried})",
         "it was encrypted with another password, or it is damaged"
         if vault_id in passwords or vault_id == DEFAULT_ID
         else f"add the password of this vault id: --vault-id {shlex.quote(f'{vault_id}@FILE')}",
+    )
+
+
+def tried_passwords(passwords: Mapping[str, Secret]) -> str:
+    """Return the vault ids of the passwords that were tried, with their sources."""
+    return ", ".join(
+        f"{name} from {each.source}" if isinstance(each, Password) else name
+        for name, each in sorted(passwords.items())
     )
 
 

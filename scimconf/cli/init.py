@@ -101,6 +101,8 @@ def command(
     passwords = person.vault_passwords(None)
     grown = existing.grow(folder, hosts, passwords) if plain else []
     there = None if grown else existing.find(folder, passwords)
+    for warning in there.inventory.closed_files() if there else ():
+        person.warn(warning)
     asks = not hosts
     if asks and not sys.stdin.isatty():
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from scimconf.inventory.leaks import leaks as found
 from scimconf.model import Server
 from scimconf.run.options import SourceOptions
 from scimconf.run.start import load, select, token_file
+from scimconf.run.tokens import unmoved
 from scimconf.sanitize import sanitize
 from scimconf.yamlfile import read_text
 
@@ -37,8 +39,9 @@ def command() -> None:
 @options.vault
 def check(source: SourceOptions, vault: VaultOptions) -> None:
     """Check the inventory and the token file. Report every error with its place."""
-    loaded = _load(source, vault)
-    token_file(source)  # raises its errors
+    person = Terminal(vault)
+    loaded = _load(source, person)
+    file = token_file(source)  # raises its errors
     if source.limit:
         servers: Collection[Server] = select(loaded, (), source.limit)
     else:
@@ -47,6 +50,10 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
     if not servers:
         out("ok, but no host has scim_realms: there is nothing to configure")
         return
+    for problem in loaded.unknown_of(server.name for server in servers):
+        person.warn(replace(problem, message=f"not checked: {problem.message}"))
+    for warning in unmoved(servers, loaded.places, file):
+        person.warn(warning)
     realms = sum(len(server.realms) for server in servers)
     out(f"ok: {_count(len(servers), 'server')}, {_count(realms, 'realm')}")
 
@@ -72,8 +79,7 @@ def leaks(files: tuple[Path, ...]) -> None:
     out(f"ok: no token in clear text in {_count(len(files), 'file')}")
 
 
-def _load(source: SourceOptions, vault: VaultOptions) -> Inventory:
-    person = Terminal(vault)
+def _load(source: SourceOptions, person: Terminal) -> Inventory:
     return load(source, person, passwords=person.vault_passwords(None))
 
 
@@ -90,7 +96,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions, vault: VaultOptions) 
 
     It has the variables that scimconf uses, and only for hosts with scim_realms.
     """
-    loaded = _load(source, vault)
+    loaded = _load(source, Terminal(vault))
     out(json.dumps(as_listing(loaded, (*pattern, *source.limit)), indent=2))
 
 
@@ -99,7 +105,7 @@ def list_(pattern: tuple[str, ...], source: SourceOptions, vault: VaultOptions) 
 @options.vault
 def graph(source: SourceOptions, vault: VaultOptions) -> None:
     """Draw the groups and their hosts as a tree. The form is that of ansible-inventory --graph."""
-    drawn = as_graph(_load(source, vault))
+    drawn = as_graph(_load(source, Terminal(vault)))
     out(sanitize(drawn, len(drawn)))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +15,11 @@ from scimconf.cli.help import OUTPUT, PASSWORDS, Argument
 from scimconf.cli.options import FileOptions, VaultOptions
 from scimconf.cli.streams import err, out
 from scimconf.run.options import SourceOptions
+from scimconf.secret import Secret
 from scimconf.tokens import generate
+
+if TYPE_CHECKING:
+    from scimconf.inventory.still_encrypted import StillEncrypted
 
 CHARSETS = ("ascii_62", "ascii_50", "hex")
 
@@ -211,18 +217,22 @@ def rekey(
     names it. Staged, previous and removed tokens are included. A token of another vault id, for
     which no password is given, stays as it is.
 
+    Only the token file changes. Other encrypted files and values of the inventory keep the old
+    password: they are named, with the command of Ansible that changes them.
+
     After a leak of the password, this does not help: old versions of the file, for example in git,
     still open with it. Then rotate the tokens.
     """
     from scimconf.cli.person import Terminal
     from scimconf.cli.vault_password import new_password
     from scimconf.run.start import passwords
-    from scimconf.run.tokens import path_of
+    from scimconf.run.tokens import left_behind, path_of
     from scimconf.tokens.rekeying import rekey as rewrite
 
     source = SourceOptions(files.inventory, (), files.tokens)
     path = path_of(source)
-    old = passwords(source, Terminal(vault, changes=True), encrypts=False)()
+    person = Terminal(vault, changes=True)
+    old = passwords(source, person, encrypts=False)()
     vault_id, password = new_password(new_vault_id, new_vault_password_file)
     done = rewrite(path, old, password, vault_id)
     count = f"{done.changed} token{'' if done.changed == 1 else 's'}"
@@ -231,6 +241,44 @@ def rekey(
         err(
             f"left unchanged: {number} with the vault id {left}, which no given password decrypts; "
             f"to include {'it' if number == 1 else 'them'}, add --vault-id {left}@FILE"
+        )
+    words = list(person.password_options) or _own_option(old.values())
+    if new_vault_id is not None:
+        words += ["--new-vault-id", new_vault_id]
+    elif new_vault_password_file is not None:
+        words += ["--new-vault-password-file", str(new_vault_password_file)]
+    _tell_what_is_left(left_behind(source, old, {vault_id: password}), words)
+
+
+def _own_option(passwords: Iterable[Secret]) -> list[str]:
+    """Return Ansible's option for the password file of `init`, if it was used."""
+    from scimconf.run.own_password import NAME
+    from scimconf.vault import Password
+
+    sources = [each.source for each in passwords if isinstance(each, Password)]
+    own = [each for each in sources if Path(each).name == NAME]
+    return ["--vault-password-file", own[0]] if own else []
+
+
+def _tell_what_is_left(left: StillEncrypted | None, options: Sequence[str]) -> None:
+    """Say what of the inventory still has the old password, and how to change it."""
+    command = shlex.join(("ansible-vault", "rekey", *options))
+    if left is None:
+        err(
+            "files and values of the inventory that are encrypted with the old password keep it\n"
+            f"  -> for whole files: {command} FILE...; encrypt single values again: ansible-vault "
+            "encrypt_string"
+        )
+        return
+    if left.files:
+        names = ", ".join(left.files)
+        which = shlex.join(left.files)
+        err(f"these files keep the old password: {names}\n  -> now run: {command} {which}")
+    if left.values:
+        places = ", ".join(map(str, left.values))
+        err(
+            f"these values keep the old password: {places}\n"
+            "  -> encrypt each of them again with the new password: ansible-vault encrypt_string"
         )
 
 

@@ -22,7 +22,7 @@ from scimconf.inventory import ansible_cfg
 from scimconf.password_file import read_own_vault_password, read_vault_password
 from scimconf.run.own_password import OwnPassword
 from scimconf.secret import Secret
-from scimconf.vault import NoPasswordError
+from scimconf.vault import NoPasswordError, Password
 
 _DEFAULT = "default"
 _PROMPTS = ("prompt", "prompt_ask_vault_pass")
@@ -65,7 +65,8 @@ class VaultPassword:
     def _fetch(self) -> dict[str, Secret]:
         sources = _of_options(self._options)
         if not sources and (taken := taken_vault_password()):
-            return {_DEFAULT: taken}
+            return {_DEFAULT: Password(taken, "SCIMCONF_VAULT_PASSWORD")}
+        from_ansible = not sources
         sources = sources or _of_ansibles_environment()
         if not sources and self._uses_own and (own := self._own_password()):
             return {_DEFAULT: own}
@@ -78,20 +79,23 @@ class VaultPassword:
                     "use different ids: --vault-id new@FILE --vault-id old@FILE; each value is "
                     "tried with the password of its id first, then with the others",
                 )
-            found[label] = self._one(given, source, first=not found)
+            variable = _variable_of(source) if from_ansible else ""
+            found[label] = self._one(given, source, variable, first=not found)
         if not found:
             raise NoPasswordError(
                 "a vault password is needed, because the tokens are encrypted", self._how()
             )
         return found
 
-    def _one(self, given: str, source: str, *, first: bool) -> Secret:
+    def _one(self, given: str, source: str, variable: str, *, first: bool) -> Secret:
         if source not in _PROMPTS:
-            return read_vault_password(Path(source).expanduser(), given or None)
+            password = read_vault_password(Path(source).expanduser(), given or None)
+            return Password(password, f"{source} ({variable})" if variable else source)
         label = given or _DEFAULT
         which = "" if label == _DEFAULT else f" ({label})"
         is_new = first and self._known_ids is not None and label not in self._known_ids()
-        return _typed(f"vault password{which}", _HOW, twice=is_new)
+        typed = _typed(f"vault password{which}", _HOW, twice=is_new)
+        return Password(typed, "the terminal")
 
     def _how(self) -> str:
         """Return the hint. It names the file of `init`, but not one that git has checked out."""
@@ -125,7 +129,7 @@ class VaultPassword:
             return None
         if not self._quiet:
             err(f"using the vault password in {own.path}")
-        return password
+        return Password(password, str(own.path))
 
     def _is_agreed(self, own: OwnPassword) -> bool:
         if not sys.stdin.isatty():
@@ -163,6 +167,13 @@ def _of_ansibles_environment() -> list[tuple[str, str]]:
     if file := os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE"):
         sources.append((_DEFAULT, file))
     return sources
+
+
+def _variable_of(source: str) -> str:
+    """Return which of Ansible's variables names a source."""
+    listed = os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST", "").split(",")
+    is_listed = source in (_split(each.strip())[1] for each in listed if each.strip())
+    return "ANSIBLE_VAULT_IDENTITY_LIST" if is_listed else "ANSIBLE_VAULT_PASSWORD_FILE"
 
 
 def _split(identity: str) -> tuple[str, str]:

@@ -52,9 +52,28 @@ class Inventory:
         errors = (each for name in names for each in self.problems.get(name, ()))
         return _sorted(dict.fromkeys(errors))
 
-    def check(self, names: Iterable[str]) -> None:
-        """Raise InventoryError with the errors of these hosts, if they have any."""
-        if errors := self.errors_of(names):
+    def closed_files(self) -> list[Problem]:
+        """Return the encrypted files that could not be read, each once."""
+        return list(dict.fromkeys(each for of in self.closed.values() for each in of))
+
+    def unknown_of(self, names: Iterable[str]) -> list[Problem]:
+        """Return why variables for the connection to these hosts are not known, each once.
+
+        The cause is a vault password that was not given. A run that contacts no server needs none.
+        """
+        servers = (self.servers[name] for name in names if name in self.servers)
+        found = (each for of in servers for each in of.connection.unknown.values())
+        return _sorted(dict.fromkeys(found))
+
+    def check(self, names: Sequence[str], *, connects: bool = False) -> None:
+        """Raise InventoryError with the errors of these hosts, if they have any.
+
+        `connects`: whether the run connects to them, so that it needs all variables.
+        """
+        errors = self.errors_of(names)
+        if connects:
+            errors = _sorted(dict.fromkeys([*errors, *self.unknown_of(names)]))
+        if errors:
             raise InventoryError(errors)
 
     def check_all(self) -> None:

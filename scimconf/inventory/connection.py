@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from scimconf.inventory import ssh_words
+from scimconf.inventory.place import Problems
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.schema import CONFIG, Address, Login, User, Word, default_words, rule
-from scimconf.model import Connection, VaultValue
+from scimconf.model import Connection, Problem, VaultValue
 from scimconf.secret import Sealed, Secret
 from scimconf.ssh import become_words
 
@@ -173,6 +175,7 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
     values: dict[str, object] = {}
     names: dict[str, str] = {}
     encrypted: dict[str, Sealed] = {}
+    unknown: dict[str, Problem] = {}
     usable = True
     for field, spellings in SPELLINGS.items():
         for name in spellings:
@@ -182,11 +185,13 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         method = str(values.get("become_method")).removeprefix("ansible.builtin.")
         unused = _SUDO_PREFIX if method == "su" else _SU_PREFIX
         # The last spelling wins, as in Ansible's _loop_entries (config/manager.py).
-        for name, value in reader.expanded(spellings).items():
+        own = replace(reader, problems=Problems())
+        for name, value in own.expanded(spellings).items():
             if value is not None and not name.startswith(unused):
                 values[field], names[field] = value, name
         if field in names:
-            usable &= _open(reader, values, names, field, encrypted)
+            usable &= _open(own, values, names, field, encrypted)
+        usable &= _add(own.problems, reader.problems, unknown, spellings[0])
     if not usable:
         return None
     _tidy(values)
@@ -213,7 +218,23 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         ssh_arguments=_ssh_arguments(reader, given, names),
         said=frozenset(SPELLINGS[field][0] for field in names if getattr(given, field) is not None),
         encrypted=encrypted,
+        unknown=unknown,
     )
+
+
+def _add(own: Problems, to: Problems, unknown: dict[str, Problem], name: str) -> bool:
+    """Add the problems of one field. An error that follows from a missing password is `unknown`.
+
+    Such an error matters only to a run that connects. Return False if there is another error.
+    """
+    errors = []
+    for each in own.errors:
+        if each.follows:
+            unknown[name] = each
+        else:
+            errors.append(each)
+    to.add(Problems(dict.fromkeys(errors), own.warnings))
+    return not errors
 
 
 def _open(
@@ -225,14 +246,16 @@ def _open(
 ) -> bool:
     """Replace an encrypted value by its content, and add it to `encrypted`.
 
-    Passwords stay as they are. Return False if the value cannot be opened or used.
+    Passwords stay as they are. Return False if the value cannot be used. One that cannot be opened
+    is left out.
     """
     value, name = values[field], names[field]
     if field in SECRETS or not isinstance(value, (VaultValue, Secret)):
         return True
     opened = reader.opened(name, value)
     if opened is None:
-        return False
+        del values[field]
+        return True  # `_add` decides whether the error is one
     if wrong := _misused(field, opened):
         reader.problems.error(reader.written.origin(name).problem(*wrong))
         return False

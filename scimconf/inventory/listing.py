@@ -28,7 +28,7 @@ def listing(
     """Return the structure of `ansible-inventory --list`, limited to these hosts.
 
     `_meta.hostvars` has the variables that scimconf uses, with defaults and with secrets masked.
-    Other variables are left out.
+    Other variables are left out, and those that could not be decrypted.
     """
     wanted = set(hosts)
     hostvars = {name: variables(servers[name]) for name in hosts if name in servers}
@@ -96,7 +96,9 @@ def variables(server: Server) -> dict[str, Any]:
     }
     masked = {_OTHER_NAMES.get(name, name): MASK for name in how.encrypted}
     found |= {name: mask for name, mask in masked.items() if name in found}
-    return {name: value for name, value in found.items() if value is not None}
+    hidden = {_OTHER_NAMES.get(name, name) for name in how.unknown}
+    shown = {name: value for name, value in found.items() if name not in hidden}
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 _OTHER_NAMES = {

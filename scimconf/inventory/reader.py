@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import wording
-from scimconf.inventory.encrypted import UNTAGGED, is_untagged
+from scimconf.inventory.encrypted import NO_PASSWORD, UNTAGGED, is_untagged
 from scimconf.inventory.place import Place, Problems
 from scimconf.inventory.precedence import HostVariables
 from scimconf.model import VaultValue
@@ -99,10 +99,16 @@ class Reader:
         files = {layer.place.document.file for layer in self.written.closed}
         if "hostvars[" in message:
             files |= self.closed_files
+        hint, follows = error.hint, NO_PASSWORD in message
         if files and ("undefined" in message or "has no" in message):
             names = ", ".join(sorted(files))
             message += f"; {names}, which may set it, is encrypted and was not read"
-        self.problems.error(self.written.origin(name).problem(message, error.hint))
+            hint, follows = hint or self._how_to_open(), True
+        problem = self.written.origin(name).problem(message, hint)
+        self.problems.error(replace(problem, follows=follows))
+
+    def _how_to_open(self) -> str:
+        return next((layer.closed.hint for layer in self.written.closed if layer.closed), "")
 
     def checked(
         self, model: type[M], values: Mapping[str, object], names: Mapping[str, str] | None = None

@@ -50,6 +50,9 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
             own = Problems()
             reader = Reader(name, written, found.variables(name), own, closed)
             server = _server(reader, options, bare=bare)
+            if any(layer.wrong for layer in written.closed):
+                # The file that the password did not open is an error already.
+                own.errors = {each: None for each in own.errors if not each.follows}
             silenced = problems.add(own, server.silence if server else ())
             if server is not None and not problems.errors:
                 built.servers[name] = replace(server, silenced=silenced)

@@ -6,7 +6,7 @@ Each provider's steps are in `scimconf.zulip.presets`; `scimconf.report.handoff`
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scimconf.model import Realm, Server
@@ -81,6 +81,14 @@ def sheet(server: Server, realm: Realm, token: Secret | None, *, staged: bool = 
     }
     first = preset.steps or tuple(_first_steps(realm, preset))
     last = preset.last_steps or _LAST_STEPS
+    steps = (
+        *(_filled(each, values) for each in first),
+        *_optional_keys(realm),
+        *(_filled(each, values) for each in last),
+    )
+    remarks: tuple[str, ...] = tuple(_remarks(realm, preset))
+    if staged:
+        steps, remarks = tuple(_at_the_cut_over(first, values)), ()
     return Sheet(
         provider=preset.title,
         url=realm.url,
@@ -88,12 +96,8 @@ def sheet(server: Server, realm: Realm, token: Secret | None, *, staged: bool = 
         server=server.name,
         staged=staged,
         place=f"In {preset.console or preset.title}",
-        steps=(
-            *(_filled(each, values) for each in first),
-            *_optional_keys(realm),
-            *(_filled(each, values) for each in last),
-        ),
-        remarks=(*_remarks(realm, preset), *([] if token is None else [_CAUTION])),
+        steps=steps,
+        remarks=(*remarks, *([] if token is None else [_CAUTION])),
         masked=token is None,
     )
 
@@ -105,6 +109,21 @@ def _filled(step: Instruction, values: Mapping[Slot, str]) -> Step:
     return Step(step.text, fields, step.after)
 
 
+def _at_the_cut_over(first: Iterable[Instruction], values: Mapping[Slot, str]) -> Iterator[Step]:
+    """Return the steps for a staged token: the connection exists already."""
+    yield Step(
+        "Wait for the cut-over. Until then, Zulip refuses this token, and your provider needs the "
+        "old one. From the cut-over on, Zulip accepts only this token."
+    )
+    for step in first:
+        if fields := tuple(each for each in step.fields if each[1] is Slot.TOKEN):
+            text = (
+                "At the cut-over, replace the token in the SCIM connection, which exists already. "
+                "Change nothing else."
+            )
+            yield _filled(Instruction(text, fields, step.after), values)
+
+
 def _first_steps(realm: Realm, preset: Preset) -> Iterator[Instruction]:
     """Return the steps that fit any provider."""
     with_word = 'with the word "Bearer" and one space before it'
@@ -113,10 +132,9 @@ def _first_steps(realm: Realm, preset: Preset) -> Iterator[Instruction]:
         "Authorization header, enter the word Bearer and one space before the token"
     )
     yield Instruction(
-        "Create a SCIM 2.0 connection with these values.",
+        "Create a SCIM 2.0 connection with these values. The URL has no slash at its end.",
         (("Base URL", Slot.BASE_URL), (GENERIC_TOKEN_FIELD, Slot.TOKEN)),
-        "Enter the URL without a slash at its end, and the token "
-        f"{with_word if preset.bearer_prefix else alone}.",
+        f"Enter the token {with_word if preset.bearer_prefix else alone}.",
     )
     names = (
         "name.formatted (the whole name)"

@@ -38,6 +38,7 @@ def opener(
     begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
 ) -> Opener:
     """Return a function that connects to one of these servers. Asks first, as `connect`."""
+    begun.inventory.check([server.name for server in servers], connects=True)
     asked = asked_become = None
     if connection.ask_pass:
         hint = (
@@ -58,9 +59,7 @@ def opener(
     )
     if connection.look_timeout is not None:
         options = replace(options, look_timeout=connection.look_timeout)
-    if any(isinstance(each, VaultValue) for server in servers for each in _secrets(server)):
-        _refuse_tokens(begun, servers)
-        begun.passwords()
+    _unlock(begun, servers)
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
         if not isinstance(value, VaultValue):
@@ -83,6 +82,26 @@ def opener(
     return open_agent
 
 
+def _unlock(begun: Start, servers: Sequence[Server]) -> None:
+    """Get the vault passwords if a server's password is a vault value. Raises UsageError."""
+    encrypted = [
+        (server, name, each)
+        for server in servers
+        for name, each in _secrets(server).items()
+        if isinstance(each, VaultValue)
+    ]
+    if not encrypted:
+        return
+    _refuse_tokens(begun, servers)
+    try:
+        begun.passwords()
+    except vault.NoPasswordError as error:
+        server, name, value = encrypted[0]
+        where = f"{value.position}: " if value.position else ""
+        message = f"{where}{name} of {server.name} is encrypted, and no vault password was given"
+        raise UsageError(message, error.hint) from None
+
+
 def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:
     """Raise UsageError for a password that is a token's vault value, before it is sent."""
     file = token_file(begun.source)
@@ -93,7 +112,7 @@ def _refuse_tokens(begun: Start, servers: Sequence[Server]) -> None:
         if isinstance(realm.token, VaultValue)
     }
     for server in servers:
-        for each in _secrets(server):
+        for each in _secrets(server).values():
             if isinstance(each, VaultValue):
                 file.refuse(each)
                 if vault.identity(each.ciphertext) in token_identities:
@@ -109,6 +128,11 @@ def _is_no_password(value: VaultValue) -> UsageError:
     )
 
 
-def _secrets(server: Server) -> tuple[Secret | VaultValue | None, ...]:
+def _secrets(server: Server) -> dict[str, Secret | VaultValue | None]:
+    """Return the secrets of a connection by Ansible's names of the variables."""
     connection = server.connection
-    return connection.password, connection.become_password, connection.passphrase
+    return {
+        "ansible_password": connection.password,
+        "ansible_become_password": connection.become_password,
+        "ansible_private_key_passphrase": connection.passphrase,
+    }

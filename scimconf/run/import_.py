@@ -62,7 +62,7 @@ def import_servers(
         try:
             with host_vars.written(dict(texts.values())):
                 again = load(source, person, connection, begun.passwords, quiet=True)
-                again.check(each.name for each in good)
+                again.check([each.name for each in good])
         except InventoryError:
             person.tell("host_vars is unchanged: the imported variables would cause these errors")
             raise

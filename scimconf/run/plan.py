@@ -16,6 +16,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
+from scimconf.run.tokens import unmoved
 from scimconf.run.which_realms import narrowed
 
 
@@ -53,6 +54,8 @@ def plan(options: PlanOptions, person: Person) -> Result:
     )
     servers = narrowed(begun.servers, options.realms, person)
     keyring = begun.keyring()
+    for warning in unmoved(servers, begun.inventory.places, keyring.file):
+        person.warn(warning)
     if options.resolve:
         keyring.fetch(servers)
     desired = [keyring.desired(server) for server in servers]

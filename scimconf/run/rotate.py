@@ -20,6 +20,7 @@ from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
 from scimconf.run.which_tokens import (
+    Mode,
     Wanted,
     already_staged,
     check_whole,
@@ -121,7 +122,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         person.tell(f"the token in force is unchanged: {listed(left)}")
         for line in unfinished(verb, servers, left):
             person.tell(f"  -> fix the cause, then run: {line}")
-    told = [_with_remarks(each, servers, shared) for each in outcomes]
+    told = [_with_remarks(each, servers, shared, wanted.mode) for each in outcomes]
     return Result(
         "rotate",
         described(looked, told),
@@ -255,7 +256,7 @@ def _report_nothing(options: RotateOptions, person: Person) -> None:
 
 
 def _with_remarks(
-    outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str]
+    outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str], mode: Mode
 ) -> Outcome:
     """Return the outcome with warnings about shared tokens, and how long SCIM was unavailable.
 
@@ -265,10 +266,10 @@ def _with_remarks(
     warnings = [ServerWarning("shared-token", text) for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
     realms = sorted(realm for _, realm in keys)
-    hint = (
-        "enter the token at the identity provider; to print it: "
-        f"{command('handoff --show-tokens', (outcome.server,), realms)}"
-    )
+    what = "enter the token at the identity provider"
+    if mode == "activate":
+        what = "enter the staged token at the identity provider now, if it is not there yet"
+    hint = f"{what}; to print it: {command('handoff --show-tokens', (outcome.server,), realms)}"
     if outcome.status is Status.OK:
         return replace(outcome, message="the token is already in force", hint=hint)
     if outcome.status is not Status.CHANGED:

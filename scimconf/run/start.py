@@ -51,7 +51,8 @@ def start(
 
     `writes`: files that this run will write. `bare`: hosts without scim_realms are servers, too.
     `encrypts`: whether new values may be encrypted. `changes`: whether the run may change servers
-    or files; it then needs all variables of the selected hosts.
+    or files; it then needs all variables of the selected hosts. A run with a `connection` needs
+    those for the connection.
 
     Raises UsageError (InventoryError with all errors of the selected hosts).
     """
@@ -64,6 +65,7 @@ def start(
     for warning in loaded.warnings_of(names):
         # Without these variables, a host may not even be known as a server: -q does not hide that.
         person.tell(warning.text("warning")) if warning in closed else person.warn(warning)
+    loaded.check(names, connects=connection is not None)
     servers = select(loaded, pattern, source.limit)
     return Start(source, loaded, servers, given)
 
@@ -85,8 +87,8 @@ def _check_open(inventory: Inventory, names: Iterable[str]) -> None:
     """Raise InventoryError if variables of these hosts are in files that could not be read."""
     closed = dict.fromkeys(each for name in names for each in inventory.closed.get(name, ()))
     if closed:
-        # The other errors may follow from the closed files.
-        raise InventoryError(list(closed | dict.fromkeys(inventory.errors_of(names))))
+        others = (each for each in inventory.errors_of(names) if not each.follows)
+        raise InventoryError(list(closed | dict.fromkeys(others)))
 
 
 def sources(source: SourceOptions) -> tuple[Path, ...]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from pathlib import Path
 
+from scimconf import inventory as inventories
 from scimconf.errors import ExitCode, UsageError
 from scimconf.inventory import rules
-from scimconf.model import Place
+from scimconf.inventory.place import nearest
+from scimconf.inventory.still_encrypted import StillEncrypted, still_encrypted
+from scimconf.model import Place, Places, Position, Problem, Server
 from scimconf.run.options import SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.start import sources, start, token_file
+from scimconf.secret import Secret
 from scimconf.tokens.keyring import Passwords
 from scimconf.tokens.listing import Row, older, rows
 from scimconf.tokens.moving import move as move_entries
+from scimconf.tokens.moving import named
 from scimconf.tokens.store import TokenFile, place
 
 
@@ -59,6 +64,16 @@ def path_of(source: SourceOptions) -> Path:
     return path
 
 
+def left_behind(
+    source: SourceOptions, old: Mapping[str, Secret], new: Mapping[str, Secret]
+) -> StillEncrypted | None:
+    """Return what of the inventory only the old vault passwords open; None if it is not known."""
+    try:
+        return still_encrypted(sources(source), old, new)
+    except UsageError:  # there is no inventory, or it cannot be read
+        return None
+
+
 def move(
     source: SourceOptions, old: str, new: str, passwords: Passwords
 ) -> tuple[dict[Place, Place], tuple[Place, ...]]:
@@ -69,7 +84,64 @@ def move(
     """
     path = path_of(source)
     moves = _moves(TokenFile.load(path), old, new)
+    _check_renamed(source, moves, passwords)
     return moves, move_entries(path, moves, passwords()).left_out
+
+
+def _check_renamed(
+    source: SourceOptions, moves: Mapping[Place, Place], passwords: Passwords
+) -> None:
+    """Raise UsageError for a move from a place of the inventory to one that it does not have.
+
+    The next `apply` would make another token for the old place. If the inventory cannot be read as
+    a whole, this is not known.
+    """
+    try:
+        found = inventories.read(sources(source), passwords=passwords, extra=source.extra_vars)
+    except UsageError:
+        return
+    if found.broken:
+        return
+    places = found.places.named
+    for before, after in moves.items():
+        if before in places and after not in places:
+            raise UsageError(
+                f"the inventory still has {named(before)}, and does not have {named(after)}: the "
+                "next apply would make another token, and lock out the identity provider",
+                "rename it in the inventory first, then run this command again",
+            )
+
+
+def unmoved(servers: Iterable[Server], places: Places, file: TokenFile) -> Iterator[Problem]:
+    """Yield a warning for each former name in the inventory that no token belongs to.
+
+    There is none if the move was done, because the new place has a token then.
+    """
+    known = [key for key in file.records if key not in places.named]
+    for server in servers:
+        realms = [each for each in server.realms if each.present and each.token is None]
+        for realm in realms:
+            key = (server.deployment, realm.string_id)
+            olds = places.renamed.get(key, ())
+            if not olds or any(each in file.records for each in (key, *olds)):
+                continue
+            if realm.moved_from is not None:
+                name, near = realm.moved_from, nearest(realm.moved_from, [r for _, r in known])
+                path = f"{server.name}.scim_realms.{realm.label}.moved_from"
+                yield _unmoved(file, named((server.deployment, name)), realm.position, path, near)
+                continue
+            name, near = server.moved_from, nearest(server.moved_from, [d for d, _ in known])
+            path = f"{server.name}.scim_moved_from"
+            yield _unmoved(file, name, server.position, path, near)
+            break
+
+
+def _unmoved(
+    file: TokenFile, name: str, position: Position | None, path: str, near: str
+) -> Problem:
+    message = f"{file.path} has no token of {name}, so apply moves nothing and makes a new token"
+    hint = near or "correct the former name; to see all tokens: scimconf token list"
+    return Problem(message, position, path, hint)
 
 
 def _moves(file: TokenFile, old: str, new: str) -> dict[Place, Place]:

@@ -289,8 +289,9 @@ class Keyring:
             if tried is passwords:
                 raise
             raise UsageError(
-                f"{error.message}; the token file uses vault id {first!r} with another password",
-                "use another id for the new password: --vault-id NEW@FILE",
+                f"{error.message}; this password does not decrypt the token file",
+                "if the token file was rekeyed, give the new password; if you want a new password "
+                "for new tokens, use another id: --vault-id NEW@FILE",
             ) from None
         return passwords
 

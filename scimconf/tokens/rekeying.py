@@ -37,8 +37,8 @@ def rekey(
     too. Tokens of another vault id, for which no password is given, stay as they are. Before the
     file is replaced, each new value is decrypted again.
 
-    Raises UsageError, and leaves the file unchanged, if a token does not belong to its place, or if
-    the password of its vault id is given but wrong.
+    Raises UsageError, and leaves the file unchanged, if a token does not belong to its place, if
+    the password of its vault id is given but wrong, or if all tokens have the new password already.
     """
     real = path.resolve()  # a link stays a link
     with files.locked(real):
@@ -66,6 +66,14 @@ def rekey(
             ours = [(way, token) for (_, way, _), token in pairs if token]
             left = _count(entry for (_, _, entry), token in pairs if token is None)
             _check(path, passwords, len(ours), left, vault_id)
+            ciphertexts = [entry.ciphertext or "" for (_, _, entry), token in pairs if token]
+            if new in passwords.values() and all(
+                pool.map(lambda each: _is_done(each, new, vault_id), ciphertexts)
+            ):
+                raise UsageError(
+                    f"the tokens of {path} have this password already, so nothing was changed",
+                    "give another one as the new password",
+                )
             texts = dict(pool.map(lambda each: (each[0], _encrypted(each[1], new, vault_id)), ours))
         text = with_tokens(now.document, texts)
         wanted = {key: _with(record, key, texts) for key, record in now.records.items()}
@@ -80,6 +88,17 @@ def rekey(
             )
         files.write_atomically(real, text)
     return Rekeyed(len(ours), left)
+
+
+def _is_done(ciphertext: str, new: Secret, vault_id: str) -> bool:
+    """Return whether a token is encrypted with the new password and vault id already."""
+    if vault.id_of(ciphertext) != vault_id:
+        return False
+    try:
+        vault.decrypt(ciphertext, {vault_id: new})
+    except UsageError:
+        return False
+    return True
 
 
 def _encrypted(token: Secret, new: Secret, vault_id: str) -> str:
@@ -108,7 +127,7 @@ def _check(
     if not ours:
         raise UsageError(
             f"no given vault password decrypts a token of {path} (tried: "
-            f"{', '.join(sorted(passwords))}; its tokens have the vault id {ids})",
+            f"{vault.tried_passwords(passwords)}; its tokens have the vault id {ids})",
             "name the present password: --vault-id ID@FILE or --vault-password-file FILE",
         )
     if vault_id in left:

@@ -71,9 +71,81 @@ def test_without_the_password_every_verb_names_the_file(
     quiet = ("-q",) if words[0] in ("plan", "verify") else ()
     done = scimconf(*words, *quiet)
     assert "group_vars/all/vault.yml:1:1: warning: this file is encrypted as a whole" in done.stderr
-    if words != ("inventory", "graph"):
-        assert done.returncode == 64
-        assert "'vault_sudo' is undefined; group_vars/all/vault.yml, which may" in done.stderr
+    assert done.stderr.count("this file is encrypted as a whole") == 1
+    connects = words in (("plan",), ("verify",))
+    assert done.returncode == (64 if connects else 0), done
+    assert ("error: ansible_become_password: " in done.stderr) is connects
+    if words == ("inventory", "check"):
+        what = (
+            "vars.yml:1:1: warning: ansible_become_password: not checked: the template fails: "
+            "'vault_sudo' is undefined; group_vars/all/vault.yml, which may set it, is encrypted"
+        )
+        assert what in done.stderr
+
+
+@pytest.mark.parametrize("words", [("inventory", "list"), ("token", "list"), ("plan",)])
+def test_a_single_encrypted_address_stops_only_a_verb_that_connects(
+    words: tuple[str, ...], scimconf: Run, tmp_path: Path
+) -> None:
+    sealed = vault.encrypt(Secret(ADDRESS), PASSWORD)
+    hosts = {"chat1.example.com": {"scim_realms": {"acme": None}, "ansible_host": "{{ address }}"}}
+    inventory = {"all": {"vars": {"address": {"__ansible_vault": sealed}}, "hosts": hosts}}
+    (tmp_path / "inventory.yaml").write_text(json.dumps(inventory))
+    done = scimconf(*words)
+    assert done.returncode == (64 if words == ("plan",) else 0), done
+    assert '"ansible_host"' not in done.stdout
+    if words == ("plan",):
+        assert "ansible_host: this value is encrypted, and no vault password" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["plan", "verify"])
+def test_a_missing_password_names_the_encrypted_variable(
+    verb: str, scimconf: Run, tmp_path: Path
+) -> None:
+    """The sudo password is encrypted, not the tokens."""
+    sealed = vault.encrypt(Secret("hidden"), PASSWORD).replace("\n", "\n    ")
+    (tmp_path / "inventory.yaml").write_text(
+        "all:\n  vars:\n    vault_sudo: !vault |\n      "
+        + sealed.replace("\n    ", "\n      ").rstrip()
+        + "\n    ansible_become_password: '{{ vault_sudo }}'\n"
+        "  hosts: {chat1.example.com: {scim_realms: {acme: }}}\n"
+    )
+    done = scimconf(verb)
+    said = (
+        "error: inventory.yaml:3:17: ansible_become_password of chat1.example.com is encrypted, "
+        "and no vault password was given\n  -> use "
+    )
+    assert (done.returncode, said in done.stderr) == (64, True), done
+    assert "token" not in done.stderr
+
+
+def test_init_needs_no_password_for_a_variable_of_the_connection(
+    scimconf: Run, encrypted: Path
+) -> None:
+    (encrypted / "inventory.yaml").write_text("all: {hosts: {chat1.example.com: }}")
+    done = scimconf("init", "--host", "chat1.example.com")
+    assert done.returncode == 0, done
+    assert "vault.yml:1:1: warning: this file is encrypted as a whole" in done.stderr
+    assert "scim_realms" in (encrypted / "host_vars/chat1.example.com.yaml").read_text()
+
+
+def test_a_wrong_password_is_one_error(scimconf: Run, encrypted: Path) -> None:
+    """The error of the template, which uses a variable of the file, follows from it."""
+    (encrypted / "wrong").write_text("another\n")
+    for words in (("inventory", "check"), ("plan",), ("apply", "--yes")):
+        done = scimconf(*words, "--vault-password-file", "wrong")
+        assert (done.returncode, done.stderr.count("error: ")) == (64, 1), done
+        assert "tried: default from wrong" in done.stderr
+    assert scimconf("apply", "--yes").stderr.count("error: ") == 1
+
+
+def test_init_says_how_to_open_a_file_that_it_needs(scimconf: Run, encrypted: Path) -> None:
+    (encrypted / "inventory.yaml").write_text("all: {hosts: {chat1.example.com: }}")
+    with (encrypted / "group_vars/all/vars.yml").open("a") as file:
+        file.write("zulip_external_host: '{{ vault_name }}'\n")
+    done = scimconf("init", "--host", "chat1.example.com")
+    assert done.returncode == 64, done
+    assert "  -> use --vault-password-file FILE or --ask-vault-pass\n" in done.stderr
 
 
 def test_quiet_does_not_hide_that_the_password_file_of_ansible_cfg_is_ignored(

@@ -88,7 +88,8 @@ def test_rotate_in_two_steps(operator: Operator, server: Server) -> None:
     (next_token,) = set(re.findall(r"\b[A-Za-z0-9]{43}\b", sheet))
     assert next_token != old
 
-    _rotate(operator, "--activate")
+    activated = _rotate(operator, "--activate")
+    assert "staged token at the identity provider now, if it is not there yet; to" in activated
     assert operator.token(server.name, "acme") == next_token
     assert (_lets_in(server, "acme", next_token), _lets_in(server, "acme", old)) == (True, False)
 

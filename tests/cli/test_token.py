@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
+from scimconf import vault
 from scimconf.secret import Secret
 from scimconf.tokens.store import TokenFile
 from tests.cli.conftest import Run
@@ -189,6 +191,60 @@ def test_rekey_changes_the_password_of_the_whole_file(scimconf: Run, made: Path)
     assert made.read_text().count(";AES256;2026\n") == 2
 
 
+def _sealed_inventory(made: Path) -> None:
+    """The layout of docs/from-ansible.md, and a single encrypted value."""
+    folder = made.parent / "group_vars/all"
+    folder.mkdir(parents=True)
+    password = Secret((made.parent / "password").read_text().strip())
+    text = vault.encrypt(Secret("vault_sudo: x\n"), password)
+    (folder / "vault.yml").write_text(text)
+    (folder / "theirs.yml").write_text(vault.encrypt(Secret("x: y\n"), Secret("other"), "theirs"))
+    single = vault.encrypt(Secret("secret"), password).replace("\n", "\n  ")
+    (folder / "vars.yml").write_text(
+        f"ansible_become_password: '{{{{ vault_sudo }}}}'\nansible_password: !vault |\n  {single}\n"
+    )
+
+
+def test_rekey_names_what_of_the_inventory_keeps_the_old_password(
+    scimconf: Run, made: Path
+) -> None:
+    _sealed_inventory(made)
+    (made.parent / "new").write_text("battery staple\n")
+    done = scimconf("token", "rekey", *PASSWORD, "--new-vault-password-file", "new")
+    assert done.returncode == 0, done
+    options = f"{shlex.join(PASSWORD)} --new-vault-password-file new"
+    assert done.stderr == (
+        "these files keep the old password: group_vars/all/vault.yml\n"
+        f"  -> now run: ansible-vault rekey {options} group_vars/all/vault.yml\n"
+        "these values keep the old password: group_vars/all/vars.yml:2:19\n"
+        "  -> encrypt each of them again with the new password: ansible-vault encrypt_string\n"
+    )
+    (made.parent / "group_vars/all/theirs.yml").unlink()
+    old = scimconf("rotate", "--stage", "chat1*", *PASSWORD)
+    assert (old.returncode, "this password does not decrypt the token file" in old.stderr) == (
+        64,
+        True,
+    )
+    assert "if the token file was rekeyed, give the new password; if you want a new" in old.stderr
+
+
+def test_rekey_without_an_inventory_says_it_in_general(scimconf: Run, made: Path) -> None:
+    (made.parent / "inventory.yaml").unlink()
+    (made.parent / "new").write_text("battery staple\n")
+    new = ("--new-vault-password-file", "new", "--tokens", "tokens.yaml")
+    done = scimconf("token", "rekey", *PASSWORD, *new)
+    assert done.returncode == 0, done
+    assert "inventory that are encrypted with the old password keep it" in done.stderr
+    assert "--new-vault-password-file new FILE...; encrypt single values again" in done.stderr
+
+
+def test_rekey_to_the_same_password_is_refused(scimconf: Run, made: Path) -> None:
+    before = made.read_bytes()
+    done = scimconf("token", "rekey", *PASSWORD, "--new-vault-password-file", "password")
+    assert (done.returncode, made.read_bytes() == before) == (64, True)
+    assert "have this password already, so nothing was changed" in done.stderr
+
+
 def test_rekey_asks_twice_for_the_new_password(
     scimconf: Run, made: Path, typed: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,14 +318,51 @@ def test_rekey_names_what_it_leaves(scimconf: Run, made: Path) -> None:
     assert "add --vault-id team-b@FILE" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "near", "name"),
+    [
+        ({"scim_moved_from": "caht1.example.com"}, "chat1.example.com", "caht1.example.com"),
+        ({"scim_realms": {"docs": {"moved_from": "amce"}}}, "acme", "realm amce of new.test"),
+    ],
+)
+def test_a_former_name_without_a_token_is_a_warning(
+    scimconf: Run, made: Path, variables: dict[str, object], near: str, name: str
+) -> None:
+    host = {"scim_realms": {"acme": {}}} | variables
+    (made.parent / "inventory.yaml").write_text(json.dumps({"all": {"hosts": {"new.test": host}}}))
+    for words in (("inventory", "check"), ("plan", "--connection-timeout", "1")):
+        done = scimconf(*words[:2]) if words[0] == "inventory" else scimconf("plan", "--retries=0")
+        assert f"tokens.yaml has no token of {name}, so apply moves nothing" in done.stderr, done
+        assert f"  -> did you mean {near}?" in done.stderr
+    right = json.dumps(host).replace("caht1", "chat1").replace("amce", "acme")
+    if "scim_moved_from" in variables:
+        text = f'{{"all": {{"hosts": {{"new.test": {right}}}}}}}'
+        (made.parent / "inventory.yaml").write_text(text)
+        assert scimconf("inventory", "check").stderr == ""
+
+
+def _rename(made: Path, new: str, old: str = "chat1.example.com") -> None:
+    """Rename a server in the inventory, but not in the token file."""
+    inventory = made.parent / "inventory.yaml"
+    inventory.write_text(inventory.read_text().replace(old, new))
+
+
 def test_a_token_moves_to_the_new_name_of_a_server(scimconf: Run, made: Path) -> None:
     token = _token(made, "chat1.example.com", "acme")
-    done = scimconf("token", "move", "chat1.example.com", "new.example.com", *PASSWORD)
+    before = made.read_bytes()
+    move = ("token", "move", "chat1.example.com", "new.example.com", *PASSWORD)
+    early = scimconf(*move)
+    assert (early.returncode, made.read_bytes()) == (64, before)
+    assert "still has realm acme of chat1.example.com, and does not have realm acme" in early.stderr
+    assert "  -> rename it in the inventory first" in early.stderr
+    _rename(made, "new.example.com")
+    done = scimconf(*move)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "moved the token of realm acme of chat1.example.com to realm acme of new.example.com\n"
     )
     assert _token(made, "new.example.com", "acme") == token
+    _rename(made, "renamed.test", "new.example.com")
     one = ("token", "move", "new.example.com/acme", "new.example.com/", *PASSWORD)
     assert scimconf(*one).returncode == 0
     assert _token(made, "new.example.com", "") == token
@@ -294,6 +387,7 @@ def test_a_token_moves_to_the_new_name_of_a_server(scimconf: Run, made: Path) ->
 def test_a_refused_move_leaves_the_file_unchanged(
     scimconf: Run, made: Path, old: str, new: str, words: str
 ) -> None:
+    _rename(made, "renamed.test")
     before = made.read_bytes()
     done = scimconf("token", "move", old, new, *PASSWORD)
     assert (done.returncode, done.stdout) == (64, "")
@@ -302,6 +396,7 @@ def test_a_refused_move_leaves_the_file_unchanged(
 
 
 def test_a_move_needs_the_password(scimconf: Run, made: Path) -> None:
+    _rename(made, "renamed.test")
     before = made.read_bytes()
     done = scimconf("token", "move", "chat1.example.com", "b")
     assert (done.returncode, "a vault password is needed" in done.stderr) == (64, True)

@@ -107,13 +107,13 @@ def test_a_closed_file_is_named_beside_the_errors_that_follow(write: Write) -> N
     write("ansible_become_password: '{{ vault_password }}'\n", "group_vars/all/vars.yml")
     found = inventory.read([source])
     (warning,) = map(short, found.warnings)
-    (error,) = map(short, found.problems[HOST])
+    (error,) = map(short, found.unknown_of([HOST]))
     assert warning.startswith("group_vars/all/vault.yml:1:1: this file is encrypted as a whole")
     assert "its variables are not known (use --vault-password-file" in warning
     assert error == (
         "group_vars/all/vars.yml:1:1: ansible_become_password: the template fails: "
         "'vault_password' is undefined; group_vars/all/vault.yml, which may set it, is encrypted "
-        "and was not read"
+        "and was not read (use --vault-password-file FILE or --ask-vault-pass)"
     )
 
 
@@ -296,7 +296,7 @@ def test_without_a_password_the_value_is_named_and_the_hint_is_not_to_quote_it(
     write: Write,
 ) -> None:
     source = write(of_one_host(f"ansible_host: {value('192.0.2.1')}"))
-    (problem,) = map(short, inventory.read([source]).problems[HOST])
+    (problem,) = map(short, inventory.read([source]).unknown_of([HOST]))
     assert problem == (
         f"hosts.yaml:4:7: all.hosts.{HOST}.ansible_host: this value is encrypted, and no vault "
         "password was given (use --vault-password-file FILE or --ask-vault-pass)"
@@ -496,7 +496,7 @@ def test_a_closed_file_of_another_host_is_named(write: Write) -> None:
     """
     source = write(text)
     write(sealed("name: ops\n"), "group_vars/db.yml")
-    (problem,) = map(short, inventory.read([source]).problems["a"])
+    (problem,) = map(short, inventory.read([source]).unknown_of(["a"]))
     assert problem.endswith(
         "hostvars['b'] has no 'name'; group_vars/db.yml, which may set it, is encrypted and was "
         "not read"

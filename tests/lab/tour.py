@@ -52,7 +52,8 @@ def take(lab: Lab, folder: Path) -> str:
         'organisation: `acme`\nis its subdomain, and `""` is the organisation without a '
         "subdomain.\n",
         f"```yaml\n{INVENTORY}```\n",
-        "Show what would change. This needs no token and no vault password:\n",
+        "Show what would change. This needs no token, and no vault password unless an SSH or sudo "
+        "password is encrypted:\n",
         _run(operator, "plan", code=2),
         "Change the servers. Each server tests the new token before it keeps the change. Then your "
         "machine tests\nthe public URL:\n",

@@ -138,6 +138,18 @@ def test_the_sheet_of_a_staged_token_says_when_it_is_valid(form: Form) -> None:
     assert "scimconf handoff --next --show-tokens --realm acme chat1" in said
 
 
+@pytest.mark.parametrize("idp", PRESETS)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_sheet_of_a_staged_token_only_replaces_it(form: Form, idp: str) -> None:
+    """The connection exists: its reader must not make it again, nor enter the token too early."""
+    said = _words(_sheet(idp, TOKEN, form, staged=True), form)
+    assert "Wait for the cut-over. Until then, Zulip refuses this token" in said
+    assert "replace the token in the SCIM connection, which exists already." in said
+    assert PRESETS[idp].token_field(TOKEN.reveal()) in said
+    first_time = ("URL", "New application", "App Catalog", "Assignments", "Create")
+    assert not [each for each in first_time if each in said.partition("This sheet")[0]]
+
+
 def test_several_sheets_are_one_document() -> None:
     realms = realm("acme"), realm("", idp="entra")
     sheets = [sheet(server(*realms), each, None) for each in realms]
