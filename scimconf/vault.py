@@ -139,19 +139,23 @@ def open_line(ciphertext: str, passwords: Mapping[str, Secret], where: str = "")
         raise UsageError(f"{place}{error.message}", error.hint) from None
 
 
+def trimmed(value: Secret) -> Secret:
+    """Return a value without one line break at its end."""
+    return Secret(value.reveal().removesuffix("\n").removesuffix("\r"))
+
+
 def one_line(value: Secret) -> Secret:
     """Return a password or token without the line break at its end, which `echo` leaves there.
 
     Raises UsageError if it contains others.
     """
-    text = value.reveal()
-    line = text.removesuffix("\n").removesuffix("\r")
-    if "\n" in line or "\r" in line:
+    line = trimmed(value)
+    if {"\n", "\r"} & set(line.reveal()):
         raise UsageError(
             "this value has more than one line, but a password or token has only one",
             "write it again in one line; for a vault value: ansible-vault encrypt_string",
         )
-    return value if line == text else Secret(line)
+    return value if line == value else line
 
 
 def without_spaces(password: Secret) -> Secret:

@@ -136,7 +136,7 @@ def read(
 
     problems = Problems()
     around = [Path(), *(each if each.is_dir() else each.parent for each in paths)]
-    vault = Opener(passwords, refuse, lambda: ansible_cfg.vault_note(around))
+    vault = Opener(passwords, refuse, lambda: ansible_cfg.vault_note(around), trusted=allow_exec)
     layers = extra_vars.layers(extra, vault, problems)
     if problems.errors:  # others could follow from them
         raise InventoryError(_sorted(problems.errors))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -156,7 +157,6 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 _SUDO_PREFIX, _SU_PREFIX = "ansible_sudo_", "ansible_su_"
 """A become method reads only its own spellings (plugins/become/sudo.py and su.py)."""
 SECRETS = ("password", "become_password", "passphrase")
-_NAMES_OF_USERS = ("user", "become_user")
 _SSH_WORDS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 """In the order of Ansible's command line."""
 _KINDS = {
@@ -256,7 +256,7 @@ def _open(
     if opened is None:
         del values[field]
         return True  # `_add` decides whether the error is one
-    if wrong := _misused(field, opened):
+    if not reader.trusted and (wrong := _misused(field, opened)):
         reader.problems.error(reader.written.origin(name).problem(*wrong))
         return False
     values[field] = opened.reveal_data()
@@ -267,18 +267,24 @@ def _open(
 def _misused(field: str, value: Sealed) -> tuple[str, str] | None:
     """Return message and hint for an encrypted value that must not be used here.
 
-    A host name is sent to name servers, and the others choose a route or a program. So a stranger
-    who refers to a password of the inventory could learn it from them.
+    An author of the inventory can refer to a password that they do not know. A host name is sent to
+    name servers, a user name to a server and to local programs, and errors tell about the others.
     """
-    if value.owned or field in _NAMES_OF_USERS:
+    if value.owned or (field == "host" and not value.composed and _is_address(value)):
         return None
-    if value.composed:
-        message = "a part of this value is encrypted"
-        return message, "encrypt the whole value: ansible-vault encrypt_string"
-    if field == "host" and not set(".:") & set(value.reveal()):
-        message = "an encrypted address must be an IP address or a name with a dot"
-        return message, "encrypt the full name, or write it in clear"
-    return None
+    return (
+        "an encrypted value is used here that could be a copy of a password",
+        "write the value in clear, or set this variable in a file that is encrypted as a whole; if "
+        "you trust this inventory like a program: --allow-exec=inventory",
+    )
+
+
+def _is_address(value: Sealed) -> bool:
+    try:
+        ipaddress.ip_address(value.reveal())
+    except ValueError:
+        return False
+    return True
 
 
 def _ssh_arguments(

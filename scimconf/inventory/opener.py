@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.inventory.encrypted import NO_PASSWORD, ClosedFileError, Vault, is_encrypted
-from scimconf.model import VaultValue
+from scimconf.model import Position, VaultValue
 from scimconf.secret import Sealed, Secret
 from scimconf.tokens.generate import looks_generated
 from scimconf.tokens.keyring import Passwords
@@ -21,6 +21,8 @@ class Opener(Vault):
         passwords: Passwords | None = None,
         refuse: Callable[[VaultValue], None] = lambda _: None,
         note: Callable[[], str] = lambda: "",
+        *,
+        trusted: bool = False,
     ) -> None:
         """`refuse` raises UsageError for a value that is a token of the token file.
 
@@ -29,6 +31,7 @@ class Opener(Vault):
         self._passwords = passwords
         self._refuse = refuse
         self._note = note
+        self.trusted = trusted
         self._known: Mapping[str, Secret] | None = None
         self._opened: dict[str, Sealed] = {}
 
@@ -42,6 +45,7 @@ class Opener(Vault):
         """See `Vault.text`."""
         if not is_encrypted(text):
             return text, None
+        self._refuse(VaultValue(text, Position(file, 1, 1)))
         passwords = self._get_passwords()
         try:
             secret, key = vault.decrypt_with_key(text, passwords)
@@ -53,6 +57,8 @@ class Opener(Vault):
             raise ClosedFileError(file, error.message, error.hint, wrong=wrong) from None
         except UsageError as error:
             raise ClosedFileError(file, error.message, error.hint, wrong=True) from None
+        if looks_generated(vault.trimmed(secret)):
+            raise ClosedFileError(file, "it looks like a SCIM token", wrong=True)
         return secret.reveal(), key
 
     def open(self, value: VaultValue | Secret) -> Sealed:
@@ -77,7 +83,7 @@ class Opener(Vault):
                 message = f"this value is encrypted, and {NO_PASSWORD}"
                 raise UsageError(message, self._hint(error)) from None
             # `echo` leaves a line break at the end. No variable that is opened here has one.
-            line = secret.reveal().removesuffix("\n").removesuffix("\r")
+            line = vault.trimmed(secret).reveal()
             self._opened[value.ciphertext] = Sealed(line, key, owned=False)
         return self._opened[value.ciphertext]
 

@@ -40,6 +40,8 @@ class Reader:
     problems: Problems = field(default_factory=Problems)
     closed_files: frozenset[str] = frozenset()
     """The encrypted files of all hosts that could not be read."""
+    trusted: bool = False
+    """Whether the inventory is trusted like a program."""
 
     def expanded(self, names: Iterable[str]) -> dict[str, object]:
         """Return the variables that the host has, except those with a wrong template.

@@ -224,9 +224,7 @@ OF_KEYS: Mapping[str, Callable[[Any], Any]] = {"custom_profile_field_map": print
 def token(value: object, folder: str) -> TokenSource:
     """Return the source of a token. A plaintext token is wrapped in a Secret."""
     if isinstance(value, Sealed):
-        # The text of an encrypted file is a reference or a token, like any other text.
-        read = token(value.reveal_data(), folder)
-        return read if isinstance(read, Reference) else value
+        return _sealed_token(value, folder)
     if isinstance(value, (VaultValue, Secret)):
         return value
     if isinstance(value, dict):
@@ -244,6 +242,30 @@ def token(value: object, folder: str) -> TokenSource:
         hint = nearest(found[1].lower(), SOURCES)
         raise Invalid(f"unknown kind of token reference, known are {known}", hint)
     return _reference(found[1], value[found.end() :].strip(), folder)
+
+
+def _sealed_token(value: Sealed, folder: str) -> TokenSource:
+    """Return the source that an encrypted text names, or the text itself as the token.
+
+    Where a value is only referred to, it may be somebody's password. Then it is not a reference,
+    which reports show, and the error does not describe it.
+    """
+    is_own = value.owned and not value.composed
+    try:
+        read = token(value.reveal_data(), folder)
+    except Invalid:
+        if is_own:
+            raise
+        read = None
+    if is_own:
+        return read if isinstance(read, Reference) else value
+    if not isinstance(read, Secret):
+        raise Invalid(
+            "this encrypted value cannot be used as a token",
+            "a token has at least 20 letters and digits; write a reference (env:, file:, command:) "
+            "in clear",
+        )
+    return value
 
 
 _EXAMPLES = tuple(source.example for source in SOURCES.values())

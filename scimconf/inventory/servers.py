@@ -48,7 +48,8 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
                 (problems.error if layer.wrong else problems.warn)(layer.closed)
         if "scim_realms" in written.values or bare:
             own = Problems()
-            reader = Reader(name, written, found.variables(name), own, closed)
+            trusted = found.vault.trusted
+            reader = Reader(name, written, found.variables(name), own, closed, trusted)
             server = _server(reader, options, bare=bare)
             if any(layer.wrong for layer in written.closed):
                 # The file that the password did not open is an error already.

@@ -160,13 +160,25 @@ def document(
     Raises InventoryError for text that is not YAML, and ClosedFileError.
     """
     text, key = vault.text(file, text)
+    if key is None:
+        return parser(text, file)
     try:
-        return replace(parser(text, file), key=key)
+        found = replace((parser if vault.trusted else parse)(text, file), key=key)
     except InventoryError as error:
-        if key is None:
-            raise
-        problems = [replace(each, message=each.message + DECRYPTED) for each in error.problems]
+        message = "this line of the encrypted file is not valid"
+        at = [each.position or Position(file, 1, 1) for each in error.problems]
+        problems = [Problem(message + DECRYPTED, each, hint=_VIEW) for each in at]
         raise InventoryError(problems) from None
+    if found.data is not None and not isinstance(found.data, dict):
+        raise InventoryError([Problem(_NO_MAPPING + DECRYPTED, Position(file, 1, 1), hint=_VIEW)])
+    return found
+
+
+_NO_MAPPING = "an encrypted file must contain a YAML mapping"
+_VIEW = (
+    "to see it: ansible-vault view FILE; an encrypted INI inventory is read only with "
+    "--allow-exec=inventory, because any encrypted value could be copied into a file of its own"
+)
 
 
 def vars_texts(folders: Iterable[Path], vault: Vault) -> Iterator[str]:

@@ -112,7 +112,14 @@ class Variables:
         if not isinstance(source, str) or not is_template(source):
             return value
         asking = _Asking(self, free=True)
-        return _sealed_like(value, asking.used, asking.text(source))
+        try:
+            result = asking.text(source)
+        except UsageError as error:
+            # The error of a template may quote it. `undefined` tells that a closed file matters.
+            missing = "undefined" in error.message or "has no" in error.message
+            why = "a variable is undefined" if missing else "it is not valid, or fails"
+            raise UsageError(f"the template in an encrypted file: {why}", error.hint) from None
+        return _sealed_like(value, asking.used, result)
 
 
 class _Asking:

@@ -80,7 +80,10 @@ def test_an_encrypted_inventory_is_read(opened: Opened) -> None:
 def test_an_encrypted_ini_inventory_is_read(write: Write) -> None:
     """ansible#10408 asks for it with an INI inventory."""
     text = sealed("[web]\na ansible_host=192.0.2.1 scim_realms='{\"acme\": {}}'\n[db]\nb\n")
-    found = inventory.read([write(text, "hosts.ini")], passwords=passwords)
+    source = write(text, "hosts.ini")
+    with pytest.raises(InventoryError, match="is read only with --allow-exec=inventory"):
+        inventory.read([source], passwords=passwords)
+    found = inventory.read([source], passwords=passwords, allow_exec=True)
     (server,) = inventory.select(found, ["web"])
     assert server.connection.host == "192.0.2.1"
     assert "ansible_host" in server.connection.encrypted
@@ -249,7 +252,7 @@ def test_a_plain_template_can_only_insert_an_encrypted_value(
 @pytest.mark.parametrize("text", ["{{ secret | default('x') }}", "{{ secret | mandatory }}"])
 def test_filters_that_return_the_value_itself_are_no_problem(text: str, opened: Opened) -> None:
     own = f"secret: {value('ops')}\nansible_user: {json.dumps(text)}"
-    assert only(opened(of_one_host(own))).connection.user == "ops"
+    assert only(opened(of_one_host(own), allow_exec=True)).connection.user == "ops"
 
 
 # --- values that are encrypted --------------------------------------------------------------------
@@ -280,7 +283,12 @@ def test_encrypted_connection_variables_are_used_and_never_shown(
     own = "\n".join(lines)
     if how == "file":
         write(sealed(own), f"host_vars/{HOST}.yml")
-    found = opened(of_one_host("" if how == "file" else own))
+    text = of_one_host("" if how == "file" else own)
+    if how != "file":  # each could be a copy of a password, but for the address
+        with pytest.raises(InventoryError) as caught:
+            opened(text)
+        assert len(caught.value.problems) == len(VARIABLES) - 1
+    found = opened(text, allow_exec=how != "file")
     to = only(found).connection
     assert (to.host, to.port, to.user, to.become_user) == ("192.0.2.1", 2222, "ops", "zulip2")
     assert (to.private_key, to.python, to.timeout) == ("/keys/one", "/opt/python", 7.0)
@@ -306,11 +314,11 @@ def test_without_a_password_the_value_is_named_and_the_hint_is_not_to_quote_it(
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ("ansible_host: '{{ secret }}.evil.test'", "a part of this value is encrypted"),
-        ("ansible_host: '{{ secret }}'", "must be an IP address or a name with a dot"),
-        ("ansible_ssh_common_args: '-J {{ secret }}.evil.test'", "a part of this value"),
-        ("ansible_private_key_file: /tmp/{{ secret }}", "a part of this value"),
-        ("ansible_python_interpreter: /tmp/{{ secret }}", "a part of this value"),
+        ("ansible_host: '{{ secret }}.evil.test'", "could be a copy of a password"),
+        ("ansible_host: '{{ secret }}'", "could be a copy of a password"),
+        ("ansible_ssh_common_args: '-J {{ secret }}.evil.test'", "could be a copy of a password"),
+        ("ansible_private_key_file: /tmp/{{ secret }}", "could be a copy of a password"),
+        ("ansible_python_interpreter: /tmp/{{ secret }}", "could be a copy of a password"),
         ("scim_realms: {a: {url: 'https://{{ secret }}.evil.test'}}", "would show it"),
         ("scim_restart: [echo, '{{ secret }}']", "would show it"),
         ("scim_probe: 'http://127.0.0.1/{{ secret }}'", "would show it"),
@@ -379,7 +387,7 @@ def test_a_token_of_the_inventory_is_used_for_its_realm_only(
     assert isinstance(only(found).realms[0].token, kind)
     assert not found.warnings, "it is not in clear text"
     for use in ("ansible_host: '{{ vault_token }}'", "ansible_user: '{{ vault_token }}'"):
-        (problem,) = errors(of_one_host(own + use))
+        (problem,) = errors(of_one_host(own + use), allow_exec=True)
         assert "is a SCIM token, so it must not be used for anything else" in problem
     if how == "file":
         (problem,) = errors(of_one_host(own + "ansible_password: '{{ vault_token }}'"))
@@ -393,6 +401,67 @@ def test_a_weak_token_of_an_encrypted_file_is_refused(
     text = "all: {hosts: {chat.example.com: }}"
     (problem,) = errors(text)
     assert "this token cannot be used" in problem
+
+
+# --- values that somebody copied into another place -----------------------------------------------
+
+COPIED = ["hunter2", "DB_PASSWORD=hunter2", "hunter2 other", "hunter2:22", "[hunter2]", "- hunter2"]
+
+
+@pytest.mark.parametrize("text", COPIED)
+@pytest.mark.parametrize("name", ["x", "x.ini", "x.yaml"])
+def test_a_value_copied_into_a_file_of_its_own_is_no_host(
+    text: str, name: str, write: Write
+) -> None:
+    source = write(sealed(text), name)
+    write("ansible_host: '{{ inventory_hostname }}.evil.test'\n", "group_vars/all.yml")
+    with pytest.raises(InventoryError) as caught:
+        inventory.read([source], passwords=passwords)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["x", "group_vars/all.yml"])
+def test_a_token_copied_into_a_file_of_its_own_is_not_opened(place: str, write: Write) -> None:
+    refused: list[VaultValue] = []
+
+    def refuse(given: VaultValue) -> None:
+        refused.append(given)
+        raise UsageError("this is a token")
+
+    write(of_one_host(""))
+    write(sealed("a: b"), place)
+    sources = [write(of_one_host("")), *([write(sealed("a: b"), place)] if place == "x" else [])]
+    with pytest.raises(UsageError, match="this is a token"):
+        inventory.read(sources, passwords=passwords, refuse=refuse)
+    assert len(refused) == 1
+
+
+def test_a_file_that_is_a_generated_token_is_closed(write: Write) -> None:
+    source = write(sealed(generate().reveal() + "\n"), "x")
+    with pytest.raises(InventoryError, match="looks like a SCIM token"):
+        inventory.read([source], passwords=passwords)
+
+
+@pytest.mark.parametrize("how", ["file", "value"])
+@pytest.mark.parametrize(
+    "token",
+    ["file:{{ secret }}", "env:{{ secret }}", "command:echo {{ secret }}", "{{ secret }}"],
+)
+def test_an_encrypted_value_is_no_reference_and_is_not_described(
+    token: str, how: str, write: Write, opened: Opened
+) -> None:
+    """A plan shows references, and errors would tell how strong a password is."""
+    text = "file:/etc/x" if token == "{{ secret }}" else "hunter2"
+    if how == "file":
+        write(sealed(f"secret: '{text}'\n"), "group_vars/all.yml")
+    own = f"secret: {value(text)}\n" if how == "value" else ""
+    variables = f"{own}scim_realms: {{acme: {{token: {json.dumps(token)}}}}}"
+    if how == "value" and token == "{{ secret }}":  # it stays encrypted until it is written
+        assert isinstance(only(opened(of_one_host(variables))).realms[0].token, VaultValue)
+        return
+    with pytest.raises(InventoryError, match="encrypted value cannot be used as a token") as error:
+        opened(of_one_host(variables))
+    assert text not in str(error.value)
 
 
 # --- the saved plan -------------------------------------------------------------------------------
@@ -431,10 +500,12 @@ def test_a_saved_plan_binds_the_values_of_encrypted_files(
 
 def test_a_saved_plan_binds_which_encrypted_value_is_used(write: Write, opened: Opened) -> None:
     write(sealed("one: 192.0.2.1\ntwo: 192.0.2.2\n"), "group_vars/all.yml")
+    trust = {"allow_exec": True}
     hosts = [_bound(opened(of_one_host(f"ansible_host: '{{{{ {n} }}}}'"))) for n in ("one", "two")]
     assert hosts[0]["ansible_host"] != hosts[1]["ansible_host"]
+    own = f"secret: {value('x')}"
     users = [
-        _bound(opened(of_one_host(f"secret: {value('x')}\nansible_user: '{{{{ secret }}}}{n}'")))
+        _bound(opened(of_one_host(f"{own}\nansible_user: '{{{{ secret }}}}{n}'"), **trust))
         for n in ("1", "2")
     ]
     assert users[0]["ansible_user"] != users[1]["ansible_user"]
@@ -467,7 +538,7 @@ def test_an_address_in_an_encrypted_variable(opened: Opened) -> None:
 def test_an_encrypted_number(opened: Opened) -> None:
     """ansible#65859: a vault value is text, also where a number is expected."""
     own = f"ansible_port: {value('2222')}\nansible_timeout: {value('7.5')}"
-    to = only(opened(of_one_host(own))).connection
+    to = only(opened(of_one_host(own), allow_exec=True)).connection
     assert (to.port, to.timeout) == (2222, 7.5)
 
 
@@ -501,7 +572,8 @@ def test_a_closed_file_of_another_host_is_named(write: Write) -> None:
         "hostvars['b'] has no 'name'; group_vars/db.yml, which may set it, is encrypted and was "
         "not read"
     )
-    (server,) = inventory.read([source], passwords=passwords).servers.values()
+    trusted = inventory.read([source], passwords=passwords, allow_exec=True)
+    (server,) = trusted.servers.values()
     assert server.connection.user == "ops"
 
 
