@@ -70,10 +70,12 @@ DIFFERENCES = {
         "the value.",
         f"all: {{hosts: {{a: {{w: {_SEALED}, v: '{{{{ w | upper }}}}'}}}}}}",
     ),
-    "an address with an encrypted part": Difference(
-        "An encrypted `ansible_host` is a whole IP address or a whole name with a dot, because a "
-        "part of a name would be sent to a name server that the rest of the name chooses. The "
-        "options of ssh, and paths, are encrypted as a whole, too.",
+    "an encrypted value that could be a password": Difference(
+        "A single `!vault` value, or one that a template inserts, is used only for passwords, "
+        "passphrases, tokens, and for an `ansible_host` that is an IP address. An encrypted "
+        "inventory must be YAML, not INI. For anything else, scimconf needs "
+        "`--allow-exec=inventory`: the author of an unread inventory could copy a password there "
+        "([security](security.md#on-the-machine-that-plans)).",
         f"all: {{hosts: {{a: {{w: {_SEALED}, ansible_host: '{{{{ w }}}}.test'}}}}}}",
         variable="host",
     ),
