@@ -40,7 +40,7 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
     loaded = _load(source, vault)
     token_file(source)  # raises its errors
     if source.limit:
-        servers: Collection[Server] = select(loaded, (), source.limit)
+        servers: Collection[Server] = select(loaded, (), source)
     else:
         loaded.check_all()
         servers = loaded.servers.values()

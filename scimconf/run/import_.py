@@ -11,6 +11,7 @@ from scimconf.errors import InventoryError, UsageError
 from scimconf.fleet.observe import Agent
 from scimconf.inventory import host_vars
 from scimconf.model import Desired, Observed, Outcome, Server, Status
+from scimconf.plan.commands import as_typed
 from scimconf.run import existing
 from scimconf.run.connect import connect
 from scimconf.run.existing import Found
@@ -39,7 +40,8 @@ def import_servers(
     """
     begun = start(source, pattern, person, connection, writes=writes, bare=True)
     keyring = begun.keyring()
-    servers = _to_import(begun.servers, keyring, realms, person)
+    shown = as_typed("plan", pattern, source.limit, realms, begun.words)
+    servers = _to_import(begun.servers, keyring, realms, person, shown)
     begun.passwords()  # before any server is asked for its tokens
     found: dict[str, Found] = {}
 
@@ -99,11 +101,16 @@ def _next(
 
 
 def _to_import(
-    servers: Sequence[Server], keyring: Keyring, realms: tuple[str, ...], person: Person
+    servers: Sequence[Server],
+    keyring: Keyring,
+    realms: tuple[str, ...],
+    person: Person,
+    shown: str,
 ) -> list[Server]:
     """Return the servers without realms, and those with realms that have no token in the file.
 
-    The latter have only these realms. Raises UsageError if there is no server to import.
+    The latter have only these realms. Raises UsageError if there is no server to import;
+    its hint is `shown`, a plan of the servers.
     """
     chosen = []
     for each in servers:
@@ -126,7 +133,7 @@ def _to_import(
     if not chosen:
         raise UsageError(
             "no server to import: all have scim_realms, and the token file has their tokens",
-            "to see the state of the servers: scimconf plan",
+            f"to see the state of the servers: {shown}",
         )
     return chosen
 
