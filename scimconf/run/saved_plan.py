@@ -27,7 +27,7 @@ _MARK = "scimconf_plan"
 _LARGEST = 64 << 20
 """The largest plan file, in bytes."""
 
-_AGAIN = "save a new plan: run plan for the same servers, with --out FILE"
+_AGAIN = "plan again: plan --out FILE, with the same servers and options"
 
 Facts = Mapping[str, object]
 

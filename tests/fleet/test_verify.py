@@ -332,7 +332,7 @@ def test_the_hint_for_a_refused_right_token_is_plan(web: Web) -> None:
     web.answer = lambda _: Answer(401)
     check = _ask(f"http://127.0.0.1:{web.port}")[-1]
     assert (check.name, check.result, check.status) == ("right token", "failed", 401)
-    assert "scimconf plan" in check.hint
+    assert "run plan for this server" in check.hint
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Log in</html>", b"{}", b"[" * 300_000])
