@@ -12,7 +12,9 @@ from scimconf.model import RunWords
 from scimconf.run.options import ConnectionOptions, SourceOptions
 
 _SECRET = re.compile(
-    r"pass|secret|credential|token(?!_store)|(?<![a-z])(pw|pwd|api_?key)(?![a-z])", re.IGNORECASE
+    r"pass|(?<!token_store=)secret|credential|token(?!_store)"
+    r"|(?<![a-z])(pw|pwd|api_?key)(?![a-z])",
+    re.IGNORECASE,
 )
 """A name of a variable whose value may be a secret."""
 _ONE_NAME = re.compile(r"(\w+)=\S*$")

@@ -42,7 +42,8 @@ def test_too_many_changes_need_allow_many(operator: Operator, one: One) -> None:
     refused = operator.run("apply", "--yes", *VAULT)
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "6 of 6 existing realms would change. That is more than a third" in refused.stderr
-    assert "scimconf plan; if all of them are intended, add --allow-many" in refused.stderr
+    assert "to see the changes: scimconf plan " in refused.stderr
+    assert "if all of them are intended, add --allow-many to this command" in refused.stderr
     assert server.settings.read_bytes() == before
 
     saved = operator.run("plan", "--out", "plan.json")
