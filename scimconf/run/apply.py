@@ -15,7 +15,7 @@ from scimconf.plan.commands import as_typed
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
-from scimconf.run.next_step import command, verify
+from scimconf.run.next_step import command, only, verify
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -131,7 +131,7 @@ def _hand_off(
     if not names:
         return ()
     pattern = names if len(names) <= _MOST_NAMES else options.pattern
-    more = (*person.password_options, "--show-tokens")
+    more = (*person.password_options, *only(options.realms), "--show-tokens")
     return (f"next: {command('handoff', options.source, pattern, more)}",)
 
 

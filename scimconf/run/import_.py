@@ -15,7 +15,7 @@ from scimconf.plan.commands import as_typed
 from scimconf.run import existing
 from scimconf.run.connect import connect
 from scimconf.run.existing import Found
-from scimconf.run.next_step import command, way
+from scimconf.run.next_step import command, only, way
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -82,13 +82,14 @@ def import_servers(
     ]
     latest = [planned.get(each.server.name, each) for each in looked]
     result = Result("import", described(latest, outcomes), fleet.interrupted)
-    return replace(result, next=_next(result.outcomes, source, pattern, connection, person))
+    return replace(result, next=_next(result.outcomes, source, pattern, realms, connection, person))
 
 
 def _next(
     outcomes: Sequence[Outcome],
     source: SourceOptions,
     pattern: Sequence[str],
+    realms: Sequence[str],
     connection: ConnectionOptions,
     person: Person,
 ) -> tuple[str, ...]:
@@ -96,7 +97,7 @@ def _next(
     if any(each.status not in (Status.OK, Status.PENDING) for each in outcomes):
         return ()
     verb = "apply" if any(each.plan and each.plan.pending for each in outcomes) else "verify"
-    more = (*person.password_options, *way(connection))
+    more = (*person.password_options, *only(realms), *way(connection))
     return (f"next: {command(verb, source, pattern, more)}",)
 
 

@@ -47,6 +47,11 @@ def verify(
     return lambda name: command("verify", replace(source, limit=()), (name,), more)
 
 
+def only(realms: Sequence[str]) -> tuple[str, ...]:
+    """Return the options that select these realms."""
+    return tuple(word for realm in realms for word in ("--realm", realm))
+
+
 def words(
     source: SourceOptions, passwords: Sequence[str], connection: ConnectionOptions | None
 ) -> RunWords:
