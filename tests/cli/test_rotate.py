@@ -409,7 +409,8 @@ def test_a_second_stage_only_stages_what_is_not_staged(scimconf: Run, made: Path
     assert scimconf(*more).returncode == 0
     done = scimconf(*stage, "chat1*")
     assert "staged a new token for realm wiki of chat1.example.com;" in done.stderr
-    assert "rotate --stage --replace-staged chat1.example.com --realm acme" in done.stderr
+    replace = f"rotate {shlex.join(PASSWORD)} --stage --replace-staged chat1.example.com"
+    assert f"{replace} --realm acme" in done.stderr
     again = scimconf("handoff", "--next", "--show-tokens", "--realm", "acme", *PASSWORD).stdout
     assert again == sheet, "the sheet that was handed over is still valid"
 

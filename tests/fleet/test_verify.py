@@ -257,7 +257,7 @@ def test_an_invalid_token_is_not_sent(web: Web) -> None:
     check = _only(_ask(url, token=Secret("a\r\nX-Evil: 1")), "right token", "failed")
     assert "line break" in check.message
     assert "Evil" not in check.message
-    assert check.hint.startswith("replace the token: scimconf rotate --realm ")
+    assert check.hint.startswith("replace the token: scimconf rotate ")
     assert not web.asked
 
 
