@@ -12,7 +12,7 @@ from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, RunWords, Server, Status
 from scimconf.plan import commands
-from scimconf.run import changes
+from scimconf.run import changes, next_step
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
