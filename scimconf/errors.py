@@ -71,14 +71,14 @@ class UsageError(ScimconfError):
 class InventoryError(UsageError):
     """A file that cannot be used, with every problem in it."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, problems: Sequence[Problem], hint: str = "") -> None:
+        super().__init__("\n".join(str(problem) for problem in problems), hint)
         self.problems = tuple(problems)
 
     @property
     def text(self) -> str:
         """One `file:line:col: error: message` for each problem; see `Problem.text`."""
-        return self.message
+        return f"{self.message}\n-> {self.hint}" if self.hint else self.message
 
 
 class HostError(ScimconfError):

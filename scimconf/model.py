@@ -171,6 +171,20 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True)
+class RunWords:
+    """The options of a run that a command in a hint needs, too, to reach the same servers."""
+
+    files: tuple[str, ...] = ()
+    """-i and --tokens."""
+    variables: tuple[str, ...] = ()
+    """-e and --allow-exec."""
+    passwords: tuple[str, ...] = ()
+    """Where the vault passwords come from."""
+    connection: tuple[str, ...] = ()
+    """How to log in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One Zulip server of the inventory. Everything is resolved except secrets."""
 
@@ -208,6 +222,8 @@ class Server:
     """The name that its deployment had before; "" if it was not renamed."""
     peers: tuple[str, ...] = ()
     """The names of all servers of its deployment. Hints name them."""
+    words: RunWords = field(default=RunWords(), compare=False)
+    """The options that hints about the server repeat."""
 
 
 Place = tuple[str, str]

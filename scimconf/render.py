@@ -86,7 +86,7 @@ def clear(server: Server, tokens: Mapping[str, Secret], version: str | None) -> 
         if realm.present and realm.string_id not in tokens:
             raise UsageError(
                 f"there is no token yet for realm {realm.label} of {server.name}",
-                "scimconf apply makes it; to make it without a server, add --create-tokens",
+                "apply makes it; to make it without a server, add --create-tokens to this command",
             )
     return _rendered(server, tokens, version)
 

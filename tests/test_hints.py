@@ -131,3 +131,28 @@ def test_every_name_in_a_message_exists() -> None:
 )
 def test_a_wrong_name_is_found(text: str) -> None:
     assert list(_wrong(text))
+
+
+FOR_SERVERS = re.compile(
+    r"scimconf (plan|apply|rotate|verify|undo|recover|import|handoff)\b(?! --help)"
+)
+ON_ITS_OWN = {
+    "cli/init.py": "the first commands after init, with the options of its files",
+    "inventory/hosts.py": "a pipe from ansible-inventory",
+    "run/import_.py": "the comment in a file of host_vars",
+}
+"""Modules that may write a command of a verb for servers by hand, each with the reason."""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_hint_loses_the_words_of_the_command(module: Path) -> None:
+    """A bare `scimconf rotate` concerns all servers. plan.commands and run.next_step build
+    commands for the right ones; a hint without servers names only what to add."""
+    found = [
+        text
+        for text in _texts(module)
+        if re.search(
+            r"scimconf (plan|apply|rotate|verify|undo|recover|import|handoff)\b(?! --help)", text
+        )
+    ]
+    assert bool(found) == (module.relative_to(ROOT / "scimconf").as_posix() in ON_ITS_OWN), found

@@ -49,10 +49,10 @@ def last_undoable(folder: str, run: Optional[str] = None) -> Journal:
     if run is not None and found.run != run:
         raise Stale(
             f"another run has changed the server since ({found.title})",
-            "check what that run changed, then run: scimconf undo",
+            "check what that run changed, then undo this server again",
         )
     if found.kind is Kind.UNDO:
-        hint = "to make the change again, run `scimconf apply`"
+        hint = "to make the change again, run apply for this server"
         raise NothingToUndo(f"the last run ({found.title}) was an undo", hint)
     if found.state is not State.COMMITTED:
         raise NothingToUndo(f"the last run ({found.title}) was {found.state.value}")

@@ -87,7 +87,8 @@ def command(
     if not sheets and staged:
         raise UsageError(
             "no token is staged for the selected realms",
-            f"stage one first: {as_typed('rotate --stage', pattern, source.limit, realms)}",
+            "stage one first: "
+            + as_typed("rotate --stage", pattern, source.limit, realms, begun.words),
         )
     if not sheets:
         raise click.UsageError("no realm to hand off: the selected servers have no such realm")

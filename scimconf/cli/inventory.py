@@ -43,7 +43,7 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
     loaded = _load(source, person)
     file = token_file(source)  # raises its errors
     if source.limit:
-        servers: Collection[Server] = select(loaded, (), source.limit)
+        servers: Collection[Server] = select(loaded, (), source)
     else:
         loaded.check_all()
         servers = loaded.servers.values()

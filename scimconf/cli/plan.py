@@ -68,9 +68,7 @@ def command(
         Terminal(vault, output),
     )
     if out and not result.interrupted and out.is_file() and not output.quiet:
-        only = [word for realm in realms for word in ("--realm", realm)]
-        carry_out = next_step.command(
-            "apply", source, pattern, (*only, *next_step.way(connection), "--plan", str(out))
-        )
+        more = (*next_step.only(realms), *next_step.way(connection), "--plan", str(out))
+        carry_out = next_step.command("apply", source, pattern, more)
         err(f"wrote {out}; to carry it out: {carry_out}")
     return results(result, output, diff=diff)

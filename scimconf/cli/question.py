@@ -21,7 +21,7 @@ def may_ask(verb: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
             f"{verb} asks before it changes a server, and there is no terminal",
-            f"to go on without a question: scimconf {verb} --yes",
+            "to go on without a question, add --yes to this command",
         )
 
 

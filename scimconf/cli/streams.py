@@ -26,7 +26,7 @@ def out(text: str, *, end: str = "\n") -> None:
         _mute(sys.stdout)
         raise ScimconfError(
             f"cannot write the output: {error.strerror}",
-            "changes made so far remain; to see the state of the servers: scimconf plan",
+            "changes made so far remain; to see the state of the servers, run plan for them",
         ) from None
 
 

@@ -180,7 +180,7 @@ def move(old: str, new: str, files: FileOptions, vault: VaultOptions) -> None:
     for before, after in moves.items():
         if after in left_out:
             err(
-                f"left out: {named(before)}: its token is in an external store, and scimconf apply "
+                f"left out: {named(before)}: its token is in an external store, and apply "
                 "records it again"
             )
         else:
@@ -306,5 +306,5 @@ def migrate(file: Path, vault: VaultOptions) -> None:
     for deployment, realm in elsewhere:
         err(
             f"left out: realm {realm or '(root)'} of {deployment}: its token is in an external "
-            "store, and scimconf apply records it again"
+            "store, and apply records it again"
         )

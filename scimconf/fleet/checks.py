@@ -10,6 +10,7 @@ from scimconf.fleet.look import Looked, failure
 from scimconf.fleet.verify import Hosts, verify
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Check, Observed, Outcome, Server, Status
+from scimconf.plan.commands import for_realm
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Tokens
 
@@ -80,7 +81,8 @@ def ask(
         if token := tokens.get(realm.string_id):
             yield from verify(server, realm, token, hosts, answers)
         else:
-            message, hint = "this realm has no token yet", "create one: scimconf apply"
+            message = "this realm has no token yet"
+            hint = f"create one: {for_realm('apply', server, realm.string_id)}"
             yield Check(realm.string_id, "token", "failed", message, hint=hint)
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from scimconf.errors import HostError, Unreachable
 from scimconf.fleet.observe import Agent, Message, final, paths
 from scimconf.model import Outcome, Plan, Server, Status, Step
+from scimconf.plan.commands import for_server
 from scimconf.sanitize import one_line
 from scimconf.secret import redact
 
@@ -62,7 +63,8 @@ def transact(
     except Unreachable as lost:
         # If the request has arrived, the server finishes by itself.
         message = f"the connection was lost during the change ({lost.message})"
-        hint = "the server commits or rolls back by itself; to see the result: scimconf plan"
+        shown = for_server("plan", server)
+        hint = f"the server commits or rolls back by itself; to see the result: {shown}"
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
     except HostError as error:
         message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import queue
 import secrets
-import shlex
 import socket
 import ssl
 import threading
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 
 from scimconf import __version__, files
 from scimconf.model import Check, Realm, Server
+from scimconf.plan.commands import for_realm
 from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 from scimconf.zulip.answers import explain, list_response
@@ -83,7 +83,7 @@ def verify(
         return (Check(realm.string_id, "address", "failed", message, hint=hint),)
     if unusable := why_unusable(token.reveal()):
         message = f"the token cannot be used: {unusable}"
-        replace = shlex.join(["scimconf", "rotate", "--realm", realm.string_id, server.name])
+        replace = for_realm("rotate", server, realm.string_id)
         hint = f"replace the token: {replace}; if it is kept elsewhere, replace it there"
         return (Check(realm.string_id, RIGHT, "failed", message, hint=hint),)
     try:

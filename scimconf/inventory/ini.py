@@ -7,9 +7,10 @@ every mistake is reported. Positions are in the shape of a YAML inventory: `web.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -251,8 +252,22 @@ class _Parser:
         return found
 
 
+_JSON: Mapping[str, object] = {
+    "a mapping": {"acme": {"idp": "okta"}},
+    "a list": ["A", "B"],
+    "true or false": True,
+    "a number": 60,
+}
+"""An example of each kind of value, for -e."""
+
+
 def hint(place: Place, message: str, otherwise: str) -> str:
-    """Return the hint for a wrong value: how to write it, if it is in an INI inventory."""
+    """Return the hint for a wrong value: how to write it in an INI inventory or in -e."""
+    if place.document.file == "-e" and message.endswith("found text"):
+        for kind, example in _JSON.items():
+            if message.startswith(f"expected {kind}"):
+                mapping = json.dumps({str(place.keys[0]): example})
+                return f"KEY=VALUE is always text; write JSON: -e {shlex.quote(mapping)}"
     if not isinstance(place.document, IniDocument):
         return otherwise
     of_host = place.keys[1:2] == ("hosts",)

@@ -92,6 +92,8 @@ def _words(
         if expected.startswith("text") and not isinstance(found, (dict, list, type(None)))
         else ""
     )
+    if expected == "a list" and isinstance(found, str):
+        hint = f"write a list, for example {path[-1]}: [A, B]" if path else ""
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
         return f"expected {expected}", ""
     return f"expected {expected}, found {kind_of(found)}", hint

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scimconf.model import Observed, Outcome, Realm, Server, Status, Unproved
+from scimconf.plan.commands import for_server
 from scimconf.zulip.answers import explain
 
 
@@ -47,7 +48,7 @@ def proved(server: Server, outcome: Outcome) -> Outcome:
     message = (
         f"changed, but it is not proved that Zulip accepts the right token: {outcome.unproved}"
     )
-    hint = "the change stays in force; fix the cause, then run: scimconf plan"
+    hint = f"the change stays in force; fix the cause, then run: {for_server('plan', server)}"
     return replace(outcome, status=Status.FAILED, message=message, hint=hint)
 
 

@@ -200,7 +200,9 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
     wanted = desired.fingerprints.get(realm.string_id)
     if wanted is None and token.stray:
         deployment, old = token.stray
-        move = commands.move(token.stray, (desired.server.deployment, realm.string_id))
+        move = commands.move(
+            token.stray, (desired.server.deployment, realm.string_id), desired.server.words
+        )
         yield (
             f"realm {realm.label}: this looks like a rename: the server has the token of realm "
             f"{old or '(root)'} of {deployment}, which is in the token file, but not in the "
@@ -208,9 +210,10 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
         )
         return
     if wanted is None and realm.token is None:
+        keep = commands.for_realm("import", desired.server, realm.string_id)
         yield (
             f"realm {realm.label}: the server has a token, but the token file has none; if "
-            "scimconf put that token there, keep it: scimconf import"
+            f"scimconf put that token there, keep it: {keep}"
         )
     if wanted is None and realm.token is not None:
         yield (

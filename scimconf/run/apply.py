@@ -11,10 +11,11 @@ from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.inventory import Inventory
 from scimconf.model import Outcome, Plan, Reference, Server
+from scimconf.plan.commands import as_typed
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
-from scimconf.run.next_step import command, verify
+from scimconf.run.next_step import command, only, verify
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -58,9 +59,14 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         if refused := saved.other_way(servers):
             return Result("apply", tuple(refused))
     keyring = begun.keyring()
-    shown = command("plan", options.source, options.pattern)
+
+    def typed(verb: str) -> str:
+        limit, words = options.source.limit, begun.words
+        return as_typed(verb, options.pattern, limit, options.realms, words)
+
+    shown = typed("plan")
     with (
-        changes.told_of_interruption(),
+        changes.told_of_interruption(shown),
         connect(begun, options.connection, servers, person) as fleet,
     ):
         desired = [keyring.desired(server) for server in servers]
@@ -104,7 +110,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         changed = changes.in_force(servers, outcomes)
         settled = changes.settled(servers, outcomes)
         proved = _of_selected_deployments(settled, servers, begun.inventory)
-        written = changes.noted(partial(keyring.settle, changed, proved), person, "scimconf apply")
+        written = changes.noted(partial(keyring.settle, changed, proved), person, typed("apply"))
         result = _result(fleet, looked, outcomes)
         hand_off = _hand_off(result.outcomes, options, person)
         dates = keyring.dates(servers)
@@ -125,7 +131,7 @@ def _hand_off(
     if not names:
         return ()
     pattern = names if len(names) <= _MOST_NAMES else options.pattern
-    more = (*person.password_options, "--show-tokens")
+    more = (*person.password_options, *only(options.realms), "--show-tokens")
     return (f"next: {command('handoff', options.source, pattern, more)}",)
 
 

@@ -30,6 +30,7 @@ UNBOUND: Mapping[str, str] = {
     "Server.left_alone": "the realms that --realm leaves out; the selected ones are bound",
     "Server.is_partial": "whether --realm is given; a saved plan has the selected realms",
     "Server.peers": "follows from Server.deployment of all servers; only hints show it",
+    "Server.words": "the options of this run; only hints show them",
     "Realm.position": "the place in the inventory changes nothing",
 }
 """Fields that are not bound as plain values, each with the reason."""
@@ -37,7 +38,7 @@ UNBOUND: Mapping[str, str] = {
 _LAST = "setting"
 _IN_WORDS = (
     *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
-    *("is_partial", "peers", "moved_from", "silenced"),
+    *("is_partial", "peers", "moved_from", "silenced", "words"),
 )
 _REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")

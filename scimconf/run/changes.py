@@ -17,6 +17,7 @@ from scimconf.fleet.deployment import to_change
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked, planned_and_acknowledged
 from scimconf.model import Desired, Outcome, Reference, Server, Status
+from scimconf.plan.commands import commands
 from scimconf.plan.share import Share, share
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Tokens
@@ -28,9 +29,12 @@ restart one by one."""
 _SIZES_SHOWN = 8
 """The number of batches whose sizes the question lists."""
 
+_MOST_REASONS = 8
+"""The most warnings that a refusal repeats."""
+
 _CTRL_C = (
     "interrupted: a server that is being changed completes the change or rolls it back by itself; "
-    "to see the result: scimconf plan"
+    "to see the result: "
 )
 
 
@@ -51,12 +55,15 @@ class ChangeOptions:
 
 
 @contextmanager
-def told_of_interruption() -> Iterator[None]:
-    """Explain what happens to servers in progress when Ctrl-C is pressed twice."""
+def told_of_interruption(shown: str) -> Iterator[None]:
+    """Explain what happens to servers in progress when Ctrl-C is pressed twice.
+
+    `shown`: the command that shows the state of the servers.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        raise Stopped(_CTRL_C) from None
+        raise Stopped(f"{_CTRL_C}{shown}") from None
 
 
 def look(
@@ -126,7 +133,8 @@ def refuse_too_many(looked: Sequence[Looked], options: ChangeOptions, plan: str)
     if part.is_many and not (options.allow_many or options.approved):
         raise UsageError(
             f"{part.text}. That is more than a third; --yes is not enough for that",
-            f"to see the changes: {plan}; if all of them are intended, add --allow-many to apply",
+            f"to see the changes: {plan}; if all of them are intended, add --allow-many to "
+            "this command",
         )
 
 
@@ -212,11 +220,14 @@ def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person
         return
     locked_out = _locked_out(changing)
     if locked_out and not options.approved:
-        raise UsageError(
+        message = (
             f"this would replace the token in force of {locked_out}, and lock out the identity "
-            "provider until it has the new token; --yes is not enough for that",
-            "to see where the token comes from: scimconf plan; to keep a token that the token file "
-            "does not have: scimconf import; to replace it: add --create-tokens",
+            "provider until it has the new token; --yes is not enough for that"
+        )
+        raise UsageError(
+            "\n".join((message, *_reasons(changing))),
+            f"to see the changes: {'; '.join(_plans(changing))}; to replace "
+            "the token in force, add --create-tokens to this command",
         )
     for each in changing:
         if each.plan and each.plan.makes_tokens:
@@ -224,7 +235,7 @@ def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person
                 f"{each.server.name} needs a new token. Without a terminal, apply creates tokens "
                 "only with --create-tokens: in a CI job, the token file could be lost with the "
                 "checkout",
-                "run scimconf apply where the token file is kept, or add --create-tokens",
+                "run this command where the token file is kept, or add --create-tokens to it",
             )
 
 
@@ -236,6 +247,28 @@ def _locked_out(changing: Sequence[Looked]) -> str:
         for realm in (each.plan.locks_out if each.plan else ())
     ]
     return ", ".join(named)
+
+
+def _reasons(changing: Sequence[Looked]) -> list[str]:
+    """Return what the plan says about these tokens. It often names a command that keeps them."""
+    said = [
+        f"  {each.server.name}: {warning.text}"
+        for each in changing
+        for warning in each.outcome.warnings
+        if warning.id == "lock-out"
+    ]
+    more = [f"  and {len(said) - _MOST_REASONS} more"] if len(said) > _MOST_REASONS else []
+    return said[:_MOST_REASONS] + more
+
+
+def _plans(changing: Sequence[Looked]) -> list[str]:
+    """Return the commands that show the servers whose token in force is replaced."""
+    realms = {
+        each.server.peers or (each.server.name,): each.plan.locks_out
+        for each in changing
+        if each.plan and each.plan.locks_out
+    }
+    return commands("plan", realms, changing[0].server.words)
 
 
 def in_batches(looked: Sequence[Looked], strategy: Strategy) -> str:

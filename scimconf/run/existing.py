@@ -79,8 +79,8 @@ def adopt(agent: Agent, server: Server) -> tuple[Observed, Found]:
         if not ours.get(realm.string_id, True):
             text = (
                 f"realm {realm.label} is left out: its token was changed by somebody else. Do not "
-                "trust that token; replace it: scimconf apply --create-tokens "
-                f"{server.name}"
+                "trust that token; replace it: "
+                f"{for_realm('apply --create-tokens', server, realm.string_id)}"
             )
             warnings.append(ServerWarning("not-imported", text))
             continue
@@ -173,7 +173,7 @@ def _check(found: ObservedRealm, tokens: Mapping[str, Secret], in_secrets: bool)
         where = found.secret_name or "settings.py"
         raise _LeftOutError(
             f"its token is in {where}, not in {wanted}; add the realm to the inventory by hand, "
-            "then scimconf apply moves the token"
+            "then apply moves the token"
         )
 
 

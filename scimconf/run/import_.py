@@ -11,10 +11,11 @@ from scimconf.errors import InventoryError, UsageError
 from scimconf.fleet.observe import Agent
 from scimconf.inventory import host_vars
 from scimconf.model import Desired, Observed, Outcome, Server, Status
+from scimconf.plan.commands import as_typed
 from scimconf.run import existing
 from scimconf.run.connect import connect
 from scimconf.run.existing import Found
-from scimconf.run.next_step import command, way
+from scimconf.run.next_step import command, only, way
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -39,7 +40,8 @@ def import_servers(
     """
     begun = start(source, pattern, person, connection, writes=writes, bare=True)
     keyring = begun.keyring()
-    servers = _to_import(begun.servers, keyring, realms, person)
+    shown = as_typed("plan", pattern, source.limit, realms, begun.words)
+    servers = _to_import(begun.servers, keyring, realms, person, shown)
     begun.passwords()  # before any server is asked for its tokens
     found: dict[str, Found] = {}
 
@@ -80,13 +82,14 @@ def import_servers(
     ]
     latest = [planned.get(each.server.name, each) for each in looked]
     result = Result("import", described(latest, outcomes), fleet.interrupted)
-    return replace(result, next=_next(result.outcomes, source, pattern, connection, person))
+    return replace(result, next=_next(result.outcomes, source, pattern, realms, connection, person))
 
 
 def _next(
     outcomes: Sequence[Outcome],
     source: SourceOptions,
     pattern: Sequence[str],
+    realms: Sequence[str],
     connection: ConnectionOptions,
     person: Person,
 ) -> tuple[str, ...]:
@@ -94,16 +97,21 @@ def _next(
     if any(each.status not in (Status.OK, Status.PENDING) for each in outcomes):
         return ()
     verb = "apply" if any(each.plan and each.plan.pending for each in outcomes) else "verify"
-    more = (*person.password_options, *way(connection))
+    more = (*person.password_options, *only(realms), *way(connection))
     return (f"next: {command(verb, source, pattern, more)}",)
 
 
 def _to_import(
-    servers: Sequence[Server], keyring: Keyring, realms: tuple[str, ...], person: Person
+    servers: Sequence[Server],
+    keyring: Keyring,
+    realms: tuple[str, ...],
+    person: Person,
+    shown: str,
 ) -> list[Server]:
     """Return the servers without realms, and those with realms that have no token in the file.
 
-    The latter have only these realms. Raises UsageError if there is no server to import.
+    The latter have only these realms. Raises UsageError if there is no server to import;
+    its hint is `shown`, a plan of the servers.
     """
     chosen = []
     for each in servers:
@@ -126,7 +134,7 @@ def _to_import(
     if not chosen:
         raise UsageError(
             "no server to import: all have scim_realms, and the token file has their tokens",
-            "to see the state of the servers: scimconf plan",
+            f"to see the state of the servers: {shown}",
         )
     return chosen
 

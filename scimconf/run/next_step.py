@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scimconf.consent import EVERYTHING
+from scimconf.model import RunWords
 from scimconf.run.options import ConnectionOptions, SourceOptions
+
+_SECRET = re.compile(
+    r"pass|(?<!token_store=)secret|credential|token(?!_store)"
+    r"|(?<![a-z])(pw|pwd|api_?key)(?![a-z])",
+    re.IGNORECASE,
+)
+"""A name of a variable whose value may be a secret."""
+_ONE_NAME = re.compile(r"(\w+)=\S*$")
 
 
 def command(
@@ -17,15 +27,7 @@ def command(
 
     `more`: further options, before the pattern.
     """
-    words = ["scimconf", verb]
-    for file in source.inventory:
-        words += ["-i", str(file)]
-    if source.tokens:
-        words += ["--tokens", str(source.tokens)]
-    if source.allow_exec:
-        everything = source.allow_exec == EVERYTHING
-        kinds = "all" if everything else ",".join(sorted(source.allow_exec))
-        words.append(f"--allow-exec={kinds}")
+    words = ["scimconf", verb, *_files(source), *_variables(source)]
     for limit in source.limit:
         words += ["-l", limit]
     words += more
@@ -45,6 +47,44 @@ def verify(
     return lambda name: command("verify", replace(source, limit=()), (name,), more)
 
 
+def only(realms: Sequence[str]) -> tuple[str, ...]:
+    """Return the options that select these realms."""
+    return tuple(word for realm in realms for word in ("--realm", realm))
+
+
+def words(
+    source: SourceOptions, passwords: Sequence[str], connection: ConnectionOptions | None
+) -> RunWords:
+    """Return the options that the hints about this run repeat."""
+    login = way(connection) if connection else ()
+    return RunWords(_files(source), _variables(source), tuple(passwords), login)
+
+
+def _files(source: SourceOptions) -> tuple[str, ...]:
+    files = [word for file in source.inventory for word in ("-i", str(file))]
+    return (*files, "--tokens", str(source.tokens)) if source.tokens else tuple(files)
+
+
+def _variables(source: SourceOptions) -> tuple[str, ...]:
+    given = [word for each in source.extra_vars for word in ("-e", _shown(each))]
+    if source.allow_exec:
+        everything = source.allow_exec == EVERYTHING
+        kinds = "all" if everything else ",".join(sorted(source.allow_exec))
+        given.append(f"--allow-exec={kinds}")
+    return tuple(given)
+
+
+def _shown(variables: str) -> str:
+    """Return a value of -e for a message. Leave out a value that may be a secret.
+
+    What stands in its place has no `=`, so the command is refused until somebody completes it.
+    """
+    if variables.startswith("@") or not _SECRET.search(variables):
+        return variables
+    name = _ONE_NAME.match(variables)
+    return f"{name[1]}: ..." if name else "..."
+
+
 def way(connection: ConnectionOptions) -> tuple[str, ...]:
     """Return the options that a command needs to reach the same servers as this run."""
     words: list[str] = []
@@ -53,6 +93,8 @@ def way(connection: ConnectionOptions) -> tuple[str, ...]:
         ("--private-key", connection.private_key),
         ("--become-user", connection.become_user),
         ("--known-hosts", connection.known_hosts),
+        ("--connection-password-file", connection.connection_password_file),
+        ("--become-password-file", connection.become_password_file),
     ):
         words += [name, str(value)] if value is not None else []
     flags = {"-b": connection.become, "-k": connection.ask_pass, "-K": connection.ask_become_pass}

@@ -10,8 +10,8 @@ from pathlib import Path
 from scimconf.errors import UsageError
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
-from scimconf.model import Outcome, Server, Status
-from scimconf.plan.commands import as_typed, command
+from scimconf.model import Outcome, RunWords, Server, Status
+from scimconf.plan import commands
 from scimconf.run import changes, next_step
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
@@ -65,7 +65,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     keyring = begun.keyring()
     servers = wanted.narrowed(begun.servers, keyring, person)
     if not servers:
-        _report_nothing(options, person)
+        _report_nothing(options, begun.words, person)
         return _NO_SERVER
     check_whole(servers, begun.inventory)
     keys = sorted({key for server in servers for key in keys_of(server)})
@@ -81,7 +81,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     if wanted.mode != "activate":
         tell_what_is_replaced(keyring, keys, person)
     if wanted.mode == "stage":
-        return _stage(keyring, servers, keys, options, person)
+        return _stage(keyring, servers, keys, person)
     staged = keyring
     if wanted.mode == "at once":
         first = "; ".join(unfinished("rotate --stage", servers, keys))
@@ -90,8 +90,11 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             f"the new token; to hand over the new token first: {first}"
         )
         staged = keyring.staged(keys)
+    shown = commands.as_typed(
+        "plan", options.pattern, options.source.limit, wanted.realms, begun.words
+    )
     with (
-        changes.told_of_interruption(),
+        changes.told_of_interruption(shown),
         connect(begun, options.connection, servers, person) as fleet,
     ):
         unseen: Sequence[Looked] = []
@@ -189,28 +192,18 @@ def _stage(
     keyring: Keyring,
     servers: Sequence[Server],
     keys: Sequence[Key],
-    options: RotateOptions,
     person: Person,
 ) -> Result:
     """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
     person.tell(f"staged a new token for {listed(keys)}; the token in force is unchanged")
-    source, passwords = replace(options.source, limit=()), person.password_options
-    way = next_step.way(options.connection)
-    handoff = next_step.command("handoff", source, (), (*passwords, "--next", "--show-tokens"))
-    activate = next_step.command("rotate", source, (), (*passwords, *way, "--activate"))
+    handoff = unfinished("handoff --next --show-tokens", servers, keys)
+    activate = unfinished("rotate --activate", servers, keys)
     lines = (
-        *(f"next: {line}" for line in unfinished(_words(handoff), servers, keys)),
-        *(
-            f"then, at the planned time: {line}"
-            for line in unfinished(_words(activate), servers, keys)
-        ),
+        *(f"next: {line}" for line in handoff),
+        *(f"then, at the planned time: {line}" for line in activate),
     )
     return replace(_NO_SERVER, next=lines)
-
-
-def _words(command: str) -> str:
-    return command.removeprefix("scimconf ")
 
 
 def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
@@ -224,12 +217,12 @@ def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
     return True
 
 
-def _report_nothing(options: RotateOptions, person: Person) -> None:
+def _report_nothing(options: RotateOptions, words: RunWords, person: Person) -> None:
     """Report that there is nothing to rotate. Raises UsageError, except with --older-than."""
     wanted = options.wanted
 
     def same(verb: str) -> str:
-        return as_typed(verb, options.pattern, options.source.limit, wanted.realms)
+        return commands.as_typed(verb, options.pattern, options.source.limit, wanted.realms, words)
 
     what = {
         "activate": (
@@ -245,8 +238,8 @@ def _report_nothing(options: RotateOptions, person: Person) -> None:
         wanted.mode,
         (
             "the token file has no token for the selected realms",
-            "to create the first token: scimconf apply; if the token is kept elsewhere, change it "
-            "there",
+            f"to create the first token: {same('apply')}; if the token is kept elsewhere, change "
+            "it there",
         ),
     )
     if wanted.older_than is None:
@@ -262,14 +255,16 @@ def _with_remarks(
 
     The server measures that time. If it could not, the time of restart and gate is the upper limit.
     """
-    keys = {key for each in servers if each.name == outcome.server for key in keys_of(each)}
+    mine = [each for each in servers if each.name == outcome.server]
+    keys = {key for each in mine for key in keys_of(each)}
     warnings = [ServerWarning("shared-token", text) for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
     realms = sorted(realm for _, realm in keys)
     what = "enter the token at the identity provider"
     if mode == "activate":
         what = "enter the staged token at the identity provider now, if it is not there yet"
-    hint = f"{what}; to print it: {command('handoff --show-tokens', (outcome.server,), realms)}"
+    sheet = commands.command("handoff --show-tokens", (outcome.server,), realms, servers[0].words)
+    hint = f"{what}; to print it: {sheet}"
     if outcome.status is Status.OK:
         return replace(outcome, message="the token is already in force", hint=hint)
     if outcome.status is not Status.CHANGED:

@@ -27,7 +27,7 @@ _MARK = "scimconf_plan"
 _LARGEST = 64 << 20
 """The largest plan file, in bytes."""
 
-_AGAIN = "plan again: scimconf plan --out FILE"
+_AGAIN = "plan again: plan --out FILE, with the same servers and options"
 
 Facts = Mapping[str, object]
 
@@ -123,7 +123,9 @@ def load(path: Path) -> SavedPlan:
             data = file.read(_LARGEST + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    nonsense = UsageError(f"{path} is not a plan of scimconf", "make one: scimconf plan --out FILE")
+    nonsense = UsageError(
+        f"{path} is not a plan of scimconf", "to make one, add --out FILE to plan"
+    )
     try:
         document = json.loads(data[: _LARGEST + 1])
     except (ValueError, RecursionError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scimconf import files
@@ -11,13 +12,18 @@ from scimconf import inventory as inventories
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
-from scimconf.model import Server
+from scimconf.model import RunWords, Server
+from scimconf.plan.commands import command
+from scimconf.run import next_step
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.own_password import NAME, OwnPassword
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
 from scimconf.tokens.references import withhold, withhold_names
 from scimconf.tokens.store import TokenFile, place
+
+_MOST_LEFT_OUT = 8
+"""The most hosts that a hint leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,11 @@ class Start:
     """The selected servers, in the order of the inventory."""
     passwords: Passwords
     """Gets the vault passwords when they are needed."""
+
+    @property
+    def words(self) -> RunWords:
+        """The options of the run, for hints."""
+        return self.servers[0].words
 
     def keyring(self) -> Keyring:
         """Return the tokens of the fleet. Raises UsageError for an invalid token file."""
@@ -65,8 +76,11 @@ def start(
     for warning in loaded.warnings_of(names):
         # Without these variables, a host may not even be known as a server: -q does not hide that.
         person.tell(warning.text("warning")) if warning in closed else person.warn(warning)
-    loaded.check(names, connects=connection is not None)
-    servers = select(loaded, pattern, source.limit)
+    try:
+        loaded.check(names, connects=connection is not None)
+    except InventoryError as error:
+        raise InventoryError(error.problems, _leave_out(loaded, names)) from None
+    servers = select(loaded, pattern, source)
     return Start(source, loaded, servers, given)
 
 
@@ -123,6 +137,10 @@ def load(
         passwords=passwords,
         refuse=lambda value: token_file(source).refuse(value),
         extra=source.extra_vars,
+    )
+    words = next_step.words(source, person.password_options, connection)
+    loaded = replace(
+        loaded, servers={name: replace(each, words=words) for name, each in loaded.servers.items()}
     )
     withhold(loaded.servers.values())
     withhold_names(loaded.env_names)
@@ -188,15 +206,33 @@ def _defaults(connection: ConnectionOptions | None) -> Mapping[str, object]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def select(inventory: Inventory, pattern: Sequence[str], limit: Sequence[str]) -> Sequence[Server]:
+def select(inventory: Inventory, pattern: Sequence[str], source: SourceOptions) -> Sequence[Server]:
     """Return the servers that match the pattern and --limit. Raises UsageError if none does."""
-    servers = inventories.select(inventory, pattern, limit)
+    try:
+        servers = inventories.select(inventory, pattern, source.limit)
+    except InventoryError as error:
+        names = inventories.selected(inventory, pattern, source.limit)
+        raise InventoryError(error.problems, _leave_out(inventory, names)) from None
     if not servers:
+        words = next_step.words(source, (), None)
+        add = "" if inventory.servers else "to add them: scimconf init --host HOST_OR_GROUP; "
         raise UsageError(
             "no server to work on: none of the selected hosts has scim_realms",
-            "to see the inventory: scimconf inventory list",
+            f"{add}to see the inventory: {command('inventory list', (), (), words)}",
         )
     return servers
+
+
+def _leave_out(inventory: Inventory, names: Sequence[str]) -> str:
+    """Return a hint how to go on without the hosts that have errors; "" if no server remains."""
+    wrong = [
+        f"!{name}" for name in names if inventory.unknown_of([name]) or name in inventory.problems
+    ]
+    rest = [name for name in names if name in inventory.servers and f"!{name}" not in wrong]
+    if not rest or len(wrong) > _MOST_LEFT_OUT:
+        return ""
+    add = shlex.join(["--limit", ",".join(wrong)])
+    return f"to go on without {'this host' if len(wrong) == 1 else 'these hosts'}, add {add}"
 
 
 def token_file(source: SourceOptions) -> TokenFile:

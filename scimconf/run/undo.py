@@ -12,8 +12,8 @@ from pathlib import Path
 
 from scimconf.fleet.look import looks_for
 from scimconf.fleet.undo import Verb
-from scimconf.model import Desired, Outcome, Status
-from scimconf.plan.commands import command
+from scimconf.model import Desired, Outcome, RunWords, Status
+from scimconf.plan.commands import as_typed, command
 from scimconf.run.changes import pending, told_of_interruption
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -34,7 +34,8 @@ def undo_or_recover(
 ) -> Result:
     """Observe the servers, ask, and roll back. Raises UsageError, Stopped."""
     begun = start(source, pattern, person, connection, writes=writes, encrypts=False)
-    with told_of_interruption(), connect(begun, connection, begun.servers, person) as fleet:
+    shown = as_typed("plan", pattern, source.limit, (), begun.words)
+    with told_of_interruption(shown), connect(begun, connection, begun.servers, person) as fleet:
         desired = [Desired(server, {}) for server in begun.servers]
         with person.progress(steps=False) as watcher:
             looked = fleet.look(desired, watcher, keep=True, look=looks_for(verb))
@@ -46,11 +47,11 @@ def undo_or_recover(
             with person.progress(steps=True) as watcher:
                 outcomes = fleet.undo_or_recover(looked, verb, watcher)
     if verb == "undo":
-        outcomes = [_with_next_step(each) for each in outcomes]
+        outcomes = [_with_next_step(each, begun.words) for each in outcomes]
     return Result(verb, described(looked, outcomes), fleet.interrupted)
 
 
-def _with_next_step(outcome: Outcome) -> Outcome:
+def _with_next_step(outcome: Outcome, words: RunWords) -> Outcome:
     """Name the next step if the undo has brought back other tokens than the token file has.
 
     The diff shows that. `plan` compares the token file and the server, and names the command.
@@ -61,6 +62,6 @@ def _with_next_step(outcome: Outcome) -> Outcome:
         return outcome
     hint = (
         "the token file still has the undone token; to see the command that makes both match: "
-        f"{command('plan', (outcome.server,), ())}"
+        f"{command('plan', (outcome.server,), (), words)}"
     )
     return replace(outcome, hint=hint)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 from scimconf.errors import UsageError
-from scimconf.model import Realm, Server
+from scimconf.model import Realm, RunWords, Server
+from scimconf.plan.commands import command
 from scimconf.run.person import Person
 
 
@@ -21,7 +23,7 @@ def narrowed(
     """
     if not realms:
         return servers
-    check_known(realms, (realm for server in servers for realm in server.realms))
+    check_known(realms, (realm for server in servers for realm in server.realms), servers[0].words)
     names = ", ".join(sorted(realm or "(root)" for realm in set(realms)))
     person.tell(f"only realm {names}: no other realm is checked or changed")
     return [
@@ -37,10 +39,19 @@ def with_only(server: Server, realms: tuple[Realm, ...]) -> Server:
     return replace(server, realms=realms, left_alone=rest, unmanaged="keep", is_partial=True)
 
 
-def check_known(realms: Collection[str], known: Iterable[Realm]) -> None:
-    """Raise UsageError for realms that are not known."""
-    if unknown := set(realms) - {realm.string_id for realm in known}:
-        names = ", ".join(sorted(each or "(root)" for each in unknown))
+def check_known(realms: Collection[str], known: Iterable[Realm], words: RunWords) -> None:
+    """Raise UsageError for realms that are not known, with the most similar name.
+
+    `words`: the options of this run, for the hint.
+    """
+    names = {realm.string_id for realm in known}
+    if unknown := sorted(set(realms) - names):
+        listed = command("inventory list", (), (), words)
+        near = dict.fromkeys(
+            match for each in unknown for match in get_close_matches(each, names, 1)
+        )
+        meant = f"did you mean {' and '.join(near)}? " if near else ""
         raise UsageError(
-            f"no selected server has realm {names}", "to see the realms: scimconf inventory list"
+            f"no selected server has realm {', '.join(each or '(root)' for each in unknown)}",
+            f"{meant}to see the realms: {listed}",
         )

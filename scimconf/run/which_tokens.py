@@ -12,7 +12,7 @@ from scimconf.errors import UsageError
 from scimconf.fleet.look import Looked
 from scimconf.inventory import Inventory
 from scimconf.model import Server
-from scimconf.plan.commands import commands
+from scimconf.plan.commands import command, commands
 from scimconf.run.person import Person
 from scimconf.run.which_realms import check_known, with_only
 from scimconf.tokens.keyring import Keyring
@@ -40,7 +40,7 @@ class Wanted:
         Raises UsageError for a realm that no server has.
         """
         present = (realm for server in servers for realm in server.realms if realm.present)
-        check_known(self.realms, present)
+        check_known(self.realms, present, servers[0].words)
         narrowed = []
         for server in servers:
             named = tuple(
@@ -108,7 +108,7 @@ def unfinished(verb: str, servers: Sequence[Server], keys: Iterable[Key]) -> lis
     realms: dict[tuple[str, ...], list[str]] = {}
     for deployment, realm in keys:
         realms.setdefault(tuple(names[deployment]), []).append(realm)
-    return commands(verb, realms)
+    return commands(verb, realms, servers[0].words) if servers else []
 
 
 def keys_of(server: Server) -> Iterator[Key]:
@@ -133,7 +133,7 @@ def check_whole(servers: Sequence[Server], inventory: Inventory) -> None:
             raise UsageError(
                 f"{name} belongs to {known} and its variables have errors, so it could keep the "
                 "old token",
-                "correct them first: scimconf inventory check",
+                f"correct them first: {command('inventory check', (), (), servers[0].words)}",
             )
 
 

@@ -194,7 +194,7 @@ class _Reader:
         if isinstance(token, VaultValue):
             self.once((*way, "token"), token.ciphertext)
         elif token is not None:
-            hint = "others may have read it: replace it with a new token (scimconf rotate)"
+            hint = "others may have read it: replace it with a new token: rotate this realm"
             self.report((*way, "token"), "this token is not a !vault value", hint)
         retired = "retired" in fields
         entry = Entry(

@@ -388,7 +388,8 @@ class Keyring:
         if entry is None or entry.ciphertext is None:
             raise UsageError(
                 f"the token file {self.file.path} has no token for {_named(key)}",
-                "to create the first token: scimconf apply; if it is elsewhere, change it there",
+                "to create the first token, run apply for this realm; if it is kept elsewhere, "
+                "change it there",
             )
         return entry
 

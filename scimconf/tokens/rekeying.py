@@ -123,7 +123,7 @@ def _check(
     """Raise UsageError if nothing can be changed, or if one id would have two passwords."""
     ids = ", ".join(sorted(left))
     if not ours and not left:
-        raise UsageError(f"{path} has no token", "to create the first tokens: scimconf apply")
+        raise UsageError(f"{path} has no token", "the first apply of a server creates its tokens")
     if not ours:
         raise UsageError(
             f"no given vault password decrypts a token of {path} (tried: "

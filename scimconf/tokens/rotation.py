@@ -40,7 +40,7 @@ def activated(entry: Entry, now: datetime) -> Entry:
     had, which may be an older one.
     """
     if entry.next is None:
-        raise UsageError("no token is staged", "stage one first: scimconf rotate --stage")
+        raise UsageError("no token is staged", "stage one first: run rotate --stage for this realm")
     return _over(entry.next, [*_retired(entry, now), *replaced(entry.next)])
 
 
@@ -88,7 +88,7 @@ def rolled_back(entry: Entry, now: datetime, to: str = "") -> Entry:
     if not kept:
         raise UsageError(
             f"no previous token is kept: it is forgotten {KEPT.days} days after a rotation",
-            "rotate to a new token: scimconf rotate",
+            "to rotate this realm to a new token, leave out --back",
         )
     back = next((each for each in kept if each.created == to), kept[0])
     staged_now = _over(replace(entry, next=None), _retired(entry.next, now))

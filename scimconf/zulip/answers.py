@@ -18,7 +18,7 @@ _MEANING = {
     ),
     401: (
         "Zulip does not accept the token",
-        "run `scimconf plan`: the server has another token or none for this realm, or was not "
+        "run plan for this server: it has another token or none for this realm, or was not "
         "restarted after the last change",
     ),
     403: (
@@ -29,10 +29,10 @@ _MEANING = {
         "this Zulip has no organisation here",
         "create the organisation first, or correct the realm's name or url in the inventory",
     ),
-    429: ("too many requests", "wait a minute and run `scimconf verify` again"),
+    429: ("too many requests", "wait a minute, then verify this server again"),
     500: (
         "Zulip failed because of its SCIM configuration",
-        "run `scimconf plan`, which names the usual reasons: on 5.x the SCIM client is not "
+        "run plan for this server, which names the usual reasons: on 5.x the SCIM client is not "
         "registered, SCIM_CONFIG is not defined, a key of the realm is missing, or get_secret "
         "finds no token. Else see /var/log/zulip/errors.log",
     ),

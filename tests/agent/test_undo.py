@@ -111,7 +111,7 @@ def test_an_undo_cannot_be_undone(zulip: Zulip) -> None:
         final, _ = told(undo, asked(zulip, look=look))
         assert final["result"] == "nothing"
         assert "was an undo" in final["message"]
-        assert "scimconf apply" in final["hint"]
+        assert "run apply for this server" in final["hint"]
     assert zulip.settings.read_text() == SETTINGS
 
 

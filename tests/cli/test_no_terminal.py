@@ -28,7 +28,9 @@ def _refused(done: subprocess.CompletedProcess[str], option: str) -> None:
 
 @pytest.mark.parametrize("verb", ["apply", "rotate", "undo", "recover"])
 def test_changing_verbs_need_yes(verb: str, scimconf: Run) -> None:
-    _refused(scimconf(verb), f"scimconf {verb} --yes")
+    done = scimconf(verb, "chat1.example.com", "--limit", "all")
+    _refused(done, "to go on without a question, add --yes to this command")
+    assert f"scimconf {verb}" not in done.stderr  # a new command line would lose the words
 
 
 @pytest.mark.parametrize("asking", ["-k", "-K"])

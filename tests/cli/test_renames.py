@@ -47,6 +47,11 @@ def test_without_a_former_name_the_plan_names_the_rename_and_the_command(
     assert shlex.split(move[1]) == ["token", "move", server.name, "new.test"]
     refused = operator.run("apply", "--yes", *VAULT)
     assert (refused.returncode, "replace the token in force" in refused.stderr) == (64, True)
+    keep = shlex.join(["token", "move", *VAULT, server.name, "new.test"])
+    assert f"to keep the token: scimconf {keep}" in refused.stderr, "as the plan says"
+    shown = re.search(r"to see the changes: scimconf plan (.*?);", refused.stderr)
+    assert shown, refused.stderr
+    assert shlex.split(shown[1])[-3:] == ["new.test", "--realm", "acme"]
     assert operator.run(*shlex.split(move[1]), *VAULT).returncode == 0
     assert operator.run("plan").returncode == 0
     assert operator.token("new.test", "acme") == token

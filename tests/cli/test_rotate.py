@@ -109,7 +109,7 @@ def test_a_rotation_that_fails_leaves_the_old_token_in_force(
     server.restart()
     assert _lets_in(server, "acme", old)
     assert operator.run("plan").returncode == 0
-    assert "scimconf rotate --activate" in done.stderr
+    assert re.search("scimconf rotate .*--activate", done.stderr)
     _rotate(operator, "--activate")
     assert not _lets_in(server, "acme", old)
 
@@ -246,11 +246,11 @@ def test_after_an_undo_the_token_file_follows_the_server(
         _rotate(operator, "--realm", "acme")
         undone = operator.run("undo", "--yes")
         assert undone.returncode == 0, undone
-    assert f"makes both match: scimconf plan {server.name}" in undone.stdout
+    assert re.search(f"makes both match: scimconf plan .*{server.name}", undone.stdout)
     planned = operator.run("plan", server.name).stdout
-    hint = re.search(r"to keep it: scimconf (rotate --back .*)", planned)
+    hint = re.search(r"to keep it: scimconf (rotate .*--back .*)", planned)
     assert hint, planned
-    assert shlex.split(hint[1])[2:] == [server.name, "--realm", "acme"]
+    assert shlex.split(hint[1])[-3:] == [server.name, "--realm", "acme"]
     before = server.secrets.read_bytes()
     _rotate(operator, *shlex.split(hint[1])[1:])
     assert operator.token(server.name, "acme") == first, "not the one that was replaced last"
@@ -312,7 +312,7 @@ def test_a_token_file_that_breaks_during_a_run_is_updated_later(
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert "merge conflict" in said
-    assert "record the tokens of the servers: scimconf rotate --activate" in said
+    assert re.search("record the tokens of the servers: scimconf rotate .*--activate", said)
     assert "SCIM was unavailable for" in said, "told all the same"
     assert operator.tokens.read_text() == broken
 
@@ -410,7 +410,8 @@ def test_a_second_stage_only_stages_what_is_not_staged(scimconf: Run, made: Path
     assert scimconf(*more).returncode == 0
     done = scimconf(*stage, "chat1*")
     assert "staged a new token for realm wiki of chat1.example.com;" in done.stderr
-    assert "rotate --stage --replace-staged chat1.example.com --realm acme" in done.stderr
+    replace = f"rotate {shlex.join(PASSWORD)} --stage --replace-staged chat1.example.com"
+    assert f"{replace} --realm acme" in done.stderr
     again = scimconf("handoff", "--next", "--show-tokens", "--realm", "acme", *PASSWORD).stdout
     assert again == sheet, "the sheet that was handed over is still valid"
 

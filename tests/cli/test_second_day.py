@@ -42,7 +42,8 @@ def test_too_many_changes_need_allow_many(operator: Operator, one: One) -> None:
     refused = operator.run("apply", "--yes", *VAULT)
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "6 of 6 existing realms would change. That is more than a third" in refused.stderr
-    assert "scimconf plan; if all of them are intended, add --allow-many" in refused.stderr
+    assert "to see the changes: scimconf plan " in refused.stderr
+    assert "if all of them are intended, add --allow-many to this command" in refused.stderr
     assert server.settings.read_bytes() == before
 
     saved = operator.run("plan", "--out", "plan.json")
@@ -183,7 +184,13 @@ def test_the_next_step_after_new_tokens_can_be_pasted(operator: Operator, one: O
     (later,) = [each for each in staged.stderr.splitlines() if each.startswith("then, at")]
     words = shlex.split(later.partition(": scimconf ")[2])
     assert "--activate" in words
-    assert operator.run(*words, "--yes").returncode == 0
+    more = ("-e", "scim_idp=entra", *VAULT)
+    planned = operator.run("plan", *source, *more, server.name)
+    shown = planned.stdout.partition("to put it in force: scimconf ")[2].splitlines()[0]
+    pasted = shlex.split(shown)
+    assert pasted[: len(source) + len(more) + 1] == ["rotate", *source, *more], planned
+    assert pasted[-4:] == ["--activate", server.name, "--realm", ""]
+    assert operator.run(*pasted, "--yes").returncode == 0
 
 
 def test_the_next_step_after_an_import(operator: Operator, one: One) -> None:
@@ -195,6 +202,9 @@ def test_the_next_step_after_an_import(operator: Operator, one: One) -> None:
     assert done.returncode == 0, done
     assert _next(done.stderr)[:3] == ["verify", *VAULT]
     assert operator.run(*_next(done.stderr)).returncode == 0
+    operator.tokens.unlink()
+    again = operator.run("import", "--realm", "", *VAULT)
+    assert _next(again.stderr)[:5] == ["verify", *VAULT, "--realm", ""], again
 
 
 def test_a_log_has_one_line_of_progress_for_each_changed_server(

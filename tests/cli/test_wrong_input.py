@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,42 @@ def test_a_valid_inventory_and_wrong_arguments(
     done = scimconf(*arguments)
     assert done.returncode in (3, 64), done
     _assert_said(done, done.returncode, *words)
+
+
+TWO = """all:
+  hosts:
+    chat1.test: {scim_realms: {acme: {}}}
+    chat2.test: {scim_realms: {acme: {}}, scim_verify: maybe}
+"""
+
+
+def test_one_host_with_an_error_can_be_left_out(scimconf: Run, tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text(TWO)
+    for words in (("handoff",), ("handoff", "all"), ("handoff", "-l", "*.test")):
+        done = scimconf(*words)
+        assert done.returncode == 64, done
+        last = done.stderr.splitlines()[-1]
+        assert last == "-> to go on without this host, add --limit '!chat2.test'"
+        assert scimconf(*words, *shlex.split(last)[-2:]).returncode == 0
+    assert "to go on" not in scimconf("handoff", "chat2.test").stderr
+
+
+def test_an_unknown_realm_gets_the_nearest_name(scimconf: Run, tmp_path: Path) -> None:
+    (tmp_path / "my hosts.yaml").write_text(HOST % "{}")
+    words = ("-i", "my hosts.yaml", "--realm")
+    for verb in ("plan", "rotate"):
+        done = scimconf(verb, *words, "acmee", *(["--yes"] if verb == "rotate" else []))
+        listed = "to see the realms: scimconf inventory list -i 'my hosts.yaml'"
+        assert done.stderr.splitlines()[-1] == f"  -> did you mean acme? {listed}", done
+        assert scimconf(*shlex.split(listed.partition("scimconf ")[2])).returncode == 0
+
+
+def test_an_inventory_without_realms_gets_the_command_that_adds_them(
+    scimconf: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "inventory.yaml").write_text("all: {hosts: {a: {}}}\n")
+    done = scimconf("plan")
+    assert "to add them: scimconf init --host HOST_OR_GROUP" in done.stderr, done
 
 
 def test_a_token_file_with_a_merge_conflict_is_never_overwritten(

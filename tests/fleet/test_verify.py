@@ -257,7 +257,7 @@ def test_an_invalid_token_is_not_sent(web: Web) -> None:
     check = _only(_ask(url, token=Secret("a\r\nX-Evil: 1")), "right token", "failed")
     assert "line break" in check.message
     assert "Evil" not in check.message
-    assert check.hint.startswith("replace the token: scimconf rotate --realm ")
+    assert check.hint.startswith("replace the token: scimconf rotate ")
     assert not web.asked
 
 
@@ -332,7 +332,7 @@ def test_the_hint_for_a_refused_right_token_is_plan(web: Web) -> None:
     web.answer = lambda _: Answer(401)
     check = _ask(f"http://127.0.0.1:{web.port}")[-1]
     assert (check.name, check.result, check.status) == ("right token", "failed", 401)
-    assert "scimconf plan" in check.hint
+    assert "run plan for this server" in check.hint
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Log in</html>", b"{}", b"[" * 300_000])

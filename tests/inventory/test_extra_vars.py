@@ -123,3 +123,21 @@ def test_a_saved_plan_binds_what_it_sets(write: Write) -> None:
     assert bound() != bound("ansible_user=ops")
     assert bound("ansible_user=ops") != bound("ansible_user=ops2")
     assert bound("a=1") == bound("a=2")
+
+
+@pytest.mark.parametrize(
+    ("text", "json_text"),
+    [
+        ('scim_realms={"acme":{}}', '{"scim_realms": {"acme": {"idp": "okta"}}}'),
+        ("scim_silence=no-restart", '{"scim_silence": ["A", "B"]}'),
+        ("scim_verify=maybe", '{"scim_verify": true}'),
+    ],
+)
+def test_a_text_in_place_of_another_kind_gets_an_example_in_json(
+    text: str, json_text: str, write: Write
+) -> None:
+    found = read(write, text)
+    (problem,) = found.errors_of(found.hosts)
+    assert problem.hint == f"KEY=VALUE is always text; write JSON: -e '{json_text}'"
+    again = read(write, json_text)
+    assert "found text" not in str(again.errors_of(again.hosts))

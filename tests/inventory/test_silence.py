@@ -65,5 +65,6 @@ def test_wrong_ids_are_errors_with_their_places(refused: Refused) -> None:
         "all.hosts.chat1.scim_silence.1: no-answer cannot be silenced: it tells of a failed check "
         "or of a change",
         "all.hosts.chat1.scim_silence.2: expected text, found a number (quote it)",
-        "all.hosts.chat2.scim_silence: expected a list, found text",
+        "all.hosts.chat2.scim_silence: expected a list, found text (write a list, "
+        "for example scim_silence: [A, B])",
     ]
