@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 Kind = Literal["local", "inventory", "proxy", "become"]
 """`local`: the agent on this machine, with a Python that the inventory names
-(`ansible_connection: local`). `inventory`: inventory sources that are programs, and links that lead
-out of group_vars/ and host_vars/. `proxy`: a ProxyCommand or an ssh_config that the inventory
+(`ansible_connection: local`). `inventory`: inventory sources that are programs, links that lead
+out of group_vars/ and host_vars/, and encrypted values of another place for variables that are no
+secrets. `proxy`: a ProxyCommand or an ssh_config that the inventory
 names. `become`: on the server, a program of the inventory in place of sudo or su
 (`ansible_become_exe`, `ansible_become_flags`). It may get the sudo password."""
 

@@ -72,18 +72,27 @@ class Sealed(Secret):
     It comes from a file that is encrypted as a whole, or it is a text that contains such a value.
     """
 
-    __slots__ = ("__data", "__key", "composed", "owned")
+    __slots__ = ("__bound", "__data", "__key", "composed", "owned")
 
-    def __init__(self, data: object, key: bytes, *, owned: bool, composed: bool = False) -> None:
+    def __init__(
+        self,
+        data: object,
+        key: bytes,
+        *,
+        owned: bool,
+        composed: bool = False,
+        bound: str | None = None,
+    ) -> None:
         """Seal `data`. `key` is secret too: only who has the vault password can compute it.
 
         `owned`: whoever wrote this value at its place has the vault password. Anybody can refer to
-        an encrypted value of somebody else, so a reference is not owned. `composed`: it is a text
-        around encrypted values.
+        an encrypted value of somebody else, so a reference is not owned. `composed`: it is the
+        result of a template. `bound`: what the digest covers, if it is not the data.
         """
         super().__init__(str(data))
         self.__data = data
         self.__key = key
+        self.__bound = repr(data) if bound is None else bound
         self.owned = owned
         self.composed = composed
 
@@ -93,14 +102,25 @@ class Sealed(Secret):
 
     def referenced(self) -> Sealed:
         """Return the same value for a place that only refers to it."""
-        return Sealed(self.__data, self.__key, owned=False, composed=self.composed)
+        return Sealed(
+            self.__data, self.__key, owned=False, composed=self.composed, bound=self.__bound
+        )
 
-    def joined(
-        self, others: Iterable[Sealed], data: object, *, owned: bool, composed: bool = True
-    ) -> Sealed:
-        """Return a value that was made from this one and others."""
+    def joined(self, others: Iterable[Sealed], data: object, *, owned: bool, bound: str) -> Sealed:
+        """Return a value that was made from this one and others.
+
+        `bound`: what its digest covers. For a template of a stranger it is not the result, because
+        equal digests of two templates would tell something about the values in them.
+        """
         keys = b"".join(each.__key for each in (self, *others))
-        return Sealed(data, hashlib.sha256(keys).digest(), owned=owned, composed=composed)
+        key = hashlib.sha256(keys).digest()
+        return Sealed(data, key, owned=owned, composed=True, bound=bound)
+
+    @property
+    def mark(self) -> str:
+        """A secret text that identifies this value inside the text that digests cover."""
+        text = self.__bound.encode(errors="surrogatepass")
+        return hmac.new(self.__key, text, "sha256").hexdigest()
 
     @property
     def digest(self) -> str:
@@ -108,8 +128,7 @@ class Sealed(Secret):
 
         It also changes if the value is encrypted again.
         """
-        text = repr(self.__data).encode(errors="surrogatepass")
-        return hmac.new(self.__key, text, "sha256").hexdigest()[:16]
+        return self.mark[:16]
 
 
 _alive: WeakSet[Secret] = WeakSet()

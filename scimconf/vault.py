@@ -12,7 +12,7 @@ import re
 import shlex
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -132,8 +132,17 @@ def open_line(ciphertext: str, passwords: Mapping[str, Secret], where: str = "")
     A line break at its end is left out, as in `one_line`. Raises UsageError that begins with the
     place `where`.
     """
+    return _placed(lambda: one_line(decrypt(ciphertext, passwords)), where)
+
+
+def open_whole(ciphertext: str, passwords: Mapping[str, Secret], where: str) -> Secret:
+    """Decrypt a value. Raises UsageError that begins with the place `where`."""
+    return _placed(lambda: decrypt(ciphertext, passwords), where)
+
+
+def _placed(opened: Callable[[], Secret], where: str) -> Secret:
     try:
-        return one_line(decrypt(ciphertext, passwords))
+        return opened()
     except UsageError as error:
         place = f"{where}: " if where else ""
         raise UsageError(f"{place}{error.message}", error.hint) from None

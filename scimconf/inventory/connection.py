@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from scimconf.inventory import ssh_words
+from scimconf.inventory import rules, ssh_words
 from scimconf.inventory.place import Problems
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.schema import CONFIG, Address, Login, User, Word, default_words, rule
@@ -195,10 +194,10 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
     if not usable:
         return None
     _tidy(values)
-    given = reader.checked(ConnectionVariables, values, names)
+    given = reader.checked(ConnectionVariables, values, names, _hidden(encrypted))
     if given is None:
         return None
-    _warn_become(reader, given, names)
+    _warn_become(reader, given, names, encrypted)
     return Connection(
         kind=given.kind,
         host=given.host or reader.name,
@@ -215,11 +214,16 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         python=given.python,
         timeout=given.timeout,
         passphrase=given.passphrase,
-        ssh_arguments=_ssh_arguments(reader, given, names),
+        ssh_arguments=_ssh_arguments(reader, given, names, encrypted),
         said=frozenset(SPELLINGS[field][0] for field in names if getattr(given, field) is not None),
         encrypted=encrypted,
         unknown=unknown,
     )
+
+
+def _hidden(encrypted: Mapping[str, Sealed]) -> frozenset[str]:
+    """Return the fields about whose values no message says anything."""
+    return frozenset(field for field, names in SPELLINGS.items() if names[0] in encrypted)
 
 
 def _add(own: Problems, to: Problems, unknown: dict[str, Problem], name: str) -> bool:
@@ -257,7 +261,7 @@ def _open(
         del values[field]
         return True  # `_add` decides whether the error is one
     if not reader.trusted and (wrong := _misused(field, opened)):
-        reader.problems.error(reader.written.origin(name).problem(*wrong))
+        reader.problems.error(reader.written.origin(name).problem(*wrong, quotes=False))
         return False
     values[field] = opened.reveal_data()
     encrypted[SPELLINGS[field][0]] = opened
@@ -270,7 +274,7 @@ def _misused(field: str, value: Sealed) -> tuple[str, str] | None:
     An author of the inventory can refer to a password that they do not know. A host name is sent to
     name servers, a user name to a server and to local programs, and errors tell about the others.
     """
-    if value.owned or (field == "host" and not value.composed and _is_address(value)):
+    if value.owned or (field == "host" and not value.composed and rules.is_ip(value.reveal())):
         return None
     return (
         "an encrypted value is used here that could be a copy of a password",
@@ -279,16 +283,11 @@ def _misused(field: str, value: Sealed) -> tuple[str, str] | None:
     )
 
 
-def _is_address(value: Sealed) -> bool:
-    try:
-        ipaddress.ip_address(value.reveal())
-    except ValueError:
-        return False
-    return True
-
-
 def _ssh_arguments(
-    reader: Reader, given: ConnectionVariables, names: Mapping[str, str]
+    reader: Reader,
+    given: ConnectionVariables,
+    names: Mapping[str, str],
+    encrypted: Mapping[str, Sealed],
 ) -> tuple[str, ...]:
     """Return the words for ssh, and warn about the options that scimconf ignores."""
     words: list[str] = []
@@ -299,23 +298,34 @@ def _ssh_arguments(
         words += shlex.split(text)
         for message, hint in ssh_words.ignored(text):
             at = reader.written.origin(names[field])
-            reader.problems.warn(at.problem(message, hint, "ignored-ssh-option"))
+            if SPELLINGS[field][0] in encrypted:
+                message = "some of these options are ignored (the value is encrypted)"
+                hint = "to see the supported options of ssh: scimconf help ssh"
+            warning = at.problem(message, hint, "ignored-ssh-option", quotes=False)
+            reader.problems.warn(warning)
     return tuple(words)
 
 
-def _warn_become(reader: Reader, given: ConnectionVariables, names: Mapping[str, str]) -> None:
+def _warn_become(
+    reader: Reader,
+    given: ConnectionVariables,
+    names: Mapping[str, str],
+    encrypted: Mapping[str, Sealed],
+) -> None:
     """Warn about the options for sudo or su that scimconf leaves out."""
     words = become_words.parse(given.become_method, given.become_exe, given.become_flags)
     if not words.ignored:
         return
     name = names.get("become_flags", names.get("become_exe", ""))
+    hidden = {"ansible_become_exe", "ansible_become_flags"} & encrypted.keys()
+    ignored = "some options" if hidden else ", ".join(words.ignored)
     message = (
-        f"{', '.join(words.ignored)}: not passed to {given.become_method}, because the agent has "
+        f"{ignored}: not passed to {given.become_method}, because the agent has "
         "its own environment, shell and prompt"
     )
     hint = "this changes nothing for scimconf; to see the options: scimconf help ssh"
     at = reader.written.origin(name)
-    reader.problems.warn(at.problem(message, hint, "ignored-become-option"))
+    reader.problems.warn(at.problem(message, hint, "ignored-become-option", quotes=False))
 
 
 def _tidy(values: dict[str, object]) -> None:

@@ -34,11 +34,12 @@ class Opener(Vault):
         self.trusted = trusted
         self._known: Mapping[str, Secret] | None = None
         self._opened: dict[str, Sealed] = {}
+        self._files: set[str] = set()
 
     @property
     def opened(self) -> frozenset[bytes]:
-        """The identities (`vault.identity`) of the single values that were opened."""
-        found = (vault.identity(ciphertext) for ciphertext in self._opened)
+        """The identities (`vault.identity`) of the values and files that were opened."""
+        found = (vault.identity(ciphertext) for ciphertext in (*self._opened, *self._files))
         return frozenset(each for each in found if each)
 
     def text(self, file: str, text: str) -> tuple[str, bytes | None]:
@@ -57,6 +58,7 @@ class Opener(Vault):
             raise ClosedFileError(file, error.message, error.hint, wrong=wrong) from None
         except UsageError as error:
             raise ClosedFileError(file, error.message, error.hint, wrong=True) from None
+        self._files.add(text)
         if looks_generated(vault.trimmed(secret)):
             raise ClosedFileError(file, "it looks like a SCIM token", wrong=True)
         return secret.reveal(), key

@@ -15,6 +15,12 @@ DECRYPTED = " (the line is that of the decrypted text)"
 """The end of each message about a file that is encrypted as a whole."""
 
 
+NOT_VALID = "this line of the encrypted file is not valid"
+"""The message about decrypted text, if the real one could quote it."""
+_VIEW = "to see it: ansible-vault view FILE"
+_NAMES = ("scim_", "zulip_", "ansible_")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A key or value in a document."""
@@ -36,10 +42,19 @@ class Place:
         """The keys as text: `all.hosts.chat1.scim_realms.acme.idp`."""
         return ".".join(_step(step) for step in self.keys)
 
-    def problem(self, message: str, hint: str = "", id_: str = "") -> Problem:
-        """Return a problem at this place. `id_`: of a warning that `scim_silence` can name."""
-        note = "" if self.document.key is None else DECRYPTED
-        return Problem(message + note, self.position, self.path, hint, id_)
+    def problem(
+        self, message: str, hint: str = "", id_: str = "", *, quotes: bool = True
+    ) -> Problem:
+        """Return a problem at this place. `id_`: of a warning that `scim_silence` can name.
+
+        `quotes`: whether the message or hint can contain words of the document. Nothing of a
+        decrypted document is quoted, except the names of variables that scimconf uses.
+        """
+        if self.document.key is None:
+            return Problem(message, self.position, self.path, hint, id_)
+        path = self.path if str(self.keys[:1] and self.keys[0]).startswith(_NAMES) else ""
+        said, more = (NOT_VALID, _VIEW) if quotes else (message, hint)
+        return Problem(said + DECRYPTED, self.position, path, more, id_)
 
 
 @dataclass(frozen=True, slots=True)

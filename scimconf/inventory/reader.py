@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -60,7 +60,7 @@ class Reader:
                 self._report(name, error)
             else:
                 if isinstance(value, str) and is_untagged(value):
-                    self.problems.error(self.written.origin(name).problem(*UNTAGGED))
+                    self.problems.error(self.written.origin(name).problem(*UNTAGGED, quotes=False))
                 elif value is not OMIT:
                     values[name] = value
         return values
@@ -83,7 +83,7 @@ class Reader:
                     f"write it in clear, or set {name} in a file that is encrypted as a whole "
                     "(ansible-vault encrypt FILE)"
                 )
-                self.problems.error(place.problem(message, hint))
+                self.problems.error(place.problem(message, hint, quotes=False))
         return values
 
     def opened(self, name: str, value: VaultValue | Secret) -> Sealed | None:
@@ -106,18 +106,23 @@ class Reader:
             names = ", ".join(sorted(files))
             message += f"; {names}, which may set it, is encrypted and was not read"
             hint, follows = hint or self._how_to_open(), True
-        problem = self.written.origin(name).problem(message, hint)
+        problem = self.written.origin(name).problem(message, hint, quotes=False)
         self.problems.error(replace(problem, follows=follows))
 
     def _how_to_open(self) -> str:
         return next((layer.closed.hint for layer in self.written.closed if layer.closed), "")
 
     def checked(
-        self, model: type[M], values: Mapping[str, object], names: Mapping[str, str] | None = None
+        self,
+        model: type[M],
+        values: Mapping[str, object],
+        names: Mapping[str, str] | None = None,
+        hidden: Collection[str] = (),
     ) -> M | None:
         """Return the model of these values, or None if a value is wrong.
 
-        `names` maps the keys of `values` to the names of variables, if they differ.
+        `names` maps the keys of `values` to the names of variables, if they differ. `hidden` are
+        keys with encrypted values, about which no message says anything.
         """
         try:
             return model.model_validate(values)
@@ -128,7 +133,7 @@ class Reader:
                 name = names.get(field, field) if names else field
                 return self.written.origin(name).inside(*path[1:])
 
-            for problem in wording.problems(error, values, place_of):
+            for problem in wording.problems(error, values, place_of, hidden=hidden):
                 self.problems.error(problem)
             return None
 

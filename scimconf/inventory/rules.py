@@ -19,7 +19,7 @@ from scimconf.secret import Sealed, Secret
 from scimconf.server_warning import ALWAYS_SHOWN, SILENCEABLE
 from scimconf.ssh import login_name
 from scimconf.tokens.references import SOURCES, InvalidReference
-from scimconf.tokens.strength import weakness
+from scimconf.tokens.strength import UNUSABLE, UNUSABLE_HINT, weakness
 from scimconf.zulip.presets import PRESETS
 
 _STRING_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -127,6 +127,11 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def is_ip(host: str) -> bool:
+    """Return whether a text is an IP address and nothing else."""
+    return _ip(host) is not None
 
 
 def _loopback(host: str) -> bool:
@@ -260,11 +265,7 @@ def _sealed_token(value: Sealed, folder: str) -> TokenSource:
     if is_own:
         return read if isinstance(read, Reference) else value
     if not isinstance(read, Secret):
-        raise Invalid(
-            "this encrypted value cannot be used as a token",
-            "a token has at least 20 letters and digits; write a reference (env:, file:, command:) "
-            "in clear",
-        )
+        raise Invalid(UNUSABLE, UNUSABLE_HINT)
     return value
 
 

@@ -91,7 +91,7 @@ class _Names:
 def _unknown(layer: Layer, name: str) -> Problem:
     message = "this variable was replaced" if name in REPLACED else "unknown variable"
     hint = REPLACED.get(name) or nearest(name, OURS)
-    return layer.place.inside(name).problem(message, hint)
+    return layer.place.inside(name).problem(message, hint, quotes=False)
 
 
 def _deployment(reader: Reader) -> str | None:

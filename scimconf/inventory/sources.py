@@ -19,7 +19,7 @@ from scimconf.inventory import ini
 from scimconf.inventory.encrypted import ClosedFileError, Vault
 from scimconf.inventory.hosts import through_ansible
 from scimconf.inventory.links import Links
-from scimconf.inventory.place import DECRYPTED, nearest
+from scimconf.inventory.place import DECRYPTED, NOT_VALID, nearest
 from scimconf.model import Position, Problem
 from scimconf.yamlfile import Document, parse, read_stream, read_text
 
@@ -165,9 +165,8 @@ def document(
     try:
         found = replace((parser if vault.trusted else parse)(text, file), key=key)
     except InventoryError as error:
-        message = "this line of the encrypted file is not valid"
         at = [each.position or Position(file, 1, 1) for each in error.problems]
-        problems = [Problem(message + DECRYPTED, each, hint=_VIEW) for each in at]
+        problems = [Problem(NOT_VALID + DECRYPTED, each, hint=_VIEW) for each in at]
         raise InventoryError(problems) from None
     if found.data is not None and not isinstance(found.data, dict):
         raise InventoryError([Problem(_NO_MAPPING + DECRYPTED, Position(file, 1, 1), hint=_VIEW)])

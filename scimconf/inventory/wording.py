@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,10 +31,12 @@ def problems(
     value: object,
     place_of: Callable[[tuple[Hashable, ...]], Place],
     known: Iterable[str] = (),
+    hidden: Collection[str] = (),
 ) -> Iterator[Problem]:
     """Yield a problem for each error in `value`; `place_of` returns the place for a path of keys.
 
-    `known` are the allowed keys at its top level. No problem quotes a value.
+    `known` are the allowed keys at its top level. No problem quotes a value, and none says anything
+    about the value of a key in `hidden`.
     """
     reported: set[tuple[Hashable, ...]] = set()
     for detail in error.errors(include_input=False, include_url=False):
@@ -50,8 +52,10 @@ def problems(
                 f"a key must be text, but YAML reads {kind_of(path[-1])} here",
                 "quote it",
             )
+        if path[:1] and path[0] in hidden:
+            message, hint = "this encrypted value is not valid here", ""
         place = place_of(path)
-        yield place.problem(message, ini.hint(place, message, hint))
+        yield place.problem(message, ini.hint(place, message, hint), quotes=False)
 
 
 def _found(value: object, loc: tuple[int | str, ...]) -> tuple[tuple[Hashable, ...], object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from scimconf import consent
 from scimconf.errors import HostError
 from scimconf.model import Connection, Paths
+from scimconf.secret import MASK
 from scimconf.ssh import become_words, command, link
 from scimconf.ssh.become import Become
 from scimconf.ssh.become_words import BecomeWordsError
@@ -35,6 +37,33 @@ def open_agent(
     Raises Unreachable if the server cannot be reached or rejects the login. Raises HostError if the
     agent cannot start there (no sudo, no Python, ...), or if a local connection is not allowed.
     """
+    with _masked(connection):
+        yield from _opened(connection, paths, credentials, options)
+
+
+@contextmanager
+def _masked(connection: Connection) -> Iterator[None]:
+    """Mask the words of encrypted variables in the errors of the `with` block.
+
+    Programs and libraries change them: capitals, quotes, a single word of several.
+    """
+    try:
+        yield
+    except HostError as error:
+        texts = [each.reveal() for each in connection.encrypted.values()]
+        words = {word for text in texts for word in (text, *re.split(r"[\s=,@\"']+", text)) if word}
+        if words:
+            longest = sorted(map(re.escape, words), key=len, reverse=True)
+            found = re.compile(rf"(?i)(?<!\w)(?:{'|'.join(longest)})(?!\w)")
+            error.message = found.sub(MASK, error.message)
+            error.hint = found.sub(MASK, error.hint)
+            error.args = (error.message,)
+        raise
+
+
+def _opened(
+    connection: Connection, paths: Paths, credentials: Credentials, options: Options
+) -> Iterator[Conversation]:
     if connection.kind == "local" and "local" not in options.allow_exec:
         raise HostError(
             "connect",

@@ -274,7 +274,8 @@ class Held:
             "template into the encrypted file",
         )
 
-    __str__ = __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = __hash__ = _refuse
+    __str__ = __repr__ = __bool__ = __int__ = __float__ = __index__ = __len__ = _refuse
+    __iter__ = __hash__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __getitem__ = _refuse
     __add__ = __radd__ = __mul__ = __rmul__ = __mod__ = __rmod__ = __sub__ = __rsub__ = _refuse
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __neg__ = __pos__ = _refuse
@@ -322,24 +323,31 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         if len(pieces) < 2:
             return pieces[0] if pieces else None
         found: list[Sealed] = []
-        texts = [_text(_opened(piece, found)) for piece in pieces if piece is not None]
-        return found[0].joined(found[1:], "".join(texts), owned=False) if found else "".join(texts)
+        kept = [piece for piece in pieces if piece is not None]
+        text = "".join(_text(_opened(piece, found)) for piece in kept)
+        if not found:
+            return text
+        marks = "".join(_text(_opened(piece, [], marks=True)) for piece in kept)
+        return found[0].joined(found[1:], text, owned=False, bound=marks)
 
 
 def _text(piece: object) -> str:
     return str(piece if isinstance(piece, (str, Undefined)) else _Budget().data(piece))
 
 
-def _opened(piece: object, found: list[Sealed]) -> object:
-    """Decrypt the encrypted values in a piece of text, and add them to `found`."""
+def _opened(piece: object, found: list[Sealed], *, marks: bool = False) -> object:
+    """Decrypt the encrypted values in a piece of text, and add them to `found`.
+
+    With `marks`, insert the mark of each value in its place.
+    """
     if isinstance(piece, Held):
         opened = piece.open()
         found.append(opened)
-        return opened.reveal_data()
+        return opened.mark if marks else opened.reveal_data()
     if isinstance(piece, dict):
-        return {key: _opened(item, found) for key, item in piece.items()}
+        return {key: _opened(item, found, marks=marks) for key, item in piece.items()}
     if isinstance(piece, _SEQUENCES):
-        return [_opened(item, found) for item in islice(piece, MAX_RESULT)]
+        return [_opened(item, found, marks=marks) for item in islice(piece, MAX_RESULT)]
     return piece
 
 

@@ -118,7 +118,8 @@ class Variables:
             # The error of a template may quote it. `undefined` tells that a closed file matters.
             missing = "undefined" in error.message or "has no" in error.message
             why = "a variable is undefined" if missing else "it is not valid, or fails"
-            raise UsageError(f"the template in an encrypted file: {why}", error.hint) from None
+            hint = "" if "{{" in error.hint else error.hint
+            raise UsageError(f"the template in an encrypted file: {why}", hint) from None
         return _sealed_like(value, asking.used, result)
 
 
@@ -230,7 +231,9 @@ def _sealed_like(template: Sealed, used: list[Sealed], result: object) -> object
         return result if owned else result.referenced()
     if result is None or result is OMIT or isinstance(result, VaultValue):
         return result
-    return template.joined(used, result, owned=owned, composed=not owned)
+    # The author of an encrypted file may know everything about the result; another one may not.
+    read = repr(result) if owned else " ".join(each.mark for each in used)
+    return template.joined(used, result, owned=owned, bound=f"{template.mark} {read}")
 
 
 def _with_line_breaks(found: object, source: str) -> object:

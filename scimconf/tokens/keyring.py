@@ -34,6 +34,7 @@ from scimconf.tokens.generate import generate
 from scimconf.tokens.moving import move
 from scimconf.tokens.references import resolve, withhold
 from scimconf.tokens.store import Entry, Key, TokenFile, new_entry
+from scimconf.tokens.strength import UNUSABLE, UNUSABLE_HINT, weakness_of
 
 Passwords = Callable[[], Mapping[str, Secret]]
 """Returns the vault passwords by vault id, the one for new values first. Raises UsageError if there
@@ -192,7 +193,17 @@ class Keyring:
             return
         self.file.refuse(source)
         where = str(source.position or "")
-        self._fetched[source] = vault.open_line(source.ciphertext, self.passwords(), where)
+        secret = vault.open_whole(source.ciphertext, self.passwords(), where)
+        # Its place may have been chosen by somebody who must learn nothing about the value.
+        try:
+            token = vault.one_line(secret)
+            usable = not weakness_of(token)
+        except UsageError:
+            usable = False
+        if not usable:
+            place = f"{where}: " if where else ""
+            raise UsageError(place + UNUSABLE, UNUSABLE_HINT)
+        self._fetched[source] = token
 
     def unlock(self, changing: Iterable[Server], fetched: Iterable[Server] = ()) -> None:
         """Get the passwords that a change of these servers needs, and try them. Write nothing.

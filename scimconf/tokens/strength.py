@@ -17,6 +17,13 @@ from scimconf.zulip.bearer import why_unusable
 MINIMUM_BITS = 119
 """What 20 random letters and digits hold: 20 * log2(62) = 119.08."""
 
+UNUSABLE = "this encrypted value cannot be used as a token"
+"""The message about an encrypted value, which may be any: it says nothing about it."""
+UNUSABLE_HINT = (
+    "a token has at least 20 random letters and digits, and a reference (env:, file:, command:) "
+    "is written in clear"
+)
+
 _ALPHABETS = (
     string.digits,
     "0123456789abcdef",

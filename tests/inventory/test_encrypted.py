@@ -511,6 +511,28 @@ def test_a_saved_plan_binds_which_encrypted_value_is_used(write: Write, opened: 
     assert users[0]["ansible_user"] != users[1]["ansible_user"]
 
 
+def test_equal_digests_of_two_templates_tell_nothing_about_a_value(
+    write: Write, opened: Opened
+) -> None:
+    """With the value x, both are xx. A stranger could try values so."""
+    write(sealed("secret: x\n"), "group_vars/all.yml")
+    one, other = (
+        _bound(opened(of_one_host(f"ansible_password: '{text}'")))["ansible_password"]
+        for text in ("x{{ secret }}", "{{ secret }}x")
+    )
+    assert one != other
+
+
+def test_the_template_of_an_encrypted_file_is_no_reference(
+    write: Write, errors: Callable[..., list[str]]
+) -> None:
+    """A stranger can set a variable that it reads."""
+    text = "secret: hunter2hunter2\nscim_realms: {a: {token: '{{ kind }}{{ secret }}'}}\n"
+    write(sealed(text), "group_vars/all.yml")
+    (problem,) = errors(f"all: {{hosts: {{{HOST}: {{kind: 'file:'}}}}}}")
+    assert "this encrypted value cannot be used as a token" in problem
+
+
 # --- made after public reports --------------------------------------------------------------------
 
 
@@ -625,3 +647,109 @@ all:
       scim_realms: {{acme: {{}}}}
 """
     assert any("looks like a SCIM token" in error for error in errors(text))
+
+
+# --- what a stranger could learn by copying, moving and naming encrypted values -------------------
+
+CONSENT = "an encrypted value is used here that could be a copy of a password"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: *hunter2",
+        "a: !hunter2 x",
+        "{a: 1, hunter2: 2, hunter2: 3}",
+        "hunter2: [1]",
+        "all: {hunter2: 1, hosts: 7}",
+        "all: {hosts: {'hunter2[1:': }}",
+        "all: {hosts: [hunter2]}",
+        "plugin: hunter2",
+    ],
+)
+def test_messages_about_a_decrypted_inventory_quote_nothing(text: str, write: Write) -> None:
+    with pytest.raises(InventoryError) as caught:
+        inventory.read([write(sealed(text))], passwords=passwords)
+    for problem in caught.value.problems:
+        assert "hunter2" not in short(problem)
+        assert "this line of the encrypted file is not valid (the line is that" in short(problem)
+
+
+def test_messages_about_a_template_of_an_encrypted_file_quote_nothing(
+    write: Write, errors: Callable[..., list[str]]
+) -> None:
+    text = "ansible_user: '{{ hunter2 }}'\nscim_idp: '{% hunter2 %}'\n"
+    write(sealed(text), "group_vars/all.yml")
+    found = errors(of_one_host(""))
+    assert len(found) == 2
+    assert not any("hunter2" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["short", "with a space in it, and long enough", "é" * 40, "env:A"]
+)
+def test_the_message_about_a_value_that_is_no_token_says_nothing_about_it(
+    text: str, write: Write, errors: Callable[..., list[str]]
+) -> None:
+    write(sealed(json.dumps({"secret": text})), "group_vars/all.yml")
+    (problem,) = errors(of_one_host("scim_realms: {a: {token: '{{ secret }}'}}"))
+    assert ".token: this encrypted value cannot be used as a token (a token has" in problem
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize(
+    "text", ["hunter2", "hun.ter2", "hun:ter2", "fe80::1%hunter2", "3405803777"]
+)
+def test_a_copied_value_needs_consent(
+    name: str, text: str, errors: Callable[..., list[str]]
+) -> None:
+    for own in (f"{name}: {value(text)}", f"s: {value(text)}\n{name}: '{{{{ s }}}}'"):
+        (problem,) = errors(of_one_host(own))
+        place, _, said = problem.partition(f"{HOST}.{name}: ")
+        assert place
+        assert said.startswith(
+            f"{CONSENT} (write the value in clear, or set this variable in a file"
+        )
+        assert said.endswith("--allow-exec=inventory)")
+        assert text not in said
+
+
+def test_an_address_with_an_encrypted_part_needs_consent(errors: Callable[..., list[str]]) -> None:
+    (problem,) = errors(of_one_host(f"s: {value('7')}\nansible_host: '192.0.2.{{{{ s }}}}'"))
+    assert CONSENT in problem
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::1"])
+def test_a_whole_address_needs_no_consent(text: str, opened: Opened) -> None:
+    assert only(opened(of_one_host(f"ansible_host: {value(text)}"))).connection.host == text
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "ansible_ssh_common_args: hunter2",
+        'ansible_ssh_common_args: "\'hunter2"',
+        "ansible_port: hunter2",
+        "ansible_user: -hunter2",
+        'ansible_become_flags: "\'hunter2"',
+        "ansible_become_method: hunter2",
+        "ansible_timeout: hunter2",
+    ],
+)
+def test_messages_about_encrypted_connection_variables_say_nothing(
+    variable: str, write: Write, errors: Callable[..., list[str]]
+) -> None:
+    write(sealed(variable), "group_vars/all.yml")
+    (problem,) = errors(of_one_host(""))
+    assert "this encrypted value is not valid here (the line" in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("text", ["{{ [[secret]] | string }}", "{{ hostvars[secret] }}"])
+def test_an_encrypted_value_has_no_text_in_a_template(
+    text: str, errors: Callable[..., list[str]]
+) -> None:
+    own = f"secret: {value('hunter2')}\nansible_user: {json.dumps(text)}"
+    (problem,) = errors(of_one_host(own))
+    assert "0x" not in problem
+    assert "is encrypted, so a template can only insert it" in problem

@@ -392,7 +392,7 @@ Wrong = Callable[[str], str]
             "ansible_password: expected text or a !vault value, found a list",
         ),
         ("ansible_ssh_timeout: 0", "ansible_ssh_timeout: expected a number greater than 0"),
-        ("ansible_user: !vault x", "ansible_user: this is not a vault value"),
+        ("ansible_host: !vault x", "ansible_host: this is not a vault value"),
         ("scim_idp: '{{ nosuch }}'", "scim_idp: the template fails: 'nosuch' is undefined"),
         ("scim_idp: '{{ scim_idp }}'", "scim_idp: the variable depends on itself"),
         ('ansible_user: \'{{ lookup("env", "USER") }}\'', "lookups are not supported"),

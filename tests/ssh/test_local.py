@@ -11,6 +11,7 @@ import pytest
 
 from scimconf.consent import EVERYTHING
 from scimconf.errors import HostError
+from scimconf.secret import Sealed
 from scimconf.ssh import process as process_module
 from scimconf.ssh.process import LocalProcess
 from scimconf.ssh.session import Credentials, Options, open_agent
@@ -52,6 +53,23 @@ def test_a_local_agent_needs_permission() -> None:
     ):
         pass
     assert "--allow-exec=local" in caught.value.hint
+
+
+@pytest.mark.parametrize("word", ["hunter2", "abc"])
+def test_errors_mask_each_word_of_an_encrypted_variable(word: str) -> None:
+    """Quotes and spaces change, and a short word is not masked elsewhere."""
+    sealed = Sealed(f"-o 'ProxyCommand={word.upper()}  x'", b"key", owned=True)
+    to = connection(
+        ssh_arguments=("-o", f"ProxyCommand={word}  x"),
+        encrypted={"ansible_ssh_common_args": sealed},
+    )
+    with (
+        pytest.raises(HostError, match="run programs") as caught,
+        open_agent(to, PATHS, NOTHING, OPTIONS),
+    ):
+        pass
+    assert word not in caught.value.message + str(caught.value)
+    assert "<secret>" in caught.value.message
 
 
 @pytest.mark.needs_root
