@@ -121,7 +121,7 @@ class VaultPassword:
         fits = own.decrypts(password)
         if fits is False:
             raise UsageError(
-                f"wrong vault password: the one in {own.path} does not decrypt the tokens in "
+                f"wrong vault password: the one in {own.path} does not decrypt all tokens in "
                 f"{own.token_file}",
                 f"{_HOW}, or --ask-vault-pass on a terminal",
             )

@@ -10,14 +10,23 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
+from scimconf.errors import InventoryError
 from scimconf.inventory import ranges
 from scimconf.inventory.place import Layer, Place, Problems, kind_of, nearest
+from scimconf.model import Problem
 from scimconf.yamlfile import Document
 
 _SECTIONS = ("hosts", "children", "vars")
 _BAD_NAME = re.compile(r"[\s\x00-\x20\x7f/\\,;'\"`$|&<>(){}]|^-")
-MAX_HOSTS = 200_000
+MAX_HOSTS = 100_000
+MAX_NAMED = 300_000
+"""Hosts of all lines: a host counts again on each line that names it, also in a range."""
+MAX_NAMES = 16 << 20
+"""Characters of the names of all lines."""
+MAX_MEMBERS = 2_000_000
+"""Steps from the groups to their parents, child groups and hosts, direct and indirect."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,18 +52,23 @@ class Group:
                 waiting += group.parents
         return found
 
-    def all_hosts(self) -> dict[str, Host]:
-        """Return the hosts of the group and of its child groups, the nearest first."""
+    def all_hosts(self, limit: int = MAX_MEMBERS) -> tuple[dict[str, Host], int]:
+        """Return the hosts of the group and of its child groups, the nearest first.
+
+        Also return how many steps this took. After `limit` steps, the hosts are incomplete.
+        """
         found: dict[str, Host] = {}
         seen = {self}
         level = [self]
-        while level:
+        steps = 0
+        while level and steps <= limit:
             for group in level:
                 found |= group.hosts
+                steps += len(group.hosts) + len(group.children)
             below = dict.fromkeys(child for group in level for child in group.children)
             level = [group for group in below if group not in seen]
             seen.update(level)
-        return found
+        return found, steps
 
 
 @dataclass(eq=False, slots=True)
@@ -80,8 +94,12 @@ class Tree:
         self.ungrouped = Group("ungrouped")
         self.groups = {"all": self.all, "ungrouped": self.ungrouped}
         self.hosts: dict[str, Host] = {}
+        self.is_too_large = False
+        """Whether a limit was reached. The tree is then incomplete, and an error says so."""
         self._problems = problems
         self._file = Path()
+        self._edges: set[tuple[Group, Group]] = set()
+        self._steps = self._named = self._characters = 0
 
     def add(self, document: Document, file: Path) -> None:
         """Add the groups and hosts of one inventory file."""
@@ -119,6 +137,28 @@ class Tree:
                 self._problems.warn(host.place.problem(message))
         _measure(self.all)
 
+    def members(self) -> dict[str, list[str]]:
+        """Return the hosts of each group, including those of its child groups.
+
+        Raises InventoryError if the groups are too many or too deep to list them.
+        """
+        found: dict[str, list[str]] = {}
+        left = MAX_MEMBERS
+        for group in self.groups.values():
+            hosts, steps = group.all_hosts(left)
+            left -= steps
+            if left < 0:
+                self._stop(
+                    "the groups have too many child groups and hosts, direct and indirect "
+                    f"(more than {MAX_MEMBERS})"
+                )
+            found[group.name] = list(hosts)
+        return found
+
+    def _stop(self, message: str, place: Place | None = None) -> NoReturn:
+        self.is_too_large = True
+        raise InventoryError([place.problem(message) if place else Problem(message)])
+
     # --- add single items ---------------------------------------------------------------------
 
     def group(self, name: str) -> Group:
@@ -132,10 +172,17 @@ class Tree:
 
     def child(self, group: Group, child: Group, place: Place) -> None:
         """Make a group the child of another."""
-        if child is self.all or child is group or child in group.ancestors():
+        if (group, child) in self._edges:
+            return
+        above = group.ancestors()
+        self._steps += sum(len(each.parents) for each in above) + 1
+        if self._steps > MAX_MEMBERS:
+            self._stop("the groups have too many parents, direct and indirect", place)
+        if child is self.all or child is group or child in above:
             message = f"{child.name} cannot be a child of {group.name}, because it is its parent"
             self._problems.error(place.problem(message))
-        elif child not in group.children:
+        else:
+            self._edges.add((group, child))
             _join(group, child)
 
     def host(self, group: Group, name: object, place: Place, file: Path) -> Host | None:
@@ -146,7 +193,7 @@ class Tree:
         elif not name or _BAD_NAME.search(name):
             self._problems.error(place.problem("this is not a valid host name"))
         elif name not in self.hosts and len(self.hosts) >= MAX_HOSTS:
-            self._problems.error(place.problem(f"the inventory has more than {MAX_HOSTS} hosts"))
+            self._stop(f"the inventory has more than {MAX_HOSTS} hosts", place)
         else:
             host = self.hosts.setdefault(name, Host(name, place, file))
             self._put(host, group)
@@ -168,6 +215,11 @@ class Tree:
         except ValueError as error:
             self._problems.error(place.problem(str(error)))
             return
+        self._named += len(names)
+        self._characters += sum(map(len, names)) if isinstance(pattern, str) else 0
+        if self._named > MAX_NAMED or self._characters > MAX_NAMES:
+            message = f"{MAX_NAMED} times, or with more than {MAX_NAMES} characters in all names"
+            self._stop(f"the inventory names hosts more than {message}", place)
         for each in names:
             known = each in self.hosts
             host = self.host(group, each, place, file)

@@ -36,6 +36,10 @@ _COMMENT = ("#", ";")
 _SPACE = " \t\r\n"
 """What separates the words of a line with a host (shlex)."""
 _WORD = re.compile(rf"[^{_SPACE}]+")
+_MOST_COMPARED = 20
+"""How many undeclared groups are compared with the declared ones."""
+_MOST_KNOWN = 5000
+"""With more declared groups, none is compared."""
 _SPECIAL = re.compile(r"[\"'\\#]")
 
 
@@ -297,8 +301,8 @@ def _words(line: str, at: int) -> Iterator[_Word]:
     lexer = shlex.shlex(stream, posix=True)
     lexer.whitespace_split = True
     while True:
-        rest = line[stream.tell() :]
-        start = at + len(line) - len(rest.lstrip(_SPACE))
+        word_at = _WORD.search(line, stream.tell())
+        start = at + (word_at.start() if word_at else len(line))
         try:
             word = lexer.get_token()
         except ValueError:
@@ -343,11 +347,12 @@ class Ini:
             else:
                 self._waiting.setdefault(each.name, []).append((group, place))
         known = sorted(self._declared)
-        for name, place in self._without_hosts.items():
-            self._undeclared(name, place, known)
-        for name, parents in self._waiting.items():
-            for _, place in parents:
-                self._undeclared(name, place, known)
+        undeclared = [(name, place) for name, place in self._without_hosts.items()]
+        undeclared += [(name, at) for name, all_ in self._waiting.items() for _, at in all_]
+        for number, (name, place) in enumerate(undeclared):
+            # To compare names is slow: a file with thousands of mistakes would take minutes.
+            is_compared = number < _MOST_COMPARED and len(known) <= _MOST_KNOWN
+            self._undeclared(name, place, known if is_compared else [])
 
     def _section(self, statement: Statement, place: Place) -> None:
         name = statement.group

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scimconf.errors import InventoryError
+from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import programs, sources
 from scimconf.inventory.dynamic import Listing, is_listing
 from scimconf.inventory.encrypted import Vault
@@ -19,6 +21,10 @@ from scimconf.inventory.precedence import HostVariables, Precedence
 from scimconf.inventory.programs import Program
 from scimconf.template import Variables
 from scimconf.yamlfile import Document, parse_json
+
+MAX_LOOKUPS = 200_000
+"""How often the templates of one run may read `hostvars`."""
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Layout:
     extra: Sequence[Layer] = ()
     """The variables of the command line."""
     _known: dict[str, Variables] = field(default_factory=dict)
+    _lookups: Counter[str] = field(default_factory=Counter)
 
     def layers(self) -> Iterator[Layer]:
         """Yield every layer of variables."""
@@ -57,15 +64,23 @@ class Layout:
         return self._known[name]
 
     def _of_host(self, name: str) -> Variables | None:
+        self._lookups["hostvars"] += 1
+        if self._lookups["hostvars"] > MAX_LOOKUPS:
+            raise UsageError(
+                f"the templates of this inventory read hostvars more than {MAX_LOOKUPS} times",
+                "write the value itself, or use a variable of a group",
+            )
         return self.variables(name) if name in self.written else None
 
     def _facts(self, host: Host) -> dict[str, object]:
         """Return the "special variables" that Ansible itself sets."""
         file = host.file.absolute()
+        # As in ansible's inventory/host.py, an address has no short form.
+        short = host.name if _ADDRESS.fullmatch(host.name) else host.name.split(".")[0]
         above = (group.name for group in self.written[host.name].groups)
         return {
             "inventory_hostname": host.name,
-            "inventory_hostname_short": host.name.split(".")[0],
+            "inventory_hostname_short": short,
             "inventory_file": str(file),
             "inventory_dir": str(file.parent),
             "groups": self.groups,
@@ -83,7 +98,8 @@ def read(
 ) -> Layout:
     """Read the sources in order, and add errors and warnings to `problems`.
 
-    `vault` opens what is encrypted. `extra` are the variables of the command line.
+    `vault` opens what is encrypted. `extra` are the variables of the command line. Raises
+    InventoryError if the inventory is too large.
     """
     vault = vault or Vault()
     links = Links.beside(map(sources.folder_of, paths), trusted=allow_exec)
@@ -94,11 +110,16 @@ def read(
     folders = [source.folder for source in found]
     files = [file for source in found for file in source.files]
     tree = _tree(files, folders, problems, vault, allow_exec)
+    groups: dict[str, list[str]] = {}
+    with problems.gathered():
+        groups = {} if tree.is_too_large else tree.members()
+    if tree.is_too_large:
+        raise InventoryError(list(problems.errors))
     precedence = Precedence(folders, problems, links, vault, extra)
     return Layout(
         tree=tree,
         written={host.name: precedence.of(host) for host in tree.hosts.values()},
-        groups={name: list(group.all_hosts()) for name, group in tree.groups.items()},
+        groups=groups,
         folders=folders,
         vars_files=list(precedence.layers()),
         vault=vault,

@@ -18,7 +18,7 @@ from scimconf.errors import InventoryError
 from scimconf.model import Position, Problem
 
 KINDS = ("group_vars", "host_vars")
-_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 """System links to what the caller opened, such as a shell's `<(command)`."""
 
 
@@ -43,7 +43,7 @@ class Links:
         A relative path starts in the checkout, so every part of it may come with the inventory. Of
         an absolute path, only the last part may.
         """
-        if not str(path).startswith(_STREAMS):
+        if not str(path).startswith(STREAMS):
             hint = f"use its target: -i {shlex.quote(os.path.realpath(path))}"
             self._check(path, path.parent if path.is_absolute() else Path(), hint)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from string import ascii_letters
 
 MAX_HOSTS = 100_000
+MAX_CHARACTERS = 8 << 20
+"""Of all names of one range."""
 
 _PORT = re.compile(r"(?P<host>(?:[^:\[\]]|\[[^\]]*\])+):(?P<port>[0-9]{1,5})")
 _IPV6_PORT = re.compile(r"\[(?P<host>[0-9A-Fa-f:.]+(?:%\w+)?)\]:(?P<port>[0-9]{1,5})")
@@ -38,6 +40,8 @@ def expand(name: str) -> list[str]:
     for items, rest in zip(ranges, between[1:], strict=True):
         if len(hosts) * len(items) > MAX_HOSTS:
             raise ValueError(f"the host range has more than {MAX_HOSTS} hosts")
+        if len(hosts) * len(items) * (len(hosts[0]) + len(items[0]) + len(rest)) > MAX_CHARACTERS:
+            raise ValueError(f"the names of the host range have more than {MAX_CHARACTERS} bytes")
         hosts = [head + item + rest for head in hosts for item in items]
     return hosts
 

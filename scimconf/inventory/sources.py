@@ -18,7 +18,7 @@ from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import ini
 from scimconf.inventory.encrypted import ClosedFileError, Vault
 from scimconf.inventory.hosts import through_ansible
-from scimconf.inventory.links import Links
+from scimconf.inventory.links import STREAMS, Links
 from scimconf.inventory.place import DECRYPTED, NOT_VALID, nearest
 from scimconf.model import Position, Problem
 from scimconf.yamlfile import Document, parse, read_stream, read_text
@@ -68,6 +68,9 @@ def find(path: Path, links: Links) -> Source:
         there = os.listdir(path.parent) if path.parent.is_dir() else []
         message = f"the inventory {path} does not exist"
         raise InventoryError([Problem(message, hint=nearest(path.name, there))])
+    if not path.is_file() and not str(path).startswith(STREAMS):  # reading a pipe would block
+        hint = "write the inventory into a file, or pipe it to: scimconf ... -i -"
+        raise InventoryError([Problem(f"the inventory {path} is not a regular file", hint=hint)])
     return Source((path,), path.parent)
 
 

@@ -23,6 +23,7 @@ from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
 
 UNBOUND: Mapping[str, str] = {
+    "Connection.unknown": "why variables are not known: a run that connects stops before a plan",
     "Connection.said": "only says which other fields the inventory sets",
     "Reference.folder": "bound as a path from the inventory's folder, so that a checkout may move",
     "Server.position": "the place in the inventory changes nothing",

@@ -31,5 +31,5 @@ class OwnPassword:
         return self.load().path
 
     def decrypts(self, password: Secret) -> bool | None:
-        """Return whether the password decrypts a token of the file; None if there is none."""
+        """Return whether the password decrypts every token of the file; None if there is none."""
         return self.load().is_opened_by(password)

@@ -58,6 +58,7 @@ class Variables:
         self._open_value = open_
         self._others = others
         self._done: dict[str, object] = {}
+        self._failed: dict[str, UsageError] = {}
         self._open: list[str] = []
 
     def __contains__(self, name: str) -> bool:
@@ -72,9 +73,14 @@ class Variables:
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             raise UsageError(f"the variable depends on itself: {circle}")
+        if name in self._failed:
+            raise self._failed[name]
         self._open.append(name)
         try:
             self._done[name] = self.expand(self._raw[name])
+        except UsageError as error:
+            self._failed[name] = error.with_traceback(None)
+            raise
         finally:
             self._open.pop()
         return self._done[name]

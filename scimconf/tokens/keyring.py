@@ -73,6 +73,8 @@ class Keyring:
         self._fetched: dict[TokenSource, Secret] = {}
         self._opened: dict[str, Secret] = {}
         """Tokens by ciphertext: another run may have replaced or removed the entry since."""
+        self._tested: TokenFile | None = None
+        """The file whose tokens the passwords were tested with."""
         self._new: dict[tuple[Key, Secret], Entry] = {}
         """New entries, not written yet, for tokens that are kept elsewhere."""
 
@@ -279,11 +281,18 @@ class Keyring:
     def _tested_passwords(self) -> Mapping[str, Secret]:
         """Return the passwords after a test, so that no token is encrypted with a mistyped one.
 
-        Decrypt one existing token. New values are encrypted with the first password, so test that
-        password if a token has its vault id.
+        New values are encrypted with the first password, so it must decrypt the tokens with its
+        vault id; a few of them are tried. If no token has its id, decrypt any token.
         """
         passwords = self.passwords()
+        if self._tested is self.file:
+            return passwords
         first = next(iter(passwords))
+        if self.file.are_opened_by(first, passwords[first]) == {True, False}:
+            raise UsageError(
+                f"{self.file.path} has tokens under different passwords of the vault id {first!r}",
+                "find out who added them (git log); then restore the file",
+            )
         ciphertexts = {key: each.ciphertext for key, each in self.file.entries.items()}
         ids = {key: vault.id_of(text) for key, text in ciphertexts.items() if text}
         key, tried = next((key for key, id_ in ids.items() if id_ == first), None), passwords
@@ -304,6 +313,7 @@ class Keyring:
                 "if the token file was rekeyed, give the new password; if you want a new password "
                 "for new tokens, use another id: --vault-id NEW@FILE",
             ) from None
+        self._tested = self.file
         return passwords
 
     def adopt(self, tokens: Mapping[Key, Secret]) -> None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import random
 import shlex
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -35,6 +37,9 @@ from scimconf.tokens.unlock import unlock
 from scimconf.yamlfile import Document, parse, read_text
 
 __all__ = ["Entry", "Key", "TokenFile", "new_entry", "place"]
+
+_SAMPLE = 8
+"""How many tokens are tried with a password that a person gave. Each takes about 10 ms."""
 
 
 def place(asked: Path | None, inventories: Sequence[Path]) -> Path:
@@ -143,22 +148,29 @@ class TokenFile:
         return unlock((deployment, realm), entry, passwords, where)
 
     def is_opened_by(self, password: Secret) -> bool | None:
-        """Return whether a password decrypts a token of the file; None if there is no token.
+        """Return whether a password decrypts every token of the file; None if there is no token.
 
-        A token with the vault id "default" is tried, if there is one.
+        Staged, previous and removed tokens count, and so do those with another vault id: whoever
+        adds a token to the file can also change the ids of the others.
         """
-        ids = {
-            key: vault.id_of(each.ciphertext)
-            for key, each in self.entries.items()
-            if each.ciphertext
-        }
-        if not ids:
+        texts = [each.ciphertext for _, each in _all_entries(self.records) if each.ciphertext]
+        if not texts:
             return None
-        key = min(ids, key=lambda each: ids[each] != vault.DEFAULT_ID)
-        try:
-            return self.token(*key, {vault.DEFAULT_ID: password}) is not None
-        except UsageError:
-            return False
+        with ThreadPoolExecutor() as pool:
+            return all(pool.map(lambda text: _opens(text, password), texts))
+
+    def are_opened_by(self, vault_id: str, password: Secret) -> set[bool]:
+        """Return whether a password decrypts tokens with its vault id, of a few chosen at random.
+
+        The result has both values if it decrypts some, and none if no token has the id.
+        """
+        texts = [
+            each.ciphertext
+            for _, each in _all_entries(self.records)
+            if each.ciphertext and vault.id_of(each.ciphertext) == vault_id
+        ]
+        chosen = random.sample(texts, min(_SAMPLE, len(texts)))
+        return {_opens(text, password) for text in chosen}
 
     def refuse(self, value: VaultValue) -> None:
         """Raise UsageError for a vault value that is one of this file's tokens.
@@ -206,6 +218,14 @@ class TokenFile:
             after = _edited(now, {**now.records, **changed})
             files.write_atomically(real, after.document.text)
             return after
+
+
+def _opens(ciphertext: str, password: Secret) -> bool:
+    try:
+        vault.decrypt(ciphertext, {vault.DEFAULT_ID: password})
+    except UsageError:
+        return False
+    return True
 
 
 def _parsed(path: Path) -> Document:

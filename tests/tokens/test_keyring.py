@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.model import Places, Reference, Server, VaultValue
 from scimconf.secret import Secret
-from scimconf.tokens.entries import Removed
+from scimconf.tokens.entries import Entry, Record, Removed
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated, rolled_back
 from scimconf.tokens.store import TokenFile, new_entry
+from scimconf.yamlfile import parse
 from tests.factories import realm, server
 
 PASSWORD = {"default": Secret("correct horse")}
@@ -67,6 +69,37 @@ def test_a_mistyped_vault_password_is_refused_before_it_encrypts_a_token(
     with pytest.raises(UsageError, match=r"tokens\.yaml:\d+:\d+: wrong vault password"):
         mistyped.make([server(realm("new"))])
     assert path.read_bytes() == before
+
+
+def test_tokens_under_two_passwords_of_one_id_are_refused(path: Path, plain: Server) -> None:
+    """A merge request adds a token that is encrypted with a password of its author."""
+    _keyring(path).make([plain])
+    strange = new_entry(("aaa", "x"), generate(), Secret("evil"), "default")
+    file = TokenFile.load(path).save({("aaa", "x"): strange})
+    for password in "evil", "correct horse":
+        keyring = Keyring(file, lambda password=password: {"default": Secret(password)})  # type: ignore[misc]
+        with pytest.raises(UsageError, match="different passwords of the vault id 'default'"):
+            keyring.make([server(realm("new"))])
+    assert file.is_opened_by(Secret("evil")) is False
+    assert TokenFile.load(path).records == file.records
+
+
+@pytest.mark.parametrize("where", ["next", "previous", "removed", "other id"])
+def test_a_password_must_open_every_token_of_the_file(path: Path, where: str) -> None:
+    """Whoever adds a token can also change the vault ids of the others, or stage them."""
+
+    def entry(password: str, id_: str = "default") -> Entry:
+        return new_entry(("a", "x"), generate(), Secret(password), id_)
+
+    record: Record = entry("evil")
+    if where == "other id":
+        record = entry("right", "team")
+    elif where == "removed":
+        record = Removed("2026-01-01T00:00:00Z", entry("right"))
+    else:
+        record = replace(entry("evil"), **{where: entry("right")})
+    file = TokenFile(path, {("a", "x"): record, ("b", "x"): entry("evil")}, parse("", "t"))
+    assert file.is_opened_by(Secret("evil")) is False
 
 
 def test_without_a_vault_password_nothing_is_written(path: Path, plain: Server) -> None:
