@@ -374,7 +374,8 @@ def _gathered(
 
     def decorate(command: Command) -> Command:
         def call(**values: Any) -> Any:
-            own = check({field.name: values.pop(field.name) for field in fields(kind)})
+            known = (field.name for field in fields(kind) if field.name in values)
+            own = check({name: values.pop(name) for name in known})
             return command(**values, **{name: kind(**own)})
 
         decorated: Command = functools.update_wrapper(call, command)

@@ -27,7 +27,7 @@ class Start:
     source: SourceOptions
     inventory: Inventory
     servers: Sequence[Server]
-    """The selected servers, in the order of the inventory."""
+    """The selected servers, in the order of the inventory. Empty only for an empty shard."""
     passwords: Passwords
     """Gets the vault passwords when they are needed."""
 
@@ -65,6 +65,8 @@ def start(
         # Without these variables, a host may not even be known as a server: -q does not hide that.
         person.tell(warning.text("warning")) if warning in closed else person.warn(warning)
     servers = select(loaded, pattern, source.limit)
+    if source.shard:
+        servers = source.shard.share(servers)
     return Start(source, loaded, servers, given)
 
 
