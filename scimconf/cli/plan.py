@@ -18,7 +18,7 @@ from scimconf.run.plan import PlanOptions, plan
 
 @options.verb("plan")
 @options.pattern
-@options.source
+@options.sharded_source
 @options.realm
 @options.diff
 @options.option(
@@ -73,4 +73,4 @@ def command(
             "apply", source, pattern, (*only, *next_step.way(connection), "--plan", str(out))
         )
         err(f"wrote {out}; to carry it out: {carry_out}")
-    return results(result, output, diff=diff)
+    return results(result, output, diff=diff, shard=source.shard)
