@@ -39,6 +39,10 @@ def _read(name: str | Path) -> Any:
 def _scripts(name: str) -> Iterator[tuple[str, str]]:
     """Yield each script of a pipeline with the name of its job."""
     pipeline = _read(name)
+    if pipeline.get("kind") == "Job":
+        for container in pipeline["spec"]["template"]["spec"]["containers"]:
+            yield from ((container["name"], script) for script in container["args"])
+        return
     for job, said in pipeline.get("jobs", pipeline).items():
         if isinstance(said, dict):
             yield from ((job, step["run"]) for step in said.get("steps", ()) if "run" in step)
@@ -68,8 +72,13 @@ class Runner:
         (self._bin / name).write_text(f"#!/bin/sh\n{text}\n")
         (self._bin / name).chmod(0o755)
 
-    def github(self, name: str, job: str) -> list[subprocess.CompletedProcess[str]]:
-        """Run the steps of a job until one fails, then those that run after a failure too."""
+    def github(
+        self, name: str, job: str, known: Mapping[str, str] | None = None
+    ) -> list[subprocess.CompletedProcess[str]]:
+        """Run the steps of a job until one fails, then those that run after a failure too.
+
+        `known`: the values of more expressions, such as `matrix.index`.
+        """
         workflow = _read(name)
         said = workflow["jobs"][job]
         done = []
@@ -81,7 +90,7 @@ class Runner:
                 given = [each.get("env", {}) for each in (workflow, said, step)]
                 given.append(dict(each.split("=", 1) for each in kept.read_text().splitlines()))
                 env = {key: value for each in given for key, value in each.items()}
-                done.append(self._bash(step["run"], env))
+                done.append(self.bash(step["run"], env, known or {}))
         return done
 
     def gitlab(
@@ -91,10 +100,14 @@ class Runner:
         pipeline = _read(name)
         known = {**pipeline.get("variables", {}), "CI_PIPELINE_ID": PIPELINE}
         env = {**known, **pipeline[job].get("variables", {}), **variables}
-        return self._bash("\n".join(pipeline[job]["script"]), env)
+        return self.bash("\n".join(pipeline[job]["script"]), env)
 
-    def _bash(self, script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    def bash(
+        self, script: str, env: Mapping[str, str], more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script with the variables of its job."""
         known = {
+            **(more or {}),
             "github.token": "t",
             "github.event.pull_request.number": "7",
             "vars.SCIM_KNOWN_HOSTS": self._operator.lab.known_hosts.read_text(),
@@ -341,13 +354,17 @@ def test_every_job_is_tested() -> None:
         ("github-apply.yml", "plan"),
         ("github-apply.yml", "apply"),
         ("github-drift.yml", "drift"),
+        ("github-shards.yml", "shard"),
+        ("github-shards.yml", "report"),
         *(("gitlab-ci.yml", job) for job in ("plan", "plan-main", "drift")),
+        *(("gitlab-shards.yml", job) for job in ("shard", "report")),
         (APPLY, "apply"),
+        ("kubernetes-shards.yml", "scimconf"),
     }
 
 
 def test_jobs_that_plan_have_no_secret_except_their_key() -> None:
-    for name in ("github-plan.yml", "github-drift.yml"):
+    for name in ("github-plan.yml", "github-drift.yml", "github-shards.yml"):
         assert set(SECRET.findall((DOCS / name).read_text())) == {"SCIM_PLAN_KEY"}
     jobs = _read("github-apply.yml")["jobs"]
     assert set(SECRET.findall(json.dumps(jobs["plan"]))) == {"SCIM_PLAN_KEY"}
@@ -375,6 +392,10 @@ def test_jobs_keep_host_keys_and_files_outside_the_checkout(file: Path) -> None:
     ours = {f'"${name}"' for name in ("GITHUB_OUTPUT", "GITHUB_ENV")}
     if "rm -f apply.yml\n" in text:
         ours.add("apply.yml")  # an artifact is always in the checkout
+    if '- rm -f "shard-$CI_NODE_INDEX.json"' in text:
+        ours.add('"shard-$CI_NODE_INDEX.json"')
+    if "kind: Job\n" in text:
+        ours.add('"$report"')  # in a volume of its own
     assert [each for each in written if each not in ours and "$RUNNER_TEMP/" not in each] == []
 
 
@@ -408,3 +429,104 @@ def test_the_login_password_is_enough_to_plan_and_not_to_apply(
     applied = operator.run(*apply)
     assert applied.returncode == 0, applied
     assert '"name_formatted_included": True' in server.settings.read_text()
+
+
+# --- shards ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet(operator: Operator, lab_server: Any) -> list[Server]:
+    """Return two servers after their first apply."""
+    servers = [lab_server(version="12.1") for _ in range(2)]
+    operator.write_inventory({server.name: REALMS for server in servers})
+    assert operator.apply().returncode == 0
+    return servers
+
+
+def _way(operator: Operator, lab: Lab) -> dict[str, str]:
+    return {
+        "SCIMCONF_PRIVATE_KEY": str(lab.client_key),
+        "SCIMCONF_KNOWN_HOSTS": str(lab.known_hosts),
+    }
+
+
+@pytest.mark.needs_sshd
+def test_shards_on_github(operator: Operator, lab: Lab, fleet: list[Server]) -> None:
+    runner = _plain_runner(operator, lab, fleet)
+    matrix = _read("github-shards.yml")["jobs"]["shard"]["strategy"]["matrix"]["index"]
+    for index in matrix:
+        known = {"matrix.index": str(index), "strategy.job-total": str(len(matrix))}
+        done = runner.github("github-shards.yml", "shard", known)
+        assert [each.returncode for each in done] == [0, 0, 0], done
+    merged = runner.github("github-shards.yml", "report")[-1]
+    assert merged.returncode == 0, merged
+    page = (runner.temp / "fleet.html").read_text()
+    assert all(server.name in page for server in fleet)
+
+    _break(fleet[0])
+    for index in matrix:
+        known = {"matrix.index": str(index), "strategy.job-total": str(len(matrix))}
+        runner.github("github-shards.yml", "shard", known)
+    assert runner.github("github-shards.yml", "report")[-1].returncode == 2
+    (runner.temp / "shard-2.json").unlink()
+    missing = runner.github("github-shards.yml", "report")[-1]
+    assert (missing.returncode, "shard 2 of 3 is missing" in missing.stderr) == (64, True)
+
+
+@pytest.mark.needs_sshd
+def test_shards_on_gitlab(operator: Operator, lab: Lab, fleet: list[Server]) -> None:
+    runner = _plain_runner(operator, lab, fleet)
+    total = _read("gitlab-shards.yml")["shard"]["parallel"]
+    for index in range(1, total + 1):
+        node = {"CI_NODE_INDEX": str(index), "CI_NODE_TOTAL": str(total)}
+        done = runner.gitlab("shard", "gitlab-shards.yml", **_way(operator, lab), **node)
+        assert done.returncode == 0, done
+    merged = runner.gitlab("report", "gitlab-shards.yml")
+    assert merged.returncode == 0, merged
+    text = (runner.folder / "fleet.xml").read_text()
+    assert all(f'name="{server.name}"' in text for server in fleet)
+
+
+@pytest.mark.needs_sshd
+def test_shards_on_kubernetes(
+    operator: Operator, lab: Lab, fleet: list[Server], tmp_path: Path
+) -> None:
+    runner = _plain_runner(operator, lab, fleet)
+    job = _read("kubernetes-shards.yml")["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    mounts = {"/inventory": tmp_path / "inventory", "/reports": tmp_path / "reports"}
+    for folder in mounts.values():
+        folder.mkdir()
+    for file in ("inventory.yaml", "tokens.yaml"):  # as Kubernetes mounts a ConfigMap
+        (mounts["/inventory"] / file).symlink_to(runner.folder / file)
+    env = {each["name"]: str(mounts.get(each["value"], each["value"])) for each in container["env"]}
+    assert container["command"] == ["sh", "-ec"]
+    (script,) = container["args"]
+    for index in range(job["completions"]):
+        own = {**env, **_way(operator, lab), "JOB_COMPLETION_INDEX": str(index)}
+        done = runner.bash(script, own)
+        assert done.returncode == 0, done
+    reports = sorted(map(str, mounts["/reports"].iterdir()))
+    assert len(reports) == job["completions"]
+    merged = operator.run("report", "merge", *reports, "--format", "json")
+    assert json.loads(merged.stdout)["summary"] == {"ok": 2}, merged
+
+
+def _plain_runner(operator: Operator, lab: Lab, fleet: list[Server]) -> Runner:
+    """Return a CI machine whose checkout is what the servers have."""
+    operator.write_inventory({server.name: REALMS for server in fleet})
+    tree = json.loads(operator.inventory.read_text())
+    for variables in tree["all"]["hosts"].values():
+        for name in ("ansible_ssh_private_key_file", "ansible_user"):
+            variables.pop(name)
+    operator.inventory.write_text(json.dumps(tree, indent=2))
+    secrets = {"SCIM_PLAN_KEY": lab.client_key.read_text()}
+    return Runner(operator, secrets, {"scim-reader": fleet[0].user})
+
+
+def _break(server: Server) -> None:
+    text = server.settings.read_text()
+    assert '"name_formatted_included": False' in text
+    server.settings.write_text(
+        text.replace('"name_formatted_included": False', '"name_formatted_included": True')
+    )

@@ -9,9 +9,8 @@ from scimconf.cli.log import start_log
 from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
-from scimconf.fleet.batches import strategy
 from scimconf.run.apply import ApplyOptions, apply
-from scimconf.run.changes import ChangeOptions
+from scimconf.run.changes import ChangeOptions, strategy_of
 from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 from scimconf.run.saved_plan import load
@@ -19,7 +18,7 @@ from scimconf.run.saved_plan import load
 
 @options.verb("apply")
 @options.pattern
-@options.source
+@options.sharded_source
 @options.realm
 @options.option("--check", is_flag=True, help="Change nothing: the same as plan.")
 @options.option(
@@ -72,17 +71,18 @@ def command(
     person = Terminal(vault, output, changes=not check)
     if check:
         options_ = PlanOptions(source, pattern, connection, writes=output.files, realms=realms)
-        return results(plan(options_, person), output, diff=diff)
+        return results(plan(options_, person), output, diff=diff, shard=source.shard)
     saved = load(plan_file) if plan_file else None
     if not yes:
         person.must_answer("apply")
     how = ChangeOptions(
-        strategy(rollout.serial, rollout.canary, rollout.max_fail),
+        strategy_of(rollout, source.shard),
         lock_timeout,
         yes=yes,
         diff=diff,
         create_tokens=create_tokens,
         approved=saved is not None,
+        shard=source.shard,
         allow_many=allow_many,
     )
     result = apply(
@@ -94,4 +94,4 @@ def command(
         ),
         person,
     )
-    return results(result, output, diff=diff)
+    return results(result, output, diff=diff, shard=source.shard)

@@ -29,7 +29,10 @@ from scimconf.cli.help import (
 )
 from scimconf.cli.variables import PREFIX
 from scimconf.consent import NOTHING, Consent
+from scimconf.errors import UsageError
+from scimconf.run import shard as shards
 from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
+from scimconf.run.shard import Shard
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -135,6 +138,16 @@ class _Attached(Option):
         return record and (f"{self.opts[0]}{self.metavar}", record[1])
 
 
+def _shard(context: click.Context, parameter: click.Parameter, value: str | None) -> Shard | None:
+    """Return the share of the fleet that the option names."""
+    if value is None:
+        return None
+    try:
+        return shards.parse(value, os.environ)
+    except UsageError as error:
+        raise click.BadParameter(error.text, context, parameter) from None
+
+
 def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:
     """Return the kinds that all values together allow. Refuse an unknown kind."""
     try:
@@ -194,6 +207,12 @@ _SOURCE = (
     ),
 )
 _FILES = (_INVENTORY, _TOKENS)
+_SHARD = _work(
+    "--shard",
+    metavar="I/N",
+    callback=_shard,
+    help="Work on share I of N, whole deployments. auto and auto/N ask the CI or Kubernetes.",
+)
 _VAULT = (
     _passwords(
         "--vault-id",
@@ -374,7 +393,8 @@ def _gathered(
 
     def decorate(command: Command) -> Command:
         def call(**values: Any) -> Any:
-            own = check({field.name: values.pop(field.name) for field in fields(kind)})
+            known = (field.name for field in fields(kind) if field.name in values)
+            own = check({name: values.pop(name) for name in known})
             return command(**values, **{name: kind(**own)})
 
         decorated: Command = functools.update_wrapper(call, command)
@@ -386,6 +406,7 @@ def _gathered(
 
 
 source = _gathered("source", SourceOptions, _SOURCE)
+sharded_source = _gathered("source", SourceOptions, (*_SOURCE, _SHARD))
 token_file = _gathered("files", FileOptions, _FILES)
 vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION, _one_source)

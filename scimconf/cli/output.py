@@ -6,7 +6,7 @@ import io
 import json
 import os
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,15 +20,29 @@ from scimconf.report.document import document
 from scimconf.report.junit import junit
 from scimconf.report.text import show
 from scimconf.run.result import Result
+from scimconf.run.shard import Shard
 
 
-def results(result: Result, output: OutputOptions, *, diff: bool = False) -> ExitCode:
-    """Print the results of a run and write its report files. Return the exit code."""
+def results(
+    result: Result, output: OutputOptions, *, diff: bool = False, shard: Shard | None = None
+) -> ExitCode:
+    """Print the results of a run and write its report files. Return the exit code.
+
+    `shard`: the share of the fleet that the run worked on.
+    """
+    if shard and not result.outcomes:
+        note = f"shard {shard} has none of the selected servers"
+        result = replace(result, notes=(*result.notes, note))
     verb, outcomes, code = result.verb, result.outcomes, result.exit_code
     now = datetime.now(timezone.utc)
     code = worst([code, report_files.write(result, now, output, diff=diff)])
     if output.format == "json":
-        out(json.dumps(document(verb, outcomes, code, result.notes), indent=2))
+        out(
+            json.dumps(
+                document(verb, outcomes, code, result.notes, asdict(shard) if shard else None),
+                indent=2,
+            )
+        )
     elif output.format == "junit":
         out(junit(verb, outcomes, now), end="")
     elif output.format == "github":

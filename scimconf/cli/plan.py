@@ -18,7 +18,7 @@ from scimconf.run.plan import PlanOptions, plan
 
 @options.verb("plan")
 @options.pattern
-@options.source
+@options.sharded_source
 @options.realm
 @options.diff
 @options.option(
@@ -71,4 +71,4 @@ def command(
         more = (*next_step.only(realms), *next_step.way(connection), "--plan", str(out))
         carry_out = next_step.command("apply", source, pattern, more)
         err(f"wrote {out}; to carry it out: {carry_out}")
-    return results(result, output, diff=diff)
+    return results(result, output, diff=diff, shard=source.shard)

@@ -11,8 +11,7 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.errors import UsageError
-from scimconf.fleet.batches import strategy
-from scimconf.run.changes import ChangeOptions
+from scimconf.run.changes import ChangeOptions, strategy_of
 from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
 from scimconf.run.rotate import RotateOptions, rotate
 from scimconf.run.which_tokens import Mode, Wanted
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 @options.verb("rotate")
 @options.pattern
-@options.source
+@options.sharded_source
 @options.realm
 @options.older_than("Replace")
 @options.option(
@@ -84,10 +83,11 @@ def command(
         person.must_answer("rotate")
     start_log(output)
     how = ChangeOptions(
-        strategy(rollout.serial, rollout.canary, rollout.max_fail),
+        strategy_of(rollout, source.shard),
         lock_timeout,
         yes=yes,
         diff=diff,
+        shard=source.shard,
     )
     result = rotate(
         RotateOptions(
@@ -97,7 +97,7 @@ def command(
         ),
         person,
     )
-    return results(result, output, diff=diff)
+    return results(result, output, diff=diff, shard=source.shard)
 
 
 def _mode(**flags: bool) -> Mode:

@@ -71,6 +71,7 @@ OF_OPTIONS = frozenset(
         "SECRETS",
         "SERIAL",
         "SETTINGS",
+        "SHARD",
         "TOKENS",
         "USER",
         "VAULT_ID",

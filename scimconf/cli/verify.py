@@ -13,7 +13,7 @@ from scimconf.run.verify import verify
 
 @options.verb("verify")
 @options.pattern
-@options.source
+@options.sharded_source
 @options.realm
 @options.connection
 @options.vault
@@ -33,4 +33,5 @@ def command(
     """
     start_log(output)
     person = Terminal(vault, output)
-    return results(verify(source, pattern, connection, person, output.files, realms), output)
+    result = verify(source, pattern, connection, person, output.files, realms)
+    return results(result, output, shard=source.shard)

@@ -14,15 +14,20 @@ SCHEMA = 1
 
 
 def document(
-    verb: str, outcomes: Sequence[Outcome], code: ExitCode, notes: Sequence[str] = ()
+    verb: str,
+    outcomes: Sequence[Outcome],
+    code: ExitCode,
+    notes: Sequence[str] = (),
+    shard: Mapping[str, int] | None = None,
 ) -> Mapping[str, object]:
-    """Return the whole run as data for `json.dumps`."""
+    """Return the whole run as data for `json.dumps`; `shard` is {"index": I, "count": N}."""
     return {
         "schema": SCHEMA,
         "scimconf": __version__,
         "verb": verb,
         "exit_code": int(code),
         "summary": dict(Counter(outcome.status.value for outcome in outcomes)),
+        "shard": shard,
         "notes": list(notes),
         "servers": [_server(outcome) for outcome in outcomes],
     }

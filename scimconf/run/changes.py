@@ -6,12 +6,13 @@ inventory, read tokens that are kept elsewhere, write the token file and change 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from scimconf.errors import Stopped, UsageError
-from scimconf.fleet.batches import Strategy
+from scimconf.fleet.batches import Strategy, strategy
 from scimconf.fleet.checks import public_check
 from scimconf.fleet.deployment import to_change
 from scimconf.fleet.fleet import Fleet
@@ -19,7 +20,9 @@ from scimconf.fleet.look import Looked, planned_and_acknowledged
 from scimconf.model import Desired, Outcome, Reference, Server, Status
 from scimconf.plan.commands import commands
 from scimconf.plan.share import Share, share
+from scimconf.run.options import RolloutOptions
 from scimconf.run.person import Person
+from scimconf.run.shard import Shard
 from scimconf.tokens.keyring import Tokens
 
 _GOOD_ANSWERS = 3
@@ -50,8 +53,20 @@ class ChangeOptions:
     create_tokens: bool = False
     approved: bool = False
     """Whether a saved plan was given. It contains the lock-outs and the new tokens."""
+    shard: Shard | None = None
+    """The share of the fleet that the run works on."""
     allow_many: bool = False
     """Whether more than a third of the existing realms may change (`scimconf.plan.share`)."""
+
+
+def strategy_of(options: RolloutOptions, shard: Shard | None) -> Strategy:
+    """Return the batches of a run. Raises UsageError."""
+    if shard and options.canary is not None:
+        raise UsageError(
+            "--canary and --shard exclude each other: the other shards would not wait for it",
+            "change a first server alone, with --limit, before the shards start",
+        )
+    return strategy(options.serial, options.canary, options.max_fail)
 
 
 @contextmanager
@@ -216,6 +231,8 @@ def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person
     Without a terminal, this may be a CI job: a new token is lost together with its checkout. A new
     token in place of the one in force locks the identity provider out; a saved plan shows that.
     """
+    if options.shard:
+        _refuse_tokens_of_a_shard(changing)
     if options.create_tokens or person.can_answer:
         return
     locked_out = _locked_out(changing)
@@ -236,6 +253,17 @@ def refuse_new_tokens(changing: Sequence[Looked], options: ChangeOptions, person
                 "only with --create-tokens: in a CI job, the token file could be lost with the "
                 "checkout",
                 "run this command where the token file is kept, or add --create-tokens to it",
+            )
+
+
+def _refuse_tokens_of_a_shard(changing: Sequence[Looked]) -> None:
+    for each in changing:
+        if each.plan and each.plan.makes_tokens:
+            raise UsageError(
+                f"{each.server.name} needs a new token. A run with --shard creates none, because "
+                "its copy of the token file may be lost, and other shards do not see it",
+                "create the token where the token file is kept: scimconf apply "
+                + shlex.quote(each.server.name),
             )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scimconf.consent import NOTHING, Consent
+from scimconf.run.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class SourceOptions:
     allow_exec: Consent = NOTHING
     extra_vars: tuple[str, ...] = ()
     """The values of -e, which override the inventory's variables."""
+    shard: Shard | None = None
+    """The share of the fleet to work on; None: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

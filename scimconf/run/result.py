@@ -39,13 +39,15 @@ class Result:
     """Sentences about the run as a whole."""
     next: tuple[str, ...] = ()
     """Lines with the commands to run next."""
+    codes: tuple[ExitCode, ...] = ()
+    """Further exit codes: those of merged reports."""
     tokens: tuple[TokenDate, ...] = ()
     """When the tokens of the selected servers were created."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """The worst code: of all servers, of Ctrl-C and of the token file."""
-        codes = [code for outcome in self.outcomes for code in _codes(outcome)]
+        """The worst code: of all servers, of Ctrl-C, of the token file and of merged reports."""
+        codes = [*self.codes, *(code for outcome in self.outcomes for code in _codes(outcome))]
         codes += [ExitCode.INTERRUPTED] if self.interrupted else []
         codes += [ExitCode.FAILED] if self.unwritten else []
         return worst(codes)

@@ -59,6 +59,12 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     which tokens are in force. Raises UsageError, Stopped.
     """
     wanted, how = options.wanted, options.change
+    if how.shard and wanted.mode in ("at once", "stage"):
+        raise UsageError(
+            "a run with --shard creates no tokens, because its copy of the token file may be lost",
+            "stage the tokens where the token file is kept (scimconf rotate --stage), then run the "
+            "shards with --activate",
+        )
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
@@ -218,7 +224,7 @@ def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
 
 
 def _report_nothing(options: RotateOptions, words: RunWords, person: Person) -> None:
-    """Report that there is nothing to rotate. Raises UsageError, except with --older-than."""
+    """Report that there is nothing to rotate. Raises UsageError, but not in a shard or by age."""
     wanted = options.wanted
 
     def same(verb: str) -> str:
@@ -242,6 +248,9 @@ def _report_nothing(options: RotateOptions, words: RunWords, person: Person) -> 
             "it there",
         ),
     )
+    if options.source.shard:
+        person.tell(f"nothing to rotate in shard {options.source.shard}: {message}")
+        return
     if wanted.older_than is None:
         raise UsageError(message, hint)
     days = f"{wanted.older_than.days} day{'' if wanted.older_than.days == 1 else 's'}"

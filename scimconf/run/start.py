@@ -33,14 +33,14 @@ class Start:
     source: SourceOptions
     inventory: Inventory
     servers: Sequence[Server]
-    """The selected servers, in the order of the inventory."""
+    """The selected servers, in the order of the inventory. Empty only for an empty shard."""
     passwords: Passwords
     """Gets the vault passwords when they are needed."""
 
     @property
     def words(self) -> RunWords:
         """The options of the run, for hints."""
-        return self.servers[0].words
+        return self.servers[0].words if self.servers else RunWords()
 
     def keyring(self) -> Keyring:
         """Return the tokens of the fleet. Raises UsageError for an invalid token file."""
@@ -81,6 +81,8 @@ def start(
     except InventoryError as error:
         raise InventoryError(error.problems, _leave_out(loaded, names)) from None
     servers = select(loaded, pattern, source)
+    if source.shard:
+        servers = source.shard.share(servers)
     return Start(source, loaded, servers, given)
 
 

@@ -21,7 +21,7 @@ def narrowed(
     even its unmanaged realms: the result is about the selected realms only, and says so. Raises
     UsageError for a realm that no server has.
     """
-    if not realms:
+    if not realms or not servers:
         return servers
     check_known(realms, (realm for server in servers for realm in server.realms), servers[0].words)
     names = ", ".join(sorted(realm or "(root)" for realm in set(realms)))

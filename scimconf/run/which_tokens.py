@@ -40,7 +40,8 @@ class Wanted:
         Raises UsageError for a realm that no server has.
         """
         present = (realm for server in servers for realm in server.realms if realm.present)
-        check_known(self.realms, present, servers[0].words)
+        if servers:
+            check_known(self.realms, present, servers[0].words)
         narrowed = []
         for server in servers:
             named = tuple(

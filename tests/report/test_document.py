@@ -45,13 +45,16 @@ def test_a_whole_run() -> None:
         way=(WayFact("logs in as", "ops", "from the command line", bound=False),),
     )
     lost = Outcome("chat2", Status.UNREACHABLE, "refused", "is it up?")
-    made = document("apply", [changed, lost], ExitCode.UNREACHABLE, ["a note"])
+    made = document(
+        "apply", [changed, lost], ExitCode.UNREACHABLE, ["a note"], {"index": 2, "count": 3}
+    )
     assert json.loads(json.dumps(made)) == {
         "schema": 1,
         "scimconf": __version__,
         "verb": "apply",
         "exit_code": 3,
         "summary": {"changed": 1, "unreachable": 1},
+        "shard": {"index": 2, "count": 3},
         "notes": ["a note"],
         "servers": [
             {
