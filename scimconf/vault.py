@@ -164,7 +164,7 @@ def one_line(value: Secret) -> Secret:
             "this value has more than one line, but a password or token has only one",
             "write it again in one line; for a vault value: ansible-vault encrypt_string",
         )
-    return value if line == value else line
+    return value if len(line) == len(value) else line
 
 
 def without_spaces(password: Secret) -> Secret:

@@ -260,6 +260,20 @@ def test_a_token_that_cannot_be_fetched_is_reported_with_its_realm(
         _keyring(path).fetch([server(realm(token=source))])
 
 
+@pytest.mark.parametrize(
+    "text", ["short", "a" * 60, "two\nlines of some text, long enough", "é" * 40]
+)
+def test_the_message_about_a_vault_value_that_is_no_token_says_nothing_about_it(
+    path: Path, text: str
+) -> None:
+    """A stranger can copy any encrypted value to this place."""
+    value = VaultValue(vault.encrypt(Secret(text), PASSWORD["default"]))
+    with pytest.raises(UsageError) as caught:
+        _keyring(path).fetch([server(realm(token=value))])
+    said = "realm acme of chat1: this encrypted value cannot be used as a token"
+    assert caught.value.message == said
+
+
 def test_a_realm_with_a_new_reference_does_not_use_its_old_fingerprint(path: Path) -> None:
     keys = _keyring(path)
     keys.make([server(realm())])
