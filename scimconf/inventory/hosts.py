@@ -216,7 +216,7 @@ class Tree:
             self._problems.error(place.problem(str(error)))
             return
         self._named += len(names)
-        self._characters += sum(map(len, names)) if isinstance(pattern, str) else 0
+        self._characters += sum(len(each) for each in names if isinstance(each, str))
         if self._named > MAX_NAMED or self._characters > MAX_NAMES:
             message = f"{MAX_NAMED} times, or with more than {MAX_NAMES} characters in all names"
             self._stop(f"the inventory names hosts more than {message}", place)
