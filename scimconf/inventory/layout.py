@@ -19,6 +19,7 @@ from scimconf.inventory.links import Links
 from scimconf.inventory.place import Layer, Problems
 from scimconf.inventory.precedence import HostVariables, Precedence
 from scimconf.inventory.programs import Program
+from scimconf.model import Problem
 from scimconf.template import Variables
 from scimconf.yamlfile import Document, parse_json
 
@@ -101,6 +102,7 @@ def read(
     `vault` opens what is encrypted. `extra` are the variables of the command line. Raises
     InventoryError if the inventory is too large.
     """
+    _check_current_folder()
     vault = vault or Vault()
     links = Links.beside(map(sources.folder_of, paths), trusted=allow_exec)
     found = []
@@ -125,6 +127,15 @@ def read(
         vault=vault,
         extra=extra,
     )
+
+
+def _check_current_folder() -> None:
+    """Raise InventoryError if the current folder was deleted: no path can be compared then."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        message = f"cannot use the current folder: {error.strerror}"
+        raise InventoryError([Problem(message, hint="change to another folder")]) from None
 
 
 def _tree(

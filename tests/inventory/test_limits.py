@@ -99,3 +99,12 @@ def test_an_address_has_no_short_name(tmp_path: Path) -> None:
     found = layout.read([tmp_path / "hosts.ini"], Problems())
     names = [found.variables(each)["inventory_hostname_short"] for each in found.tree.hosts]
     assert names == ["10.0.0.7", "::ffff:10.0.0.8", "chat"]
+
+
+def test_a_current_folder_that_was_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(InventoryError, match="cannot use the current folder"):
+        read([Path("hosts.ini")])
