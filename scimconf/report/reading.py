@@ -63,8 +63,7 @@ def parse(text: str, file: str) -> Report:
     except (ValueError, RecursionError, _WrongError):
         raise UsageError(
             f"{file} is not a report of scimconf that this version can read",
-            "write each report with --format json and nothing else in the file: "
-            "scimconf apply --format json > FILE",
+            "write each report with --format json, and nothing else into the file",
         ) from None
 
 

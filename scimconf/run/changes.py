@@ -6,7 +6,6 @@ inventory, read tokens that are kept elsewhere, write the token file and change 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from scimconf.fleet.deployment import to_change
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked, planned_and_acknowledged
 from scimconf.model import Desired, Outcome, Reference, Server, Status
-from scimconf.plan.commands import commands
+from scimconf.plan.commands import commands, for_server
 from scimconf.plan.share import Share, share
 from scimconf.run.options import RolloutOptions
 from scimconf.run.person import Person
@@ -262,8 +261,8 @@ def _refuse_tokens_of_a_shard(changing: Sequence[Looked]) -> None:
             raise UsageError(
                 f"{each.server.name} needs a new token. A run with --shard creates none, because "
                 "its copy of the token file may be lost, and other shards do not see it",
-                "create the token where the token file is kept: scimconf apply "
-                + shlex.quote(each.server.name),
+                "create the token where the token file is kept: "
+                + for_server("apply", each.server),
             )
 
 

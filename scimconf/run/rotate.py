@@ -62,8 +62,8 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     if how.shard and wanted.mode in ("at once", "stage"):
         raise UsageError(
             "a run with --shard creates no tokens, because its copy of the token file may be lost",
-            "stage the tokens where the token file is kept (scimconf rotate --stage), then run the "
-            "shards with --activate",
+            "stage the tokens where the token file is kept, with --stage and without --shard; then "
+            "run the shards with --activate",
         )
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
