@@ -278,7 +278,7 @@ def test_an_unmanaged_realm_is_kept_or_removed(operator: Operator, strange: Serv
     operator.write_inventory({strange.name: {**ROOT, "scim_unmanaged": "keep"}})
     kept = operator.run("plan")
     assert kept.returncode == 0, kept
-    assert re.search(r"! realm wiki at \S+:\d+:\d+: unmanaged, left unchanged", kept.stdout)
+    assert re.search(r"\] realm wiki at \S+:\d+:\d+: unmanaged, left unchanged", kept.stdout)
 
     operator.write_inventory({strange.name: {**ROOT, "scim_unmanaged": "remove"}})
     assert operator.run("plan").returncode == 2

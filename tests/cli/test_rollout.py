@@ -56,7 +56,7 @@ def test_a_failed_canary_stops_the_run_and_failed_hosts_are_repeated(
 @pytest.mark.needs_sshd
 def test_look_timeout(one: Callable[..., Server], operator: Operator) -> None:
     one({"scim_realms": {"": {}}}, version="9.0")
-    done = operator.run("plan", "--look-timeout", "0.001", "--format", "json")
+    done = operator.run("plan", "--look-timeout", "0.000001", "--format", "json")
     assert done.returncode == 1, done
     assert "--look-timeout" in done.stdout
 
