@@ -146,7 +146,7 @@ ON_ITS_OWN = {
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_hint_loses_the_words_of_the_command(module: Path) -> None:
-    """A bare `scimconf rotate` concerns all servers. plan.commands and run.next_step build
+    """A bare `scimconf rotate` concerns all servers. plan.commands and run.hint_words build
     commands for the right ones; a hint without servers names only what to add."""
     found = [
         text

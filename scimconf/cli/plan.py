@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from scimconf.cli import options
@@ -11,7 +12,8 @@ from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.cli.streams import err
-from scimconf.run import next_step
+from scimconf.plan.commands import as_typed
+from scimconf.run import hint_words
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.plan import PlanOptions, plan
 
@@ -59,16 +61,18 @@ def command(
     a realm is unmanaged.
     """
     start_log(output)
+    person = Terminal(vault, output)
     result = plan(
         PlanOptions(
             *(source, pattern, connection, resolve, read_only, out),
             writes=output.files,
             realms=realms,
         ),
-        Terminal(vault, output),
+        person,
     )
     if out and not result.interrupted and out.is_file() and not output.quiet:
-        more = (*next_step.only(realms), *next_step.way(connection), "--plan", str(out))
-        carry_out = next_step.command("apply", source, pattern, more)
+        words = hint_words.words(source, person.password_options, connection)
+        verb = f"apply --plan {shlex.quote(str(out))}"
+        carry_out = as_typed(verb, pattern, source.limit, realms, words)
         err(f"wrote {out}; to carry it out: {carry_out}")
     return results(result, output, diff=diff, shard=source.shard)

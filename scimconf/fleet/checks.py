@@ -10,7 +10,7 @@ from scimconf.fleet.look import Looked, failure
 from scimconf.fleet.verify import Hosts, verify
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Check, Observed, Outcome, Server, Status
-from scimconf.plan.commands import for_realm
+from scimconf.plan.commands import for_realm, for_server
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Tokens
 
@@ -21,7 +21,6 @@ def public_check(
     wanted: Status,
     answers: int = 1,
     interrupted: Callable[[], bool] = lambda: False,
-    command: Callable[[str], str] = lambda name: "",
 ) -> CheckServer:
     """Return a function that checks the public URLs of a server, as its identity provider would.
 
@@ -29,7 +28,7 @@ def public_check(
     needed; several after a restart. An unreachable public URL is a warning. A wrong answer, or a
     certificate that an identity provider would refuse, is a failure. It rolls nothing back, because
     the server has passed the gate. After Ctrl-C (`interrupted`) it sends nothing; the outcome says
-    so, with the `command` that checks this server.
+    so.
     """
 
     def check(looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
@@ -37,7 +36,7 @@ def public_check(
         if outcome.status is not wanted or not server.verify or looked.observed is None:
             return outcome
         if interrupted():
-            return _not_checked(outcome, command(server.name))
+            return _not_checked(outcome, for_server("verify", server))
         watcher.step(server.name, "verify", True)
         try:
             checks = tuple(ask(server, looked.observed, tokens[server.name], answers))
@@ -59,7 +58,7 @@ def _not_checked(outcome: Outcome, command: str) -> Outcome:
         outcome,
         status=Status.SKIPPED if outcome.status is Status.OK else outcome.status,
         message="the public URL was not checked, because the run was interrupted",
-        hint=f"to check it: {command}" if command else "",
+        hint=f"to check it: {command}",
     )
 
 

@@ -25,8 +25,10 @@ def command(
     taken += words.passwords
     if name.split()[0] not in ("token", "handoff", "inventory"):
         taken += words.connection
-    rest = [word for realm in realms for word in ("--realm", realm)]
-    parts = (name, shlex.join(taken), (dash + options).strip(), shlex.join([*servers, *rest]))
+    names, rest = [*servers], [word for realm in realms for word in ("--realm", realm)]
+    dashed = any(each.startswith("-") for each in names)
+    last = [*rest, "--", *names] if dashed else [*names, *rest]
+    parts = (name, shlex.join(taken), (dash + options).strip(), shlex.join(last))
     return " ".join(["scimconf", *filter(None, parts)])
 
 
@@ -38,8 +40,8 @@ def as_typed(
     words: RunWords = _NO_WORDS,
 ) -> str:
     """Return a command line for the servers and realms that this command line selects."""
-    limits = [word for each in limit for word in ("--limit", each)]
-    return command(verb, (*pattern, *limits), realms, words)
+    limits = shlex.join([word for each in limit for word in ("--limit", each)])
+    return command(f"{verb} {limits}".rstrip(), pattern, realms, words)
 
 
 def for_server(verb: str, server: Server) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.inventory import Inventory
-from scimconf.model import Outcome, Plan, Reference, Server
-from scimconf.plan.commands import as_typed
+from scimconf.model import Outcome, Plan, Reference, RunWords, Server
+from scimconf.plan.commands import as_typed, command
 from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
-from scimconf.run.next_step import command, only, verify
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -53,7 +52,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
-    servers = narrowed(begun.servers, options.realms, person)
+    servers = narrowed(begun, options.realms, person)
     if saved:
         saved.check_selection(servers)
         if refused := saved.other_way(servers):
@@ -103,8 +102,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
             changing = [each.server for each in changes.pending(looked)]
             keyring.make(changing)
             looked = [replace(each, desired=keyring.desired(each.server)) for each in looked]
-            again = verify(options.source, options.connection, person.password_options)
-            outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person, again)
+            outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person)
         if not agreed:
             return replace(_result(fleet, looked, outcomes), tokens=keyring.dates(servers))
         changed = changes.in_force(servers, outcomes)
@@ -112,7 +110,7 @@ def apply(options: ApplyOptions, person: Person) -> Result:
         proved = _of_selected_deployments(settled, servers, begun.inventory)
         written = changes.noted(partial(keyring.settle, changed, proved), person, typed("apply"))
         result = _result(fleet, looked, outcomes)
-        hand_off = _hand_off(result.outcomes, options, person)
+        hand_off = _hand_off(result.outcomes, options, begun.words)
         dates = keyring.dates(servers)
         return replace(result, unwritten=not written, next=hand_off, tokens=dates)
 
@@ -122,7 +120,7 @@ def _result(fleet: Fleet, looked: Sequence[Looked], outcomes: Sequence[Outcome])
 
 
 def _hand_off(
-    outcomes: Sequence[Outcome], options: ApplyOptions, person: Person
+    outcomes: Sequence[Outcome], options: ApplyOptions, words: RunWords
 ) -> tuple[str, ...]:
     """Return the next step after new tokens: hand them over to the identity providers."""
     names = [
@@ -130,9 +128,11 @@ def _hand_off(
     ]
     if not names:
         return ()
-    pattern = names if len(names) <= _MOST_NAMES else options.pattern
-    more = (*person.password_options, *only(options.realms), "--show-tokens")
-    return (f"next: {command('handoff', options.source, pattern, more)}",)
+    verb, realms = "handoff --show-tokens", options.realms
+    if len(names) <= _MOST_NAMES:
+        return (f"next: {command(verb, names, realms, words)}",)
+    limit = options.source.limit
+    return (f"next: {as_typed(verb, options.pattern, limit, realms, words)}",)
 
 
 def _references(looked: Sequence[Looked]) -> dict[Reference, str]:

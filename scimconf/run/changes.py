@@ -179,12 +179,8 @@ def change(
     tokens: Tokens,
     options: ChangeOptions,
     person: Person,
-    verify: Callable[[str], str],
 ) -> list[Outcome]:
-    """Carry out the plans, batch by batch, and check the public URLs after each change.
-
-    `verify`: returns the command that checks one server.
-    """
+    """Carry out the plans, batch by batch, and check the public URLs after each change."""
     with person.progress(steps=True) as watcher:
         return fleet.change(
             looked,
@@ -197,7 +193,6 @@ def change(
                 wanted=Status.CHANGED,
                 answers=_GOOD_ANSWERS,
                 interrupted=lambda: fleet.interrupted,
-                command=verify,
             ),
         )
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from scimconf.errors import InventoryError, UsageError
 from scimconf.fleet.observe import Agent
 from scimconf.inventory import host_vars
-from scimconf.model import Desired, Observed, Outcome, Server, Status
+from scimconf.model import Desired, Observed, Outcome, RunWords, Server, Status
 from scimconf.plan.commands import as_typed
 from scimconf.run import existing
 from scimconf.run.connect import connect
 from scimconf.run.existing import Found
-from scimconf.run.next_step import command, only, way
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -82,23 +81,21 @@ def import_servers(
     ]
     latest = [planned.get(each.server.name, each) for each in looked]
     result = Result("import", described(latest, outcomes), fleet.interrupted)
-    return replace(result, next=_next(result.outcomes, source, pattern, realms, connection, person))
+    return replace(result, next=_next(result.outcomes, pattern, source.limit, realms, begun.words))
 
 
 def _next(
     outcomes: Sequence[Outcome],
-    source: SourceOptions,
     pattern: Sequence[str],
+    limit: Sequence[str],
     realms: Sequence[str],
-    connection: ConnectionOptions,
-    person: Person,
+    words: RunWords,
 ) -> tuple[str, ...]:
     """Return the next step: apply what is pending, else prove that the imported tokens work."""
     if any(each.status not in (Status.OK, Status.PENDING) for each in outcomes):
         return ()
     verb = "apply" if any(each.plan and each.plan.pending for each in outcomes) else "verify"
-    more = (*person.password_options, *only(realms), *way(connection))
-    return (f"next: {command(verb, source, pattern, more)}",)
+    return (f"next: {as_typed(verb, pattern, limit, realms, words)}",)
 
 
 def _to_import(

@@ -52,7 +52,7 @@ def plan(options: PlanOptions, person: Person) -> Result:
     begun = start(
         options.source, options.pattern, person, options.connection, writes=writes, changes=False
     )
-    servers = narrowed(begun.servers, options.realms, person)
+    servers = narrowed(begun, options.realms, person)
     keyring = begun.keyring()
     for warning in unmoved(servers, begun.inventory.places, keyring.file):
         person.warn(warning)

@@ -12,13 +12,14 @@ from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.model import Outcome, RunWords, Server, Status
 from scimconf.plan import commands
-from scimconf.run import changes, next_step
+from scimconf.run import changes
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
+from scimconf.run.which_realms import check_known
 from scimconf.run.which_tokens import (
     Mode,
     Wanted,
@@ -69,6 +70,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
     keyring = begun.keyring()
+    check_known(wanted.realms, begun)
     servers = wanted.narrowed(begun.servers, keyring, person)
     if not servers:
         _report_nothing(options, begun.words, person)
@@ -119,8 +121,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             agreed = True
             keyring.keep(staged, keys)
             tokens = turned.tokens(each.server for each in changes.pending(looked))
-            verify = next_step.verify(options.source, options.connection, person.password_options)
-            outcomes = changes.change(fleet, looked, tokens, how, person, verify)
+            outcomes = changes.change(fleet, looked, tokens, how, person)
         agreed = agreed or _is_agreed(outcomes, person)
     good = changes.in_force(servers, outcomes) if agreed else []
     done = {key for server in good for key in keys_of(server)}

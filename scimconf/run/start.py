@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from scimconf import files
@@ -14,7 +15,7 @@ from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import RunWords, Server
 from scimconf.plan.commands import command
-from scimconf.run import next_step
+from scimconf.run import hint_words
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.own_password import NAME, OwnPassword
 from scimconf.run.person import Person
@@ -36,6 +37,8 @@ class Start:
     """The selected servers, in the order of the inventory. Empty only for an empty shard."""
     passwords: Passwords
     """Gets the vault passwords when they are needed."""
+    realms: frozenset[str] = frozenset()
+    """The realms of the selected servers of all shards."""
 
     @property
     def words(self) -> RunWords:
@@ -81,9 +84,10 @@ def start(
     except InventoryError as error:
         raise InventoryError(error.problems, _leave_out(loaded, names)) from None
     servers = select(loaded, pattern, source)
+    realms = frozenset(realm.string_id for server in servers for realm in server.realms)
     if source.shard:
         servers = source.shard.share(servers)
-    return Start(source, loaded, servers, given)
+    return Start(source, loaded, servers, given, realms)
 
 
 def passwords(source: SourceOptions, person: Person, *, encrypts: bool) -> Passwords:
@@ -131,16 +135,21 @@ def load(
     if not source.inventory:
         _found(person, quiet=quiet)
     _check_written(source, tuple(writes))
+
+    @cache
+    def tokens() -> TokenFile:
+        return token_file(source)
+
     loaded = inventories.read(
         sources(source),
         _defaults(connection),
         allow_exec="inventory" in source.allow_exec,
         bare=bare,
         passwords=passwords,
-        refuse=lambda value: token_file(source).refuse(value),
+        refuse=lambda value: tokens().refuse(value),
         extra=source.extra_vars,
     )
-    words = next_step.words(source, person.password_options, connection)
+    words = hint_words.words(source, person.password_options, connection)
     loaded = replace(
         loaded, servers={name: replace(each, words=words) for name, each in loaded.servers.items()}
     )
@@ -216,7 +225,7 @@ def select(inventory: Inventory, pattern: Sequence[str], source: SourceOptions) 
         names = inventories.selected(inventory, pattern, source.limit)
         raise InventoryError(error.problems, _leave_out(inventory, names)) from None
     if not servers:
-        words = next_step.words(source, (), None)
+        words = hint_words.words(source, (), None)
         add = "" if inventory.servers else "to add them: scimconf init --host HOST_OR_GROUP; "
         raise UsageError(
             "no server to work on: none of the selected hosts has scim_realms",

@@ -9,7 +9,6 @@ from pathlib import Path
 from scimconf.fleet.checks import public_check
 from scimconf.fleet.look import judge
 from scimconf.model import Outcome, Status
-from scimconf.run import next_step
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
@@ -31,7 +30,7 @@ def verify(
     A token is sent only to a host that the server's settings name. Raises UsageError.
     """
     begun = start(source, pattern, person, connection, writes=writes, changes=False)
-    servers = narrowed(begun.servers, realms, person)
+    servers = narrowed(begun, realms, person)
     keyring = begun.keyring()
     keyring.fetch(servers)
     tokens = keyring.tokens(servers)
@@ -46,7 +45,6 @@ def verify(
             tokens,
             wanted=Status.OK,
             interrupted=lambda: fleet.interrupted,
-            command=next_step.verify(source, connection, person.password_options),
         )
         outcomes = fleet.check(looked, outcomes, check, watcher)
     dates = keyring.dates(begun.servers)

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
 from scimconf.errors import UsageError
-from scimconf.model import Realm, RunWords, Server
+from scimconf.model import Realm, Server
 from scimconf.plan.commands import command
 from scimconf.run.person import Person
+from scimconf.run.start import Start
 
 
-def narrowed(
-    servers: Sequence[Server], realms: Collection[str], person: Person
-) -> Sequence[Server]:
+def narrowed(begun: Start, realms: Collection[str], person: Person) -> Sequence[Server]:
     """Return the servers with only these realms; all servers as they are if `realms` is empty.
 
     Servers without one of them are left out. Nothing else of a server is changed or reported, not
     even its unmanaged realms: the result is about the selected realms only, and says so. Raises
     UsageError for a realm that no server has.
     """
-    if not realms or not servers:
-        return servers
-    check_known(realms, (realm for server in servers for realm in server.realms), servers[0].words)
+    if not realms:
+        return begun.servers
+    check_known(realms, begun)
     names = ", ".join(sorted(realm or "(root)" for realm in set(realms)))
     person.tell(f"only realm {names}: no other realm is checked or changed")
     return [
         with_only(server, selected)
-        for server in servers
+        for server in begun.servers
         if (selected := tuple(each for each in server.realms if each.string_id in realms))
     ]
 
@@ -39,16 +38,12 @@ def with_only(server: Server, realms: tuple[Realm, ...]) -> Server:
     return replace(server, realms=realms, left_alone=rest, unmanaged="keep", is_partial=True)
 
 
-def check_known(realms: Collection[str], known: Iterable[Realm], words: RunWords) -> None:
-    """Raise UsageError for realms that are not known, with the most similar name.
-
-    `words`: the options of this run, for the hint.
-    """
-    names = {realm.string_id for realm in known}
-    if unknown := sorted(set(realms) - names):
-        listed = command("inventory list", (), (), words)
+def check_known(realms: Collection[str], begun: Start) -> None:
+    """Raise UsageError for realms that no selected server has, with the most similar name."""
+    if unknown := sorted(set(realms) - begun.realms):
+        listed = command("inventory list", (), (), begun.words)
         near = dict.fromkeys(
-            match for each in unknown for match in get_close_matches(each, names, 1)
+            match for each in unknown for match in get_close_matches(each, begun.realms, 1)
         )
         meant = f"did you mean {' and '.join(near)}? " if near else ""
         raise UsageError(

@@ -14,7 +14,7 @@ from scimconf.inventory import Inventory
 from scimconf.model import Server
 from scimconf.plan.commands import command, commands
 from scimconf.run.person import Person
-from scimconf.run.which_realms import check_known, with_only
+from scimconf.run.which_realms import with_only
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import older_than, pruned
 from scimconf.tokens.store import Entry, Key
@@ -35,13 +35,7 @@ class Wanted:
     """With --stage: replace tokens that are staged already."""
 
     def narrowed(self, servers: Sequence[Server], keyring: Keyring, person: Person) -> list[Server]:
-        """Return the servers with only the selected realms, so that no other realm changes.
-
-        Raises UsageError for a realm that no server has.
-        """
-        present = (realm for server in servers for realm in server.realms if realm.present)
-        if servers:
-            check_known(self.realms, present, servers[0].words)
+        """Return the servers with only the selected realms, so that no other realm changes."""
         narrowed = []
         for server in servers:
             named = tuple(

@@ -75,6 +75,8 @@ class Keyring:
         """Tokens by ciphertext: another run may have replaced or removed the entry since."""
         self._tested: TokenFile | None = None
         """The file whose tokens the passwords were tested with."""
+        self._unnamed: tuple[TokenFile, list[tuple[Key, Entry]]] | None = None
+        """The file, and its tokens whose places the inventory does not name."""
         self._new: dict[tuple[Key, Secret], Entry] = {}
         """New entries, not written yet, for tokens that are kept elsewhere."""
 
@@ -132,13 +134,21 @@ class Keyring:
         """
         if not self._places or not realm.present or realm.token is not None:
             return ()
+        if self._unnamed is None or self._unnamed[0] is not self.file:
+            named, entries = self._places.named, self.file.entries
+            self._unnamed = (
+                self.file,
+                [
+                    (each, entry)
+                    for each, entry in entries.items()
+                    if each not in named and entry.ciphertext
+                ],
+            )
         deployment, name = key
         found = (
             bound(each, entry)
-            for each, entry in self.file.entries.items()
-            if each not in self._places.named
-            and (each[0] == deployment or each[1] == name)
-            and entry.ciphertext
+            for each, entry in self._unnamed[1]
+            if each[0] == deployment or each[1] == name
         )
         return tuple(islice(found, _MOST_STRAYS))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 from scimconf import files, vault
@@ -181,14 +182,24 @@ class TokenFile:
         identity = vault.identity(value.ciphertext)
         if identity is None:
             return  # decrypting it reports the damage
-        for (deployment, realm), entry in _all_entries(self.records):
-            if entry.ciphertext and vault.identity(entry.ciphertext) == identity:
-                where = f"{value.position}: " if value.position else ""
-                raise UsageError(
-                    f"{where}this vault value is the token of realm {realm or '(root)'} of "
-                    f"{deployment} in {self.path}, which must not be used elsewhere",
-                    "encrypt another value for this variable: ansible-vault encrypt_string",
-                )
+        if key := self._identities.get(identity):
+            deployment, realm = key
+            where = f"{value.position}: " if value.position else ""
+            raise UsageError(
+                f"{where}this vault value is the token of realm {realm or '(root)'} of "
+                f"{deployment} in {self.path}, which must not be used elsewhere",
+                "encrypt another value for this variable: ansible-vault encrypt_string",
+            )
+
+    @cached_property
+    def _identities(self) -> Mapping[bytes, Key]:
+        """The places of all tokens by the identity of their vault values (`vault.identity`)."""
+        found = (
+            (vault.identity(entry.ciphertext), key)
+            for key, entry in _all_entries(self.records)
+            if entry.ciphertext
+        )
+        return {identity: key for identity, key in found if identity}
 
     def save(self, entries: Mapping[Key, Record]) -> TokenFile:
         """Write these records durably, and return the new content of the file.

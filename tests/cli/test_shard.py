@@ -122,3 +122,15 @@ def test_a_share_that_is_none_is_named(scimconf: Run) -> None:
     assert (done.returncode, "there is no shard 3 of 2" in done.stderr) == (64, True), done
     other = scimconf("undo", "--shard", "1/2")
     assert (other.returncode, "no such option" in other.stderr) == (64, True)
+
+
+def test_a_realm_that_only_another_shard_has_is_no_error(scimconf: Run) -> None:
+    other = next(
+        n
+        for n in range(1, 9)
+        if Shard(n, 8).holds("chat2.example.com") and not Shard(n, 8).holds("chat1.example.com")
+    )
+    done = scimconf("plan", "--realm", "acme", f"--shard={other}/8")
+    assert done.returncode == 0, done
+    wrong = scimconf("plan", "--realm", "acmee", f"--shard={other}/8")
+    assert (wrong.returncode, "did you mean acme?" in wrong.stderr) == (64, True), wrong

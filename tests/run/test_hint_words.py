@@ -10,13 +10,13 @@ import pytest
 
 from scimconf.model import RunWords
 from scimconf.plan import commands
-from scimconf.run import next_step
+from scimconf.run import hint_words
 from scimconf.run.options import SourceOptions
 from tests.cli.test_connect import PLAIN
 from tests.factories import realm, server
 
 SOURCE = SourceOptions((Path("my hosts"),), ("web",), Path("t.yaml"), extra_vars=("a=b",))
-WORDS = next_step.words(SOURCE, ("--ask-vault-pass",), replace(PLAIN, user="ops"))
+WORDS = hint_words.words(SOURCE, ("--ask-vault-pass",), replace(PLAIN, user="ops"))
 
 
 def test_a_verb_gets_the_options_that_it_has() -> None:
@@ -34,8 +34,13 @@ def test_a_verb_gets_the_options_that_it_has() -> None:
 
 
 def test_the_next_step_has_the_variables_of_the_command_line() -> None:
-    made = next_step.command("apply", SOURCE, ("chat1",))
-    assert made == "scimconf apply -i 'my hosts' --tokens t.yaml -e a=b -l web chat1"
+    made = commands.as_typed("apply --plan p", ("chat1",), SOURCE.limit, ("",), WORDS)
+    assert made == (
+        "scimconf apply -i 'my hosts' --tokens t.yaml -e a=b --ask-vault-pass -u ops --plan p "
+        "--limit web chat1 --realm ''"
+    )
+    made = commands.as_typed("plan", ("-x",), (), ("acme",))
+    assert made == "scimconf plan --realm acme -- -x"
 
 
 @pytest.mark.parametrize(
@@ -54,5 +59,5 @@ def test_the_next_step_has_the_variables_of_the_command_line() -> None:
 )
 def test_a_value_that_may_be_a_secret_is_not_printed(given: str, shown: str) -> None:
     """What stands in its place is refused, so that no run goes on without the variable."""
-    words = next_step.words(replace(SOURCE, extra_vars=(given,)), (), None)
+    words = hint_words.words(replace(SOURCE, extra_vars=(given,)), (), None)
     assert words == RunWords(("-i", "my hosts", "--tokens", "t.yaml"), ("-e", shown))

@@ -1,11 +1,9 @@
-"""Write the command line of a next step, with the options that this run had. Pure."""
+"""Collect the options of a run that the commands in its hints repeat. Pure."""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from scimconf.consent import EVERYTHING
 from scimconf.model import RunWords
@@ -20,43 +18,11 @@ _SECRET = re.compile(
 _ONE_NAME = re.compile(r"(\w+)=\S*$")
 
 
-def command(
-    verb: str, source: SourceOptions, pattern: Sequence[str] = (), more: Sequence[str] = ()
-) -> str:
-    """Return a command line for the same inventory, token file and servers, quoted for a shell.
-
-    `more`: further options, before the pattern.
-    """
-    words = ["scimconf", verb, *_files(source), *_variables(source)]
-    for limit in source.limit:
-        words += ["-l", limit]
-    words += more
-    if any(name.startswith("-") for name in pattern):
-        words.append("--")
-    return shlex.join([*words, *pattern])
-
-
-def verify(
-    source: SourceOptions, connection: ConnectionOptions, passwords: Sequence[str]
-) -> Callable[[str], str]:
-    """Return a function that writes the command to verify one server.
-
-    `passwords`: the options for passwords.
-    """
-    more = (*passwords, *way(connection))
-    return lambda name: command("verify", replace(source, limit=()), (name,), more)
-
-
-def only(realms: Sequence[str]) -> tuple[str, ...]:
-    """Return the options that select these realms."""
-    return tuple(word for realm in realms for word in ("--realm", realm))
-
-
 def words(
     source: SourceOptions, passwords: Sequence[str], connection: ConnectionOptions | None
 ) -> RunWords:
-    """Return the options that the hints about this run repeat."""
-    login = way(connection) if connection else ()
+    """Return these options; `passwords` are those for the vault passwords."""
+    login = _login(connection) if connection else ()
     return RunWords(_files(source), _variables(source), tuple(passwords), login)
 
 
@@ -85,7 +51,7 @@ def _shown(variables: str) -> str:
     return f"{name[1]}: ..." if name else "..."
 
 
-def way(connection: ConnectionOptions) -> tuple[str, ...]:
+def _login(connection: ConnectionOptions) -> tuple[str, ...]:
     """Return the options that a command needs to reach the same servers as this run."""
     words: list[str] = []
     for name, value in (
