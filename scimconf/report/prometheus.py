@@ -30,7 +30,8 @@ _HELP = {
     "scimconf_run_exit_code": "The exit code of this run.",
     _LAST_SUCCESS: "When a run last ended with exit code 0.",
     "scimconf_server_in_step": "1 if the server is as the inventory says.",
-    "scimconf_server_pending": "1 if the server was skipped, or has changes or an unmanaged realm.",
+    "scimconf_server_pending": "1 if the server was skipped, or has changes to make or an "
+    "unmanaged realm.",
     "scimconf_server_failed": "1 if the server failed, is unreachable or is busy.",
     "scimconf_server_silenced_warnings": "Warnings that scim_silence hides.",
     _SERVER_SUCCESS: "When the server was last as the inventory says.",
