@@ -64,11 +64,11 @@ def how_ended(status: int) -> str:
 
 @contextmanager
 def unreached_by_ctrl_c() -> Iterator[None]:
-    """Start a program in here with `start_new_session`, and no Ctrl-C reaches it.
+    """Protect a program that the `with` block starts with `start_new_session` from Ctrl-C.
 
     Between the fork and the start of its session, the program is still in the terminal's process
-    group, and a Ctrl-C at this moment would end it. So SIGINT is blocked. The program inherits
-    this. This process gets the signal afterwards.
+    group, and a Ctrl-C at this moment would end it. So SIGINT is blocked, and the program inherits
+    that. This process gets the signal at the end of the block.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

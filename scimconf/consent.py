@@ -8,10 +8,10 @@ from typing import Literal, get_args
 Kind = Literal["local", "inventory", "proxy", "become"]
 """`local`: the agent on this machine, with a Python that the inventory names
 (`ansible_connection: local`). `inventory`: inventory sources that are programs, links that lead
-out of group_vars/ and host_vars/, and encrypted values of another place for variables that are no
-secrets. `proxy`: a ProxyCommand or an ssh_config that the inventory
-names. `become`: on the server, a program of the inventory in place of sudo or su
-(`ansible_become_exe`, `ansible_become_flags`). It may get the sudo password."""
+out of group_vars/ and host_vars/, and encrypted values that are copied or inserted into variables
+that are not secrets. `proxy`: a ProxyCommand or an ssh_config that the inventory names. `become`: a
+program on the server that the inventory names in place of sudo or su (`ansible_become_exe`,
+`ansible_become_flags`). It may get the sudo password."""
 
 Consent = frozenset[Kind]
 

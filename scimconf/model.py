@@ -154,10 +154,10 @@ class Connection:
     """Ansible's names of the variables that the inventory sets. All other values are defaults or
     come from the command line."""
     encrypted: Mapping[str, Sealed] = field(default_factory=dict)
-    """Ansible's names of variables with encrypted values, which nothing shows, and these values."""
+    """Ansible's name of a variable -> its encrypted value, which must never be shown."""
     unknown: Mapping[str, Problem] = field(default_factory=dict)
-    """Ansible's names of variables that could not be read without a vault password -> why. Nobody
-    can connect then."""
+    """Ansible's name of a variable that could not be read without a vault password -> why. Without
+    it, no connection is possible."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Secret:
 class Sealed(Secret):
     """A value that was decrypted with the vault password, and its type.
 
-    It comes from a file that is encrypted as a whole, or it is a text that contains such a value.
+    It comes from a `!vault` value or an encrypted file, or is a text that contains such a value.
     """
 
     __slots__ = ("__bound", "__data", "__key", "composed", "owned")
@@ -83,7 +83,7 @@ class Sealed(Secret):
         composed: bool = False,
         bound: str | None = None,
     ) -> None:
-        """Seal `data`. `key` is secret too: only who has the vault password can compute it.
+        """Seal `data`. `key` is secret, too: computing it needs the vault password.
 
         `owned`: whoever wrote this value at its place has the vault password. Anybody can refer to
         an encrypted value of somebody else, so a reference is not owned. `composed`: it is the
@@ -110,7 +110,7 @@ class Sealed(Secret):
         """Return a value that was made from this one and others.
 
         `bound`: what its digest covers. For a template of a stranger it is not the result, because
-        equal digests of two templates would tell something about the values in them.
+        equal digests of two templates would reveal something about the values in them.
         """
         keys = b"".join(each.__key for each in (self, *others))
         key = hashlib.sha256(keys).digest()

@@ -47,10 +47,10 @@ SILENCEABLE: Mapping[str, str] = {
 """The warnings that `scim_silence` may name, with their meanings."""
 
 ALWAYS_SHOWN: Mapping[str, str] = {
-    "earlier-run": "how a run ended that lost its connection",
+    "earlier-run": "the result of an earlier run that lost its connection",
     "lock-out": "the change can lock out an identity provider, because its token is replaced",
     "no-answer": "the server's web server did not answer, or Zulip is down",
     "not-imported": "`import` leaves something out, or `apply` will change it",
     "rolled-back": "an interrupted run was rolled back first",
 }
-"""The warnings that tell of a failed check or of a change. They cannot be silenced."""
+"""The warnings that report a failed check or a change. They cannot be silenced."""

@@ -16,7 +16,8 @@ _PREFIX = "scim_bearer_token"
 
 
 Records = Mapping[str, List[Dict[str, str]]]
-"""The fingerprints of the tokens that scimconf has put here, by realm (`applied_tokens`)."""
+"""The fingerprints of the tokens that scimconf has installed on this server, by realm
+(`applied_tokens`)."""
 _NO_RECORDS: Records = {}
 
 
@@ -70,7 +71,7 @@ def _block(
 
 
 def _mask(realm: str, token: str, before: Optional[str], records: Records) -> str:
-    """Return the mask of a token. Of an unknown token it only shows that it changed, no hash."""
+    """Return the mask of a token. For an unknown token, it shows no hash, only if it changed."""
     known = applied_tokens.find(records.get(realm, []), token)
     if known:
         return masking.token_mask(realm, len(token), f"fingerprint {fingerprint.short(known)}...")

@@ -64,10 +64,10 @@ def roll_back(opened: Journal, steps: Progress, why: str, *, tolerant: bool = Tr
 def _forget_clients(undo: Undo, failures: Mapping[str, AgentError]) -> None:
     """Delete the records of the clients that this run would have registered, or has unregistered.
 
-    A client that could not be unregistered stays ours.
+    A client that could not be unregistered keeps its record.
     """
     if WRITE_SETTINGS.rollback_step not in failures:
-        with contextlib.suppress(AgentError):  # the rollback goes on, even on a full disk
+        with contextlib.suppress(AgentError):  # a full disk must not stop the rollback
             own_clients.remove(files.state_folder(undo.deployment), undo.clients_added)
 
 

@@ -218,7 +218,7 @@ def _carry_out(kind: Kind, change: Change, folder: str, steps: Progress) -> Mess
             watch.stop()
         opened = previous if isinstance(failure, NotStarted) else opened
         return _roll_back(f"{name}: {failure.message}", failure.hint, opened, steps)
-    with contextlib.suppress(AgentError):  # the change is in force, even on a full disk
+    with contextlib.suppress(AgentError):  # a full disk must not undo the change
         own_clients.remove(folder, undo.clients_removed)
     changed = undo.changes_files or undo.changes_clients or undo.restart is not None
     final = _final("committed", message, changed=changed, run=opened.run)

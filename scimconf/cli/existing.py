@@ -102,7 +102,7 @@ def grow(folder: Path, hosts: Sequence[str], passwords: Passwords) -> list[Path]
     source = folder / "inventory.yaml"
     try:
         there = discovery.in_folder(folder)
-    except UsageError:  # `find` reports it
+    except UsageError:  # `find` raises the same error later
         return []
     if not hosts or there != (source,) or not source.is_file():
         return []
@@ -143,7 +143,7 @@ def find(folder: Path, passwords: Passwords) -> Existing | None:
     """
     try:
         there = discovery.in_folder(folder)
-    except UsageError as error:  # its hint is an option that init does not have
+    except UsageError as error:  # its hint names -i, which init does not have
         hint = "init extends one inventory: name its folder (scimconf init FOLDER)"
         raise UsageError(error.message, hint) from None
     if not there:

@@ -41,7 +41,7 @@ def check(source: SourceOptions, vault: VaultOptions) -> None:
     """Check the inventory and the token file. Report every error with its place."""
     person = Terminal(vault)
     loaded = _load(source, person)
-    file = token_file(source)  # raises its errors
+    file = token_file(source)  # raises an error if the file is invalid
     if source.limit:
         servers: Collection[Server] = select(loaded, (), source)
     else:

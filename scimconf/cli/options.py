@@ -211,7 +211,7 @@ _SHARD = _work(
     "--shard",
     metavar="I/N",
     callback=_shard,
-    help="Work on share I of N, whole deployments. auto and auto/N ask the CI or Kubernetes.",
+    help="Work on shard I of N only. auto reads both from GitLab, auto/N reads I in Kubernetes.",
 )
 _VAULT = (
     _passwords(

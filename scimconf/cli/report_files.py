@@ -52,7 +52,7 @@ def _write_report(file: Path, result: Result, now: datetime, *, diff: bool) -> E
     elif file.suffix == ".xml":
         text = junit(result.verb, result.outcomes, now)
     elif file.suffix == ".prom":
-        text, mode = _metrics(file, result, now), 0o644  # node_exporter is another user
+        text, mode = _metrics(file, result, now), 0o644  # for node_exporter's user
     else:
         text = page(result.verb, result.outcomes, result.exit_code, now, result.notes)
     try:

@@ -195,7 +195,7 @@ def move(old: str, new: str, files: FileOptions, vault: VaultOptions) -> None:
     section=PASSWORDS,
     variable=False,
     metavar="ID@SOURCE",
-    help="Read the new password, and use this vault id for it.",
+    help="Read the new password from SOURCE, and encrypt with the vault id ID.",
 )
 @options.option(
     "--new-vault-password-file",
@@ -218,10 +218,10 @@ def rekey(
     which no password is given, stays as it is.
 
     Only the token file changes. Other encrypted files and values of the inventory keep the old
-    password: they are named, with the command of Ansible that changes them.
+    password. Messages name them, with the Ansible command that changes them.
 
-    After a leak of the password, this does not help: old versions of the file, for example in git,
-    still open with it. Then rotate the tokens.
+    This does not help after a leak of the password, because the old password still decrypts old
+    versions of the file, for example in git. Rotate the tokens instead.
     """
     from scimconf.cli.person import Terminal
     from scimconf.cli.vault_password import new_password
@@ -261,7 +261,7 @@ def _own_option(passwords: Iterable[Secret]) -> list[str]:
 
 
 def _tell_what_is_left(left: StillEncrypted | None, options: Sequence[str]) -> None:
-    """Say what of the inventory still has the old password, and how to change it."""
+    """Print which files and values of the inventory keep the old password, with the next step."""
     command = shlex.join(("ansible-vault", "rekey", *options))
     if left is None:
         err(

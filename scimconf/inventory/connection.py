@@ -107,14 +107,16 @@ class ConnectionVariables(BaseModel):
     )
     become_exe: _BecomeWords | None = Field(
         None,
-        description="The sudo or su to call: `sudo`, `sudo.ws`, `sudo-rs`, `su`, `su-rs`, or the "
-        "path of one that only root can replace. Any other program needs `--allow-exec=become`.",
+        description="The program to call: `sudo`, `sudo.ws`, `sudo-rs`, `su`, `su-rs`, or the path "
+        "of one of these that only root can replace. Any other program needs "
+        "`--allow-exec=become`.",
         json_schema_extra=default_words("`sudo` or `su`"),
     )
     become_flags: _BecomeWords | None = Field(
         None,
-        description="Options for it. `-H -S -n` change nothing. Options that set the environment "
-        "or the shell are left out with a warning. All others need `--allow-exec=become`.",
+        description="Options for sudo or su. `-H -S -n` change nothing. Options that set the "
+        "environment or the shell are left out with a warning. All others need "
+        "`--allow-exec=become`.",
     )
     python: Word | None = Field(
         None,
@@ -222,7 +224,7 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
 
 
 def _hidden(encrypted: Mapping[str, Sealed]) -> frozenset[str]:
-    """Return the fields about whose values no message says anything."""
+    """Return the fields whose values no message may describe."""
     return frozenset(field for field, names in SPELLINGS.items() if names[0] in encrypted)
 
 
@@ -250,8 +252,8 @@ def _open(
 ) -> bool:
     """Replace an encrypted value by its content, and add it to `encrypted`.
 
-    Passwords stay as they are. Return False if the value cannot be used. One that cannot be opened
-    is left out.
+    Passwords stay as they are. Return False if the value must not be used. A value that cannot be
+    decrypted is left out.
     """
     value, name = values[field], names[field]
     if field in SECRETS or not isinstance(value, (VaultValue, Secret)):
@@ -259,7 +261,7 @@ def _open(
     opened = reader.opened(name, value)
     if opened is None:
         del values[field]
-        return True  # `_add` decides whether the error is one
+        return True  # `_add` decides whether this error stops the run
     if not reader.trusted and (wrong := _misused(field, opened)):
         reader.problems.error(reader.written.origin(name).problem(*wrong, quotes=False))
         return False
@@ -272,7 +274,7 @@ def _misused(field: str, value: Sealed) -> tuple[str, str] | None:
     """Return message and hint for an encrypted value that must not be used here.
 
     An author of the inventory can refer to a password that they do not know. A host name is sent to
-    name servers, a user name to a server and to local programs, and errors tell about the others.
+    name servers, a user name to a server and to local programs, and errors can reveal the others.
     """
     if value.owned or (field == "host" and not value.composed and rules.is_ip(value.reveal())):
         return None

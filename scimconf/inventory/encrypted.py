@@ -1,11 +1,11 @@
 """What is encrypted in an inventory: single values, and files that are encrypted as a whole.
 
-Who knows the vault password may see everything. But an author of the inventory may be a stranger,
-who can copy or name an encrypted value of somebody else. These rules follow from that:
+Whoever knows the vault password may see everything. But an author of the inventory may be a
+stranger, who can copy or name an encrypted value of somebody else. These rules follow from that:
 
-- A token, or a value that looks like one, is opened for nothing but its own realm (`misuse.py`).
+- A token, or a value that looks like one, is decrypted only for its own realm (`misuse.py`).
 - A value that does not stand under its own name in an encrypted file is used for passwords, for
-  tokens, and for an IP address. All else needs `--allow-exec=inventory` (`connection.py`).
+  tokens, and for an IP address. Any other use needs `--allow-exec=inventory` (`connection.py`).
 - The text of an encrypted file is read only if it is a mapping, and no message quotes it: any value
   can be copied into a file of its own (`sources.document`).
 - A value is shown only if it stands in an encrypted file itself (`Sealed.owned`).

@@ -49,7 +49,7 @@ def layers(given: Sequence[str], vault: Vault, problems: Problems) -> list[Layer
 
 def _layer(text: str, vault: Vault) -> Layer | None:
     if not text:
-        return None  # of an empty variable of a script, as in Ansible
+        return None  # a script's variable may be empty; Ansible ignores it, too
     if text.startswith("@"):
         read = _file(text[1:], vault)
     elif text[0] in "/.":

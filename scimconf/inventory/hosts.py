@@ -22,11 +22,11 @@ _SECTIONS = ("hosts", "children", "vars")
 _BAD_NAME = re.compile(r"[\s\x00-\x20\x7f/\\,;'\"`$|&<>(){}]|^-")
 MAX_HOSTS = 100_000
 MAX_NAMED = 300_000
-"""Hosts of all lines: a host counts again on each line that names it, also in a range."""
+"""The most hosts of all lines. A host counts again on each line that names it, also in a range."""
 MAX_NAMES = 16 << 20
-"""Characters of the names of all lines."""
+"""The most characters in the names of all lines."""
 MAX_MEMBERS = 2_000_000
-"""Steps from the groups to their parents, child groups and hosts, direct and indirect."""
+"""The most steps from groups to their parents, child groups and hosts, direct and indirect."""
 
 
 @dataclass(eq=False, slots=True)

@@ -34,12 +34,12 @@ _PLAIN = re.compile(r"(?!.*:(?:\s|$))[^\s{?&*!%\"'|>@`#\[-].*")
 _CHILD = re.compile(r"(?P<group>[^:\]\s]+)\s*(?:#.*)?")
 _COMMENT = ("#", ";")
 _SPACE = " \t\r\n"
-"""What separates the words of a line with a host (shlex)."""
+"""The characters that separate the words of a host line (shlex)."""
 _WORD = re.compile(rf"[^{_SPACE}]+")
 _MOST_COMPARED = 20
 """How many undeclared groups are compared with the declared ones."""
 _MOST_KNOWN = 5000
-"""With more declared groups, none is compared."""
+"""With more declared groups than this, no names are compared."""
 _SPECIAL = re.compile(r"[\"'\\#]")
 
 
@@ -182,7 +182,7 @@ class _Parser:
                 raise _Mistake("expected key=value after the host", word.at, hint)
             value_at = at + line.index("=", word.at - at) + 1
             if key.strip() != key:
-                hint = "the space before it is not a plain one: type it again"
+                hint = "replace the special space (such as a no-break space) with a plain one"
                 self._warn("the name of this variable starts or ends with a space", word.at, hint)
             values[key] = self._value(value, value_at)
             places[key] = Span(word.at, value_at, value_at)
@@ -220,7 +220,7 @@ class _Parser:
     def _child(self, line: str, at: int) -> None:
         match = _CHILD.fullmatch(line)
         if match is None:
-            hint = f"variables belong into [{self._group}:vars]" if "=" in line else ""
+            hint = f"variables belong in [{self._group}:vars]" if "=" in line else ""
             raise _Mistake("expected the name of a group", at, hint)
         self._add(Statement(self._group, "children", match["group"]), at)
 

@@ -18,9 +18,9 @@ from scimconf.zulip.presets import TOKEN_FIELDS
 _HOLDERS = ("scim_realms", TOP)
 """Below one of these keys, the value of `token` is the token of a realm."""
 
-# In settings.py, zulip-secrets.conf, docker-zulip's environment, copied sheets, and variables of an
-# inventory with the name of the program. Without quotes,
-# only a whole word counts: a function call or a reference is not a token.
+# Finds tokens in settings.py, zulip-secrets.conf, docker-zulip's environment, copied sheets, and
+# inventory variables such as `scim_token`. Without quotes, only a whole word counts: a function
+# call or a reference is not a token.
 _ASSIGNED = re.compile(
     r"""(?:bearer|scim\w{0,80})_token\w{0,80}["']?\s*[:=]\s*(?:(["'])(?P<quoted>[^"'\n]{16,})\1"""
     r"""|(?P<bare>[\w.~+/=-]{16,})(?=[\s,}]|$))""",

@@ -1,7 +1,7 @@
 """Find tokens that an inventory uses for something else, which would send them to a server.
 
-The token file is compared before a value is opened (`Vault.open`). Here, it is the inventory's own
-tokens. Nothing was sent yet.
+This module compares values with the tokens in the inventory. `Vault.open` has compared them with
+those in the token file before. Both happen before anything is sent.
 """
 
 from __future__ import annotations

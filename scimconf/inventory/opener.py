@@ -53,7 +53,7 @@ class Opener(Vault):
         except vault.NoPasswordError as error:
             raise ClosedFileError(file, NO_PASSWORD, self._hint(error)) from None
         except vault.WrongPasswordError as error:
-            # The password of another vault id is not at hand, as if none was given.
+            # Not wrong if no password was given for its vault id: then it is only missing.
             wrong = vault.id_of(text) in passwords
             raise ClosedFileError(file, error.message, error.hint, wrong=wrong) from None
         except UsageError as error:

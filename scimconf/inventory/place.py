@@ -64,9 +64,9 @@ class Layer:
     place: Place
     values: Mapping[str, object]
     closed: Problem | None = None
-    """Why the file with these variables was not read: it is encrypted. None if it was read."""
+    """Why the encrypted file with these variables was not read; None if it was read."""
     wrong: bool = False
-    """Of a closed file: whether a password was given for it that does not open it."""
+    """Whether the file was not read because the given password does not decrypt it."""
 
 
 @dataclass(slots=True)

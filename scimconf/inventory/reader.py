@@ -23,7 +23,7 @@ Keys = tuple[Hashable, ...]
 
 
 class _EncryptedError(Exception):
-    """An encrypted value is where its content would be shown."""
+    """An encrypted value is used where its content would be shown."""
 
     def __init__(self, keys: Keys) -> None:
         super().__init__()

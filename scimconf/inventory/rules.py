@@ -203,7 +203,7 @@ def restart(value: object) -> str | tuple[str, ...]:
 def warning_id(name: str) -> str:
     """Check the id of a warning that may be silenced."""
     if name in ALWAYS_SHOWN:
-        raise Invalid(f"{name} cannot be silenced: it tells of a failed check or of a change")
+        raise Invalid(f"{name} cannot be silenced: it reports a failed check or a change")
     if name not in SILENCEABLE:
         hint = nearest(name, SILENCEABLE) or nearest(name.lower(), SILENCEABLE)
         raise Invalid("unknown warning", hint or f"the ids are: {', '.join(SILENCEABLE)}")
@@ -252,8 +252,8 @@ def token(value: object, folder: str) -> TokenSource:
 def _sealed_token(value: Sealed, folder: str) -> TokenSource:
     """Return the source that an encrypted text names, or the text itself as the token.
 
-    Where a value is only referred to, it may be somebody's password. Then it is not a reference,
-    which reports show, and the error does not describe it.
+    A value that is only referred to may be somebody's password. Reports show references to token
+    sources, so such a value does not count as one, and the error does not describe it.
     """
     is_own = value.owned and not value.composed
     try:

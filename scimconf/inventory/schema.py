@@ -148,7 +148,7 @@ class RealmFields(BaseModel):
         None,
         description="The realm's former name, if it was renamed: `apply` moves its token in the "
         "token file (`scimconf help tokens`).",
-        json_schema_extra=default_words("it was not renamed"),
+        json_schema_extra=default_words("not renamed"),
     )
 
 
@@ -207,7 +207,7 @@ class ServerVariables(BaseModel):
         description="The former name of the deployment, if it was renamed (without "
         "`scim_deployment`: the host's former name): `apply` moves its tokens in the token file "
         "(`scimconf help tokens`).",
-        json_schema_extra=default_words("it was not renamed"),
+        json_schema_extra=default_words("not renamed"),
     )
     scim_restart: Restart = Field(
         "server",

@@ -26,9 +26,9 @@ class Built:
     """The servers, and the problems of each host."""
 
     servers: dict[str, Server] = field(default_factory=dict)
-    """Those whose variables are all known."""
+    """The servers whose variables are all known."""
     problems: dict[str, Problems] = field(default_factory=dict)
-    """By host; also of hosts that are no servers."""
+    """Host -> its problems, also if it is not a server."""
     broken: dict[str, str | None] = field(default_factory=dict)
     """Hosts whose variables have errors -> the deployment; None if that is not known either."""
     unused: Problems = field(default_factory=Problems)
@@ -52,7 +52,7 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
             reader = Reader(name, written, found.variables(name), own, closed, trusted)
             server = _server(reader, options, bare=bare)
             if any(layer.wrong for layer in written.closed):
-                # The file that the password did not open is an error already.
+                # The wrong password is an error already: leave out the errors that follow from it.
                 own.errors = {each: None for each in own.errors if not each.follows}
             silenced = problems.add(own, server.silence if server else ())
             if server is not None and not problems.errors:

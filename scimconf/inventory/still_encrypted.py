@@ -1,4 +1,4 @@
-"""Find what of an inventory is encrypted with a vault password, for a change of that password."""
+"""Find the files and values of an inventory that a new vault password does not decrypt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scimconf.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class StillEncrypted:
-    """What the old password opens, and the new one does not."""
+    """The files and values that the old password decrypts, and the new one does not."""
 
     files: tuple[str, ...]
     """Those that are encrypted as a whole."""
@@ -44,9 +44,9 @@ class _Recorder(Opener):
 def still_encrypted(
     sources: Sequence[Path], old: Mapping[str, Secret], new: Mapping[str, Secret]
 ) -> StillEncrypted:
-    """Return what of these sources only the old passwords open. Run no program.
+    """Return the files and values of these sources that only the old passwords decrypt.
 
-    What cannot be read is left out. Raises UsageError.
+    Programs are not run, and unreadable files are left out. Raises UsageError.
     """
     recorder = _Recorder(old, new)
     found = layout.read(sources, Problems(), vault=recorder)

@@ -10,7 +10,7 @@ from scimconf.model import ActionKind, Observed, Plan, Server
 _LEAST = 5
 """Fewer changes are never too many: a small fleet is often changed as a whole."""
 _PART = 3
-"""More than one realm in so many is too many."""
+"""More than one in three of the existing realms is too many."""
 
 _COUNTED = (
     ActionKind.SET_SECRET,

@@ -1,8 +1,9 @@
 """Report outcomes as metrics in the Prometheus text format, for node_exporter's textfile collector.
 
-The format is that of Prometheus' page "Exposition formats", version 0.0.4. Moments are metrics, not
-ages, because an alert can compute the age: `time() - metric`. Each sample has the label `report`,
-the file's name: node_exporter accepts no sample twice, and it reads all files of a folder together.
+The format is that of Prometheus' page "Exposition formats", version 0.0.4. The metrics
+are times, not ages, because an alert can compute the age: `time() - metric`. Each sample has the
+label `report`, the file's name: node_exporter accepts no sample twice, and it reads all files of a
+folder together.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _HELP = {
     "scimconf_run_exit_code": "The exit code of this run.",
     _LAST_SUCCESS: "When a run last ended with exit code 0.",
     "scimconf_server_in_step": "1 if the server is as the inventory says.",
-    "scimconf_server_pending": "1 if the server has changes to make or an unmanaged realm.",
+    "scimconf_server_pending": "1 if the server was skipped, or has changes to make or an "
+    "unmanaged realm.",
     "scimconf_server_failed": "1 if the server failed, is unreachable or is busy.",
     "scimconf_server_silenced_warnings": "Warnings that scim_silence hides.",
     _SERVER_SUCCESS: "When the server was last as the inventory says.",

@@ -43,7 +43,7 @@ def _variables(source: SourceOptions) -> tuple[str, ...]:
 def _shown(variables: str) -> str:
     """Return a value of -e for a message. Leave out a value that may be a secret.
 
-    What stands in its place has no `=`, so the command is refused until somebody completes it.
+    The replacement has no `=`, so scimconf refuses the command until somebody completes it.
     """
     if variables.startswith("@") or not _SECRET.search(variables):
         return variables

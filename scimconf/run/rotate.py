@@ -163,10 +163,10 @@ def _tell_what_is_kept(
 def _which_are_present(
     fleet: Fleet, keyring: Keyring, servers: Sequence[Server], person: Person
 ) -> tuple[Mapping[Key, str], list[Looked]]:
-    """Return the dates of the replaced tokens that servers have, and the servers not observed.
+    """Return the dates of the replaced tokens that servers have, and failed observations.
 
-    After an undo, a server may have a token that is not the one that was replaced last. Only
-    servers with several replaced tokens are asked.
+    After an undo, a server may have an older token than the one that was replaced last. Only
+    servers with several replaced tokens are observed.
     """
     asked = [
         server for server in servers if any(map(keyring.has_several_replaced, keys_of(server)))

@@ -162,7 +162,7 @@ def load(
 
 
 def _found(person: Person, *, quiet: bool) -> None:
-    """Say which inventory is used, if that is not clear from the current folder."""
+    """Print which inventory is used, if it is not the one of the current folder."""
     try:
         found = discovery.find()
     except UsageError:

@@ -67,7 +67,7 @@ def path_of(source: SourceOptions) -> Path:
 def left_behind(
     source: SourceOptions, old: Mapping[str, Secret], new: Mapping[str, Secret]
 ) -> StillEncrypted | None:
-    """Return what of the inventory only the old vault passwords open; None if it is not known."""
+    """Return what only the old vault passwords decrypt in the inventory; None if not known."""
     try:
         return still_encrypted(sources(source), old, new)
     except UsageError:  # there is no inventory, or it cannot be read

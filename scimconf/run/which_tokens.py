@@ -83,7 +83,7 @@ def already_staged(keys: Iterable[Key], keyring: Keyring) -> list[Key]:
 def present_dates(keys: Iterable[Key], looked: Sequence[Looked]) -> dict[Key, str]:
     """Return the dates of the tokens that all servers of a deployment have, if they are replaced.
 
-    After an undo, that need not be the token that was replaced last.
+    After an undo, it may be an older token than the one that was replaced last.
     """
     found: dict[Key, set[str]] = {}
     for each in looked:

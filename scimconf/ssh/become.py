@@ -11,7 +11,7 @@ from scimconf.errors import HostError
 from scimconf.sanitize import one_line
 from scimconf.ssh import fixed_path
 
-_OPEN = "scimconf: others than root can replace"
+_OPEN = "scimconf: not only root can replace"
 _MISSING = "scimconf: no such program"
 _CHECK = (
     f'[ -x "$1" ] || {{ echo "{_MISSING}: $1" >&2; exit 127; }}; '
@@ -105,8 +105,7 @@ class Become(ABC):
 _REFUSALS = (
     (
         f"^{_OPEN} (?P<place>[^\n]*)",
-        "{program} on the server can be replaced by others than root ({place}), so it was not "
-        "called",
+        "users other than root can replace {program} on the server ({place}), so it was not called",
         "make the program and its folders writable for root only, remove ansible_become_exe, or "
         "add --allow-exec=become",
     ),

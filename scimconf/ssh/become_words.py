@@ -43,10 +43,10 @@ _LONG = {
 _VALUED = {"sudo": "p", "su": "s"}
 """The letters of options that have a value."""
 _SAME_ANYWAY: dict[Method, frozenset[str]] = {"sudo": frozenset("HSnk"), "su": frozenset()}
-"""scimconf does the same without them: sudo never asks on a terminal, and never remembers."""
+"""Options without effect: scimconf's sudo never asks on a terminal and never caches a password."""
 _NOT_NEEDED: dict[Method, frozenset[str]] = {"sudo": frozenset("Eisp"), "su": frozenset("lmpPs")}
-"""They set the environment, the shell, the terminal or the prompt. The start command sets its
-own, and `sudo -i` would change the command."""
+"""Options that set the environment, the shell, the terminal or the prompt. The start command sets
+its own, and `sudo -i` would change the command."""
 _USUAL_SHELL = ("su", "-s /bin/sh")
 
 
@@ -59,7 +59,7 @@ class Words:
     """The words that call sudo or su."""
 
     program: tuple[str, ...] = ()
-    """Empty for the usual name."""
+    """The program, and the words after an unknown one; empty for the usual name."""
     flags: tuple[str, ...] = ()
     """Options that need permission."""
     ignored: tuple[str, ...] = ()

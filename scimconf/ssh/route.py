@@ -92,7 +92,7 @@ class Route:
     revoked_host_keys: str | None = None
     """A file of host keys that are never accepted."""
     warnings: tuple[str, ...] = ()
-    """Options of ssh_config that change the connection in ssh, but not here."""
+    """Warnings about options of ssh_config that ssh follows and scimconf does not."""
     own_keys: bool = False
     """Whether ssh_config sets the identity files. Otherwise they are ssh's default files."""
     alias: str = field(default="", compare=False)

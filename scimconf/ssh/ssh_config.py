@@ -170,7 +170,7 @@ def parse(text: str) -> dict[str, list[str]]:
 
 
 def hash_question(question: Question) -> Question:
-    """Return the question whose answer contains %C, as this version of ssh has it (`hash_in`).
+    """Return a question whose answer contains %C as this version of ssh computes it (`hash_in`).
 
     `ssh -G` expands ControlPath, which scimconf does not use otherwise.
     """
@@ -184,7 +184,7 @@ def hash_in(settings: Settings) -> str | None:
 
 
 def file_names(value: str) -> list[str]:
-    """Split a list of files as ssh does, though `ssh -G` prints it without its quotes.
+    """Split a list of files as ssh does. `ssh -G` has removed the quotes around names with spaces.
 
     A word that starts with neither `/` nor `~` continues a name with a space, unless it is the
     name of a file itself.
@@ -214,7 +214,7 @@ def check_followed(settings: Settings, usual: Settings, question: Question) -> N
 
 
 def warnings(settings: Settings, usual: Settings, question: Question) -> Iterator[str]:
-    """Yield a warning for each option that changes a connection of ssh, but not ours."""
+    """Yield a warning for each option that ssh follows and scimconf does not."""
     for name, refusal in keywords.warned(settings.values, usual.values):
         yield (
             f"{question.config} sets {name} for {question.host}, which is not followed: "

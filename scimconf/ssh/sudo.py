@@ -38,7 +38,7 @@ class Sudo(Become):
         ),
         (
             r"is not in the sudoers file|i'm afraid i can't do that",
-            "{login} is not in the sudoers file, or no rule there allows to run /bin/sh as {user}",
+            "{login} is not in the sudoers file, or no rule there lets it run /bin/sh as {user}",
             _ADD_RULE,
         ),
         (

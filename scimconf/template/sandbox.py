@@ -252,8 +252,8 @@ def held(value: object, name: str, variables: Lookup) -> object:
 class Held:
     """An encrypted value in a template, which can insert it and nothing else.
 
-    A condition or a filter could tell something about the value to whoever sees what follows from
-    it, and the author of the template may be a stranger. So every other use raises UsageError.
+    The author of the template may be a stranger. The result of a condition or a filter could reveal
+    something about the value to them. So every other use raises UsageError.
     """
 
     __slots__ = ("carrier", "name", "variables")

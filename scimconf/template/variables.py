@@ -121,7 +121,8 @@ class Variables:
         try:
             result = asking.text(source)
         except UsageError as error:
-            # The error of a template may quote it. `undefined` tells that a closed file matters.
+            # The template's error may quote it, so it is replaced. An undefined variable may be in
+            # a file that was not read.
             missing = "undefined" in error.message or "has no" in error.message
             why = "a variable is undefined" if missing else "it is not valid, or fails"
             hint = "" if "{{" in error.hint else error.hint
@@ -237,7 +238,7 @@ def _sealed_like(template: Sealed, used: list[Sealed], result: object) -> object
         return result if owned else result.referenced()
     if result is None or result is OMIT or isinstance(result, VaultValue):
         return result
-    # The author of an encrypted file may know everything about the result; another one may not.
+    # Only the author of an encrypted file may know everything about the result.
     read = repr(result) if owned else " ".join(each.mark for each in used)
     return template.joined(used, result, owned=owned, bound=f"{template.mark} {read}")
 

@@ -48,7 +48,8 @@ Turn = Callable[[Entry, datetime], Entry]
 
 
 _MOST_STRAYS = 50
-"""How many tokens without a place in the inventory a server compares with the one of a realm."""
+"""A server compares a realm's token with at most this many tokens of places that the inventory does
+not name."""
 
 
 class Keyring:
@@ -206,7 +207,7 @@ class Keyring:
         self.file.refuse(source)
         where = str(source.position or "")
         secret = vault.open_whole(source.ciphertext, self.passwords(), where)
-        # Its place may have been chosen by somebody who must learn nothing about the value.
+        # A stranger may have put the value here, so errors must reveal nothing about it.
         try:
             token = vault.one_line(secret)
             usable = not weakness_of(token)

@@ -13,7 +13,7 @@ from scimconf.tokens.fingerprint import is_of_generated
 from scimconf.tokens.rotation import days_old, kept_until, older_than, without_expired
 
 BITS = 256
-"""What a token that scimconf generated holds."""
+"""The random bits in a token that scimconf generated."""
 
 State = Literal["in force", "missing", "not recorded", "removed", "not in the inventory"]
 
@@ -35,7 +35,7 @@ class Row:
     """When the token in force was made or first seen, UTC."""
     days: int | None = None
     rotated: str = ""
-    """When it replaced the previous token, as long as that is kept."""
+    """When it replaced the previous token; "" if that is no longer kept."""
     staged: str = ""
     """When the staged token was made."""
     previous_until: str = ""

@@ -110,8 +110,8 @@ def _moved(
         return _rebound(record, old, new, passwords, document, way)
     if record.previous is None:
         return None
-    # Kept elsewhere now, so its fingerprint cannot be computed. A server may still have the token
-    # before it.
+    # The token is kept elsewhere now, so its fingerprint cannot be computed. A server may still
+    # have the previous token.
     before = replace(record.previous, retired="")
     way = (*way, "previous")
     return Removed(record.previous.retired, _rebound(before, old, new, passwords, document, way))

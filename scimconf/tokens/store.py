@@ -161,9 +161,10 @@ class TokenFile:
             return all(pool.map(lambda text: _opens(text, password), texts))
 
     def are_opened_by(self, vault_id: str, password: Secret) -> set[bool]:
-        """Return whether a password decrypts tokens with its vault id, of a few chosen at random.
+        """Return whether a password decrypts a few random tokens that have its vault id.
 
-        The result has both values if it decrypts some, and none if no token has the id.
+        The set has True if it decrypts one, and False if it does not decrypt one. It is empty if no
+        token has the id.
         """
         texts = [
             each.ciphertext

@@ -133,8 +133,8 @@ def test_a_hash_that_means_something_else_than_it_seems_is_warned_about(write: W
     own = "(move the comment to a line of its own)"
     assert [short(each) for each in inventory.load([write(text, "hosts.ini")]).warnings] == [
         "hosts.ini:1:6: the rest of this line is a comment (quote the value if it has a #)",
-        "hosts.ini:4:3: the name of this variable starts or ends with a space (the space before it "
-        "is not a plain one: type it again)",
+        "hosts.ini:4:3: the name of this variable starts or ends with a space (replace the special "
+        "space (such as a no-break space) with a plain one)",
         f"hosts.ini:8:9: this # {part} {own}",
         f"hosts.ini:10:9: this ; {part} {own}",
     ]

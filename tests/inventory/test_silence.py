@@ -62,8 +62,8 @@ def test_wrong_ids_are_errors_with_their_places(refused: Refused) -> None:
     """)
     assert [each.split(": ", 1)[1] for each in problems] == [
         "all.hosts.chat1.scim_silence.0: unknown warning (did you mean weak-token?)",
-        "all.hosts.chat1.scim_silence.1: no-answer cannot be silenced: it tells of a failed check "
-        "or of a change",
+        "all.hosts.chat1.scim_silence.1: no-answer cannot be silenced: it reports a failed check "
+        "or a change",
         "all.hosts.chat1.scim_silence.2: expected text, found a number (quote it)",
         "all.hosts.chat2.scim_silence: expected a list, found text (write a list, "
         "for example scim_silence: [A, B])",

@@ -66,8 +66,8 @@ DIFFERENCES = {
     ),
     "a filter on an encrypted value": Difference(
         "A template in plain text can only insert an encrypted value: no filter, operator or "
-        "condition can use it, because the plan of an unread inventory would tell something about "
-        "the value.",
+        "condition can use it, because the plan of an unread inventory could reveal something "
+        "about the value.",
         f"all: {{hosts: {{a: {{w: {_SEALED}, v: '{{{{ w | upper }}}}'}}}}}}",
     ),
     "an encrypted value that could be a password": Difference(

@@ -59,7 +59,7 @@ def test_a_program_that_others_than_root_can_replace_is_not_run(
     Path(STOLEN).unlink(missing_ok=True)
     connection = accounts.connection("free", become=True, become_exe=program)
     error = failing(connection, strict, RIGHT)
-    assert f"{program} on the server can be replaced by others than root (" in error.message
+    assert f"users other than root can replace {program} on the server (" in error.message
     assert f"({program.replace('/home/free/sudo', '/home/free')})" in error.message
     assert "--allow-exec=become" in error.hint
     assert not Path(STOLEN).exists()
