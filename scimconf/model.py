@@ -171,6 +171,27 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run selects, all of its shards together. Equal for the shards of one run."""
+
+    fleet: str = ""
+    """A fingerprint of the selected servers and their realms."""
+    realms: tuple[str, ...] = ()
+    """The realms of --realm, sorted; empty: all."""
+
+    @property
+    def note(self) -> str:
+        """A sentence for reports; "" if the run is about all realms."""
+        if not self.realms:
+            return ""
+        names = ", ".join(realm or "(root)" for realm in self.realms)
+        return f"only realm {names}: no other realm is checked or changed"
+
+
+UNKNOWN_SCOPE = Scope()
+
+
+@dataclass(frozen=True, slots=True)
 class RunWords:
     """The options of a run that a command in a hint needs, too, to reach the same servers."""
 

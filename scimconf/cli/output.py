@@ -33,13 +33,22 @@ def results(
     if shard and not result.outcomes:
         note = f"shard {shard} has none of the selected servers"
         result = replace(result, notes=(*result.notes, note))
+    if result.scope.note not in ("", *result.notes):
+        result = replace(result, notes=(*result.notes, result.scope.note))
     verb, outcomes, code = result.verb, result.outcomes, result.exit_code
     now = datetime.now(timezone.utc)
     code = worst([code, report_files.write(result, now, output, diff=diff)])
     if output.format == "json":
         out(
             json.dumps(
-                document(verb, outcomes, code, result.notes, asdict(shard) if shard else None),
+                document(
+                    verb,
+                    outcomes,
+                    code,
+                    result.notes,
+                    asdict(shard) if shard else None,
+                    result.scope,
+                ),
                 indent=2,
             )
         )

@@ -45,7 +45,13 @@ def merge(reports: tuple[Path, ...], diff: bool, output: OutputOptions) -> int:
         files.check_output(file)
     named = dict.fromkeys(map(str, reports))
     merged = reading.merge({name: reading.parse(_text(name), name) for name in named})
-    result = Result(merged.verb, merged.outcomes, notes=merged.notes, codes=(merged.exit_code,))
+    result = Result(
+        merged.verb,
+        merged.outcomes,
+        notes=merged.notes,
+        codes=(merged.exit_code,),
+        scope=merged.scope,
+    )
     return results(result, output, diff=diff)
 
 

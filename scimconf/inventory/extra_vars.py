@@ -53,7 +53,7 @@ def _layer(text: str, vault: Vault) -> Layer | None:
     if text.startswith("@"):
         read = _file(text[1:], vault)
     elif text[0] in "/.":
-        _fail(f"-e {text}: this looks like a file name", f"write -e @{text}")
+        _fail("-e: a value that begins with / or . looks like a file name", "write -e @FILE")
     elif text[0] in "[{":
         read = document("-e", text, vault)
     else:

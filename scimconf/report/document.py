@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from scimconf import __version__
 from scimconf.errors import ExitCode
-from scimconf.model import Check, Outcome
+from scimconf.model import UNKNOWN_SCOPE, Check, Outcome, Scope
 
 SCHEMA = 1
 """Increased when a field disappears or changes its meaning, not for new fields."""
@@ -19,6 +19,7 @@ def document(
     code: ExitCode,
     notes: Sequence[str] = (),
     shard: Mapping[str, int] | None = None,
+    scope: Scope = UNKNOWN_SCOPE,
 ) -> Mapping[str, object]:
     """Return the whole run as data for `json.dumps`; `shard` is {"index": I, "count": N}."""
     return {
@@ -28,6 +29,7 @@ def document(
         "exit_code": int(code),
         "summary": dict(Counter(outcome.status.value for outcome in outcomes)),
         "shard": shard,
+        "scope": {"fleet": scope.fleet, "realms": list(scope.realms)},
         "notes": list(notes),
         "servers": [_server(outcome) for outcome in outcomes],
     }

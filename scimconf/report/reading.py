@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,14 @@ from typing import Any, TypeVar
 
 from scimconf.errors import ExitCode, UsageError, worst
 from scimconf.model import (
+    UNKNOWN_SCOPE,
     Action,
     ActionKind,
     Check,
     Outcome,
     Plan,
     Position,
+    Scope,
     Status,
     Step,
     Unmanaged,
@@ -27,9 +28,15 @@ from scimconf.server_warning import ServerWarning
 
 T = TypeVar("T")
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes of one report: some 100,000 servers."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of one report: some 20,000 servers."""
+VERBS = frozenset(("plan", "apply", "verify", "rotate", "undo", "recover", "import"))
+"""The verbs that write reports. Reports repeat no other text as a verb."""
+_LONGEST = 10**9
+"""Seconds: more than thirty years. The sum of many of them is a finite number, too."""
 
+_NO_NAME = re.compile(r"^$|^[-!&~@#]|[\s\x00-\x20\x7f/\\,;'\"`$|&<>(){}*?\[\]]")
+"""Not the name of one server: --failed-hosts writes names into a list of host patterns."""
 _PLACE = re.compile(r"(.*):(\d{1,9}):(\d{1,9})", re.DOTALL)
 
 
@@ -43,6 +50,7 @@ class Report:
     notes: tuple[str, ...] = ()
     shard: tuple[int, int] | None = None
     """Index, from 1, and count."""
+    scope: Scope = UNKNOWN_SCOPE
 
 
 class _WrongError(Exception):
@@ -82,11 +90,19 @@ def merge(reports: Mapping[str, Report]) -> Report:
         for outcome in report.outcomes:
             if (other := first.setdefault(outcome.server, file)) != file:
                 raise UsageError(f"{outcome.server} is in {other} and in {file}")
+    scopes = {report.scope: file for file, report in reports.items()}
+    if len(scopes) > 1:
+        raise UsageError(
+            f"{' and '.join(sorted(scopes.values())[:2])} are not of one run: the selected servers "
+            "or realms differ",
+            "run all shards with the same inventory, the same servers and the same --realm",
+        )
     return Report(
         next(iter(verbs)),
         tuple(outcome for report in reports.values() for outcome in report.outcomes),
         worst(report.exit_code for report in reports.values()),
         tuple(dict.fromkeys(note for report in reports.values() for note in report.notes)),
+        scope=next(iter(scopes)),
     )
 
 
@@ -133,7 +149,7 @@ class _Object:
         value = self._data.get(name)
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise _WrongError
-        if not math.isfinite(value):
+        if not 0 <= value <= _LONGEST:  # false for "not a number", too
             raise _WrongError
         return float(value)
 
@@ -148,13 +164,16 @@ class _Object:
 
 
 def _report(top: _Object) -> Report:
-    shard = top.maybe("shard", dict)
+    shard, scope = top.maybe("shard", dict), top.maybe("scope", dict)
+    if (verb := top.get("verb", str)) not in VERBS:
+        raise _WrongError
     return Report(
-        top.get("verb", str),
+        verb,
         tuple(map(_outcome, top.objects("servers"))),
         ExitCode(top.get("exit_code", int)),
         top.texts("notes"),
         None if shard is None else _shard(_Object(shard)),
+        UNKNOWN_SCOPE if scope is None else _scope(_Object(scope)),
     )
 
 
@@ -165,8 +184,14 @@ def _shard(shard: _Object) -> tuple[int, int]:
     return index, count
 
 
+def _scope(scope: _Object) -> Scope:
+    return Scope(scope.get("fleet", str), scope.texts("realms"))
+
+
 def _outcome(each: _Object) -> Outcome:
     name = each.get("server", str)
+    if name == "all" or _NO_NAME.search(name):
+        raise _WrongError
     plan = Plan(
         server=name,
         version=each.maybe("zulip_version", str) or "",
@@ -221,9 +246,15 @@ def _check(each: _Object) -> Check:
         each.get("name", str),
         result,  # type: ignore[arg-type]
         each.get("message", str),
-        each.maybe("http_status", int),
+        _http_status(each.maybe("http_status", int)),
         each.get("hint", str),
     )
+
+
+def _http_status(status: int | None) -> int | None:
+    if status is not None and not 0 <= status <= 999:
+        raise _WrongError
+    return status
 
 
 def _fact(each: _Object) -> WayFact:

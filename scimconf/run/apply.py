@@ -19,7 +19,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.saved_plan import SavedPlan
-from scimconf.run.start import start
+from scimconf.run.start import Start, start
 from scimconf.run.which_realms import narrowed
 from scimconf.tokens.keyring import Keyring
 
@@ -48,10 +48,14 @@ def apply(options: ApplyOptions, person: Person) -> Result:
     tokens, ask about the changes that follow from them, generate tokens, change the servers, and
     record in the token file which tokens they have. Raises UsageError, Stopped.
     """
-    saved, how = options.saved, options.change
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
+    return replace(_apply(begun, options, person), scope=begun.scope(options.realms))
+
+
+def _apply(begun: Start, options: ApplyOptions, person: Person) -> Result:
+    saved, how = options.saved, options.change
     servers = narrowed(begun, options.realms, person)
     if saved:
         saved.check_selection(servers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -68,8 +68,14 @@ def plan(options: PlanOptions, person: Person) -> Result:
         saved_plan.save(options.out, looked)
     outcomes = [each.outcome for each in looked]
     notes = _notes(share_of(looked), saved=options.out is not None)
-    result = Result("plan", described(looked, outcomes), fleet.interrupted, notes=notes)
-    return replace(result, tokens=keyring.dates(begun.servers))
+    return Result(
+        "plan",
+        described(looked, outcomes),
+        fleet.interrupted,
+        notes=notes,
+        tokens=keyring.dates(begun.servers),
+        scope=begun.scope(options.realms),
+    )
 
 
 def _notes(part: Share, *, saved: bool) -> tuple[str, ...]:

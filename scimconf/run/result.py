@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from scimconf.errors import ExitCode, worst
 from scimconf.fleet.look import Looked, silenced
-from scimconf.model import Outcome, Status, TokenDate
+from scimconf.model import UNKNOWN_SCOPE, Outcome, Scope, Status, TokenDate
 from scimconf.run.binding import way
 
 _EXIT = {
@@ -43,6 +43,7 @@ class Result:
     """Further exit codes: those of merged reports."""
     tokens: tuple[TokenDate, ...] = ()
     """When the tokens of the selected servers were created."""
+    scope: Scope = UNKNOWN_SCOPE
 
     @property
     def exit_code(self) -> ExitCode:

@@ -18,7 +18,7 @@ from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
-from scimconf.run.start import start
+from scimconf.run.start import Start, start
 from scimconf.run.which_realms import check_known
 from scimconf.run.which_tokens import (
     Mode,
@@ -69,6 +69,11 @@ def rotate(options: RotateOptions, person: Person) -> Result:
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )
+    return replace(_rotate(begun, options, person), scope=begun.scope(wanted.realms))
+
+
+def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
+    wanted, how = options.wanted, options.change
     keyring = begun.keyring()
     check_known(wanted.realms, begun)
     servers = wanted.narrowed(begun.servers, keyring, person)

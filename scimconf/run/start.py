@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +16,7 @@ from scimconf import inventory as inventories
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import Inventory, discovery, rules
 from scimconf.inventory.rules import Invalid
-from scimconf.model import RunWords, Server
+from scimconf.model import RunWords, Scope, Server
 from scimconf.plan.commands import command
 from scimconf.run import hint_words
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -23,6 +26,8 @@ from scimconf.tokens.keyring import Keyring, Passwords
 from scimconf.tokens.references import withhold, withhold_names
 from scimconf.tokens.store import TokenFile, place
 
+_PATTERN = re.compile(r"^[!~@]|[*?:\[]")
+"""What is no plain name in a host pattern."""
 _MOST_LEFT_OUT = 8
 """The most hosts that a hint leaves out."""
 
@@ -37,13 +42,26 @@ class Start:
     """The selected servers, in the order of the inventory. Empty only for an empty shard."""
     passwords: Passwords
     """Gets the vault passwords when they are needed."""
-    realms: frozenset[str] = frozenset()
-    """The realms of the selected servers of all shards."""
+    selected: Sequence[Server] = ()
+    """The servers of all shards."""
 
     @property
     def words(self) -> RunWords:
         """The options of the run, for hints."""
         return self.servers[0].words if self.servers else RunWords()
+
+    @property
+    def realms(self) -> frozenset[str]:
+        """The realms of the servers of all shards."""
+        return frozenset(realm.string_id for each in self.selected for realm in each.realms)
+
+    def scope(self, realms: Iterable[str]) -> Scope:
+        """Return the scope of the run. `realms`: those of --realm."""
+        fleet = sorted(
+            (each.name, sorted(r.string_id for r in each.realms)) for each in self.selected
+        )
+        digest = hashlib.sha256(json.dumps(fleet).encode())
+        return Scope(digest.hexdigest()[:32], tuple(sorted({*realms})))
 
     def keyring(self) -> Keyring:
         """Return the tokens of the fleet. Raises UsageError for an invalid token file."""
@@ -84,10 +102,8 @@ def start(
     except InventoryError as error:
         raise InventoryError(error.problems, _leave_out(loaded, names)) from None
     servers = select(loaded, pattern, source)
-    realms = frozenset(realm.string_id for server in servers for realm in server.realms)
-    if source.shard:
-        servers = source.shard.share(servers)
-    return Start(source, loaded, servers, given, realms)
+    mine = source.shard.share(servers) if source.shard else servers
+    return Start(source, loaded, mine, given, servers)
 
 
 def passwords(source: SourceOptions, person: Person, *, encrypts: bool) -> Passwords:
@@ -236,13 +252,11 @@ def select(inventory: Inventory, pattern: Sequence[str], source: SourceOptions) 
 
 def _leave_out(inventory: Inventory, names: Sequence[str]) -> str:
     """Return a hint how to go on without the hosts that have errors; "" if no server remains."""
-    wrong = [
-        f"!{name}" for name in names if inventory.unknown_of([name]) or name in inventory.problems
-    ]
-    rest = [name for name in names if name in inventory.servers and f"!{name}" not in wrong]
-    if not rest or len(wrong) > _MOST_LEFT_OUT:
+    wrong = [name for name in names if inventory.unknown_of([name]) or name in inventory.problems]
+    rest = [name for name in names if name in inventory.servers and name not in wrong]
+    if not rest or len(wrong) > _MOST_LEFT_OUT or any(_PATTERN.search(name) for name in wrong):
         return ""
-    add = shlex.join(["--limit", ",".join(wrong)])
+    add = shlex.join(["--limit", ",".join(f"!{name}" for name in wrong)])
     return f"to go on without {'this host' if len(wrong) == 1 else 'these hosts'}, add {add}"
 
 

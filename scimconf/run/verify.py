@@ -48,7 +48,13 @@ def verify(
         )
         outcomes = fleet.check(looked, outcomes, check, watcher)
     dates = keyring.dates(begun.servers)
-    return Result("verify", described(looked, outcomes), fleet.interrupted, tokens=dates)
+    return Result(
+        "verify",
+        described(looked, outcomes),
+        fleet.interrupted,
+        tokens=dates,
+        scope=begun.scope(realms),
+    )
 
 
 def _without_changes(outcome: Outcome) -> Outcome:

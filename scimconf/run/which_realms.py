@@ -23,8 +23,7 @@ def narrowed(begun: Start, realms: Collection[str], person: Person) -> Sequence[
     if not realms:
         return begun.servers
     check_known(realms, begun)
-    names = ", ".join(sorted(realm or "(root)" for realm in set(realms)))
-    person.tell(f"only realm {names}: no other realm is checked or changed")
+    person.tell(begun.scope(realms).note)
     return [
         with_only(server, selected)
         for server in begun.servers

@@ -49,7 +49,7 @@ def test_a_wrong_variable_is_an_error_of_every_host(write: Write) -> None:
     ("text", "words"),
     [
         ("ansible_port", "a word has no = (write KEY=VALUE, a JSON or YAML mapping, or @FILE;"),
-        ("./vars.yml", "this looks like a file name (write -e @./vars.yml)"),
+        ("./vars.yml", "looks like a file name (write -e @FILE)"),
         ("[a]", "expected variables, found a list"),
         ("{a: [}", "-e:1:"),
         ("@nosuch.yml", "cannot read nosuch.yml"),

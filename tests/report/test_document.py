@@ -55,6 +55,7 @@ def test_a_whole_run() -> None:
         "exit_code": 3,
         "summary": {"changed": 1, "unreachable": 1},
         "shard": {"index": 2, "count": 3},
+        "scope": {"fleet": "", "realms": []},
         "notes": ["a note"],
         "servers": [
             {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf.errors import ExitCode, UsageError
-from scimconf.model import Outcome, Status
+from scimconf.model import Outcome, Scope, Status
 from scimconf.report.document import document
 from scimconf.report.reading import Report, merge, parse
 from tests.report.fleet import fleet
@@ -81,6 +82,26 @@ def test_a_report_with_one_wrong_value_is_read_or_refused(data: st.DataObject) -
     json.dumps(document(read.verb, read.outcomes, read.exit_code, read.notes))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda report: report.update(verb="plan** [x](https://evil.example)"),
+        lambda report: report["servers"][0].update(server="*"),
+        lambda report: report["servers"][0].update(server="all"),
+        lambda report: report["servers"][0].update(server="!chat1"),
+        lambda report: report["servers"][0].update(seconds=-1),
+        lambda report: report["servers"][0].update(seconds=1e308),
+        lambda report: report["servers"][0].update(seconds=10**400),
+        lambda report: report.update(scope={"fleet": 1, "realms": []}),
+    ],
+)
+def test_a_hostile_value_is_refused(change: Callable[[Any], None]) -> None:
+    report = json.loads(text(fleet(2), (1, 2)))
+    change(report)
+    with pytest.raises(UsageError, match="not a report of scimconf"):
+        parse(json.dumps(report), "a.json")
+
+
 def shard(index: int, count: int, *names: str, code: ExitCode = ExitCode.OK) -> Report:
     outcomes = tuple(Outcome(name, Status.OK) for name in names)
     return Report("plan", outcomes, code, ("shared",), (index, count))
@@ -121,6 +142,10 @@ def test_one_report_of_the_whole_fleet_is_itself() -> None:
         (
             {"a": shard(1, 2), "b": Report("apply", (), ExitCode.OK, shard=(2, 2))},
             "of different verbs: b \\(apply\\), a \\(plan\\)",
+        ),
+        (
+            {"a": shard(1, 2), "b": replace(shard(2, 2), scope=Scope("other"))},
+            "a and b are not of one run",
         ),
     ],
 )

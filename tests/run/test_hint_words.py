@@ -15,7 +15,7 @@ from scimconf.run.options import SourceOptions
 from tests.cli.test_connect import PLAIN
 from tests.factories import realm, server
 
-SOURCE = SourceOptions((Path("my hosts"),), ("web",), Path("t.yaml"), extra_vars=("a=b",))
+SOURCE = SourceOptions((Path("my hosts"),), ("web",), Path("t.yaml"), extra_vars=("zulip_x=b",))
 WORDS = hint_words.words(SOURCE, ("--ask-vault-pass",), replace(PLAIN, user="ops"))
 
 
@@ -23,7 +23,7 @@ def test_a_verb_gets_the_options_that_it_has() -> None:
     files, login = ["-i", "my hosts", "--tokens", "t.yaml"], ["-u", "ops"]
     one = replace(server(realm()), words=WORDS)
     made = commands.for_realm("rotate --activate", one, "acme")
-    more = ["-e", "a=b", "--ask-vault-pass"]
+    more = ["-e", "zulip_x=b", "--ask-vault-pass"]
     last = ["--activate", "chat1", "--realm", "acme"]
     assert shlex.split(made) == ["scimconf", "rotate", *files, *more, *login, *last]
     made = commands.command("handoff", ["chat1"], [], WORDS)
@@ -36,8 +36,8 @@ def test_a_verb_gets_the_options_that_it_has() -> None:
 def test_the_next_step_has_the_variables_of_the_command_line() -> None:
     made = commands.as_typed("apply --plan p", ("chat1",), SOURCE.limit, ("",), WORDS)
     assert made == (
-        "scimconf apply -i 'my hosts' --tokens t.yaml -e a=b --ask-vault-pass -u ops --plan p "
-        "--limit web chat1 --realm ''"
+        "scimconf apply -i 'my hosts' --tokens t.yaml -e zulip_x=b --ask-vault-pass -u ops "
+        "--plan p --limit web chat1 --realm ''"
     )
     made = commands.as_typed("plan", ("-x",), (), ("acme",))
     assert made == "scimconf plan --realm acme -- -x"
@@ -53,6 +53,9 @@ def test_the_next_step_has_the_variables_of_the_command_line() -> None:
         ("ansible_become_pass=hunter2", "ansible_become_pass: ..."),
         ("a=b PGPASSWORD=hunter2", "..."),
         ("db_pw=hunter2", "db_pw: ..."),
+        ("login_code=hunter2", "login_code: ..."),
+        ("scim_realms=hunter2 x=hunter2", "..."),
+        ("hunter2", "..."),
         ("my_secret='hunter2 x'", "..."),
         ('{"scim_realms": {"acme": {"token": "hunter2"}}}', "..."),
     ],
