@@ -552,9 +552,7 @@ class TestPublicCheck:
         self, looked: list[Looked], before: Status, after: Status
     ) -> None:
         """A change stays a change. `verify` has not done its work."""
-        check = public_check(
-            TOKENS, wanted=before, interrupted=lambda: True, command="scimconf verify {}".format
-        )
+        check = public_check(TOKENS, wanted=before, interrupted=lambda: True)
         outcome = check(looked[0], Outcome("a", before), _Watcher())
         assert (outcome.status, outcome.verified) == (after, "not asked")
         assert outcome.message == (
