@@ -19,7 +19,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import shells
+from tests import matrix, shells
 from tests.browser import chromium
 from tests.lab import Lab, Server, openssh
 from tests.lab.lab import can_isolate
@@ -78,12 +78,17 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks."""
     config.stash[ABSENT] = Counter()
+    config.addinivalue_line("markers", "matrix: only `make matrix` runs the test")
     for mark, meaning in PARTS.items():
         config.addinivalue_line("markers", f"{mark}: the test needs {meaning}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests that cannot run here."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what only `make matrix` runs, and skip the tests that cannot run here."""
+    if not matrix.ALL:
+        left = [item for item in items if item.get_closest_marker("matrix")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     marked = [item for item in items if any(item.get_closest_marker(mark) for mark in PARTS)]
     if not marked:
         return

@@ -12,6 +12,7 @@ import pytest
 from tests.lab import Server
 from tests.lab.crossing import Crossing
 from tests.lab.operator import VAULT, Operator
+from tests.matrix import sample
 
 One = Callable[..., Server]
 ACME: dict[str, Any] = {"scim_realms": {"acme": {}}}
@@ -52,7 +53,7 @@ def test_a_realm_with_its_own_host_is_reported(operator: Operator, one: One, ver
     assert operator.run("plan").returncode == 0
 
 
-@pytest.mark.parametrize("version", ["9.0", "11.0"])
+@pytest.mark.parametrize("version", sample(["9.0", "11.0"], "11.0"))
 def test_administrators_get_no_mail(operator: Operator, one: One, version: str) -> None:
     """If SCIM_CONFIG is undefined, each SCIM request causes a traceback and a mail."""
     server = one(ACME, version=version, realms=["acme"])

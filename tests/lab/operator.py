@@ -12,6 +12,7 @@ from typing import Any
 
 from scimconf.secret import Secret
 from scimconf.tokens.store import TokenFile
+from tests.lab import prepared
 from tests.lab.lab import Lab
 
 VAULT = ("--vault-password-file", ".vault-password")
@@ -48,11 +49,13 @@ class Operator:
     def run(
         self, *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run scimconf and wait for its end."""
+        """Run scimconf and wait for its end. With `env`, it is a new Python."""
+        if env is None:
+            return prepared.run(arguments, self.folder, self.lab.environment())
         return subprocess.run(
             [sys.executable, "-m", "scimconf", *arguments],
             cwd=self.folder,
-            env=self.lab.environment() if env is None else env,
+            env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

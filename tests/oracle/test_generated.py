@@ -5,7 +5,6 @@ A run compares a sample. With SCIMCONF_MATRIX=all it compares all of them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests import matrix
 from tests.oracle.agreement import check
 from tests.oracle.client import Oracle
 from tests.oracle.generated import Files, inventories, patterns
@@ -21,8 +21,7 @@ from tests.oracle.ours import Ours
 
 pytestmark = pytest.mark.needs_ansible
 
-MATRIX = os.environ.get("SCIMCONF_MATRIX") == "all"
-INVENTORIES = 250 if MATRIX else 60
+INVENTORIES = 250 if matrix.ALL else 60
 PATTERNS_EACH = 10
 
 _count = {"inventories": 0, "patterns": 0}
@@ -59,7 +58,7 @@ def test_generated(oracle: Oracle, files: Files, data: st.DataObject) -> None:
 
 @given(inventories(), st.data())
 @settings(
-    max_examples=100 if MATRIX else 20,
+    max_examples=100 if matrix.ALL else 20,
     derandomize=True,
     database=None,
     deadline=None,

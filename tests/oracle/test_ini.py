@@ -5,7 +5,6 @@ A run compares a sample of the generated ones. With SCIMCONF_MATRIX=all it compa
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from tests import matrix
 from tests.oracle import ini_by_hand
 from tests.oracle.agreement import check, refused
 from tests.oracle.client import Oracle
@@ -23,8 +23,6 @@ from tests.oracle.generated import CONNECTION, GROUPS, HOSTS
 from tests.oracle.ours import Ours
 
 pytestmark = pytest.mark.needs_ansible
-
-MATRIX = os.environ.get("SCIMCONF_MATRIX") == "all"
 
 
 @pytest.mark.parametrize("name", ini_by_hand.CASES)
@@ -130,7 +128,7 @@ def counted() -> Iterator[None]:
 
 @given(inis())
 @settings(
-    max_examples=300 if MATRIX else 40,
+    max_examples=300 if matrix.ALL else 40,
     derandomize=True,
     database=None,
     deadline=None,

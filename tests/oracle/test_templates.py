@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from scimconf.errors import UsageError
 from scimconf.template import expand
 from scimconf.template.filters import FILTERS
+from tests import matrix
 from tests.oracle.client import Answer, Oracle
 from tests.oracle.ours import encoded
 
@@ -153,7 +152,7 @@ CALLS = [
 
 @given(ARGUMENTS)
 @settings(
-    max_examples=400 if os.environ.get("SCIMCONF_MATRIX") == "all" else 40,
+    max_examples=400 if matrix.ALL else 40,
     derandomize=True,
     database=None,
     deadline=None,

@@ -11,6 +11,7 @@ import pytest
 from scimconf.secret import Secret
 from scimconf.ssh import keys
 from scimconf.ssh.keys import UnusableKeyError
+from tests.matrix import sample
 from tests.ssh.server import make_key
 
 KINDS = ("ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048")
@@ -18,7 +19,7 @@ KINDS = ("ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048")
 
 @pytest.mark.parametrize("passphrase", ["", "open sesame"])
 @pytest.mark.parametrize("form", ["RFC4716", "PEM", "PKCS8"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sample(KINDS, "ed25519", "rsa-2048"))
 def test_every_kind_and_format(tmp_path: Path, kind: str, form: str, passphrase: str) -> None:
     key = make_key(tmp_path / "key", kind, passphrase)
     change = ["ssh-keygen", "-q", "-p", "-P", passphrase, "-N", passphrase, "-m", form, "-f", key]
