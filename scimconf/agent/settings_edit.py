@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from typing import List, Mapping, Optional, Tuple
 
-from scimconf.agent import get_secret, layout, names, revise
+from scimconf.agent import get_secret, layout_edit, names, revise
 from scimconf.agent.entry import Entry
 from scimconf.agent.errors import Refusal
-from scimconf.agent.layout import INDENT
+from scimconf.agent.layout_edit import INDENT
 from scimconf.agent.settings_file import (
     BEGIN,
     END,
     IMPORT,
     NAME,
-    NEWLINE,
     Block,
     Settings,
     read,
@@ -26,9 +25,10 @@ from scimconf.agent.settings_file import (
 )
 from scimconf.agent.source import Source
 
-_IMPORT_LINE = re.compile(rf"(?:\A|(?<=[\r\n])){re.escape(IMPORT)}{NEWLINE}\Z")
-_SEPARATOR = re.compile(rf"(?<=[\r\n]){NEWLINE}\Z")
-_SEPARATORS = re.compile(rf"{NEWLINE}{NEWLINE}\Z")
+_NEWLINE = r"(?:\r\n|\r|\n)"
+_IMPORT_LINE = re.compile(rf"(?:\A|(?<=[\r\n])){re.escape(IMPORT)}{_NEWLINE}\Z")
+_SEPARATOR = re.compile(rf"(?<=[\r\n]){_NEWLINE}\Z")
+_SEPARATORS = re.compile(rf"{_NEWLINE}{_NEWLINE}\Z")
 
 
 def edit(data: bytes, entries: Mapping[str, Optional[str]], *, keep_empty: bool = False) -> bytes:
@@ -74,7 +74,7 @@ def _with(settings: Settings, realm: str, text: str) -> Settings:
     if realm in settings.entries:
         return _revised(settings, realm, text, newline)
     text = text.replace("\n", newline)
-    return read(src.encode(layout.added(src.text, block.layout, text, newline)))
+    return read(src.encode(layout_edit.added(src.text, block.layout, text, newline)))
 
 
 def _revised(settings: Settings, realm: str, text: str, newline: str) -> Settings:
@@ -85,7 +85,7 @@ def _revised(settings: Settings, realm: str, text: str, newline: str) -> Setting
         after = revise.changed(settings.source, found.value, wanted, newline)
         if after is None:
             replaced = text.replace("\n", newline)
-            after = layout.replaced(settings.source.text, found.item, replaced)
+            after = layout_edit.replaced(settings.source.text, found.item, replaced)
             return read(settings.source.encode(after))
         settings = read(settings.source.encode(after))
     return settings
@@ -110,7 +110,7 @@ def _without(settings: Settings, realm: str, keep_empty: bool) -> bytes:
     if block.ours and len(settings.entries) == 1 and not keep_empty:
         return src.encode(_without_block(src.text, block))
     index = list(settings.entries).index(realm)
-    return src.encode(layout.removed(src.text, block.layout, index))
+    return src.encode(layout_edit.removed(src.text, block.layout, index))
 
 
 def _without_block(text: str, block: Block) -> str:
@@ -118,7 +118,7 @@ def _without_block(text: str, block: Block) -> str:
     head, tail = text[: block.start], text[block.end :]
     if not tail:
         return _SEPARATORS.sub("", head)
-    return _SEPARATOR.sub("", head) + re.sub(rf"\A{NEWLINE}", "", tail)
+    return _SEPARATOR.sub("", head) + re.sub(rf"\A{_NEWLINE}", "", tail)
 
 
 def _with_import(settings: Settings) -> bytes:
@@ -189,7 +189,7 @@ def _says(found: Entry, wanted: revise.Wanted, text: str) -> bool:
 
 def _same(one: str, other: str) -> bool:
     """Return whether two texts are equal except for their line breaks."""
-    return re.sub(NEWLINE, "\n", one) == re.sub(NEWLINE, "\n", other)
+    return re.sub(_NEWLINE, "\n", one) == re.sub(_NEWLINE, "\n", other)
 
 
 def _others(settings: Settings) -> List[str]:
