@@ -255,13 +255,16 @@ def _ask(probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, s
     silent = Answer(None)
     found = silent
     sites, running = {}, {}
-    for number, (realm, asked) in enumerate(realms.items()):
-        # If the web server does not answer once, it is not asked again: each question would wait.
-        found = server.login(asked["host"]) if not number or found.status else silent
-        sites[realm] = {"status": found.status, "location": found.location}
-        if realm in tokens:
-            is_up = found.status is not None and found.status < 500
-            running[realm] = server.users(asked["host"], tokens[realm]) if is_up else found.status
+    with server.shared():
+        for number, (realm, asked) in enumerate(realms.items()):
+            host = asked["host"]
+            # If the web server does not answer once, it is not asked again: each question would
+            # wait.
+            found = server.login(host) if not number or found.status else silent
+            sites[realm] = {"status": found.status, "location": found.location}
+            if realm in tokens:
+                is_up = found.status is not None and found.status < 500
+                running[realm] = server.users(host, tokens[realm]) if is_up else found.status
     return {"sites": sites, "running": running}
 
 

@@ -150,11 +150,12 @@ def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
 
 
 def _before(request: Request, server: WebServer, tokens: Dict[str, str]) -> Tuple[Before, ...]:
-    return tuple(
-        Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
-        for realm, (host, _) in (request.gate or {}).items()
-        if realm in tokens
-    )
+    with server.shared():
+        return tuple(
+            Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
+            for realm, (host, _) in (request.gate or {}).items()
+            if realm in tokens
+        )
 
 
 def _questions(request: Request, tokens: Dict[str, str]) -> Tuple[Question, ...]:

@@ -146,11 +146,12 @@ def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
 
 
 def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
-    return tuple(
-        Before(each.realm, each.host, each.token, server.users(each.host, each.token))
-        for each in undo.after
-        if each.wanted and each.token
-    )
+    with server.shared():
+        return tuple(
+            Before(each.realm, each.host, each.token, server.users(each.host, each.token))
+            for each in undo.after
+            if each.wanted and each.token
+        )
 
 
 def _questions(undo: Undo) -> Tuple[Question, ...]:

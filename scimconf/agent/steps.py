@@ -120,7 +120,7 @@ def _restart(undo: Undo) -> str:
 def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
-        gate.check_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
+        gate.check_new(WebServer(undo.probe), undo.after, undo.before, undo.gate_seconds)
     except AgentError as error:
         if undo.alive:
             raise
