@@ -7,8 +7,9 @@ every style: with or without a trailing comma, on one line or many, with comment
 from __future__ import annotations
 
 import re
+from typing import Sequence, Tuple
 
-from scimconf.agent.layout import Item, Layout, between
+from scimconf.agent.layout import Layout, between
 
 INDENT = "    "
 
@@ -18,19 +19,17 @@ _SPACES = re.compile(r"[ \t\f]*")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
-def replaced(text: str, item: Item, entry: str) -> str:
-    """Return the text with an item replaced by an entry."""
-    return text[: item.start] + entry + text[item.end :]
+def added(
+    text: str, where: Layout, entries: Sequence[str], newline: str, indent: str = INDENT
+) -> str:
+    """Return the text with entries after the last item. They get commas as the last item has.
 
-
-def added(text: str, where: Layout, entry: str, newline: str, indent: str = INDENT) -> str:
-    """Return the text with an entry after the last item. It gets a comma if the last item has one.
-
-    `indent` is used if the entry gets a line of its own.
+    `indent` is used for an entry that gets a line of its own.
     """
     if not where.items:
         at = where.closing
-        return text[:at] + newline + indent + entry + newline + text[at:]
+        inside = f",{newline}{indent}".join(entries)
+        return text[:at] + newline + indent + inside + newline + text[at:]
     last = where.items[-1]
     anchor = last.end if last.comma is None else last.comma + 1
     comma_before, comma_after = (",", "") if last.comma is None else ("", ",")
@@ -39,11 +38,15 @@ def added(text: str, where: Layout, entry: str, newline: str, indent: str = INDE
         comment, at, gap = rest.group(), rest.end(), newline + indent
     else:
         comment, at, gap = "", anchor, " "
-    return text[:anchor] + comma_before + comment + gap + entry + comma_after + text[at:]
+    inside = gap + f",{gap}".join(entries)
+    return text[:anchor] + comma_before + comment + inside + comma_after + text[at:]
 
 
-def removed(text: str, where: Layout, index: int) -> str:
-    """Return the text without one item, its line and the comment after it. Keep other comments."""
+def removed(text: str, where: Layout, index: int) -> Tuple[str, Layout]:
+    """Return the text without one item, its line and the comment after it. Keep other comments.
+
+    In the returned layout, the items before this one are right, and the items after it are not.
+    """
     item = where.items[index]
     start, end = item.start, item.end if item.comma is None else item.comma + 1
     spaces = _SPACES_BEFORE.search(text, where.opening, start)
@@ -58,11 +61,14 @@ def removed(text: str, where: Layout, index: int) -> str:
         end = following.end() if following else end
     else:
         start = spaces.start()
-    head = text[:start]
+    head, items = text[:start], list(where.items)
     if item.comma is None and index > 0:
-        comma = where.items[index - 1].comma
+        comma = items[index - 1].comma
         head = head if comma is None else head[:comma] + head[comma + 1 :]
-    return head + text[end:]
+        items[index - 1] = items[index - 1]._replace(comma=None)
+    del items[index]
+    shorter = len(text) - len(head) - len(text[end:])
+    return head + text[end:], Layout(where.opening, where.closing - shorter, tuple(items))
 
 
 def _to_closing(text: str, where: Layout, start: int, end: int) -> int:

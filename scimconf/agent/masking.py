@@ -22,6 +22,8 @@ _MASKED = f'"{MASK}"'
 _QUOTED = r"(\"|')(?:(?!\1).)+\1?"
 _LONG_WORD = r"[^\s,;:]{16,}|[^\s,;:]*[0-9][^\s,;:]*"
 """Words of a comment that may be a token: long ones, and those with a digit."""
+_SHORTEST_TOKEN = 8
+"""Characters. A shorter text would be found in ordinary words."""
 _SHORTEST = 6
 """Characters of the shortest word of a comment that is masked."""
 
@@ -50,9 +52,9 @@ def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
     found = settings.block
     if found is None:
         return None
-    # A token may also be used elsewhere, for example as a client's name. A shorter text than this
-    # would be found in ordinary words.
-    known = [token for token in settings.tokens({}).values() if len(token) >= 8]
+    # A token may also be used elsewhere, for example as a client's name.
+    tokens = settings.tokens({}).values()
+    known = [token for token in tokens if len(token) >= _SHORTEST_TOKEN]
     pieces: List[Piece] = [
         *_values(settings, found, masks, known),
         *_comments(settings.source, found, known),
@@ -93,7 +95,8 @@ def _hidden(entry: ast.expr, mask: str, known: Sequence[str]) -> Iterator[Tuple[
 def _holds(node: ast.AST, known: Sequence[str]) -> bool:
     """Return whether any text in an expression contains one of the tokens."""
     texts = (str(each.value) for each in ast.walk(node) if isinstance(each, ast.Constant))
-    return any(token in text for text in texts for token in known)
+    long = [text for text in texts if len(text) >= _SHORTEST_TOKEN]
+    return any(token in text for text in long for token in known)
 
 
 def _is_text(node: Optional[ast.expr]) -> bool:

@@ -108,10 +108,10 @@ def _key(
     for name, item in zip(wants, theirs.items):
         if name not in has:
             text = _text(wanted, (item.start, item.end), newline)
-            return layout_edit.added(src.text, where, text, newline, indent)
+            return layout_edit.added(src.text, where, [text], newline, indent)
     for index, name in enumerate(has):
         if name not in wants:
-            return layout_edit.removed(src.text, where, index)
+            return layout_edit.removed(src.text, where, index)[0]
     inner = (_key(src, has[name], wanted, wants[name], newline, indent + INDENT) for name in wants)
     return next((text for text in inner if text is not None), None)
 
