@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scimconf.agent import files, secrets_file, settings_edit
+from scimconf.agent import durable, files, secrets_edit, settings_edit
 from scimconf.agent.errors import AgentError, Refusal
 from scimconf.errors import UsageError
 from scimconf.model import Desired, Server
@@ -133,8 +133,8 @@ def edit(rendered: Rendered, settings: Path, secrets: Path | None) -> list[Path]
     steps = []
     if secrets:
         with _refusals_in(secrets):
-            with_new = secrets_file.edit(_replaceable(secrets), wanted)
-            without_old = secrets_file.edit(with_new, {}, removed)
+            with_new = secrets_edit.edit(_replaceable(secrets), wanted)
+            without_old = secrets_edit.edit(with_new, {}, removed)
         steps = [(secrets, with_new), (secrets, without_old)]
     with _refusals_in(settings):
         steps.insert(1, (settings, settings_edit.edit(_replaceable(settings), rendered.entries)))
@@ -169,7 +169,7 @@ def _replace(path: Path, data: bytes) -> bool:
     if _read(path) == data:
         return False
     try:
-        files.replace(str(path), data)
+        durable.replace(str(path), data)
     except AgentError as trouble:
         raise UsageError(trouble.message, trouble.hint) from None
     return True

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimconf import render
-from scimconf.agent import files
+from scimconf.agent import durable, files
 from scimconf.agent.errors import AgentError
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
@@ -119,7 +119,7 @@ def test_settings_never_refer_to_a_missing_secret(
 ) -> None:
     settings, secrets = write("settings.py", ""), write("secrets.conf", SECRETS)
     seen: list[tuple[str, bool]] = []
-    replace = files.replace
+    replace = durable.replace
 
     def note(path: str, data: bytes) -> None:
         replace(path, data)
@@ -128,7 +128,7 @@ def test_settings_never_refer_to_a_missing_secret(
         assert there or not refers
         seen.append((Path(path).name, there))
 
-    monkeypatch.setattr(files, "replace", note)
+    monkeypatch.setattr(durable, "replace", note)
     render.edit(_clear("acme", store="secrets"), settings, secrets)
     render.edit(_clear("acme"), settings, secrets)
     assert seen == [
@@ -191,7 +191,7 @@ def test_a_file_that_cannot_be_replaced_is_not_changed(
     def full(path: str, data: bytes) -> None:
         raise AgentError(f"{path} cannot be replaced: No space left on device")
 
-    monkeypatch.setattr(files, "replace", full)
+    monkeypatch.setattr(durable, "replace", full)
     with pytest.raises(UsageError, match=r"secrets\.conf cannot be replaced: No space"):
         render.edit(wanted, settings, secrets)
     assert (settings.read_text(), secrets.read_text()) == ("", SECRETS)

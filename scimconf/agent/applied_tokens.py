@@ -27,11 +27,13 @@ def add(folder: str, new: Mapping[str, Record]) -> None:
     """Record durably, by realm, which tokens will come into force. Raises AgentError."""
     if not new:
         return
+    from scimconf.agent import durable  # a plan writes nothing
+
     known = read(folder)
     for realm, record in new.items():
         older = [each for each in known.get(realm, []) if each["hash"] != record["hash"]]
         known[realm] = [dict(record), *older][:_KEPT]
-    files.write_private(os.path.join(folder, _NAME), json.dumps(known).encode())
+    durable.write_private(os.path.join(folder, _NAME), json.dumps(known).encode())
 
 
 def read(folder: str) -> Dict[str, List[Dict[str, str]]]:

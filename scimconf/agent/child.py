@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import re
 import signal
-from typing import BinaryIO, Dict, NamedTuple, Optional, Sequence
+from typing import BinaryIO, NamedTuple, Optional, Sequence
 
-USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from scimconf.agent.environment import environment
 
 _LOGIN_DEFS = "/etc/login.defs"
 
@@ -99,21 +98,6 @@ def login_umask() -> int:
     except OSError:
         found = []
     return int(found[-1], 8) & 0o777 if found else 0o022
-
-
-def environment() -> Dict[str, str]:
-    """Return the part of the environment of `su zulip -c` that Zulip needs.
-
-    Of the login's environment, only PATH stays. The usual folders follow it, because a login
-    without a shell may lack the folder of supervisorctl.
-    """
-    path = os.environ.get("PATH", USUAL_PATH)
-    path = path if path.endswith(USUAL_PATH) else f"{path}:{USUAL_PATH}"
-    found = {"PATH": path, "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
-    with contextlib.suppress(KeyError):  # the user may have been deleted
-        me = pwd.getpwuid(os.geteuid())
-        found.update(HOME=me.pw_dir, USER=me.pw_name, LOGNAME=me.pw_name)
-    return found
 
 
 def _in_memory() -> BinaryIO:

@@ -8,7 +8,7 @@ the token, a line feed and the place that the token belongs to. Its text form is
 
 from __future__ import annotations
 
-import base64
+import binascii
 import functools
 import hashlib
 import hmac
@@ -56,4 +56,4 @@ def _parts(fingerprint: str) -> Tuple[int, bytes, bytes]:
 
 
 def _base64(text: str) -> bytes:
-    return base64.b64decode(text.replace(".", "+") + "=" * (-len(text) % 4))
+    return binascii.a2b_base64(text.replace(".", "+") + "=" * (-len(text) % 4))

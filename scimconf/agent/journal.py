@@ -7,23 +7,9 @@ import os
 from enum import Enum
 from typing import NamedTuple, Optional
 
-from scimconf.agent import files, undo
-from scimconf.agent.errors import AgentError
+from scimconf.agent import durable, files, last_run, undo
+from scimconf.agent.last_run import State, titled
 from scimconf.agent.undo import Undo
-
-_NAME = "journal.json"
-_ACKNOWLEDGED = "told"
-_FORMAT = 1
-_LIMIT = 12 * files.LIMIT
-"""Bytes. The journal holds two settings.py and four zulip-secrets.conf in base64."""
-
-
-class State(Enum):
-    """The state of a transaction."""
-
-    OPEN = "open"
-    COMMITTED = "committed"
-    ROLLED_BACK = "rolled back"
 
 
 class Kind(Enum):
@@ -50,7 +36,7 @@ class Journal(NamedTuple):
     @property
     def title(self) -> str:
         """Return when the run began and who started it."""
-        return f"{self.undo.began}, by {self.undo.who}"
+        return titled(self.undo.began, self.undo.who)
 
     def reach(self, step: str) -> "Journal":
         """Record that a step begins. Call it before the step. Raises AgentError."""
@@ -64,7 +50,7 @@ class Journal(NamedTuple):
     def _written(journal: "Journal") -> "Journal":
         text = json.dumps(
             {
-                "format": _FORMAT,
+                "format": last_run.FORMAT,
                 "run": journal.run,
                 "kind": journal.kind.value,
                 "state": journal.state.value,
@@ -73,44 +59,31 @@ class Journal(NamedTuple):
                 "undo": undo.to_json(journal.undo),
             }
         )
-        files.write_private(journal.path, text.encode())
+        durable.write_private(journal.path, text.encode())
         return journal
-
-
-def path(folder: str) -> str:
-    """Return the path of the journal in a state folder."""
-    return os.path.join(folder, _NAME)
 
 
 def begin(folder: str, kind: Kind, what: Undo, step: str) -> Journal:
     """Write a new journal durably. Raises AgentError."""
-    return Journal(path(folder), os.urandom(8).hex(), kind, State.OPEN, step, what).reach(step)
+    return Journal(last_run.path(folder), os.urandom(8).hex(), kind, State.OPEN, step, what).reach(
+        step
+    )
 
 
 def read(folder: str) -> Optional[Journal]:
     """Return the last transaction, or None. Raises AgentError."""
-    where = path(folder)
-    if not os.path.exists(where):
-        return None
-    try:
-        plain = json.loads(files.read(where, _LIMIT))
-        if plain["format"] != _FORMAT:
-            raise ValueError
-        return Journal(
-            where,
+    return last_run.parse(
+        folder,
+        lambda plain: Journal(
+            last_run.path(folder),
             plain["run"],
             Kind(plain["kind"]),
             State(plain["state"]),
             plain["reached"],
             undo.from_json(plain["undo"]),
             plain["message"],
-        )
-    except (ValueError, LookupError, TypeError, RecursionError):
-        raise AgentError(
-            f"the journal {where} cannot be read: was it written by another version of scimconf?",
-            "compare settings.py and zulip-secrets.conf with the backups beside the journal, "
-            "correct them, then remove the journal",
-        ) from None
+        ),
+    )
 
 
 def interrupted(folder: str) -> Optional[Journal]:
@@ -122,7 +95,7 @@ def interrupted(folder: str) -> Optional[Journal]:
 def sweep(folder: str) -> None:
     """Remove unfinished files that dead runs left in a state folder. The caller holds the lock."""
     for each in (folder, os.path.join(folder, files.BACKUPS)):
-        files.sweep_private(each)
+        durable.sweep_private(each)
 
 
 def acknowledge(folder: str, run: str) -> None:
@@ -130,12 +103,4 @@ def acknowledge(folder: str, run: str) -> None:
 
     It is written to a separate file, because this request does not hold the lock.
     """
-    files.write_private(os.path.join(folder, _ACKNOWLEDGED), run.encode())
-
-
-def is_acknowledged(folder: str, run: str) -> bool:
-    """Return whether a controller has read the result of a transaction."""
-    try:
-        return files.read(os.path.join(folder, _ACKNOWLEDGED)) == run.encode()
-    except AgentError:
-        return False
+    durable.write_private(os.path.join(folder, last_run.ACKNOWLEDGED), run.encode())

@@ -12,8 +12,6 @@ import os
 import time
 from typing import Callable, Iterator, Optional
 
-from scimconf.agent import files
-
 _NAME = "lock"
 _RESTART = "restart"
 _SHORT = 0.5
@@ -37,7 +35,9 @@ def held(
     While it waits, `waiting` is called with the holder. Raises Busy, and AgentError if the folder
     cannot be created.
     """
-    files.make_private(folder)
+    from scimconf.agent import durable  # a plan writes nothing
+
+    durable.make_private(folder)
     descriptor = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take_within(descriptor, seconds, waiting)

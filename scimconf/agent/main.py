@@ -11,7 +11,8 @@ import signal
 import sys
 from typing import Any, BinaryIO, Mapping
 
-from scimconf.agent import child, files, observe
+from scimconf.agent import files, observe
+from scimconf.agent.environment import environment
 from scimconf.agent.errors import AgentError, as_agent_error
 
 LONGEST = 16 * 1024 * 1024
@@ -34,7 +35,7 @@ def main(zulip_user: str) -> int:
         _send(sys.stdout.buffer, _error("start", error))
         return 1
     # The login's environment may hold secrets. Child processes must not get them.
-    kept = child.environment()
+    kept = environment()
     os.environ.clear()
     os.environ.update(kept)
     _ignore_interruptions()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import io
 import re
-import tokenize
 from typing import Iterator, List, Mapping, Match, Optional, Sequence, Tuple
 
 from scimconf.agent.entry import KNOWN_KEYS, TOKEN_KEY, secret_name
@@ -20,9 +19,11 @@ from scimconf.agent.source import Source
 MASK = "<masked>"
 _MASKED = f'"{MASK}"'
 
-_QUOTED = re.compile(r"(\"|')(?:(?!\1).)+\1?")
-_LONG_WORD = re.compile(r"[^\s,;:]{16,}|[^\s,;:]*[0-9][^\s,;:]*")
+_QUOTED = r"(\"|')(?:(?!\1).)+\1?"
+_LONG_WORD = r"[^\s,;:]{16,}|[^\s,;:]*[0-9][^\s,;:]*"
 """Words of a comment that may be a token: long ones, and those with a digit."""
+_SHORTEST_TOKEN = 8
+"""Characters. A shorter text would be found in ordinary words."""
 _SHORTEST = 6
 """Characters of the shortest word of a comment that is masked."""
 
@@ -51,9 +52,9 @@ def block(settings: Settings, masks: Mapping[str, str]) -> Optional[str]:
     found = settings.block
     if found is None:
         return None
-    # A token may also be used elsewhere, for example as a client's name. A shorter text than this
-    # would be found in ordinary words.
-    known = [token for token in settings.tokens({}).values() if len(token) >= 8]
+    # A token may also be used elsewhere, for example as a client's name.
+    tokens = settings.tokens({}).values()
+    known = [token for token in tokens if len(token) >= _SHORTEST_TOKEN]
     pieces: List[Piece] = [
         *_values(settings, found, masks, known),
         *_comments(settings.source, found, known),
@@ -94,7 +95,8 @@ def _hidden(entry: ast.expr, mask: str, known: Sequence[str]) -> Iterator[Tuple[
 def _holds(node: ast.AST, known: Sequence[str]) -> bool:
     """Return whether any text in an expression contains one of the tokens."""
     texts = (str(each.value) for each in ast.walk(node) if isinstance(each, ast.Constant))
-    return any(token in text for text in texts for token in known)
+    long = [text for text in texts if len(text) >= _SHORTEST_TOKEN]
+    return any(token in text for text in long for token in known)
 
 
 def _is_text(node: Optional[ast.expr]) -> bool:
@@ -124,6 +126,10 @@ def _comments(src: Source, block: Block, known: Sequence[str]) -> Iterator[Piece
     """Yield the comments within the assignment, with everything masked that may be a token."""
     where = block.span
     lines = src.text[where[0] : where[1]].replace("\r\n", "\n").replace("\r", "\n")
+    if "#" not in lines:
+        return
+    import tokenize  # takes 1 ms, and a block of scimconf has no comment
+
     first_line = sum(1 for start in src.starts if start <= where[0])
     for token in tokenize.generate_tokens(io.StringIO(lines).readline):
         if token.type != tokenize.COMMENT:
@@ -144,4 +150,4 @@ def comment(text: str) -> str:
         return MASK if len(word) >= _SHORTEST else word
 
     # The "#" stays, even if it is part of a long word.
-    return text[:1] + _LONG_WORD.sub(masked, _QUOTED.sub(_MASKED, text[1:]))
+    return text[:1] + re.sub(_LONG_WORD, masked, re.sub(_QUOTED, _MASKED, text[1:]))

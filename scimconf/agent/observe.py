@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from scimconf.agent import (
     applied_tokens,
-    candidate,
-    clients,
-    docker,
     files,
     fingerprint,
     masking,
     other_runs,
-    own_clients,
-    request,
+    paths,
     secrets_file,
     settings_file,
     zulip,
 )
 from scimconf.agent.entry import Entry
 from scimconf.agent.errors import AgentError, Refusal
-from scimconf.agent.request import Paths
+from scimconf.agent.paths import Paths
 from scimconf.agent.settings_file import Settings
+
+_ENTRYPOINT = "/sbin/entrypoint.sh"
+"""A server without this file is no docker-zulip container (docker.py)."""
 
 _ATTEMPTS = 3
 """How often the facts are collected at most, if other runs begin or end meanwhile."""
@@ -42,7 +42,7 @@ def observe(plain: Mapping[str, Any]) -> Facts:
     A run that ended during the observation may have changed what was read before. Then the facts
     do not belong to one moment, so the observation is repeated.
     """
-    where = request.paths(plain)
+    where = paths.read(plain)
     read_only = bool(plain.get("read_only"))
     for _ in range(_ATTEMPTS):
         runs = other_runs.look(where.deployment)
@@ -59,7 +59,7 @@ def tokens(plain: Mapping[str, Any]) -> Facts:
 
     `applied` tells, for each realm that scimconf has changed, whether scimconf put the token there.
     """
-    where = request.paths(plain)
+    where = paths.read(plain)
     settings = _parse_settings(where, files.read(where.settings))
     secrets, _ = _secrets(where)
     found = settings.tokens(secrets)
@@ -179,6 +179,10 @@ def _zulip(where: Paths) -> Facts:
 
 
 def _container(where: Paths) -> Facts:
+    if not os.path.exists(_ENTRYPOINT):
+        return {}
+    from scimconf.agent import docker
+
     container = docker.Container()
     given = container.given_secrets()
     return {
@@ -251,13 +255,16 @@ def _ask(probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, s
     silent = Answer(None)
     found = silent
     sites, running = {}, {}
-    for number, (realm, asked) in enumerate(realms.items()):
-        # If the web server does not answer once, it is not asked again: each question would wait.
-        found = server.login(asked["host"]) if not number or found.status else silent
-        sites[realm] = {"status": found.status, "location": found.location}
-        if realm in tokens:
-            is_up = found.status is not None and found.status < 500
-            running[realm] = server.users(asked["host"], tokens[realm]) if is_up else found.status
+    with server.shared():
+        for number, (realm, asked) in enumerate(realms.items()):
+            host = asked["host"]
+            # If the web server does not answer once, it is not asked again: each question would
+            # wait.
+            found = server.login(host) if not number or found.status else silent
+            sites[realm] = {"status": found.status, "location": found.location}
+            if realm in tokens:
+                is_up = found.status is not None and found.status < 500
+                running[realm] = server.users(host, tokens[realm]) if is_up else found.status
     return {"sites": sites, "running": running}
 
 
@@ -272,6 +279,9 @@ def _clients(
     If they cannot be listed, a status of 200 can still prove each wanted client. Otherwise, and if
     Zulip cannot load settings.py, the server is blocked.
     """
+
+    # Imported here, because only Zulip 5.x has clients.
+    from scimconf.agent import candidate, clients, own_clients
 
     def is_proved(realm: str, client: str) -> bool:
         entry = settings.entries.get(realm) if settings else None

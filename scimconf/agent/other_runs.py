@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Optional, Tuple
 
-from scimconf.agent import files, journal, lock
+from scimconf.agent import files, last_run, lock
 from scimconf.agent.errors import AgentError
-from scimconf.agent.journal import Journal, State
+from scimconf.agent.last_run import LastRun, State
 
 
 class Runs(NamedTuple):
@@ -40,7 +40,7 @@ def look(deployment: str) -> Runs:
     if at_work:
         return Runs(at_work=at_work)
     try:
-        last = journal.read(folder)
+        last = last_run.read(folder)
     except AgentError as error:
         return Runs(unreadable=error.sentence)
     if last is None:
@@ -53,10 +53,10 @@ def look(deployment: str) -> Runs:
 
 def is_acknowledged(deployment: str, runs: Runs) -> bool:
     """Return whether a controller has read the result of the last run."""
-    return journal.is_acknowledged(files.state_folder(deployment), runs.last[0])
+    return last_run.is_acknowledged(files.state_folder(deployment), runs.last[0])
 
 
-def _finished_alone(last: Journal) -> str:
+def _finished_alone(last: LastRun) -> str:
     text = (
         f"the last run ({last.title}) finished by itself after it lost the connection: "
         f"{last.state.value}"

@@ -13,7 +13,7 @@ import json
 import os
 from typing import Iterable, Set
 
-from scimconf.agent import files
+from scimconf.agent import durable, files
 from scimconf.agent.clients import Client
 from scimconf.agent.errors import AgentError
 
@@ -41,4 +41,4 @@ def read(folder: str) -> Set[Client]:
 
 def _write(folder: str, clients: Set[Client]) -> None:
     if clients != read(folder):
-        files.write_private(os.path.join(folder, _NAME), json.dumps(sorted(clients)).encode())
+        durable.write_private(os.path.join(folder, _NAME), json.dumps(sorted(clients)).encode())

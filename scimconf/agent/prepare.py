@@ -6,7 +6,16 @@ import hashlib
 import time
 from typing import Dict, Iterable, Optional, Tuple
 
-from scimconf.agent import clients, files, secrets_file, settings_edit, settings_file, zulip
+from scimconf.agent import (
+    clients,
+    durable,
+    files,
+    secrets_edit,
+    secrets_file,
+    settings_edit,
+    settings_file,
+    zulip,
+)
 from scimconf.agent.clients import Client
 from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
@@ -77,7 +86,7 @@ def prepare_files(changes: Iterable[FileChange]) -> None:
         if obstacle:
             raise AgentError(obstacle)
     for path in changing:
-        files.sweep(path)
+        durable.sweep(path)
 
 
 def _secrets(request: Request) -> Optional[bytes]:
@@ -107,11 +116,11 @@ def _files(request: Request, settings: bytes, secrets: Optional[bytes]) -> Tuple
         return changed, FileChange(where.secrets), FileChange(where.secrets)
     try:
         with_new = (
-            secrets_file.edit(secrets, request.new_secrets) if request.new_secrets else secrets
+            secrets_edit.edit(secrets, request.new_secrets) if request.new_secrets else secrets
         )
         without_old = with_new
         if request.old_secrets:
-            without_old = secrets_file.edit(with_new, {}, request.old_secrets)
+            without_old = secrets_edit.edit(with_new, {}, request.old_secrets)
     except Refusal as refusal:
         raise AgentError(refusal.at(where.secrets)) from None
     return (
@@ -141,11 +150,12 @@ def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
 
 
 def _before(request: Request, server: WebServer, tokens: Dict[str, str]) -> Tuple[Before, ...]:
-    return tuple(
-        Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
-        for realm, (host, _) in (request.gate or {}).items()
-        if realm in tokens
-    )
+    with server.shared():
+        return tuple(
+            Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
+            for realm, (host, _) in (request.gate or {}).items()
+            if realm in tokens
+        )
 
 
 def _questions(request: Request, tokens: Dict[str, str]) -> Tuple[Question, ...]:

@@ -11,6 +11,7 @@ from scimconf.agent import (
     files,
     journal,
     prepare,
+    secrets_edit,
     secrets_file,
     settings_file,
     zulip,
@@ -18,7 +19,8 @@ from scimconf.agent import (
 from scimconf.agent.clients import Client
 from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.journal import Journal, Kind, State
+from scimconf.agent.journal import Journal, Kind
+from scimconf.agent.last_run import State
 from scimconf.agent.prepare import Stale
 from scimconf.agent.probe import WebServer
 from scimconf.agent.steps import Change
@@ -130,7 +132,7 @@ def _secrets(undo: Undo) -> Tuple[FileChange, FileChange]:
     try:
         had, has = secrets_file.read(old), secrets_file.read(now)
         missing = {name: value for name, value in had.items() if has.get(name) != value}
-        between = secrets_file.edit(now, missing) if missing else now
+        between = secrets_edit.edit(now, missing) if missing else now
     except Refusal as refusal:
         raise AgentError(refusal.at(path)) from None
     return FileChange(path, now, between), FileChange(path, between, old)
@@ -144,11 +146,12 @@ def _clients(undo: Undo) -> Tuple[Tuple[Client, ...], Tuple[Client, ...]]:
 
 
 def _before(undo: Undo, server: WebServer) -> Tuple[Before, ...]:
-    return tuple(
-        Before(each.realm, each.host, each.token, server.users(each.host, each.token))
-        for each in undo.after
-        if each.wanted and each.token
-    )
+    with server.shared():
+        return tuple(
+            Before(each.realm, each.host, each.token, server.users(each.host, each.token))
+            for each in undo.after
+            if each.wanted and each.token
+        )
 
 
 def _questions(undo: Undo) -> Tuple[Question, ...]:

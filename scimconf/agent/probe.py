@@ -26,6 +26,7 @@ SECONDS = 15.0
 """The time limit of one request, from connect to the last byte."""
 
 _USUAL = ("https://127.0.0.1:443", "http://127.0.0.1:80")
+_MISDIRECTED = 421
 _LIMIT = 64 * 1024
 _LONGEST = 500
 """Characters of a Location that are kept."""
@@ -52,6 +53,26 @@ class WebServer:
     def __init__(self, base: Optional[str]) -> None:
         """Raise AgentError if `base` is not an http or https URL."""
         self._places = tuple(_place(each) for each in ((base,) if base else _USUAL))
+        self._shared: Optional[_Line] = None
+        self._shares = False
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Send the requests of the `with` block on one connection, as far as the server allows it.
+
+        The realms of a server share its web server, which chooses the realm by the Host header.
+        """
+        self._shares = True
+        try:
+            yield
+        finally:
+            self._shares = False
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._shared:
+            self._shared.close()
+            self._shared = None
 
     def status(self, host: str, path: str, token: Optional[str] = None) -> Optional[int]:
         """Return the HTTP status of a GET; None: no answer."""
@@ -63,8 +84,38 @@ class WebServer:
 
         for place in self._places:
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-                return _get(place, host, path, token)
+                return self._get(place, host, path, token)
         return Answer(None)
+
+    def _get(self, place: _Place, host: str, path: str, token: Optional[str]) -> Answer:
+        import http.client
+
+        shared = self._shared
+        if shared and shared.place == place:
+            self._shared = None
+            # The server may have closed it in the meantime, or want the host's own name in TLS.
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                answer = self._ask(shared, host, path, token)
+                if answer.status != _MISDIRECTED:
+                    return answer
+            self._hang_up()
+            if shared.is_late:
+                return Answer(None)
+        return self._ask(_Line(place, host, keep=self._shares), host, path, token)
+
+    def _ask(self, line: _Line, host: str, path: str, token: Optional[str]) -> Answer:
+        """Send a request, then keep the connection if it is shared."""
+        try:
+            answer = line.get(host, path, token)
+        except BaseException:
+            line.close()
+            raise
+        if self._shares and line.is_open:
+            self._hang_up()
+            self._shared = line
+        else:
+            line.close()
+        return answer
 
     def users(self, host: str, token: str) -> Optional[int]:
         """Return the HTTP status that a SCIM client with this token gets; None: no answer."""
@@ -100,55 +151,89 @@ def _place(base: str) -> _Place:
     return _Place(address, port, tls)
 
 
-def _get(place: _Place, host: str, path: str, token: Optional[str]) -> Answer:
-    import http.client
+class _Line:
+    """A connection to the local web server. With `keep`, it stays open after an answer."""
 
-    with _connected(place, host) as connected:
-        connection = http.client.HTTPConnection(place.address, place.port)
-        connection.sock = connected
-        connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", host)
-        connection.putheader("User-Agent", "scimconf")
-        connection.putheader("Connection", "close")
-        if token is not None:
-            connection.putheader("Authorization", f"Bearer {token}")
-        connection.endheaders()
-        response = connection.getresponse()
-        response.read(_LIMIT)
-        return Answer(response.status, (response.getheader("Location") or "")[:_LONGEST])
+    def __init__(self, place: _Place, host: str, keep: bool) -> None:
+        """Connect. `host` is the name in TLS. Raises OSError; AgentError for another machine."""
+        import http.client
 
+        self.place = place
+        self.is_late = False
+        self._keep = keep
+        self._connection = http.client.HTTPConnection(place.address, place.port)
+        plain = socket.create_connection((place.address, place.port), SECONDS)
+        if not _leads_to_this_machine(plain):
+            plain.close()
+            raise AgentError(
+                f"scim_probe: {place.address} is not this server, and tokens are not sent "
+                "elsewhere",
+                "set scim_probe to the address on which the server's own web server listens",
+            )
+        self._plain = socket.socket(fileno=os.dup(plain.fileno()))
+        self._connection.sock = plain
+        if place.tls:
+            try:
+                with self._in_time():
+                    self._connection.sock = _tls(plain, host)
+            except BaseException:
+                self._plain.close()
+                raise
 
-@contextlib.contextmanager
-def _connected(place: _Place, host: str) -> Iterator[socket.socket]:
-    plain = socket.create_connection((place.address, place.port), SECONDS)
-    if not _leads_to_this_machine(plain):
-        plain.close()
-        raise AgentError(
-            f"scim_probe: {place.address} is not this server, and tokens are not sent elsewhere",
-            "set scim_probe to the address on which the server's own web server listens",
-        )
-    # The timeout of a socket is per read, so a server that sends slowly would never time out.
-    with socket.socket(fileno=os.dup(plain.fileno())) as second:
-        watchdog = threading.Timer(SECONDS, _shut, [second])
+    @property
+    def is_open(self) -> bool:
+        """Whether the server keeps the connection open for another request."""
+        return self._connection.sock is not None
+
+    def get(self, host: str, path: str, token: Optional[str]) -> Answer:
+        """Send a GET and return the answer. Raises OSError, HTTPException and ValueError."""
+        connection = self._connection
+        with self._in_time():
+            connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", host)
+            connection.putheader("User-Agent", "scimconf")
+            if not self._keep:
+                connection.putheader("Connection", "close")
+            if token is not None:
+                connection.putheader("Authorization", f"Bearer {token}")
+            connection.endheaders()
+            response = connection.getresponse()
+            response.read(_LIMIT)
+            if not response.isclosed():  # the rest is not read, so no other answer can follow
+                connection.close()
+                response.close()
+            return Answer(response.status, (response.getheader("Location") or "")[:_LONGEST])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+        self._plain.close()
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Shut the connection down if the `with` block takes longer than SECONDS.
+
+        The timeout of a socket is per read, so a server that sends slowly would never time out.
+        """
+        watchdog = threading.Timer(SECONDS, self._give_up)
         watchdog.daemon = True
         watchdog.start()
         try:
-            with plain if not place.tls else _tls(plain, host) as connected:
-                yield connected
+            yield
         finally:
             watchdog.cancel()
             watchdog.join()
+
+    def _give_up(self) -> None:
+        self.is_late = True
+        with contextlib.suppress(OSError):
+            self._plain.shutdown(socket.SHUT_RDWR)
 
 
 def _leads_to_this_machine(connected: socket.socket) -> bool:
     """Return whether both ends are on this machine. An inventory must not send tokens elsewhere."""
     peer, own = connected.getpeername()[0], connected.getsockname()[0]
     return bool(peer == own or ipaddress.ip_address(peer).is_loopback)
-
-
-def _shut(connected: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _tls(plain: socket.socket, host: str) -> ssl.SSLSocket:

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
-from scimconf.agent import applied_tokens
+from scimconf.agent import applied_tokens, paths
 from scimconf.agent.clients import Client
-from scimconf.agent.errors import AgentError, redacted
-
-
-class Paths(NamedTuple):
-    """The paths and the user of Zulip."""
-
-    settings: str
-    secrets: str
-    deployment: str
-    user: str
+from scimconf.agent.errors import redacted
+from scimconf.agent.paths import Paths, malformed, text
 
 
 @redacted
@@ -50,21 +42,12 @@ class Request(NamedTuple):
         return (*self.new_secrets.values(), *wanted, *gate)
 
 
-def paths(plain: Mapping[str, Any]) -> Paths:
-    """Read the `paths` of any request. Raises AgentError."""
-    try:
-        names = ("settings", "secrets", "deployment", "user")
-        return Paths(**{name: _text(plain["paths"][name]) for name in names})
-    except (LookupError, TypeError, ValueError):
-        raise _malformed() from None
-
-
 def lock_seconds(plain: Mapping[str, Any]) -> float:
     """Read how long a request may wait for the lock. Raises AgentError."""
     try:
         return float(plain.get("lock_timeout", 0))
     except (TypeError, ValueError):
-        raise _malformed() from None
+        raise malformed() from None
 
 
 def parse(plain: Mapping[str, Any]) -> Request:
@@ -72,47 +55,41 @@ def parse(plain: Mapping[str, Any]) -> Request:
     try:
         return _parse(plain)
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise _malformed() from None
+        raise malformed() from None
 
 
 def _parse(plain: Mapping[str, Any]) -> Request:
     gate, restart = plain["gate"], plain["restart"]
     return Request(
-        paths=paths(plain),
+        paths=paths.read(plain),
         probe=_text_or_none(plain["probe"]),
-        settings_sha256=_text(plain["expect"]["settings_sha256"]),
+        settings_sha256=text(plain["expect"]["settings_sha256"]),
         secrets_sha256=_text_or_none(plain["expect"]["secrets_sha256"]),
-        entries={_text(realm): _text_or_none(entry) for realm, entry in plain["entries"].items()},
+        entries={text(realm): _text_or_none(entry) for realm, entry in plain["entries"].items()},
         keep_empty=plain.get("keep_empty") is True,
-        wanted={_text(realm): _wanted(each) for realm, each in plain["wanted"].items()},
-        new_secrets={_text(k): _text(v) for k, v in plain["secrets"]["set"].items()},
+        wanted={text(realm): _wanted(each) for realm, each in plain["wanted"].items()},
+        new_secrets={text(k): text(v) for k, v in plain["secrets"]["set"].items()},
         old_secrets=tuple(_scim_only(name) for name in plain["secrets"]["remove"]),
         clients_added=_clients(plain["clients"]["add"]),
         clients_removed=_clients(plain["clients"]["remove"]),
-        restart=None if restart is None else tuple(_text(word) for word in restart) or None,
+        restart=None if restart is None else tuple(text(word) for word in restart) or None,
         restart_seconds=float(plain["restart_timeout"]),
-        gate=None if gate is None else {_text(realm): _asked(each) for realm, each in gate.items()},
+        gate=None if gate is None else {text(realm): _asked(each) for realm, each in gate.items()},
         gate_seconds=float(plain["gate_timeout"]),
         applied=applied_tokens.request(plain.get("fingerprints", {})),
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
 def _scim_only(name: object) -> str:
     """Read the name of a secret to remove. Only SCIM secrets may be removed."""
-    text = _text(name)
-    if not text.startswith("scim_"):
+    found = text(name)
+    if not found.startswith("scim_"):
         raise ValueError
-    return text
+    return found
 
 
 def _text_or_none(value: object) -> Optional[str]:
-    return None if value is None else _text(value)
+    return None if value is None else text(value)
 
 
 def _wanted(value: object) -> Optional[Dict[str, Any]]:
@@ -120,20 +97,13 @@ def _wanted(value: object) -> Optional[Dict[str, Any]]:
         return None
     if not isinstance(value, dict):
         raise TypeError
-    _text(value["bearer_token"])
+    text(value["bearer_token"])
     return value
 
 
 def _clients(value: Any) -> Tuple[Client, ...]:
-    return tuple((_text(realm), _text(name)) for realm, name in value)
+    return tuple((text(realm), text(name)) for realm, name in value)
 
 
 def _asked(value: Any) -> Tuple[str, Optional[str]]:
-    return _text(value["host"]), _text_or_none(value["token"])
-
-
-def _malformed() -> AgentError:
-    return AgentError(
-        "the request does not have the format that this agent expects",
-        "this is a bug in scimconf: please report it",
-    )
+    return text(value["host"]), _text_or_none(value["token"])

@@ -9,9 +9,10 @@ import ast
 import re
 from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
-from scimconf.agent import entry, layout, source
+from scimconf.agent import entry, layout, layout_edit, source
 from scimconf.agent.errors import Refusal, redacted
-from scimconf.agent.layout import INDENT, Layout
+from scimconf.agent.layout import Layout
+from scimconf.agent.layout_edit import INDENT
 from scimconf.agent.names import string_literal
 from scimconf.agent.source import Source
 
@@ -107,10 +108,10 @@ def _key(
     for name, item in zip(wants, theirs.items):
         if name not in has:
             text = _text(wanted, (item.start, item.end), newline)
-            return layout.added(src.text, where, text, newline, indent)
+            return layout_edit.added(src.text, where, [text], newline, indent)
     for index, name in enumerate(has):
         if name not in wants:
-            return layout.removed(src.text, where, index)
+            return layout_edit.removed(src.text, where, index)[0]
     inner = (_key(src, has[name], wanted, wants[name], newline, indent + INDENT) for name in wants)
     return next((text for text in inner if text is not None), None)
 

@@ -6,9 +6,10 @@ import contextlib
 import functools
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from scimconf.agent import files, own_clients
+from scimconf.agent import durable, files, own_clients
 from scimconf.agent.errors import AgentError, as_agent_error
-from scimconf.agent.journal import Journal, State
+from scimconf.agent.journal import Journal
+from scimconf.agent.last_run import State
 from scimconf.agent.progress import Progress
 from scimconf.agent.steps import GATE, RESTART, ROLLBACK_STEPS, STEPS, WRITE_SETTINGS, Step
 from scimconf.agent.undo import Undo
@@ -84,7 +85,7 @@ def roll_back_interrupted(dead: Journal, steps: Progress) -> str:
     """
     steps.hide(dead.undo.tokens)
     for change in (dead.undo.settings, dead.undo.new_secrets):
-        files.sweep(change.path)
+        durable.sweep(change.path)
     why = f"the run of {dead.title} was interrupted at {dead.reached!r}"
     return roll_back(dead, steps, why, tolerant=False)
 

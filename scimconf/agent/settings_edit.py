@@ -7,18 +7,17 @@ and compared with what was wanted before it is returned.
 from __future__ import annotations
 
 import re
-from typing import List, Mapping, Optional, Tuple
+from typing import Collection, List, Mapping, Optional, Sequence, Tuple
 
-from scimconf.agent import get_secret, layout, names, revise
+from scimconf.agent import get_secret, layout_edit, names, revise
 from scimconf.agent.entry import Entry
 from scimconf.agent.errors import Refusal
-from scimconf.agent.layout import INDENT
+from scimconf.agent.layout_edit import INDENT
 from scimconf.agent.settings_file import (
     BEGIN,
     END,
     IMPORT,
     NAME,
-    NEWLINE,
     Block,
     Settings,
     read,
@@ -26,9 +25,10 @@ from scimconf.agent.settings_file import (
 )
 from scimconf.agent.source import Source
 
-_IMPORT_LINE = re.compile(rf"(?:\A|(?<=[\r\n])){re.escape(IMPORT)}{NEWLINE}\Z")
-_SEPARATOR = re.compile(rf"(?<=[\r\n]){NEWLINE}\Z")
-_SEPARATORS = re.compile(rf"{NEWLINE}{NEWLINE}\Z")
+_NEWLINE = r"(?:\r\n|\r|\n)"
+_IMPORT_LINE = re.compile(rf"(?:\A|(?<=[\r\n])){re.escape(IMPORT)}{_NEWLINE}\Z")
+_SEPARATOR = re.compile(rf"(?<=[\r\n]){_NEWLINE}\Z")
+_SEPARATORS = re.compile(rf"{_NEWLINE}{_NEWLINE}\Z")
 
 
 def edit(data: bytes, entries: Mapping[str, Optional[str]], *, keep_empty: bool = False) -> bytes:
@@ -39,14 +39,12 @@ def edit(data: bytes, entries: Mapping[str, Optional[str]], *, keep_empty: bool 
     entry leaves `SCIM_CONFIG = {}`; otherwise the block that scimconf added is removed. Raises
     Refusal.
     """
-    before = after = read(data)
+    before = read(data)
     present = {realm: text for realm, text in entries.items() if text is not None}
     _refuse_computed(before, entries)
-    for realm, text in present.items():
-        after = _with(after, realm, text)
-    for realm in entries:
-        if realm not in present and realm in after.entries:
-            after = read(_without(after, realm, keep_empty))
+    after = _with_changed(before, {r: present[r] for r in present if r in before.entries})
+    after = _with_added(after, [present[r] for r in present if r not in before.entries])
+    after = _without(after, after.entries.keys() & (entries.keys() - present.keys()), keep_empty)
     if after is before or after.source.data == data:
         return data
     reads_secret = any(map(get_secret.is_read, present.values()))
@@ -66,29 +64,55 @@ def _refuse_computed(settings: Settings, entries: Mapping[str, Optional[str]]) -
             raise Refusal(message, *found.computed)
 
 
-def _with(settings: Settings, realm: str, text: str) -> Settings:
-    src, block = settings.source, settings.block
-    if block is None:
-        return read(src.encode(src.text + _appended(src, text)))
-    newline = src.newline(block.layout.closing)
-    if realm in settings.entries:
-        return _revised(settings, realm, text, newline)
-    text = text.replace("\n", newline)
-    return read(src.encode(layout.added(src.text, block.layout, text, newline)))
+def _with_changed(settings: Settings, texts: Mapping[str, str]) -> Settings:
+    """Return the file with existing entries changed in place, or replaced as a whole.
+
+    Each round makes one more change in every entry that needs it, because a change moves the rest
+    of the file, and parsing the file again for each realm would take minutes.
+    """
+    wanted = {realm: revise.read(text) for realm, text in texts.items()}
+    while True:
+        src, block = settings.source, settings.block
+        newline = src.newline(block.layout.closing) if block else ""
+        pieces = []
+        for realm, parsed in list(wanted.items()):
+            found, text = settings.entries[realm], texts[realm]
+            if _says(found, parsed, text):
+                del wanted[realm]
+                continue
+            start, end, _ = found.item
+            changed = revise.changed(src, found.value, parsed, newline)
+            if changed is None:
+                del wanted[realm]  # the whole entry is replaced
+                pieces.append((start, end, text.replace("\n", newline)))
+            else:
+                pieces.append((start, end, changed[start : end + len(changed) - len(src.text)]))
+        if not pieces:
+            return settings
+        settings = read(src.encode(_replaced(src.text, pieces)))
 
 
-def _revised(settings: Settings, realm: str, text: str, newline: str) -> Settings:
-    """Return the file with an existing entry changed in place, or replaced as a whole."""
-    wanted = revise.read(text)
-    while not _says(settings.entries[realm], wanted, text):
-        found = settings.entries[realm]
-        after = revise.changed(settings.source, found.value, wanted, newline)
-        if after is None:
-            replaced = text.replace("\n", newline)
-            after = layout.replaced(settings.source.text, found.item, replaced)
-            return read(settings.source.encode(after))
-        settings = read(settings.source.encode(after))
-    return settings
+def _replaced(text: str, pieces: List[Tuple[int, int, str]]) -> str:
+    """Return the text with pieces of it replaced: start, end and the new text of each."""
+    parts, last = [], 0
+    for start, end, instead in sorted(pieces):
+        parts += [text[last:start], instead]
+        last = end
+    return "".join([*parts, text[last:]])
+
+
+def _with_added(settings: Settings, texts: Sequence[str]) -> Settings:
+    """Return the file with entries added after the last one."""
+    src = settings.source
+    if settings.block is None and texts:
+        settings = read(src.encode(src.text + _appended(src, texts[0])))
+        src, texts = settings.source, texts[1:]
+    if settings.block is None or not texts:
+        return settings
+    where = settings.block.layout
+    newline = src.newline(where.closing)
+    texts = [text.replace("\n", newline) for text in texts]
+    return read(src.encode(layout_edit.added(src.text, where, texts, newline)))
 
 
 def _appended(src: Source, text: str) -> str:
@@ -103,14 +127,18 @@ def _appended(src: Source, text: str) -> str:
     return newline + newline + block
 
 
-def _without(settings: Settings, realm: str, keep_empty: bool) -> bytes:
+def _without(settings: Settings, realms: Collection[str], keep_empty: bool) -> Settings:
+    """Return the file without the entries of these realms. The last entry is removed first."""
     src, block = settings.source, settings.block
-    if block is None:
-        return src.data
-    if block.ours and len(settings.entries) == 1 and not keep_empty:
-        return src.encode(_without_block(src.text, block))
-    index = list(settings.entries).index(realm)
-    return src.encode(layout.removed(src.text, block.layout, index))
+    if block is None or not realms:
+        return settings
+    if block.ours and len(settings.entries) == len(realms) and not keep_empty:
+        return read(src.encode(_without_block(src.text, block)))
+    text, where = src.text, block.layout
+    for index, realm in reversed(list(enumerate(settings.entries))):
+        if realm in realms:
+            text, where = layout_edit.removed(text, where, index)
+    return read(src.encode(text))
 
 
 def _without_block(text: str, block: Block) -> str:
@@ -118,7 +146,7 @@ def _without_block(text: str, block: Block) -> str:
     head, tail = text[: block.start], text[block.end :]
     if not tail:
         return _SEPARATORS.sub("", head)
-    return _SEPARATOR.sub("", head) + re.sub(rf"\A{NEWLINE}", "", tail)
+    return _SEPARATOR.sub("", head) + re.sub(rf"\A{_NEWLINE}", "", tail)
 
 
 def _with_import(settings: Settings) -> bytes:
@@ -189,7 +217,7 @@ def _says(found: Entry, wanted: revise.Wanted, text: str) -> bool:
 
 def _same(one: str, other: str) -> bool:
     """Return whether two texts are equal except for their line breaks."""
-    return re.sub(NEWLINE, "\n", one) == re.sub(NEWLINE, "\n", other)
+    return re.sub(_NEWLINE, "\n", one) == re.sub(_NEWLINE, "\n", other)
 
 
 def _others(settings: Settings) -> List[str]:

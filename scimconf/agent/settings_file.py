@@ -7,7 +7,6 @@ uses SCIM_CONFIG in any other way is refused with the place.
 from __future__ import annotations
 
 import ast
-import re
 from itertools import chain
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
@@ -28,11 +27,7 @@ END = "# End of SCIM_CONFIG, managed by scimconf."
 IMPORT = "from zproject.config import get_secret  # for SCIM_CONFIG, added by scimconf"
 """Needed if settings.py was created by Zulip 4.x, without `from .config import get_secret`."""
 
-NEWLINE = r"(?:\r\n|\r|\n)"
-_HEAD = re.compile(
-    rf"(?:\A|(?<=[\r\n])){re.escape(BEGIN)}{NEWLINE}(?:{re.escape(IMPORT)}{NEWLINE})?\Z"
-)
-_TAIL = re.compile(rf"{NEWLINE}{re.escape(END)}(?=[\r\n]|\Z)")
+_NEWLINES = ("\r\n", "\r", "\n")
 
 
 class Block(NamedTuple):
@@ -176,11 +171,27 @@ def _display(src: Source, statement: ast.stmt) -> ast.Dict:
 
 def _block(src: Source, statement: ast.stmt, display: ast.Dict, where: Layout) -> Block:
     start, end = span = src.span(statement)
-    head = _HEAD.search(src.text[:start])
-    tail = _TAIL.match(src.text, end)
-    if head and tail:
-        return Block(statement, display, where, span, head.start(), tail.end(), ours=True)
-    return Block(statement, display, where, span, start, end, ours=False)
+    head, tail = _head(src.text, start), _tail(src.text, end)
+    if head is None or tail is None:
+        return Block(statement, display, where, span, start, end, ours=False)
+    return Block(statement, display, where, span, head, tail, ours=True)
+
+
+def _head(text: str, start: int) -> Optional[int]:
+    """Return the start of our comment line above an offset; None: there is none."""
+    head = text.rfind(BEGIN, 0, start)
+    starts_line = head == 0 or text[head - 1 : head] in ("\r", "\n")
+    between = text[head + len(BEGIN) : start]
+    known = (*_NEWLINES, *(f"{one}{IMPORT}{other}" for one in _NEWLINES for other in _NEWLINES))
+    return head if head >= 0 and starts_line and between in known else None
+
+
+def _tail(text: str, end: int) -> Optional[int]:
+    """Return the end of our comment line below an offset; None: there is none."""
+    newline = next((each for each in _NEWLINES if text.startswith(each, end)), "")
+    tail = end + len(newline) + len(END)
+    ends_line = text[tail : tail + 1] in ("", "\r", "\n")
+    return tail if newline and ends_line and text.startswith(END, end + len(newline)) else None
 
 
 def refuse(src: Source, node: Optional[ast.AST], message: str) -> NoReturn:

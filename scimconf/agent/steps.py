@@ -14,6 +14,7 @@ from scimconf.agent import (
     candidate,
     child,
     clients,
+    durable,
     files,
     gate,
     lock,
@@ -54,10 +55,10 @@ def _back_up(change: Change) -> str:
     undo = change.undo
     folder = files.backup_folder(undo.deployment)
     if undo.settings.changes:
-        files.back_up(folder, undo.settings.path, undo.settings.before)
+        durable.back_up(folder, undo.settings.path, undo.settings.before)
     for each in (undo.new_secrets, undo.old_secrets):
         if each.changes:
-            files.back_up(folder, each.path, each.before)
+            durable.back_up(folder, each.path, each.before)
             break
     return folder
 
@@ -119,7 +120,7 @@ def _restart(undo: Undo) -> str:
 def _pass_gate(change: Change) -> str:
     undo = change.undo
     try:
-        gate.check_new(WebServer(undo.probe), undo.after, undo.gate_seconds)
+        gate.check_new(WebServer(undo.probe), undo.after, undo.before, undo.gate_seconds)
     except AgentError as error:
         if undo.alive:
             raise

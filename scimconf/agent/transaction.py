@@ -17,16 +17,18 @@ from scimconf.agent import (
     lock,
     outage,
     own_clients,
+    paths,
     prepare_undo,
     request,
 )
 from scimconf.agent.errors import AgentError, as_agent_error
-from scimconf.agent.journal import Journal, Kind, State
+from scimconf.agent.journal import Journal, Kind
+from scimconf.agent.last_run import State
+from scimconf.agent.paths import Paths
 from scimconf.agent.prepare import Stale, prepare
 from scimconf.agent.prepare_undo import ChangedSince, NothingToUndo
 from scimconf.agent.probe import WebServer
 from scimconf.agent.progress import Emit, Message, Progress
-from scimconf.agent.request import Paths
 from scimconf.agent.rollback import RollbackFailed, roll_back, roll_back_interrupted
 from scimconf.agent.steps import GATE, RESTART, STEPS, WRITE_SETTINGS, Change
 from scimconf.agent.undo import NotStarted, Undo
@@ -51,7 +53,7 @@ def undo(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
     If a run was interrupted, only roll that back. Raises AgentError if the request is invalid.
     """
     run = plain.get("run")
-    where, steps = request.paths(plain), Progress(emit)
+    where, steps = paths.read(plain), Progress(emit)
     if plain.get("look"):
         return _look(where, lambda folder: _pending_undo(folder, run))
 
@@ -70,7 +72,7 @@ def recover(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
 
     Raises AgentError if the request is invalid.
     """
-    where, steps = request.paths(plain), Progress(emit)
+    where, steps = paths.read(plain), Progress(emit)
     if plain.get("look"):
         return _look(where, _nothing_interrupted)
     work = functools.partial(_recover, steps=steps)
@@ -79,7 +81,7 @@ def recover(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
 
 def acknowledge(plain: Mapping[str, Any]) -> Message:
     """Record that the controller has read the result of a run. Raises AgentError."""
-    journal.acknowledge(files.state_folder(request.paths(plain).deployment), str(plain["run"]))
+    journal.acknowledge(files.state_folder(paths.read(plain).deployment), str(plain["run"]))
     return _final("acknowledged", "")
 
 

@@ -6,7 +6,7 @@ import base64
 import itertools
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
-from scimconf.agent import files
+from scimconf.agent import durable, files
 from scimconf.agent.clients import Client
 from scimconf.agent.errors import AgentError, redacted
 from scimconf.agent.gate import Before, Question
@@ -39,7 +39,7 @@ class FileChange(NamedTuple):
             raise NotStarted(
                 f"something else changed {self.path} during this run", "run the command again"
             )
-        files.replace(self.path, self.after)
+        durable.replace(self.path, self.after)
 
     def roll_back(self) -> None:
         """Restore the old bytes, whether or not the new ones were written. Raises AgentError."""
@@ -50,7 +50,7 @@ class FileChange(NamedTuple):
             raise AgentError(
                 f"something else changed {self.path} during this run; the rollback did not touch it"
             )
-        files.replace(self.path, self.before, even_if_full=True)
+        durable.replace(self.path, self.before, even_if_full=True)
 
     def may_have_left(self, now: bytes) -> bool:
         """Return whether the bytes are the old ones, the new ones, or a mix of both.

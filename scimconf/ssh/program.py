@@ -43,5 +43,5 @@ def _payload() -> bytes:
 
 def framed(pairs: list[tuple[str, str]]) -> bytes:
     """Pack pairs of module name and source as the bootstrap expects them."""
-    data = zlib.compress(json.dumps(pairs).encode(), 9)
+    data = zlib.compress(json.dumps(pairs).encode())
     return b"%d\n%s" % (len(data), data)

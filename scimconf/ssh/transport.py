@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import paramiko  # type: ignore[import-untyped]
+from paramiko.auth_handler import AuthHandler  # type: ignore[import-untyped]
 from paramiko.kex_curve25519 import KexCurve25519  # type: ignore[import-untyped]
 from paramiko.kex_gex import KexGexSHA256  # type: ignore[import-untyped]
 
@@ -63,6 +64,30 @@ class _GroupExchange(KexGexSHA256):  # type: ignore[misc]  # paramiko has no typ
         super()._parse_kexdh_gex_group(m)
 
 
+class _KeyLogin(AuthHandler):  # type: ignore[misc]  # paramiko has no types
+    """Send the login together with the request for the login service, in one round trip.
+
+    paramiko waits for the answer to the service request. No answer can change the login: the key
+    exchange has proved the host key, and a server that refuses the service closes the connection.
+    Only the login with an RSA key waits: before the answer, the server lists the signatures that it
+    accepts (RFC 8308).
+    """
+
+    def _request_auth(self) -> None:
+        kind, _ = self._get_key_type_and_bits(self.private_key)
+        self._waits = "rsa" in kind  # before the request, because the answer comes in a thread
+        super()._request_auth()
+        if not self._waits:
+            accepted = paramiko.Message()
+            accepted.add_string("ssh-userauth")
+            accepted.rewind()
+            super()._parse_service_accept(accepted)
+
+    def _parse_service_accept(self, m: paramiko.Message) -> None:
+        if self._waits:
+            super()._parse_service_accept(m)
+
+
 def _among(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in known)
 
@@ -96,6 +121,14 @@ class Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no ty
         the list, so no server would send one.
         """
         return tuple(self._preferred_keys)
+
+    def auth_publickey(self, username: str, key: paramiko.PKey) -> list[str]:
+        """Log in with a key, as paramiko does, in one round trip."""
+        answered = threading.Event()
+        self.auth_handler = _KeyLogin(self)
+        self.auth_handler.auth_publickey(username, key, answered)
+        further_methods: list[str] = self.auth_handler.wait_for_response(answered)
+        return further_methods
 
     def _really_parse_kex_init(self, *arguments: Any, **options: Any) -> dict[str, list[str]]:
         parsed: dict[str, list[str]] = super()._really_parse_kex_init(*arguments, **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import applied_tokens, files, observe
+from scimconf.agent import applied_tokens, durable, observe
 
 
 def _record(token: str, number: int = 1) -> dict[str, str]:
@@ -19,7 +19,7 @@ def _record(token: str, number: int = 1) -> dict[str, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    files.make_private(str(tmp_path / "state"))
+    durable.make_private(str(tmp_path / "state"))
     return str(tmp_path / "state")
 
 

@@ -15,7 +15,7 @@ from tests.agent.fake import Zulip
 _ATTEMPT = """
 import json, os, subprocess, sys
 sys.path.insert(0, {root!r})
-from scimconf.agent import files, gate, transaction
+from scimconf.agent import durable, files, gate, transaction
 gate._PAUSE = 0.01
 task = json.load(sys.stdin)
 for path in task["paths"]["settings"], task["paths"]["secrets"]:
@@ -23,7 +23,7 @@ for path in task["paths"]["settings"], task["paths"]["secrets"]:
 
 
 def apply(cut=None, into=None, do="apply"):
-    write, wrote = files._write_in_place, []
+    write, wrote = durable._write_in_place, []
 
     def dying(real, data, moment):
         wrote.append(real)
@@ -35,7 +35,7 @@ def apply(cut=None, into=None, do="apply"):
 
     child = os.fork()
     if child == 0:
-        files._write_in_place = dying
+        durable._write_in_place = dying
         final = getattr(transaction, do)(task, lambda message: None, "a test")
         print(json.dumps([do, final["result"], final["message"], len(wrote)]), flush=True)
         os._exit(0)

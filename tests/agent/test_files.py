@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scimconf.agent import files
+from scimconf.agent import durable, files
 from scimconf.agent.errors import AgentError
 
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_mode_and_group_are_kept_and_no_file_is_left(path: Path) -> None:
     before = path.stat()
-    files.replace(str(path), b"new")
+    durable.replace(str(path), b"new")
     after = path.stat()
     assert path.read_bytes() == b"new"
     assert after.st_ino != before.st_ino
@@ -40,7 +40,7 @@ def test_the_time_of_change_moves_on_by_a_whole_second(path: Path) -> None:
     for ahead in (-5, 0, 5):
         moment = time.time() + ahead
         os.utime(path, (moment, moment))
-        files.replace(str(path), b"new")
+        durable.replace(str(path), b"new")
         assert int(path.stat().st_mtime) >= int(moment) + 1 or ahead < 0
         assert path.stat().st_mtime >= moment + (0 if ahead < 0 else 0.0)
         assert int(path.stat().st_mtime) > int(moment)
@@ -49,7 +49,7 @@ def test_the_time_of_change_moves_on_by_a_whole_second(path: Path) -> None:
 def test_a_symbolic_link_stays_one(path: Path) -> None:
     link = path.with_name("link")
     link.symlink_to(path.name)
-    files.replace(str(link), b"new")
+    durable.replace(str(link), b"new")
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
 
@@ -67,14 +67,14 @@ def test_acls_and_labels_are_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(os, "listxattr", lambda _: names)
     monkeypatch.setattr(os, "getxattr", lambda _, name: name.encode())
     monkeypatch.setattr(os, "setxattr", keep)
-    files.replace(str(path), b"new")
+    durable.replace(str(path), b"new")
     assert kept == [(name, name.encode()) for name in names]
     refused = "security.selinux"  # only root may set it; the file system sets its own
-    files.replace(str(path), b"newer")
+    durable.replace(str(path), b"newer")
     assert path.read_bytes() == b"newer"
     refused = "system.posix_acl_access"
     with pytest.raises(AgentError, match="not permitted"):
-        files.replace(str(path), b"newest")
+        durable.replace(str(path), b"newest")
     assert path.read_bytes() == b"newer"
 
 
@@ -84,7 +84,7 @@ def test_a_bind_mount_is_written_in_place(path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "rename", busy)
     before = path.stat()
-    files.replace(str(path), b"n")
+    durable.replace(str(path), b"n")
     assert path.read_bytes() == b"n"
     assert path.stat().st_ino == before.st_ino
     assert int(path.stat().st_mtime) > int(before.st_mtime)
@@ -100,7 +100,7 @@ def test_a_failure_leaves_the_old_file_unchanged(
 
     monkeypatch.setattr(os, call, full)
     with pytest.raises(AgentError, match=r"settings\.py cannot be replaced: No space left"):
-        files.replace(str(path), b"new")
+        durable.replace(str(path), b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(path.parent) == [path.name]
@@ -111,7 +111,7 @@ def test_unfinished_files_of_dead_runs_are_removed(path: Path) -> None:
     kept = [".settings.py.scimconf-ab", ".settings.py.swp", ".other.scimconf-0123456789abcdef"]
     for name in kept:
         (path.parent / name).write_text("somebody else's")
-    files.sweep(str(path))
+    durable.sweep(str(path))
     assert sorted(os.listdir(path.parent)) == sorted([*kept, path.name])
 
 
@@ -119,11 +119,11 @@ def test_only_unfinished_files_are_removed_from_the_private_folder(tmp_path: Pat
     left = ["told.scimconf-0123456789abcdef", "applied.json.scimconf-0123456789abcdef"]
     for name in [*left, "told", "applied.json"]:
         (tmp_path / name).write_text("")
-    descriptor, writing = files._new(str(tmp_path / "told"))
-    files.sweep_private(str(tmp_path))
+    descriptor, writing = durable._new(str(tmp_path / "told"))
+    durable.sweep_private(str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == ["applied.json", "told", os.path.basename(writing)]
     os.close(descriptor)
-    files.sweep_private(str(tmp_path))
+    durable.sweep_private(str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == ["applied.json", "told"]
 
 
@@ -157,8 +157,8 @@ def test_only_regular_files_of_limited_size_are_read(path: Path, tmp_path: Path)
 def test_ten_backups_of_each_file_are_kept(tmp_path: Path) -> None:
     folder = str(tmp_path / "backups")
     for number in range(12):
-        files.back_up(folder, "/etc/zulip/settings.py", b"%d" % number)
-    files.back_up(folder, "/etc/zulip/zulip-secrets.conf", b"x")
+        durable.back_up(folder, "/etc/zulip/settings.py", b"%d" % number)
+    durable.back_up(folder, "/etc/zulip/zulip-secrets.conf", b"x")
     kept = sorted(os.listdir(folder))
     assert len(kept) == 11
     settings = [name for name in kept if name.endswith("-settings.py")]
@@ -170,12 +170,12 @@ def test_a_backup_is_kept_after_the_clock_went_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = str(tmp_path / "backups")
-    for number in range(files.KEPT):
-        files.back_up(folder, "/etc/zulip/settings.py", b"%d" % number)
+    for number in range(durable.KEPT):
+        durable.back_up(folder, "/etc/zulip/settings.py", b"%d" % number)
     monkeypatch.setattr(time, "time_ns", lambda: 0)
-    files.back_up(folder, "/etc/zulip/settings.py", b"new")
+    durable.back_up(folder, "/etc/zulip/settings.py", b"new")
     found = {path.read_bytes() for path in Path(folder).iterdir()}
-    assert found == {b"new", *(b"%d" % number for number in range(1, files.KEPT))}
+    assert found == {b"new", *(b"%d" % number for number in range(1, durable.KEPT))}
 
 
 def test_the_state_folder_is_beside_the_deployments() -> None:
@@ -185,35 +185,35 @@ def test_the_state_folder_is_beside_the_deployments() -> None:
 def test_a_private_folder_is_made_private_and_a_link_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir(0o755)
-    files.make_private(str(folder))
+    durable.make_private(str(folder))
     assert folder.stat().st_mode & 0o777 == 0o700
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(AgentError):
-        files.make_private(str(tmp_path / "link"))
+        durable.make_private(str(tmp_path / "link"))
     with pytest.raises(AgentError, match="cannot be created"):
-        files.make_private("/dev/null/state")
+        durable.make_private("/dev/null/state")
 
 
 def test_a_failed_write_leaves_the_old_private_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "journal.json"
-    files.write_private(str(path), b"old")
+    durable.write_private(str(path), b"old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
     with pytest.raises(AgentError, match="cannot be written: No space"):
-        files.write_private(str(path), b"new")
+        durable.write_private(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == [path.name]
 
 
-@pytest.mark.parametrize("write", [files.write_private, files.replace])
+@pytest.mark.parametrize("write", [durable.write_private, durable.replace])
 def test_a_file_that_is_being_written_is_not_removed(
     path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str, bytes], None]
 ) -> None:
     rename = os.rename
 
     def after_a_sweep(old: str, new: str) -> None:
-        files.sweep_private(str(path.parent))
+        durable.sweep_private(str(path.parent))
         rename(old, new)
 
     monkeypatch.setattr(os, "rename", after_a_sweep)

@@ -7,13 +7,15 @@ import errno
 import fcntl
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
-from scimconf.agent import files, journal, lock, own_clients
+from scimconf.agent import durable, files, journal, lock, own_clients
 from scimconf.agent import observe as observe_module
 from scimconf.agent.observe import observe
 from scimconf.agent.probe import Answer, WebServer
@@ -50,6 +52,33 @@ def test_a_server_without_scim(zulip: Zulip) -> None:
     assert facts["sites"] == {"acme": {"status": 200, "location": ""}}
     assert facts["blocked"] == facts["interrupted"] == facts["unknown_secrets"] == ""
     assert len(facts["settings_sha256"]) == len(facts["secrets_sha256"]) == 64
+
+
+_ONLY_SOMETIMES = (
+    *("candidate", "child", "clients", "docker", "durable", "gate", "journal", "layout_edit"),
+    *("own_clients", "probe", "request", "secrets_edit", "settings_edit", "transaction", "undo"),
+)
+"""Modules of the agent that an observation of an ordinary server does not need."""
+
+
+def test_an_observation_loads_only_the_modules_that_it_needs(zulip: Zulip) -> None:
+    """Compiling the rest would take as long as the observation itself."""
+    configured(zulip, entry("acme", f'"{TOKEN}"'))
+    apply(zulip.apply(acme=TOKEN), lambda message: None, "a test")
+    request = {**zulip.observe(acme=KNOWN), "ask": False}
+    code = (
+        "import json, sys\nfrom scimconf.agent import main, observe\n"
+        "facts = observe.observe(json.load(sys.stdin))\n"
+        "print(json.dumps([facts, sorted(sys.modules)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(request), capture_output=True, text=True
+    )
+    facts, loaded = json.loads(done.stdout)
+    assert facts["realms"]["acme"]["token"]["matches"] is True
+    assert facts["finished_alone"] is not None, "it has read the journal"
+    of_agent = {f"scimconf.agent.{name}" for name in _ONLY_SOMETIMES}
+    assert not {*of_agent, "base64", "subprocess", "ssl", "http.client"}.intersection(loaded)
 
 
 def test_tokens_are_compared_here_and_sent_as_fingerprints(zulip: Zulip) -> None:
@@ -144,7 +173,7 @@ def test_clients_are_listed_and_own_clients_are_marked(old_zulip: Zulip) -> None
     for request in (old_zulip.observe(acme=KNOWN), old_zulip.observe(ask=False, acme=KNOWN)):
         facts = look(request)
         assert (facts["clients"], facts["own_clients"]) == (everything, [])
-    files.make_private(str(old_zulip.state))
+    durable.make_private(str(old_zulip.state))
     own_clients.add(str(old_zulip.state), [("acme", "okta"), ("gone", "okta")])
     assert look(old_zulip.observe(acme=KNOWN))["own_clients"] == [["acme", "okta"]]
 
@@ -292,7 +321,7 @@ def test_another_run_and_a_dead_run_are_reported(zulip: Zulip) -> None:
     found = look(zulip.observe())
     assert found["interrupted"] == f"{last.title}, at 'restart'"
     assert found["finished_alone"] is None
-    files.write_private(str(zulip.state / "journal.json"), b"nonsense")
+    durable.write_private(str(zulip.state / "journal.json"), b"nonsense")
     assert "cannot be read" in look(zulip.observe())["blocked"]
 
 

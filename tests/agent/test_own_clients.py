@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from scimconf.agent import files, own_clients
+from scimconf.agent import durable, own_clients
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    files.make_private(str(tmp_path / "state"))
+    durable.make_private(str(tmp_path / "state"))
     return str(tmp_path / "state")
 
 

@@ -6,7 +6,7 @@ import datetime
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -172,6 +172,90 @@ def test_a_large_answer_is_not_read_to_its_end() -> None:
         assert WebServer(base).status("chat.test", "/") == 200
 
 
+@contextmanager
+def keeping(*scripts: list[bytes]) -> Iterator[tuple[str, list[list[bytes]]]]:
+    """A server with a script for each connection. It closes it at the end; b"": no answer."""
+    seen: list[list[bytes]] = []
+
+    def serve() -> None:
+        for script in scripts:
+            connected, _ = server.accept()
+            with connected:
+                requests: list[bytes] = []
+                seen.append(requests)
+                for answer in script:
+                    requests.append(connected.recv(10_000))
+                    connected.sendall(answer)
+                    if not answer:
+                        connected.recv(1)  # until the other end gives up
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", seen
+        thread.join()
+
+
+def reply(status: int, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} x", *headers, "Content-Length: 2", "", "{}"]
+    return "\r\n".join(lines).encode()
+
+
+class TestShared:
+    """Requests for many realms on one connection."""
+
+    def test_one_connection_for_all_realms(self) -> None:
+        with keeping([reply(200), reply(401)]) as (base, seen):
+            server = WebServer(base)
+            with server.shared():
+                assert server.users("a.chat.test", "t1") == 200
+                assert server.users("b.chat.test", "t2") == 401
+        (requests,) = seen
+        assert b"Host: a.chat.test" in requests[0]
+        assert b"Host: b.chat.test" in requests[1]
+        assert b"t1" not in requests[1]
+        assert b"Connection: close" not in requests[0]
+
+    def test_without_sharing_each_request_has_its_own(self) -> None:
+        with keeping([reply(200)], [reply(200)]) as (base, seen):
+            server = WebServer(base)
+            for _ in range(2):
+                assert server.users("a.chat.test", "t1") == 200
+        assert all(b"Connection: close" in requests[0] for requests in seen)
+
+    def test_a_connection_that_the_server_closed_is_replaced(self) -> None:
+        said = [reply(200)], [reply(200, "Connection: close")], [reply(404)]
+        with keeping(*said) as (base, seen):
+            server = WebServer(base)
+            with server.shared():
+                asked = [server.status(f"{name}.chat.test", "/") for name in "abc"]
+        assert asked == [200, 200, 404]
+        assert [len(requests) for requests in seen] == [1, 1, 1]
+
+    def test_a_server_that_wants_another_name_in_tls_gets_its_own_connection(self) -> None:
+        with keeping([reply(200), reply(421)], [reply(200)]) as (base, seen):
+            server = WebServer(base)
+            with server.shared():
+                assert [server.status(f"{name}.test", "/") for name in "ab"] == [200, 200]
+        assert [len(requests) for requests in seen] == [2, 1]
+
+    def test_an_answer_with_an_unread_rest_ends_the_connection(self) -> None:
+        long = b"HTTP/1.1 200 x\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000
+        with keeping([long], [reply(403)]) as (base, _):
+            server = WebServer(base)
+            with server.shared():
+                assert [server.status("a.test", "/") for _ in range(2)] == [200, 403]
+
+    def test_a_slow_answer_is_not_asked_for_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(probe, "SECONDS", 0.3)
+        with keeping([reply(200), b""]) as (base, seen):
+            server = WebServer(base)
+            with server.shared():
+                assert server.status("a.test", "/") == 200
+                assert server.status("b.test", "/") is None
+        assert len(seen) == 1
+
+
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n"])
 def test_an_invalid_answer_counts_as_none(answer: bytes) -> None:
     with answering(answer) as base:
@@ -184,15 +268,29 @@ ACME = Question("acme", "acme.chat.test", "t0ken", wanted=True)
 GONE = Question("gone", "gone.chat.test", "t0ken", wanted=False)
 
 
-def passes(script: list[int], *questions: Question, seconds: float = 0.0) -> int:
+def passes(
+    script: list[int], *questions: Question, before: Sequence[Before] = (), seconds: float = 0.0
+) -> int:
     """Return how often the server was asked."""
     with web_server(None, script=script) as (base, seen):
-        gate.check_new(WebServer(base), questions, seconds)
+        gate.check_new(WebServer(base), questions, before, seconds)
     return len(seen)
 
 
 def test_five_good_answers_in_a_row_and_one_wrong_token() -> None:
     assert passes([200] * 5 + [401], ACME) == 6
+
+
+def test_every_realm_is_asked_and_five_answers_tell_old_workers_from_new_ones() -> None:
+    many = [Question(f"r{n}", f"r{n}.chat.test", f"t{n}", wanted=True) for n in range(7)]
+    assert passes([200] * 7 + [401] * 7, *many) == 14
+    assert passes([200] * 6 + [401] * 2, *many[:2]) == 8
+    same = [Before(each.realm, each.host, str(each.token), 200) for each in many[1:]]
+    # Six realms keep their tokens, which old workers accept too. So one realm is asked five times.
+    assert passes([200] * 11 + [401] * 7, *many, before=same) == 18
+    gone = [*many[:6], many[6]._replace(wanted=False)]
+    worked = [Before(each.realm, each.host, str(each.token), 200) for each in many]
+    assert passes([200] * 6 + [404] * 5 + [401] * 6, *gone, before=worked) == 17
 
 
 def test_an_old_worker_restarts_the_count() -> None:
@@ -227,7 +325,7 @@ def test_no_answer_fails_the_gate() -> None:
         server = WebServer(f"http://127.0.0.1:{closed.getsockname()[1]}")
     for question in (ACME, GONE):
         with pytest.raises(AgentError, match="there is no answer"):
-            gate.check_new(server, [question], 0)
+            gate.check_new(server, [question], (), 0)
 
 
 def test_the_gate_of_a_rollback_wants_the_old_status_or_better() -> None:

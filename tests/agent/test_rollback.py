@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import files, journal, steps, transaction
+from scimconf.agent import durable, journal, steps, transaction
 from scimconf.agent.errors import AgentError
 from scimconf.agent.journal import State
 from scimconf.agent.steps import STEPS
@@ -163,7 +163,7 @@ def test_a_rollback_works_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(AgentError, match="No space left"):
-        files.replace(str(path), b"C = 3\n")
+        durable.replace(str(path), b"C = 3\n")
     change.roll_back()
     assert path.read_bytes() == change.before
     path.write_bytes(change.after)
@@ -191,14 +191,14 @@ def test_if_a_file_cannot_be_restored_everything_it_needs_stays(
     old_zulip.register([["acme", "okta"]])
     request = swap(old_zulip)
     request["clients"] = {"add": [["beta", "okta"]], "remove": [["acme", "okta"]]}
-    replace = files.replace
+    replace = durable.replace
 
     def no_rollback(path: str, data: bytes, even_if_full: bool = False) -> None:
         if even_if_full:
             raise AgentError("no")
         replace(path, data)
 
-    monkeypatch.setattr(files, "replace", no_rollback)
+    monkeypatch.setattr(durable, "replace", no_rollback)
     before(monkeypatch, "remove client", lambda: (_ for _ in ()).throw(AgentError("stop")))
     answer = apply(request)
     assert answer["result"] == "roll-back failed", answer

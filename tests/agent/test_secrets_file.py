@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scimconf.agent.errors import Refusal
-from scimconf.agent.secrets_file import edit, read
+from scimconf.agent.secrets_edit import edit
+from scimconf.agent.secrets_file import read
 
 ZULIP = b"""\
 [secrets]

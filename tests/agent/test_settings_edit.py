@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scimconf.agent import settings_edit
 from scimconf.agent.errors import Refusal
 from scimconf.agent.settings_edit import edit
-from scimconf.agent.settings_file import BEGIN, END, IMPORT, read
+from scimconf.agent.settings_file import BEGIN, END, IMPORT, Settings, read
 
 ZULIP = b"""\
 # Settings, in Zulip's manner.
@@ -698,3 +699,51 @@ def test_an_empty_block_can_stay_without_entries() -> None:
     assert empty.decode() == f"A = 1\n\n{block}"
     assert edit(empty, {"acme": one}) == filled
     assert edit(filled, {"acme": None}) == b"A = 1\n"
+
+
+class TestManyRealms:
+    """Hundreds of realms are edited with a few parses of the file, not with one for each realm."""
+
+    STYLES = (
+        b"A = 1\n",
+        b"SCIM_CONFIG = {}\n",
+        b'SCIM_CONFIG = {"x": {"a": 1}}\n',
+        b'SCIM_CONFIG = {\n    "x": {"a": 1},  # first\n    "y": {"a": 1}  # last\n}\n',
+        b'SCIM_CONFIG = {\r\n    "r0": {"a": 0, "b": 0},\r\n    "x": {"a": 1},\r\n}\r\n',
+        b'SCIM_CONFIG = {"r1": {\n    "b": 1}, "r2": {}, "x": [1],\n}\n',
+    )
+
+    @staticmethod
+    def texts(number: int, value: str) -> dict[str, str | None]:
+        return {
+            f"r{n}": f'"r{n}": {{\n        "a": {value},\n        "c": {n},\n    }}'
+            for n in range(number)
+        }
+
+    @pytest.mark.parametrize("data", STYLES)
+    def test_the_result_is_that_of_single_edits(self, data: bytes) -> None:
+        for entries in (self.texts(4, "1"), self.texts(5, "2"), dict.fromkeys(self.texts(4, ""))):
+            together, singly = edit(data, entries), data
+            for realm, text in entries.items():
+                singly = edit(singly, {realm: text})
+            assert together == singly
+            data = together
+
+    def test_the_number_of_parses_does_not_grow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        parses: list[int] = []
+
+        def counted(data: bytes) -> Settings:
+            parses.append(1)
+            return read(data)
+
+        monkeypatch.setattr(settings_edit, "read", counted)
+        data, counts = ZULIP, []
+        for entries in (
+            self.texts(60, "1"),
+            self.texts(60, "2"),
+            dict.fromkeys(self.texts(59, "")),
+        ):
+            parses.clear()
+            data = edit(data, entries)
+            counts.append(len(parses))
+        assert max(counts) <= 4

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from scimconf.agent import probe, secrets_file, settings_edit
+from scimconf.agent import probe, secrets_edit, secrets_file, settings_edit
 from scimconf.agent.gate import wrong_token
 from scimconf.agent.probe import WebServer
 from tests.agent.fake import SECRETS, SETTINGS, Zulip, entry, web_server
@@ -46,15 +46,15 @@ class Machine:
         self.zulip = zulip = Zulip(folder / "server", "5.6", python=python())
         self.behave()
         before = settings_edit.edit(SETTINGS.encode(), {"acme": _entry("acme")})
-        secrets = secrets_file.edit(SECRETS.encode(), {_secret("acme"): OLD})
+        secrets = secrets_edit.edit(SECRETS.encode(), {_secret("acme"): OLD})
         zulip.settings.write_bytes(before)
         zulip.secrets.write_bytes(secrets)
         zulip.run_with(acme=OLD)
         zulip.register([["acme", "okta"]])
-        both = secrets_file.edit(secrets, {_secret("beta"): NEW})
+        both = secrets_edit.edit(secrets, {_secret("beta"): NEW})
         after = settings_edit.edit(before, {"acme": None, "beta": _entry("beta")})
         self.old: Pair = before, secrets
-        self.new: Pair = after, secrets_file.edit(both, {}, [_secret("acme")])
+        self.new: Pair = after, secrets_edit.edit(both, {}, [_secret("acme")])
         self.between: tuple[Pair, ...] = (before, both), (after, both)
         """The files between two steps. A run that ends there must report it."""
         own(folder)

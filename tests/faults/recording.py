@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scimconf.agent import files
+from scimconf.agent import durable
 from tests.faults.disk import Operation
 
 LOCKS = ("/lock", "/restart")
@@ -25,7 +25,7 @@ class Recording:
         self._below = tuple(f"{each}/" for each in below)
         for name in ("open", "mkdir", "rename", "unlink", "fsync"):
             patch.setattr(os, name, self._wrapped(name, getattr(os, name)))
-        patch.setattr(files, "open", self._open, raising=False)
+        patch.setattr(durable, "open", self._open, raising=False)
 
     def _wrapped(self, name: str, call: Any) -> Any:
         def recorded(first: Any, *rest: Any, **options: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from scimconf.agent import secrets_file
+from scimconf.agent import secrets_edit
 from scimconf.agent.errors import Refusal
 from tests.fuzz.invariants import EDITED, REFUSED, UNCHANGED
 from tests.fuzz.settings_files import mutated
@@ -116,7 +116,7 @@ def check(file: File, request: Request) -> str:
     """Edit the file and check all invariants. Return the outcome."""
     before = readable(file.data)
     try:
-        after_data = secrets_file.edit(file.data, request.new, request.remove)
+        after_data = secrets_edit.edit(file.data, request.new, request.remove)
     except Refusal as refusal:
         assert before is None or not request.fit or not _possible(file.data, before, request), (
             f"refused without need: {refusal.at('zulip-secrets.conf')}"
@@ -131,10 +131,10 @@ def check(file: File, request: Request) -> str:
     assert readable(after_data) == {**before, "secrets": wanted}, "not as wanted"
     asked = {*request.new, *request.remove}
     assert _kept(file.data, asked) == _kept(after_data, asked), "another line is not the same"
-    again = secrets_file.edit(after_data, request.new, request.remove)
+    again = secrets_edit.edit(after_data, request.new, request.remove)
     assert again == after_data, "the second time changes something"
     if not asked & {*before["secrets"]}:
-        back = secrets_file.edit(after_data, {}, tuple(request.new))
+        back = secrets_edit.edit(after_data, {}, tuple(request.new))
         assert back == file.data, "taken away again, something stays"
     return EDITED if after_data != file.data else UNCHANGED
 

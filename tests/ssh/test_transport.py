@@ -9,11 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko  # type: ignore[import-untyped]
 import pytest
+from paramiko.auth_handler import AuthHandler  # type: ignore[import-untyped]
 
 from scimconf.errors import HostError, Unreachable
 from scimconf.ssh.session import Credentials, Options, open_agent
 from scimconf.ssh.stream import Socket
+from scimconf.ssh.transport import Transport
 from tests.ssh.server import PATHS_HERE, make_key, special_server, wait_for
 from tests.ssh.test_route import CONNECTION
 
@@ -146,3 +149,45 @@ def test_a_socket_limits_what_it_receives() -> None:
         assert limited.recv(5) == b"12345"
         with pytest.raises(OSError, match="too much"):
             limited.recv(5)
+
+
+class _Doors(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko has no types
+    """A server's end: it accepts every key."""
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return int(paramiko.AUTH_SUCCESSFUL)
+
+
+@pytest.mark.parametrize(("kind", "waits"), [("ed25519", False), ("rsa-2048", True)])
+def test_the_login_waits_for_the_service_only_with_an_rsa_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, waits: bool
+) -> None:
+    """The server announces the service only when the login request is there; a client that waits
+    for the announcement fails.
+    """
+    seen: list[str] = []
+    accept = AuthHandler._parse_service_request
+
+    def service(handler: AuthHandler, message: paramiko.Message) -> None:
+        seen.append("service")
+        if waits:
+            accept(handler, message)
+
+    monkeypatch.setattr(AuthHandler, "_parse_service_request", service)
+    host_key = paramiko.Ed25519Key.from_private_key_file(str(make_key(tmp_path / "host")))
+    key = paramiko.PKey.from_path(make_key(tmp_path / "key", kind))
+    near, far = socket.socketpair()
+    server, client = paramiko.Transport(far), Transport(Socket(fileno=near.detach()))
+    client.auth_timeout = 5
+    try:
+        server.add_server_key(host_key)
+        server.start_server(threading.Event(), _Doors())
+        client.start_client()
+        assert client.auth_publickey("zulip", key) == []
+    finally:
+        client.close()
+        server.close()
+    assert seen == ["service"]

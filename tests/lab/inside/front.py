@@ -1,7 +1,6 @@
 """The part of nginx: TLS on the public port, Django behind it, 502 if Django is down."""
 
 import contextlib
-import select
 import socket
 import ssl
 import threading
@@ -15,7 +14,7 @@ PATIENCE = 60  # seconds without data, after which a connection is closed
 
 
 class Front:
-    """Copy bytes between a client's TLS connection and Django's Unix socket."""
+    """Pass requests on from a client's TLS connection to Django's Unix socket."""
 
     def __init__(self, listener, certificate, supervisor):
         self._listener = listener
@@ -34,52 +33,65 @@ class Front:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._context.wrap_socket(connection, server_side=True) as client:
-                self._answer(client)
+                requests = client.makefile("rb")
+                while self._answer(client, requests):
+                    pass
                 client.settimeout(1)
                 client.unwrap()
         except OSError:  # the client disconnected, or refused the certificate
             connection.close()
 
-    def _answer(self, client):
+    def _answer(self, client, requests):
+        """Answer one request. Return whether the client may send another one (keep-alive)."""
+        head = _head(requests)
+        if not head:
+            return False
+        fields = _fields(head)
+        body = requests.read(int(fields.get(b"content-length", 0)))
         try:
-            backend = self._supervisor.connect()
+            answer = _of_django(self._supervisor.connect(), head + body)
         except OSError:
-            client.recv(65536)
+            answer = b""
+        top, _, rest = answer.partition(b"\r\n\r\n")
+        if not top:
             client.sendall(DOWN)
-            return
-        with backend:
-            if not _exchange(client, backend):
-                client.sendall(DOWN)
+            return False
+        keep = fields.get(b"connection", b"").lower() != b"close"
+        length = b"Content-Length: %d\r\n" % len(rest)
+        client.sendall(
+            b"HTTP/1.1 %s\r\n%sConnection: %s\r\n\r\n%s"
+            % (
+                top.partition(b" ")[2],  # wsgiref says HTTP/1.0
+                b"" if b"content-length" in _fields(top) else length,
+                b"keep-alive" if keep else b"close",
+                rest,
+            )
+        )
+        return keep
 
 
-def _exchange(client, backend):
-    """Copy bytes both ways until one side ends. Return whether there was an answer.
-
-    This uses one thread, because two threads must not use one OpenSSL connection.
-    """
-    answered = False
-    while True:
-        ready = [client]
-        if not client.pending():
-            ready, _, _ = select.select([client, backend], [], [], PATIENCE)
-        if client in ready:
-            data = client.recv(65536)
-            if not data:
-                return True
-            with contextlib.suppress(ConnectionError):  # Django died; the end of file follows
-                backend.sendall(data)
-        if backend in ready:
-            data = _received(backend)
-            if not data:
-                return answered
-            client.sendall(data)
-            answered = True
-        if not ready:
-            return answered
+def _head(requests):
+    """Return the request line and the header fields; b"" at the end of the connection."""
+    lines = []
+    while line := requests.readline(65536):
+        lines.append(line)
+        if line == b"\r\n":
+            return b"".join(lines)
+    return b""
 
 
-def _received(backend):
-    try:
-        return backend.recv(65536)
-    except ConnectionResetError:  # Django was killed during the request
-        return b""
+def _fields(head):
+    pairs = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in pairs}
+
+
+def _of_django(backend, request):
+    """Send a request to Django, on a connection of its own as nginx does. Return the answer."""
+    answer = []
+    with backend:
+        backend.settimeout(PATIENCE)
+        with contextlib.suppress(ConnectionError):  # Django was killed during the request
+            backend.sendall(request)
+            while data := backend.recv(65536):
+                answer.append(data)
+    return b"".join(answer)
