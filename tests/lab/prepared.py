@@ -35,14 +35,14 @@ VERBS = (
     "verify",
 )
 _IDLE: defaultdict[str, list[subprocess.Popen[str]]] = defaultdict(list)
-"""Processes that wait for a request, by their environment. Runs that overlap need several."""
+"""Processes that wait for a request, by their PYTHONPATH. Runs that overlap need several."""
 
 
 def run(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run scimconf with these arguments, without stdin, and wait for its end."""
-    idle = _IDLE[json.dumps(dict(environment), sort_keys=True)]
+    idle = _IDLE[environment["PYTHONPATH"]]
     process = idle.pop() if idle else _new(environment)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -50,6 +50,7 @@ def run(
         asked = {
             "arguments": list(arguments),
             "folder": str(folder),
+            "environment": dict(environment),
             "out": f"/proc/{os.getpid()}/fd/{out.fileno()}",
             "err": f"/proc/{os.getpid()}/fd/{err.fileno()}",
         }
@@ -92,6 +93,8 @@ def main() -> None:
 
 def _become(asked: Mapping[str, Any]) -> None:
     os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
     for number, name in ((0, os.devnull), (1, asked["out"]), (2, asked["err"])):
         descriptor = os.open(name, os.O_RDWR)
         os.dup2(descriptor, number)
