@@ -83,15 +83,17 @@ class Fleet:
         keep: bool = False,
         look: Look = planned,
         lock_timeout: int = 0,
+        step: str = "observe",
     ) -> list[Looked]:
         """Observe every server; return the results in the order of `fleet`.
 
         With `keep`, the conversations with servers to change stay open. While another run is
-        changing a server, it is observed again, for at most `lock_timeout` seconds.
+        changing a server, it is observed again, for at most `lock_timeout` seconds. `step`: what the
+        progress shows.
         """
 
         def one(desired: Desired) -> Looked:
-            watcher.step(desired.server.name, "observe", True)
+            watcher.step(desired.server.name, step, True)
             try:
                 return self._wait_for_other_runs(
                     lambda: self._retry(

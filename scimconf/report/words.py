@@ -14,6 +14,7 @@ ATTENTION = (
     Status.UNREACHABLE,
     Status.BUSY,
     Status.SKIPPED,
+    Status.ATTENTION,
     Status.PENDING,
     Status.CHANGED,
     Status.OK,
