@@ -46,7 +46,8 @@ _STAMP = 24
 _FIRST_TIMESTAMP = re.compile(rb"^" + _TIMESTAMP.pattern, re.MULTILINE)
 _LINE = re.compile(
     rb"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})\.(?P<ms>[0-9]{3}) "
-    rb"INFO +(?:pid:[0-9]+ +)?\[zr(?::[0-9]+)?\] [0-9A-Fa-f:.]{2,45} +(?P<method>[A-Z]{1,20}) +(?P<status>[1-5][0-9]{2}) +"
+    rb"INFO +(?:pid:[0-9]+ +)?\[zr(?::[0-9]+)?\] [0-9A-Fa-f:.]{2,45} +"
+    rb"(?P<method>[A-Z]{1,20}) +(?P<status>[1-5][0-9]{2}) +"
     rb"-?[0-9.]+m?s(?: \((?:lp|mem|md|db|\+start): [^()]{1,60}\))*"
     rb" (?P<path>/scim/v2(?:/[^ ]*)?) .*\)",
     re.DOTALL,

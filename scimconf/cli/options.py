@@ -457,7 +457,7 @@ silent_for: Decorator = option(
     "--silent-for",
     callback=_period,
     metavar="PERIOD",
-    help="Exit with 2 also if no request was accepted for longer than this: 90m, 12h, 3d.",
+    help="Also exit with 2 if no request was accepted for longer than this: 90m, 12h, 3d.",
 )
 
 

@@ -30,11 +30,11 @@ def command(
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
-    """Show whether the identity provider of each realm gets in.
+    """Show whether the identity providers get in.
 
     Changes nothing. Reads each server's log of requests: the last accepted and the last refused
-    request, and how many there were. Exits with 2 if an identity provider is failing. Needs no
-    token.
+    request of each realm's identity provider, and how many there were. Exits with 2 if one is
+    failing. Needs no token.
     """
     start_log(output)
     person = Terminal(vault, output)

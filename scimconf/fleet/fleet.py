@@ -88,8 +88,8 @@ class Fleet:
         """Observe every server; return the results in the order of `fleet`.
 
         With `keep`, the conversations with servers to change stay open. While another run is
-        changing a server, it is observed again, for at most `lock_timeout` seconds. `step`: what the
-        progress shows.
+        changing a server, it is observed again, for at most `lock_timeout` seconds. `step`: what
+        the progress shows.
         """
 
         def one(desired: Desired) -> Looked:

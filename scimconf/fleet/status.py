@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from scimconf.activity import Seen, SeenRequest, ServerLog
@@ -13,6 +14,7 @@ from scimconf.plan.activity import duration, judge, with_status
 _STEP = "status"
 _SKEW = 600.0
 """Seconds. The newest line may be older than the file, because Zulip also writes other lines."""
+_STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _PATIENCE = 180.0
 """Seconds for the answer: manage.py takes up to 120 s on a busy server, and reading the log 10."""
 
@@ -87,7 +89,8 @@ def _request(facts: Facts, name: str) -> SeenRequest | None:
 
 def _counts(facts: Facts, name: str) -> dict[int, int]:
     found = facts.map(name, int)
-    if not all(key.isdecimal() and 100 <= int(key[:4]) <= 599 for key in found):
+    known = all(_STATUS.fullmatch(key) and 0 <= number < 2**53 for key, number in found.items())
+    if not known or any(isinstance(number, bool) for number in found.values()):
         raise facts.nonsense(name)
     return {int(key): found[key] for key in sorted(found)}
 

@@ -125,7 +125,7 @@ def test_metrics(operator: Operator, one: One) -> None:
 
 def test_a_realm_that_zulip_does_not_have(operator: Operator, one: One) -> None:
     server = one({"scim_realms": {"acme": {}, "new": {}}}, realms=["acme"])
-    assert send(server, "acme", "wrong") == 401
+    send(server, "acme", "wrong")  # the log begins with the first request
     found = activity(operator, code=2)
     assert [found[realm]["state"] for realm in ("acme", "new")] == ["not seen", "no such realm"]
 
