@@ -56,6 +56,8 @@ class ServerLog:
     """The time of the oldest line that was read; None: there is no line."""
     complete: bool
     """Whether everything was read that the answer needs."""
+    changed: float | None
+    """When scimconf's last change of this server ended; None: there was none."""
     realms: Mapping[str, Seen]
     """By subdomain. A realm that Zulip does not have is missing."""
 
@@ -68,6 +70,7 @@ class State(Enum):
     SILENT = "silent"
     UNSEEN = "not seen"
     MISSING = "no such realm"
+    NOT_BACK = "not back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ path than its resource, because the rest may name a person.
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections import Counter
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
-from scimconf.agent import request, shell
+from scimconf.agent import files, journal, request, shell
 from scimconf.agent.errors import AgentError
 from scimconf.agent.server_log import Log, Request
 
@@ -63,6 +64,7 @@ def status(plain: Mapping[str, Any]) -> Facts:
         "oldest": log.oldest,
         "complete": log.complete,
         "skew": log.skew(),
+        "changed": _last_change(where.deployment),
         "realms": {realm: each.facts() for realm, each in seen.items()},
     }
 
@@ -83,6 +85,14 @@ def _found(deployment: str, realms: Tuple[str, ...]) -> Tuple[Mapping[str, int],
     """
     answer = shell.ask(deployment, _FIND, list(realms))
     return answer["ids"], answer["log"]
+
+
+def _last_change(deployment: str) -> Optional[float]:
+    """Return when scimconf's last transaction on this server ended; None: there was none."""
+    try:
+        return os.stat(journal.path(files.state_folder(deployment))).st_mtime
+    except OSError:
+        return None
 
 
 class Seen:

@@ -453,6 +453,14 @@ def _period(
     return timedelta(minutes=int(found[1]) * {"m": 1, "h": 60, "d": 1440}[found[2]])
 
 
+wait: Decorator = option(
+    "--wait",
+    "minutes",
+    variable=False,
+    type=click.IntRange(1, 1440),
+    metavar="MINUTES",
+    help="Wait up to MINUTES for the first good request of each identity provider.",
+)
 silent_for: Decorator = option(
     "--silent-for",
     callback=_period,

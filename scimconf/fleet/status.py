@@ -50,6 +50,7 @@ def parse(facts: Facts, names: Iterable[str]) -> ServerLog:
         now=now,
         oldest=_number(facts, "oldest") if facts.values.get("oldest") is not None else None,
         complete=facts.get("complete", bool),
+        changed=_number(facts, "changed") if facts.values.get("changed") is not None else None,
         realms={
             name: _seen(Facts(found[name], f"{_STEP} realms.{name}"))
             for name in names

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.lab import Server
-from tests.lab.operator import Operator
+from tests.lab.operator import VAULT, Operator
 from tests.lab.provider import okta
 
 pytestmark = pytest.mark.needs_sshd
@@ -144,3 +148,59 @@ def test_a_server_whose_log_cannot_be_read(operator: Operator, one: One) -> None
 def test_a_wrong_period(operator: Operator, period: str) -> None:
     done = operator.run("status", f"--silent-for={period}")
     assert (done.returncode, "90m, 12h or 3d" in done.stderr) == (64, True)
+
+
+@contextmanager
+def started(operator: Operator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start scimconf. Stop it at the end if it still runs."""
+    with operator.start(*arguments) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(process: subprocess.Popen[str], text: str) -> str:
+    """Return what a process has printed up to the line with a text."""
+    said = ""
+    assert process.stdout
+    for line in process.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(said)
+
+
+def test_rotate_waits_for_the_provider(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"acme": {}}}, realms=["acme"])
+    assert operator.apply().returncode == 0
+    old = operator.token(server.name, "acme")
+    assert send(server, "acme", old) == 200
+    with started(operator, "rotate", "--yes", "--wait", "5", *VAULT) as process:
+        said = until(process, "waiting for the identity provider of acme")
+        assert re.search("handoff .*--show-tokens chat", said)
+        assert send(server, "acme", old) == 401
+        assert send(server, "acme", operator.token(server.name, "acme")) == 200
+        rest = process.communicate()[0]
+    assert process.returncode == 0, rest
+    assert re.search(r"ok: realm acme: the identity provider got in at 2.* in that time\n", rest)
+    done = operator.run("verify", "--wait", "5", *VAULT)  # it has got in since the change
+    assert (done.returncode, "after the change" in done.stdout) == (0, True), done
+
+
+def test_ctrl_c_while_verify_waits(operator: Operator, one: One) -> None:
+    server = one({"scim_realms": {"acme": {}}}, realms=["acme"])
+    assert operator.apply().returncode == 0
+    with started(operator, "verify", "--wait", "5", *VAULT) as process:
+        until(process, "waiting for the identity provider of acme")
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate()[0]
+    assert process.returncode == 130, rest
+    assert f"{server.name}  Zulip 9.0  needs attention" in rest
+    assert "not back: realm acme: no good request of the identity provider in" in rest
+
+
+def test_wait_and_stage_exclude_each_other(operator: Operator, one: One) -> None:
+    one({"scim_realms": {"acme": {}}}, realms=["acme"])
+    done = operator.run("rotate", "--stage", "--wait", "5", *VAULT)
+    assert (done.returncode, "use --wait with --activate" in done.stderr) == (64, True)

@@ -30,6 +30,7 @@ ANSWER = {
     "oldest": 100.0,
     "complete": True,
     "skew": 0.1,
+    "changed": None,
     "realms": {"acme": SEEN},
 }
 
@@ -71,6 +72,7 @@ def test_a_log_in_local_time_is_an_error(skew: float) -> None:
         {"now": float("nan")},
         {"oldest": 1e300},
         {"complete": 1},
+        {"changed": "yes"},
         {"realms": []},
         {"realms": {"acme": 5}},
         *(

@@ -15,7 +15,7 @@ def request(age: float, status: int = 200) -> SeenRequest:
 
 
 def judged(seen: Seen, *, complete: bool = True, age: float = 864_000) -> Activity:
-    log = ServerLog(NOW, NOW - age, complete, {"acme": seen})
+    log = ServerLog(NOW, NOW - age, complete, None, {"acme": seen})
     (found,) = judge(server(realm()), log)
     return found
 
@@ -62,7 +62,7 @@ def test_a_log_that_was_not_read_completely() -> None:
 
 
 def test_a_realm_that_zulip_does_not_have_and_one_that_is_absent() -> None:
-    log = ServerLog(NOW, None, True, {})
+    log = ServerLog(NOW, None, True, None, {})
     found = list(judge(server(realm(), realm("old", present=False)), log))
     assert [(each.realm, each.state) for each in found] == [("acme", State.MISSING)]
 
