@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from scimconf.activity import Activity
 from scimconf.sanitize import visible
 from scimconf.secret import Sealed, Secret
 from scimconf.server_warning import ServerWarning
@@ -450,6 +451,7 @@ class Status(Enum):
     OK = "ok"  # nothing to do
     CHANGED = "changed"
     PENDING = "changes pending"  # or an unmanaged realm was found
+    ATTENTION = "needs attention"  # an identity provider is failing or silent
     BUSY = "busy"  # another run holds the server's lock
     UNREACHABLE = "unreachable"
     FAILED = "failed"
@@ -580,6 +582,8 @@ class Outcome:
     """What the gate could not prove about a change that is in force; "" if nothing."""
     silenced: tuple[str, ...] = ()
     """The ids of the warnings that `scim_silence` hides, one for each warning."""
+    activity: tuple[Activity, ...] = ()
+    """How the identity providers of its realms are doing (`status`, --wait)."""
 
     @property
     def only_unmanaged(self) -> bool:

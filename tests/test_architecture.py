@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "scimconf"
 
 # From the lowest layer up. A room is a module or folder of scimconf. It imports only lower layers.
 LAYERS = (
-    ("startup", "secret", "sanitize", "consent", "server_warning"),
+    ("startup", "secret", "sanitize", "consent", "server_warning", "activity"),
     ("model",),
     ("errors",),
     ("files", "child", "password_file"),

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs
 import pytest
 from ruamel.yaml import YAML
 
+from scimconf.activity import Activity, Seen, SeenRequest, State
 from scimconf.errors import ExitCode
 from scimconf.model import Outcome, Status, TokenDate
 from scimconf.report.prometheus import metrics
@@ -36,9 +37,10 @@ def _blocks(language: str) -> list[str]:
 
 def _written() -> dict[str, set[str]]:
     """Return the metrics that scimconf writes, each with the names of its labels."""
+    seen = Seen(accepted=SeenRequest(1.0, 200, "GET Users"), hour={200: 1}, day={200: 1})
     text = metrics(
         "plan",
-        [Outcome("chat1", Status.OK)],
+        [Outcome("chat1", Status.OK, activity=(Activity("acme", State.OK, "", seen=seen),))],
         ExitCode.OK,
         NOW,
         report="scimconf",

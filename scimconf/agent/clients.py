@@ -1,21 +1,11 @@
-"""List, register and remove the SCIM clients of a 5.x server with its own manage.py.
-
-Code for `manage.py shell` is sent on stdin: Zulip writes all arguments to a log that others read.
-"""
+"""List, register and remove the SCIM clients of a 5.x server with its own manage.py."""
 
 from __future__ import annotations
 
-import json
-import os
 from typing import List, Sequence, Tuple
 
-from scimconf.agent import child, zulip
+from scimconf.agent import shell
 from scimconf.agent.errors import AgentError
-
-SECONDS = 120
-"""A call takes two to four seconds on an idle server."""
-
-_MARK = "scimconf: "
 
 Client = Tuple[str, str]
 """The realm (its string_id) and the client's name."""
@@ -68,7 +58,7 @@ def add(deployment: str, wanted: Sequence[Client]) -> None:
                 f"this Zulip has no organisation {realm or '(root)'}", "create it first"
             )
         try:
-            _manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
+            shell.manage(deployment, ["add_scim_client", name, "-r", str(ids[realm])])
         except AgentError:
             # An already registered client causes an error, too. The list shows whether it is one.
             if (realm, name) not in listed(deployment):
@@ -81,23 +71,4 @@ def remove(deployment: str, unwanted: Sequence[Client]) -> None:
 
 
 def _shell(deployment: str, code: str, argument: object) -> List[Tuple[str, str]]:
-    program = (
-        f"import json\nargument = json.loads({json.dumps(argument)!r})\n{code}\n"
-        f"print({_MARK!r} + json.dumps(answer))\n"
-    )
-    ended = _manage(deployment, ["shell"], program)
-    for line in ended.out.splitlines():
-        if line.startswith(_MARK):
-            return [(first, second) for first, second in json.loads(line[len(_MARK) :])]
-    raise AgentError(f"manage.py shell printed no answer: {ended.last_line}")
-
-
-def _manage(deployment: str, words: List[str], stdin: str = "") -> child.Ended:
-    manage = os.path.join(deployment, "manage.py")
-    argv = [zulip.interpreter(deployment), manage, *words]
-    ended = child.run(argv, deployment, SECONDS, stdin)
-    if ended.code is None:
-        raise AgentError(f"manage.py {words[0]} did not end within {SECONDS} seconds")
-    if ended.code != 0:
-        raise AgentError(f"manage.py {words[0]} exited with status {ended.code}: {ended.last_line}")
-    return ended
+    return [(first, second) for first, second in shell.ask(deployment, code, argument)]

@@ -55,6 +55,10 @@ def _answer(line: bytes, who: str) -> Mapping[str, Any]:
         step = str(asked["do"])
         if step in _LOOKS:
             return _LOOKS[step](asked)
+        if step == "status":
+            from scimconf.agent import status  # no other request needs it
+
+            return status.status(asked)
         if step in _CHANGES:
             return _change(step, asked, who)
         raise AgentError("the request is unknown", "this is a bug in scimconf: please report it")

@@ -32,6 +32,7 @@ STEPS = {
         "render": "Print the SCIM_CONFIG block of a host, or edit files.",
         "plan": "Show what apply would change.",
         "verify": "Check the public SCIM URLs as the identity provider would.",
+        "status": "Show whether the identity providers get in.",
         "report": "Merge the reports of several runs.",
     },
     "Change": {

@@ -440,6 +440,35 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
 
 
+def _period(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> timedelta | None:
+    """Parse a period: a number of minutes, hours or days."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,5})([mhd])", value, re.ASCII)
+    if not found or not int(found[1]):
+        message = f"{value!r} is not a period; write for example 90m, 12h or 3d"
+        raise click.BadParameter(message, context, parameter)
+    return timedelta(minutes=int(found[1]) * {"m": 1, "h": 60, "d": 1440}[found[2]])
+
+
+wait: Decorator = option(
+    "--wait",
+    "minutes",
+    variable=False,
+    type=click.IntRange(1, 1440),
+    metavar="MINUTES",
+    help="Wait up to MINUTES for the first good request of each identity provider.",
+)
+silent_for: Decorator = option(
+    "--silent-for",
+    callback=_period,
+    metavar="PERIOD",
+    help="Also exit with 2 if no request was accepted for longer than this: 90m, 12h, 3d.",
+)
+
+
 def older_than(verb: str, more: str = "") -> Decorator:
     """Declare --older-than; `verb`: what happens to the older tokens."""
     return option(

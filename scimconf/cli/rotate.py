@@ -43,6 +43,7 @@ _log = logging.getLogger(__name__)
     is_flag=True,
     help="Put the previous tokens back in force, within 7 days.",
 )
+@options.wait
 @options.diff
 @options.yes
 @options.lock_timeout
@@ -59,6 +60,7 @@ def command(
     replace_staged: bool,
     activate: bool,
     back: bool,
+    minutes: int | None,
     diff: bool,
     yes: bool,
     lock_timeout: int,
@@ -78,6 +80,8 @@ def command(
     mode = _mode(stage=stage, activate=activate, back=back)
     if replace_staged and mode != "stage":
         raise UsageError("--replace-staged needs --stage", "see: scimconf rotate --help")
+    if minutes is not None and mode == "stage":
+        raise UsageError("--wait and --stage exclude each other", "use --wait with --activate")
     person = Terminal(vault, output, changes=True)
     if not yes and mode != "stage":
         person.must_answer("rotate")
@@ -94,6 +98,7 @@ def command(
             *(source, pattern, connection, how),
             Wanted(mode, realms, older_than, replace_staged),
             writes=output.files,
+            minutes=minutes,
         ),
         person,
     )

@@ -24,6 +24,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "applying": ("applying.md", "How a change is applied, and undone"),
     "rollouts": ("rollouts.md", "Batches, canaries, limits on changes and failures"),
     "tokens": ("tokens.md", "Rotate tokens, keep them elsewhere, import servers"),
+    "status": ("status.md", "Does the identity provider get in?"),
     "lost-tokens": ("how-to/lost-tokens.md", "Recover from a lost or leaked token file"),
     "handoff": ("handoff.md", "The sheet for the identity provider's administrator"),
     "exit-codes": ("exit-codes.md", "What each exit code means and proves"),

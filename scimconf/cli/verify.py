@@ -15,6 +15,7 @@ from scimconf.run.verify import verify
 @options.pattern
 @options.sharded_source
 @options.realm
+@options.wait
 @options.connection
 @options.vault
 @options.output
@@ -22,6 +23,7 @@ def command(
     pattern: tuple[str, ...],
     source: SourceOptions,
     realms: tuple[str, ...],
+    minutes: int | None,
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
@@ -33,5 +35,5 @@ def command(
     """
     start_log(output)
     person = Terminal(vault, output)
-    result = verify(source, pattern, connection, person, output.files, realms)
+    result = verify(source, pattern, connection, person, output.files, realms, minutes)
     return results(result, output, shard=source.shard)

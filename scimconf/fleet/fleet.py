@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import TypeVar
 
+from scimconf.errors import ScimconfError, bug
 from scimconf.fleet.batches import Strategy
 from scimconf.fleet.change import change
 from scimconf.fleet.connections import Connections
@@ -22,6 +25,7 @@ from scimconf.fleet.look import (
     look_at,
     planned,
 )
+from scimconf.fleet.observe import Agent
 from scimconf.fleet.pool import Pool
 from scimconf.fleet.transact import OnStep
 from scimconf.fleet.undo import Verb, undo_or_recover
@@ -45,6 +49,8 @@ _BUSY_PAUSE = 1.0
 _ALL_AT_ONCE = Strategy()
 _INTERRUPTED = ("interrupted", "")
 
+
+Answer = TypeVar("Answer")
 
 Check = Callable[[Looked, Outcome, Watcher], Outcome]
 """Checks the public URLs of a server; returns its outcome with the checks.
@@ -73,6 +79,31 @@ class Fleet:
         for server in servers:
             self._connections.close(server)
 
+    def pause(self, seconds: float) -> bool:
+        """Wait; return False if Ctrl-C ended the wait."""
+        return self._pool.pause(seconds)
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Let the first Ctrl-C during `with` only set `interrupted`."""
+        return self._pool.interruptible()
+
+    def ask(
+        self, servers: Sequence[Server], question: Callable[[Agent, Server], Answer]
+    ) -> list[Answer | ScimconfError | None]:
+        """Ask the servers a question at the same time, and keep the conversations open.
+
+        An error is the answer of its server. None: Ctrl-C was pressed before.
+        """
+
+        def one(server: Server) -> Answer | ScimconfError | None:
+            try:
+                return question(self._connections.open(server), server)
+            except Exception as error:
+                self._connections.close(server)  # the next question connects again
+                return error if isinstance(error, ScimconfError) else bug(error)
+
+        return self._pool.each(servers, one, lambda server: None)
+
     # --- look -----------------------------------------------------------------------------------
 
     def look(
@@ -83,15 +114,17 @@ class Fleet:
         keep: bool = False,
         look: Look = planned,
         lock_timeout: int = 0,
+        step: str = "observe",
     ) -> list[Looked]:
         """Observe every server; return the results in the order of `fleet`.
 
         With `keep`, the conversations with servers to change stay open. While another run is
-        changing a server, it is observed again, for at most `lock_timeout` seconds.
+        changing a server, it is observed again, for at most `lock_timeout` seconds. `step`: what
+        the progress shows.
         """
 
         def one(desired: Desired) -> Looked:
-            watcher.step(desired.server.name, "observe", True)
+            watcher.step(desired.server.name, step, True)
             try:
                 return self._wait_for_other_runs(
                     lambda: self._retry(

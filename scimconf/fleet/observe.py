@@ -64,7 +64,7 @@ def final(messages: Iterable[Message], step: str) -> Message:
     """Return the final message. Raises HostError if it is missing or reports an error."""
     last = next(iter(deque(messages, maxlen=1)), {})
     if last.get("result") == "error":
-        facts = _Facts(last, step)
+        facts = Facts(last, step)
         raise HostError(facts.get("step", str), facts.get("message", str), facts.get("hint", str))
     if not last.get("final"):
         raise HostError(step, "the agent ended without an answer", "run the command again")
@@ -129,7 +129,7 @@ def parse(
     `others` and `strays`: as in the request: fingerprints by realm, besides those of the wanted
     tokens.
     """
-    facts = _Facts(answer, "observe")
+    facts = Facts(answer, "observe")
     clients = facts.get("clients", list, None)
     block = facts.get("block", str, None)
     if block is not None and len(block) > LARGEST_BLOCK:
@@ -151,7 +151,7 @@ def parse(
         realms={
             name: _realm(
                 name,
-                _Facts(entry, f"observe realms.{name}"),
+                Facts(entry, f"observe realms.{name}"),
                 others.get(name, ()),
                 strays.get(name, ()),
             )
@@ -161,7 +161,7 @@ def parse(
         right_secrets=frozenset(_text(name, facts) for name in facts.get("right_secrets", list)),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
         sites={
-            name: _site(_Facts(found, f"observe sites.{name}"))
+            name: _site(Facts(found, f"observe sites.{name}"))
             for name, found in facts.map("sites", dict).items()
         },
         own_clients=frozenset(_pair(item, facts) for item in facts.get("own_clients", list)),
@@ -178,21 +178,21 @@ def parse(
     )
 
 
-def _site(facts: _Facts) -> Site:
+def _site(facts: Facts) -> Site:
     return Site(facts.get("status", int, None), facts.get("location", str))
 
 
-def _finished_alone(facts: _Facts) -> FinishedAlone | None:
+def _finished_alone(facts: Facts) -> FinishedAlone | None:
     found = facts.get("finished_alone", dict, None)
     if found is None:
         return None
-    run = _Facts(found, f"{facts.where} finished_alone")
+    run = Facts(found, f"{facts.where} finished_alone")
     return FinishedAlone(run.get("run", str), run.get("text", str))
 
 
 def _realm(
     name: str,
-    facts: _Facts,
+    facts: Facts,
     others: tuple[Fingerprint, ...],
     strays: tuple[Fingerprint, ...],
 ) -> ObservedRealm:
@@ -200,7 +200,7 @@ def _realm(
     return ObservedRealm(
         string_id=name,
         values=facts.map("values", object),
-        token=None if token is None else _token(_Facts(token, facts.where), others, strays),
+        token=None if token is None else _token(Facts(token, facts.where), others, strays),
         secret_name=facts.get("secret_name", str, None),
         line=facts.get("line", int),
         column=facts.get("column", int),
@@ -209,7 +209,7 @@ def _realm(
 
 
 def _token(
-    facts: _Facts, others: tuple[Fingerprint, ...], strays: tuple[Fingerprint, ...]
+    facts: Facts, others: tuple[Fingerprint, ...], strays: tuple[Fingerprint, ...]
 ) -> ObservedToken:
     other, created = facts.get("other", int, None), facts.get("created", str)
     known = (*others, *strays)
@@ -228,25 +228,25 @@ def _token(
     )
 
 
-def _text(value: object, facts: _Facts) -> str:
+def _text(value: object, facts: Facts) -> str:
     if not isinstance(value, str):
         raise facts.nonsense("a name that is not text")
     return value
 
 
-def _pair(value: object, facts: _Facts) -> tuple[str, str]:
+def _pair(value: object, facts: Facts) -> tuple[str, str]:
     if not isinstance(value, list) or len(value) != 2:
         raise facts.nonsense("clients")
     return _text(value[0], facts), _text(value[1], facts)
 
 
-def _status(value: object, facts: _Facts) -> int | None:
+def _status(value: object, facts: Facts) -> int | None:
     if value is not None and type(value) is not int:
         raise facts.nonsense("running")
     return value
 
 
-class _Facts:
+class Facts:
     """A JSON object from a server. Its methods check the type of each fact."""
 
     def __init__(self, values: Message, where: str) -> None:

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -32,6 +32,10 @@ class Pool:
     def pause(self, seconds: float) -> bool:
         """Wait; return False if Ctrl-C ended the wait."""
         return not self._interrupted.wait(seconds)
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Let the first Ctrl-C during `with` only set `interrupted`, also between two steps."""
+        return _first_ctrl_c_sets(self._interrupted)
 
     def each(
         self,
@@ -65,6 +69,8 @@ def _first_ctrl_c_sets(interrupted: threading.Event) -> Iterator[None]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         interrupted.set()
         signal.signal(signal.SIGINT, before)
         _log.warning(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 
 from scimconf import __version__
+from scimconf.activity import Activity, SeenRequest
 from scimconf.errors import ExitCode
 from scimconf.model import UNKNOWN_SCOPE, Check, Outcome, Scope
 
@@ -66,6 +68,7 @@ def _server(outcome: Outcome) -> Mapping[str, object]:
             for step in outcome.steps
         ],
         "checks": [_check(check) for check in outcome.checks],
+        "activity": [_activity(each) for each in outcome.activity],
         "way": [
             {"what": fact.what, "value": fact.value, "from": fact.source, "bound": fact.bound}
             for fact in outcome.way
@@ -83,3 +86,36 @@ def _check(check: Check) -> Mapping[str, object]:
         "message": check.message,
         "hint": check.hint,
     }
+
+
+def _activity(each: Activity) -> Mapping[str, object]:
+    seen = each.seen
+    return {
+        "realm": each.realm,
+        "state": each.state.value,
+        "message": each.message,
+        "hint": each.hint,
+        "now": utc(each.now),
+        "last_accepted": _request(seen.accepted),
+        "last_refused": _request(seen.refused),
+        "failing_since": utc(seen.failing_since) if seen.failing_since is not None else None,
+        "failing_requests": seen.failing,
+        "hour": {str(status): number for status, number in seen.hour.items()},
+        "day": {str(status): number for status, number in seen.day.items()},
+        "other_programs": {
+            "last": _request(seen.stranger),
+            "hour": seen.strangers_hour,
+            "day": seen.strangers_day,
+        },
+    }
+
+
+def _request(seen: SeenRequest | None) -> Mapping[str, object] | None:
+    if seen is None:
+        return None
+    return {"at": utc(seen.at), "http_status": seen.status, "request": seen.request}
+
+
+def utc(at: float) -> str:
+    """Return a time as the reports write it: `2026-06-01T10:00:00Z`."""
+    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,6 +18,7 @@ from scimconf.sanitize import sanitize, visible
 
 _LEVEL = {
     Status.PENDING: "notice",
+    Status.ATTENTION: "warning",
     Status.UNREACHABLE: "error",
     Status.BUSY: "error",
     Status.FAILED: "error",

@@ -22,6 +22,7 @@ _SIGN = {
     Status.OK: "✓",
     Status.CHANGED: "✓",
     Status.PENDING: "●",
+    Status.ATTENTION: "!",
     Status.UNREACHABLE: "?",
     Status.BUSY: "?",
     Status.FAILED: "✗",
@@ -33,6 +34,7 @@ _TONE = {
     Status.OK: "good",
     Status.CHANGED: "changed",
     Status.PENDING: "pending",
+    Status.ATTENTION: "pending",
     Status.UNREACHABLE: "away",
     Status.BUSY: "away",
     Status.FAILED: "bad",
@@ -43,7 +45,8 @@ _TONE = {
 _EXIT = {
     ExitCode.OK: "every server is as the inventory says",
     ExitCode.FAILED: "something failed",
-    ExitCode.PENDING: "changes are pending, or an unmanaged realm was found",
+    ExitCode.PENDING: "changes are pending, an unmanaged realm was found, or an identity provider "
+    "needs attention",
     ExitCode.UNREACHABLE: "some servers are unreachable or busy, none failed",
     ExitCode.ROLLED_BACK: "a change failed its checks and was rolled back",
     ExitCode.ROLL_BACK_FAILED: "a rollback failed: look at that server now",

@@ -18,6 +18,7 @@ from scimconf.sanitize import sanitize, visible
 
 _RESULT = {
     Status.PENDING: "failure",
+    Status.ATTENTION: "failure",
     Status.UNREACHABLE: "error",
     Status.BUSY: "error",
     Status.FAILED: "failure",
@@ -89,6 +90,11 @@ def _cases(verb: str, outcome: Outcome) -> Iterator[ET.Element]:
         case = _case(outcome, f"realm {check.realm or '(root)'}: {check.name}", 0.0)
         if check.result == "failed":
             _note(case, "failure", "answer", check.message, _text(visible(check.hint)))
+        yield case
+    for each in outcome.activity:
+        case = _case(outcome, f"realm {each.realm or '(root)'}: identity provider", 0.0)
+        if each.needs_attention:
+            _note(case, "failure", each.state.value, each.message, _text(visible(each.hint)))
         yield case
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from scimconf.activity import Activity, State
 from scimconf.model import Check, Outcome, Status, WayFact
 from scimconf.sanitize import escape_line_breaks, visible
 
@@ -14,6 +15,7 @@ STYLE = {
     Status.OK: "blue",
     Status.CHANGED: "bold blue",
     Status.PENDING: "yellow",
+    Status.ATTENTION: "bold yellow",
     Status.UNREACHABLE: "bold magenta",
     Status.BUSY: "bold magenta",
     Status.FAILED: "bold red",
@@ -82,6 +84,8 @@ def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[Line]:
         elif steps:
             yield Line("ok: ", f"{step.name} {step.seconds:.1f} s {step.detail}".rstrip(), "dim")
     yield from _checks(outcome.checks)
+    for activity in outcome.activity:
+        yield from _activity(activity)
     for warning in outcome.warnings:
         yield Line("! ", str(warning), "yellow")
     if steps:
@@ -115,6 +119,14 @@ def _trouble(label: str, check: Check) -> Iterator[Line]:
     yield Line(mark, f"{label}: {asked}{check.message}{status}", style)
     if check.hint:
         yield Line("-> ", check.hint)
+
+
+def _activity(activity: Activity) -> Iterator[Line]:
+    good = activity.state is State.OK
+    mark, style = ("ok: ", "blue") if good else (f"{activity.state.value}: ", "yellow")
+    yield Line(mark, f"realm {activity.realm or '(root)'}: {activity.message}", style)
+    if activity.hint:
+        yield Line("-> ", activity.hint)
 
 
 def _diff_line(line: str) -> Line:

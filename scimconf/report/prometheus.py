@@ -9,9 +9,10 @@ folder together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from scimconf.activity import Activity, State
 from scimconf.errors import ExitCode
 from scimconf.model import Outcome, Status, TokenDate
 from scimconf.sanitize import visible
@@ -20,7 +21,7 @@ LARGEST = 16 << 20
 """The largest earlier file that is read, in bytes."""
 
 _IN_STEP = (Status.OK, Status.CHANGED)
-_PENDING = (Status.PENDING, Status.SKIPPED)
+_PENDING = (Status.PENDING, Status.ATTENTION, Status.SKIPPED)
 
 _LAST_SUCCESS = "scimconf_last_success_timestamp_seconds"
 _SERVER_SUCCESS = "scimconf_server_last_success_timestamp_seconds"
@@ -36,6 +37,13 @@ _HELP = {
     "scimconf_server_silenced_warnings": "Warnings that scim_silence hides.",
     _SERVER_SUCCESS: "When the server was last as the inventory says.",
     "scimconf_token_created_timestamp_seconds": "When the token of a realm was created.",
+    "scimconf_provider_failing": "1 if requests of the realm's identity provider fail.",
+    "scimconf_provider_last_accepted_timestamp_seconds": "When the realm's identity provider last "
+    "got in.",
+    "scimconf_provider_requests_last_hour": "Requests of the realm's identity provider in the last "
+    "hour, by HTTP status.",
+    "scimconf_provider_requests_last_day": "Requests of the realm's identity provider in the last "
+    "day, by HTTP status.",
 }
 """The metrics, all of them gauges. node_exporter wants the same text for a metric in all files."""
 
@@ -77,11 +85,25 @@ def metrics(
         add("scimconf_server_silenced_warnings", len(outcome.silenced), server=name)
         if (moment := now if state == "in_step" else earlier.get(name)) is not None:
             add(_SERVER_SUCCESS, moment, server=name)
+        for activity in outcome.activity:
+            _add_activity(add, name, activity)
     for token in tokens:
         if (created := _moment(token.created)) is not None:
             labels = {"deployment": _name(token.deployment), "realm": _name(token.realm)}
             add("scimconf_token_created_timestamp_seconds", created, **labels)
     return "".join(_family(name, lines) for name, lines in samples.items() if lines)
+
+
+def _add_activity(add: Callable[..., None], server: str, activity: Activity) -> None:
+    seen, labels = activity.seen, {"server": server, "realm": _name(activity.realm)}
+    add("scimconf_provider_failing", activity.state is State.FAILING, **labels)
+    if seen.accepted:
+        last = "scimconf_provider_last_accepted_timestamp_seconds"
+        add(last, seen.accepted.at, **labels)
+    for period, counts in (("hour", seen.hour), ("day", seen.day)):
+        for status, number in counts.items():
+            name = f"scimconf_provider_requests_last_{period}"
+            add(name, number, **labels, status=str(status))
 
 
 def successes(earlier: bytes, now: datetime) -> Successes:

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
+from scimconf.activity import Activity, Seen, SeenRequest, State
 from scimconf.errors import ExitCode, UsageError, worst
 from scimconf.model import (
     UNKNOWN_SCOPE,
@@ -30,13 +32,14 @@ T = TypeVar("T")
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one report: some 20,000 servers."""
-VERBS = frozenset(("plan", "apply", "verify", "rotate", "undo", "recover", "import"))
+VERBS = frozenset(("plan", "apply", "verify", "rotate", "undo", "recover", "import", "status"))
 """The verbs that write reports. Reports repeat no other text as a verb."""
 _LONGEST = 10**9
 """Seconds: more than thirty years. The sum of many of them is a finite number, too."""
 
 _NO_NAME = re.compile(r"^$|^[-!&~@#]|[\s\x00-\x20\x7f/\\,;'\"`$|&<>(){}*?\[\]]")
 """Not the name of one server: --failed-hosts writes names into a list of host patterns."""
+_STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _PLACE = re.compile(r"(.*):(\d{1,9}):(\d{1,9})", re.DOTALL)
 
 
@@ -145,6 +148,19 @@ class _Object:
     def maybe(self, name: str, kind: type[T]) -> T | None:
         return None if self._data.get(name) is None else self.get(name, kind)
 
+    def has(self, name: str) -> bool:
+        return name in self._data
+
+    def counts(self, name: str) -> Mapping[int, int]:
+        found = self.get(name, dict)
+        counted = _Object(found)
+        if not all(isinstance(key, str) and _STATUS.fullmatch(key) for key in found):
+            raise _WrongError
+        return {int(key): counted.get(key, int) for key in found}
+
+    def moment(self, name: str) -> float:
+        return datetime.strptime(self.get(name, str), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+
     def seconds(self, name: str) -> float:
         value = self._data.get(name)
         if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -209,6 +225,7 @@ def _outcome(each: _Object) -> Outcome:
         warnings=_warnings(each.texts("warnings"), each.texts("warning_ids")),
         checks=tuple(map(_check, each.objects("checks"))),
         seconds=each.seconds("seconds"),
+        activity=tuple(map(_activity, each.objects("activity"))) if each.has("activity") else (),
         way=tuple(map(_fact, each.objects("way"))),
         silenced=each.texts("silenced"),
     )
@@ -249,6 +266,34 @@ def _check(each: _Object) -> Check:
         _http_status(each.maybe("http_status", int)),
         each.get("hint", str),
     )
+
+
+def _activity(each: _Object) -> Activity:
+    others = _Object(each.get("other_programs", dict))
+    since = each.maybe("failing_since", str)
+    seen = Seen(
+        accepted=_seen_request(each, "last_accepted"),
+        refused=_seen_request(each, "last_refused"),
+        failing_since=None if since is None else each.moment("failing_since"),
+        failing=each.get("failing_requests", int),
+        hour=each.counts("hour"),
+        day=each.counts("day"),
+        stranger=_seen_request(others, "last"),
+        strangers_hour=others.get("hour", int),
+        strangers_day=others.get("day", int),
+    )
+    state = State(each.get("state", str))
+    words = (each.get("message", str), each.get("hint", str))
+    return Activity(each.get("realm", str), state, *words, seen, each.moment("now"))
+
+
+def _seen_request(each: _Object, name: str) -> SeenRequest | None:
+    found = each.maybe(name, dict)
+    if found is None:
+        return None
+    one = _Object(found)
+    status = _http_status(one.get("http_status", int))
+    return SeenRequest(one.moment("at"), status or 0, one.get("request", str))
 
 
 def _http_status(status: int | None) -> int | None:

@@ -14,6 +14,7 @@ ATTENTION = (
     Status.UNREACHABLE,
     Status.BUSY,
     Status.SKIPPED,
+    Status.ATTENTION,
     Status.PENDING,
     Status.CHANGED,
     Status.OK,
@@ -79,5 +80,7 @@ def base(verb: str, outcome: Outcome) -> str:
 def _remarks(outcome: Outcome) -> Iterator[str]:
     if outcome.status is Status.CHANGED and outcome.verified == "no":
         yield "not verified from outside"
+    if outcome.status is Status.CHANGED and any(each.needs_attention for each in outcome.activity):
+        yield "identity provider not back"
     if outcome.plan and outcome.plan.unmanaged:
         yield "with an unmanaged realm"

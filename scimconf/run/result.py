@@ -14,6 +14,7 @@ _EXIT = {
     Status.OK: ExitCode.OK,
     Status.CHANGED: ExitCode.OK,
     Status.PENDING: ExitCode.PENDING,
+    Status.ATTENTION: ExitCode.PENDING,
     Status.BUSY: ExitCode.UNREACHABLE,
     Status.UNREACHABLE: ExitCode.UNREACHABLE,
     Status.FAILED: ExitCode.FAILED,

@@ -19,6 +19,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import Start, start
+from scimconf.run.wait import is_back, waited
 from scimconf.run.which_realms import check_known
 from scimconf.run.which_tokens import (
     Mode,
@@ -50,6 +51,8 @@ class RotateOptions:
     change: ChangeOptions
     wanted: Wanted
     writes: tuple[Path, ...] = ()
+    minutes: int | None = None
+    """How long to wait for the identity providers after the change; None: do not wait."""
 
 
 def rotate(options: RotateOptions, person: Person) -> Result:
@@ -128,15 +131,16 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
             tokens = turned.tokens(each.server for each in changes.pending(looked))
             outcomes = changes.change(fleet, looked, tokens, how, person)
         agreed = agreed or _is_agreed(outcomes, person)
-    good = changes.in_force(servers, outcomes) if agreed else []
-    done = {key for server in good for key in keys_of(server)}
-    verb = "rotate --back" if wanted.mode == "back" else "rotate --activate"
-    again = "; ".join(unfinished(verb, servers, sorted(done)))
-    written = changes.noted(partial(keyring.keep, turned, done), person, again)
-    if left := [key for key in keys if key not in done]:
-        person.tell(f"the token in force is unchanged: {listed(left)}")
-        for line in unfinished(verb, servers, left):
-            person.tell(f"  -> fix the cause, then run: {line}")
+        good = changes.in_force(servers, outcomes) if agreed else []
+        done = {key for server in good for key in keys_of(server)}
+        verb = "rotate --back" if wanted.mode == "back" else "rotate --activate"
+        again = "; ".join(unfinished(verb, servers, sorted(done)))
+        written = changes.noted(partial(keyring.keep, turned, done), person, again)
+        if left := [key for key in keys if key not in done]:
+            person.tell(f"the token in force is unchanged: {listed(left)}")
+            for line in unfinished(verb, servers, left):
+                person.tell(f"  -> fix the cause, then run: {line}")
+        outcomes = _wait(fleet, servers, outcomes, options, person)
     told = [_with_remarks(each, servers, shared, wanted.mode) for each in outcomes]
     return Result(
         "rotate",
@@ -144,7 +148,24 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
         fleet.interrupted,
         not written,
         tokens=keyring.dates(servers),
+        codes=is_back(outcomes),
     )
+
+
+def _wait(
+    fleet: Fleet,
+    servers: Sequence[Server],
+    outcomes: Sequence[Outcome],
+    options: RotateOptions,
+    person: Person,
+) -> list[Outcome]:
+    """Wait for the identity providers (--wait), after telling how they get the new token."""
+    changed = [each.server for each in outcomes if each.status is Status.CHANGED]
+    if options.minutes is not None and changed and not fleet.interrupted:
+        realms = options.wanted.realms
+        sheet = commands.command("handoff --show-tokens", changed, realms, servers[0].words)
+        person.tell(f"the new tokens are in force; to print them in another terminal: {sheet}")
+    return waited(fleet, servers, outcomes, options.minutes, person)
 
 
 def _tell_what_is_kept(

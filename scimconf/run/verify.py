@@ -9,11 +9,13 @@ from pathlib import Path
 from scimconf.fleet.checks import public_check
 from scimconf.fleet.look import judge
 from scimconf.model import Outcome, Status
+from scimconf.plan.activity import with_status
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
+from scimconf.run.wait import waited
 from scimconf.run.which_realms import narrowed
 
 
@@ -24,10 +26,12 @@ def verify(
     person: Person,
     writes: Sequence[Path] = (),
     realms: Collection[str] = (),
+    minutes: int | None = None,
 ) -> Result:
     """Observe the servers, then check the public URL of each realm; of only `realms` if given.
 
-    A token is sent only to a host that the server's settings name. Raises UsageError.
+    A token is sent only to a host that the server's settings name. `minutes`: how long to wait for
+    the identity providers of verified servers; None: do not wait. Raises UsageError.
     """
     begun = start(source, pattern, person, connection, writes=writes, changes=False)
     servers = narrowed(begun, realms, person)
@@ -35,22 +39,21 @@ def verify(
     keyring.fetch(servers)
     tokens = keyring.tokens(servers)
     desired = [keyring.desired(server) for server in servers]
-    with (
-        connect(begun, connection, servers, person) as fleet,
-        person.progress(steps=False) as watcher,
-    ):
-        looked = fleet.look(desired, watcher)
-        outcomes = [_without_changes(each.outcome) for each in looked]
-        check = public_check(
-            tokens,
-            wanted=Status.OK,
-            interrupted=lambda: fleet.interrupted,
-        )
-        outcomes = fleet.check(looked, outcomes, check, watcher)
+    with connect(begun, connection, servers, person) as fleet:
+        with person.progress(steps=False) as watcher:
+            looked = fleet.look(desired, watcher)
+            outcomes = [_without_changes(each.outcome) for each in looked]
+            check = public_check(
+                tokens,
+                wanted=Status.OK,
+                interrupted=lambda: fleet.interrupted,
+            )
+            outcomes = fleet.check(looked, outcomes, check, watcher)
+        outcomes = waited(fleet, servers, outcomes, minutes, person)
     dates = keyring.dates(begun.servers)
     return Result(
         "verify",
-        described(looked, outcomes),
+        described(looked, [with_status(each) for each in outcomes]),
         fleet.interrupted,
         tokens=dates,
         scope=begun.scope(realms),

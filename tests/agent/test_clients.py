@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scimconf.agent import clients
+from scimconf.agent import clients, shell
 from scimconf.agent.errors import AgentError
 from tests.agent.fake import Zulip
 
@@ -33,6 +33,6 @@ def test_no_answer_and_a_timeout(old_zulip: Zulip, monkeypatch: pytest.MonkeyPat
     with pytest.raises(AgentError, match="no answer: noise"):
         clients.listed(str(old_zulip.deployment))
     manage.write_text("import time\ntime.sleep(600)\n")
-    monkeypatch.setattr(clients, "SECONDS", 0.2)
+    monkeypatch.setattr(shell, "SECONDS", 0.2)
     with pytest.raises(AgentError, match=r"shell did not end within 0\.2 seconds"):
         clients.listed(str(old_zulip.deployment))

@@ -38,8 +38,15 @@ WITHOUT_VARIABLE |= {"--new-vault-id", "--new-vault-password-file", "--extra-var
 """A forgotten variable must not confirm a change, print tokens, choose tokens or a password, or
 override the inventory."""
 VAULT = {"--vault-id", "--vault-password-file", "--ask-vault-pass"}
-OF_ITS_OWN = {"handoff --format", "handoff --out", "token list --format"}
-"""In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs."""
+OF_ITS_OWN = {
+    "handoff --format",
+    "handoff --out",
+    "token list --format",
+    "rotate --wait",
+    "verify --wait",
+}
+"""In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs. SCIMCONF_WAIT would make
+every run wait."""
 IMPERATIVES = sorted(
     {
         *("Accept", "Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do"),

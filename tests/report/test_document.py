@@ -84,6 +84,7 @@ def test_a_whole_run() -> None:
                         "hint": "",
                     }
                 ],
+                "activity": [],
                 "way": [
                     {
                         "what": "logs in as",
@@ -109,6 +110,7 @@ def test_a_whole_run() -> None:
                 "silenced": [],
                 "steps": [],
                 "checks": [],
+                "activity": [],
                 "way": [],
                 "seconds": 0.0,
             },

@@ -93,7 +93,7 @@ def test_servers_that_need_attention_come_first() -> None:
     outcomes = [Outcome(status.name, status) for status in Status]
     assert _servers(_page(*reversed(outcomes))) == [
         *("ROLL_BACK_FAILED", "FAILED", "ROLLED_BACK", "UNREACHABLE", "BUSY"),
-        *("SKIPPED", "PENDING", "CHANGED", "OK"),
+        *("SKIPPED", "ATTENTION", "PENDING", "CHANGED", "OK"),
     ]
 
 

@@ -86,12 +86,12 @@ def test_servers_that_need_attention_come_last() -> None:
     said = _pipe(*(_outcome(each.name, each, plan=None) for each in Status), verb="apply")
     heads = [line.split()[0] for line in said.splitlines() if line.startswith(tuple("ABCDEFOPRSU"))]
     assert heads == [
-        *("OK", "CHANGED", "PENDING", "SKIPPED", "BUSY", "UNREACHABLE"),
+        *("OK", "CHANGED", "PENDING", "ATTENTION", "SKIPPED", "BUSY", "UNREACHABLE"),
         *("ROLLED_BACK", "FAILED", "ROLL_BACK_FAILED"),
     ]
     assert said.endswith(
-        "\n9 servers: 1 roll-back failed, 1 failed, 1 rolled back, 1 unreachable, 1 busy, "
-        "1 skipped, 1 changes pending, 1 changed, 1 nothing to do\n"
+        "\n10 servers: 1 roll-back failed, 1 failed, 1 rolled back, 1 unreachable, 1 busy, "
+        "1 skipped, 1 needs attention, 1 changes pending, 1 changed, 1 nothing to do\n"
     )
 
 

@@ -7,7 +7,6 @@ This program writes "ready" to the pipe. When the pipe closes, the supervisor kn
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
@@ -17,16 +16,10 @@ sys.path.insert(0, str(ROOT))
 
 
 class Handler(WSGIRequestHandler):
-    """Log one line for each request, with the host, which identifies the realm."""
+    """Log nothing: zerver/request_log.py writes server.log."""
 
     def log_message(self, format, *args):  # noqa: A002
-        """Write nothing: log_request writes the log."""
-
-    def log_request(self, code="-", size="-"):
-        """`TIME STATUS HOST METHOD PATH`; never a header."""
-        host = self.headers.get("Host", "-")
-        method, target, *_ = self.requestline.split()
-        print(time.time(), int(code), host, method, target, file=self.server.log, flush=True)
+        """Write nothing."""
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -35,11 +28,10 @@ class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     address_family = socket.AF_UNIX
 
-    def __init__(self, listener, log):
+    def __init__(self, listener):
         super().__init__(("", 0), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.log = log
         self.server_name, self.server_port = "localhost", 0
         self.setup_environ()
         self.base_environ["HTTPS"] = "on"
@@ -58,16 +50,14 @@ def main(listener_fd, ready_fd):
 
     application = get_wsgi_application()
     from zerver import database
-    from zproject.config import LAB
 
     database.ensure()
     get_resolver().url_patterns  # noqa: B018  # load all code at the start, as Zulip does
     ServerHandler.server_software = "nginx"
-    with open(Path(LAB["log"], "server.log"), "a") as log:
-        server = Server(socket.socket(fileno=listener_fd), log)
-        server.set_app(application)
-        os.write(ready_fd, b"ready")
-        server.serve_forever()
+    server = Server(socket.socket(fileno=listener_fd))
+    server.set_app(application)
+    os.write(ready_fd, b"ready")
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ class SCIMTokenMiddleware(SCIMAuthCheckMiddleware):
         config = settings.SCIM_CONFIG.get(request.subdomain)
         if not config or not self._authorized(request, config):
             return HttpResponse(status=401)
+        client = config["scim_client_name"]
+        request.scim_client = f"scim-client:{client}:realm:{request.realm.id}"
         if PROFILE["registers_clients"]:
             models.SCIMClient.objects.get(realm=request.realm, name=config["scim_client_name"])
         request.user = SCIMClient()

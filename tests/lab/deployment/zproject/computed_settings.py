@@ -29,7 +29,10 @@ ALLOWED_HOSTS = [
     *configured_settings.REALM_HOSTS.values(),
 ]
 
+SERVER_LOG_PATH = f"{LAB['log']}/server.log"
+
 MIDDLEWARE = [
+    "zerver.request_log.LogRequests",
     "django.middleware.common.CommonMiddleware",
     "zerver.middleware.HostDomainMiddleware",
     "zerver.middleware.SCIMTokenMiddleware",
@@ -50,11 +53,18 @@ SCIM_SERVICE_PROVIDER = {
     "GET_EXTRA_MODEL_FILTER_KWARGS_GETTER": "zerver.scim.only_this_realm",
 }
 
+# server.log has a line for each request; logrotate may move it away (WatchedFileHandler).
 # scim.log holds the path, method and body of every SCIM request, and no headers.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"timed": {"format": "%(asctime)s %(levelname)s [%(name)s] %(message)s"}},
+    "formatters": {
+        "timed": {"format": "%(asctime)s %(levelname)s [%(name)s] %(message)s"},
+        "request": {
+            "format": "%(asctime)s.%(msecs)03d %(levelname)s [zr] %(message)s",
+            "datefmt": "%Y-%m-%d %H:%M:%S",
+        },
+    },
     "handlers": {
         name: {
             "class": "logging.FileHandler",
@@ -63,8 +73,17 @@ LOGGING = {
             "delay": True,
         }
         for name in ("scim", "errors")
+    }
+    | {
+        "server": {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": SERVER_LOG_PATH,
+            "formatter": "request",
+            "delay": True,
+        }
     },
     "loggers": {
+        "zulip.requests": {"level": "INFO", "handlers": ["server"], "propagate": False},
         "django_scim": {"level": "DEBUG", "handlers": ["scim"]},
         "django.request": {"level": "ERROR", "handlers": ["errors"], "propagate": False},
         "django.security": {"level": "ERROR", "handlers": ["errors"], "propagate": False},
