@@ -100,8 +100,8 @@ def _actions(
     unused = unused_clients(desired, observed, actions)
     ours = [client for client in unused if client in observed.own_clients]
     actions += [remove_client(*client, ", which is unused") for client in ours]
-    actions.sort(key=lambda action: _ORDER[action.kind])
     actions += _restart(desired, verdicts)
+    actions.sort(key=lambda action: _ORDER[action.kind])
     return actions, [stays_registered(*client) for client in unused if client not in ours]
 
 

@@ -26,6 +26,8 @@ _WORDS = {
     ("plan", Status.PENDING): "to change",
     ("apply", Status.OK): "nothing to do",
     ("verify", Status.OK): "verified",
+    ("deliver", Status.OK): "tested",
+    ("deliver", Status.CHANGED): "delivered",
     ("undo", Status.OK): "nothing to undo",
     ("undo", Status.PENDING): "to undo",
     ("undo", Status.CHANGED): "undone",

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import islice
+from threading import Lock
 
 from scimconf import vault
 from scimconf.errors import UsageError
@@ -80,6 +81,8 @@ class Keyring:
         """The file, and its tokens whose places the inventory does not name."""
         self._new: dict[tuple[Key, Secret], Entry] = {}
         """New entries, not written yet, for tokens that are kept elsewhere."""
+        self._noting = Lock()
+        """Several threads may note deliveries."""
 
     def desired(self, server: Server) -> Desired:
         """Return the server with all fingerprints that are known without decryption.
@@ -326,6 +329,14 @@ class Keyring:
             ) from None
         self._tested = self.file
         return passwords
+
+    def note(self, notes: Mapping[Key, Callable[[Entry], Entry]]) -> None:
+        """Change the notes about deliveries in these entries, and write them durably."""
+        with self._noting:
+            found = {key: self.file.entry(*key) for key in notes}
+            new = {key: notes[key](entry) for key, entry in found.items() if entry}
+            if new:
+                self.file = self.file.save(new)
 
     def adopt(self, tokens: Mapping[Key, Secret]) -> None:
         """Write tokens that servers already use into the token file, even weak ones.

@@ -32,6 +32,7 @@ WITHOUT_VARIABLE |= {
     "--activate",
     "--back",
     "--next",
+    "--test",
     "--allow-many",
 }
 WITHOUT_VARIABLE |= {"--new-vault-id", "--new-vault-password-file", "--extra-vars"}
