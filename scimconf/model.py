@@ -299,10 +299,13 @@ class Desired:
     """Realms whose fingerprint is not in the token file yet. The value is the date when the realm
     was removed, or ""."""
     others: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
-    """Realm -> fingerprints of its staged and replaced tokens, to recognize them on the server. A
-    realm is missing if this run replaces its token on purpose."""
+    """Realm -> fingerprints of its staged and replaced tokens, to recognize them on the server."""
+    turned: bool = False
+    """Whether this run replaces the tokens in force on purpose."""
     staged: Mapping[str, str] = field(default_factory=dict)
     """Realm -> when its staged token was made, if it has one."""
+    delivering: Mapping[str, str] = field(default_factory=dict)
+    """Realm -> since when a delivery has been under way, if no run has ended it."""
     moved: Mapping[str, Place] = field(default_factory=dict)
     """Realm -> the place in the token file where its token still is (`moved_from`)."""
     strays: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
@@ -477,6 +480,7 @@ class Status(Enum):
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     ROLL_BACK_FAILED = "roll-back failed"
+    SPLIT = "split"  # Zulip and the identity provider may have different tokens
     SKIPPED = "skipped"
 
 
@@ -598,6 +602,8 @@ class Outcome:
     """Whether a transaction of this run was committed, even if a later check failed."""
     outage: float | None = None
     """Seconds that SCIM was unavailable at most, measured on the server; None: not measured."""
+    unknown: bool = False
+    """Whether the connection was lost during the change, so its end is not known."""
     unproved: str = ""
     """What the gate could not prove about a change that is in force; "" if nothing."""
     silenced: tuple[str, ...] = ()

@@ -89,7 +89,7 @@ def _presence(
     elif keys:
         actions.append(_set_realm(realm, "change", f": {', '.join(keys)}"))
     replaces = bool(present_token) and not has_wanted_token
-    if replaces and fingerprint and name in desired.others:
+    if replaces and fingerprint and name in desired.others and not desired.turned:
         actions = [_replacing(each) for each in actions]
     if found and found.secret_name and moves:
         actions.append(_remove_secret(name, found.secret_name))
@@ -224,7 +224,7 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
             f"realm {realm.label}: apply fetches its token; if it is not the token in force, the "
             "identity provider is locked out until it has the fetched token"
         )
-    if wanted is None or realm.string_id not in desired.others:
+    if wanted is None or realm.string_id not in desired.others or desired.turned:
         return
     others = {each.created for each in desired.others[realm.string_id]}
     if token.created and token.created in others:

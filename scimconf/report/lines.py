@@ -21,6 +21,7 @@ STYLE = {
     Status.FAILED: "bold red",
     Status.ROLLED_BACK: "bold yellow",
     Status.ROLL_BACK_FAILED: "bold white on red",
+    Status.SPLIT: "bold white on red",
     Status.SKIPPED: "dim",
 }
 

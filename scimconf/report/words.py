@@ -9,6 +9,7 @@ from scimconf.model import Outcome, Status
 
 ATTENTION = (
     Status.ROLL_BACK_FAILED,
+    Status.SPLIT,
     Status.FAILED,
     Status.ROLLED_BACK,
     Status.UNREACHABLE,

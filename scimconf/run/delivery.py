@@ -58,6 +58,11 @@ class Delivery:
         """The command that delivers the token in force again."""
         return for_realm("deliver", self.server, self.key[1])
 
+    @property
+    def by_hand(self) -> str:
+        """The command that prints the token for a person."""
+        return for_realm("handoff --show-tokens", self.server, self.key[1])
+
 
 def deliveries(servers: Iterable[Server], realms: Collection[Key] | None = None) -> list[Delivery]:
     """Return the deliveries of these servers' present realms, each once; only those of `realms`.

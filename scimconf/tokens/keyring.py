@@ -94,6 +94,7 @@ class Keyring:
         unrecorded: dict[str, str] = {}
         others: dict[str, tuple[Fingerprint, ...]] = {}
         staged: dict[str, str] = {}
+        delivering: dict[str, str] = {}
         moved: dict[str, Key] = {}
         strays: dict[str, tuple[Fingerprint, ...]] = {}
         for realm in server.realms:
@@ -109,14 +110,25 @@ class Keyring:
                     strays[name] = found
                 continue
             known[name] = bound(place, entry)
+            if entry.delivering and realm.present and realm.deliver:
+                delivering[name] = entry.delivering
             if entry is not record and name not in moved:
                 unrecorded[name] = _removed_on(record, entry)
-            if not self._is_turned:
-                rest = (each for each in entry.tokens() if each is not entry)
-                others[name] = tuple(bound(place, each) for each in rest)
-                if entry.next and realm.present:
-                    staged[name] = entry.next.created
-        return Desired(server, known, unrecorded, others, staged, moved, strays)
+            rest = (each for each in entry.tokens() if each is not entry)
+            others[name] = tuple(bound(place, each) for each in rest)
+            if entry.next and realm.present and not self._is_turned:
+                staged[name] = entry.next.created
+        return Desired(
+            server,
+            known,
+            unrecorded,
+            others,
+            self._is_turned,
+            staged,
+            delivering,
+            moved,
+            strays,
+        )
 
     def _old_place(self, key: Key, realm: Realm) -> Key | None:
         """Return where the token of a renamed realm still is; None if it is at its place already.
@@ -398,9 +410,22 @@ class Keyring:
                 raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
         return Keyring(replace(self.file, records=records), self.passwords, turned=True)
 
-    def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
-        """Write the entries that `turned` has for these keys into the file, durably."""
-        self.file = self.file.save({key: turned.file.records[key] for key in keys})
+    def keep(
+        self,
+        turned: Keyring,
+        keys: Iterable[Key],
+        notes: Mapping[Key, Callable[[Entry], Entry]] | None = None,
+    ) -> None:
+        """Write the entries that `turned` has for these keys into the file, durably.
+
+        `notes` adds notes about deliveries to some of them.
+        """
+        records = {key: turned.file.records[key] for key in keys}
+        for key, note in (notes or {}).items():
+            record = records.get(key)
+            if isinstance(record, Entry):
+                records[key] = note(record)
+        self.file = self.file.save(records)
 
     def sharing(self, keys: Iterable[Key]) -> Mapping[Key, tuple[Key, ...]]:
         """Return for each key the other entries of the file with the same token in force.

@@ -32,6 +32,7 @@ WITHOUT_VARIABLE |= {
     "--activate",
     "--back",
     "--next",
+    "--no-fallback",
     "--test",
     "--allow-many",
 }
