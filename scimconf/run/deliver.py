@@ -22,7 +22,6 @@ from scimconf.run.start import Start, start
 from scimconf.run.which_realms import check_known, with_only
 from scimconf.run.which_tokens import check_whole
 from scimconf.sanitize import visible
-from scimconf.tokens import rotation
 from scimconf.tokens.references import SOURCES
 
 
@@ -134,11 +133,9 @@ def _deliver(
                         message = "nothing was sent: the server does not have the wanted token"
                         checks.append(one.check("compare", "failed", message, hint))
                         continue
-                    entry = keyring.file.entry(*one.key)
-                    paused = bool(entry and entry.delivering)
-                    resume = paused and not (entry and rotation.was_paused(entry))
                     sent = None if options.only_test else token
-                    checks += delivery.delivered(one, sent, resume=resume and bool(sent))
+                    resume = sent is not None and delivery.is_paused(one, keyring)
+                    checks += delivery.delivered(one, sent, resume=resume)
                 done = Status.OK if options.only_test else Status.CHANGED
                 return delivery.with_deliveries(outcome, checks, done)
             finally:

@@ -128,6 +128,12 @@ def described(found: Iterable[Delivery]) -> Iterator[str]:
         yield f"send its token to {visible(destination(each.deliver).text)}  ({label})"
 
 
+def is_paused(delivery: Delivery, keyring: Keyring) -> bool:
+    """Return whether an earlier run has paused the identity provider, and not started it again."""
+    entry = keyring.file.entry(*delivery.key)
+    return entry is not None and bool(entry.delivering) and not rotation.was_paused(entry)
+
+
 def delivered(delivery: Delivery, token: Secret | None, *, resume: bool = False) -> Iterator[Check]:
     """Set the token and test it; yield the result of each step, and stop at the first failure.
 
@@ -210,7 +216,8 @@ def after_change(
         try:
             checks = []
             for one in mine:
-                steps = list(delivered(one, tokens[each.server.name][one.key[1]]))
+                token = tokens[each.server.name][one.key[1]]
+                steps = list(delivered(one, token, resume=is_paused(one, keyring)))
                 checks += steps
                 if any(step.result == "failed" for step in steps):
                     hint = f"the token is in force in Zulip; to deliver it again: {one.again}"
