@@ -1,7 +1,8 @@
 """Run another program to its end, with limits on its time and its output.
 
-The program has no input and no terminal. It runs in a session of its own, so Ctrl-C does not reach
-it, and a program that breaks a limit is killed together with its children.
+The program has no terminal, and no input except what the caller gives it. It runs in a session of
+its own, so Ctrl-C does not reach it, and a program that breaks a limit is killed together with its
+children.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _CHUNK = 1 << 16
+MOST_GIVEN = 4096
+"""Bytes that a new pipe always takes at once, so writing them never blocks (pipe(7): PIPE_BUF)."""
 _GRACE = 2.0
 """Seconds that `end` waits before each signal."""
 
@@ -85,18 +88,21 @@ def run(
     most_stderr: int = 0,
     environment: Mapping[str, str] | None = None,
     folder: str | None = None,
+    given: bytes | None = None,
 ) -> Ended:
     """Run a program and return what it wrote. Raises ChildError.
 
     `most`: the bytes that stdout may have. `most_stderr`: the bytes of stderr that are kept; with 0
-    stderr goes to /dev/null. `environment`, `folder`: None means those of this process.
+    stderr goes to /dev/null. `environment`, `folder`: None means those of this process. `given`:
+    its input, at most MOST_GIVEN bytes; None: it has none.
     """
+    assert given is None or len(given) <= MOST_GIVEN
     deadline = time.monotonic() + seconds
     try:
         with unreached_by_ctrl_c():
             process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if most_stderr else subprocess.DEVNULL,
                 env=environment,
@@ -108,6 +114,10 @@ def run(
     except ValueError as error:
         raise NotStartedError("its name or an argument contains a null character") from error
     try:
+        if process.stdin and given is not None:
+            with suppress(BrokenPipeError):  # a program need not read its input
+                os.write(process.stdin.fileno(), given)
+            process.stdin.close()
         out, err = _read(process, deadline, most, most_stderr)
         status = process.wait(_left(deadline))
     except (subprocess.TimeoutExpired, TimeoutError):

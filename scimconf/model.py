@@ -102,6 +102,18 @@ TokenSource = Reference | Secret | VaultValue | None
 
 
 @dataclass(frozen=True, slots=True)
+class Deliver:
+    """How scimconf delivers a realm's token to its identity provider (`scimconf.idp.kinds`)."""
+
+    kind: str
+    """A key of `scimconf.idp.kinds.KINDS`."""
+    settings: Mapping[str, str | int | Reference | tuple[str, ...]]
+    """The settings that the inventory has, by their names. A command has `words`."""
+    folder: str
+    """The start of relative paths: the folder of the inventory file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Realm:
     """The SCIM entry of one organisation, as the inventory wants it."""
 
@@ -119,6 +131,8 @@ class Realm:
     position: Position | None = None
     moved_from: str | None = None
     """The string_id that the realm had before; None: it was not renamed."""
+    deliver: Deliver | None = None
+    """Where its token is delivered; None: a person enters it at the identity provider."""
 
     @property
     def label(self) -> str:
@@ -285,10 +299,13 @@ class Desired:
     """Realms whose fingerprint is not in the token file yet. The value is the date when the realm
     was removed, or ""."""
     others: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
-    """Realm -> fingerprints of its staged and replaced tokens, to recognize them on the server. A
-    realm is missing if this run replaces its token on purpose."""
+    """Realm -> fingerprints of its staged and replaced tokens, to recognize them on the server."""
+    turned: bool = False
+    """Whether this run replaces the tokens in force on purpose."""
     staged: Mapping[str, str] = field(default_factory=dict)
     """Realm -> when its staged token was made, if it has one."""
+    delivering: Mapping[str, str] = field(default_factory=dict)
+    """Realm -> since when a delivery has been under way, if no run has ended it."""
     moved: Mapping[str, Place] = field(default_factory=dict)
     """Realm -> the place in the token file where its token still is (`moved_from`)."""
     strays: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)
@@ -425,15 +442,21 @@ class ActionKind(Enum):
     REGISTER_CLIENT = "register client"
     REMOVE_CLIENT = "remove client"
     RESTART = "restart"
+    DELIVER = "deliver"
 
 
-TOKEN_FILE_ONLY = (ActionKind.MOVE_TOKEN, ActionKind.MAKE_TOKEN, ActionKind.RECORD_TOKEN)
-"""The actions that change the token file, but not the server."""
+NOT_ON_SERVER = (
+    ActionKind.MOVE_TOKEN,
+    ActionKind.MAKE_TOKEN,
+    ActionKind.RECORD_TOKEN,
+    ActionKind.DELIVER,
+)
+"""The actions in the token file and at the identity provider, which do not change the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of apply on one server, or in the token file for it."""
+    """One action of apply: on a server, in the token file, or at the identity provider."""
 
     kind: ActionKind
     realm: str | None
@@ -457,6 +480,7 @@ class Status(Enum):
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     ROLL_BACK_FAILED = "roll-back failed"
+    SPLIT = "split"  # Zulip and the identity provider may have different tokens
     SKIPPED = "skipped"
 
 
@@ -527,8 +551,8 @@ class Plan:
 
     @property
     def touches_server(self) -> bool:
-        """Whether the plan changes the server, not only the token file."""
-        return any(action.kind not in TOKEN_FILE_ONLY for action in self.actions)
+        """Whether the plan changes the server."""
+        return any(action.kind not in NOT_ON_SERVER for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -578,6 +602,8 @@ class Outcome:
     """Whether a transaction of this run was committed, even if a later check failed."""
     outage: float | None = None
     """Seconds that SCIM was unavailable at most, measured on the server; None: not measured."""
+    unknown: bool = False
+    """Whether the connection was lost during the change, so its end is not known."""
     unproved: str = ""
     """What the gate could not prove about a change that is in force; "" if nothing."""
     silenced: tuple[str, ...] = ()
@@ -595,9 +621,10 @@ class Outcome:
     @property
     def verified(self) -> Literal["yes", "no", "not asked"]:
         """Whether the public URLs of all realms accepted the right tokens from this machine."""
-        if not self.checks:
+        asked = [check for check in self.checks if not check.is_delivery]
+        if not asked:
             return "not asked"
-        return "yes" if all(check.result == "ok" for check in self.checks) else "no"
+        return "yes" if all(check.result == "ok" for check in asked) else "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,7 +639,7 @@ class TokenDate:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of a realm's public URL, and its result in words."""
+    """One check of a realm's public URL, or one step at its identity provider, and its result."""
 
     realm: str
     name: str
@@ -620,3 +647,8 @@ class Check:
     message: str
     status: int | None = None
     hint: str = ""
+
+    @property
+    def is_delivery(self) -> bool:
+        """Whether it is a step at the identity provider."""
+        return self.name.startswith("deliver: ")

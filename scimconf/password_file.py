@@ -14,6 +14,7 @@ import shlex
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from scimconf.errors import UsageError
@@ -59,17 +60,37 @@ def read_own_vault_password(path: Path) -> Secret:
     Only a regular file of this user that no other user can read or write is accepted, so that
     nobody else can place one. Raises UsageError with the reason.
     """
+    content = _own_content(path, _not_used)
+    password = _checked(content.strip(), path, "vault password")
+    return Secret(password.decode(errors="surrogateescape"))
+
+
+def read_own_list(path: Path) -> str:
+    """Return the text of a list of the operator's. Raises UsageError as `read_own_vault_password`.
+
+    Nobody else can place one, because git and most programs do not make files with mode 0600.
+    """
+
+    def not_used(path: Path, reason: str) -> UsageError:
+        fix = f"chmod 600 {shlex.quote(str(path))}" if "mode" in reason else "write it yourself"
+        return UsageError(f"{path} is not used: {reason}", f"if you know its content: {fix}")
+
+    content = _own_content(path, not_used)
+    if len(content) > _MOST:
+        raise UsageError(f"{path} is larger than {_MOST // 1024} KiB")
+    return content.decode(errors="replace")
+
+
+def _own_content(path: Path, not_used: Callable[[Path, str], UsageError]) -> bytes:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with open(os.open(path, flags), "rb") as file:
             if reason := _why_not_own(os.fstat(file.fileno())):
-                raise _not_used(path, reason)
-            content = file.read(_MOST + 1)
+                raise not_used(path, reason)
+            return file.read(_MOST + 1)
     except OSError as error:
         is_link = error.errno == errno.ELOOP
-        raise _not_used(path, "it is a link" if is_link else str(error.strerror)) from None
-    password = _checked(content.strip(), path, "vault password")
-    return Secret(password.decode(errors="surrogateescape"))
+        raise not_used(path, "it is a link" if is_link else str(error.strerror)) from None
 
 
 def _why_not_own(status: os.stat_result) -> str:

@@ -52,5 +52,6 @@ ALWAYS_SHOWN: Mapping[str, str] = {
     "no-answer": "the server's web server did not answer, or Zulip is down",
     "not-imported": "`import` leaves something out, or `apply` will change it",
     "rolled-back": "an interrupted run was rolled back first",
+    "unfinished-delivery": "a delivery to an identity provider has begun and not ended",
 }
 """The warnings that report a failed check or a change. They cannot be silenced."""

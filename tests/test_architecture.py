@@ -22,6 +22,7 @@ LAYERS = (
     ("agent",),
     ("zulip",),
     ("tokens", "ssh"),
+    ("idp",),
     ("inventory", "report"),
     ("render",),
     ("plan",),
@@ -40,6 +41,7 @@ ROOM_OF = {
     "pydantic_core": {"inventory"},
     "passlib": {"tokens"},
     "paramiko": {"ssh"},
+    "msal": {"idp"},
     "rich": {"report", "cli"},  # cli/terminal.py makes the Console for report
     "click": {"cli"},
 }
@@ -48,6 +50,7 @@ LAZY = {
     "cli/__init__.py": "the verb table: a verb's module is imported when the verb is called",
     "cli/token.py": "`scimconf token` prints a token at once; migrate reads YAML",
     "cli/completion.py": "the options of every verb name it, and `token` needs no inventory",
+    "idp/entra_login.py": "only a delivery to Entra needs msal, which takes its time to import",
     "inventory/__init__.py": "shell completion reads names, and pydantic takes its time to import",
 }
 """Modules that may import inside a function, each with the reason. agent/ may: a plan must not load

@@ -34,7 +34,8 @@ KNOWN = {
     *("ansible_group_priority", "ansible_su_", "ansible_sudo_"),
 }
 OF_ZULIP = {"scim_bearer_token", "scim_bearer_token_", "scim_client_name", "zulip__"}
-OF_JSON = {"zulip_version"}
+OF_JSON = {"zulip_version", "scim_url"}
+OF_IDPS = {"scim_users"}
 OF_OTHERS = {
     "--list": "ansible-inventory",
     "--yaml": "ansible-inventory",
@@ -86,7 +87,7 @@ def _wrong(text: str) -> Iterator[str]:
     commands = _commands()
     everywhere = set().union(*commands.values(), OF_OTHERS)
     for name in VARIABLE.findall(text):
-        if name not in KNOWN | OF_ZULIP | OF_JSON:
+        if name not in KNOWN | OF_ZULIP | OF_JSON | OF_IDPS:
             yield f"no variable {name}"
     for name in OPTION.findall(text):
         if name not in everywhere:

@@ -43,6 +43,7 @@ STEPS = {
     "Tokens": {
         "token": "Generate bearer tokens, list them, or change the token file.",
         "rotate": "Replace bearer tokens with new ones.",
+        "deliver": "Deliver tokens to identity providers that have an API.",
         "handoff": "Print a hand-off sheet for the identity provider of each realm.",
     },
     "Read": {

@@ -11,7 +11,12 @@ from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.run.apply import ApplyOptions, apply
 from scimconf.run.changes import ChangeOptions, strategy_of
-from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
+from scimconf.run.options import (
+    ConnectionOptions,
+    DeliveryOptions,
+    RolloutOptions,
+    SourceOptions,
+)
 from scimconf.run.plan import PlanOptions, plan
 from scimconf.run.saved_plan import load
 
@@ -40,6 +45,7 @@ from scimconf.run.saved_plan import load
     is_flag=True,
     help="Allow changes of more than a third of the existing realms (if that is 5 or more).",
 )
+@options.delivery
 @options.lock_timeout
 @options.rollout
 @options.connection
@@ -55,6 +61,7 @@ def command(
     yes: bool,
     create_tokens: bool,
     allow_many: bool,
+    delivery: DeliveryOptions,
     lock_timeout: int,
     rollout: RolloutOptions,
     connection: ConnectionOptions,
@@ -91,6 +98,7 @@ def command(
             saved=saved,
             writes=output.files,
             realms=realms,
+            delivery=delivery,
         ),
         person,
     )

@@ -31,7 +31,12 @@ from scimconf.cli.variables import PREFIX
 from scimconf.consent import NOTHING, Consent
 from scimconf.errors import UsageError
 from scimconf.run import shard as shards
-from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
+from scimconf.run.options import (
+    ConnectionOptions,
+    DeliveryOptions,
+    RolloutOptions,
+    SourceOptions,
+)
 from scimconf.run.shard import Shard
 
 Command = Callable[..., Any]
@@ -321,6 +326,14 @@ _ROLLOUT = (
         help="Leave the remaining servers unchanged once more than N (or N%) have failed.",
     ),
 )
+_DELIVERY = (
+    _connection(
+        "--idp-host",
+        multiple=True,
+        metavar="HOST",
+        help="Allow tokens to go to this identity provider. Repeatable.  [default: .idp-hosts]",
+    ),
+)
 _OUTPUT = (
     _output(
         "--format",
@@ -410,6 +423,7 @@ sharded_source = _gathered("source", SourceOptions, (*_SOURCE, _SHARD))
 token_file = _gathered("files", FileOptions, _FILES)
 vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION, _one_source)
+delivery = _gathered("delivery", DeliveryOptions, _DELIVERY)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
 pattern: Decorator = click.argument(

@@ -24,6 +24,7 @@ _FAILED = (
     Status.FAILED,
     Status.ROLLED_BACK,
     Status.ROLL_BACK_FAILED,
+    Status.SPLIT,
     Status.SKIPPED,
 )
 

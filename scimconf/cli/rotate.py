@@ -12,7 +12,12 @@ from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
 from scimconf.errors import UsageError
 from scimconf.run.changes import ChangeOptions, strategy_of
-from scimconf.run.options import ConnectionOptions, RolloutOptions, SourceOptions
+from scimconf.run.options import (
+    ConnectionOptions,
+    DeliveryOptions,
+    RolloutOptions,
+    SourceOptions,
+)
 from scimconf.run.rotate import RotateOptions, rotate
 from scimconf.run.which_tokens import Mode, Wanted
 
@@ -44,8 +49,15 @@ _log = logging.getLogger(__name__)
     help="Put the previous tokens back in force, within 7 days.",
 )
 @options.wait
+@options.option(
+    "--no-fallback",
+    variable=False,
+    is_flag=True,
+    help="Leave a leaked token out of force, even if the identity provider fails (deliver).",
+)
 @options.diff
 @options.yes
+@options.delivery
 @options.lock_timeout
 @options.rollout
 @options.connection
@@ -61,8 +73,10 @@ def command(
     activate: bool,
     back: bool,
     minutes: int | None,
+    no_fallback: bool,
     diff: bool,
     yes: bool,
+    delivery: DeliveryOptions,
     lock_timeout: int,
     rollout: RolloutOptions,
     connection: ConnectionOptions,
@@ -76,6 +90,9 @@ def command(
 
     To shorten that time, rotate in two steps: --stage creates the next token, so that you can hand
     it over in advance. Later, --activate puts it in force. --back returns to the previous token.
+
+    A realm with deliver in the inventory is changed at both ends: its identity provider is paused,
+    gets the new token, tests it, and is started again. If that fails, both keep the old token.
     """
     mode = _mode(stage=stage, activate=activate, back=back)
     if replace_staged and mode != "stage":
@@ -99,6 +116,8 @@ def command(
             Wanted(mode, realms, older_than, replace_staged),
             writes=output.files,
             minutes=minutes,
+            delivery=delivery,
+            fallback=not no_fallback,
         ),
         person,
     )

@@ -50,6 +50,7 @@ OF_OPTIONS = frozenset(
         "FOR",
         "FORKS",
         "FORMAT",
+        "IDP_HOST",
         "INVENTORY",
         "KNOWN_HOSTS",
         "LENGTH",

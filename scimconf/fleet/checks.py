@@ -91,7 +91,7 @@ def with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:
     If a public URL was not reached, `verify` has no proof, so the server is unreachable. A change
     keeps its status, because the gate on the server has proved it.
     """
-    outcome = replace(outcome, checks=checks)
+    outcome = replace(outcome, checks=(*outcome.checks, *checks))
     if any(check.result == "failed" for check in checks):
         message = "the public URL failed a check"
         hint = ""

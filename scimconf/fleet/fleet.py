@@ -21,6 +21,7 @@ from scimconf.fleet.look import (
     Look,
     Looked,
     connect,
+    failure,
     look_after_recovery,
     look_at,
     planned,
@@ -41,6 +42,7 @@ _BAD = (
     Status.FAILED,
     Status.ROLLED_BACK,
     Status.ROLL_BACK_FAILED,
+    Status.SPLIT,
 )
 _LONGEST_PAUSE = 30.0
 """Seconds."""
@@ -56,6 +58,12 @@ Check = Callable[[Looked, Outcome, Watcher], Outcome]
 """Checks the public URLs of a server; returns its outcome with the checks.
 
 It is called after Ctrl-C too, to say that the public URLs were not checked."""
+
+
+Around = Callable[[Sequence[Looked], Callable[[], list[Outcome]], RollBack, Watcher], list[Outcome]]
+"""Does a deployment's change, which is its second argument, and what belongs before and after it.
+
+It can undo the change of a server with its third argument."""
 
 
 class Fleet:
@@ -200,11 +208,13 @@ class Fleet:
         lock_timeout: int = 0,
         strategy: Strategy = _ALL_AT_ONCE,
         check: Check = lambda each, outcome, watcher: outcome,
+        around: Around = lambda servers, change, undo, watcher: change(),
     ) -> list[Outcome]:
         """Carry out the plan of each server that has changes; the others keep their outcome.
 
         `tokens`: the token of every realm that must be present. `lock_timeout`: seconds to wait
-        for another run on a server. `check` is called for each server before the next batch.
+        for another run on a server. `around` does the change of a deployment. `check` is called for
+        each server before the next batch.
         """
 
         def change_one(each: Looked) -> Outcome:
@@ -223,8 +233,21 @@ class Fleet:
         def roll_back(each: Looked, done: Outcome) -> Outcome:
             return self._roll_back(each, "undo", done.run, watcher, lock_timeout)
 
+        def undo(each: Looked, done: Outcome) -> Outcome:
+            try:
+                return roll_back(each, done)
+            except Exception as error:
+                return failure(each.server.name, error)
+            finally:
+                self._connections.close(each.server)
+
         def one(servers: Sequence[Looked]) -> list[Outcome]:
-            outcomes = self._change(servers, change_one, roll_back, watcher)
+            def do() -> list[Outcome]:
+                return self._change(servers, change_one, roll_back, watcher)
+
+            outcomes = around(servers, do, undo, watcher)
+            for each in servers:
+                watcher.done(each.server.name)
             checked = [
                 check(each, outcome, watcher)
                 for each, outcome in zip(servers, outcomes, strict=True)

@@ -65,7 +65,7 @@ def transact(
         message = f"the connection was lost during the change ({lost.message})"
         shown = for_server("plan", server)
         hint = f"the server commits or rolls back by itself; to see the result: {shown}"
-        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
+        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps), unknown=True)
     except HostError as error:
         message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scimconf.model import Realm, Reference, Server
+from scimconf.idp.kinds import words
+from scimconf.model import Deliver, Realm, Reference, Server
 from scimconf.secret import MASK
 from scimconf.tokens.references import SOURCES
 
@@ -122,8 +123,20 @@ def _realm(realm: Realm) -> dict[str, Any]:
         "token": _reference(token) if isinstance(token, Reference) else token and str(token),
         "url": realm.url,
         "state": "present" if realm.present else "absent",
+        "deliver": realm.deliver and _deliver(realm.deliver),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _deliver(deliver: Deliver) -> dict[str, Any]:
+    if deliver.kind == "command":
+        return {deliver.kind: list(words(deliver))}
+    return {
+        deliver.kind: {
+            name: str(value) if isinstance(value, Reference) else value
+            for name, value in deliver.settings.items()
+        }
+    }
 
 
 def _reference(token: Reference) -> str | dict[str, list[str]]:

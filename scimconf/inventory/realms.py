@@ -7,15 +7,24 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from scimconf.idp.kinds import KINDS
 from scimconf.inventory import ini, rules, wording
 from scimconf.inventory.place import Place, Problems, kind_of
 from scimconf.inventory.schema import RealmFields, RealmVariables, ServerVariables
-from scimconf.model import Problem, Realm, Server
+from scimconf.model import Deliver, Problem, Realm, Server
 from scimconf.secret import Sealed, Secret
 from scimconf.zulip.keys import OPTIONAL
 from scimconf.zulip.presets import PRESETS
 
 _KEYS = tuple(RealmVariables.model_fields)
+_INSIDE: dict[tuple[Hashable, ...], tuple[str, ...]] = {
+    ("deliver",): tuple(KINDS),
+    **{
+        ("deliver", kind.name): tuple(each.name for each in kind.settings)
+        for kind in KINDS.values()
+    },
+}
+"""The keys inside `deliver`."""
 
 
 def realms(
@@ -69,7 +78,21 @@ def _realm(
         url=given.url or _url(string_id, external_host),
         position=place.position,
         moved_from=given.moved_from,
+        deliver=_deliver(given, str(Path(place.document.file).parent)),
     )
+
+
+def _deliver(given: RealmFields, folder: str) -> Deliver | None:
+    delivery = getattr(given, "deliver")  # noqa: B009 - a field that create_model adds
+    for kind in KINDS.values() if delivery else ():
+        value = getattr(delivery, kind.name)
+        if value is not None and kind.settings:
+            found = {each.name: getattr(value, each.name) for each in kind.settings}
+            settings = {name: each for name, each in found.items() if each is not None}
+            return Deliver(kind.name, settings, folder)
+        if value is not None:
+            return Deliver(kind.name, {"words": value}, folder)
+    return None
 
 
 def _options(given: RealmFields) -> dict[str, object]:
@@ -83,7 +106,9 @@ def _checked(values: object, place: Place, problems: Problems) -> RealmFields | 
     try:
         return RealmVariables.model_validate(values, context=context)
     except ValidationError as error:
-        for problem in wording.problems(error, values, lambda path: place.inside(*path), _KEYS):
+        for problem in wording.problems(
+            error, values, lambda path: place.inside(*path), _KEYS, inside=_INSIDE
+        ):
             problems.error(problem)
         return None
 

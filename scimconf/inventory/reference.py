@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scimconf.idp.kinds import KINDS, Kind
 from scimconf.inventory.connection import SPELLINGS, ConnectionVariables
 from scimconf.inventory.schema import RealmVariables, ServerVariables
 from scimconf.template.filters import ANSIBLE_TESTS, FILTERS
@@ -40,6 +41,13 @@ _REALM = """\
 subdomains: `""` for the root realm, otherwise lower-case letters, digits and inner hyphens. Quote a
 key that YAML does not read as text (`no`, `123`). If the value of a realm is `{}` or empty, it
 gets all defaults.
+"""
+
+_DELIVERY = """\
+`deliver` of a realm names the identity provider's API. `apply`, `rotate` and `deliver` then set the
+token there ([delivery.md](delivery.md)). It has exactly one of these keys: `entra`, `authentik` or
+`command`. The value of `command` is a program with its arguments, as text or as a list of words.
+A credential is a reference: `env:NAME`, where the name begins with `SCIMCONF_IDP_`, or `file:PATH`.
 """
 
 _CONNECTION = """\
@@ -99,6 +107,9 @@ def page() -> str:
         "## Realms\n",
         _REALM,
         _table("key", RealmVariables, keys),
+        "## Delivery\n",
+        _DELIVERY,
+        *(_delivery(kind) for kind in KINDS.values() if kind.settings),
         "## Presets of identity providers\n",
         _presets(),
         "## Connection\n",
@@ -132,6 +143,25 @@ def _kind(about: dict[str, Any]) -> str:
     if "enum" in about:
         return ", ".join(f"`{each}`" for each in about["enum"])
     return _KINDS[about["type"]]
+
+
+def _delivery(kind: Kind) -> str:
+    rows = "".join(
+        f"| `{each.name}` | {', '.join(f'`{word}`' for word in each.choices) or _FORMS[each.form]} "
+        f"| {each.default or 'required'} | {each.meaning}. |\n"
+        for each in kind.settings
+    )
+    return f"| key of `{kind.name}` | value | default | meaning |\n|---|---|---|---|\n{rows}"
+
+
+_FORMS = {
+    "text": "text",
+    "id": "text",
+    "number": "number",
+    "https": "`https://HOST`",
+    "credential": "reference",
+    "file": "path",
+}
 
 
 def _presets() -> str:

@@ -6,12 +6,15 @@ Each function takes a value of the right type and returns it, normalized, or rai
 from __future__ import annotations
 
 import ipaddress
+import os.path
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from scimconf.idp.kinds import KINDS, SIGN_INS
 from scimconf.inventory.encrypted import UNTAGGED, is_untagged
 from scimconf.inventory.place import nearest
 from scimconf.model import Reference, TokenSource, VaultValue
@@ -220,6 +223,91 @@ def printable(found: dict[str, str]) -> dict[str, str]:
                 "remove it; in YAML, text after | or > ends with a line break: write |- or >-",
             )
     return found
+
+
+# --- deliver: where the token of a realm goes -----------------------------------------------------
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_IDP_VARIABLE = re.compile(r"SCIMCONF_IDP_[A-Za-z0-9_]+")
+_NOT_CREDENTIALS = ("SCIMCONF_IDP_HOST",)
+"""Variables of options."""
+
+
+def identifier(text: str) -> str:
+    """Check an id that becomes part of a URL: it has no character with a meaning there."""
+    if not _ID.fullmatch(text):
+        raise Invalid("expected an id: letters, digits and . _ -, at most 128")
+    return text
+
+
+def https(text: str) -> str:
+    """Check the URL of an identity provider and return it in lower case: never http."""
+    if not text.lower().startswith("https://"):
+        raise Invalid("expected https://, because the token must be sent encrypted")
+    return url(text)
+
+
+def credential(value: object, folder: str) -> Reference:
+    """Return the reference of a credential. It may name only our variables, or a file."""
+    hint = "write env:SCIMCONF_IDP_NAME or file:PATH"
+    if isinstance(value, Reference):
+        return value
+    found = _SCHEME.match(value) if isinstance(value, str) else None
+    if not isinstance(value, str) or not found or found[1] not in ("env", "file"):
+        # The value may be the secret itself: it is not shown.
+        raise Invalid("a credential is named in the inventory, never written into it", hint)
+    reference = _reference(found[1], value[found.end() :].strip(), folder)
+    name = reference.words[0]
+    if found[1] == "env" and (not _IDP_VARIABLE.fullmatch(name) or name in _NOT_CREDENTIALS):
+        raise Invalid("the variable of a credential must begin with SCIMCONF_IDP_", hint)
+    return reference
+
+
+def local_file(path: str, folder: str) -> str:
+    """Check a path on this machine, and return it with the folder of the inventory file."""
+    if not path or "\0" in path:
+        raise Invalid("expected the path of a file")
+    return os.path.join(folder, os.path.expanduser(path))
+
+
+def command_words(value: object) -> tuple[str, ...]:
+    """Check a command: text that is split as a shell does, or a list of words."""
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError:
+            raise Invalid("a quote in this command is not closed") from None
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+        raise Invalid("expected a command: text or a list of words")
+    if not value or not value[0] or any("\0" in each for each in value):
+        raise Invalid("expected a command: text or a list of words")
+    return tuple(value)
+
+
+def not_okta(given: object) -> object:
+    """Refuse `okta` as a kind, and say what to do instead."""
+    if isinstance(given, dict) and "okta" in given:
+        raise Invalid(
+            "Okta's API accepts a SCIM token for a few apps only, and reports success for others",
+            "use command: with a program of yours, or remove deliver and enter the token by hand "
+            "(rotate --stage, handoff, rotate --activate)",
+        )
+    return given
+
+
+def one_kind(given: Any) -> Any:
+    """Check that `deliver` has exactly one kind."""
+    if len([name for name in KINDS if getattr(given, name) is not None]) != 1:
+        raise Invalid(f"expected exactly one of {and_list(KINDS)}")
+    return given
+
+
+def one_sign_in(given: Any) -> Any:
+    """Check that an identity provider has at most one credential."""
+    named = [name for name in SIGN_INS if getattr(given, name, None) is not None]
+    if len(named) > 1:
+        raise Invalid(f"{and_list(named)} exclude each other", "keep one of them")
+    return given
 
 
 OF_KEYS: Mapping[str, Callable[[Any], Any]] = {"custom_profile_field_map": printable}

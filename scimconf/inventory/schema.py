@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from scimconf.idp.kinds import KINDS, Kind, Setting
 from scimconf.inventory import rules
 from scimconf.inventory.rules import Invalid
 from scimconf.model import Reference, VaultValue
@@ -104,6 +105,78 @@ Token = Annotated[
 _CLIENT, _NAME_FORMATTED = REQUIRED
 
 
+def _folder(info: ValidationInfo) -> str:
+    return str(info.context["folder"]) if info.context else "."
+
+
+_FORMS: dict[str, Any] = {
+    "text": Word,
+    "id": Annotated[str, rule(rules.identifier)],
+    "number": Annotated[int, Field(ge=1)],
+    "https": Annotated[str, rule(rules.https)],
+    "credential": Annotated[
+        str | Reference,
+        AfterValidator(lambda value, info: _apply(rules.credential, value, _folder(info))),
+    ],
+    "file": Annotated[
+        str, AfterValidator(lambda value, info: _apply(rules.local_file, value, _folder(info)))
+    ],
+}
+_JSON_TYPES = {"number": "integer"}
+
+
+def _setting(setting: Setting) -> tuple[Any, Any]:
+    form = Literal[setting.choices] if setting.form == "choice" else _FORMS[setting.form]
+    return (form, ...) if setting.required else (form | None, None)
+
+
+def _fields_of(kind: Kind) -> Any:
+    """Return the type of the value of a kind: a model with its settings, or a command."""
+    if not kind.settings:
+        return Annotated[Any, AfterValidator(lambda value: _apply(rules.command_words, value))]
+    fields: dict[str, Any] = {each.name: _setting(each) for each in kind.settings}
+    model = create_model(f"{kind.name.title()}Variables", __config__=CONFIG, **fields)
+    return Annotated[model, rule(rules.one_sign_in)]
+
+
+def _json_schema(kind: Kind) -> dict[str, Any]:
+    if not kind.settings:
+        return {"type": ["string", "array"], "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {
+            each.name: {
+                "description": f"{each.meaning}.",
+                "type": _JSON_TYPES.get(each.form, "string"),
+                **({"enum": list(each.choices)} if each.choices else {}),
+            }
+            for each in kind.settings
+        },
+        "required": [each.name for each in kind.settings if each.required],
+        "additionalProperties": False,
+    }
+
+
+_KIND_FIELDS: dict[str, Any] = {
+    kind.name: (_fields_of(kind) | None if kind.settings else _fields_of(kind), None)
+    for kind in KINDS.values()
+}
+DeliverVariables = create_model("DeliverVariables", __config__=CONFIG, **_KIND_FIELDS)
+_DELIVER_SCHEMA = {
+    "type": "object",
+    "properties": {kind.name: _json_schema(kind) for kind in KINDS.values()},
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": False,
+}
+Delivery: Any = Annotated[
+    DeliverVariables,
+    rule(rules.one_kind),
+    BeforeValidator(lambda value: _apply(rules.not_okta, value)),
+    WithJsonSchema(_DELIVER_SCHEMA),
+]
+
+
 def default_words(words: str) -> dict[str, Any]:
     """Return the text for the default column of the reference page."""
     return {"default_words": words}
@@ -161,6 +234,15 @@ def _field(key: Key) -> tuple[Any, Any]:
 
 
 _OPTIONAL_FIELDS: dict[str, Any] = {key.variable: _field(key) for key in OPTIONAL}
+_OPTIONAL_FIELDS["deliver"] = (
+    Delivery | None,
+    Field(
+        None,
+        description="How scimconf delivers the token to the identity provider: one of "
+        f"{', '.join(f'`{kind}`' for kind in KINDS)} (see Delivery).",
+        json_schema_extra=default_words("a person enters it there"),
+    ),
+)
 RealmVariables: type[RealmFields] = create_model(
     "RealmVariables",
     __base__=RealmFields,

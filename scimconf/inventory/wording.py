@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,21 +33,24 @@ def problems(
     place_of: Callable[[tuple[Hashable, ...]], Place],
     known: Iterable[str] = (),
     hidden: Collection[str] = (),
+    inside: Mapping[tuple[Hashable, ...], Iterable[str]] = MappingProxyType({}),
 ) -> Iterator[Problem]:
     """Yield a problem for each error in `value`; `place_of` returns the place for a path of keys.
 
-    `known` are the allowed keys at its top level. No problem quotes a value, and none says anything
-    about the value of a key in `hidden`.
+    `known` are the allowed keys at its top level, `inside` those of mappings in it. No problem
+    quotes a value, and none says anything about the value of a key in `hidden`.
     """
     reported: set[tuple[Hashable, ...]] = set()
     for detail in error.errors(include_input=False, include_url=False):
         loc = detail["loc"]
         is_key = bool(loc) and loc[-1] == "[key]"
         path, found = _found(value, loc[:-1] if is_key else loc)
+        if detail["type"] == "missing":  # its loc ends with the key that is missing
+            path = (*path, loc[-1])
         if path in reported:  # each branch of a union reports the same value
             continue
         reported.add(path)
-        message, hint = _words(detail, found, known, path)
+        message, hint = _words(detail, found, inside.get(path[:-1], known), path)
         if is_key:
             message, hint = (
                 f"a key must be text, but YAML reads {kind_of(path[-1])} here",
@@ -54,7 +58,7 @@ def problems(
             )
         if path[:1] and path[0] in hidden:
             message, hint = "this encrypted value is not valid here", ""
-        place = place_of(path)
+        place = place_of(path[:-1] if detail["type"] == "missing" else path)
         yield place.problem(message, ini.hint(place, message, hint), quotes=False)
 
 
@@ -80,6 +84,8 @@ def _words(
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "rule":
         return context["message"], context["hint"]
+    if kind == "missing":
+        return f"{path[-1]} is missing", ""
     if kind == "extra_forbidden":
         return f"unknown key, expected one of: {', '.join(known)}", nearest(path[-1], known)
     if kind == "literal_error":

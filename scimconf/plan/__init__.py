@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from scimconf.model import Action, ActionKind, Desired, Observed, Plan
+from scimconf.plan.delivery import half, unfinished
 from scimconf.plan.diff import unified
 from scimconf.plan.obstacles import would_be_lost, wrong_server
 from scimconf.plan.proof import down, no_answer, unproved
@@ -42,7 +43,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     result = Plan(
         server.name,
         observed.version,
-        warnings=tuple(of_server(desired, observed)),
+        warnings=(*of_server(desired, observed), *unfinished(desired)),
         unmanaged=tuple(for_report(desired, observed)),
     )
     if blocked := observed.blocked or wrong_server(desired, observed):
@@ -67,7 +68,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     return replace(
         result,
         warnings=warnings,
-        unproved=None if result.touches_server else unproved(server, observed),
+        unproved=None if result.touches_server else unproved(server, observed) or half(desired),
         diff=unified(
             observed,
             [verdict.change for verdict in verdicts],
@@ -100,8 +101,8 @@ def _actions(
     unused = unused_clients(desired, observed, actions)
     ours = [client for client in unused if client in observed.own_clients]
     actions += [remove_client(*client, ", which is unused") for client in ours]
-    actions.sort(key=lambda action: _ORDER[action.kind])
     actions += _restart(desired, verdicts)
+    actions.sort(key=lambda action: _ORDER[action.kind])
     return actions, [stays_registered(*client) for client in unused if client not in ours]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from scimconf.idp.kinds import destination
 from scimconf.model import (
-    TOKEN_FILE_ONLY,
+    NOT_ON_SERVER,
     Action,
     ActionKind,
+    Deliver,
     Desired,
     Fingerprint,
     Observed,
@@ -87,13 +89,15 @@ def _presence(
     elif keys:
         actions.append(_set_realm(realm, "change", f": {', '.join(keys)}"))
     replaces = bool(present_token) and not has_wanted_token
-    if replaces and fingerprint and name in desired.others:
+    if replaces and fingerprint and name in desired.others and not desired.turned:
         actions = [_replacing(each) for each in actions]
     if found and found.secret_name and moves:
         actions.append(_remove_secret(name, found.secret_name))
     if _unregistered(realm, found, observed):
         text = f"register SCIM client {realm.client} for realm {realm.label}"
         actions.append(Action(ActionKind.REGISTER_CLIENT, name, text, realm.client))
+    if realm.deliver and not has_wanted_token:
+        actions.append(_deliver(realm, realm.deliver))
 
     before = _mask_found(realm, present_token)
     # A fingerprint that is not in the token file yet has a random salt. In a mask, it would change
@@ -116,7 +120,7 @@ def _presence(
         warnings += tuple(ServerWarning("lock-out", text) for text in said)
     if name in desired.staged and not replaces:
         warnings += (ServerWarning("staged-token", _staged(realm, desired)),)
-    to_server = any(action.kind not in TOKEN_FILE_ONLY for action in actions)
+    to_server = any(action.kind not in NOT_ON_SERVER for action in actions)
     stale = None if to_server else _stale(realm, observed)
     return Verdict(change, tuple(actions), warnings, stale=stale)
 
@@ -220,7 +224,7 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
             f"realm {realm.label}: apply fetches its token; if it is not the token in force, the "
             "identity provider is locked out until it has the fetched token"
         )
-    if wanted is None or realm.string_id not in desired.others:
+    if wanted is None or realm.string_id not in desired.others or desired.turned:
         return
     others = {each.created for each in desired.others[realm.string_id]}
     if token.created and token.created in others:
@@ -241,6 +245,11 @@ def _other_token(realm: Realm, token: ObservedToken, desired: Desired) -> Iterat
         )
     else:
         yield f"{text}; apply locks out an identity provider that has the server's token"
+
+
+def _deliver(realm: Realm, deliver: Deliver) -> Action:
+    text = f"deliver the token of realm {realm.label} to {destination(deliver).text}"
+    return Action(ActionKind.DELIVER, realm.string_id, text)
 
 
 def _remove_secret(realm: str, name: str) -> Action:

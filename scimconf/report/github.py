@@ -24,6 +24,7 @@ _LEVEL = {
     Status.FAILED: "error",
     Status.ROLLED_BACK: "error",
     Status.ROLL_BACK_FAILED: "error",
+    Status.SPLIT: "error",
     Status.SKIPPED: "warning",
 }
 _MOST_NAMES = 20

@@ -28,6 +28,7 @@ _SIGN = {
     Status.FAILED: "✗",
     Status.ROLLED_BACK: "↩",
     Status.ROLL_BACK_FAILED: "✗",
+    Status.SPLIT: "✗",
     Status.SKIPPED: "–",
 }
 _TONE = {
@@ -40,6 +41,7 @@ _TONE = {
     Status.FAILED: "bad",
     Status.ROLLED_BACK: "back",
     Status.ROLL_BACK_FAILED: "bad",
+    Status.SPLIT: "bad",
     Status.SKIPPED: "away",
 }
 _EXIT = {
@@ -49,7 +51,7 @@ _EXIT = {
     "needs attention",
     ExitCode.UNREACHABLE: "some servers are unreachable or busy, none failed",
     ExitCode.ROLLED_BACK: "a change failed its checks and was rolled back",
-    ExitCode.ROLL_BACK_FAILED: "a rollback failed: look at that server now",
+    ExitCode.ROLL_BACK_FAILED: "a rollback failed, or the two ends have different tokens: look now",
     ExitCode.INTERRUPTED: "interrupted",
 }
 _NEEDS_ATTENTION = frozenset(ATTENTION[: ATTENTION.index(Status.PENDING)])

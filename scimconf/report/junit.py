@@ -24,6 +24,7 @@ _RESULT = {
     Status.FAILED: "failure",
     Status.ROLLED_BACK: "failure",
     Status.ROLL_BACK_FAILED: "failure",
+    Status.SPLIT: "failure",
     Status.SKIPPED: "skipped",
 }
 # Not allowed by XML 1.0, section 2.2, and not control characters, so sanitize() leaves them.

@@ -21,6 +21,7 @@ STYLE = {
     Status.FAILED: "bold red",
     Status.ROLLED_BACK: "bold yellow",
     Status.ROLL_BACK_FAILED: "bold white on red",
+    Status.SPLIT: "bold white on red",
     Status.SKIPPED: "dim",
 }
 
@@ -103,13 +104,18 @@ def _checks(checks: Sequence[Check]) -> Iterator[Line]:
     """Yield one line with all good answers of a realm, and one for each other answer."""
     for realm, group in groupby(checks, key=lambda check: check.realm):
         own = list(group)
-        good = [f"{check.message} (HTTP {check.status})" for check in own if check.result == "ok"]
+        good = [_with_status(check) for check in own if check.result == "ok"]
         label = f"realm {realm or '(root)'}"
         if good:
             yield Line("ok: ", f"{label}: {'; '.join(good)}", "blue")
         for check in own:
             if check.result != "ok":
                 yield from _trouble(label, check)
+
+
+def _with_status(check: Check) -> str:
+    """Return the message of a good answer. A step of a program has no status."""
+    return check.message if check.status is None else f"{check.message} (HTTP {check.status})"
 
 
 def _trouble(label: str, check: Check) -> Iterator[Line]:

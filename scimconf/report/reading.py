@@ -32,7 +32,9 @@ T = TypeVar("T")
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one report: some 20,000 servers."""
-VERBS = frozenset(("plan", "apply", "verify", "rotate", "undo", "recover", "import", "status"))
+VERBS = frozenset(
+    ("plan", "apply", "verify", "rotate", "deliver", "undo", "recover", "import", "status")
+)
 """The verbs that write reports. Reports repeat no other text as a verb."""
 _LONGEST = 10**9
 """Seconds: more than thirty years. The sum of many of them is a finite number, too."""

@@ -9,6 +9,7 @@ from scimconf.model import Outcome, Status
 
 ATTENTION = (
     Status.ROLL_BACK_FAILED,
+    Status.SPLIT,
     Status.FAILED,
     Status.ROLLED_BACK,
     Status.UNREACHABLE,
@@ -26,6 +27,8 @@ _WORDS = {
     ("plan", Status.PENDING): "to change",
     ("apply", Status.OK): "nothing to do",
     ("verify", Status.OK): "verified",
+    ("deliver", Status.OK): "tested",
+    ("deliver", Status.CHANGED): "delivered",
     ("undo", Status.OK): "nothing to undo",
     ("undo", Status.PENDING): "to undo",
     ("undo", Status.CHANGED): "undone",

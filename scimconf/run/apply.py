@@ -10,12 +10,13 @@ from pathlib import Path
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
 from scimconf.inventory import Inventory
-from scimconf.model import Outcome, Plan, Reference, RunWords, Server
+from scimconf.model import ActionKind, Outcome, Plan, Reference, RunWords, Server
 from scimconf.plan.commands import as_typed, command
-from scimconf.run import changes
+from scimconf.run import changes, delivery
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
-from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.delivery import Delivery
+from scimconf.run.options import NO_HOSTS, ConnectionOptions, DeliveryOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.saved_plan import SavedPlan
@@ -39,6 +40,7 @@ class ApplyOptions:
     writes: tuple[Path, ...] = ()
     realms: tuple[str, ...] = ()
     """Change only these realms; empty: all."""
+    delivery: DeliveryOptions = NO_HOSTS
 
 
 def apply(options: ApplyOptions, person: Person) -> Result:
@@ -82,6 +84,7 @@ def _apply(begun: Start, options: ApplyOptions, person: Person) -> Result:
         if saved and (refused := saved.refusal(looked)):
             return _result(fleet, looked, refused)
         references = _references(looked)
+        new: Sequence[Delivery] = []
         outcomes = [each.outcome for each in looked]
         agreed = how.yes
         if not fleet.interrupted and (changes.pending(looked) or references):
@@ -91,6 +94,7 @@ def _apply(begun: Start, options: ApplyOptions, person: Person) -> Result:
                 [each.server for each in changes.pending(looked)],
                 [each.server for each in looked if each.seen],
             )
+            delivery.check_hosts(delivery.planned(looked), options.delivery, options.source)
             changes.approve(looked, how, person, references)
             agreed = True
             keyring.fetch([each.server for each in looked if each.seen])
@@ -106,13 +110,18 @@ def _apply(begun: Start, options: ApplyOptions, person: Person) -> Result:
             changing = [each.server for each in changes.pending(looked)]
             keyring.make(changing)
             looked = [replace(each, desired=keyring.desired(each.server)) for each in looked]
+            new = delivery.planned(looked)
+            delivery.check_hosts(new, options.delivery, options.source)
             outcomes = changes.change(fleet, looked, keyring.tokens(changing), how, person)
+            outcomes = delivery.after_change(fleet, looked, outcomes, new, keyring, person)
         if not agreed:
             return replace(_result(fleet, looked, outcomes), tokens=keyring.dates(servers))
         changed = changes.in_force(servers, outcomes)
         settled = changes.settled(servers, outcomes)
         proved = _of_selected_deployments(settled, servers, begun.inventory)
         written = changes.noted(partial(keyring.settle, changed, proved), person, typed("apply"))
+        note = partial(delivery.note_delivered, keyring, new, outcomes)
+        written = changes.noted(note, person, typed("deliver")) and written
         result = _result(fleet, looked, outcomes)
         hand_off = _hand_off(result.outcomes, options, begun.words)
         dates = keyring.dates(servers)
@@ -127,9 +136,7 @@ def _hand_off(
     outcomes: Sequence[Outcome], options: ApplyOptions, words: RunWords
 ) -> tuple[str, ...]:
     """Return the next step after new tokens: hand them over to the identity providers."""
-    names = [
-        each.server for each in outcomes if each.in_force and each.plan and each.plan.makes_tokens
-    ]
+    names = [each.server for each in outcomes if each.in_force and _is_for_a_person(each)]
     if not names:
         return ()
     verb, realms = "handoff --show-tokens", options.realms
@@ -137,6 +144,16 @@ def _hand_off(
         return (f"next: {command(verb, names, realms, words)}",)
     limit = options.source.limit
     return (f"next: {as_typed(verb, options.pattern, limit, realms, words)}",)
+
+
+def _is_for_a_person(outcome: Outcome) -> bool:
+    """Return whether a new token of a server has to be entered by hand."""
+    made = {
+        action.realm or ""
+        for action in (outcome.plan.actions if outcome.plan else ())
+        if action.kind is ActionKind.MAKE_TOKEN
+    }
+    return any(not delivery.was_delivered(outcome, realm) for realm in made)
 
 
 def _references(looked: Sequence[Looked]) -> dict[Reference, str]:

@@ -17,7 +17,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from scimconf import vault
-from scimconf.model import Connection, Realm, Reference, Server, VaultValue, WayFact
+from scimconf.idp import kinds
+from scimconf.model import Connection, Deliver, Realm, Reference, Server, VaultValue, WayFact
 from scimconf.secret import MASK, Sealed, Secret
 from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
@@ -41,7 +42,7 @@ _IN_WORDS = (
     *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
     *("is_partial", "peers", "moved_from", "silenced", "words"),
 )
-_REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from")
+_REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from", "deliver")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
@@ -157,6 +158,8 @@ def _realm(realm: Realm, server: Server) -> Iterator[WayFact]:
     yield WayFact("public URL", realm.url, f"{name}.url")
     if realm.moved_from is not None:
         yield WayFact(_LAST, realm.moved_from or "(root)", f"{name}.moved_from")
+    if realm.deliver is not None:
+        yield from _delivery(realm.deliver, f"{name}.deliver", server)
     rest = (each.name for each in fields(realm) if each.name not in _REALM_IN_WORDS)
     values = {each: getattr(realm, each) for each in rest}
     values |= {key.variable: key.value(realm) for key in OPTIONAL}
@@ -180,6 +183,31 @@ def _token(realm: Realm, server: Server) -> tuple[str, str]:
     if isinstance(token, Secret):
         return "reads on this machine", "in clear text in the inventory"
     return "reads on this machine", "the token file"
+
+
+def _delivery(deliver: Deliver, name: str, server: Server) -> Iterator[WayFact]:
+    """Yield where a token goes, and what this machine runs and reads for it."""
+    here = _portable(server)
+    if deliver.kind == "command":
+        words = shlex.join(map(here, kinds.words(deliver)))
+        text = f"command: {words}, in the folder {_from(server, deliver.folder)}"
+        yield WayFact("runs on this machine", text, name)
+        return
+    text = kinds.destination(deliver).text
+    yield WayFact("delivers the token to", text, name)
+    for number, reference in enumerate(kinds.credentials(deliver)):
+        words = f"{reference.kind}: {shlex.join(map(here, reference.words))}"
+        where = SOURCES[reference.kind].uses_folder
+        folder = f", in the folder {_from(server, reference.folder)}" if where else ""
+        which = f"{name}.credential" + (f".{number}" if number else "")
+        yield WayFact("reads on this machine", f"{words}{folder}", which)
+    rest = {
+        key: _below(str(value), server) if key == "ca" else value
+        for key, value in sorted(deliver.settings.items())
+        if not isinstance(value, Reference)
+    }
+    said = ", ".join(f"{key} {_plain(value)}" for key, value in rest.items())
+    yield WayFact(_LAST, said, f"{name}.{deliver.kind}")
 
 
 def _which(value: VaultValue | Secret) -> str:

@@ -14,7 +14,7 @@ from scimconf.errors import Stopped, UsageError
 from scimconf.fleet.batches import Strategy, strategy
 from scimconf.fleet.checks import public_check
 from scimconf.fleet.deployment import to_change
-from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.fleet import Around, Fleet
 from scimconf.fleet.look import Looked, planned_and_acknowledged
 from scimconf.model import Desired, Outcome, Reference, Server, Status
 from scimconf.plan.commands import commands, for_server
@@ -179,6 +179,7 @@ def change(
     tokens: Tokens,
     options: ChangeOptions,
     person: Person,
+    around: Around = lambda servers, change, undo, watcher: change(),
 ) -> list[Outcome]:
     """Carry out the plans, batch by batch, and check the public URLs after each change."""
     with person.progress(steps=True) as watcher:
@@ -188,6 +189,7 @@ def change(
             watcher,
             lock_timeout=options.lock_timeout,
             strategy=options.strategy,
+            around=around,
             check=public_check(
                 tokens,
                 wanted=Status.CHANGED,

@@ -50,3 +50,14 @@ class RolloutOptions:
     serial: str | None
     canary: int | None
     max_fail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Where tokens may be delivered."""
+
+    idp_host: tuple[str, ...] = ()
+    """The values of --idp-host; the file `.idp-hosts` has more."""
+
+
+NO_HOSTS = DeliveryOptions()

@@ -20,6 +20,7 @@ _EXIT = {
     Status.FAILED: ExitCode.FAILED,
     Status.ROLLED_BACK: ExitCode.ROLLED_BACK,
     Status.ROLL_BACK_FAILED: ExitCode.ROLL_BACK_FAILED,
+    Status.SPLIT: ExitCode.ROLL_BACK_FAILED,
     # A skipped server has pending changes. The reason for skipping it has its own exit code.
     Status.SKIPPED: ExitCode.PENDING,
 }

@@ -10,12 +10,15 @@ from pathlib import Path
 from scimconf.errors import UsageError
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.look import Looked
+from scimconf.fleet.watcher import Watcher
 from scimconf.model import Outcome, RunWords, Server, Status
 from scimconf.plan import commands
-from scimconf.run import changes
+from scimconf.run import changes, delivery
+from scimconf.run.both_ends import BothEnds
 from scimconf.run.changes import ChangeOptions
 from scimconf.run.connect import connect
-from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.delivery import Delivery
+from scimconf.run.options import NO_HOSTS, ConnectionOptions, DeliveryOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import Start, start
@@ -53,6 +56,9 @@ class RotateOptions:
     writes: tuple[Path, ...] = ()
     minutes: int | None = None
     """How long to wait for the identity providers after the change; None: do not wait."""
+    delivery: DeliveryOptions = NO_HOSTS
+    fallback: bool = True
+    """Whether the old token may come back if the identity provider does not take the new one."""
 
 
 def rotate(options: RotateOptions, person: Person) -> Result:
@@ -98,14 +104,18 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
         tell_what_is_replaced(keyring, keys, person)
     if wanted.mode == "stage":
         return _stage(keyring, servers, keys, person)
+    found = delivery.deliveries(servers, keys)
+    delivery.check_hosts(found, options.delivery, options.source)
     staged = keyring
     if wanted.mode == "at once":
-        first = "; ".join(unfinished("rotate --stage", servers, keys))
-        person.warn(
-            "after the restart of its server, each identity provider is locked out until it has "
-            f"the new token; to hand over the new token first: {first}"
-        )
-        staged = keyring.staged(keys)
+        delivered = {each.key for each in found}
+        if by_hand := [key for key in keys if key not in delivered]:
+            first = "; ".join(unfinished("rotate --stage", servers, by_hand))
+            person.warn(
+                "after the restart of its server, each identity provider is locked out until it "
+                f"has the new token; to hand over the new token first: {first}"
+            )
+        staged = keyring.staged([key for key in keys if not _is_under_way(key, keyring, person)])
     shown = commands.as_typed(
         "plan", options.pattern, options.source.limit, wanted.realms, begun.words
     )
@@ -128,20 +138,30 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
             changes.approve(looked, how, person)
             agreed = True
             keyring.keep(staged, keys)
+        else:
+            agreed = agreed or _is_agreed(outcomes, person)
+        seen = [each.server for each in looked if each.seen]
+        ends = BothEnds(found, keyring, {}, {}, options.fallback)
+        if agreed and found and not fleet.interrupted:
+            ends = replace(ends, new=turned.tokens(seen), old=keyring.tokens(seen))
+        if not fleet.interrupted and changes.pending(looked):
             tokens = turned.tokens(each.server for each in changes.pending(looked))
-            outcomes = changes.change(fleet, looked, tokens, how, person)
-        agreed = agreed or _is_agreed(outcomes, person)
+            outcomes = changes.change(fleet, looked, tokens, how, person, ends.around)
+        if agreed and found and not fleet.interrupted:
+            outcomes = _finished(fleet, looked, outcomes, ends, person)
         good = changes.in_force(servers, outcomes) if agreed else []
         done = {key for server in good for key in keys_of(server)}
         verb = "rotate --back" if wanted.mode == "back" else "rotate --activate"
         again = "; ".join(unfinished(verb, servers, sorted(done)))
-        written = changes.noted(partial(keyring.keep, turned, done), person, again)
+        written = changes.noted(partial(keyring.keep, turned, done, ends.notes), person, again)
+        open_ends = {key: note for key, note in ends.notes.items() if key not in done}
+        written = changes.noted(partial(keyring.note, open_ends), person, again) and written
         if left := [key for key in keys if key not in done]:
             person.tell(f"the token in force is unchanged: {listed(left)}")
             for line in unfinished(verb, servers, left):
                 person.tell(f"  -> fix the cause, then run: {line}")
-        outcomes = _wait(fleet, servers, outcomes, options, person)
-    told = [_with_remarks(each, servers, shared, wanted.mode) for each in outcomes]
+        outcomes = _wait(fleet, servers, outcomes, options, found, person)
+    told = [_with_remarks(each, servers, shared, wanted.mode, found) for each in outcomes]
     return Result(
         "rotate",
         described(looked, told),
@@ -157,15 +177,48 @@ def _wait(
     servers: Sequence[Server],
     outcomes: Sequence[Outcome],
     options: RotateOptions,
+    found: Sequence[Delivery],
     person: Person,
 ) -> list[Outcome]:
     """Wait for the identity providers (--wait), after telling how they get the new token."""
     changed = [each.server for each in outcomes if each.status is Status.CHANGED]
-    if options.minutes is not None and changed and not fleet.interrupted:
+    delivered = {each.key for each in found}
+    by_hand = {key for server in servers for key in keys_of(server)} - delivered
+    if options.minutes is not None and changed and by_hand and not fleet.interrupted:
         realms = options.wanted.realms
         sheet = commands.command("handoff --show-tokens", changed, realms, servers[0].words)
         person.tell(f"the new tokens are in force; to print them in another terminal: {sheet}")
     return waited(fleet, servers, outcomes, options.minutes, person)
+
+
+def _is_under_way(key: Key, keyring: Keyring, person: Person) -> bool:
+    """Return whether an earlier run has begun to deliver the staged token. This one finishes it."""
+    entry = keyring.file.entry(*key)
+    if not (entry and entry.delivering and entry.next):
+        return False
+    person.tell(f"finishing the rotation that began earlier, with its token: {listed([key])}")
+    return True
+
+
+def _finished(
+    fleet: Fleet,
+    looked: Sequence[Looked],
+    outcomes: Sequence[Outcome],
+    ends: BothEnds,
+    person: Person,
+) -> list[Outcome]:
+    """Deliver the tokens that servers have already, because an earlier run ended early."""
+    servers = [each.server for each in looked]
+    whole = {each.deployment for each in changes.in_force(servers, outcomes)}
+    idle = [each for each in looked if not each.pending and each.server.deployment in whole]
+    busy = {each.server.deployment for each in changes.pending(looked)}
+    todo = {each.server.name for each in idle if each.server.deployment not in busy}
+
+    def finish(each: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
+        return ends.finish(each, outcome, watcher) if each.server.name in todo else outcome
+
+    with person.progress(steps=True) as watcher:
+        return fleet.check(looked, outcomes, finish, watcher)
 
 
 def _tell_what_is_kept(
@@ -285,7 +338,11 @@ def _report_nothing(options: RotateOptions, words: RunWords, person: Person) -> 
 
 
 def _with_remarks(
-    outcome: Outcome, servers: Sequence[Server], shared: Mapping[Key, str], mode: Mode
+    outcome: Outcome,
+    servers: Sequence[Server],
+    shared: Mapping[Key, str],
+    mode: Mode,
+    found: Sequence[Delivery],
 ) -> Outcome:
     """Return the outcome with warnings about shared tokens, and how long SCIM was unavailable.
 
@@ -295,12 +352,13 @@ def _with_remarks(
     keys = {key for each in mine for key in keys_of(each)}
     warnings = [ServerWarning("shared-token", text) for key, text in shared.items() if key in keys]
     outcome = replace(outcome, warnings=(*outcome.warnings, *warnings))
-    realms = sorted(realm for _, realm in keys)
+    delivered = {each.key for each in found}
+    realms = sorted(key[1] for key in keys if key not in delivered)
     what = "enter the token at the identity provider"
     if mode == "activate":
         what = "enter the staged token at the identity provider now, if it is not there yet"
     sheet = commands.command("handoff --show-tokens", (outcome.server,), realms, servers[0].words)
-    hint = f"{what}; to print it: {sheet}"
+    hint = f"{what}; to print it: {sheet}" if realms else ""
     if outcome.status is Status.OK:
         return replace(outcome, message="the token is already in force", hint=hint)
     if outcome.status is not Status.CHANGED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,8 @@ from scimconf.tokens.store import TokenFile, place
 
 _PATTERN = re.compile(r"^[!~@]|[*?:\[]")
 """What is no plain name in a host pattern."""
+_OF_IDPS = "SCIMCONF_IDP_"
+"""The start of the variables with credentials. No program of the inventory inherits them."""
 _MOST_LEFT_OUT = 8
 """The most hosts that a hint leaves out."""
 
@@ -156,6 +159,7 @@ def load(
     def tokens() -> TokenFile:
         return token_file(source)
 
+    withhold_names([name for name in os.environ if name.startswith(_OF_IDPS)])
     loaded = inventories.read(
         sources(source),
         _defaults(connection),

@@ -6,6 +6,7 @@ scimconf_tokens:
     "acme":
       fingerprint: "$pbkdf2-sha256$100$..."
       created: "2026-06-01T10:00:00Z"
+      delivered: "2026-06-01T10:02:00Z"    # to the identity provider, if scimconf does that
       token: !vault |
         $ANSIBLE_VAULT;1.1;AES256
         ...
@@ -61,6 +62,11 @@ class Entry:
     """The token that this one replaced. A server may still have it, or have it again."""
     retired: str = ""
     """Of a previous token: when it stopped being in force or staged."""
+    delivered: str = ""
+    """Of the token in force: when scimconf set it at the identity provider and tested it there."""
+    delivering: str = ""
+    """Of the token in force: since when a run has been delivering another one. The identity
+    provider may be paused. " paused before" at the end: an administrator had paused it."""
 
     def tokens(self) -> Iterator[Entry]:
         """Return this token and all staged and previous ones."""
@@ -180,13 +186,14 @@ class _Reader:
 
     def record(self, way: KeyPath, value: object) -> Record:
         fields = self.mapping(way, value)
+        more = ("next", "previous", "delivered", "delivering")
         if "removed" not in fields:
-            return self.entry(way, fields, ("next", "previous"))
+            return self.entry(way, fields, more)
         removed = self.text((*way, "removed"), fields["removed"])
         if len(fields) == 1:
             return Removed(removed)
         rest = {name: value for name, value in fields.items() if name != "removed"}
-        return Removed(removed, self.entry(way, rest, ("next", "previous")))
+        return Removed(removed, self.entry(way, rest, more))
 
     def entry(self, way: KeyPath, fields: dict[str, Any], more: tuple[str, ...]) -> Entry:
         self.known(way, fields, ("fingerprint", "created", "token", *more))
@@ -204,6 +211,10 @@ class _Reader:
             self.other((*way, "next"), fields, ("previous",)),
             self.other((*way, "previous"), fields, ("retired", "previous")),
             self.text((*way, "retired"), fields["retired"]) if retired else "",
+            *(
+                self.text((*way, name), fields[name]) if name in fields else ""
+                for name in ("delivered", "delivering")
+            ),
         )
         if entry.fingerprint:
             try:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import islice
+from threading import Lock
 
 from scimconf import vault
 from scimconf.errors import UsageError
@@ -80,6 +81,8 @@ class Keyring:
         """The file, and its tokens whose places the inventory does not name."""
         self._new: dict[tuple[Key, Secret], Entry] = {}
         """New entries, not written yet, for tokens that are kept elsewhere."""
+        self._noting = Lock()
+        """Several threads may note deliveries."""
 
     def desired(self, server: Server) -> Desired:
         """Return the server with all fingerprints that are known without decryption.
@@ -91,6 +94,7 @@ class Keyring:
         unrecorded: dict[str, str] = {}
         others: dict[str, tuple[Fingerprint, ...]] = {}
         staged: dict[str, str] = {}
+        delivering: dict[str, str] = {}
         moved: dict[str, Key] = {}
         strays: dict[str, tuple[Fingerprint, ...]] = {}
         for realm in server.realms:
@@ -106,14 +110,25 @@ class Keyring:
                     strays[name] = found
                 continue
             known[name] = bound(place, entry)
+            if entry.delivering and realm.present and realm.deliver:
+                delivering[name] = entry.delivering
             if entry is not record and name not in moved:
                 unrecorded[name] = _removed_on(record, entry)
-            if not self._is_turned:
-                rest = (each for each in entry.tokens() if each is not entry)
-                others[name] = tuple(bound(place, each) for each in rest)
-                if entry.next and realm.present:
-                    staged[name] = entry.next.created
-        return Desired(server, known, unrecorded, others, staged, moved, strays)
+            rest = (each for each in entry.tokens() if each is not entry)
+            others[name] = tuple(bound(place, each) for each in rest)
+            if entry.next and realm.present and not self._is_turned:
+                staged[name] = entry.next.created
+        return Desired(
+            server,
+            known,
+            unrecorded,
+            others,
+            self._is_turned,
+            staged,
+            delivering,
+            moved,
+            strays,
+        )
 
     def _old_place(self, key: Key, realm: Realm) -> Key | None:
         """Return where the token of a renamed realm still is; None if it is at its place already.
@@ -327,6 +342,14 @@ class Keyring:
         self._tested = self.file
         return passwords
 
+    def note(self, notes: Mapping[Key, Callable[[Entry], Entry]]) -> None:
+        """Change the notes about deliveries in these entries, and write them durably."""
+        with self._noting:
+            found = {key: self.file.entry(*key) for key in notes}
+            new = {key: notes[key](entry) for key, entry in found.items() if entry}
+            if new:
+                self.file = self.file.save(new)
+
     def adopt(self, tokens: Mapping[Key, Secret]) -> None:
         """Write tokens that servers already use into the token file, even weak ones.
 
@@ -387,9 +410,22 @@ class Keyring:
                 raise UsageError(f"{_named(key)}: {error.message}", error.hint) from None
         return Keyring(replace(self.file, records=records), self.passwords, turned=True)
 
-    def keep(self, turned: Keyring, keys: Iterable[Key]) -> None:
-        """Write the entries that `turned` has for these keys into the file, durably."""
-        self.file = self.file.save({key: turned.file.records[key] for key in keys})
+    def keep(
+        self,
+        turned: Keyring,
+        keys: Iterable[Key],
+        notes: Mapping[Key, Callable[[Entry], Entry]] | None = None,
+    ) -> None:
+        """Write the entries that `turned` has for these keys into the file, durably.
+
+        `notes` adds notes about deliveries to some of them.
+        """
+        records = {key: turned.file.records[key] for key in keys}
+        for key, note in (notes or {}).items():
+            record = records.get(key)
+            if isinstance(record, Entry):
+                records[key] = note(record)
+        self.file = self.file.save(records)
 
     def sharing(self, keys: Iterable[Key]) -> Mapping[Key, tuple[Key, ...]]:
         """Return for each key the other entries of the file with the same token in force.

@@ -167,6 +167,9 @@ def _fields(record: Record) -> dict[str, list[str]]:
     }
     if record.retired:
         fields["retired"] = [f"retired: {_quoted(record.retired)}"]
+    for name in ("delivered", "delivering"):
+        if text := getattr(record, name):
+            fields[name] = [f"{name}: {_quoted(text)}"]
     if record.ciphertext is not None:
         fields["token"] = ["token: !vault |", *_inside(record.ciphertext.splitlines())]
     for name, other in (("next", record.next), ("previous", record.previous)):

@@ -16,6 +16,7 @@ from scimconf.tokens.entries import Entry, Record, Removed
 KEPT = timedelta(days=7)
 """How long a replaced token is kept for a rollback."""
 
+_PAUSED_BEFORE = " paused before"
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -54,7 +55,37 @@ def _retired(entry: Entry | None, now: datetime) -> list[Entry]:
     """Return a token, marked as replaced now, and those that it has replaced."""
     if entry is None:
         return []
-    return [replace(entry, next=None, previous=None, retired=stamp(now)), *replaced(entry)]
+    gone = replace(_undelivered(entry), next=None, previous=None, retired=stamp(now))
+    return [gone, *replaced(entry)]
+
+
+def _undelivered(entry: Entry) -> Entry:
+    return replace(entry, delivered="", delivering="")
+
+
+def begun(entry: Entry, now: datetime, *, was_paused: bool) -> Entry:
+    """Return the entry with the note that a delivery has begun.
+
+    A note that is there already stays: only that run knows who had paused the identity provider.
+    """
+    if entry.delivering:
+        return entry
+    return replace(entry, delivering=stamp(now) + (_PAUSED_BEFORE if was_paused else ""))
+
+
+def was_paused(entry: Entry) -> bool:
+    """Return whether an administrator had paused the identity provider before the delivery."""
+    return entry.delivering.endswith(_PAUSED_BEFORE)
+
+
+def delivered(entry: Entry, now: datetime) -> Entry:
+    """Return the entry with the note that its token is at the identity provider."""
+    return replace(entry, delivered=stamp(now), delivering="")
+
+
+def ended(entry: Entry) -> Entry:
+    """Return the entry without the note of a delivery."""
+    return replace(entry, delivering="")
 
 
 def _over(entry: Entry, before: list[Entry]) -> Entry:
@@ -91,7 +122,7 @@ def rolled_back(entry: Entry, now: datetime, to: str = "") -> Entry:
             "to rotate this realm to a new token, leave out --back",
         )
     back = next((each for each in kept if each.created == to), kept[0])
-    staged_now = _over(replace(entry, next=None), _retired(entry.next, now))
+    staged_now = _over(replace(_undelivered(entry), next=None), _retired(entry.next, now))
     others = [each for each in kept if each is not back]
     return replace(_over(back, others), next=staged_now, retired="")
 

@@ -32,6 +32,8 @@ WITHOUT_VARIABLE |= {
     "--activate",
     "--back",
     "--next",
+    "--no-fallback",
+    "--test",
     "--allow-many",
 }
 WITHOUT_VARIABLE |= {"--new-vault-id", "--new-vault-password-file", "--extra-vars"}

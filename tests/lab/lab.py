@@ -10,16 +10,18 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.lab import interpreter, openssh
 from tests.lab.build import build
 from tests.lab.certificates import Authority, ssh_key
+from tests.lab.idp import Mini
 from tests.lab.layout import Layout
 from tests.lab.options import Identity, Options
 from tests.lab.profiles import PROFILES
 from tests.lab.server import Server
 
+Provider = TypeVar("Provider", bound=Mini)
 DNS = Path(__file__).parent / "dns"
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -98,6 +100,10 @@ class Lab:
             if self._borrowed is None:
                 self._borrowed = interpreter.usable_by(layout.uid, self.folder / "packages")
             return self._borrowed
+
+    def identity_provider(self, kind: type[Provider]) -> Provider:
+        """Return a miniature identity provider of this kind, to be used in a `with` block."""
+        return kind(self.ca, self._authority.issue(kind.names), self.folder)
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a `scimconf` process: home, known hosts, DNS."""

@@ -92,7 +92,7 @@ def test_one_sentence_summarizes_the_result(statuses: list[Status], sentence: st
 def test_servers_that_need_attention_come_first() -> None:
     outcomes = [Outcome(status.name, status) for status in Status]
     assert _servers(_page(*reversed(outcomes))) == [
-        *("ROLL_BACK_FAILED", "FAILED", "ROLLED_BACK", "UNREACHABLE", "BUSY"),
+        *("ROLL_BACK_FAILED", "SPLIT", "FAILED", "ROLLED_BACK", "UNREACHABLE", "BUSY"),
         *("SKIPPED", "ATTENTION", "PENDING", "CHANGED", "OK"),
     ]
 

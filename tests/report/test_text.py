@@ -87,11 +87,11 @@ def test_servers_that_need_attention_come_last() -> None:
     heads = [line.split()[0] for line in said.splitlines() if line.startswith(tuple("ABCDEFOPRSU"))]
     assert heads == [
         *("OK", "CHANGED", "PENDING", "ATTENTION", "SKIPPED", "BUSY", "UNREACHABLE"),
-        *("ROLLED_BACK", "FAILED", "ROLL_BACK_FAILED"),
+        *("ROLLED_BACK", "FAILED", "SPLIT", "ROLL_BACK_FAILED"),
     ]
     assert said.endswith(
-        "\n10 servers: 1 roll-back failed, 1 failed, 1 rolled back, 1 unreachable, 1 busy, "
-        "1 skipped, 1 needs attention, 1 changes pending, 1 changed, 1 nothing to do\n"
+        "\n11 servers: 1 roll-back failed, 1 split, 1 failed, 1 rolled back, 1 unreachable, "
+        "1 busy, 1 skipped, 1 needs attention, 1 changes pending, 1 changed, 1 nothing to do\n"
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from scimconf.model import (
     Connection,
+    Deliver,
     Paths,
     Position,
     Realm,
@@ -23,8 +24,9 @@ from scimconf.secret import MASK, Sealed, Secret
 from tests.factories import connection, realm, server
 
 COMMAND = Reference("command", ("./get-token", "a b"), ".")
+DELIVER = Deliver("command", {"words": ("./deliver", "acme")}, ".")
 ONE = server(
-    realm("acme", token=COMMAND),
+    realm("acme", token=COMMAND, deliver=DELIVER),
     position=Position("inventory.yaml", 3, 1),
     connection=connection(
         port=2222,
@@ -91,6 +93,10 @@ OTHER: dict[str, Any] = {
     "Realm.name_formatted_included": True,
     "Realm.options": {"custom_profile_field_map": {"phoneNumber": "phone"}},
     "Realm.token": VaultValue("cipher"),
+    "Realm.deliver": Deliver("command", {"words": ("./evil",)}, "."),
+    "Deliver.kind": "authentik",
+    "Deliver.settings": {"words": ("./evil",)},
+    "Deliver.folder": "elsewhere",
     "Realm.url": "https://chat.evil.test",
     "Reference.kind": "file",
     "Reference.words": ("./evil",),
@@ -108,6 +114,14 @@ def _bound(one: Server) -> dict[str, str]:
     return found
 
 
+def _other_delivery(field: str, value: object) -> Deliver:
+    """Return DELIVER with another value. Another kind also has other settings."""
+    if field == "kind":
+        return Deliver("authentik", {"url": "https://sso.example.com", "provider": 1}, ".")
+    change: Any = {field: value}
+    return replace(DELIVER, **change)
+
+
 def _with(kind: type, field: str, value: object) -> Server:
     """Return ONE with another value in one field, which may be in one of its parts."""
     change: Any = {field: value}
@@ -120,6 +134,8 @@ def _with(kind: type, field: str, value: object) -> Server:
         return replace(ONE, paths=replace(ONE.paths, **change))
     if kind is Realm:
         return replace(ONE, realms=(replace(acme, **change),))
+    if kind is Deliver:
+        return replace(ONE, realms=(replace(acme, deliver=_other_delivery(field, value)),))
     return replace(ONE, realms=(replace(acme, token=replace(COMMAND, **change)),))
 
 
@@ -127,7 +143,7 @@ def _with(kind: type, field: str, value: object) -> Server:
     ("kind", "field"),
     [
         pytest.param(kind, field.name, id=f"{kind.__name__}.{field.name}")
-        for kind in (Server, Connection, Paths, Realm, Reference)
+        for kind in (Server, Connection, Paths, Realm, Reference, Deliver)
         for field in fields(kind)
     ],
 )
@@ -224,3 +240,25 @@ def test_a_fact_is_one_line_with_visible_control_characters() -> None:
     text = way_text(WayFact("runs on the server", "a\nb\x1b[2J\u202e", "scim_restart"))
     assert text == r"runs on the server: a\nb\x1b[2J\u202e (scim_restart)"
     assert visible("a\tb") == r"a\tb"
+
+
+ENTRA = {"tenant": "contoso.example", "client_id": "c1", "service_principal": "p1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "other") for name in ENTRA),
+        ("cloud", "us"),
+        ("job", "j2"),
+        ("credential", Reference("env", ("SCIMCONF_IDP_OTHER",), ".")),
+        ("certificate", Reference("file", ("key.pem",), ".")),
+    ],
+)
+def test_every_setting_of_a_delivery_is_bound(name: str, value: object) -> None:
+    (acme,) = ONE.realms
+    found = []
+    for settings in (ENTRA, {**ENTRA, name: value}):
+        deliver = Deliver("entra", settings, ".")  # type: ignore[arg-type]
+        found.append(_bound(replace(ONE, realms=(replace(acme, deliver=deliver),))))
+    assert found[0] != found[1]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from scimconf.errors import UsageError
+from scimconf.tokens import rotation
 from scimconf.tokens.entries import Entry, Removed
 from scimconf.tokens.rotation import (
     activated,
@@ -114,3 +115,26 @@ def test_age() -> None:
     assert older_than(OLD, timedelta(days=90), NOW)
     assert not older_than(NEW, timedelta(days=90), NOW)
     assert older_than(replace(NEW, created="some day"), timedelta(days=90), NOW)
+
+
+# --- notes about deliveries -----------------------------------------------------------------------
+
+
+def test_a_delivery_is_noted_and_ends() -> None:
+    entry = Entry("f", "2026-06-01T10:00:00Z", "c")
+    begun = rotation.begun(entry, NOW, was_paused=True)
+    assert begun.delivering.endswith("Z paused before")
+    assert rotation.was_paused(begun)
+    assert rotation.begun(begun, NOW + timedelta(days=1), was_paused=False) == begun
+    assert rotation.ended(begun) == entry
+    done = rotation.delivered(begun, NOW)
+    assert (done.delivering, done.delivered) == ("", rotation.stamp(NOW))
+
+
+def test_only_the_token_in_force_has_notes() -> None:
+    old = Entry("f", "2026-06-01T10:00:00Z", "c", delivered="x")
+    entry = rotation.begun(old, NOW, was_paused=False)
+    after = rotation.activated(rotation.staged(entry, Entry("g", "", "d"), NOW), NOW)
+    assert [(each.delivered, each.delivering) for each in after.tokens()] == [("", ""), ("", "")]
+    back = rotation.rolled_back(rotation.delivered(after, NOW), NOW)
+    assert [(each.delivered, each.delivering) for each in back.tokens()] == [("", ""), ("", "")]

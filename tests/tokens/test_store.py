@@ -647,3 +647,13 @@ def test_an_open_descriptor_can_be_written_to(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write"):
         files.write_output(Path(f"/dev/fd/{writing}"), "text")
     files.write_output(Path("/dev/null"), "text")
+
+
+def test_notes_about_deliveries_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.yaml"
+    entry = replace(new_entry(ACME, TOKEN, PASSWORD), delivered="d", delivering="b paused before")
+    saved = TokenFile.load(path).save({ACME: entry})
+    assert TokenFile.load(path).entry(*ACME) == entry
+    saved.save({ACME: replace(entry, delivering="")})
+    assert "delivering" not in path.read_text()
+    assert 'delivered: "d"' in path.read_text()

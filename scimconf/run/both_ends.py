@@ -1,0 +1,353 @@
+"""Change tokens in Zulip and at their identity providers as one change (`rotate`).
+
+For each deployment: check, note in the token file, pause, change Zulip, set, test, resume. It ends
+in one of three ways: the new tokens at both ends, the old ones at both ends, or `split`. The note
+stays in the token file until the first or the second is certain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import partial
+
+from scimconf.fleet.deployment import RollBack
+from scimconf.fleet.look import Looked
+from scimconf.fleet.watcher import Watcher
+from scimconf.idp.base import Idp, IdpError, NotSupportedError
+from scimconf.model import Check, Outcome, Status
+from scimconf.run.delivery import Delivery
+from scimconf.tokens import rotation
+from scimconf.tokens.entries import Entry
+from scimconf.tokens.keyring import Keyring, Tokens
+from scimconf.tokens.store import Key
+
+
+@dataclass
+class _End:
+    """The identity provider of one realm during the change."""
+
+    delivery: Delivery
+    idp: Idp
+    was_paused: bool = False
+    """By somebody else, so it stays paused."""
+    is_paused: bool = False
+    """By this run, or by one that died."""
+    has: str = "old"
+    """The token that it has: "old", "new" or "unknown"."""
+    seconds: float = 0.0
+    """Since the begin of Zulip's change."""
+    checks: list[Check] = field(default_factory=list)
+
+
+@dataclass
+class BothEnds:
+    """The deliveries of a rotation. `around` may run in several threads, for other deployments."""
+
+    found: Sequence[Delivery]
+    keyring: Keyring
+    new: Tokens
+    """The tokens that the rotation puts in force, by server and realm."""
+    old: Tokens
+    """The tokens in force before."""
+    fallback: bool = True
+    """Whether the old token may come back."""
+    notes: dict[Key, Callable[[Entry], Entry]] = field(default_factory=dict)
+    """What the token file will say about each delivery."""
+
+    def around(
+        self,
+        servers: Sequence[Looked],
+        change: Callable[[], list[Outcome]],
+        undo: RollBack,
+        watcher: Watcher,
+    ) -> list[Outcome]:
+        """Change a deployment at both ends."""
+        deployment = servers[0].server.deployment
+        ends = [_End(each, each.idp()) for each in self.found if each.key[0] == deployment]
+        if not ends:
+            return change()
+        doing = _Doing(ends[0].delivery.server.name, watcher)
+        if not (self._checked(ends, doing) and self._paused(ends, doing)):
+            return _with_checks(_not_begun(servers), ends)
+        begun = time.monotonic()
+        outcomes = change()
+        if any(each.unknown or each.status is Status.ROLL_BACK_FAILED for each in outcomes):
+            return _with_checks([_is_open(each, ends) for each in outcomes], ends)
+        if not _all_in_force(servers, outcomes):
+            return self._stayed_old(servers, outcomes, ends, doing)
+        if all(self._delivered(end, begun, doing) for end in ends):
+            self._resume(ends, doing)
+            return _with_checks([_gap(each, ends) for each in outcomes], ends)
+        if not (self.fallback and all(self._had_old(end, servers) for end in ends)):
+            return _with_checks([_split(each, ends, "new") for each in outcomes], ends)
+        undone = [
+            undo(each, outcome) if outcome.status is Status.CHANGED else outcome
+            for each, outcome in zip(servers, outcomes, strict=True)
+        ]
+        pairs = list(zip(outcomes, undone, strict=True))
+        if any(not _is_undone(*each) for each in pairs):
+            steps = [replace(b, steps=(*b.steps, *a.steps)) for b, a in pairs]
+            return _with_checks([_split(each, ends, "new") for each in steps], ends)
+        rolled_back = [_rolled_back(*each) for each in pairs]
+        return self._stayed_old(servers, rolled_back, ends, doing)
+
+    def finish(self, looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
+        """Deliver the new tokens of a server that has them already: an earlier run ended early."""
+        mine = [each for each in self.found if each.server.name == looked.server.name]
+        if outcome.status is not Status.OK or not mine:
+            return outcome
+        doing = _Doing(looked.server.name, watcher)
+        ends = [_End(each, each.idp()) for each in mine]
+        for end in ends:
+            entry = self.keyring.file.entry(*end.delivery.key)
+            end.was_paused = entry is not None and rotation.was_paused(entry)
+            end.is_paused = entry is not None and bool(entry.delivering)
+            self.notes[end.delivery.key] = _open(end)
+        if all(self._delivered(end, time.monotonic(), doing) for end in ends):
+            self._resume(ends, doing)
+        else:
+            outcome = _split(outcome, ends, "new")
+        watcher.done(looked.server.name)
+        return _with_checks([outcome], ends)[0]
+
+    # --- the steps ----------------------------------------------------------------------------
+
+    def _checked(self, ends: Sequence[_End], doing: _Doing) -> bool:
+        """Check all providers. Then note in the token file that a delivery begins."""
+        for end in ends:
+            try:
+                doing("check")
+                end.was_paused = end.idp.check()
+            except Exception as error:
+                end.checks.append(end.delivery.failed("check", error))
+                return False
+        for end in ends:
+            entry = self.keyring.file.entry(*end.delivery.key)
+            if entry and entry.delivering:  # only the run that died knows who had paused it
+                end.was_paused = rotation.was_paused(entry)
+                end.has = "unknown"
+        self.keyring.note({each.delivery.key: _open(each) for each in ends})
+        self.notes |= {each.delivery.key: _open(each) for each in ends}
+        return True
+
+    def _paused(self, ends: Sequence[_End], doing: _Doing) -> bool:
+        """Pause all providers. If one fails, start all again."""
+        for end in ends:
+            try:
+                doing("pause")
+                end.is_paused = True  # also if the answer is lost
+                said = end.idp.pause()
+                end.checks.append(end.delivery.check("pause", "ok", said))
+            except NotSupportedError:
+                end.is_paused = False
+            except Exception as error:
+                end.checks.append(end.delivery.failed("pause", error))
+                self._resume(ends, doing)
+                return False
+        return True
+
+    def _delivered(self, end: _End, begun: float, doing: _Doing) -> bool:
+        """Set and test the new token. Return whether that succeeded."""
+        token = self.new[end.delivery.server.name][end.delivery.key[1]]
+        try:
+            doing("set")
+            before, end.has = end.has, "unknown"
+            end.checks.append(end.delivery.check("set", "ok", end.idp.set(token)))
+            end.has = "new"
+            end.seconds = time.monotonic() - begun
+        except Exception as error:
+            if isinstance(error, IdpError) and not error.unknown:
+                end.has = before
+            end.checks.append(end.delivery.failed("set", error))
+            return False
+        try:
+            doing("test")
+            end.checks.append(end.delivery.check("test", "ok", end.idp.test()))
+        except NotSupportedError as error:
+            message = f"not tested: {error.message}"
+            end.checks.append(end.delivery.check("test", "warning", message))
+        except Exception as error:
+            end.checks.append(end.delivery.failed("test", error))
+            return False
+        return True
+
+    def _resume(self, ends: Sequence[_End], doing: _Doing) -> None:
+        """Start the providers that a run has paused, and plan what the token file will say."""
+        now = datetime.now(timezone.utc)
+        for end in ends:
+            if end.is_paused and not end.was_paused:
+                try:
+                    doing("resume")
+                    said = end.idp.resume()
+                    end.checks.append(end.delivery.check("resume", "ok", said))
+                except Exception as error:
+                    failed = end.delivery.failed("resume", error)
+                    hint = f"it may be paused still; to start it: {end.delivery.again}"
+                    end.checks.append(replace(failed, hint=hint))
+                    continue
+            if end.has == "new":
+                self.notes[end.delivery.key] = partial(rotation.delivered, now=now)
+            elif end.has == "old":
+                self.notes[end.delivery.key] = rotation.ended
+
+    def _stayed_old(
+        self,
+        servers: Sequence[Looked],
+        outcomes: Sequence[Outcome],
+        ends: Sequence[_End],
+        doing: _Doing,
+    ) -> list[Outcome]:
+        """Zulip has the old tokens: make sure that the providers have them, too, and start them."""
+        for end in ends:
+            if end.has != "old" and not self._set_old(end, servers, doing):
+                return _with_checks([_split(each, ends, "old") for each in outcomes], ends)
+        self._resume(ends, doing)
+        return _with_checks(outcomes, ends)
+
+    def _set_old(self, end: _End, servers: Sequence[Looked], doing: _Doing) -> bool:
+        step = "set the old token"
+        if not self._had_old(end, servers):
+            message = "it is not known which token Zulip had before"
+            end.checks.append(end.delivery.check(step, "failed", message))
+            return False
+        token = self.old[end.delivery.server.name][end.delivery.key[1]]
+        try:
+            doing(step)
+            end.idp.set(token)
+        except Exception as error:
+            end.checks.append(end.delivery.failed(step, error))
+            return False
+        end.has = "old"
+        end.checks.append(end.delivery.check(step, "ok", "the old token is set"))
+        return True
+
+    def _had_old(self, end: _End, servers: Sequence[Looked]) -> bool:
+        """Return whether the servers had the token of the token file before the change.
+
+        Else an earlier run has changed them, and an undo would not bring that token back.
+        """
+        entry = self.keyring.file.entry(*end.delivery.key)
+        for each in servers:
+            found = each.observed.realms.get(end.delivery.key[1]) if each.observed else None
+            token = found.token if found else None
+            if each.pending and not (entry and token and token.created == entry.created):
+                return False
+        return True
+
+
+@dataclass(frozen=True)
+class _Doing:
+    """Shows the present step of a delivery."""
+
+    server: str
+    watcher: Watcher
+
+    def __call__(self, step: str) -> None:
+        self.watcher.step(self.server, f"deliver: {step}", True)
+
+
+def _open(end: _End) -> Callable[[Entry], Entry]:
+    """Return the note that a delivery is under way."""
+    now = datetime.now(timezone.utc)
+    return partial(rotation.begun, now=now, was_paused=end.was_paused)
+
+
+# --- outcomes -----------------------------------------------------------------------------------
+
+
+def _with_checks(outcomes: Sequence[Outcome], ends: Sequence[_End]) -> list[Outcome]:
+    """Add the steps at the providers to the outcomes of their servers.
+
+    A failed step fails a server that would else be good.
+    """
+    added = []
+    for outcome in outcomes:
+        checks = [
+            check
+            for end in ends
+            if end.delivery.server.name == outcome.server
+            for check in end.checks
+        ]
+        outcome = replace(outcome, checks=(*outcome.checks, *checks))
+        good = outcome.status in (Status.OK, Status.CHANGED)
+        if good and any(check.result == "failed" for check in checks):
+            message = "a step at the identity provider failed"
+            outcome = replace(outcome, status=Status.FAILED, message=message)
+        added.append(outcome)
+    return added
+
+
+def _not_begun(servers: Sequence[Looked]) -> list[Outcome]:
+    message = "nothing was changed, because the identity provider is not ready"
+    return [
+        Outcome(each.server.name, Status.FAILED, message, plan=each.plan)
+        if each.pending
+        else each.outcome
+        for each in servers
+    ]
+
+
+def _all_in_force(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> bool:
+    return all(
+        outcome.status is Status.CHANGED or (not each.pending and outcome.status is Status.OK)
+        for each, outcome in zip(servers, outcomes, strict=True)
+    )
+
+
+def _is_open(outcome: Outcome, ends: Sequence[_End]) -> Outcome:
+    """Say that the identity provider waits, because it is not known which token Zulip has."""
+    if not any(end.is_paused and not end.was_paused for end in ends):
+        return outcome
+    message = f"{outcome.message}; the identity provider stays paused".removeprefix("; ")
+    return replace(outcome, message=message)
+
+
+def _gap(outcome: Outcome, ends: Sequence[_End]) -> Outcome:
+    """Report how long an identity provider that cannot be paused had the wrong token."""
+    open_ = [end.seconds for end in ends if not end.is_paused]
+    if outcome.status is not Status.CHANGED:
+        return outcome
+    message = (
+        f"the identity provider cannot be paused, and was locked out for at most {max(open_):.1f} s"
+        if open_
+        else "the identity provider was paused during the change"
+    )
+    return replace(outcome, message=f"{outcome.message}; {message}".removeprefix("; "))
+
+
+def _is_undone(outcome: Outcome, undone: Outcome) -> bool:
+    return outcome.status is not Status.CHANGED or undone.status is Status.CHANGED
+
+
+def _rolled_back(outcome: Outcome, undone: Outcome) -> Outcome:
+    if outcome.status is not Status.CHANGED:
+        return outcome
+    return replace(
+        outcome,
+        status=Status.ROLLED_BACK,
+        message="the identity provider did not accept the new token, so both ends have the old one",
+        hint="",
+        in_force=False,
+        steps=(*outcome.steps, *undone.steps),
+    )
+
+
+def _split(outcome: Outcome, ends: Sequence[_End], zulip: str) -> Outcome:
+    """Say that the ends may have different tokens, and what to do."""
+    paused = any(end.is_paused and not end.was_paused for end in ends)
+    rest = "; provisioning stays paused" if paused else ""
+    again = "; ".join(dict.fromkeys(end.delivery.again for end in ends))
+    if zulip == "new":
+        again += (
+            ". If that does not help, enter the token by hand: "
+            f"{'; '.join(dict.fromkeys(end.delivery.by_hand for end in ends))}"
+        )
+    return replace(
+        outcome,
+        status=Status.SPLIT,
+        message=f"Zulip has the {zulip} token, the identity provider may have another one{rest}",
+        hint=f"when the identity provider works again, run: {again}",
+    )

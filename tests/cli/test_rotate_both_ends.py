@@ -1,0 +1,375 @@
+"""`rotate` with `deliver`: Zulip and the identity provider change together, whatever fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from scimconf.tokens.store import TokenFile
+from tests.cli.test_deliver import Company, program
+from tests.lab import Lab, Server
+from tests.lab.idp import Authentik, Fault, Graph, Mini
+from tests.lab.operator import VAULT, Operator
+
+pytestmark = pytest.mark.needs_sshd
+
+
+@pytest.fixture
+def company(lab: Lab, lab_server: Callable[..., Server], operator: Operator) -> Iterator[Company]:
+    """One realm with Graph. The other providers are there for tests that want them."""
+    server = lab_server(version="9.0", realms=["acme", "wiki", "legacy"])
+    with ExitStack() as stack:
+        graph = stack.enter_context(lab.identity_provider(Graph))
+        authentik = stack.enter_context(lab.identity_provider(Authentik))
+        mini = stack.enter_context(lab.identity_provider(Mini))
+        env = {**lab.environment(), **graph.environment(lab.ca), **authentik.environment(lab.ca)}
+        for idp in (graph, authentik, mini):
+            idp.client.users = {"ada@example.com": "Ada Lovelace"}
+        company = Company(operator, server, graph, authentik, mini, env)
+        write(company, acme=graph.settings())
+        assert company.run("apply", "--yes", "--create-tokens", *VAULT).returncode == 0
+        yield company
+
+
+def write(company: Company, **deliver: Any) -> None:
+    """Write the inventory: realms, each with its `deliver`."""
+    realms = {realm: {"idp": "entra", "deliver": each} for realm, each in deliver.items()}
+    variables = {"scim_realms": realms, "scim_token_store": "secrets"}
+    company.operator.write_inventory({company.server.name: variables})
+
+
+def rotate(company: Company, *arguments: str, code: int = 0) -> str:
+    done = company.run("rotate", "--yes", *VAULT, *arguments)
+    assert done.returncode == code, done
+    return str(done.stdout + done.stderr)
+
+
+def entry(company: Company, realm: str = "acme") -> Any:
+    found = TokenFile.load(company.operator.tokens).entry(company.server.name, realm)
+    assert found
+    return found
+
+
+def lets_in(company: Company, token: str, realm: str = "acme") -> bool:
+    return company.server.request("GET", "/scim/v2/Users", realm, token)[0] == 200
+
+
+def agrees(company: Company, token: str) -> bool:
+    """Return whether both ends and the token file have this token, and provisioning works."""
+    good = company.graph.client.cycle()
+    return (
+        company.graph.client.token == token == company.token("acme")
+        and lets_in(company, token)
+        and not company.graph.client.paused
+        and good
+        and not entry(company).delivering
+    )
+
+
+def test_no_request_fails_while_a_paused_provider_gets_the_new_token(company: Company) -> None:
+    old = company.token("acme")
+    client = company.graph.client
+    with client.always():
+        said = rotate(company)
+    assert client.refused == 0
+    assert len(client.sent) > 4
+    new = company.token("acme")
+    assert new != old
+    assert agrees(company, new)
+    assert not lets_in(company, old)
+    assert client.wrong() == []
+    assert entry(company).delivered
+    for words in (
+        "provisioning is paused; the token is set; its connection test succeeded; provisioning is "
+        "running",
+        "the identity provider was paused during the change",
+    ):
+        assert words in said
+    assert "locked out" not in said
+    assert "handoff" not in said
+    assert old not in said
+    assert new not in said
+    assert company.operator.run("plan").returncode == 0
+
+
+def test_stage_activate_and_back(company: Company) -> None:
+    old = company.token("acme")
+    rotate(company, "--stage")
+    assert company.graph.client.token == old
+    rotate(company, "--activate")
+    new = company.token("acme")
+    assert new != old
+    assert agrees(company, new)
+    rotate(company, "--back")
+    assert agrees(company, old)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("PUT", status=403, times=9), "answered 403"),
+        (Fault("POST", "validate", status=400, times=9), "answered 400"),
+    ],
+)
+def test_a_provider_that_does_not_take_the_token_leaves_the_old_one_at_both_ends(
+    company: Company, fault: Fault, words: str
+) -> None:
+    old = company.token("acme")
+    company.graph.faults.append(fault)
+    said = rotate(company, code=4)
+    company.graph.faults.clear()
+    assert words in said
+    assert "so both ends have the old one" in said
+    assert agrees(company, old)
+    assert company.operator.run("plan").returncode == 0
+
+
+def test_a_provider_that_is_not_ready_changes_nothing(company: Company) -> None:
+    old = company.token("acme")
+    before = company.server.secrets.read_bytes()
+    company.graph.faults.append(Fault("GET", "jobs", status=403, times=9))
+    said = rotate(company, code=1)
+    company.graph.faults.clear()
+    assert "nothing was changed, because the identity provider is not ready" in said
+    assert company.server.secrets.read_bytes() == before
+    assert agrees(company, old)
+
+
+def test_a_change_that_zulip_rolls_back_starts_the_provider_again(company: Company) -> None:
+    old = company.token("acme")
+    script = company.server.deployment / "scripts/restart-server"
+    whole = script.read_bytes()
+    script.write_text("#!/bin/sh\n[ -e /tmp/none ] || { sleep 0; exit 1; }\n")
+    done = company.run("rotate", "--yes", *VAULT)
+    assert done.returncode in (4, 5), done
+    script.write_bytes(whole)
+    company.server.restart()
+    if done.returncode == 5:
+        assert company.graph.client.paused
+        assert "unfinished" not in done.stdout
+        assert company.run("deliver", "--yes", *VAULT).returncode == 0
+    assert agrees(company, old)
+
+
+def test_a_leaked_token_does_not_come_back(company: Company) -> None:
+    old = company.token("acme")
+    company.graph.faults.append(Fault("PUT", status=403, times=9))
+    said = rotate(company, "--no-fallback", code=5)
+    company.graph.faults.clear()
+    new = company.token("acme")
+    assert new != old
+    assert not lets_in(company, old)
+    assert lets_in(company, new)
+    assert "Zulip has the new token, the identity provider may have another one" in said
+    assert "provisioning stays paused" in said
+    assert company.graph.client.paused
+    assert entry(company).delivering
+    planned = company.operator.run("plan")
+    assert planned.returncode == 1, planned
+    assert "has not ended: its identity provider may be paused" in planned.stdout
+    (hint,) = [
+        line.partition("run: ")[2].partition(". If")[0]
+        for line in said.splitlines()
+        if "when the identity provider works again" in line
+    ]
+    assert company.run(*shlex.split(hint)[1:], "--yes").returncode == 0
+    assert agrees(company, new)
+    assert company.operator.run("plan").returncode == 0
+
+
+def test_both_ends_differ_only_if_the_provider_stays_away(company: Company) -> None:
+    old = company.token("acme")
+    company.graph.faults.append(Fault("PUT", loses_answer=True, times=99))
+    done = company.run("rotate", "--yes", "--format", "json", *VAULT)
+    assert done.returncode == 5, done
+    (server,) = json.loads(done.stdout)["servers"]
+    assert server["status"] == "split"
+    assert "Zulip has the old token" in server["message"]
+    assert lets_in(company, old)
+    assert company.token("acme") == old
+    assert entry(company).delivering
+    company.graph.faults.clear()
+    assert company.run("deliver", "--yes", *VAULT).returncode == 0
+    assert agrees(company, old)
+
+
+def test_a_provider_that_was_paused_before_stays_paused(company: Company) -> None:
+    company.graph.client.paused = True
+    rotate(company)
+    assert company.graph.client.paused
+    assert company.graph.client.token == company.token("acme")
+    assert not entry(company).delivering
+
+
+def test_throttling_and_a_lost_answer_are_survived(company: Company) -> None:
+    company.graph.faults.extend(
+        [
+            Fault("POST", "pause", loses_answer=True),
+            Fault("PUT", status=429, headers={"Retry-After": "0"}, times=2),
+            Fault("POST", "start", loses_answer=True),
+        ]
+    )
+    rotate(company)
+    assert agrees(company, company.token("acme"))
+
+
+def test_a_provider_that_cannot_be_paused_reports_its_gap(company: Company, lab: Lab) -> None:
+    write(company, wiki=company.authentik.settings(lab.ca))
+    assert company.run("apply", "--yes", "--create-tokens", "--allow-many", *VAULT).returncode in (
+        0,
+        2,
+    )
+    said = rotate(company, "--realm", "wiki")
+    assert "cannot be paused, and was locked out for at most" in said
+    assert company.authentik.client.token == company.token("wiki")
+    assert company.authentik.client.cycle()
+
+
+def test_a_program_at_both_ends(company: Company, lab: Lab) -> None:
+    words = program(company.operator.folder, company.mini, lab.ca)
+    write(company, acme=company.graph.settings(), legacy={"command": words})
+    assert company.run("apply", "--yes", "--create-tokens", *VAULT).returncode == 0
+    client = company.mini.client
+    with client.always():
+        rotate(company, "--realm", "legacy")
+    assert client.refused == 0
+    assert client.token == company.token("legacy")
+    events = [
+        json.loads(line)["event"]
+        for line in (company.operator.folder / "hook.log").read_text().splitlines()
+    ]
+    assert events[-4:] == ["pause", "set", "test", "resume"]
+
+
+def test_one_provider_that_fails_leaves_all_realms_of_the_server_as_they_were(
+    company: Company, lab: Lab
+) -> None:
+    write(company, acme=company.graph.settings(), wiki=company.authentik.settings(lab.ca))
+    assert company.run("apply", "--yes", "--create-tokens", *VAULT).returncode == 0
+    old, wiki = company.token("acme"), company.token("wiki")
+    company.authentik.faults.append(Fault("PATCH", status=403, times=9))
+    rotate(company, code=4)
+    company.authentik.faults.clear()
+    assert agrees(company, old)
+    assert company.authentik.client.token == wiki == company.token("wiki")
+    assert company.authentik.client.cycle()
+
+
+def test_hosts_are_checked_before_anything_is_staged(company: Company) -> None:
+    before = company.operator.tokens.read_bytes()
+    done = company.run("rotate", "--yes", *VAULT, hosts=False)
+    assert done.returncode == 64, done
+    assert company.operator.tokens.read_bytes() == before
+
+
+# --- a controller that dies -----------------------------------------------------------------------
+
+KILL = """\
+import os, sys
+from scimconf.idp import entra
+from scimconf.run import both_ends, rotate
+
+def dies_in(owner, name, after):
+    real = getattr(owner, name)
+    def dying(*given, **more):
+        if after:
+            real(*given, **more)
+        os.kill(os.getpid(), 9)
+    setattr(owner, name, dying)
+
+point, when = sys.argv.pop(1).split("/")
+owner = both_ends.BothEnds if point.startswith("_") else entra.Entra
+owner = rotate.Keyring if point == "keep" else owner
+dies_in(owner, point, when == "after")
+from scimconf.cli import main
+main(sys.argv[1:])
+"""
+POINTS = [
+    f"{step}/{when}" for step in ("pause", "set", "test", "resume") for when in ("before", "after")
+]
+
+
+def killed(company: Company, point: str) -> None:
+    """Run a rotation whose process is killed at this point."""
+    script = company.operator.folder / "kill.py"
+    script.write_text(KILL)
+    done = subprocess.run(
+        [
+            *(sys.executable, str(script), point, "rotate", "--yes", *VAULT),
+            *("--idp-host", company.graph.entry),
+        ],
+        cwd=company.operator.folder,
+        env=dict(company.env),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -9, done
+
+
+SAMPLE = ["pause/after", "set/before", "test/after"]
+CHOSEN = POINTS if os.environ.get("SCIMCONF_MATRIX") else SAMPLE
+
+
+@pytest.mark.parametrize("point", CHOSEN)
+@pytest.mark.parametrize("back", [False, True])
+def test_the_next_run_mends_what_a_dead_controller_left(
+    company: Company, point: str, back: bool
+) -> None:
+    old = company.token("acme")
+    killed(company, point)
+    assert company.token("acme") == old
+    assert entry(company).delivering
+    planned = company.operator.run("plan")
+    assert planned.returncode in (1, 2), planned
+    assert "has not ended: its identity provider may be paused" in planned.stdout
+    zulip_is_new = not lets_in(company, old)
+    if back and zulip_is_new:
+        refused = company.run("deliver", "--yes", *VAULT)
+        assert refused.returncode == 1, refused
+        assert "nothing was sent" in refused.stdout
+    if back and not zulip_is_new:
+        assert company.run("deliver", "--yes", *VAULT).returncode == 0
+        assert agrees(company, old)
+        return
+    rotate(company, "--activate")
+    assert agrees(company, company.token("acme"))
+    assert company.token("acme") != old
+
+
+def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> None:
+    old = company.token("acme")
+    killed(company, "set/before")
+    staged = entry(company).next
+    said = rotate(company)
+    assert "finishing the rotation that began earlier" in said
+    assert entry(company).created == staged.created
+    assert agrees(company, company.token("acme"))
+    assert company.token("acme") != old
+
+
+def test_apply_that_goes_back_starts_the_provider_again(company: Company) -> None:
+    old = company.token("acme")
+    killed(company, "set/before")
+    assert not lets_in(company, old)
+    done = company.run("apply", "--yes", "--create-tokens", *VAULT)
+    assert done.returncode == 0, done
+    assert agrees(company, old)
+
+
+def test_after_an_undo_the_provider_follows(company: Company) -> None:
+    old = company.token("acme")
+    rotate(company)
+    assert company.run("undo", "--yes", hosts=False).returncode == 0
+    assert lets_in(company, old)
+    rotate(company, "--back")
+    assert agrees(company, old)

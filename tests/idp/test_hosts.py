@@ -1,0 +1,63 @@
+"""The operator, not the inventory, decides where tokens may go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.errors import UsageError
+from scimconf.idp import hosts
+from scimconf.model import Deliver
+
+AUTHENTIK = Deliver("authentik", {"url": "https://sso.example.com:8443", "provider": 1}, ".")
+APP: dict[str, Any] = {"client_id": "a", "service_principal": "b"}
+
+
+def _entra(tenant: str) -> Deliver:
+    return Deliver("entra", {"tenant": tenant, **APP}, ".")
+
+
+def test_a_host_that_is_not_listed_is_refused(tmp_path: Path) -> None:
+    allowed = hosts.load(["sso.example.com"], tmp_path)
+    with pytest.raises(UsageError, match=r"sso\.example\.com:8443, which is not in") as error:
+        allowed.check(AUTHENTIK, "the token of realm acme")
+    assert "--idp-host sso.example.com:8443" in error.value.hint
+    hosts.load(["SSO.example.com:8443"], tmp_path).check(AUTHENTIK, "it")
+
+
+def test_a_tenant_is_part_of_the_entry(tmp_path: Path) -> None:
+    """All tenants share Graph's host, so the host alone would allow a stranger's tenant."""
+    allowed = hosts.load(["graph.microsoft.com/contoso.onmicrosoft.com"], tmp_path)
+    allowed.check(_entra("Contoso.onmicrosoft.com"), "it")
+    for entry in (allowed, hosts.load(["graph.microsoft.com"], tmp_path)):
+        with pytest.raises(UsageError):
+            entry.check(_entra("evil.onmicrosoft.com"), "it")
+
+
+def test_a_program_has_no_host(tmp_path: Path) -> None:
+    hosts.load([], tmp_path).check(Deliver("command", {"words": ("./x",)}, "."), "it")
+
+
+def test_the_file(tmp_path: Path) -> None:
+    file = tmp_path / hosts.NAME
+    file.touch(0o600)
+    file.write_text("# ours\n\nsso.example.com:8443   # authentik\n")
+    hosts.load([], tmp_path).check(AUTHENTIK, "it")
+    file.chmod(0o644)
+    with pytest.raises(UsageError, match="its mode is 0644, not 0600"):
+        hosts.load([], tmp_path)
+
+
+def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").touch(0o600)
+    (tmp_path / hosts.NAME).symlink_to("elsewhere")
+    with pytest.raises(UsageError, match="it is a link"):
+        hosts.load([], tmp_path)
+
+
+@pytest.mark.parametrize("entry", ["https://sso.example.com", "", "a b", "*"])
+def test_an_entry_is_a_host(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(UsageError, match="is not a host"):
+        hosts.load([entry], tmp_path)

@@ -1,0 +1,66 @@
+"""Which deliveries a run has, and what their results mean for the server."""
+
+from __future__ import annotations
+
+import pytest
+
+from scimconf.errors import UsageError
+from scimconf.model import Check, Deliver, Outcome, Status
+from scimconf.run import delivery
+from tests.factories import realm, server
+
+HOOK = Deliver("command", {"words": ("./hook",)}, ".")
+
+
+def test_a_realm_of_two_servers_is_delivered_once() -> None:
+    acme = realm("acme", deliver=HOOK)
+    both = [server(acme, name="a", deployment="d"), server(acme, name="b", deployment="d")]
+    (found,) = delivery.deliveries(both)
+    assert (found.key, found.server.name) == (("d", "acme"), "a")
+    assert found.target.base_url == "https://acme.chat.example.com/scim/v2"
+
+
+def test_two_places_for_one_token_are_refused() -> None:
+    other = Deliver("command", {"words": ("./other",)}, ".")
+    both = [
+        server(realm("acme", deliver=each), name=name, deployment="d")
+        for name, each in (("a", HOOK), ("b", other))
+    ]
+    with pytest.raises(UsageError, match="a and b are one deployment"):
+        delivery.deliveries(both)
+
+
+def test_realms_that_are_absent_or_have_no_deliver_are_left_out() -> None:
+    one = server(realm("acme"), realm("old", deliver=HOOK, present=False))
+    assert delivery.deliveries([one]) == []
+
+
+def test_the_url_is_what_the_provider_needs() -> None:
+    settings = {"tenant": "t", "client_id": "c", "service_principal": "p"}
+    one = server(realm("acme", idp="okta", deliver=Deliver("entra", settings, ".")))
+    (found,) = delivery.deliveries([one])
+    assert found.target.base_url == "https://acme.chat.example.com/scim/v2/?aadOptscim062020"
+
+
+def _outcome(*checks: Check) -> Outcome:
+    changed = Outcome("chat1", Status.CHANGED, checks=(Check("acme", "right token", "ok", "good"),))
+    return delivery.with_deliveries(changed, checks, Status.CHANGED)
+
+
+def test_a_failed_step_fails_the_server_and_a_warning_does_not() -> None:
+    good = Check("acme", "deliver: set", "ok", "the token is set")
+    assert _outcome(good).status is Status.CHANGED
+    assert _outcome(good, Check("acme", "deliver: test", "warning", "-")).status is Status.CHANGED
+    bad = _outcome(good, Check("acme", "deliver: test", "failed", "-"))
+    assert (bad.status, bad.message) == (
+        Status.FAILED,
+        "the token was not delivered to the identity provider",
+    )
+    assert not delivery.was_delivered(bad, "acme")
+
+
+def test_steps_at_the_provider_prove_nothing_about_the_public_url() -> None:
+    good = Check("acme", "deliver: set", "ok", "the token is set")
+    bad = Check("acme", "deliver: test", "failed", "-")
+    assert _outcome(bad).verified == "yes"
+    assert Outcome("chat1", Status.CHANGED, checks=(good,)).verified == "not asked"
