@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.lab import Lab
 from tests.lab.crossing import Crossing, until
+from tests.lab.idp import Graph
 from tests.lab.operator import VAULT, Operator
 from tests.lab.provider import entra, okta, scim
 
@@ -212,6 +213,41 @@ def rotated(demo: Demo) -> None:
     check(let_in(old) and not let_in(new), "the old token is accepted again")
 
 
+def both_ends(demo: Demo) -> None:
+    """Rotate a token while its identity provider works: both ends change, no request fails."""
+    server, lab = demo.servers["chat90.test"], demo.operator.lab
+    with lab.identity_provider(Graph) as graph:
+        graph.client.users = {
+            "grace@example.com": "Grace Hopper",
+            "alan@example.com": "Alan Turing",
+        }
+        env = {**lab.environment(), **graph.environment(lab.ca)}
+        realms = INVENTORY[server.name]["scim_realms"]
+        wiki = {**realms["wiki"], "deliver": graph.settings()}
+        demo.operator.write_inventory(
+            {**INVENTORY, server.name: {"scim_realms": {**realms, "wiki": wiki}}}
+        )
+        allowed = demo.operator.folder / ".idp-hosts"
+        allowed.touch(0o600)
+        allowed.write_text(f"{graph.entry}\n")
+        wiki_only = ("--realm", "wiki", server.name)
+        done = demo.scimconf("deliver", "--yes", *VAULT, *wiki_only, env=env)
+        check(done.returncode == 0, "the token is delivered, and the identity provider tested it")
+        with graph.client.always():
+            until(lambda: len(graph.client.sent) > 4, "the identity provider does not provision")
+            done = demo.scimconf("status", *wiki_only)
+            check(done.returncode == 0, "status exits 0: the identity provider gets in")
+            done = demo.scimconf("rotate", "--yes", *VAULT, *wiki_only, env=env)
+            check(done.returncode == 0, "rotate exits 0: both ends have the new token")
+            sent = len(graph.client.sent)
+            until(lambda: len(graph.client.sent) > sent + 4, "it does not provision any more")
+        done = demo.scimconf("status", *wiki_only)
+        check(done.returncode == 0, "status exits 0: the identity provider still gets in")
+        check(graph.client.refused == 0, f"Zulip refused none of {len(graph.client.sent)} requests")
+        check(graph.client.wrong() == [], "and has the right users")
+    demo.operator.write_inventory(INVENTORY)
+
+
 def imported(demo: Demo) -> None:
     """Another operator imports the servers."""
     successor = Operator(demo.operator.lab, demo.operator.folder / "successor")
@@ -243,7 +279,7 @@ def clean(demo: Demo) -> None:
 
 ACTS = (
     *(nothing_yet, apply_all, verify_all, provision, converged, drift, repair),
-    *(killed, undone, rotated, imported, reported, clean),
+    *(killed, undone, rotated, both_ends, imported, reported, clean),
 )
 
 
