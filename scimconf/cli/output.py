@@ -33,8 +33,10 @@ def results(
     if shard and not result.outcomes:
         note = f"shard {shard} has none of the selected servers"
         result = replace(result, notes=(*result.notes, note))
-    if result.scope.note not in ("", *result.notes):
-        result = replace(result, notes=(*result.notes, result.scope.note))
+    # The run has printed its scope before it began.
+    seen = replace(result, notes=tuple(n for n in result.notes if n != result.scope.note))
+    if result.scope.note:
+        result = replace(seen, notes=(*seen.notes, result.scope.note))
     verb, outcomes, code = result.verb, result.outcomes, result.exit_code
     now = datetime.now(timezone.utc)
     code = worst([code, report_files.write(result, now, output, diff=diff)])
@@ -55,12 +57,12 @@ def results(
     elif output.format == "junit":
         out(junit(verb, outcomes, now), end="")
     elif output.format == "github":
-        out(github.stop_commands(_text(result, output, diff=diff), secrets.token_hex(16)))
+        out(github.stop_commands(_text(seen, output, diff=diff), secrets.token_hex(16)))
         root = os.environ.get("GITHUB_WORKSPACE")
         for line in github.annotated(verb, outcomes, Path(root) if root else None):
             out(line)
     else:
-        out(_text(result, output, diff=diff), end="")
+        out(_text(seen, output, diff=diff), end="")
     for line in () if output.quiet else result.next:
         err(line)
     return code
