@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 from bench import table
-from bench.lines import HOSTS, LINES, Bench, Check, Report
+from bench.lines import LINES
 from bench.measure import Failed
+from bench.results import Check, Report
 from bench.targets import Targets
+from bench.tools import HOSTS, Bench
 
 PROJECT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = PROJECT / ".cache/bench/venv"

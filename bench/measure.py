@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Measured:
     memory: float
     """MiB of its largest process."""
     out: str
+    servers: float = 0.0
+    """The CPU time of the servers."""
 
 
 class Failed(Exception):
@@ -35,6 +38,8 @@ class Program:
     folder: Path
     environment: Mapping[str, str]
     codes: Collection[int] = (0,)
+    stdin: IO[bytes] | int = subprocess.DEVNULL
+    user: int | None = None
 
     def run(self) -> Measured:
         """Run the program. Raise Failed with the end of its output if it fails."""
@@ -44,7 +49,8 @@ class Program:
                 self.argv,
                 cwd=self.folder,
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=self.stdin,
+                user=self.user,
                 stdout=output,
                 stderr=output,
             )
@@ -64,11 +70,16 @@ def median(runs: Sequence[Measured], what: Callable[[Measured], float]) -> float
 
 
 def alternating(
-    sides: Mapping[str, Callable[[], Measured]], runs: int
+    sides: Mapping[str, Callable[[], Measured]], runs: int, servers: Callable[[], float]
 ) -> dict[str, list[Measured]]:
-    """Run all tools in turn, `runs` times. Every second round has the reverse order."""
+    """Run all tools in turn, `runs` times. Every second round has the reverse order.
+
+    `servers` returns the CPU time that the servers have used so far.
+    """
     found: dict[str, list[Measured]] = {name: [] for name in sides}
     for number in range(runs):
         for name in list(sides)[:: -1 if number % 2 else 1]:
-            found[name].append(sides[name]())
+            before = servers()
+            done = sides[name]()
+            found[name].append(replace(done, servers=servers() - before))
     return found

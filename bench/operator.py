@@ -30,12 +30,22 @@ WANTED = ("false", "true")
 class Operator:
     """A folder `name` with the inventories and the token file of `fleet`."""
 
-    def __init__(self, targets: Targets, name: str, fleet: Sequence[Target]) -> None:
+    def __init__(
+        self,
+        targets: Targets,
+        name: str,
+        fleet: Sequence[Target],
+        port: int | None = None,
+        like: Operator | None = None,
+    ) -> None:
+        """Write the files. `port`: of the proxy. `like`: use the tokens of another operator."""
         self.targets = targets
         self.fleet = fleet
+        self.port = port or targets.port
         self.folder = targets.controller / name
         self.folder.mkdir()
-        self.vault = self.folder / ".vault-password"
+        self.tokens: Path = like.tokens if like else self.folder / "tokens.yaml"
+        self.vault: Path = like.vault if like else self.folder / ".vault-password"
         self.vault.write_text("a password that nobody guesses\n")
         for state in range(len(WANTED)):
             self.inventory(state).write_text(self._inventory(WANTED[state]))
@@ -43,11 +53,6 @@ class Operator:
     def inventory(self, state: int) -> Path:
         """Return the inventory of this state."""
         return self.folder / f"inventory{state}.yaml"
-
-    @property
-    def tokens(self) -> Path:
-        """The token file."""
-        return self.folder / "tokens.yaml"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -95,7 +100,7 @@ class Operator:
         argv = [sys.executable, "-m", "bench.floor", str(requests), str(forks)]
         return Program(argv, self.folder, self.environment)
 
-    def ssh(self, target: Target, port: int, *words: str) -> Program:
+    def ssh(self, target: Target, *words: str) -> Program:
         """Return a command of OpenSSH's client with the options that it needs to connect."""
         options = {
             "UserKnownHostsFile": str(self.targets.known_hosts),
@@ -105,7 +110,7 @@ class Operator:
         }
         given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         to = f"{self.targets.user}@{target.address}"
-        argv = ["ssh", "-F", "none", *given, "-p", str(port), to, *words]
+        argv = ["ssh", "-F", "none", *given, "-p", str(self.port), to, *words]
         return Program(argv, self.folder, self.environment)
 
     def _inventory(self, wanted: str) -> str:
@@ -113,7 +118,7 @@ class Operator:
         lines = [
             "all:",
             "  vars:",
-            f"    ansible_port: {targets.port}",
+            f"    ansible_port: {self.port}",
             f"    ansible_user: {targets.user}",
             f"    ansible_ssh_private_key_file: {targets.client_key}",
             f"    zulip_user: {targets.user}",

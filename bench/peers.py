@@ -69,6 +69,7 @@ class Peers:
     """Write the files of each tool. `environments` is the folder of their environment."""
 
     def __init__(self, operator: Operator, environments: Path, forks: int) -> None:
+        """`forks`: how many servers each tool works on at the same time."""
         self._operator = operator
         self._bin = environments / "bin"
         if not self._bin.exists():
@@ -126,7 +127,7 @@ class Peers:
             for number, target in enumerate(self._operator.fleet)
         }
         common = {
-            "ansible_port": targets.port,
+            "ansible_port": self._operator.port,
             "ansible_user": targets.user,
             "ansible_ssh_private_key_file": str(targets.client_key),
         }
@@ -142,7 +143,7 @@ class Peers:
         hosts = {
             target.name: {
                 "ssh_hostname": target.address,
-                "ssh_port": targets.port,
+                "ssh_port": self._operator.port,
                 "ssh_user": targets.user,
                 "ssh_key": str(targets.client_key),
                 "ssh_known_hosts_file": str(targets.known_hosts),
@@ -155,8 +156,14 @@ class Peers:
         (folder / "deploy.py").write_text(_PYINFRA_DEPLOY)
         return _Pyinfra(self._bin, folder, self._environment(), self._forks)
 
+    def wide(self, operator: Operator, forks: int) -> Peers:
+        """Return the same tools for another operator of the same servers, with another width."""
+        made = Peers(operator, self._bin.parent, forks)
+        made.blocks = self.blocks
+        return made
+
     def _folder(self, name: str) -> Path:
-        folder = self._operator.folder / name
+        folder = self._operator.folder / f"{name}-{self._forks}"
         folder.mkdir(exist_ok=True)
         return folder
 
@@ -201,11 +208,11 @@ class _Pyinfra:
         self._environment = environment
         self._forks = forks
 
-    def play(self, state: int) -> Program:
+    def play(self, state: int, *arguments: str) -> Program:
         """Return the command that runs the deploy."""
         argv: Sequence[str] = [
             *(str(self._programs / "pyinfra"), "-y", "--parallel", str(self._forks)),
-            *("--data", f"state={state}", "inventory.py", "deploy.py"),
+            *("--data", f"state={state}", *arguments, "inventory.py", "deploy.py"),
         ]
         return Program(argv, self._folder, self._environment)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.lines import Report
+from bench.results import Report
 
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of the figures -->"
 

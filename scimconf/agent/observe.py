@@ -249,23 +249,28 @@ def _ask(probe: Optional[str], realms: Mapping[str, Any], tokens: Mapping[str, s
     Without a token, SCIM's answer shows nothing more, and may cause a mail with a traceback.
     """
     # Imported here, so that a plan that asks no web server does not load the network modules.
-    from scimconf.agent.probe import Answer, WebServer
+    from scimconf.agent.probe import Answer, WebServer, ask_each
 
-    server = WebServer(probe)
-    silent = Answer(None)
-    found = silent
-    sites, running = {}, {}
-    with server.shared():
-        for number, (realm, asked) in enumerate(realms.items()):
-            host = asked["host"]
-            # If the web server does not answer once, it is not asked again: each question would
-            # wait.
-            found = server.login(host) if not number or found.status else silent
-            sites[realm] = {"status": found.status, "location": found.location}
-            if realm in tokens:
-                is_up = found.status is not None and found.status < 500
-                running[realm] = server.users(host, tokens[realm]) if is_up else found.status
-    return {"sites": sites, "running": running}
+    silent: List[str] = []
+
+    def one(server: WebServer, realm: str) -> Tuple[Answer, Optional[int]]:
+        host = realms[realm]["host"]
+        # If the web server does not answer once, it is not asked again: each question would wait.
+        found = Answer(None) if silent else server.login(host)
+        if found.status is None:
+            silent.append(realm)
+        if realm in tokens and found.status is not None and found.status < 500:
+            return found, server.users(host, tokens[realm])
+        return found, found.status
+
+    answers = dict(zip(realms, ask_each(probe, one, list(realms))))
+    return {
+        "sites": {
+            realm: {"status": found.status, "location": found.location}
+            for realm, (found, _) in answers.items()
+        },
+        "running": {realm: status for realm, (_, status) in answers.items() if realm in tokens},
+    }
 
 
 def _clients(

@@ -19,7 +19,7 @@ from scimconf.agent import (
 from scimconf.agent.clients import Client
 from scimconf.agent.errors import AgentError, Refusal
 from scimconf.agent.gate import Before, Question
-from scimconf.agent.probe import WebServer
+from scimconf.agent.probe import WebServer, ask_each
 from scimconf.agent.request import Request
 from scimconf.agent.steps import Change
 from scimconf.agent.undo import FileChange, Undo
@@ -61,7 +61,7 @@ def prepare(request: Request, who: str) -> Change:
             probe=request.probe,
             host=host,
             alive=alive,
-            before=_before(request, server, tokens) if alive else (),
+            before=_before(request, tokens) if alive else (),
             after=_questions(request, tokens),
             gate_seconds=request.gate_seconds,
         ),
@@ -149,13 +149,14 @@ def in_force(settings: bytes, secrets: Optional[bytes]) -> Dict[str, str]:
     return settings_file.read(settings).tokens(known)
 
 
-def _before(request: Request, server: WebServer, tokens: Dict[str, str]) -> Tuple[Before, ...]:
-    with server.shared():
-        return tuple(
-            Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
-            for realm, (host, _) in (request.gate or {}).items()
-            if realm in tokens
-        )
+def _before(request: Request, tokens: Dict[str, str]) -> Tuple[Before, ...]:
+    asked = [(realm, host) for realm, (host, _) in (request.gate or {}).items() if realm in tokens]
+
+    def one(server: WebServer, who: Tuple[str, str]) -> Before:
+        realm, host = who
+        return Before(realm, host, tokens[realm], server.users(host, tokens[realm]))
+
+    return tuple(ask_each(request.probe, one, asked))
 
 
 def _questions(request: Request, tokens: Dict[str, str]) -> Tuple[Question, ...]:

@@ -11,13 +11,16 @@ import ipaddress
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING, Iterator, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Iterator, List, NamedTuple, Optional, Sequence, TypeVar
 from urllib.parse import urlsplit
 
 from scimconf.agent.errors import AgentError
 
 if TYPE_CHECKING:
     import ssl
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 ALIVE = "/api/v1/server_settings"
 _USERS = "/scim/v2/Users?count=1"
@@ -27,6 +30,9 @@ SECONDS = 15.0
 
 _USUAL = ("https://127.0.0.1:443", "http://127.0.0.1:80")
 _MISDIRECTED = 421
+_CONNECTIONS = 4
+_MANY = 10
+"""Items for each connection, before another one is opened."""
 _LIMIT = 64 * 1024
 _LONGEST = 500
 """Characters of a Location that are kept."""
@@ -137,6 +143,36 @@ class WebServer:
         """Return whether Zulip answers, with anything but a server error."""
         status = self.site(host)
         return status is not None and status < 500
+
+
+def ask_each(
+    base: Optional[str], ask: Callable[[WebServer, Item], Found], items: Sequence[Item]
+) -> List[Found]:
+    """Return what `ask` finds out about each item. Many items are asked on a few connections.
+
+    Raises the first error of `ask`.
+    """
+    count = min(_CONNECTIONS, 1 + len(items) // _MANY)
+    found: List[List[Found]] = [[] for _ in range(count)]
+    errors: List[Exception] = []
+
+    def part(number: int) -> None:
+        server = WebServer(base)
+        try:
+            with server.shared():
+                found[number] += [ask(server, item) for item in items[number::count]]
+        except Exception as error:
+            errors.append(error)
+
+    others = [threading.Thread(target=part, args=(number,)) for number in range(1, count)]
+    for thread in others:
+        thread.start()
+    part(0)
+    for thread in others:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [found[number % count][number // count] for number in range(len(items))]
 
 
 def _place(base: str) -> _Place:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain
 
 from scimconf.fleet.fleet import Check as CheckServer
 from scimconf.fleet.look import Looked, failure
 from scimconf.fleet.verify import Hosts, verify
 from scimconf.fleet.watcher import Watcher
-from scimconf.model import Check, Observed, Outcome, Server, Status
+from scimconf.model import Check, Observed, Outcome, Realm, Server, Status
 from scimconf.plan.commands import for_realm, for_server
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Tokens
+
+_MANY = 10
+"""Realms of one server. So many are asked at the same time, and each one once."""
+_AT_A_TIME = 5
+"""Realms of one server that are asked at the same time. Each request takes several round trips."""
 
 
 def public_check(
@@ -74,15 +81,22 @@ def ask(
         yield Check("", "address", "warning", message)
         return
     hosts = Hosts(observed.external_host, observed.realm_hosts)
-    for realm in server.realms:
-        if not realm.present:
-            continue
+    present = [realm for realm in server.realms if realm.present]
+    # The answers for many realms tell as much about the server's workers as several for one.
+    times = 1 if len(present) >= _MANY else answers
+
+    def one(realm: Realm) -> tuple[Check, ...]:
         if token := tokens.get(realm.string_id):
-            yield from verify(server, realm, token, hosts, answers)
-        else:
-            message = "this realm has no token yet"
-            hint = f"create one: {for_realm('apply', server, realm.string_id)}"
-            yield Check(realm.string_id, "token", "failed", message, hint=hint)
+            return verify(server, realm, token, hosts, times)
+        message = "this realm has no token yet"
+        hint = f"create one: {for_realm('apply', server, realm.string_id)}"
+        return (Check(realm.string_id, "token", "failed", message, hint=hint),)
+
+    if len(present) < _MANY:
+        yield from chain.from_iterable(map(one, present))
+        return
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        yield from chain.from_iterable(pool.map(one, present))
 
 
 def with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:

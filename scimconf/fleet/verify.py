@@ -13,11 +13,11 @@ import secrets
 import socket
 import ssl
 import threading
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -94,18 +94,25 @@ def verify(
         )
         return (Check(realm.string_id, "address", "failed", message, hint="correct scim_ca"),)
     asker = _Asker(realm, context, timeout)
-    wrong = _wrong_token(asker)
-    if wrong.result != "ok":
-        return (wrong,)
-    return (wrong, _right_token(asker, token, answers))
+    try:
+        wrong = _wrong_token(asker)
+        if wrong.result != "ok":
+            return (wrong,)
+        return (wrong, _right_token(asker, token, answers))
+    finally:
+        asker.close()
 
 
 def _context(ca: str | None) -> ssl.SSLContext:
     """Return the context that checks certificates. Raises OSError, ValueError for a bad CA file."""
     if ca is None:
-        return ssl.create_default_context()
-    text = files.read(ca, files.MAX_LIST_BYTES).decode("ascii", "ignore")
-    return ssl.create_default_context(cadata=text)
+        return _trusting(None)
+    return _trusting(files.read(ca, files.MAX_LIST_BYTES).decode("ascii", "ignore"))
+
+
+@lru_cache(maxsize=16)  # reading the authorities of the system takes 20 ms
+def _trusting(certificates: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=certificates)
 
 
 def _wrong_token(asker: _Asker) -> Check:
@@ -144,13 +151,18 @@ def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
 # --- one request ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class _Asker:
-    """Sends the connection test of an identity provider to one realm's URL."""
+    """Sends the connection test of an identity provider to one realm's URL.
 
-    realm: Realm
-    context: ssl.SSLContext
-    timeout: float
+    All requests use one connection, as far as the server allows it. Each realm has its own, because
+    the certificate is checked for each host name.
+    """
+
+    def __init__(self, realm: Realm, context: ssl.SSLContext, timeout: float) -> None:
+        self.realm = realm
+        self._context = context
+        self._timeout = timeout
+        self._line: http.client.HTTPConnection | None = None
 
     @property
     def preset(self) -> Preset:
@@ -158,20 +170,32 @@ class _Asker:
 
     def ask(self, token: Secret) -> _Answer:
         """Send one request with this token."""
-        request = urllib.request.Request(  # noqa: S310 - refusal() let only http and https pass
-            self.realm.url + self.preset.connection_test(str(uuid.uuid4())),
-            headers={
-                "Authorization": f"Bearer {token.reveal()}",
-                "Accept": "application/scim+json",
-                "User-Agent": f"scimconf/{__version__}",
-            },
-        )
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            _NoRedirect(),
-            urllib.request.HTTPSHandler(context=self.context),
-        )
-        return _within(self.timeout, lambda: _send(opener, request, self.timeout))
+        # While a request is under way, the connection belongs to its thread alone.
+        line, self._line = self._line, None
+        answer, self._line = _within(self._timeout, lambda: self._ask(token, line))
+        return answer
+
+    def _ask(self, token: Secret, line: http.client.HTTPConnection | None) -> _Answered:
+        url = urlsplit(self.realm.url)
+        path = url.path + self.preset.connection_test(str(uuid.uuid4()))
+        if line:
+            with suppress(OSError, http.client.HTTPException):  # the server has closed it
+                return _send(line, url.netloc, path, token)
+        try:
+            if url.scheme == "https":  # refusal() let only http and https pass
+                line = http.client.HTTPSConnection(
+                    url.netloc, timeout=self._timeout, context=self._context
+                )
+            else:
+                line = http.client.HTTPConnection(url.netloc, timeout=self._timeout)
+            return _send(line, url.netloc, path, token)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return _not_reached(error), None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._line:
+            self._line.close()
 
     def check(
         self, name: str, result: Result, message: str, answer: _Answer, hint: str = ""
@@ -194,26 +218,35 @@ class _Asker:
         return self.check(name, "failed", f"{meaning}{before}", answer, hint)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect, so that the token is not sent elsewhere. The 3xx is the answer."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
+_Answered = tuple[_Answer, http.client.HTTPConnection | None]
+"""An answer, and the connection if it can be used for another request."""
 
 
-def _send(
-    opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout: float
-) -> _Answer:
+def _send(line: http.client.HTTPConnection, host: str, path: str, token: Secret) -> _Answered:
+    """Send a request, and read the answer.
+
+    No redirect is followed, so that the token is not sent elsewhere. The 3xx is the answer.
+    """
     try:
-        with opener.open(request, timeout=timeout) as response:
-            return _Answer(response.status, response.read(LARGEST_ANSWER))
-    except urllib.error.HTTPError as error:
-        with error:
-            return _Answer(error.code, location=_host_of(error.headers.get("Location", "")))
-    except urllib.error.URLError as error:
-        return _not_reached(error.reason)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return _not_reached(error)
+        line.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+        line.putheader("Host", host)
+        line.putheader("Authorization", f"Bearer {token.reveal()}")
+        line.putheader("Accept", "application/scim+json")
+        line.putheader("Accept-Encoding", "identity")
+        line.putheader("User-Agent", f"scimconf/{__version__}")
+        line.endheaders()
+        with line.getresponse() as response:
+            body = response.read(LARGEST_ANSWER)
+            location = _host_of(response.getheader("Location") or "")
+            stays_open = line.sock is not None and response.isclosed()
+    except BaseException:
+        line.close()
+        raise
+    if not stays_open:
+        line.close()
+    is_good = 200 <= response.status < 300
+    answer = _Answer(response.status, body) if is_good else _Answer(response.status, b"", location)
+    return answer, line if stays_open else None
 
 
 def _host_of(location: str) -> str:
@@ -226,7 +259,7 @@ def _host_of(location: str) -> str:
 
 
 def _not_reached(reason: object) -> _Answer:
-    """Explain why there is no answer, from urllib's reason."""
+    """Explain why there is no answer."""
     if isinstance(reason, ssl.SSLCertVerificationError):
         trouble = f"its certificate is not accepted: {one_line(reason.verify_message, 120)}"
         hint = certificate_hint(reason.verify_code)
@@ -274,15 +307,15 @@ def _timed_out() -> _Answer:
     return _Answer(None, trouble="no complete answer in time", hint=hint)
 
 
-def _within(seconds: float, question: Callable[[], _Answer]) -> _Answer:
+def _within(seconds: float, question: Callable[[], _Answered]) -> _Answered:
     """Send a request in a thread, and wait for its answer at most `seconds`.
 
-    urllib's timeout is for each read and does not cover DNS. A server that sends slowly, or a
-    resolver that hangs, would block us. The thread ends after its own timeouts.
+    The timeout of a socket is for each read and does not cover DNS. A server that sends slowly, or
+    a resolver that hangs, would block us. The thread ends after its own timeouts.
     """
-    answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[_Answered] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(question()), daemon=True).start()
     try:
         return answers.get(timeout=seconds)
     except queue.Empty:
-        return _timed_out()
+        return _timed_out(), None

@@ -268,16 +268,23 @@ class Keyring:
         if moves:
             self.file = move(self.file.path, moves, self.passwords()).file
         new: dict[Key, Record] = {}
+        missing: dict[Key, Secret] = {}
         for server, realm in _present(servers):
             key = (server.deployment, realm.string_id)
             record, wanted = self.file.records.get(key), self._wanted(key, realm)
             if isinstance(record, Removed) and wanted and wanted is record.entry:
                 new[key] = wanted
-            elif realm.token is None and wanted is None and key not in new:
-                password = _first(self._tested_passwords())
-                made = new_entry(key, token := generate(), *password, generated=True)
-                self._opened[made.ciphertext or ""] = token
-                new[key] = self._replacing(key, made)
+            elif realm.token is None and wanted is None and key not in missing:
+                missing[key] = generate()
+        if missing:
+            password = _first(self._tested_passwords())
+            with ThreadPoolExecutor() as pool:  # encrypting a token takes 4 ms
+                made = pool.map(
+                    lambda key: new_entry(key, missing[key], *password, generated=True), missing
+                )
+                for key, entry in zip(missing, made, strict=True):
+                    self._opened[entry.ciphertext or ""] = missing[key]
+                    new[key] = self._replacing(key, entry)
         if new:
             self.file = self.file.save(new)
 

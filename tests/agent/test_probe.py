@@ -256,6 +256,30 @@ class TestShared:
         assert len(seen) == 1
 
 
+@pytest.mark.parametrize(("count", "connections"), [(1, 1), (9, 1), (10, 2), (500, 4)])
+def test_many_realms_are_asked_on_a_few_connections(count: int, connections: int) -> None:
+    with web_server(None, script=[200]) as (base, seen):
+        asked = list(range(count))
+        servers = set()
+
+        def one(server: WebServer, number: int) -> tuple[int, int | None]:
+            servers.add(server)
+            return number, server.users(f"r{number}.chat.test", "t0ken")
+
+        assert probe.ask_each(base, one, asked) == [(number, 200) for number in asked]
+    assert len(seen) == count
+    assert len(servers) == connections
+
+
+def test_an_error_of_one_question_is_raised() -> None:
+    def one(server: WebServer, number: int) -> None:
+        if number == 37:
+            raise AgentError("no")
+
+    with pytest.raises(AgentError, match="no"):
+        probe.ask_each(None, one, list(range(50)))
+
+
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n"])
 def test_an_invalid_answer_counts_as_none(answer: bytes) -> None:
     with answering(answer) as base:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from scimconf.fleet.checks import ask, with_checks
-from scimconf.model import Outcome, Status
+from scimconf.fleet.verify import Hosts
+from scimconf.model import Check, Outcome, Realm, Server, Status
 from scimconf.report.words import phrase, totals
+from scimconf.secret import Secret
 from tests.factories import observed, realm, server
 from tests.fleet.test_verify import TOKEN, Web
 from tests.lab.certificates import Authority
@@ -49,3 +51,24 @@ def test_one_bad_certificate_of_two_fails_the_server(
     for verb in ("apply", "verify"):
         said = phrase(verb, outcome) + totals(verb, [outcome])
         assert "verified" not in said
+
+
+@pytest.mark.parametrize(("count", "times"), [(2, 3), (30, 1)])
+def test_many_realms_are_asked_once_each_and_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, count: int, times: int
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def verify(
+        _server: Server, each: Realm, _token: Secret, _hosts: Hosts, answers: int
+    ) -> tuple[Check, ...]:
+        asked.append((each.string_id, answers))
+        return (Check(each.string_id, "right token", "ok", "good"),)
+
+    monkeypatch.setattr("scimconf.fleet.checks.verify", verify)
+    names = [f"r{number}" for number in range(count)]
+    on_it = server(*(realm(name) for name in names))
+    tokens = dict.fromkeys(names, TOKEN)
+    checks = ask(on_it, observed(external_host="chat.example.com"), tokens, 3)
+    assert [check.realm for check in checks] == names
+    assert sorted(asked) == sorted((name, times) for name in names)
