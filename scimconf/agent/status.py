@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
-from scimconf.agent import files, journal, request, shell
+from scimconf.agent import files, last_run, paths, shell
 from scimconf.agent.errors import AgentError
 from scimconf.agent.server_log import Log, Request
 
@@ -40,7 +40,7 @@ def status(plain: Mapping[str, Any]) -> Facts:
 
     With `since`, only later requests count, and the log is read back to that time only.
     """
-    where = request.paths(plain)
+    where = paths.read(plain)
     wanted, since = _wanted(plain)
     ids, path = _found(where.deployment, wanted)
     now = time.time()
@@ -90,7 +90,7 @@ def _found(deployment: str, realms: Tuple[str, ...]) -> Tuple[Mapping[str, int],
 def _last_change(deployment: str) -> Optional[float]:
     """Return when scimconf's last transaction on this server ended; None: there was none."""
     try:
-        return os.stat(journal.path(files.state_folder(deployment))).st_mtime
+        return os.stat(last_run.path(files.state_folder(deployment))).st_mtime
     except OSError:
         return None
 
