@@ -25,10 +25,15 @@ class ServerWarning:
 
 SILENCEABLE: Mapping[str, str] = {
     "CVE-2022-41914": "Zulip before 5.7 leaks the token through its timing",
+    "case-sensitive-username": "Zulip before 6.0 finds a user only if the email address has the "
+    "same case",
     "computed-external-host": "EXTERNAL_HOST in settings.py is not a plain value, so it is not "
     "compared with the inventory",
     "deactivated-realm": "a realm is deactivated in Zulip, although SCIM still answers",
+    "deletion-refused": "the identity provider removes users in a way that Zulip refuses, so their "
+    "accounts stay active",
     "empty-scim-config": "the last realm is removed, and `SCIM_CONFIG = {}` stays",
+    "entra-custom-fields": "Microsoft Entra ID cannot write custom profile fields or roles",
     "ignored-become-option": "the inventory gives sudo or su an option that scimconf ignores",
     "ignored-ssh-option": "the inventory or ssh_config gives ssh an option that scimconf ignores",
     "no-deactivation": "Zulip before 5.2 does not deactivate users through SCIM",
@@ -42,6 +47,8 @@ SILENCEABLE: Mapping[str, str] = {
     "unknown-key": "this version of Zulip does not know a key of SCIM_CONFIG, so it is left out",
     "unmanaged-realm": "`scim_unmanaged: keep`: a realm that the inventory does not name stays",
     "unused-client": "a SCIM client of Zulip 5.x is unused; scimconf did not register it",
+    "username-as-email": "the identity provider may send usernames where Zulip needs email "
+    "addresses",
     "weak-token": "an imported token is weak",
 }
 """The warnings that `scim_silence` may name, with their meanings."""

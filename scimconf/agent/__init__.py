@@ -16,6 +16,7 @@ MODULES = (
     "candidate",
     "shell",
     "clients",
+    "profile_fields",
     "source",
     "layout",
     "layout_edit",

@@ -25,6 +25,9 @@ from scimconf.agent.settings_file import Settings
 _ENTRYPOINT = "/sbin/entrypoint.sh"
 """A server without this file is no docker-zulip container (docker.py)."""
 
+_FIELD_MAP_SINCE = 12
+"""The first major version of Zulip with custom_profile_field_map."""
+
 _ATTEMPTS = 3
 """How often the facts are collected at most, if other runs begin or end meanwhile."""
 
@@ -91,6 +94,7 @@ def _observe_once(where: Paths, plain: Mapping[str, Any], read_only: bool) -> Fa
         facts.update(_ask(plain["probe"], realms, known))
     if facts["has_client_command"]:
         facts.update(_clients(where, realms, settings, facts["running"]))
+    facts.update(_fields(where, realms, facts["version"]))
     return facts
 
 
@@ -112,6 +116,8 @@ EMPTY: Facts = {
     "clients": None,
     "sites": {},
     "own_clients": [],
+    "fields": {},
+    "unknown_fields": "",
     "running": {},
     "blocked": "",
     "interrupted": "",
@@ -306,6 +312,19 @@ def _clients(
         return {"blocked": f"the registered SCIM clients cannot be listed: {error.sentence}"}
     ours = own_clients.read(files.state_folder(where.deployment))
     return {"clients": found, "own_clients": [each for each in found if tuple(each) in ours]}
+
+
+def _fields(where: Paths, realms: Mapping[str, Any], version: str) -> Facts:
+    """Return the custom profile fields of the realms for which the request needs them."""
+    asked = [realm for realm, each in realms.items() if each.get("fields")]
+    if not asked or not zulip.is_at_least(version, _FIELD_MAP_SINCE):
+        return {}
+    from scimconf.agent import profile_fields  # few plans need it
+
+    try:
+        return {"fields": profile_fields.listed(where.deployment, asked)}
+    except AgentError as error:
+        return {"unknown_fields": f"its custom profile fields cannot be listed: {error.sentence}"}
 
 
 def _run_facts(runs: other_runs.Runs, deployment: str, blocked: str, read_only: bool) -> Facts:

@@ -53,10 +53,15 @@ def answers_without_scim_config(deployment: str) -> bool:
     Since Zulip 11.0, SCIM_CONFIG is `{}` by default.
     """
     try:
-        number = re.match(r"[0-9]+", version(deployment))
+        return is_at_least(version(deployment), 11)
     except AgentError:
         return False
-    return number is not None and int(number.group()) >= 11
+
+
+def is_at_least(found: str, major: int) -> bool:
+    """Return whether a version is of this major release or a later one."""
+    number = re.match(r"[0-9]+", found)
+    return number is not None and int(number.group()) >= major
 
 
 def interpreter(deployment: str) -> str:

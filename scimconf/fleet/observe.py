@@ -26,6 +26,7 @@ from scimconf.model import (
     Site,
 )
 from scimconf.zulip.bearer import secret_name
+from scimconf.zulip.keys import FIELD_MAP
 
 LARGEST_BLOCK = 256 * 1024
 """Characters of a SCIM_CONFIG, enough for more than a thousand realms. Python's parser needs about
@@ -85,6 +86,7 @@ def request(desired: Desired) -> Message:
                 "host": host_of(realm.url),
                 "client": realm.client,
                 "secret": secret_name(realm.string_id) if in_secrets else None,
+                "fields": realm.present and bool(FIELD_MAP.value(realm)),
                 "fingerprint": _asked(desired.fingerprints.get(realm.string_id)),
                 "others": [
                     _asked(each)
@@ -165,6 +167,11 @@ def parse(
             for name, found in facts.map("sites", dict).items()
         },
         own_clients=frozenset(_pair(item, facts) for item in facts.get("own_clients", list)),
+        fields={
+            name: frozenset(_text(each, facts) for each in found)
+            for name, found in facts.map("fields", list).items()
+        },
+        unknown_fields=facts.get("unknown_fields", str) or None,
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()
         },

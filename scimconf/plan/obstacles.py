@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from scimconf.model import Action, ActionKind, Desired, Observed, ObservedRealm, Realm, Server
 from scimconf.zulip.bearer import secret_name
 from scimconf.zulip.hosts import refusal
+from scimconf.zulip.keys import FIELD_MAP
 from scimconf.zulip.login_page import moved_to, same_host, url_of
 from scimconf.zulip.versions import Feature, available
+
+_MOST_FIELDS = 20
+"""The most custom profile fields that a message names."""
 
 
 def obstacle(
@@ -29,7 +33,11 @@ def obstacle(
         )
     if not realm.present:
         return None
-    return _unknown(realm, observed) or _secrets_unknown(server, observed)
+    return (
+        _unknown(realm, observed)
+        or _secrets_unknown(server, observed)
+        or _missing_fields(realm, observed)
+    )
 
 
 def _unknown(realm: Realm, observed: Observed) -> str | None:
@@ -74,6 +82,30 @@ def _other_host(realm: Realm, observed: Observed) -> str | None:
 
 def _secrets_unknown(server: Server, observed: Observed) -> str | None:
     return observed.unknown_secrets if server.token_store == "secrets" else None  # noqa: S105
+
+
+def _missing_fields(realm: Realm, observed: Observed) -> str | None:
+    """Return a message if the realm lacks a field of custom_profile_field_map; None if it has all.
+
+    Zulip would refuse to create and update users (400).
+    """
+    wanted = FIELD_MAP.value(realm)
+    if not isinstance(wanted, Mapping) or not FIELD_MAP.known_to(observed.version):
+        return None
+    if observed.unknown_fields:
+        return f"realm {realm.label}: {observed.unknown_fields}"
+    known = observed.fields.get(realm.string_id, frozenset())
+    missing = sorted({str(each) for each in wanted.values()} - known)
+    if not missing:
+        return None
+    names = ", ".join(missing[:_MOST_FIELDS])
+    others = sorted(known)
+    has = f"it has: {', '.join(others[:_MOST_FIELDS])}" if others else "it has none"
+    return (
+        f"realm {realm.label}: custom_profile_field_map needs custom profile fields that the realm "
+        f"does not have: {names} ({has}); Zulip would refuse every new user (400): create them in "
+        "Zulip, or correct the names in scim_realms"
+    )
 
 
 def computed(found: ObservedRealm, settings: str, remedy: str) -> str:

@@ -15,8 +15,13 @@ from scimconf.model import (
 )
 from scimconf.plan.realm import client_of
 from scimconf.server_warning import ServerWarning
+from scimconf.zulip.keys import FIELD_MAP
 from scimconf.zulip.login_page import deactivated
+from scimconf.zulip.presets import PRESETS
 from scimconf.zulip.versions import advice
+
+_MOST_REALMS = 8
+"""The most realms that a warning names."""
 
 
 def of_server(desired: Desired, observed: Observed) -> Iterator[ServerWarning]:
@@ -30,6 +35,7 @@ def of_server(desired: Desired, observed: Observed) -> Iterator[ServerWarning]:
         return
     yield from advice(observed.version)
     yield from _deactivated(desired, observed)
+    yield from _of_providers(desired, observed)
     if observed.unknown_secrets:
         yield ServerWarning("secrets-unreadable", observed.unknown_secrets)
     if observed.has_client_command and observed.clients is None:
@@ -60,6 +66,23 @@ def _deactivated(desired: Desired, observed: Observed) -> Iterator[ServerWarning
                 "answers; reactivate it in Zulip, or set state: absent for it in scim_realms"
             )
             yield ServerWarning("deactivated-realm", text)
+
+
+def _of_providers(desired: Desired, observed: Observed) -> Iterator[ServerWarning]:
+    """Yield what does not work between Zulip and the identity providers, once for all realms."""
+    realms: dict[ServerWarning, list[str]] = {}
+    for realm in desired.server.realms:
+        if realm.present:
+            preset = PRESETS[realm.idp]
+            known = preset.warnings
+            if FIELD_MAP.value(realm) and FIELD_MAP.known_to(observed.version):
+                known += preset.field_map_warnings
+            for each in known:
+                realms.setdefault(each, []).append(realm.label)
+    for each, names in realms.items():
+        shown = ", ".join(names[:_MOST_REALMS])
+        more = f" and {len(names) - _MOST_REALMS} more" if len(names) > _MOST_REALMS else ""
+        yield ServerWarning(each.id, f"realm {shown}{more}: {each.text}")
 
 
 def unnamed(desired: Desired, observed: Observed) -> Iterator[ObservedRealm]:

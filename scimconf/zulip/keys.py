@@ -97,5 +97,7 @@ KEYS = (
 )
 """All keys, in the order of Zulip's manual and of the block."""
 
+FIELD_MAP = KEYS[-1]
+"""custom_profile_field_map."""
 REQUIRED = tuple(key for key in KEYS if key.required)
 OPTIONAL = tuple(key for key in KEYS if not key.required)

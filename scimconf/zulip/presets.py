@@ -16,6 +16,8 @@ from enum import Enum
 from types import MappingProxyType
 from urllib.parse import quote
 
+from scimconf.server_warning import ServerWarning
+
 USERS = "/scim/v2/Users"
 
 
@@ -65,6 +67,11 @@ class Preset:
     that fit any provider."""
     note: str = ""
     """More to check about an undocumented provider."""
+    warnings: tuple[ServerWarning, ...] = ()
+    """What does not work between this provider and Zulip. `plan` shows it for each realm.
+    docs/warnings.md names the sources."""
+    field_map_warnings: tuple[ServerWarning, ...] = ()
+    """The same, only for realms with custom_profile_field_map."""
 
     @property
     def client(self) -> str:
@@ -151,6 +158,15 @@ _ENTRA = Preset(
     documented=True,
     name_formatted_included=True,
     tests_by_filter=True,
+    field_map_warnings=(
+        ServerWarning(
+            "entra-custom-fields",
+            "the first time that Microsoft Entra ID writes a custom profile field, it sends an "
+            "operation (add) that Zulip does not implement (501), so the field stays empty "
+            "(https://github.com/zulip/zulip/issues/39848); a role from Entra ID does not arrive "
+            "either (https://github.com/zulip/zulip/issues/39773)",
+        ),
+    ),
     base_url_suffix="/?aadOptscim062020",
     console="the Microsoft Entra admin center",
     steps=(
@@ -196,9 +212,32 @@ _ALL = (
         "authentik",
         name_formatted_included=True,
         note=", as its default user mapping does",
+        warnings=(
+            ServerWarning(
+                "deletion-refused",
+                "authentik removes a user with DELETE, and Zulip refuses that (400), so the "
+                "account stays active: deactivate the user in authentik or in Zulip first",
+            ),
+            ServerWarning(
+                "username-as-email",
+                "authentik's default user mapping sends the username as userName, and Zulip takes "
+                "userName as the email address: use a mapping that sends the email address",
+            ),
+        ),
     ),
     Preset("jumpcloud", "JumpCloud"),
-    Preset("keycloak", "Keycloak (with a SCIM plug-in)", note="; its plug-ins differ in this"),
+    Preset(
+        "keycloak",
+        "Keycloak (with a SCIM plug-in)",
+        note="; its plug-ins differ in this",
+        warnings=(
+            ServerWarning(
+                "username-as-email",
+                "the SCIM plug-in of Keycloak sends the username as userName, and Zulip takes "
+                'userName as the email address: turn on "Email as username" in Keycloak',
+            ),
+        ),
+    ),
     Preset(
         "other",
         "another identity provider",

@@ -44,6 +44,7 @@ class Feature(Enum):
     ADD_SCIM_CLIENT = "manage.py add_scim_client"  # zerver/management/commands/
     DEACTIVATION = "deactivation through SCIM"
     CONSTANT_TIME_COMPARE = "constant-time token compare"  # CVE-2022-41914
+    CASELESS_USERNAME = "userName filters that ignore case"  # zerver/lib/scim_filter.py
     USER_ROLE = "user role over SCIM"
     SKIP_CLIENT_RELOADS = "restart-server --skip-client-reloads"  # scripts/restart-server
     ONLY_DJANGO = "restart-server --only-django"  # scripts/restart-server
@@ -57,6 +58,7 @@ _FIRST = {
     Feature.ADD_SCIM_CLIENT: Version(5, 0),
     Feature.DEACTIVATION: Version(5, 2),
     Feature.CONSTANT_TIME_COMPARE: Version(5, 7),
+    Feature.CASELESS_USERNAME: Version(6, 0),
     Feature.USER_ROLE: Version(8, 0),
     Feature.SKIP_CLIENT_RELOADS: Version(9, 0),
     Feature.ONLY_DJANGO: Version(10, 0),
@@ -106,3 +108,9 @@ def advice(version: str) -> Iterator[ServerWarning]:
             "make a new token"
         )
         yield ServerWarning("CVE-2022-41914", text)
+    if not available(Feature.CASELESS_USERNAME, version):
+        text = (
+            f"Zulip {version} finds a user only if the identity provider has the email address in "
+            "the same case; otherwise, creating the user fails (409): upgrade to 6.0 or later"
+        )
+        yield ServerWarning("case-sensitive-username", text)

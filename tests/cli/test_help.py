@@ -47,8 +47,8 @@ OF_ITS_OWN = {
     "rotate --wait",
     "verify --wait",
 }
-"""In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs, and with SCIMCONF_WAIT
-every run would wait."""
+"""In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs. SCIMCONF_WAIT would
+make every run wait."""
 IMPERATIVES = sorted(
     {
         *("Accept", "Add", "Allow", "Also", "Apply", "Ask", "Become", "Change", "Create", "Do"),

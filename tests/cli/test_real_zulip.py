@@ -168,3 +168,23 @@ def test_a_rotation_says_how_long_scim_was_unavailable(operator: Operator, one: 
     assert found
     (restart,) = (step["seconds"] for step in said["steps"] if step["name"] == "restart")
     assert float(found[1]) < restart - 2
+
+
+def test_a_custom_profile_field_that_the_realm_lacks(
+    operator: Operator, lab_server: Callable[..., Server]
+) -> None:
+    server = lab_server(version="12.1", realms=["acme"], custom_profile_fields=["Phone number"])
+    wanted = {"acme": {"custom_profile_field_map": {"phoneNumber": "phone"}}}
+    operator.write_inventory({server.name: {"scim_realms": wanted}})
+    before = server.settings.read_bytes()
+    refused = operator.apply()
+    assert refused.returncode == 1
+    assert "does not have: phone (it has: phone_number)" in refused.stdout
+    assert server.settings.read_bytes() == before
+    with server.without_database():
+        assert "its custom profile fields cannot be listed" in operator.run("plan").stdout
+
+    wanted["acme"]["custom_profile_field_map"] = {"phoneNumber": "phone_number"}
+    operator.write_inventory({server.name: {"scim_realms": wanted}})
+    assert operator.apply().returncode == 0
+    assert operator.run("plan").returncode == 0

@@ -24,7 +24,7 @@ class Options:
     realm_hosts: Mapping[str, str] = field(default_factory=dict)
     """REALM_HOSTS of settings.py."""
     custom_profile_fields: Sequence[str] = ()
-    """The variable names of the custom profile fields of every realm."""
+    """The names of the custom profile fields of every realm, such as "Phone number"."""
     settings: str | None = None
     """Another text for settings.py. `@EXTERNAL_HOST@` is replaced."""
     extra_settings: str = ""

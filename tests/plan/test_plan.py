@@ -668,3 +668,32 @@ class TestTokensThatOnlyNeedRecording:
         made = plan(wanted, observed(found(), running={"acme": 401}))
         assert _kinds(made) == [ActionKind.RECORD_TOKEN, ActionKind.RESTART]
         assert made.touches_server
+
+
+# --- custom profile fields --------------------------------------------------------------------
+
+
+class TestCustomProfileFields:
+    WANTED = realm(custom_profile_field_map={"phoneNumber": "phone", "team": "team"})
+
+    def _blocked(self, **seen: Any) -> str | None:
+        return plan(desired(self.WANTED), observed(**{"version": "12.1", **seen})).blocked
+
+    def test_a_missing_field_blocks_the_server(self) -> None:
+        found = self._blocked(fields={"acme": frozenset({"team", "room"})})
+        assert found is not None
+        assert "realm acme: custom_profile_field_map needs" in found
+        assert "does not have: phone (it has: room, team)" in found
+        assert "phone, team (it has none)" in (self._blocked(fields={"acme": frozenset()}) or "")
+
+    def test_all_fields_are_there(self) -> None:
+        assert self._blocked(fields={"acme": frozenset({"team", "phone"})}) is None
+
+    def test_fields_that_cannot_be_listed_block_the_server(self) -> None:
+        found = self._blocked(unknown_fields="its custom profile fields cannot be listed: x")
+        assert found == "realm acme: its custom profile fields cannot be listed: x"
+
+    def test_an_older_zulip_and_an_absent_realm_need_no_field(self) -> None:
+        assert self._blocked(version="11.0") is None
+        gone = replace(self.WANTED, present=False)
+        assert plan(desired(gone), observed(found(), version="12.1")).blocked is None

@@ -72,6 +72,8 @@ def test_every_feature_starts_with_a_release(feature: Feature) -> None:
 
 
 def test_old_versions_come_with_advice() -> None:
-    assert [each.id for each in advice("5.1")] == ["no-deactivation", "CVE-2022-41914"]
-    assert [each.id for each in advice("5.6")] == ["CVE-2022-41914"]
+    assert [each.id for each in advice("5.1")] == [
+        *("no-deactivation", "CVE-2022-41914", "case-sensitive-username")
+    ]
+    assert [each.id for each in advice("5.6")] == ["CVE-2022-41914", "case-sensitive-username"]
     assert list(advice("9.0")) == []

@@ -4,7 +4,7 @@ from django.apps import apps
 from django.db import connection
 from zproject.config import LAB
 
-from zerver.models import Realm
+from zerver.models import CustomProfileField, Realm
 
 
 def ensure():
@@ -15,5 +15,9 @@ def ensure():
         for model in apps.get_models():
             editor.create_model(model)
     Realm.objects.create(string_id="zulipinternal", name="System use only")
-    for realm in LAB["realms"]:
-        Realm.objects.create(name=realm["string_id"] or LAB["name"], **realm)
+    for each in LAB["realms"]:
+        values = {**each}
+        fields = values.pop("custom_profile_fields")
+        realm = Realm.objects.create(name=each["string_id"] or LAB["name"], **values)
+        for name in fields:
+            CustomProfileField.objects.create(realm=realm, name=name)

@@ -12,7 +12,19 @@ class Realm(models.Model):
     string_id = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=40)
     deactivated = models.BooleanField(default=False)
-    custom_profile_fields = models.JSONField(default=list)
+
+    @property
+    def custom_profile_fields(self):
+        """The variable names of the fields, as custom_profile_field_map uses them."""
+        names = self.customprofilefield_set.values_list("name", flat=True)
+        return ["_".join(name.lower().split(" ")) for name in names]
+
+
+class CustomProfileField(models.Model):
+    """A custom profile field. Its variable name is not stored."""
+
+    realm = models.ForeignKey(Realm, on_delete=models.CASCADE)
+    name = models.CharField(max_length=40)
 
 
 class UserProfile(models.Model):
