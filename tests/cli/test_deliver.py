@@ -26,6 +26,7 @@ PROGRAM = """\
 # Answers as a program of the operator's: it records what it got.
 read message
 echo "$message" >> {log}
+env > environment
 echo "$message" | {python} {script}
 """
 SCRIPT = """\
@@ -118,7 +119,19 @@ def test_apply_delivers_the_first_token(company: Company) -> None:
         assert idp.asked == [], "plan sends nothing"
     assert not (company.operator.folder / "hook.log").exists(), "plan runs nothing"
 
-    done = _apply(company)
+    # Whoever may write the inventory must not choose where tokens go.
+    refused = company.run("apply", "--yes", "--create-tokens", *VAULT, hosts=False)
+    assert refused.returncode == 64, refused
+    assert "which is not in your list of identity providers" in refused.stderr
+    assert f"add --idp-host {company.graph.entry} to this command" in refused.stderr
+    assert not company.operator.tokens.exists()
+    for idp in company.providers.values():
+        assert idp.asked == []
+    listed = company.operator.folder / ".idp-hosts"
+    listed.touch(0o600)
+    listed.write_text(f"{company.graph.entry}\n{company.authentik.entry}\n")
+
+    done = company.run("apply", "--yes", "--create-tokens", *VAULT, hosts=False)
     assert done.returncode == 0, done
     for realm, idp in company.providers.items():
         assert idp.client.token == company.token(realm)
@@ -127,28 +140,15 @@ def test_apply_delivers_the_first_token(company: Company) -> None:
         assert f"realm {realm}: the token is set" in done.stdout or realm == "legacy"
     assert "realm legacy: set done; test done" in done.stdout
     assert "handoff" not in done.stderr, "nobody has to enter a token"
+    inherited = (company.operator.folder / "environment").read_text()
+    assert "PATH=" in inherited
+    assert "SCIMCONF_IDP_" not in inherited, "no program inherits a credential"
     tokens = company.operator.tokens.read_text()
     assert tokens.count("delivered: ") == 3
     assert "delivering" not in tokens
     assert company.operator.run("plan").returncode == 0
     for realm in company.providers:
         assert company.token(realm) not in done.stdout + done.stderr
-
-
-def test_a_host_that_the_operator_did_not_list_gets_nothing(company: Company) -> None:
-    """Whoever may write the inventory must not choose where tokens go."""
-    refused = company.run("apply", "--yes", "--create-tokens", *VAULT, hosts=False)
-    assert refused.returncode == 64, refused
-    assert "which is not in your list of identity providers" in refused.stderr
-    assert f"add --idp-host {company.graph.entry} to this command" in refused.stderr
-    for idp in company.providers.values():
-        assert idp.asked == []
-    assert not company.operator.tokens.exists()
-    listed = company.operator.folder / ".idp-hosts"
-    listed.touch(0o600)
-    listed.write_text(f"{company.graph.entry}\n{company.authentik.entry}\n")
-    done = company.run("apply", "--yes", "--create-tokens", *VAULT, hosts=False)
-    assert done.returncode == 0, done
 
 
 def test_a_provider_that_is_down_does_not_hide_the_change(company: Company) -> None:
@@ -194,9 +194,7 @@ def test_deliver_sends_the_tokens_in_force_again(company: Company) -> None:
     assert f"{company.server.name}  tested" in tested.stdout
     assert len(company.operator.tokens.read_bytes()) == len(before)
 
-
-def test_a_token_that_is_not_in_force_is_not_delivered(company: Company) -> None:
-    assert _apply(company).returncode == 0
+    # A token that is not in force is not sent.
     text = company.server.settings.read_text()
     company.server.settings.write_text(text.replace(company.token("acme"), "y" * 43))
     company.graph.asked.clear()
@@ -206,26 +204,17 @@ def test_a_token_that_is_not_in_force_is_not_delivered(company: Company) -> None
     assert company.graph.asked == []
 
 
-def test_deliver_asks_first(company: Company) -> None:
-    done = company.operator.run("deliver", *VAULT, env=company.env)
+def test_deliver_asks_first(operator: Operator) -> None:
+    operator.write_inventory({"chat.test": {"scim_realms": {"acme": {}}}})
+    done = operator.run("deliver", *VAULT)
     assert (done.returncode, "add --yes to this command" in done.stderr) == (64, True)
 
 
-def test_without_deliver_there_is_nothing_to_deliver(company: Company) -> None:
-    company.operator.write_inventory({company.server.name: {"scim_realms": {"acme": {}}}})
-    done = company.run("deliver", "--yes", *VAULT)
+def test_without_deliver_there_is_nothing_to_deliver(operator: Operator) -> None:
+    operator.write_inventory({"chat.test": {"scim_realms": {"acme": {}}}})
+    done = operator.run("deliver", "--yes", *VAULT)
     assert done.returncode == 64, done
     assert "no selected realm has deliver in the inventory" in done.stderr
-
-
-def test_a_credential_is_inherited_by_no_program(company: Company) -> None:
-    hook = company.operator.folder / "deliver-legacy"
-    seen = company.operator.folder / "seen"
-    hook.write_text(f"#!/bin/sh\nenv > {seen}\ncat > /dev/null\n")
-    _apply(company)
-    names = {line.partition("=")[0] for line in seen.read_text().splitlines()}
-    assert "PATH" in names
-    assert not [name for name in names if name.startswith("SCIMCONF_IDP_")]
 
 
 def test_a_saved_plan_binds_where_a_token_goes(company: Company) -> None:
