@@ -119,6 +119,8 @@ def paths(where: Paths) -> Message:
 
 
 _NONE: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
+_NOTHING: frozenset[str] = frozenset()
+_NOBODY: frozenset[tuple[str, str]] = frozenset()
 
 
 def parse(
@@ -159,14 +161,15 @@ def parse(
             )
             for name, entry in facts.map("realms", dict).items()
         },
-        secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
-        right_secrets=frozenset(_text(name, facts) for name in facts.get("right_secrets", list)),
+        secret_names=_texts(facts, "secret_names"),
+        right_secrets=_texts(facts, "right_secrets"),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
         sites={
             name: _site(Facts(found, f"observe sites.{name}"))
             for name, found in facts.map("sites", dict).items()
         },
-        own_clients=frozenset(_pair(item, facts) for item in facts.get("own_clients", list)),
+        own_clients=frozenset(_pair(each, facts) for each in facts.get("own_clients", list))
+        or _NOBODY,
         fields={
             name: frozenset(_text(each, facts) for each in found)
             for name, found in facts.map("fields", list).items()
@@ -180,7 +183,7 @@ def parse(
         at_work=facts.get("at_work", str) or None,
         finished_alone=_finished_alone(facts),
         lost=facts.get("lost", str) or None,
-        given_secrets=frozenset(_text(name, facts) for name in facts.get("given_secrets", list)),
+        given_secrets=_texts(facts, "given_secrets"),
         unseen=facts.get("unseen", str) or None,
     )
 
@@ -233,6 +236,11 @@ def _token(
         created=created if _DATE.fullmatch(created) else "",
         stray=stray,
     )
+
+
+def _texts(facts: Facts, name: str) -> frozenset[str]:
+    """Return a set of texts. All empty sets are one object, which saves memory in a large fleet."""
+    return frozenset(_text(each, facts) for each in facts.get(name, list)) or _NOTHING
 
 
 def _text(value: object, facts: Facts) -> str:
