@@ -171,8 +171,8 @@ def parse(
         own_clients=frozenset(_pair(each, facts) for each in facts.get("own_clients", list))
         or _NOBODY,
         fields={
-            name: frozenset(_text(each, facts) for each in found)
-            for name, found in facts.map("fields", list).items()
+            name: Facts(found, f"observe fields.{name}").numbers()
+            for name, found in facts.map("fields", dict).items()
         },
         unknown_fields=facts.get("unknown_fields", str) or None,
         running={
@@ -290,6 +290,10 @@ class Facts:
         if not all(isinstance(value, kind) for value in values.values()):
             raise self.nonsense(name)
         return values
+
+    def numbers(self) -> dict[str, int]:
+        """Return the object itself, whose values must all be numbers."""
+        return {name: self.get(name, int) for name in self.values}
 
     def nonsense(self, name: str) -> HostError:
         return HostError(

@@ -96,6 +96,9 @@ class Scenario:
             )
             self.canaries[f"the token of {server.name}"] = token
         self.scimconf("verify", "verify", "--format", "json", "-vvv", *VAULT, deep=True)
+        trial = ("--test-user", "scim-test@example.com", "--yes")
+        self.scimconf("test user", "verify", *trial, "-vvv", *VAULT, deep=True)
+        self.scimconf("status", "status", "--format", "json", "-vvv", deep=True)
         self.scimconf("handoff", "handoff")
         self.scimconf("handoff as a page", "handoff", "--format", "html")
         self.scimconf("render", "render", self.new.name)
