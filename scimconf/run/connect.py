@@ -10,6 +10,7 @@ from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.fleet.connections import Connections, Opener
 from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.job import Here
 from scimconf.model import Server, VaultValue
 from scimconf.password_file import read_login_password
 from scimconf.run.options import ConnectionOptions
@@ -31,7 +32,7 @@ def connect(
     passwords if a server's password is a vault value. Raises UsageError.
     """
     with Connections(opener(begun, connection, servers, person)) as connections:
-        yield Fleet(connections, connection.forks, connection.retries)
+        yield Fleet(Here(connections), connection.forks, connection.retries)
 
 
 def opener(

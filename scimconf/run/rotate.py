@@ -218,7 +218,7 @@ def _finished(
         return ends.finish(each, outcome, watcher) if each.server.name in todo else outcome
 
     with person.progress(steps=True) as watcher:
-        return fleet.check(looked, outcomes, finish, watcher)
+        return fleet.each(looked, outcomes, finish, watcher)
 
 
 def _tell_what_is_kept(

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scimconf.fleet.checks import public_check
 from scimconf.fleet.look import judge
-from scimconf.model import Outcome, Status
+from scimconf.model import Outcome
 from scimconf.plan.activity import with_status
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
@@ -43,12 +42,7 @@ def verify(
         with person.progress(steps=False) as watcher:
             looked = fleet.look(desired, watcher)
             outcomes = [_without_changes(each.outcome) for each in looked]
-            check = public_check(
-                tokens,
-                wanted=Status.OK,
-                interrupted=lambda: fleet.interrupted,
-            )
-            outcomes = fleet.check(looked, outcomes, check, watcher)
+            outcomes = fleet.check(looked, outcomes, tokens, watcher)
         outcomes = waited(fleet, servers, outcomes, minutes, person)
     dates = keyring.dates(begun.servers)
     return Result(
