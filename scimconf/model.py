@@ -218,6 +218,8 @@ class RunWords:
     """Where the vault passwords come from."""
     connection: tuple[str, ...] = ()
     """How to log in."""
+    workers: tuple[str, ...] = ()
+    """Which workers do the work (`--scheduler`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,8 @@ class Server:
     """Whether this run is only about `realms` (--realm): it neither changes nor reports others."""
     moved_from: str = ""
     """The name that its deployment had before; "" if it was not renamed."""
+    zone: str = "default"
+    """The zone of the workers that can reach it, for `--scheduler` (docs/scale.md)."""
     peers: tuple[str, ...] = ()
     """The names of all servers of its deployment. Hints name them."""
     words: RunWords = field(default=RunWords(), compare=False)

@@ -16,7 +16,7 @@ from scimconf.run.verify import verify
 @options.sharded_source
 @options.realm
 @options.wait
-@options.connection
+@options.spread_connection
 @options.vault
 @options.output
 def command(

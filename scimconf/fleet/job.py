@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from scimconf.fleet.change import change
-from scimconf.fleet.checks import check
+from scimconf.fleet.checks import check, with_checks
 from scimconf.fleet.connections import Connections
 from scimconf.fleet.deployment import Change, RollBack, change_deployment
 from scimconf.fleet.look import Look, Looked, connect, failure, look_after_recovery, look_at
@@ -20,7 +20,7 @@ from scimconf.fleet.observe import Agent
 from scimconf.fleet.transact import OnStep
 from scimconf.fleet.undo import Verb, undo_or_recover
 from scimconf.fleet.watcher import Watcher
-from scimconf.model import Desired, Outcome, Server
+from scimconf.model import Check, Desired, Outcome, Server
 from scimconf.secret import Secret
 from scimconf.tokens.keyring import Tokens
 
@@ -41,6 +41,10 @@ class Job(ABC, Generic[Answer_co]):
     @abstractmethod
     def do(self, connections: Connections, watcher: Watcher) -> Answer_co:
         """Do the work with these conversations. `watcher` is told about each step."""
+
+    @abstractmethod
+    def failed(self, error: Exception) -> Answer_co:
+        """Return the answer if nobody could do the work, or nobody knows how it ended."""
 
 
 class Runner(Protocol):
@@ -99,6 +103,10 @@ class Observe(Job[Looked]):
         """See Job."""
         return look_at(self.desired, connections, self.look, keep=self.keep)
 
+    def failed(self, error: Exception) -> Looked:
+        """See Job."""
+        return Looked(self.desired, failure(self.desired.server.name, error))
+
 
 @dataclass(frozen=True, slots=True)
 class Recover(Job[Looked]):
@@ -121,6 +129,10 @@ class Recover(Job[Looked]):
         done = _roll_back(ready, "recover", "", connections, watcher, self.lock_timeout)
         # The rollback is done: another attempt would report that there was nothing to recover.
         return replace(look_after_recovery(ready, done, connections), retryable=False)
+
+    def failed(self, error: Exception) -> Looked:
+        """See Job."""
+        return replace(self.looked, outcome=_failed(self.looked, error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +184,10 @@ class Apply(Job[Changed]):
 
         return _change(self.looked, change_one, roll_back, connections, watcher)
 
+    def failed(self, error: Exception) -> Changed:
+        """See Job."""
+        return Changed(tuple(_failed(each, error) for each in self.looked))
+
 
 @dataclass(frozen=True, slots=True)
 class RollBackOne(Job[Outcome]):
@@ -200,6 +216,10 @@ class RollBackOne(Job[Outcome]):
         finally:
             connections.close(server)
 
+    def failed(self, error: Exception) -> Outcome:
+        """See Job."""
+        return failure(self.looked.server.name, error)
+
 
 @dataclass(frozen=True, slots=True)
 class UndoOrRecover(Job[Changed]):
@@ -221,6 +241,10 @@ class UndoOrRecover(Job[Changed]):
             return replace(done, plan=done.plan or each.plan)
 
         return _change(self.looked, change_one, None, connections, watcher)
+
+    def failed(self, error: Exception) -> Changed:
+        """See Job."""
+        return Changed(tuple(_failed(each, error) for each in self.looked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +270,14 @@ class CheckPublic(Job[Outcome]):
             return check(self.looked, self.outcome, self.tokens, self.answers)
         finally:
             watcher.done(server.name)
+
+    def failed(self, error: Exception) -> Outcome:
+        """See Job. A change that is in force keeps its status: the gate has proved it."""
+        failed = failure(self.looked.server.name, error)
+        if not self.outcome.in_force:
+            return replace(failed, plan=self.outcome.plan)
+        unasked = Check("", "address", "warning", failed.message, hint=failed.hint)
+        return with_checks(self.outcome, (unasked,))
 
 
 # --- the steps of jobs --------------------------------------------------------------------------
@@ -286,6 +318,13 @@ def _roll_back(
     agent = connections.open(each.server)
     step = _on_step(each.server, watcher)
     return undo_or_recover(agent, each.server, verb, run, step, lock_timeout)
+
+
+def _failed(each: Looked, error: Exception) -> Outcome:
+    """Return the outcome of a server with changes to make; the others keep theirs."""
+    if not each.pending:
+        return each.outcome
+    return replace(failure(each.server.name, error), plan=each.plan)
 
 
 def _on_step(server: Server, watcher: Watcher) -> OnStep:
