@@ -47,6 +47,9 @@ _NOBODY = 30.0
 _SHARE = 2.0**-20
 """What a job takes of a worker's resource `zone-NAME`: the threads limit how many jobs it does."""
 
+_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+"""Their messages, with tracebacks, repeat what a run reports."""
+
 
 def remote(text: str) -> str:
     """Do one job. Workers call this."""
@@ -312,8 +315,8 @@ class _UnsureError(HostError):
 
 
 def _connect(scheduler: Scheduler) -> Client:
-    # Its messages repeat what a run reports, as tracebacks.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     security = None
     if scheduler.uses_tls:
         security = Security(
