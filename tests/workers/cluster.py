@@ -49,8 +49,7 @@ class Cluster:
         for command in (*commands("Certificates"), *commands("Keys of the zones")):
             self._openssl(command)
         for zone in {*self._zones} - {"default"}:
-            for command in commands("Keys of the zones")[1:]:
-                self._openssl(command.replace("default", zone))
+            self.make_key(zone)
         with self._ending:
             self.start_scheduler()
             for zone in self._zones:
@@ -61,6 +60,11 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._ending.close()
+
+    def make_key(self, zone: str) -> None:
+        """Make the key pair of another zone."""
+        for command in commands("Keys of the zones")[1:]:
+            self._openssl(command.replace("default", zone))
 
     def _openssl(self, command: str) -> None:
         words = shlex.split(command)

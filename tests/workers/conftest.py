@@ -16,6 +16,14 @@ def operator(lab: Lab, tmp_path: Path) -> Operator:
     return Operator(lab, tmp_path / "operator")
 
 
+@pytest.fixture(scope="session")
+def shared(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for the tests that end no process of it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with Cluster(folder, environment=lab.environment()) as started:
+        yield started
+
+
 @pytest.fixture
 def cluster(lab: Lab, tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
     """Return a function that starts a cluster whose workers see the lab."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import subprocess
+import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,14 +38,13 @@ CHANGED: dict[str, Any] = {
 
 
 def test_a_run_with_workers_is_the_same_and_the_scheduler_sees_no_secret(
-    operator: Operator, lab_server: Callable[..., Server], cluster: Clusters
+    operator: Operator, lab_server: Callable[..., Server], shared: Cluster
 ) -> None:
     with ThreadPoolExecutor() as pool:
         old = pool.submit(lab_server, version="9.0", realms=["", "acme"], sudo="password")
         new = pool.submit(lab_server, version="12.1", realms=["", "acme"])
-        workers = pool.submit(cluster)
-        servers, found = [old.result(), new.result()], workers.result()
-    token, options = "Rk3vQ8mZt5LwYp1NcX7hBd9JsG2fUa6eTo4iKq0rWb", found.options
+        servers = [old.result(), new.result()]
+    token, options = "Rk3vQ8mZt5LwYp1NcX7hBd9JsG2fUa6eTo4iKq0rWb", shared.options
     (operator.folder / "token").write_text(f"{token}\n")
     (operator.folder / "token").chmod(0o600)
     login = {"ansible_user": "ops", "ansible_become": True} if _isolated(servers[0]) else {}
@@ -81,7 +82,7 @@ def test_a_run_with_workers_is_the_same_and_the_scheduler_sees_no_secret(
         "the sudo password": OPS_PASSWORD,
         "the name of a server": servers[0].name,
     }
-    _hunt(found, Hunter(canaries))
+    _hunt(shared, Hunter(canaries))
 
 
 def _isolated(server: Server) -> bool:
@@ -125,95 +126,151 @@ def _same(operator: Operator, *arguments: str, code: int = 0) -> Any:
     return report
 
 
-def test_the_commands_of_the_page_work(operator: Operator, one: One, cluster: Clusters) -> None:
+def test_the_commands_of_the_page_work(operator: Operator, one: One, shared: Cluster) -> None:
     server = one({"scim_realms": {"": {}}}, version="12.1")
-    found = cluster()
-    script = "; ".join(commands("Run"))
-    script = script.replace("tls://dask.example.com:8786", found.address)
+    script = "\n".join(commands("Run")).replace("tls://dask.example.com:8786", shared.address)
     for name in ("ca.pem", "controller.pem", "controller.key", "zones"):
-        script = script.replace(f"={name}", f"={found.folder}/{name}")
-    words = [each.partition("=") for each in shlex.split(script.replace(";", " ")) if "=" in each]
+        script = script.replace(f"={name}", f"={shared.folder}/{name}")
+    words = [each.partition("=") for each in shlex.split(script) if "=" in each]
+    assert script.endswith("\nscimconf plan")
     environment = {**operator.lab.environment(), **{name: value for name, _, value in words}}
-    assert len(words) == 5
     done = operator.run("plan", env=environment)
     assert (done.returncode, server.name in done.stdout) == (2, True), done
 
 
-# --- zones --------------------------------------------------------------------------------------
-
-
-def test_a_zone_without_a_worker_or_a_key_is_an_error_at_once(
-    operator: Operator, one: One, cluster: Clusters
+def test_a_zone_without_a_key_or_a_worker_is_an_error_at_once(
+    operator: Operator, one: One, shared: Cluster
 ) -> None:
-    server = one({"scim_realms": {"": {}}, "scim_zone": "dmz"}, version="12.1")
-    found = cluster()
-    done = operator.run("plan", *found.options)
-    assert (done.returncode, "cannot read" in done.stderr) == (64, True), done
-    assert "zones/dmz.pub" in done.stderr
-    public = found.folder / "zones/default.pub"
-    (found.folder / "zones/dmz.pub").write_bytes(public.read_bytes())
-    done = operator.run("plan", *found.options)
+    one({"scim_realms": {"": {}}, "scim_zone": "dmz"}, version="12.1")
+    done = operator.run("plan", *shared.options)
+    assert (done.returncode, "zones/dmz.pub: No such file" in done.stderr) == (64, True), done
+    shared.make_key("dmz")
+    done = operator.run("plan", *shared.options)
     assert (done.returncode, "no worker serves zone dmz" in done.stderr) == (64, True), done
-    operator.write_inventory({server.name: {"scim_realms": {"": {}}}})
-    assert operator.run("plan", *found.options).returncode == 2
 
 
-def test_a_worker_with_another_key_or_another_version_does_nothing(
-    operator: Operator, one: One, cluster: Clusters, tmp_path: Path
+def test_a_worker_with_another_key_does_nothing(
+    operator: Operator, one: One, shared: Cluster
+) -> None:
+    server = one({"scim_realms": {"": {}}}, version="12.1")
+    shared.make_key("other")
+    (zones := operator.folder / "zones").mkdir()
+    (zones / "default.pub").write_bytes((shared.folder / "zones/other.pub").read_bytes())
+    done = operator.run("plan", *shared.options, "--zone-keys", str(zones))
+    assert (done.returncode, "sealed for another key" in done.stdout) == (3, True), done
+    assert done.stdout.startswith(f"{server.name}  unreachable")
+
+
+def test_a_server_of_the_worker_itself_is_refused(
+    operator: Operator, one: One, shared: Cluster
+) -> None:
+    one({"scim_realms": {"": {}}, "ansible_connection": "local"}, version="12.1")
+    done = operator.run("plan", "--allow-exec=local", *shared.options)
+    assert (done.returncode, "ansible_connection: local" in done.stderr) == (64, True), done
+
+
+def test_without_dask_the_error_names_the_command_that_installs_it(
+    operator: Operator, one: One, tmp_path: Path
 ) -> None:
     one({"scim_realms": {"": {}}}, version="12.1")
-    found = cluster()
-    foreign = Cluster(tmp_path / "foreign", ("default",), operator.lab.environment())
-    with foreign:
-        public = (foreign.folder / "zones/default.pub").read_bytes()
-    (found.folder / "zones/default.pub").write_bytes(public)
-    done = operator.run("plan", *found.options)
-    assert (done.returncode, "sealed for another key" in done.stdout) == (3, True), done
+    (tmp_path / "distributed.py").write_text("raise ImportError(name='distributed')\n")
+    environment = operator.lab.environment()
+    environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
+    address = ("--scheduler", "tcp://127.0.0.1:1", "--zone-keys", ".")
+    done = operator.run("plan", *address, env=environment)
+    assert (done.returncode, done.stdout) == (64, ""), done
+    assert "Dask, which is not installed" in done.stderr
+    assert "pip install 'scimconf[dask]'" in done.stderr
+    done = operator.run("plan", "--zone-keys", ".", env=environment)
+    assert (done.returncode, "for a run with --scheduler" in done.stderr) == (64, True), done
+    assert operator.run("plan", env=environment).returncode == 2, "nothing else needs Dask"
 
 
-# --- what dies ----------------------------------------------------------------------------------
+# --- Ctrl-C, and what hangs or dies -------------------------------------------------------------
+
+
+def _held(
+    operator: Operator, one: One, cluster: Cluster, program: Sequence[str] = ("-m", "scimconf")
+) -> tuple[Server, Crossing, subprocess.Popen[str]]:
+    """Start a change with workers. Return when the server's restart waits for its release."""
+    server = one({}, version="12.1")
+    crossing = Crossing(server)
+    operator.write_inventory(
+        {server.name: {"scim_realms": {"": {}}, "scim_restart": crossing.restart}}
+    )
+    process = subprocess.Popen(
+        [
+            *(sys.executable, *program, "apply", "--yes", "--create-tokens"),
+            *(*VAULT, *cluster.options),
+        ],
+        cwd=operator.folder,
+        env=operator.lab.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    crossing.wait()
+    return server, crossing, process
+
+
+def test_ctrl_c_waits_for_the_change_in_progress(
+    operator: Operator, one: One, shared: Cluster
+) -> None:
+    server, crossing, process = _held(operator, one, shared)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    until(lambda: "Ctrl-C again" in process.stdout.readline(), "no word about Ctrl-C")  # type: ignore[union-attr]
+    crossing.go()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert f"{server.name}  Zulip 12.1  changed" in said
+    assert "the public URL was not checked, because the run was interrupted" in said
+
+
+SHORT = """
+from scimconf.workers import limits
+limits.seconds = lambda job, options: 3
+from scimconf.cli import main
+main()
+"""
+
+
+def test_a_worker_that_hangs_is_given_up(operator: Operator, one: One, shared: Cluster) -> None:
+    _, crossing, process = _held(operator, one, shared, ("-c", SHORT))
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    assert re.search(r"worker: no answer of worker tls://\S+ within 3 s during the change", said)
+    crossing.go()
+    until(lambda: operator.run("plan").returncode == 0, "the server does not end the change")
 
 
 def test_the_work_of_a_killed_worker_is_done_by_another_and_nothing_is_lost(
     operator: Operator, one: One, cluster: Clusters
 ) -> None:
-    server = one({"scim_realms": {"": {}}}, version="12.1")
-    crossing = Crossing(server)
-    operator.write_inventory(
-        {server.name: {"scim_realms": {"": {}}, "scim_restart": crossing.restart}}
-    )
     found = cluster("default", "default")
-    process = operator.start("apply", "--yes", "--create-tokens", *VAULT, *found.options)
-    crossing.wait()
+    server, crossing, process = _held(operator, one, found)
     _at_work(found, server).kill()
     crossing.go()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "changed by a worker that died" in said
-    assert operator.run("plan", *found.options).returncode == 0
     assert operator.run("verify", *VAULT).returncode == 0
 
 
 def test_a_killed_scheduler_ends_the_run_and_the_next_one_converges(
     operator: Operator, one: One, cluster: Clusters
 ) -> None:
-    server = one({"scim_realms": {"": {}}}, version="12.1")
-    crossing = Crossing(server)
-    operator.write_inventory(
-        {server.name: {"scim_realms": {"": {}}, "scim_restart": crossing.restart}}
-    )
     found = cluster()
-    process = operator.start("apply", "--yes", "--create-tokens", *VAULT, *found.options)
-    crossing.wait()
+    _, crossing, process = _held(operator, one, found)
     found.scheduler.kill()
     said, _ = process.communicate(timeout=120)
     assert (process.returncode, "the connection to the scheduler was lost" in said) == (1, True)
     assert "commits or rolls back by itself" in said
+    assert "Traceback" not in said, said
     crossing.go()
     until(lambda: operator.run("plan").returncode == 0, "the server does not end the change")
-    done = operator.run("apply", "--yes", *VAULT)
-    assert done.returncode == 0, done
-    assert "Traceback" not in said, said
+    assert operator.run("apply", "--yes", *VAULT).returncode == 0
     refused = operator.run("plan", *found.options)
     assert (refused.returncode, "cannot connect to the scheduler" in refused.stderr) == (64, True)
     assert "Traceback" not in refused.stderr
