@@ -42,7 +42,9 @@ def connect(
             runner: Runner = Here(stack.enter_context(connections))
         else:
             login = _login(begun, connection, servers, person)
-            options = _options(begun, connection)
+            # A relative path would start at the folder of a worker.
+            files = connection.known_hosts and connection.known_hosts.absolute()
+            options = _options(begun, replace(connection, known_hosts=files))
             runner = stack.enter_context(_workers(where, servers, login, options))
         yield Fleet(runner, connection.forks, connection.retries)
 

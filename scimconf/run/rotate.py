@@ -363,11 +363,10 @@ def _with_remarks(
         return replace(outcome, message="the token is already in force", hint=hint)
     if outcome.status is not Status.CHANGED:
         return outcome
-    seconds = outcome.outage
-    if seconds is None:
-        seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
-    message = (
-        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is accepted"
-    )
+    message = "only the token now in force is accepted"
+    steps = [step.seconds for step in outcome.steps if step.name in ("restart", "gate")]
+    if outcome.outage is not None or steps:
+        seconds = sum(steps) if outcome.outage is None else outcome.outage
+        message = f"SCIM was unavailable for at most {seconds:.1f} s; {message}"
     said = f"{message}; {outcome.message}" if outcome.message else message
     return replace(outcome, message=said, hint=outcome.hint or hint)

@@ -5,6 +5,7 @@ Dask gets one function of this module and text. It returns text. Nobody unpickle
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import secrets
@@ -14,13 +15,14 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from distributed import Client, Future, KilledWorker, Security, get_worker
 
 from scimconf import __version__
 from scimconf.errors import HostError, ScimconfError, Unreachable, UsageError, bug
 from scimconf.fleet.job import Apply, Changed, CheckPublic, Job, UndoOrRecover
+from scimconf.fleet.look import Looked
 from scimconf.fleet.observe import Agent
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Server
@@ -29,7 +31,7 @@ from scimconf.sanitize import one_line
 from scimconf.ssh.session import Credentials, Options
 from scimconf.workers import limits, message
 from scimconf.workers.attempts import settle
-from scimconf.workers.message import Label, Login, MessageError, Order
+from scimconf.workers.message import Label, Login, MessageError, Order, RefusedError
 from scimconf.workers.scheduler import Scheduler
 from scimconf.workers.work import work
 from scimconf.workers.zone_key import Channel, public_key
@@ -130,41 +132,46 @@ class Workers(AbstractContextManager["Workers"]):
     def do(self, job: Job[Answer], watcher: Watcher) -> Answer:
         """See Runner. If a worker dies during the job, another one does it."""
         answer, unsure = self._once(job, watcher)
-        if not (unsure and isinstance(job, Apply) and isinstance(answer, Changed)):
+        if not unsure or self._is_lost():
             return answer
-        if self._lost:
-            return answer
+        if isinstance(job, Apply) and isinstance(answer, Changed):
+            return cast(Answer, self._settle(job, answer, watcher))
+        return answer
 
-        def look(asked: Job[Any]) -> Any:
+    def _settle(self, job: Apply, answer: Changed, watcher: Watcher) -> Changed:
+        """Return what is true about servers whose change another attempt may have begun."""
+
+        def look(asked: Job[Looked]) -> Looked:
             return self._once(asked, watcher)[0]
 
         changed, left = settle(job, answer, look, limits.seconds(job, self._options))
-        if left is not None:
-            changed, _ = self._once(left, watcher)
-        return changed  # type: ignore[return-value]
+        return changed if left is None else self._once(left, watcher)[0]
 
     def _once(self, job: Job[Answer], watcher: Watcher) -> tuple[Answer, bool]:
         """Return the answer, and whether an attempt may have begun that did not give it."""
         number = next(self._numbers)
+        running: _InProgress | None = None
         try:
-            if self._lost:
+            if self._is_lost():
                 raise self._gone()
-            zone = job.servers[0].zone
+            label = Label(self._run, number, job.servers[0].zone)
             order = Order(job, self._logins(job), self._options)
-            label = Label(self._run, number, zone)
-            text, channel = message.seal_order(order, label, self._zones[zone])
+            text, channel = message.seal_order(order, label, self._zones[label.zone])
             running = self._jobs[number] = _InProgress(label, channel, watcher)
-            try:
-                answer = self._answer(job, text, running)
-            finally:
-                del self._jobs[number]
-                for server in job.servers:
-                    watcher.done(server.name)
+            answer = self._answer(job, text, running)
         except Exception as error:
             known = error if isinstance(error, ScimconfError) else bug(error)
-            begun = number in self._jobs
-            return job.failed(known), begun or getattr(known, "unsure", False)
+            return job.failed(known), running is not None and bool(running.attempts)
+        finally:
+            self._jobs.pop(number, None)
+            for server in job.servers:
+                watcher.done(server.name)
         return answer, len(running.attempts) > 1
+
+    def _is_lost(self) -> bool:
+        """Whether the connection to the scheduler was lost. It is not used again then."""
+        self._lost = self._lost or self._client.status != "running"
+        return self._lost
 
     def _logins(self, job: Job[Any]) -> Mapping[str, Login]:
         if isinstance(job, CheckPublic):
@@ -173,15 +180,16 @@ class Workers(AbstractContextManager["Workers"]):
 
     def _answer(self, job: Job[Answer], text: str, running: _InProgress) -> Answer:
         """Send the job, wait, and return its answer. Raises HostError."""
-        future = self._client.submit(
-            remote,
-            text,
-            key=f"scimconf-{self._run}-{running.label.job}",
-            pure=False,
-            resources={_resource(running.label.zone): _SHARE},
-        )
-        future.add_done_callback(lambda _: running.ended.set())
+        future = None
         try:
+            future = self._client.submit(
+                remote,
+                text,
+                key=f"scimconf-{self._run}-{running.label.job}",
+                pure=False,
+                resources={_resource(running.label.zone): _SHARE},
+            )
+            future.add_done_callback(lambda _: running.ended.set())
             self._wait(job, running)
             if future.status == "cancelled":
                 self._lost = True
@@ -191,17 +199,21 @@ class Workers(AbstractContextManager["Workers"]):
             found = future.result(timeout=limits.SLACK)
         except HostError:
             with suppress(Exception):
-                future.cancel()
+                if future is not None and not self._is_lost():
+                    future.cancel()
             raise
         except Exception as error:
             why = f"the answer of the worker was lost ({type(error).__name__})"
             raise self._unknown(job, running, why) from None
         finally:
-            future.release()
+            if future is not None:
+                future.release()
         try:
             return message.open_answer(found, job, running.label, running.channel)
-        except MessageError as error:
+        except RefusedError as error:
             raise Unreachable("worker", str(error), "see: scimconf help scale") from None
+        except MessageError as error:
+            raise self._unknown(job, running, str(error)) from None
 
     def _wait(self, job: Job[Any], running: _InProgress) -> None:
         """Wait until the job has ended. Raises HostError if its worker hangs, or there is none."""
@@ -227,11 +239,10 @@ class Workers(AbstractContextManager["Workers"]):
         if not isinstance(job, Apply | UndoOrRecover):
             return Unreachable("worker", why, "check the workers, then run the command again")
         shown = "; ".join(for_server("plan", each.server) for each in job.looked if each.pending)
-        return _UnsureError(
+        return HostError(
             "worker",
             f"{why} during the change",
             f"the server commits or rolls back by itself; to see the result: {shown}",
-            unsure=bool(running.attempts),
         )
 
     def _died(self, future: Future, job: Job[Any], running: _InProgress) -> HostError:
@@ -256,7 +267,10 @@ class Workers(AbstractContextManager["Workers"]):
 
     def _check_zones(self) -> None:
         """Raise UsageError if a zone has no worker."""
-        serving = self._zones_now()
+        try:
+            serving = self._zones_now()
+        except (OSError, asyncio.TimeoutError) as error:
+            raise _unreachable(self._address, error) from None
         for zone in sorted(self._zones):
             if zone not in serving:
                 raise UsageError(*_no_worker(zone))
@@ -306,14 +320,6 @@ def _follow(running: _InProgress, step: list[Any]) -> None:
             running.watcher.done(server)
 
 
-class _UnsureError(HostError):
-    """Nobody knows how the job ended. `unsure`: an attempt has begun."""
-
-    def __init__(self, step: str, message: str, hint: str, *, unsure: bool) -> None:
-        super().__init__(step, message, hint)
-        self.unsure = unsure
-
-
 def _connect(scheduler: Scheduler) -> Client:
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -335,11 +341,15 @@ def _connect(scheduler: Scheduler) -> Client:
                 set_as_default=False,
                 name="scimconf",
             )
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(
-            f"cannot connect to the scheduler {scheduler.address}: {one_line(str(error), 200)}",
-            "check the address, that the scheduler is running, and its certificates",
-        ) from None
+    except (OSError, ValueError, TypeError, asyncio.TimeoutError) as error:
+        raise _unreachable(scheduler.address, error) from None
+
+
+def _unreachable(address: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"cannot connect to the scheduler {address}: {one_line(str(error), 200) or 'no answer'}",
+        "check the address, that the scheduler is running, and the certificates",
+    )
 
 
 def _resource(zone: str) -> str:

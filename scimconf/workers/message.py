@@ -44,6 +44,10 @@ class MessageError(Exception):
     """The message cannot be used. str() is the reason, safe to print."""
 
 
+class RefusedError(MessageError):
+    """A worker has not done the job. str() is its reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """What a message shows in clear."""
@@ -187,15 +191,15 @@ def refusal(label: Label | None, reason: str) -> str:
 
 
 def open_answer(text: object, job: Job[Answer], label: Label, channel: Channel) -> Answer:
-    """Return the answer to a job. Raises MessageError if there is none."""
+    """Return the answer to a job. Raises MessageError if there is none, RefusedError for a no."""
     top = _object(text)
     if isinstance(refused := top.get("refused"), str):
-        raise MessageError(one_line(refused))
+        raise RefusedError(one_line(refused))
     try:
         data = json.loads(channel.open(_box(top), b"answer:" + label.bound), parse_constant=_no)
         answer = _answer(data, job)
     except (NotOpenedError, WireError, ValueError, TypeError, RecursionError):
-        raise MessageError("the answer of the worker is not valid; it was ignored") from None
+        raise MessageError("the answer of the worker is not valid, and was ignored") from None
     return answer  # type: ignore[no-any-return]
 
 
