@@ -22,7 +22,7 @@ from scimconf.run.options import NO_HOSTS, ConnectionOptions, DeliveryOptions, S
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import Start, start
-from scimconf.run.wait import is_back, waited
+from scimconf.run.wait import is_back, refuse_workers, waited
 from scimconf.run.which_realms import check_known
 from scimconf.run.which_tokens import (
     Mode,
@@ -75,6 +75,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             "stage the tokens where the token file is kept, with --stage and without --shard; then "
             "run the shards with --activate",
         )
+    refuse_workers(options.connection, options.minutes)
     begun = start(
         options.source, options.pattern, person, options.connection, writes=options.writes
     )

@@ -14,7 +14,7 @@ from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
-from scimconf.run.wait import waited
+from scimconf.run.wait import refuse_workers, waited
 from scimconf.run.which_realms import narrowed
 
 
@@ -32,6 +32,7 @@ def verify(
     A token is sent only to a host that the server's settings name. `minutes`: how long to wait for
     the identity providers of verified servers; None: do not wait. Raises UsageError.
     """
+    refuse_workers(connection, minutes)
     begun = start(source, pattern, person, connection, writes=writes, changes=False)
     servers = narrowed(begun, realms, person)
     keyring = begun.keyring()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from scimconf.errors import ExitCode
+from scimconf.errors import ExitCode, UsageError
 from scimconf.fleet.fleet import Fleet
 from scimconf.fleet.wait import wait, with_activity
 from scimconf.model import Outcome, Server, Status
+from scimconf.run.options import ConnectionOptions
 from scimconf.run.person import Person
 
 _READY = (Status.OK, Status.CHANGED)
@@ -17,6 +18,15 @@ def is_back(outcomes: Iterable[Outcome]) -> tuple[ExitCode, ...]:
     """Return the further exit codes of a change: one if an identity provider did not get in."""
     missing = any(each.needs_attention for outcome in outcomes for each in outcome.activity)
     return (ExitCode.PENDING,) if missing else ()
+
+
+def refuse_workers(connection: ConnectionOptions, minutes: int | None) -> None:
+    """Raise UsageError for --wait with --scheduler: to wait, connections stay open."""
+    if minutes is not None and connection.scheduler is not None:
+        raise UsageError(
+            "--wait and --scheduler exclude each other: workers keep no connection open",
+            "leave out --wait; then run verify with --wait on a machine that reaches the servers",
+        )
 
 
 def waited(

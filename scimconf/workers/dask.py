@@ -21,7 +21,7 @@ from distributed import Client, Future, KilledWorker, Security, get_worker
 
 from scimconf import __version__
 from scimconf.errors import HostError, ScimconfError, Unreachable, UsageError, bug
-from scimconf.fleet.job import Apply, Changed, CheckPublic, Job, UndoOrRecover
+from scimconf.fleet.job import Apply, Changed, CheckPublic, Job, RollBackOne, UndoOrRecover
 from scimconf.fleet.look import Looked
 from scimconf.fleet.observe import Agent
 from scimconf.fleet.watcher import Watcher
@@ -190,7 +190,7 @@ class Workers(AbstractContextManager["Workers"]):
                 resources={_resource(running.label.zone): _SHARE},
             )
             future.add_done_callback(lambda _: running.ended.set())
-            self._wait(job, running)
+            self._wait(job, running, future)
             if future.status == "cancelled":
                 self._lost = True
                 raise self._unknown(job, running, "the connection to the scheduler was lost")
@@ -198,16 +198,13 @@ class Workers(AbstractContextManager["Workers"]):
                 raise self._died(future, job, running)
             found = future.result(timeout=limits.SLACK)
         except HostError:
-            with suppress(Exception):
-                if future is not None and not self._is_lost():
-                    future.cancel()
             raise
         except Exception as error:
             why = f"the answer of the worker was lost ({type(error).__name__})"
             raise self._unknown(job, running, why) from None
         finally:
             if future is not None:
-                future.release()
+                future.release()  # a job that has not begun will not begin
         try:
             return message.open_answer(found, job, running.label, running.channel)
         except RefusedError as error:
@@ -215,11 +212,11 @@ class Workers(AbstractContextManager["Workers"]):
         except MessageError as error:
             raise self._unknown(job, running, str(error)) from None
 
-    def _wait(self, job: Job[Any], running: _InProgress) -> None:
+    def _wait(self, job: Job[Any], running: _InProgress, future: Future) -> None:
         """Wait until the job has ended. Raises HostError if its worker hangs, or there is none."""
         limit = limits.seconds(job, self._options)
         alone = 0.0
-        while not running.ended.wait(_TURN):
+        while not (running.ended.wait(_TURN) or future.done()):
             now = time.monotonic()
             since = running.begun if running.begun is not None else self._sign
             if now - since > limit:
@@ -236,9 +233,9 @@ class Workers(AbstractContextManager["Workers"]):
 
     def _unknown(self, job: Job[Any], running: _InProgress, why: str) -> HostError:
         """Return the error for a job whose end is not known."""
-        if not isinstance(job, Apply | UndoOrRecover):
+        if not isinstance(job, Apply | RollBackOne | UndoOrRecover):
             return Unreachable("worker", why, "check the workers, then run the command again")
-        shown = "; ".join(for_server("plan", each.server) for each in job.looked if each.pending)
+        shown = "; ".join(for_server("plan", server) for server in job.servers)
         return HostError(
             "worker",
             f"{why} during the change",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scimconf.fleet.job import Apply, CheckPublic, Job, Observe, Recover
+from scimconf.fleet.job import Apply, CheckPublic, Job, Observe, Recover, RollBackOne
 from scimconf.fleet.transact import patience
 from scimconf.model import Server
 from scimconf.ssh.session import Options
@@ -25,7 +25,7 @@ def seconds(job: Job[Any], options: Options) -> float:
     limit = SLACK + sum(_look(server, options) for server in job.servers)
     if not isinstance(job, Observe):
         # A change, and the rollback of it if a later server of the deployment fails.
-        lock = job.lock_timeout if isinstance(job, Apply | Recover) else 0
+        lock = job.lock_timeout if isinstance(job, Apply | Recover | RollBackOne) else 0
         limit += sum(2 * patience(server, lock) for server in job.servers)
     return limit
 

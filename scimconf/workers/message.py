@@ -16,7 +16,16 @@ from typing import Any, NoReturn, TypeVar
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from scimconf import __version__
-from scimconf.fleet.job import Apply, Changed, CheckPublic, Job, Observe, Recover, UndoOrRecover
+from scimconf.fleet.job import (
+    Apply,
+    Changed,
+    CheckPublic,
+    Job,
+    Observe,
+    Recover,
+    RollBackOne,
+    UndoOrRecover,
+)
 from scimconf.fleet.look import Looked
 from scimconf.model import Observed as ObservedServer
 from scimconf.model import Outcome, Server, WayFact
@@ -35,6 +44,7 @@ _JOBS: Mapping[str, type[Job[Any]]] = {
     "observe": Observe,
     "recover": Recover,
     "apply": Apply,
+    "roll back": RollBackOne,
     "undo or recover": UndoOrRecover,
     "check": CheckPublic,
 }
@@ -157,7 +167,7 @@ def _without_secrets(job: Job[Any]) -> Job[Any]:
         return replace(job, desired=replace(job.desired, server=_blank(job.desired.server)))
     if isinstance(job, Apply | UndoOrRecover):
         return replace(job, looked=tuple(_blank_looked(each) for each in job.looked))
-    if isinstance(job, Recover | CheckPublic):
+    if isinstance(job, Recover | RollBackOne | CheckPublic):
         return replace(job, looked=_blank_looked(job.looked))
     raise TypeError(type(job))
 
