@@ -184,8 +184,8 @@ def test_without_dask_the_error_names_the_command_that_installs_it(
     done = operator.run("plan", "--zone-keys", ".", env=environment)
     assert (done.returncode, "for a run with --scheduler" in done.stderr) == (64, True), done
     assert operator.run("plan", env=environment).returncode == 2, "nothing else needs Dask"
-    for verb in ("verify", "rotate"):
-        done = operator.run(verb, "--wait", "1", *address)
+    for verb in (["verify"], ["rotate", "--yes"]):
+        done = operator.run(*verb, "--wait", "1", *address)
         assert (done.returncode, "--wait and --scheduler exclude" in done.stderr) == (64, True), (
             done
         )
