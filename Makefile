@@ -50,6 +50,7 @@ lowest: $(LOWEST) $(ANSIBLE) sshd shells ## run the test suite with the lowest v
 
 matrix: $(STAMP) $(ANSIBLE) sshd ## run every case where make test runs a sample (550 inventories, ...)
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
+		tests/workers/test_scale.py \
 		--timeout $(LONG) $(PYTEST_ARGS)
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) -m matrix --ignore tests/ssh \
 		--timeout $(LONG) $(PYTEST_ARGS)

@@ -220,6 +220,8 @@ class RunWords:
     """How to log in."""
     delivery: tuple[str, ...] = ()
     """--idp-host."""
+    workers: tuple[str, ...] = ()
+    """Which workers do the work (`--scheduler`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,8 @@ class Server:
     """Whether this run is only about `realms` (--realm): it neither changes nor reports others."""
     moved_from: str = ""
     """The name that its deployment had before; "" if it was not renamed."""
+    zone: str = "default"
+    """The zone of the workers that can reach it, for `--scheduler` (docs/scale.md)."""
     peers: tuple[str, ...] = ()
     """The names of all servers of its deployment. Hints name them."""
     words: RunWords = field(default=RunWords(), compare=False)

@@ -27,6 +27,7 @@ LAYERS = (
     ("render",),
     ("plan",),
     ("fleet",),
+    ("workers",),
     ("run",),
     ("cli",),
 )
@@ -36,7 +37,8 @@ ROOM_OF = {
     "ruamel": {"yamlfile"},
     "jinja2": {"template"},
     "markupsafe": {"template"},
-    "cryptography": {"vault", "ssh"},  # ssh reads the private keys that paramiko cannot
+    # ssh reads the private keys that paramiko cannot; workers seals jobs.
+    "cryptography": {"vault", "ssh", "workers"},
     "pydantic": {"inventory"},
     "pydantic_core": {"inventory"},
     "passlib": {"tokens"},
@@ -44,6 +46,7 @@ ROOM_OF = {
     "msal": {"idp"},
     "rich": {"report", "cli"},  # cli/terminal.py makes the Console for report
     "click": {"cli"},
+    "distributed": {"workers"},
 }
 
 LAZY = {
@@ -51,6 +54,7 @@ LAZY = {
     "cli/token.py": "`scimconf token` prints a token at once; migrate reads YAML",
     "cli/completion.py": "the options of every verb name it, and `token` needs no inventory",
     "idp/entra_login.py": "only a delivery to Entra needs msal, which takes its time to import",
+    "run/connect.py": "Dask takes a second to import, and few have it",
     "inventory/__init__.py": "shell completion reads names, and pydantic takes its time to import",
 }
 """Modules that may import inside a function, each with the reason. agent/ may: a plan must not load

@@ -41,6 +41,7 @@ OF_OTHERS = {
     "--yaml": "ansible-inventory",
     "--only-django": "Zulip's restart-server",
     "--skip-client-reloads": "Zulip's restart-server",
+    "--resources": "dask worker",
     **dict.fromkeys(("--set-home", "--stdin", "--non-interactive", "--reset-timestamp"), "sudo"),
     **dict.fromkeys(("--preserve-env", "--prompt", "--chdir"), "sudo"),
     **dict.fromkeys(("--login", "--shell"), "sudo and su"),

@@ -173,6 +173,7 @@ MAY_REVEAL = {
     "inventory": "uses what the vault password opened, and compares it with tokens",
     "template": "inserts what the vault password opened into a text, which is sealed again",
     "idp": "sends tokens and credentials to identity providers, and to programs on stdin",
+    "workers/wire.py": "sends them to a worker, sealed",
     "fleet/verify.py": "sends them to the public URL",
     "zulip/block.py": "writes them into the entry",
 }

@@ -48,7 +48,7 @@ from scimconf.run.saved_plan import load
 @options.delivery
 @options.lock_timeout
 @options.rollout
-@options.connection
+@options.spread_connection
 @options.vault
 @options.output
 def command(

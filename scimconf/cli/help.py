@@ -13,9 +13,10 @@ OWN = "Options"
 WORK = "What to work on"
 ROLLOUT = "Rollout"
 CONNECTION = "Connection"
+WORKERS = "Workers"
 PASSWORDS = "Passwords"
 OUTPUT = "Output"
-SECTIONS = (WORK, OWN, ROLLOUT, CONNECTION, PASSWORDS, OUTPUT)
+SECTIONS = (WORK, OWN, ROLLOUT, CONNECTION, WORKERS, PASSWORDS, OUTPUT)
 """The sections in the order of --help."""
 
 _COLUMN = 26

@@ -22,6 +22,7 @@ from scimconf.cli.help import (
     PASSWORDS,
     ROLLOUT,
     WORK,
+    WORKERS,
     Argument,
     Group,
     Option,
@@ -164,6 +165,7 @@ def _consent(context: click.Context, parameter: click.Parameter, given: tuple[st
 _work = functools.partial(option, section=WORK)
 _rollout = functools.partial(option, section=ROLLOUT)
 _connection = functools.partial(option, section=CONNECTION)
+_workers = functools.partial(option, section=WORKERS)
 _passwords = functools.partial(option, section=PASSWORDS)
 _output = functools.partial(option, section=OUTPUT)
 
@@ -308,6 +310,37 @@ _CONNECTION = (
         help="Read the sudo password from this file or program.",
     ),
 )
+_WORKERS = (
+    _workers(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Do the work on the workers of this Dask scheduler: tls://HOST:8786.",
+    ),
+    _workers(
+        "--scheduler-ca",
+        type=FILE,
+        metavar="FILE",
+        help="Trust a scheduler whose certificate is from this CA.",
+    ),
+    _workers(
+        "--scheduler-cert",
+        type=FILE,
+        metavar="FILE",
+        help="Show this certificate to the scheduler.",
+    ),
+    _workers(
+        "--scheduler-key",
+        type=FILE,
+        metavar="FILE",
+        help="Use this private key for the certificate.",
+    ),
+    _workers(
+        "--zone-keys",
+        type=FILE,
+        metavar="FOLDER",
+        help="Use the public keys of the workers' zones in this folder: ZONE.pub.",
+    ),
+)
 _ROLLOUT = (
     _rollout(
         "--serial",
@@ -424,6 +457,9 @@ token_file = _gathered("files", FileOptions, _FILES)
 vault = _gathered("vault", VaultOptions, _VAULT)
 connection = _gathered("connection", ConnectionOptions, _CONNECTION, _one_source)
 delivery = _gathered("delivery", DeliveryOptions, _DELIVERY)
+spread_connection = _gathered(
+    "connection", ConnectionOptions, (*_CONNECTION, *_WORKERS), _one_source
+)
 rollout = _gathered("rollout", RolloutOptions, _ROLLOUT)
 output = _gathered("output", OutputOptions, _OUTPUT)
 pattern: Decorator = click.argument(

@@ -39,7 +39,7 @@ from scimconf.run.plan import PlanOptions, plan
     type=options.NEW_FILE,
     help="Save the plan to FILE, without tokens, for apply --plan.",
 )
-@options.connection
+@options.spread_connection
 @options.vault
 @options.output
 def command(

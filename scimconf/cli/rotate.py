@@ -60,7 +60,7 @@ _log = logging.getLogger(__name__)
 @options.delivery
 @options.lock_timeout
 @options.rollout
-@options.connection
+@options.spread_connection
 @options.vault
 @options.output
 def command(

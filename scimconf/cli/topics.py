@@ -31,6 +31,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "entra": ("idp/entra.md", "Delivery to Microsoft Entra ID"),
     "authentik": ("idp/authentik.md", "Delivery to authentik"),
     "deliver-command": ("idp/command.md", "Delivery with a program of yours"),
+    "scale": ("scale.md", "More than one machine: shards, and workers of a Dask cluster"),
     "exit-codes": ("exit-codes.md", "What each exit code means and proves"),
     "warnings": ("warnings.md", "The warnings, and how to silence one"),
     "options": ("options.md", "All options and their environment variables"),

@@ -15,7 +15,7 @@ from scimconf.run.undo import undo_or_recover
 @options.pattern
 @options.source
 @options.yes
-@options.connection
+@options.spread_connection
 @options.vault
 @options.output
 def command(

@@ -69,6 +69,10 @@ OF_OPTIONS = frozenset(
         "REPORT",
         "RESOLVE",
         "RETRIES",
+        "SCHEDULER",
+        "SCHEDULER_CA",
+        "SCHEDULER_CERT",
+        "SCHEDULER_KEY",
         "SECRETS",
         "SERIAL",
         "SETTINGS",
@@ -78,6 +82,7 @@ OF_OPTIONS = frozenset(
         "VAULT_ID",
         "VAULT_PASSWORD_FILE",
         "VERBOSE",
+        "ZONE_KEYS",
         "ZULIP_VERSION",
     ]
 )

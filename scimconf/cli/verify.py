@@ -19,7 +19,7 @@ from scimconf.run.verify import verify
 @options.wait
 @options.test_user
 @options.yes
-@options.connection
+@options.spread_connection
 @options.vault
 @options.output
 def command(

@@ -7,15 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from scimconf.fleet.fleet import Check as CheckServer
 from scimconf.fleet.look import Looked, failure
 from scimconf.fleet.trial import Trial
 from scimconf.fleet.verify import Asker, Hosts, verify
-from scimconf.fleet.watcher import Watcher
 from scimconf.model import Check, Observed, Outcome, Realm, Server, Status
 from scimconf.plan.commands import for_realm, for_server
 from scimconf.secret import Secret
-from scimconf.tokens.keyring import Tokens
 
 _MANY = 10
 """Realms of one server. So many are asked at the same time, and each one once."""
@@ -34,45 +31,33 @@ class TrialUser:
     """Where it is tried: one server of each deployment, because they share their realms."""
 
 
-def public_check(
-    tokens: Tokens,
-    *,
-    wanted: Status,
-    answers: int = 1,
-    interrupted: Callable[[], bool] = lambda: False,
+def check(
+    looked: Looked,
+    outcome: Outcome,
+    tokens: Mapping[str, Secret],
+    answers: int,
     test_user: TrialUser | None = None,
-) -> CheckServer:
-    """Return a function that checks the public URLs of a server, as its identity provider would.
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Check the public URLs of a server, as its identity provider would. Never raises.
 
-    It checks only servers whose status is `wanted`. `answers`: how many good answers in a row are
-    needed; several after a restart. An unreachable public URL is a warning. A wrong answer, or a
-    certificate that an identity provider would refuse, is a failure. It rolls nothing back, because
-    the server has passed the gate. After Ctrl-C (`interrupted`) it sends nothing; the outcome says
-    so. `test_user`: also try this user.
+    `answers`: how many good answers in a row are needed; several after a restart. An unreachable
+    public URL is a warning. A wrong answer, or a certificate that an identity provider would
+    refuse, is a failure. It rolls nothing back, because the server has passed the gate.
+    `test_user`: also try this user; after Ctrl-C (`interrupted`), no further one.
     """
-
-    def check(looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
-        server = looked.server
-        if outcome.status is not wanted or not server.verify or looked.observed is None:
-            return outcome
-        if interrupted():
-            return _not_checked(outcome, for_server("verify", server))
-        watcher.step(server.name, "verify", True)
-        try:
-            tried = test_user if test_user and server.name in test_user.servers else None
-            checks = tuple(
-                ask(server, looked.observed, tokens[server.name], answers, tried, interrupted)
-            )
-            return with_checks(outcome, checks)
-        except Exception as error:
-            return replace(failure(server.name, error), plan=outcome.plan)
-        finally:
-            watcher.done(server.name)
-
-    return check
+    if looked.observed is None:
+        return outcome
+    server = looked.server
+    tried = test_user if test_user and server.name in test_user.servers else None
+    try:
+        checks = tuple(ask(server, looked.observed, tokens, answers, tried, interrupted))
+        return with_checks(outcome, checks)
+    except Exception as error:
+        return replace(failure(server.name, error), plan=outcome.plan)
 
 
-def _not_checked(outcome: Outcome, command: str) -> Outcome:
+def not_checked(looked: Looked, outcome: Outcome) -> Outcome:
     """Return the outcome of a server whose check was left out after Ctrl-C.
 
     A change keeps its status. For `verify`, the check is all that there is to do.
@@ -81,7 +66,7 @@ def _not_checked(outcome: Outcome, command: str) -> Outcome:
         outcome,
         status=Status.SKIPPED if outcome.status is Status.OK else outcome.status,
         message="the public URL was not checked, because the run was interrupted",
-        hint=f"to check it: {command}",
+        hint=f"to check it: {for_server('verify', looked.server)}",
     )
 
 

@@ -14,22 +14,23 @@ from typing import TypeVar
 
 from scimconf.errors import ScimconfError, bug
 from scimconf.fleet.batches import Strategy
-from scimconf.fleet.change import change
-from scimconf.fleet.connections import Connections
-from scimconf.fleet.deployment import Change, RollBack, change_deployment, to_change
-from scimconf.fleet.look import (
-    Look,
-    Looked,
-    connect,
-    failure,
-    look_after_recovery,
-    look_at,
-    planned,
+from scimconf.fleet.checks import TrialUser, check, not_checked
+from scimconf.fleet.deployment import RollBack, to_change
+from scimconf.fleet.job import (
+    Apply,
+    Changed,
+    CheckPublic,
+    Job,
+    Observe,
+    Recover,
+    RollBackOne,
+    Runner,
+    UndoOrRecover,
 )
+from scimconf.fleet.look import Look, Looked, planned
 from scimconf.fleet.observe import Agent
 from scimconf.fleet.pool import Pool
-from scimconf.fleet.transact import OnStep
-from scimconf.fleet.undo import Verb, undo_or_recover
+from scimconf.fleet.undo import Verb
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Desired, Outcome, Server, Status
 from scimconf.plan.proof import proved
@@ -53,11 +54,7 @@ _INTERRUPTED = ("interrupted", "")
 
 
 Answer = TypeVar("Answer")
-
-Check = Callable[[Looked, Outcome, Watcher], Outcome]
-"""Checks the public URLs of a server; returns its outcome with the checks.
-
-It is called after Ctrl-C too, to say that the public URLs were not checked."""
+Attempt = TypeVar("Attempt", Looked, Changed)
 
 
 Around = Callable[[Sequence[Looked], Callable[[], list[Outcome]], RollBack, Watcher], list[Outcome]]
@@ -69,11 +66,12 @@ It can undo the change of a server with its third argument."""
 class Fleet:
     """Work on the servers of a run, at most `forks` at a time. After Ctrl-C, no new one starts.
 
-    `retries`: how often to retry an unreachable server. It is retried only before its change.
+    `runner`: does the work on each server or deployment. `retries`: how often to retry an
+    unreachable server. It is retried only before its change.
     """
 
-    def __init__(self, connections: Connections, forks: int, retries: int = 0) -> None:
-        self._connections = connections
+    def __init__(self, runner: Runner, forks: int, retries: int = 0) -> None:
+        self._runner = runner
         self._pool = Pool(forks)
         self._retries = retries
 
@@ -84,8 +82,7 @@ class Fleet:
 
     def hang_up(self, servers: Iterable[Server]) -> None:
         """Close the conversations with these servers. A later step connects again."""
-        for server in servers:
-            self._connections.close(server)
+        self._runner.hang_up(servers)
 
     def pause(self, seconds: float) -> bool:
         """Wait; return False if Ctrl-C ended the wait."""
@@ -105,9 +102,9 @@ class Fleet:
 
         def one(server: Server) -> Answer | ScimconfError | None:
             try:
-                return question(self._connections.open(server), server)
+                return self._runner.ask(server, question)
             except Exception as error:
-                self._connections.close(server)  # the next question connects again
+                self._runner.hang_up([server])  # the next question connects again
                 return error if isinstance(error, ScimconfError) else bug(error)
 
         return self._pool.each(servers, one, lambda server: None)
@@ -134,12 +131,9 @@ class Fleet:
         def one(desired: Desired) -> Looked:
             watcher.step(desired.server.name, step, True)
             try:
+                job = Observe(desired, look, keep)
                 return self._wait_for_other_runs(
-                    lambda: self._retry(
-                        lambda: look_at(desired, self._connections, look, keep=keep), watcher
-                    ),
-                    lock_timeout,
-                    watcher,
+                    lambda: self._with_retries(job, watcher), lock_timeout, watcher
                 )
             finally:
                 watcher.done(desired.server.name)
@@ -149,20 +143,17 @@ class Fleet:
 
         return self._pool.each(fleet, one, skipped)
 
-    def _retry(self, attempt: Callable[[], Looked], watcher: Watcher) -> Looked:
-        """Try once. If the server was not reached, retry after a pause."""
-        looked = attempt()
+    def _with_retries(self, job: Job[Attempt], watcher: Watcher) -> Attempt:
+        """Do the job. If its server was not reached, retry after a pause."""
+        done = self._runner.do(job, watcher)
         for tried, pause in enumerate(_pauses(self._retries), 2):
-            if not looked.retryable:
+            if not done.retryable:
                 break
-            watcher.step(looked.server.name, f"unreachable, retry in {pause:g} s", True)
+            watcher.step(job.servers[0].name, f"unreachable, retry in {pause:g} s", True)
             if not self._pool.pause(pause):
                 break
-            looked = attempt()
-            if looked.retryable:
-                said = f"{looked.outcome.message} (tried {tried} times)"
-                looked = replace(looked, outcome=replace(looked.outcome, message=said))
-        return looked
+            done = _tried(self._runner.do(job, watcher), tried)
+        return done
 
     def _wait_for_other_runs(
         self, attempt: Callable[[], Looked], seconds: int, watcher: Watcher
@@ -191,11 +182,7 @@ class Fleet:
         def one(each: Looked) -> Looked:
             if not each.interrupted:
                 return each
-            ready = self._connect(each, watcher)
-            if not ready.interrupted:
-                return ready
-            done = self._roll_back(ready, "recover", "", watcher, lock_timeout)
-            return look_after_recovery(ready, done, self._connections)
+            return self._with_retries(Recover(each, lock_timeout), watcher)
 
         return self._pool.each(looked, one, lambda each: each)
 
@@ -207,52 +194,35 @@ class Fleet:
         *,
         lock_timeout: int = 0,
         strategy: Strategy = _ALL_AT_ONCE,
-        check: Check = lambda each, outcome, watcher: outcome,
+        answers: int = 0,
         around: Around = lambda servers, change, undo, watcher: change(),
     ) -> list[Outcome]:
         """Carry out the plan of each server that has changes; the others keep their outcome.
 
         `tokens`: the token of every realm that must be present. `lock_timeout`: seconds to wait
-        for another run on a server. `around` does the change of a deployment. `check` is called for
-        each server before the next batch.
+        for another run on a server. `answers`: how many good answers of its public URLs a changed
+        server needs before the next batch; 0: they are not checked. `around` does the change of a
+        deployment.
         """
 
-        def change_one(each: Looked) -> Outcome:
-            if each.plan is None or each.observed is None:
-                return each.outcome
-            return change(
-                self._connections.open(each.server),
-                each.desired,
-                each.plan,
-                each.observed,
-                tokens[each.server.name],
-                _on_step(each.server, watcher),
-                lock_timeout,
-            )
-
-        def roll_back(each: Looked, done: Outcome) -> Outcome:
-            return self._roll_back(each, "undo", done.run, watcher, lock_timeout)
-
         def undo(each: Looked, done: Outcome) -> Outcome:
-            try:
-                return roll_back(each, done)
-            except Exception as error:
-                return failure(each.server.name, error)
-            finally:
-                self._connections.close(each.server)
+            return self._runner.do(RollBackOne(each, done.run, lock_timeout), watcher)
 
         def one(servers: Sequence[Looked]) -> list[Outcome]:
+            own = {each.server.name: tokens[each.server.name] for each in servers if each.pending}
+
             def do() -> list[Outcome]:
-                return self._change(servers, change_one, roll_back, watcher)
+                job = Apply(tuple(servers), own, lock_timeout)
+                return list(self._with_retries(job, watcher).outcomes)
 
             outcomes = around(servers, do, undo, watcher)
             for each in servers:
                 watcher.done(each.server.name)
-            checked = [
-                check(each, outcome, watcher)
-                for each, outcome in zip(servers, outcomes, strict=True)
-            ]
-            return _proved(servers, checked)
+            pairs = zip(servers, outcomes, strict=True)
+            return _proved(
+                servers,
+                [self._checked(*pair, own, Status.CHANGED, answers, watcher) for pair in pairs],
+            )
 
         return self._by_batch(looked, one, strategy, watcher)
 
@@ -261,43 +231,11 @@ class Fleet:
     ) -> list[Outcome]:
         """Undo or recover each server that has changes pending; the others keep their outcome."""
 
-        def change_one(each: Looked) -> Outcome:
-            done = self._roll_back(each, verb, each.outcome.run, watcher)
-            return replace(done, plan=done.plan or each.plan)
-
         def one(servers: Sequence[Looked]) -> list[Outcome]:
-            return _proved(servers, self._change(servers, change_one, None, watcher))
+            changed = self._with_retries(UndoOrRecover(tuple(servers), verb), watcher)
+            return _proved(servers, changed.outcomes)
 
         return self._by_batch(looked, one, _ALL_AT_ONCE, watcher)
-
-    def _roll_back(
-        self, each: Looked, verb: Verb, run: str, watcher: Watcher, lock_timeout: int = 0
-    ) -> Outcome:
-        agent = self._connections.open(each.server)
-        return undo_or_recover(
-            agent, each.server, verb, run, _on_step(each.server, watcher), lock_timeout
-        )
-
-    def _connect(self, each: Looked, watcher: Watcher) -> Looked:
-        if each.pending and not self._connections.is_open(each.server):
-            watcher.step(each.server.name, "connect", True)
-        return self._retry(lambda: connect(each, self._connections), watcher)
-
-    def _change(
-        self,
-        servers: Sequence[Looked],
-        change_one: Change,
-        roll_back: RollBack | None,
-        watcher: Watcher,
-    ) -> list[Outcome]:
-        """Change the servers of a deployment. Connect to all of them before the first change."""
-        try:
-            ready = [self._connect(each, watcher) for each in servers]
-            return change_deployment(ready, change_one, roll_back)
-        finally:
-            for each in servers:
-                self._connections.close(each.server)
-                watcher.done(each.server.name)
 
     def _by_batch(
         self,
@@ -345,15 +283,63 @@ class Fleet:
         self,
         looked: Sequence[Looked],
         outcomes: Sequence[Outcome],
-        check: Check,
+        tokens: Tokens,
         watcher: Watcher,
+        *,
+        wanted: Status = Status.OK,
+        test_user: TrialUser | None = None,
     ) -> list[Outcome]:
-        """Check the public URLs of every server; return the outcomes with the checks."""
+        """Check the public URLs of each server with the outcome `wanted`; return all outcomes.
+
+        `test_user`: also try this user, from this process. After Ctrl-C, nothing more is sent; the
+        outcomes say so.
+        """
 
         def one(each: tuple[Looked, Outcome]) -> Outcome:
-            return check(*each, watcher)
+            return self._checked(*each, tokens, wanted, 1, watcher, test_user)
 
         return self._pool.each(list(zip(looked, outcomes, strict=True)), one, one)
+
+    def each(
+        self,
+        looked: Sequence[Looked],
+        outcomes: Sequence[Outcome],
+        work: Callable[[Looked, Outcome, Watcher], Outcome],
+        watcher: Watcher,
+    ) -> list[Outcome]:
+        """Do the work for each server in this process; return the new outcomes.
+
+        It is called after Ctrl-C too, to say what was left out.
+        """
+
+        def one(each: tuple[Looked, Outcome]) -> Outcome:
+            return work(*each, watcher)
+
+        return self._pool.each(list(zip(looked, outcomes, strict=True)), one, one)
+
+    def _checked(
+        self,
+        each: Looked,
+        outcome: Outcome,
+        tokens: Tokens,
+        wanted: Status,
+        answers: int,
+        watcher: Watcher,
+        test_user: TrialUser | None = None,
+    ) -> Outcome:
+        is_asked = answers and outcome.status is wanted and each.server.verify
+        if not is_asked or each.observed is None:
+            return outcome
+        if self.interrupted:
+            return not_checked(each, outcome)
+        job = CheckPublic(each, outcome, tokens[each.server.name], answers)
+        if test_user is None:
+            return self._runner.do(job, watcher)
+        watcher.step(each.server.name, "verify", True)
+        try:
+            return check(each, outcome, job.tokens, answers, test_user, lambda: self.interrupted)
+        finally:
+            watcher.done(each.server.name)
 
 
 def _proved(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -361,8 +347,21 @@ def _proved(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> list[Outc
     return [proved(each.server, outcome) for each, outcome in pairs]
 
 
-def _on_step(server: Server, watcher: Watcher) -> OnStep:
-    return lambda name, doing: watcher.step(server.name, name, doing)
+def _tried(done: Attempt, times: int) -> Attempt:
+    """Add the number of attempts to the message of a server that was not reached."""
+    if not done.retryable:
+        return done
+    if isinstance(done, Looked):
+        return replace(done, outcome=_with_attempts(done.outcome, times))
+    outcomes = (
+        _with_attempts(each, times) if each.server in done.unreached else each
+        for each in done.outcomes
+    )
+    return replace(done, outcomes=tuple(outcomes))
+
+
+def _with_attempts(outcome: Outcome, times: int) -> Outcome:
+    return replace(outcome, message=f"{outcome.message} (tried {times} times)")
 
 
 def _pauses(retries: int) -> Iterator[float]:

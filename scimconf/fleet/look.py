@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from scimconf.errors import Busy, HostError, ScimconfError, Unreachable, bug
@@ -145,6 +145,11 @@ def planned_and_acknowledged(agent: Agent, desired: Desired) -> tuple[Outcome, O
     return outcome, observed
 
 
+def planned_read_only(agent: Agent, desired: Desired) -> tuple[Outcome, Observed]:
+    """Observe a server and plan, for a user who may lack the rights to change anything."""
+    return planned(agent, desired, read_only=True)
+
+
 def judge(server: str, plan: Plan) -> Outcome:
     """Build the outcome of a plan: status, message, hint, warnings."""
     outcome = Outcome(server, Status.OK, plan=plan, warnings=plan.warnings)
@@ -183,7 +188,14 @@ def look_after_recovery(each: Looked, done: Outcome, connections: Connections) -
 
 def looks_for(verb: Verb) -> Look:
     """Return a function that checks whether a server has something to undo or recover."""
+    return _LOOKS_FOR[verb]
+
+
+def _looking(verb: Verb) -> Look:
     return lambda agent, desired: (look(agent, desired.server, verb), None)
+
+
+_LOOKS_FOR: Mapping[Verb, Look] = {"undo": _looking("undo"), "recover": _looking("recover")}
 
 
 def silenced(outcome: Outcome, server: Server) -> Outcome:

@@ -53,13 +53,10 @@ def transact(
     """Send a request (docs/agent.md) and return its outcome, also for every HostError."""
     steps: list[Step] = []
     begun = time.monotonic()
-    # For the change, for its rollback, and for the rollback of an earlier run that died.
-    restarts = 3 * server.restart_timeout + 2 * server.gate_timeout
-    is_look = request.get("look") is True
-    patience = None if is_look else _PATIENCE + lock_timeout + restarts
+    seconds = None if request.get("look") is True else patience(server, lock_timeout)
     asked = {**request, "paths": paths(server.paths), "lock_timeout": lock_timeout}
     try:
-        answer = final(_watch(agent.ask(asked, patience), steps, on_step), str(request["do"]))
+        answer = final(_watch(agent.ask(asked, seconds), steps, on_step), str(request["do"]))
     except Unreachable as lost:
         # If the request has arrived, the server finishes by itself.
         message = f"the connection was lost during the change ({lost.message})"
@@ -86,6 +83,13 @@ def transact(
         outage=_seconds(answer.get("outage")),
         unproved=_text(answer, "unproved"),
     )
+
+
+def patience(server: Server, lock_timeout: int) -> float:
+    """Return the seconds that a transaction on this server may take."""
+    # For the change, for its rollback, and for the rollback of an earlier run that died.
+    restarts = 3 * server.restart_timeout + 2 * server.gate_timeout
+    return float(_PATIENCE + lock_timeout + restarts)
 
 
 def acknowledge(agent: Agent, server: Server, run: str) -> None:

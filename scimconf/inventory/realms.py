@@ -139,6 +139,23 @@ def find_contradictions(servers: Iterable[Server], problems: Mapping[str, Proble
                 problems[name].error(Problem(message, realm.position, path, hint))
 
 
+def find_split_zones(servers: Iterable[Server], problems: Mapping[str, Problems]) -> None:
+    """Report servers of one deployment in different zones: one worker changes all of them.
+
+    `problems` are those of each host. A problem of two servers belongs to both.
+    """
+    first: dict[str, Server] = {}
+    for server in servers:
+        other = first.setdefault(server.deployment, server)
+        if other.zone == server.zone:
+            continue
+        message = f"{other.name} is in zone {other.zone}, and this server in zone {server.zone}"
+        path = f"{server.name}.scim_zone"
+        hint = f"both belong to the deployment {server.deployment}: set the same scim_zone on both"
+        for name in (server.name, other.name):
+            problems[name].error(Problem(message, server.position, path, hint))
+
+
 def find_shared_urls(servers: Iterable[Server], problems: Mapping[str, Problems]) -> None:
     """Report realms with the same URL, unless their servers are one deployment.
 

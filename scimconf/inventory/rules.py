@@ -30,6 +30,7 @@ _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]*")
 _HOST = re.compile(
     r"(?=.{1,253}(?:\Z|:))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?::[0-9]{1,5})?"
 )
+_ZONE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]*\$?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_+.-]{0,30}):")
 
@@ -188,6 +189,13 @@ def word(text: str) -> str:
     if not text or not text.isprintable():
         raise Invalid("expected a name")
     return text
+
+
+def zone(name: str) -> str:
+    """Check the name of a zone of workers, which is also the name of a key file."""
+    if not _ZONE.fullmatch(name):
+        raise Invalid("not the name of a zone: up to 63 lowercase letters, digits, - and _")
+    return name
 
 
 def restart(value: object) -> str | tuple[str, ...]:

@@ -325,6 +325,11 @@ class ServerVariables(BaseModel):
         "(`scimconf help warnings`).",
         json_schema_extra=default_words("`[]`"),
     )
+    scim_zone: Annotated[str, rule(rules.zone)] = Field(
+        "default",
+        description="The zone of the workers that can reach this server, for `--scheduler` "
+        "(`scimconf help scale`). All servers of a deployment are in the same zone.",
+    )
     zulip_external_host: Annotated[str, rule(rules.external_host)] | None = Field(
         None,
         description="Zulip's EXTERNAL_HOST, with an optional port. If settings.py has another "

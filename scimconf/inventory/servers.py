@@ -12,7 +12,12 @@ from scimconf.inventory.connection import connection
 from scimconf.inventory.layout import Layout
 from scimconf.inventory.place import Layer, Problems, nearest
 from scimconf.inventory.reader import Reader
-from scimconf.inventory.realms import find_contradictions, find_shared_urls, realms
+from scimconf.inventory.realms import (
+    find_contradictions,
+    find_shared_urls,
+    find_split_zones,
+    realms,
+)
 from scimconf.inventory.renames import find_renames, with_peers
 from scimconf.inventory.schema import OURS, REPLACED, ServerVariables
 from scimconf.model import Paths, Problem, Realm, Server
@@ -66,6 +71,7 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
     find_renames(built.servers.values(), built.problems)
     find_shared_urls(built.servers.values(), built.problems)
     find_contradictions(built.servers.values(), built.problems)
+    find_split_zones(built.servers.values(), built.problems)
     return built
 
 
@@ -139,6 +145,7 @@ def _server(reader: Reader, options: Mapping[str, object], *, bare: bool) -> Ser
         position=reader.written.place.position,
         silence=tuple(sorted({*common.scim_silence})),
         moved_from=common.scim_moved_from or "",
+        zone=common.scim_zone,
     )
 
 

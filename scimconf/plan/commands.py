@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from scimconf.model import Place, RunWords, Server
 
 _NO_WORDS = RunWords()
+_ON_WORKERS = ("plan", "verify", "apply", "rotate", "undo", "recover")
+"""The verbs that workers can do (docs/scale.md)."""
 
 
 def command(
@@ -27,6 +29,8 @@ def command(
         taken += words.connection
     if name.split()[0] in ("apply", "rotate", "deliver"):
         taken += words.delivery
+    if name.split()[0] in _ON_WORKERS:
+        taken += words.workers
     names, rest = [*servers], [word for realm in realms for word in ("--realm", realm)]
     dashed = any(each.startswith("-") for each in names)
     last = [*rest, "--", *names] if dashed else [*names, *rest]

@@ -40,7 +40,7 @@ UNBOUND: Mapping[str, str] = {
 _LAST = "setting"
 _IN_WORDS = (
     *("connection", "paths", "realms", "restart", "probe", "ca", "position", "left_alone"),
-    *("is_partial", "peers", "moved_from", "silenced", "words"),
+    *("is_partial", "peers", "moved_from", "silenced", "words", "zone"),
 )
 _REALM_IN_WORDS = ("string_id", "token", "url", "position", "options", "moved_from", "deliver")
 _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
@@ -67,6 +67,8 @@ def _connection(server: Server) -> Iterator[WayFact]:
     yield _shown(to, "connects to", port, "ansible_port")
     yield _shown(to, "connects to", _KINDS[to.kind], "ansible_connection")
     yield _shown(to, "connects to", f"within {to.timeout:g} s", "ansible_timeout")
+    if server.zone != "default":
+        yield WayFact("connects to", f"by a worker of zone {server.zone}", "scim_zone")
     if to.ssh_arguments:
         names = [name for name in _SSH_WORDS if name in to.said] or ["ansible_ssh_common_args"]
         hidden = [_hidden(to.encrypted[name]) for name in names if name in to.encrypted]

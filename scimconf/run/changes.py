@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from scimconf.errors import Stopped, UsageError
 from scimconf.fleet.batches import Strategy, strategy
-from scimconf.fleet.checks import public_check
 from scimconf.fleet.deployment import to_change
 from scimconf.fleet.fleet import Around, Fleet
 from scimconf.fleet.look import Looked, planned_and_acknowledged
@@ -190,12 +189,7 @@ def change(
             lock_timeout=options.lock_timeout,
             strategy=options.strategy,
             around=around,
-            check=public_check(
-                tokens,
-                wanted=Status.CHANGED,
-                answers=_GOOD_ANSWERS,
-                interrupted=lambda: fleet.interrupted,
-            ),
+            answers=_GOOD_ANSWERS,
         )
 
 

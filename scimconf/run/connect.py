@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
 from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.fleet.connections import Connections, Opener
 from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.job import Here, Runner
 from scimconf.model import Server, VaultValue
 from scimconf.password_file import read_login_password
 from scimconf.run.options import ConnectionOptions
@@ -19,6 +20,10 @@ from scimconf.secret import Secret
 from scimconf.ssh import session
 from scimconf.ssh.session import Conversation
 from scimconf.tokens.generate import looks_generated
+from scimconf.workers.scheduler import Scheduler, scheduler
+
+Login = Callable[[Server], session.Credentials]
+"""Returns the secrets of a server; raises ScimconfError."""
 
 
 @contextmanager
@@ -30,14 +35,88 @@ def connect(
     Asks once, before it starts threads, which must not ask: for -k and -K, and for the vault
     passwords if a server's password is a vault value. Raises UsageError.
     """
-    with Connections(opener(begun, connection, servers, person)) as connections:
-        yield Fleet(connections, connection.forks, connection.retries)
+    where = _scheduler(connection, servers)
+    with ExitStack() as stack:
+        if where is None or not servers:
+            connections = Connections(opener(begun, connection, servers, person))
+            runner: Runner = Here(stack.enter_context(connections))
+        else:
+            login = _login(begun, connection, servers, person)
+            # A relative path would start at the folder of a worker.
+            files = connection.known_hosts and connection.known_hosts.absolute()
+            options = _options(begun, replace(connection, known_hosts=files))
+            runner = stack.enter_context(_workers(where, servers, login, options))
+        yield Fleet(runner, connection.forks, connection.retries)
 
 
 def opener(
     begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
 ) -> Opener:
-    """Return a function that connects to one of these servers. Asks first, as `connect`."""
+    """Return a function that connects from this machine to one of these servers.
+
+    Asks first, as `connect`.
+    """
+    login, options = _login(begun, connection, servers, person), _options(begun, connection)
+
+    def open_agent(server: Server) -> AbstractContextManager[Conversation]:
+        return session.open_agent(server.connection, server.paths, login(server), options)
+
+    return open_agent
+
+
+def _scheduler(connection: ConnectionOptions, servers: Sequence[Server]) -> Scheduler | None:
+    """Return the scheduler of the run; None if this process does the work. Raises UsageError."""
+    given = (
+        connection.zone_keys,
+        connection.scheduler_ca,
+        connection.scheduler_cert,
+        connection.scheduler_key,
+    )
+    if connection.scheduler is None:
+        if any(given):
+            raise UsageError(
+                "--zone-keys and --scheduler-... are for a run with --scheduler",
+                "add --scheduler tls://HOST:8786, or remove them",
+            )
+        return None
+    for server in servers:
+        if server.connection.kind == "local":
+            raise UsageError(
+                f"{server.name} has ansible_connection: local, which would be a worker's machine",
+                f"remove it, or leave the server out: --limit '!{server.name}'",
+            )
+    return scheduler(connection.scheduler, *given)
+
+
+def _workers(
+    where: Scheduler, servers: Sequence[Server], login: Login, options: session.Options
+) -> AbstractContextManager[Runner]:
+    """Connect to the workers. Raises UsageError, also if the engine is not installed."""
+    try:
+        from scimconf.workers.dask import Workers
+    except ImportError as error:
+        raise UsageError(
+            f"--scheduler needs Dask, which is not installed ({error.name} is missing)",
+            "install it: pip install 'scimconf[dask]'",
+        ) from None
+    return Workers(where, servers, login, options)
+
+
+def _options(begun: Start, connection: ConnectionOptions) -> session.Options:
+    options = session.Options(
+        host_key="accept-new" if connection.accept_new_host_keys else "strict",
+        known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
+        allow_exec=begun.source.allow_exec,
+    )
+    if connection.look_timeout is not None:
+        options = replace(options, look_timeout=connection.look_timeout)
+    return options
+
+
+def _login(
+    begun: Start, connection: ConnectionOptions, servers: Sequence[Server], person: Person
+) -> Login:
+    """Return a function that returns the secrets of one of these servers. Asks first."""
     begun.inventory.check([server.name for server in servers], connects=True)
     asked = asked_become = None
     if connection.ask_pass:
@@ -52,13 +131,6 @@ def opener(
         asked_become = person.secret("sudo password", hint)
     elif connection.become_password_file:
         asked_become = read_login_password(connection.become_password_file, "sudo password")
-    options = session.Options(
-        host_key="accept-new" if connection.accept_new_host_keys else "strict",
-        known_hosts=(str(connection.known_hosts),) if connection.known_hosts else None,
-        allow_exec=begun.source.allow_exec,
-    )
-    if connection.look_timeout is not None:
-        options = replace(options, look_timeout=connection.look_timeout)
     _unlock(begun, servers)
 
     def opened(value: Secret | VaultValue | None) -> Secret | None:
@@ -70,16 +142,15 @@ def opener(
             raise _is_no_password(value)
         return secret
 
-    def open_agent(server: Server) -> AbstractContextManager[Conversation]:
-        credentials = session.Credentials(
+    def of(server: Server) -> session.Credentials:
+        return session.Credentials(
             password=opened(server.connection.password) or asked,
             become_password=opened(server.connection.become_password) or asked_become or asked,
             passphrase=opened(server.connection.passphrase),
             ask=person.answer_server if connection.ask_pass else None,
         )
-        return session.open_agent(server.connection, server.paths, credentials, options)
 
-    return open_agent
+    return of
 
 
 def _unlock(begun: Start, servers: Sequence[Server]) -> None:

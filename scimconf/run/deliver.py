@@ -143,7 +143,7 @@ def _deliver(
             finally:
                 watcher.done(each.server.name)
 
-        outcomes = fleet.check(looked, [each.outcome for each in looked], check, watcher)
+        outcomes = fleet.each(looked, [each.outcome for each in looked], check, watcher)
     again = as_typed("deliver", options.pattern, options.source.limit, options.realms, begun.words)
     sent = [] if options.only_test else found
     written = changes.noted(

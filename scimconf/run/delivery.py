@@ -227,7 +227,7 @@ def after_change(
             watcher.done(each.server.name)
 
     with person.progress(steps=True) as watcher:
-        return fleet.check(looked, outcomes, check, watcher)
+        return fleet.each(looked, outcomes, check, watcher)
 
 
 def was_delivered(outcome: Outcome, realm: str) -> bool:

@@ -21,9 +21,9 @@ def words(
     delivery: DeliveryOptions = NO_HOSTS,
 ) -> RunWords:
     """Return these options; `passwords` are those for the vault passwords."""
-    login = _login(connection) if connection else ()
+    login, workers = (_login(connection), _workers(connection)) if connection else ((), ())
     hosts = tuple(word for host in delivery.idp_host for word in ("--idp-host", host))
-    return RunWords(_files(source), _variables(source), tuple(passwords), login, hosts)
+    return RunWords(_files(source), _variables(source), tuple(passwords), login, hosts, workers)
 
 
 def _files(source: SourceOptions) -> tuple[str, ...]:
@@ -67,3 +67,15 @@ def _login(connection: ConnectionOptions) -> tuple[str, ...]:
         words += [name, str(value)] if value is not None else []
     flags = {"-b": connection.become, "-k": connection.ask_pass, "-K": connection.ask_become_pass}
     return (*words, *(name for name, given in flags.items() if given))
+
+
+def _workers(connection: ConnectionOptions) -> tuple[str, ...]:
+    """Return the options that choose the workers."""
+    given = {
+        "--scheduler": connection.scheduler,
+        "--scheduler-ca": connection.scheduler_ca,
+        "--scheduler-cert": connection.scheduler_cert,
+        "--scheduler-key": connection.scheduler_key,
+        "--zone-keys": connection.zone_keys,
+    }
+    return tuple(word for name, value in given.items() if value for word in (name, str(value)))

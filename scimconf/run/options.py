@@ -41,6 +41,13 @@ class ConnectionOptions:
     """Seconds; None: the default of `ssh.session.Options`."""
     connection_password_file: Path | None = None
     become_password_file: Path | None = None
+    scheduler: str | None = None
+    """The address of the scheduler of Dask workers; None: this process does the work."""
+    scheduler_ca: Path | None = None
+    scheduler_cert: Path | None = None
+    scheduler_key: Path | None = None
+    zone_keys: Path | None = None
+    """The folder with the public keys of the workers' zones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from scimconf.errors import UsageError
-from scimconf.fleet.look import planned
+from scimconf.fleet.look import planned, planned_read_only
 from scimconf.plan.share import Share
 from scimconf.run import saved_plan
 from scimconf.run.changes import share_of
@@ -63,7 +62,8 @@ def plan(options: PlanOptions, person: Person) -> Result:
         connect(begun, options.connection, servers, person) as fleet,
         person.progress(steps=False) as watcher,
     ):
-        looked = fleet.look(desired, watcher, look=partial(planned, read_only=options.read_only))
+        look = planned_read_only if options.read_only else planned
+        looked = fleet.look(desired, watcher, look=look)
     if options.out and not fleet.interrupted:
         saved_plan.save(options.out, looked)
     outcomes = [each.outcome for each in looked]

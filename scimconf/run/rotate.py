@@ -22,7 +22,7 @@ from scimconf.run.options import NO_HOSTS, ConnectionOptions, DeliveryOptions, S
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import Start, start
-from scimconf.run.wait import is_back, waited
+from scimconf.run.wait import is_back, refuse_workers, waited
 from scimconf.run.which_realms import check_known
 from scimconf.run.which_tokens import (
     Mode,
@@ -75,6 +75,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             "stage the tokens where the token file is kept, with --stage and without --shard; then "
             "run the shards with --activate",
         )
+    refuse_workers(options.connection, wait=options.minutes is not None)
     begun = start(
         *(options.source, options.pattern, person, options.connection),
         writes=options.writes,
@@ -220,7 +221,7 @@ def _finished(
         return ends.finish(each, outcome, watcher) if each.server.name in todo else outcome
 
     with person.progress(steps=True) as watcher:
-        return fleet.check(looked, outcomes, finish, watcher)
+        return fleet.each(looked, outcomes, finish, watcher)
 
 
 def _tell_what_is_kept(
@@ -365,11 +366,10 @@ def _with_remarks(
         return replace(outcome, message="the token is already in force", hint=hint)
     if outcome.status is not Status.CHANGED:
         return outcome
-    seconds = outcome.outage
-    if seconds is None:
-        seconds = sum(step.seconds for step in outcome.steps if step.name in ("restart", "gate"))
-    message = (
-        f"SCIM was unavailable for at most {seconds:.1f} s; only the token now in force is accepted"
-    )
+    message = "only the token now in force is accepted"
+    steps = [step.seconds for step in outcome.steps if step.name in ("restart", "gate")]
+    if outcome.outage is not None or steps:
+        seconds = sum(steps) if outcome.outage is None else outcome.outage
+        message = f"SCIM was unavailable for at most {seconds:.1f} s; {message}"
     said = f"{message}; {outcome.message}" if outcome.message else message
     return replace(outcome, message=said, hint=outcome.hint or hint)

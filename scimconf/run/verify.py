@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scimconf.fleet.checks import TrialUser, public_check
+from scimconf.fleet.checks import TrialUser
 from scimconf.fleet.look import judge
-from scimconf.model import Outcome, Server, Status
+from scimconf.model import Outcome, Server
 from scimconf.plan.activity import with_status
 from scimconf.run.connect import connect
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
 from scimconf.run.start import start
-from scimconf.run.wait import waited
+from scimconf.run.wait import refuse_workers, waited
 from scimconf.run.which_realms import narrowed
 
 _MOST_REALMS = 8
@@ -41,6 +41,7 @@ def verify(
     of a user to create, change and deactivate in each realm; asks first, unless `yes`. Raises
     UsageError, Stopped.
     """
+    refuse_workers(connection, wait=minutes is not None, test_user=test_user is not None)
     begun = start(source, pattern, person, connection, writes=writes, changes=False)
     servers = narrowed(begun, realms, person)
     tried = _test_user(test_user, servers)
@@ -54,13 +55,7 @@ def verify(
         with person.progress(steps=False) as watcher:
             looked = fleet.look(desired, watcher)
             outcomes = [_without_changes(each.outcome) for each in looked]
-            check = public_check(
-                tokens,
-                wanted=Status.OK,
-                interrupted=lambda: fleet.interrupted,
-                test_user=tried,
-            )
-            outcomes = fleet.check(looked, outcomes, check, watcher)
+            outcomes = fleet.check(looked, outcomes, tokens, watcher, test_user=tried)
         outcomes = waited(fleet, servers, outcomes, minutes, person)
     dates = keyring.dates(begun.servers)
     return Result(

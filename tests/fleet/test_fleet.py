@@ -16,9 +16,9 @@ from scimconf.errors import ExitCode, HostError, Unreachable
 from scimconf.fleet import checks, connections
 from scimconf.fleet import fleet as fleets
 from scimconf.fleet.batches import strategy
-from scimconf.fleet.checks import public_check
 from scimconf.fleet.connections import Connections
 from scimconf.fleet.fleet import Fleet
+from scimconf.fleet.job import Here
 from scimconf.fleet.look import Looked, looks_for, planned, planned_and_acknowledged
 from scimconf.fleet.observe import Message
 from scimconf.model import Check, Outcome, Realm, Server, Status
@@ -59,7 +59,7 @@ class _Run:
         self._watcher = watcher
         self._agent: Any = None
         self._connections = Connections(lambda server: self._agent(server))
-        self._fleet = Fleet(self._connections, forks, retries)
+        self._fleet = Fleet(Here(self._connections), forks, retries)
 
     def look(self, wanted: Any, agent: Any, **options: Any) -> list[Looked]:
         self._agent = agent
@@ -72,17 +72,14 @@ class _Run:
     def recover(self, looked: list[Looked], lock_timeout: int) -> list[Looked]:
         return self._fleet.recover(looked, self._watcher, lock_timeout)
 
-    def change(self, looked: Any, tokens: Any, answers: int = 0, **options: Any) -> list[Outcome]:
-        if answers:
-            options["check"] = public_check(tokens, wanted=Status.CHANGED, answers=answers)
+    def change(self, looked: Any, tokens: Any, **options: Any) -> list[Outcome]:
         return self._fleet.change(looked, tokens, self._watcher, **options)
 
     def undo_or_recover(self, looked: Any, verb: Any) -> list[Outcome]:
         return self._fleet.undo_or_recover(looked, verb, self._watcher)
 
     def check(self, looked: Any, outcomes: Any, tokens: Any, *, wanted: Status) -> list[Outcome]:
-        check = public_check(tokens, wanted=wanted)
-        return self._fleet.check(looked, outcomes, check, self._watcher)
+        return self._fleet.check(looked, outcomes, tokens, self._watcher, wanted=wanted)
 
     def exit_code(self, outcomes: list[Outcome]) -> ExitCode:
         return Result("apply", tuple(outcomes), self.interrupted).exit_code
@@ -549,11 +546,16 @@ class TestPublicCheck:
         ("before", "after"), [(Status.CHANGED, Status.CHANGED), (Status.OK, Status.SKIPPED)]
     )
     def test_after_ctrl_c_the_outcome_says_that_nothing_was_checked(
-        self, looked: list[Looked], before: Status, after: Status
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        looked: list[Looked],
+        before: Status,
+        after: Status,
     ) -> None:
         """A change stays a change. `verify` has not done its work."""
-        check = public_check(TOKENS, wanted=before, interrupted=lambda: True)
-        outcome = check(looked[0], Outcome("a", before), _Watcher())
+        run = _Run(1, _Watcher())
+        monkeypatch.setattr("scimconf.fleet.pool.Pool.interrupted", True)
+        (outcome,) = run.check(looked, [Outcome("a", before)], TOKENS, wanted=before)
         assert (outcome.status, outcome.verified) == (after, "not asked")
         assert outcome.message == (
             "the public URL was not checked, because the run was interrupted"

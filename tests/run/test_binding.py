@@ -83,6 +83,7 @@ OTHER: dict[str, Any] = {
     "Server.gate_timeout": 1,
     "Server.probe": None,
     "Server.moved_from": "chat0",
+    "Server.zone": "dmz",
     "Realm.moved_from": "acme-old",
     "Server.verify": False,
     "Server.ca": "other.pem",

@@ -1,0 +1,35 @@
+"""How long a worker may take for a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scimconf.fleet.job import Apply, CheckPublic, Job, Observe, Recover, RollBackOne
+from scimconf.fleet.transact import patience
+from scimconf.model import Server
+from scimconf.ssh.session import Options
+
+SLACK = 60.0
+"""Seconds beyond the limits that the worker itself keeps."""
+_JUMPS = 3
+"""Connections, one through the other, that a server may need."""
+_REQUEST = 15.0
+"""Seconds for a request to a public URL."""
+
+
+def seconds(job: Job[Any], options: Options) -> float:
+    """Return the seconds after which a worker that does this job hangs."""
+    if isinstance(job, CheckPublic):
+        requests = sum(1 + job.answers for realm in job.looked.server.realms if realm.present)
+        return SLACK + requests * _REQUEST
+    limit = SLACK + sum(_look(server, options) for server in job.servers)
+    if not isinstance(job, Observe):
+        # A change, and the rollback of it if a later server of the deployment fails.
+        lock = job.lock_timeout if isinstance(job, Apply | Recover | RollBackOne) else 0
+        limit += sum(2 * patience(server, lock) for server in job.servers)
+    return limit
+
+
+def _look(server: Server, options: Options) -> float:
+    to_connect = _JUMPS * server.connection.timeout
+    return to_connect + options.start_timeout + options.look_timeout
