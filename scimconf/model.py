@@ -218,6 +218,8 @@ class RunWords:
     """Where the vault passwords come from."""
     connection: tuple[str, ...] = ()
     """How to log in."""
+    delivery: tuple[str, ...] = ()
+    """--idp-host."""
 
 
 @dataclass(frozen=True, slots=True)

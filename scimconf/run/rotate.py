@@ -76,7 +76,9 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             "run the shards with --activate",
         )
     begun = start(
-        options.source, options.pattern, person, options.connection, writes=options.writes
+        *(options.source, options.pattern, person, options.connection),
+        writes=options.writes,
+        delivery=options.delivery,
     )
     return replace(_rotate(begun, options, person), scope=begun.scope(wanted.realms))
 
