@@ -27,6 +27,8 @@ MAY_HOLD = {
     "idp/https.py *": "the bytes for the encrypted connection to an identity provider",
     "password_file.py *": "reads them",
     "secret.py __init__ text": "where it is wrapped up",
+    "secret.py __eq__ *": "compares them in constant time",
+    "secret.py <genexpr> text": "the same",
     "secret.py redact *": "what is looked for",
     "ssh/conversation.py _password_line text": "the line that sudo reads",
     "ssh/link.py exchange outgoing": "the bytes for the encrypted channel",
