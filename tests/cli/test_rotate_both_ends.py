@@ -368,6 +368,11 @@ def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> No
     old = company.token("acme")
     killed(company, "set/before")
     staged = entry(company).next
+    recovered = company.run("recover", "--yes", hosts=False)
+    assert recovered.returncode == 0, recovered
+    assert "a delivery to its identity provider has not ended; to finish it: scimconf deliver" in (
+        recovered.stderr
+    )
     said = rotate(company)
     assert "finishing the rotation that began earlier" in said
     assert entry(company).created == staged.created
