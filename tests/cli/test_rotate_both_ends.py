@@ -16,6 +16,7 @@ import pytest
 from scimconf.tokens.store import TokenFile
 from tests.cli.test_deliver import Company, program
 from tests.lab import Lab
+from tests.lab.crossing import until
 from tests.lab.idp import Authentik, Fault, Graph, Mini
 from tests.lab.operator import VAULT, Operator
 
@@ -440,10 +441,11 @@ def test_after_each_fault_both_ends_agree_or_the_run_says_what_to_do(
     assert ended in ((0, "changed"), (1, "failed"), (4, "rolled back"), (5, "split")), server
     if fault in PASSES:
         assert ended == (0, "changed")
-    if step in ("check", "test") and fault not in PASSES:
-        assert ended[1] != "split", "the provider was reachable for the old token"
+    splits = [("set", "down"), ("set", "every answer lost")]
+    assert (ended[1] == "split") is ((step, fault) in splits), server
     in_force = company.token("acme")
-    assert lets_in(company, in_force), "the token file follows Zulip"
+    # Zulip's workers restart one by one, so an old one may answer for a moment.
+    until(lambda: lets_in(company, in_force), f"the token file must follow Zulip: {server}")
     if ended[0] == 0:
         assert in_force != old
     if entry(company).delivering:
