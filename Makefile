@@ -27,7 +27,7 @@ FUZZ ?= 100000
 FUZZ_SECONDS ?= 600
 AGENT = $(filter-out %/bootstrap.py,$(wildcard scimconf/agent/*.py))
 
-.PHONY: help test coverage lint lowest matrix faults fuzz fuzz-guided bench demo lab sshd shells chromium docs clean
+.PHONY: help test coverage lint lowest matrix faults fuzz fuzz-guided bench demo lab rotations sshd shells chromium docs clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -74,6 +74,9 @@ bench: $(PEERS) sshd ## compare speed with Ansible, mitogen, pyinfra; write docs
 demo: $(STAMP) sshd ## configure SCIM on three small Zulip servers, check it, clean up
 	@$(BIN)/python -m tests.lab.demo
 
+rotations: $(STAMP) sshd ## rotate 50 times while an identity provider works, and count refused requests
+	@$(BIN)/python -m tests.lab.rotations
+
 lab: $(STAMP) sshd ## start three small Zulip servers to try scimconf on; Ctrl-C stops them
 	@$(BIN)/python -m tests.lab
 
@@ -96,7 +99,7 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "scimconf needs Python 3.10 or later with venv. On Debian: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "creating .venv with $(PYTHON)"; \
 		rm -rf .venv && "$(PYTHON)" -m venv .venv; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 2> .venv/pip.log \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,clients]' 2> .venv/pip.log \
 		|| { cat .venv/pip.log; exit 1; }
 	@touch $@
 

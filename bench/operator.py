@@ -70,7 +70,7 @@ class Operator:
     def apply(self, state: int, *arguments: str) -> Program:
         """Return a `scimconf apply` command."""
         vault = ("--vault-password-file", str(self.vault))
-        return self.scimconf("apply", state, "--yes", *vault, *arguments)
+        return self.scimconf("apply", state, "--yes", "--allow-many", *vault, *arguments)
 
     def floor(self, state: int, forks: int) -> Program:
         """Write the requests of scimconf's plan for floor.py. Return the command."""

@@ -82,6 +82,8 @@ class Activity:
     message: str
     hint: str = ""
     seen: Seen = field(default=Seen())
+    details: str = ""
+    """The numbers of requests, in words."""
     now: float = 0.0
     """The server's clock, in seconds since 1970."""
 

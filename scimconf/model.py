@@ -218,6 +218,8 @@ class RunWords:
     """Where the vault passwords come from."""
     connection: tuple[str, ...] = ()
     """How to log in."""
+    delivery: tuple[str, ...] = ()
+    """--idp-host."""
     workers: tuple[str, ...] = ()
     """Which workers do the work (`--scheduler`)."""
 
@@ -414,9 +416,9 @@ class Observed:
     refers to it or not."""
     own_clients: frozenset[tuple[str, str]] = frozenset()
     """The `clients` that scimconf has registered."""
-    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Realm -> the variable names of its custom profile fields, if `custom_profile_field_map` is
-    set."""
+    fields: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Realm -> the variable names of its custom profile fields, with Zulip's numbers of their
+    types, if `custom_profile_field_map` is set."""
     unknown_fields: str | None = None
     """Why `fields` could not be listed; None if they were, or are not needed."""
     unseen: str | None = None

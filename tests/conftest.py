@@ -1,9 +1,9 @@
 """Fixtures of the lab, and marks for tests that need a program that this machine may not have.
 
-The marks `needs_ansible`, `needs_chromium`, `needs_fish`, `needs_zsh`, `needs_sshd`, `needs_sudo`
-and `needs_root` (root with the right to create namespaces) skip a test if that part is missing. The
-last line of the run counts these skips. With SCIMCONF_NO_SKIPS=1 they fail the run, except `needs
-root` for an ordinary user.
+The marks `needs_ansible`, `needs_chromium`, `needs_fish`, `needs_zsh`, `needs_sshd`, `needs_sudo`,
+`needs_scim2` and `needs_root` (root with the right to create namespaces) skip a test if that part
+is missing. The last line of the run counts these skips. With SCIMCONF_NO_SKIPS=1 they fail the run,
+except `needs root` for an ordinary user.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import hypothesis
@@ -30,6 +31,7 @@ PARTS = {
     "needs_ansible": "ansible-core in .cache/ansible (make test; Python 3.11 or later)",
     "needs_fish": "fish",
     "needs_zsh": "zsh",
+    "needs_scim2": "scim2-client (make test)",
     "needs_root": "root, and the right to create mount namespaces",
     "needs_sshd": "OpenSSH's sshd",
     "needs_sudo": "sudo, and root to configure it",
@@ -107,6 +109,8 @@ def _missing_parts() -> dict[str, str]:
     if not chromium.can_be_driven() or chromium.find() is None:
         missing["needs_chromium"] = "needs chromium"
     missing |= {f"needs_{shell}": f"needs {shell}" for shell in shells.missing()}
+    if find_spec("scim2_client") is None or find_spec("httpx2") is None:
+        missing["needs_scim2"] = "needs scim2"
     root = os.geteuid() == 0 and can_isolate()
     if not root:
         missing["needs_root"] = "needs root"

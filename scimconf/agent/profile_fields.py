@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence
+from typing import Dict, Sequence
 
 from scimconf.agent import shell
 
 _LIST = """
 from zerver.models import CustomProfileField
 found = CustomProfileField.objects.filter(realm__string_id__in=argument)
-answer = list(found.values_list("realm__string_id", "name"))
+answer = list(found.values_list("realm__string_id", "name", "field_type"))
 """
 
 
-def listed(deployment: str, realms: Sequence[str]) -> Dict[str, List[str]]:
-    """Return the variable names of the fields of each realm. Raises AgentError."""
-    found: Dict[str, List[str]] = {realm: [] for realm in realms}
-    for realm, name in shell.ask(deployment, _LIST, list(realms)):
-        found[realm].append(variable_name(name))
+def listed(deployment: str, realms: Sequence[str]) -> Dict[str, Dict[str, int]]:
+    """Return the variable names of the fields of each realm, with their types. Raises AgentError.
+
+    The types are the numbers of Zulip (CustomProfileField.FIELD_TYPE...).
+    """
+    found: Dict[str, Dict[str, int]] = {realm: {} for realm in realms}
+    for realm, name, kind in shell.ask(deployment, _LIST, list(realms)):
+        found[realm][variable_name(name)] = kind
     return found
 
 

@@ -490,6 +490,17 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
 
 
+def _email(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no plain email address: it becomes a part of requests."""
+    if value is not None and not re.fullmatch(_EMAIL, value, re.ASCII):
+        message = f"{value!r} is not an email address; write for example scim-test@example.com"
+        raise click.BadParameter(message, context, parameter)
+    return value
+
+
+_EMAIL = r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"
+
+
 def _period(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> timedelta | None:
@@ -510,6 +521,13 @@ wait: Decorator = option(
     type=click.IntRange(1, 1440),
     metavar="MINUTES",
     help="Wait up to MINUTES for the first good request of each identity provider.",
+)
+test_user: Decorator = option(
+    "--test-user",
+    variable=False,
+    callback=_email,
+    metavar="EMAIL",
+    help="Create, change and deactivate this user in each realm. A deactivated account stays.",
 )
 silent_for: Decorator = option(
     "--silent-for",

@@ -7,6 +7,7 @@ from scimconf.cli.log import start_log
 from scimconf.cli.options import OutputOptions, VaultOptions
 from scimconf.cli.output import results
 from scimconf.cli.person import Terminal
+from scimconf.errors import UsageError
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.verify import verify
 
@@ -16,6 +17,8 @@ from scimconf.run.verify import verify
 @options.sharded_source
 @options.realm
 @options.wait
+@options.test_user
+@options.yes
 @options.spread_connection
 @options.vault
 @options.output
@@ -24,16 +27,23 @@ def command(
     source: SourceOptions,
     realms: tuple[str, ...],
     minutes: int | None,
+    test_user: str | None,
+    yes: bool,
     connection: ConnectionOptions,
     vault: VaultOptions,
     output: OutputOptions,
 ) -> int:
     """Check the public SCIM URLs as the identity provider would.
 
-    Changes nothing. Reads each server's settings first: a token is sent only to a host name that
-    these settings contain. Needs the vault password.
+    Changes nothing, except with --test-user. Reads each server's settings first: a token is sent
+    only to a host name that these settings contain. Needs the vault password.
     """
-    start_log(output)
+    if yes and not test_user:
+        raise UsageError("--yes needs --test-user", "verify changes nothing otherwise")
     person = Terminal(vault, output)
-    result = verify(source, pattern, connection, person, output.files, realms, minutes)
+    if test_user and not yes:
+        person.must_answer("verify --test-user")
+    start_log(output)
+    asked = (source, pattern, connection, person, output.files, realms, minutes, test_user)
+    result = verify(*asked, yes=yes)
     return results(result, output, shard=source.shard)

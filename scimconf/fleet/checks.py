@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from scimconf.fleet.look import Looked, failure
-from scimconf.fleet.verify import Hosts, verify
+from scimconf.fleet.trial import Trial
+from scimconf.fleet.verify import Asker, Hosts, verify
 from scimconf.model import Check, Observed, Outcome, Realm, Server, Status
 from scimconf.plan.commands import for_realm, for_server
 from scimconf.secret import Secret
@@ -18,20 +19,42 @@ _MANY = 10
 _AT_A_TIME = 5
 """Realms of one server that are asked at the same time. Each request takes several round trips."""
 
+More = Callable[[Asker], Iterable[Check]]
 
-def check(looked: Looked, outcome: Outcome, tokens: Mapping[str, Secret], answers: int) -> Outcome:
+
+@dataclass(frozen=True, slots=True)
+class TrialUser:
+    """The user that `verify --test-user` tries."""
+
+    email: str
+    servers: frozenset[str]
+    """Where it is tried: one server of each deployment, because they share their realms."""
+
+
+def check(
+    looked: Looked,
+    outcome: Outcome,
+    tokens: Mapping[str, Secret],
+    answers: int,
+    test_user: TrialUser | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Outcome:
     """Check the public URLs of a server, as its identity provider would. Never raises.
 
     `answers`: how many good answers in a row are needed; several after a restart. An unreachable
     public URL is a warning. A wrong answer, or a certificate that an identity provider would
     refuse, is a failure. It rolls nothing back, because the server has passed the gate.
+    `test_user`: also try this user; after Ctrl-C (`interrupted`), it is only removed.
     """
+    server = looked.server
     if looked.observed is None:
         return outcome
     try:
-        return with_checks(outcome, tuple(ask(looked.server, looked.observed, tokens, answers)))
+        tried = test_user if test_user and server.name in test_user.servers else None
+        checks = tuple(ask(server, looked.observed, tokens, answers, tried, interrupted))
+        return with_checks(outcome, checks)
     except Exception as error:
-        return replace(failure(looked.server.name, error), plan=outcome.plan)
+        return replace(failure(server.name, error), plan=outcome.plan)
 
 
 def not_checked(looked: Looked, outcome: Outcome) -> Outcome:
@@ -48,9 +71,14 @@ def not_checked(looked: Looked, outcome: Outcome) -> Outcome:
 
 
 def ask(
-    server: Server, observed: Observed, tokens: Mapping[str, Secret], answers: int
+    server: Server,
+    observed: Observed,
+    tokens: Mapping[str, Secret],
+    answers: int,
+    test_user: TrialUser | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> Iterator[Check]:
-    """Check the public URL of each realm of a server."""
+    """Check the public URL of each realm of a server. `test_user`: also try this user."""
     if observed.external_host is None:
         message = (
             "the public URLs were not asked: EXTERNAL_HOST in settings.py is not a plain value, so "
@@ -65,7 +93,10 @@ def ask(
 
     def one(realm: Realm) -> tuple[Check, ...]:
         if token := tokens.get(realm.string_id):
-            return verify(server, realm, token, hosts, times)
+            if not test_user:
+                return verify(server, realm, token, hosts, times)
+            more = _trial(token, test_user, observed, interrupted)
+            return verify(server, realm, token, hosts, times, more=more)
         message = "this realm has no token yet"
         hint = f"create one: {for_realm('apply', server, realm.string_id)}"
         return (Check(realm.string_id, "token", "failed", message, hint=hint),)
@@ -75,6 +106,18 @@ def ask(
         return
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         yield from chain.from_iterable(pool.map(one, present))
+
+
+def _trial(
+    token: Secret, test_user: TrialUser, observed: Observed, interrupted: Callable[[], bool]
+) -> More:
+    def more(asker: Asker) -> Iterator[Check]:
+        if interrupted():
+            return iter(())
+        fields = observed.fields.get(asker.realm.string_id, {})
+        return Trial(asker, token, test_user.email, fields, interrupted).run()
+
+    return more
 
 
 def with_checks(outcome: Outcome, checks: tuple[Check, ...]) -> Outcome:

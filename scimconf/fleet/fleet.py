@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from scimconf.errors import ScimconfError, bug
 from scimconf.fleet.batches import Strategy
-from scimconf.fleet.checks import not_checked
+from scimconf.fleet.checks import TrialUser, not_checked
 from scimconf.fleet.deployment import RollBack, to_change
 from scimconf.fleet.job import (
     Apply,
@@ -287,14 +287,15 @@ class Fleet:
         watcher: Watcher,
         *,
         wanted: Status = Status.OK,
+        test_user: TrialUser | None = None,
     ) -> list[Outcome]:
         """Check the public URLs of each server with the outcome `wanted`; return all outcomes.
 
-        After Ctrl-C, nothing more is sent; the outcomes say so.
+        After Ctrl-C, nothing more is sent; the outcomes say so. `test_user`: also try this user.
         """
 
         def one(each: tuple[Looked, Outcome]) -> Outcome:
-            return self._checked(*each, tokens, wanted, 1, watcher)
+            return self._checked(*each, tokens, wanted, 1, watcher, test_user)
 
         return self._pool.each(list(zip(looked, outcomes, strict=True)), one, one)
 
@@ -323,13 +324,15 @@ class Fleet:
         wanted: Status,
         answers: int,
         watcher: Watcher,
+        test_user: TrialUser | None = None,
     ) -> Outcome:
         is_asked = answers and outcome.status is wanted and each.server.verify
         if not is_asked or each.observed is None:
             return outcome
         if self.interrupted:
             return not_checked(each, outcome)
-        job = CheckPublic(each, outcome, tokens[each.server.name], answers)
+        own = tokens[each.server.name]
+        job = CheckPublic(each, outcome, own, answers, test_user, lambda: self.interrupted)
         return self._runner.do(job, watcher)
 
 

@@ -119,6 +119,8 @@ def paths(where: Paths) -> Message:
 
 
 _NONE: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
+_NOTHING: frozenset[str] = frozenset()
+_NOBODY: frozenset[tuple[str, str]] = frozenset()
 
 
 def parse(
@@ -159,17 +161,18 @@ def parse(
             )
             for name, entry in facts.map("realms", dict).items()
         },
-        secret_names=frozenset(_text(name, facts) for name in facts.get("secret_names", list)),
-        right_secrets=frozenset(_text(name, facts) for name in facts.get("right_secrets", list)),
+        secret_names=_texts(facts, "secret_names"),
+        right_secrets=_texts(facts, "right_secrets"),
         clients=None if clients is None else frozenset(_pair(item, facts) for item in clients),
         sites={
             name: _site(Facts(found, f"observe sites.{name}"))
             for name, found in facts.map("sites", dict).items()
         },
-        own_clients=frozenset(_pair(item, facts) for item in facts.get("own_clients", list)),
+        own_clients=frozenset(_pair(each, facts) for each in facts.get("own_clients", list))
+        or _NOBODY,
         fields={
-            name: frozenset(_text(each, facts) for each in found)
-            for name, found in facts.map("fields", list).items()
+            name: Facts(found, f"observe fields.{name}").numbers()
+            for name, found in facts.map("fields", dict).items()
         },
         unknown_fields=facts.get("unknown_fields", str) or None,
         running={
@@ -180,7 +183,7 @@ def parse(
         at_work=facts.get("at_work", str) or None,
         finished_alone=_finished_alone(facts),
         lost=facts.get("lost", str) or None,
-        given_secrets=frozenset(_text(name, facts) for name in facts.get("given_secrets", list)),
+        given_secrets=_texts(facts, "given_secrets"),
         unseen=facts.get("unseen", str) or None,
     )
 
@@ -235,6 +238,11 @@ def _token(
     )
 
 
+def _texts(facts: Facts, name: str) -> frozenset[str]:
+    """Return a set of texts. All empty sets are one object, which saves memory in a large fleet."""
+    return frozenset(_text(each, facts) for each in facts.get(name, list)) or _NOTHING
+
+
 def _text(value: object, facts: Facts) -> str:
     if not isinstance(value, str):
         raise facts.nonsense("a name that is not text")
@@ -282,6 +290,10 @@ class Facts:
         if not all(isinstance(value, kind) for value in values.values()):
             raise self.nonsense(name)
         return values
+
+    def numbers(self) -> dict[str, int]:
+        """Return the object itself, whose values must all be numbers."""
+        return {name: self.get(name, int) for name in self.values}
 
     def nonsense(self, name: str) -> HostError:
         return HostError(

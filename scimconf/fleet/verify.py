@@ -8,15 +8,16 @@ token. The right token is sent only if the answer to the wrong one is Zulip's.
 from __future__ import annotations
 
 import http.client
+import json
 import queue
 import secrets
 import socket
 import ssl
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ class Hosts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     """A status and a body; or the reason for no answer, with status None."""
 
     status: int | None
@@ -69,12 +70,13 @@ def verify(
     hosts: Hosts | None = None,
     answers: int = 1,
     timeout: float = 15.0,
+    more: Callable[[Asker], Iterable[Check]] = lambda asker: (),
 ) -> tuple[Check, ...]:
     """Send the connection test of the realm's identity provider, with a wrong and the right token.
 
     `hosts`: None means the inventory's external host. `answers`: how many good answers in a row
     are needed; several after a restart, because workers restart one by one. `timeout`: seconds for
-    each request as a whole.
+    each request as a whole. `more`: further checks, if the right token is accepted.
     """
     known = hosts or Hosts(server.external_host, {})
     if reason := refusal(realm.url, known.external_host, known.realm_hosts):
@@ -83,8 +85,8 @@ def verify(
         return (Check(realm.string_id, "address", "failed", message, hint=hint),)
     if unusable := why_unusable(token.reveal()):
         message = f"the token cannot be used: {unusable}"
-        replace = for_realm("rotate", server, realm.string_id)
-        hint = f"replace the token: {replace}; if it is kept elsewhere, replace it there"
+        command = for_realm("rotate", server, realm.string_id)
+        hint = f"replace the token: {command}; if it is kept elsewhere, replace it there"
         return (Check(realm.string_id, RIGHT, "failed", message, hint=hint),)
     try:
         context = _context(server.ca)
@@ -93,12 +95,13 @@ def verify(
             f"cannot use {server.ca} as a file of CA certificates: {one_line(str(error), 120)}"
         )
         return (Check(realm.string_id, "address", "failed", message, hint="correct scim_ca"),)
-    asker = _Asker(realm, context, timeout)
+    asker = Asker(realm, context, timeout)
     try:
         wrong = _wrong_token(asker)
         if wrong.result != "ok":
             return (wrong,)
-        return (wrong, _right_token(asker, token, answers))
+        right = _right_token(asker, token, answers)
+        return (wrong, right, *(more(asker) if right.result == "ok" else ()))
     finally:
         asker.close()
 
@@ -115,7 +118,7 @@ def _trusting(certificates: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=certificates)
 
 
-def _wrong_token(asker: _Asker) -> Check:
+def _wrong_token(asker: Asker) -> Check:
     """Send a random token. The right answer is 401."""
     answer = asker.ask(Secret(secrets.token_hex(32)))
     if answer.status == 401:
@@ -127,7 +130,7 @@ def _wrong_token(asker: _Asker) -> Check:
     return asker.trouble(WRONG, answer)
 
 
-def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
+def _right_token(asker: Asker, token: Secret, answers: int) -> Check:
     """Send the realm's token `answers` times. Stop at the first bad answer."""
     for number in range(1, answers + 1):
         answer = asker.ask(token)
@@ -151,7 +154,16 @@ def _right_token(asker: _Asker, token: Secret, answers: int) -> Check:
 # --- one request ------------------------------------------------------------------------------
 
 
-class _Asker:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request: its method, its path with the query, and its body."""
+
+    method: str
+    path: str
+    body: bytes | None
+
+
+class Asker:
     """Sends the connection test of an identity provider to one realm's URL.
 
     All requests use one connection, as far as the server allows it. Each realm has its own, because
@@ -168,19 +180,28 @@ class _Asker:
     def preset(self) -> Preset:
         return PRESETS[self.realm.idp]
 
-    def ask(self, token: Secret) -> _Answer:
-        """Send one request with this token."""
+    def ask(self, token: Secret) -> Answer:
+        """Send the connection test with this token."""
+        return self.send(token, "GET", self.preset.connection_test(str(uuid.uuid4())))
+
+    def send(self, token: Secret, method: str, path: str, body: object = None) -> Answer:
+        """Send one request with this token. `body` becomes JSON; None: no body."""
         # While a request is under way, the connection belongs to its thread alone.
         line, self._line = self._line, None
-        answer, self._line = _within(self._timeout, lambda: self._ask(token, line))
+        request = _Request(method, path, None if body is None else json.dumps(body).encode())
+        answer, self._line = _within(self._timeout, lambda: self._ask(token, request, line))
         return answer
 
-    def _ask(self, token: Secret, line: http.client.HTTPConnection | None) -> _Answered:
+    def _ask(
+        self, token: Secret, request: _Request, line: http.client.HTTPConnection | None
+    ) -> _Answered:
         url = urlsplit(self.realm.url)
-        path = url.path + self.preset.connection_test(str(uuid.uuid4()))
-        if line:
+        request = replace(request, path=url.path + request.path)
+        if line and request.method != "GET":
+            line.close()  # if it were already closed, the request would have to be sent twice
+        elif line:
             with suppress(OSError, http.client.HTTPException):  # the server has closed it
-                return _send(line, url.netloc, path, token)
+                return _send(line, url.netloc, request, token)
         try:
             if url.scheme == "https":  # refusal() let only http and https pass
                 line = http.client.HTTPSConnection(
@@ -188,7 +209,7 @@ class _Asker:
                 )
             else:
                 line = http.client.HTTPConnection(url.netloc, timeout=self._timeout)
-            return _send(line, url.netloc, path, token)
+            return _send(line, url.netloc, request, token)
         except (OSError, ValueError, http.client.HTTPException) as error:
             return _not_reached(error), None
 
@@ -198,11 +219,11 @@ class _Asker:
             self._line.close()
 
     def check(
-        self, name: str, result: Result, message: str, answer: _Answer, hint: str = ""
+        self, name: str, result: Result, message: str, answer: Answer, hint: str = ""
     ) -> Check:
         return Check(self.realm.string_id, name, result, message, answer.status, hint)
 
-    def trouble(self, name: str, answer: _Answer, before: str = "") -> Check:
+    def trouble(self, name: str, answer: Answer, before: str = "") -> Check:
         """Return the check for a missing or a wrong answer.
 
         The target of a redirect is shown only for the wrong token, because an answer to the right
@@ -218,23 +239,28 @@ class _Asker:
         return self.check(name, "failed", f"{meaning}{before}", answer, hint)
 
 
-_Answered = tuple[_Answer, http.client.HTTPConnection | None]
+_Answered = tuple[Answer, http.client.HTTPConnection | None]
 """An answer, and the connection if it can be used for another request."""
 
 
-def _send(line: http.client.HTTPConnection, host: str, path: str, token: Secret) -> _Answered:
+def _send(
+    line: http.client.HTTPConnection, host: str, request: _Request, token: Secret
+) -> _Answered:
     """Send a request, and read the answer.
 
     No redirect is followed, so that the token is not sent elsewhere. The 3xx is the answer.
     """
     try:
-        line.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+        line.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
         line.putheader("Host", host)
         line.putheader("Authorization", f"Bearer {token.reveal()}")
         line.putheader("Accept", "application/scim+json")
         line.putheader("Accept-Encoding", "identity")
         line.putheader("User-Agent", f"scimconf/{__version__}")
-        line.endheaders()
+        if request.body is not None:
+            line.putheader("Content-Type", "application/scim+json")
+            line.putheader("Content-Length", str(len(request.body)))
+        line.endheaders(request.body)
         with line.getresponse() as response:
             body = response.read(LARGEST_ANSWER)
             location = _host_of(response.getheader("Location") or "")
@@ -245,7 +271,7 @@ def _send(line: http.client.HTTPConnection, host: str, path: str, token: Secret)
     if not stays_open:
         line.close()
     is_good = 200 <= response.status < 300
-    answer = _Answer(response.status, body) if is_good else _Answer(response.status, b"", location)
+    answer = Answer(response.status, body, "" if is_good else location)
     return answer, line if stays_open else None
 
 
@@ -258,28 +284,28 @@ def _host_of(location: str) -> str:
     return one_line(f"{parts.scheme}://{parts.hostname}", 120) if parts.hostname else ""
 
 
-def _not_reached(reason: object) -> _Answer:
+def _not_reached(reason: object) -> Answer:
     """Explain why there is no answer."""
     if isinstance(reason, ssl.SSLCertVerificationError):
         trouble = f"its certificate is not accepted: {one_line(reason.verify_message, 120)}"
         hint = certificate_hint(reason.verify_code)
-        return _Answer(None, trouble=trouble, hint=hint, refused=True)
+        return Answer(None, trouble=trouble, hint=hint, refused=True)
     if isinstance(reason, ssl.SSLError):
         trouble = f"no TLS connection: {one_line(reason.reason or str(reason), 120)}"
-        return _Answer(None, trouble=trouble, hint="check that this is the web server's https port")
+        return Answer(None, trouble=trouble, hint="check that this is the web server's https port")
     if isinstance(reason, socket.gaierror):
         hint = "check that the DNS record exists, and that this machine can resolve it"
-        return _Answer(None, trouble="the host name has no address", hint=hint)
+        return Answer(None, trouble="the host name has no address", hint=hint)
     if isinstance(reason, TimeoutError):
         return _timed_out()
     if isinstance(reason, http.client.HTTPException):
         trouble = "the answer is not HTTP, or incomplete"
-        return _Answer(None, trouble=trouble, hint="check which program listens on that port")
+        return Answer(None, trouble=trouble, hint="check which program listens on that port")
     if isinstance(reason, ConnectionRefusedError):
         hint = "check that the web server is running, and that the port is right"
-        return _Answer(None, trouble="connection refused", hint=hint)
+        return Answer(None, trouble="connection refused", hint=hint)
     text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-    return _Answer(None, trouble=one_line(text, 120), hint="check that this machine can reach it")
+    return Answer(None, trouble=one_line(text, 120), hint="check that this machine can reach it")
 
 
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
@@ -302,9 +328,9 @@ def certificate_hint(code: int) -> str:
     return "to see the certificate: openssl s_client -connect HOST:443 -servername HOST"
 
 
-def _timed_out() -> _Answer:
+def _timed_out() -> Answer:
     hint = "check whether a firewall drops packets, or the server is overloaded"
-    return _Answer(None, trouble="no complete answer in time", hint=hint)
+    return Answer(None, trouble="no complete answer in time", hint=hint)
 
 
 def _within(seconds: float, question: Callable[[], _Answered]) -> _Answered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from scimconf.activity import Activity, Seen, SeenRequest, ServerLog, State
@@ -51,12 +51,19 @@ def _activity(server: Server, realm: Realm, seen: Seen, log: ServerLog) -> Activ
         first,
         f"last accepted {_request(seen.accepted, now)}" if seen.accepted else "",
         f"last refused {_request(seen.refused, now)}" if seen.refused and not hint else "",
-        f"last hour: {_counts(seen.hour)}" if seen.accepted or seen.refused else "",
-        f"last day: {_counts(seen.day)}" if seen.accepted or seen.refused else "",
+    ]
+    is_known = bool(seen.accepted or seen.refused)
+    details = [
+        f"last hour: {_counts(seen.hour)}" if is_known else "",
+        f"last day: {_counts(seen.day)}" if is_known else "",
         _strangers(seen, now),
         _read_back_to(log, seen),
     ]
-    return Activity(realm.string_id, state, "; ".join(filter(None, parts)), hint, seen, now)
+    return Activity(realm.string_id, state, _joined(parts), hint, seen, _joined(details), now)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _why(server: Server, realm: Realm, status: int) -> str:

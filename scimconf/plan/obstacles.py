@@ -94,8 +94,8 @@ def _missing_fields(realm: Realm, observed: Observed) -> str | None:
         return None
     if observed.unknown_fields:
         return f"realm {realm.label}: {observed.unknown_fields}"
-    known = observed.fields.get(realm.string_id, frozenset())
-    missing = sorted({str(each) for each in wanted.values()} - known)
+    known = observed.fields.get(realm.string_id, {})
+    missing = sorted({str(each) for each in wanted.values()} - {*known})
     if not missing:
         return None
     names = ", ".join(missing[:_MOST_FIELDS])

@@ -35,7 +35,7 @@ def back(realm: str, before: ServerLog, first: SeenRequest, later: Seen, now: fl
         f"the identity provider got in at {moment(first.at)} ({first.request}, HTTP "
         f"{first.status}){out}"
     )
-    return Activity(realm, State.OK, message, "", later, now)
+    return Activity(realm, State.OK, message, "", later, "", now)
 
 
 def _refused(seen: Seen) -> int:

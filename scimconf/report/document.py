@@ -95,6 +95,7 @@ def _activity(each: Activity) -> Mapping[str, object]:
         "state": each.state.value,
         "message": each.message,
         "hint": each.hint,
+        "details": each.details,
         "now": utc(each.now),
         "last_accepted": _request(seen.accepted),
         "last_refused": _request(seen.refused),

@@ -131,6 +131,8 @@ def _activity(activity: Activity) -> Iterator[Line]:
     good = activity.state is State.OK
     mark, style = ("ok: ", "blue") if good else (f"{activity.state.value}: ", "yellow")
     yield Line(mark, f"realm {activity.realm or '(root)'}: {activity.message}", style)
+    if activity.details:
+        yield Line("   ", activity.details, "dim")
     if activity.hint:
         yield Line("-> ", activity.hint)
 

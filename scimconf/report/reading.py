@@ -286,7 +286,8 @@ def _activity(each: _Object) -> Activity:
     )
     state = State(each.get("state", str))
     words = (each.get("message", str), each.get("hint", str))
-    return Activity(each.get("realm", str), state, *words, seen, each.moment("now"))
+    details = each.get("details", str)
+    return Activity(each.get("realm", str), state, *words, seen, details, each.moment("now"))
 
 
 def _seen_request(each: _Object, name: str) -> SeenRequest | None:

@@ -51,7 +51,9 @@ def apply(options: ApplyOptions, person: Person) -> Result:
     record in the token file which tokens they have. Raises UsageError, Stopped.
     """
     begun = start(
-        options.source, options.pattern, person, options.connection, writes=options.writes
+        *(options.source, options.pattern, person, options.connection),
+        writes=options.writes,
+        delivery=options.delivery,
     )
     return replace(_apply(begun, options, person), scope=begun.scope(options.realms))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 
+from scimconf.errors import UsageError
 from scimconf.fleet.deployment import RollBack
 from scimconf.fleet.look import Looked
 from scimconf.fleet.watcher import Watcher
@@ -67,8 +68,8 @@ class BothEnds:
         """Change a deployment at both ends."""
         deployment = servers[0].server.deployment
         ends = [_End(each, each.idp()) for each in self.found if each.key[0] == deployment]
-        if not ends:
-            return change()
+        if not ends or not all(each.seen for each in servers):
+            return change()  # of a deployment that was not seen as a whole, nothing is changed
         doing = _Doing(ends[0].delivery.server.name, watcher)
         if not (self._checked(ends, doing) and self._paused(ends, doing)):
             return _with_checks(_not_begun(servers), ends)
@@ -129,7 +130,11 @@ class BothEnds:
             if entry and entry.delivering:  # only the run that died knows who had paused it
                 end.was_paused = rotation.was_paused(entry)
                 end.has = "unknown"
-        self.keyring.note({each.delivery.key: _open(each) for each in ends})
+        try:
+            self.keyring.note({each.delivery.key: _open(each) for each in ends})
+        except UsageError as error:  # another run has changed the token file
+            ends[0].checks.append(ends[0].delivery.failed("note", error))
+            return False
         self.notes |= {each.delivery.key: _open(each) for each in ends}
         return True
 

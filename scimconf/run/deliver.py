@@ -48,7 +48,9 @@ def deliver(options: DeliverOptions, person: Person) -> Result:
     Raises UsageError, Stopped.
     """
     begun = start(
-        options.source, options.pattern, person, options.connection, writes=options.writes
+        *(options.source, options.pattern, person, options.connection),
+        writes=options.writes,
+        delivery=options.delivery,
     )
     check_known(options.realms, begun)
     servers = _with_deliver(begun, options.realms)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scimconf.consent import EVERYTHING
 from scimconf.model import RunWords
-from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.options import NO_HOSTS, ConnectionOptions, DeliveryOptions, SourceOptions
 
 _ONE = re.compile(r"(\w+)=\S*$")
 _HARMLESS = re.compile(r"(ansible|scim|zulip)_(?!.*(pass|secret|token(?!_store)))")
@@ -15,11 +15,15 @@ _HARMLESS = re.compile(r"(ansible|scim|zulip)_(?!.*(pass|secret|token(?!_store))
 
 
 def words(
-    source: SourceOptions, passwords: Sequence[str], connection: ConnectionOptions | None
+    source: SourceOptions,
+    passwords: Sequence[str],
+    connection: ConnectionOptions | None,
+    delivery: DeliveryOptions = NO_HOSTS,
 ) -> RunWords:
     """Return these options; `passwords` are those for the vault passwords."""
     login, workers = (_login(connection), _workers(connection)) if connection else ((), ())
-    return RunWords(_files(source), _variables(source), tuple(passwords), login, workers)
+    hosts = tuple(word for host in delivery.idp_host for word in ("--idp-host", host))
+    return RunWords(_files(source), _variables(source), tuple(passwords), login, hosts, workers)
 
 
 def _files(source: SourceOptions) -> tuple[str, ...]:

@@ -77,7 +77,9 @@ def rotate(options: RotateOptions, person: Person) -> Result:
         )
     refuse_workers(options.connection, options.minutes)
     begun = start(
-        options.source, options.pattern, person, options.connection, writes=options.writes
+        *(options.source, options.pattern, person, options.connection),
+        writes=options.writes,
+        delivery=options.delivery,
     )
     return replace(_rotate(begun, options, person), scope=begun.scope(wanted.realms))
 

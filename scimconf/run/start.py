@@ -20,7 +20,7 @@ from scimconf.inventory.rules import Invalid
 from scimconf.model import RunWords, Scope, Server
 from scimconf.plan.commands import command
 from scimconf.run import hint_words
-from scimconf.run.options import ConnectionOptions, SourceOptions
+from scimconf.run.options import NO_HOSTS, ConnectionOptions, DeliveryOptions, SourceOptions
 from scimconf.run.own_password import NAME, OwnPassword
 from scimconf.run.person import Person
 from scimconf.tokens.keyring import Keyring, Passwords
@@ -81,18 +81,25 @@ def start(
     bare: bool = False,
     encrypts: bool = True,
     changes: bool = True,
+    delivery: DeliveryOptions = NO_HOSTS,
 ) -> Start:
     """Load the inventory and select the servers of `pattern` and --limit. Contacts no server.
 
     `writes`: files that this run will write. `bare`: hosts without scim_realms are servers, too.
     `encrypts`: whether new values may be encrypted. `changes`: whether the run may change servers
-    or files; it then needs all variables of the selected hosts. A run with a `connection` needs
-    those for the connection.
+    or files; it then needs all variables of the selected hosts. `delivery`: hints repeat it. A run
+    with a `connection` needs the variables for the connection.
 
     Raises UsageError (InventoryError with all errors of the selected hosts).
     """
     given = passwords(source, person, encrypts=encrypts)
-    loaded = load(source, person, connection, given, writes=writes, bare=bare, of_hosts=False)
+    loaded = load(
+        *(source, person, connection, given),
+        writes=writes,
+        bare=bare,
+        of_hosts=False,
+        delivery=delivery,
+    )
     names = inventories.selected(loaded, pattern, source.limit)
     if changes:
         _check_open(loaded, names)
@@ -145,6 +152,7 @@ def load(
     bare: bool = False,
     quiet: bool = False,
     of_hosts: bool = True,
+    delivery: DeliveryOptions = NO_HOSTS,
 ) -> Inventory:
     """Load the inventory, and print its warnings unless `quiet`; `of_hosts`: those in its files.
 
@@ -169,7 +177,7 @@ def load(
         refuse=lambda value: tokens().refuse(value),
         extra=source.extra_vars,
     )
-    words = hint_words.words(source, person.password_options, connection)
+    words = hint_words.words(source, person.password_options, connection, delivery)
     loaded = replace(
         loaded, servers={name: replace(each, words=words) for name, each in loaded.servers.items()}
     )

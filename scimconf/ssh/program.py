@@ -6,7 +6,7 @@ import json
 import zlib
 from functools import cache
 from importlib import resources
-from threading import Lock
+from threading import Lock, Thread
 
 from scimconf import agent
 
@@ -29,6 +29,12 @@ def payload() -> bytes:
     """Return the agent as docs/agent.md describes: a line with the length, then compressed JSON."""
     with _packing:  # the first servers need it at the same time; pack it once
         return _payload()
+
+
+@cache
+def pack_ahead() -> None:
+    """Start to pack the agent, so that it is ready when the first connection is."""
+    Thread(target=payload, daemon=True).start()
 
 
 @cache

@@ -20,7 +20,7 @@ from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.opening import Opening
 from scimconf.ssh.options import Credentials, Options
 from scimconf.ssh.process import LocalProcess
-from scimconf.ssh.program import payload
+from scimconf.ssh.program import pack_ahead, payload
 from scimconf.ssh.route import Route, all_warnings, find_route, way_facts
 from scimconf.ssh.su import Su
 from scimconf.ssh.sudo import Sudo
@@ -90,6 +90,7 @@ def _opened(
         user=connection.become_user,
         zulip_user=paths.user,
     )
+    pack_ahead()
     agent = _run(argv, connection, route, credentials, options)
     try:
         agent.start(opening, credentials.become_password, payload(), options.start_timeout)

@@ -12,7 +12,7 @@ import pwd
 import re
 import shlex
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import Lock
@@ -20,13 +20,13 @@ from threading import Lock
 from scimconf import child
 from scimconf.errors import HostError
 from scimconf.sanitize import one_line
-from scimconf.ssh import keywords, login_name
+from scimconf.ssh import every_host, keywords, login_name
 
 _TIMEOUT = 30.0
 """Seconds. A `Match exec` in ssh_config may be slow."""
 _MOST_OUTPUT = 1 << 20
 _HASH_KEYWORD = "controlpath"
-_MOST_STDERR = 1 << 16
+_MOST_STDERR = 1 << 18
 _DEFAULTS: Mapping[str, Sequence[str]] = {
     "identityfile": ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"],
     "userknownhostsfile": ["~/.ssh/known_hosts"],
@@ -115,10 +115,23 @@ def ask(ssh: str, question: Question) -> Settings:
     """Return the settings that the program `ssh` prints. Raises HostError.
 
     Each question is asked once per run: many servers may share a jump host, and a change uses the
-    settings that the plan has shown.
+    settings that the plan has shown. If ssh_config says the same of every host (`every_host`), ssh
+    is asked for one of them only.
     """
+    if not question.words and every_host.is_plain(question.host):
+        key = ssh, question.port, question.user
+        with _asking.setdefault(key, Lock()):
+            first, settings, holds = _first.get(key) or (question, *_answer(ssh, question))
+            _first[key] = first, settings, holds
+        if first == question:
+            return settings
+        if holds and settings.one("hostname") == first.host:
+            own = {
+                name: [question.host] for name in ("host", "hostname") if name in settings.values
+            }
+            return replace(settings, values={**settings.values, **own})
     with _asking.setdefault((ssh, question), Lock()):
-        return _answer(ssh, question)
+        return _answer(ssh, question)[0]
 
 
 def defaults(ssh: str) -> Settings:
@@ -126,15 +139,18 @@ def defaults(ssh: str) -> Settings:
     return ask(ssh, Question("localhost", words=("-F", "none")))
 
 
-_asking: dict[tuple[str, Question], Lock] = {}
+_asking: dict[Hashable, Lock] = {}
+_first: dict[tuple[str, int | None, str | None], tuple[Question, Settings, bool]] = {}
+"""The first question of each kind, its answer, and whether that holds for every host."""
 
 
 @cache
-def _answer(ssh: str, question: Question) -> Settings:
+def _answer(ssh: str, question: Question) -> tuple[Settings, bool]:
+    """Return the settings, and whether they hold for every host."""
     host = question.host
     try:
         ended = child.run(
-            [ssh, "-G", *question.argv],
+            [ssh, "-v", "-G", *question.argv],  # -v names the files that ssh reads
             seconds=_TIMEOUT,
             most=_MOST_OUTPUT,
             most_stderr=_MOST_STDERR,
@@ -153,7 +169,9 @@ def _answer(ssh: str, question: Question) -> Settings:
             f"ssh cannot read its configuration for {host}: {one_line(complaint)}",
             f"to see the problem, run: {question.command}",
         )
-    return Settings(parse(ended.out.decode("utf-8", "replace")))
+    said = ended.err.decode("utf-8", "replace")
+    holds = len(ended.err) < _MOST_STDERR and every_host.holds(said)
+    return Settings(parse(ended.out.decode("utf-8", "replace"))), holds
 
 
 def parse(text: str) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ before anything is built.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -189,6 +190,8 @@ class Composer:
             key = self._node(event, events, depth, unsafe=False)
             if not isinstance(key, Hashable):
                 self._bad_key(at)
+            if type(key) is str:
+                key = sys.intern(key)  # thousands of hosts have the same keys
             value_event = next(events)
             value_at = value_event.start_mark.index
             # libyaml puts an empty value at the next token, which may be pages below.

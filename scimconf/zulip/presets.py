@@ -28,6 +28,15 @@ class Slot(Enum):
     TOKEN = "token"  # noqa: S105
 
 
+class Names(Enum):
+    """How a provider sends the name of a user."""
+
+    FORMATTED = "name.formatted"
+    PARTS = "name.givenName and name.familyName"
+    BOTH = "all three"
+    AS_CONFIGURED = "as name_formatted_included says"
+
+
 @dataclass(frozen=True, slots=True)
 class Instruction:
     """One step in the provider's console."""
@@ -49,6 +58,12 @@ class Preset:
     client_name: str | None = None
     """The usual `scim_client_name`; None: the same as `name`."""
     name_formatted_included: bool = False
+    names: Names = Names.AS_CONFIGURED
+    """How it sends names: the test user of `verify` is created in this form."""
+    changes_by_patch: bool = False
+    """Whether it changes a user with PATCH and a path (Entra). Others send the whole user (PUT)."""
+    deactivates_by_patch: bool = False
+    """Whether it deactivates a user with PATCH, although it changes users with PUT (Okta)."""
     bearer_prefix: bool = False
     """Whether its token field contains `Bearer <token>`, not only the token."""
     tests_by_filter: bool = False
@@ -111,6 +126,8 @@ _OKTA = Preset(
     "okta",
     "Okta",
     documented=True,
+    names=Names.PARTS,
+    deactivates_by_patch=True,
     bearer_prefix=True,
     console="the Okta admin console",
     steps=(
@@ -157,6 +174,8 @@ _ENTRA = Preset(
     "Microsoft Entra ID",
     documented=True,
     name_formatted_included=True,
+    names=Names.FORMATTED,
+    changes_by_patch=True,
     tests_by_filter=True,
     field_map_warnings=(
         ServerWarning(
@@ -211,6 +230,7 @@ _ALL = (
         "authentik",
         "authentik",
         name_formatted_included=True,
+        names=Names.BOTH,
         note=", as its default user mapping does",
         warnings=(
             ServerWarning(
@@ -229,6 +249,7 @@ _ALL = (
     Preset(
         "keycloak",
         "Keycloak (with a SCIM plug-in)",
+        names=Names.PARTS,
         note="; its plug-ins differ in this",
         warnings=(
             ServerWarning(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scimconf.agent import observe, profile_fields, shell
@@ -21,12 +23,14 @@ def test_variable_names(name: str, variable: str) -> None:
 def test_only_the_realms_that_need_it_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def zulip(deployment: str, code: str, argument: object) -> list[list[str]]:
+    def zulip(deployment: str, code: str, argument: object) -> list[Any]:
         asked.append(argument)
-        return [["acme", "Phone number"], ["acme", "Team"]]
+        return [["acme", "Phone number", 1], ["acme", "Birthday", 4]]
 
     monkeypatch.setattr(shell, "ask", zulip)
-    assert observe._fields(WHERE, ASKED, "12.1") == {"fields": {"acme": ["phone_number", "team"]}}
+    assert observe._fields(WHERE, ASKED, "12.1") == {
+        "fields": {"acme": {"phone_number": 1, "birthday": 4}}
+    }
     assert asked == [["acme"]]
     assert observe._fields(WHERE, ASKED, "11.4") == {}
     assert observe._fields(WHERE, {"": {}}, "12.1") == {}
@@ -34,7 +38,7 @@ def test_only_the_realms_that_need_it_are_asked_about(monkeypatch: pytest.Monkey
 
 
 def test_why_the_fields_cannot_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def zulip(deployment: str, code: str, argument: object) -> list[list[str]]:
+    def zulip(deployment: str, code: str, argument: object) -> list[Any]:
         raise AgentError("manage.py shell exited with status 1: no database")
 
     monkeypatch.setattr(shell, "ask", zulip)

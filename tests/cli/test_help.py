@@ -45,6 +45,7 @@ OF_ITS_OWN = {
     "handoff --out",
     "token list --format",
     "rotate --wait",
+    "verify --test-user",
     "verify --wait",
 }
 """In a pipeline, SCIMCONF_FORMAT and SCIMCONF_OUT are meant for other verbs. SCIMCONF_WAIT would

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -201,7 +200,8 @@ def test_a_leaked_token_does_not_come_back(company: Company) -> None:
         for line in said.splitlines()
         if "when the identity provider works again" in line
     ]
-    assert company.run(*shlex.split(hint)[1:], "--yes").returncode == 0
+    pasted = company.operator.run(*shlex.split(hint)[1:], "--yes", env=company.env)
+    assert pasted.returncode == 0, pasted
     assert agrees(company, new)
     assert company.operator.run("plan").returncode == 0
 
@@ -333,7 +333,10 @@ def killed(company: Company, point: str) -> None:
 
 
 SAMPLE = [("set/before", False), ("pause/after", True)]
-CHOSEN = list(product(POINTS, [False, True])) if os.environ.get("SCIMCONF_MATRIX") else SAMPLE
+CHOSEN = [
+    each if each in SAMPLE else pytest.param(*each, marks=pytest.mark.matrix)
+    for each in product(POINTS, [False, True])
+]
 
 
 @pytest.mark.parametrize(("point", "back"), CHOSEN)
@@ -365,6 +368,11 @@ def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> No
     old = company.token("acme")
     killed(company, "set/before")
     staged = entry(company).next
+    recovered = company.run("recover", "--yes", hosts=False)
+    assert recovered.returncode == 0, recovered
+    assert "a delivery to its identity provider has not ended; to finish it: scimconf deliver" in (
+        recovered.stderr
+    )
     said = rotate(company)
     assert "finishing the rotation that began earlier" in said
     assert entry(company).created == staged.created
@@ -388,3 +396,61 @@ def test_after_an_undo_the_provider_follows(company: Company) -> None:
     assert lets_in(company, old)
     rotate(company, "--back")
     assert agrees(company, old)
+
+
+# --- each fault of the identity provider at each step ---------------------------------------------
+
+STEPS = {
+    "check": ("GET", "/secrets"),
+    "pause": ("POST", "/pause"),
+    "set": ("PUT", "/secrets"),
+    "test": ("POST", "/validateCredentials"),
+    "resume": ("POST", "/start"),
+}
+FAULTS: dict[str, dict[str, Any]] = {
+    "down": {"status": 503, "headers": {"Retry-After": "0"}, "times": 99},
+    "slow": {"seconds": 1.0},
+    "401": {"status": 401, "times": 99},
+    "403": {"status": 403, "times": 99},
+    "wrong app": {"status": 404, "times": 99},
+    "throttled once": {"status": 429, "headers": {"Retry-After": "0"}},
+    "throttled for an hour": {"status": 429, "headers": {"Retry-After": "3600"}, "times": 99},
+    "answer lost once": {"loses_answer": True},
+    "every answer lost": {"loses_answer": True, "times": 99},
+}
+PASSES = ("slow", "throttled once", "answer lost once")
+FEW = [("resume", "403"), ("set", "slow")]
+ALL = [
+    each if each in FEW else pytest.param(*each, marks=pytest.mark.matrix)
+    for each in product(STEPS, FAULTS)
+]
+
+
+@pytest.mark.parametrize(("step", "fault"), ALL)
+def test_after_each_fault_both_ends_agree_or_the_run_says_what_to_do(
+    company: Company, step: str, fault: str
+) -> None:
+    old = company.token("acme")
+    company.graph.faults.append(Fault(*STEPS[step], **FAULTS[fault]))
+    done = company.run("rotate", "--yes", "--format", "json", *VAULT)
+    company.graph.faults.clear()
+    (server,) = json.loads(done.stdout)["servers"]
+    ended = (done.returncode, server["status"])
+    assert ended in ((0, "changed"), (1, "failed"), (4, "rolled back"), (5, "split")), server
+    if fault in PASSES:
+        assert ended == (0, "changed")
+    if step in ("check", "test") and fault not in PASSES:
+        assert ended[1] != "split", "the provider was reachable for the old token"
+    in_force = company.token("acme")
+    assert lets_in(company, in_force), "the token file follows Zulip"
+    if ended[0] == 0:
+        assert in_force != old
+    if entry(company).delivering:
+        assert ended[0] in (1, 5)
+        planned = company.operator.run("plan")
+        assert planned.returncode == 1, planned
+        assert "scimconf deliver" in planned.stdout
+        mended = company.run("deliver", "--yes", *VAULT)
+        assert mended.returncode == 0, mended
+    assert agrees(company, in_force)
+    assert company.operator.run("plan").returncode == 0

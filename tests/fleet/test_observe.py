@@ -51,7 +51,7 @@ ANSWER: dict[str, Any] = {
         "wiki": {"status": None, "location": ""},
     },
     "own_clients": [["acme", "okta"]],
-    "fields": {"acme": ["phone"]},
+    "fields": {"acme": {"phone": 1}},
     "unknown_fields": "",
     "running": {"acme": 200, "wiki": None},
     "blocked": "",

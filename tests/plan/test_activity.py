@@ -24,8 +24,10 @@ def test_an_accepted_provider() -> None:
     found = judged(Seen(accepted=request(720), hour={200: 4}, day={200: 9, 201: 1}))
     assert (found.state, found.needs_attention, found.hint) == (State.OK, False, "")
     assert found.message == (
-        "last accepted 12 min ago, 2026-11-28 16:50:36 UTC (GET Users, HTTP 200); last hour: 4 "
-        "requests (4 with 200); last day: 10 requests (9 with 200, 1 with 201)"
+        "last accepted 12 min ago, 2026-11-28 16:50:36 UTC (GET Users, HTTP 200)"
+    )
+    assert found.details == (
+        "last hour: 4 requests (4 with 200); last day: 10 requests (9 with 200, 1 with 201)"
     )
 
 
@@ -47,18 +49,17 @@ def test_a_failing_provider(status: int, hint: str) -> None:
 def test_nobody_was_accepted() -> None:
     found = judged(Seen())
     assert (found.state, found.needs_attention) == (State.UNSEEN, False)
-    assert found.message == (
-        "the log has no accepted request; the log goes back to 2026-11-18 17:02:36 UTC"
-    )
+    assert found.message == "the log has no accepted request"
+    assert found.details == "the log goes back to 2026-11-18 17:02:36 UTC"
     stranger = Seen(stranger=request(60, 401), strangers_day=2)
-    assert "2 requests in the last day, the last one 1 min ago" in judged(stranger).message
+    assert "2 requests in the last day, the last one 1 min ago" in judged(stranger).details
     assert "scimconf verify chat1 --realm acme" in judged(stranger).hint
 
 
 def test_a_log_that_was_not_read_completely() -> None:
     found = judged(Seen(accepted=request(60)), complete=False, age=600)
-    assert found.message.endswith("the log was read back to 2026-11-28 16:52:36 UTC")
-    assert "back to" not in judged(Seen(accepted=request(60)), complete=False).message
+    assert found.details.endswith("the log was read back to 2026-11-28 16:52:36 UTC")
+    assert "back to" not in judged(Seen(accepted=request(60)), complete=False).details
 
 
 def test_a_realm_that_zulip_does_not_have_and_one_that_is_absent() -> None:
@@ -69,7 +70,7 @@ def test_a_realm_that_zulip_does_not_have_and_one_that_is_absent() -> None:
 
 def outcome(name: str, *, age: float | None, state: State = State.OK) -> Outcome:
     seen = Seen(accepted=None if age is None else request(age))
-    return Outcome(name, Status.OK, activity=(Activity("acme", state, "x", "", seen, NOW),))
+    return Outcome(name, Status.OK, activity=(Activity("acme", state, "x", "", seen, now=NOW),))
 
 
 def twins(*deployments: str) -> list[Server]:

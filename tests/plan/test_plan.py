@@ -680,14 +680,14 @@ class TestCustomProfileFields:
         return plan(desired(self.WANTED), observed(**{"version": "12.1", **seen})).blocked
 
     def test_a_missing_field_blocks_the_server(self) -> None:
-        found = self._blocked(fields={"acme": frozenset({"team", "room"})})
+        found = self._blocked(fields={"acme": {"team": 1, "room": 2}})
         assert found is not None
         assert "realm acme: custom_profile_field_map needs" in found
         assert "does not have: phone (it has: room, team)" in found
-        assert "phone, team (it has none)" in (self._blocked(fields={"acme": frozenset()}) or "")
+        assert "phone, team (it has none)" in (self._blocked(fields={"acme": {}}) or "")
 
     def test_all_fields_are_there(self) -> None:
-        assert self._blocked(fields={"acme": frozenset({"team", "phone"})}) is None
+        assert self._blocked(fields={"acme": {"team": 1, "phone": 1}}) is None
 
     def test_fields_that_cannot_be_listed_block_the_server(self) -> None:
         found = self._blocked(unknown_fields="its custom profile fields cannot be listed: x")

@@ -121,7 +121,7 @@ FACTS: dict[str, object] = {
     "final": True, "version": "9.0", "has_client_command": False, "external_host": None,
     "realm_hosts": {}, "settings_sha256": "", "secrets_sha256": None, "unknown_secrets": "",
     "block": None, "has_get_secret": False, "realms": {}, "secret_names": [],
-    "right_secrets": [], "clients": None, "own_clients": [],
+    "right_secrets": [], "fields": {}, "unknown_fields": "", "clients": None, "own_clients": [],
     "running": {}, "blocked": "", "interrupted": "", "at_work": "", "finished_alone": None,
     "lost": "", "given_secrets": [], "unseen": "", "sites": {},
 }  # fmt: skip

@@ -27,6 +27,7 @@ from scimconf import vault
 from scimconf.secret import Secret
 from tests.lab import Lab, Server
 from tests.lab.accounts import OPS_PASSWORD
+from tests.lab.idp import Fault, Graph
 from tests.lab.lab import DNS
 from tests.lab.operator import VAULT, Operator
 from tests.security.hunter import Hunter
@@ -45,7 +46,11 @@ class Scenario:
         self.said = _folder(lab.folder / "said")
         self.watched = _folder(lab.folder / "watched")
         self.temporary = _folder(lab.folder / "temporary")
+        self.graph = lab.identity_provider(Graph).__enter__()
+        self.given = self.graph.environment(lab.ca)
         self.canaries = {
+            "the client secret of Entra": self.graph.secret,
+            "the access token of Graph": self.graph.credential,
             "the vault password": (self.operator.folder / ".vault-password").read_text().strip(),
             "a wrong vault password": secrets.token_urlsafe(24),
             "the sudo and SSH password": OPS_PASSWORD,
@@ -66,6 +71,7 @@ class Scenario:
         inherited = self.lab.environment()
         return {
             **inherited,
+            **self.given,
             "PYTHONPATH": os.pathsep.join((str(WATCH), inherited["PYTHONPATH"])),
             "PYTHONWARNINGS": "always",
             "TMPDIR": str(self.temporary),
@@ -96,6 +102,10 @@ class Scenario:
             )
             self.canaries[f"the token of {server.name}"] = token
         self.scimconf("verify", "verify", "--format", "json", "-vvv", *VAULT, deep=True)
+        trial = ("--test-user", "scim-test@example.com", "--yes")
+        self.scimconf("test user", "verify", *trial, "-vvv", *VAULT, deep=True)
+        self.scimconf("status", "status", "--format", "json", "-vvv", deep=True)
+        self._deliver()
         self.scimconf("handoff", "handoff")
         self.scimconf("handoff as a page", "handoff", "--format", "html")
         self.scimconf("render", "render", self.new.name)
@@ -123,6 +133,20 @@ class Scenario:
         self._write_host_vars(password=f"not {OPS_PASSWORD}")
         if self.old.layout.isolated:
             self.scimconf("wrong password", "plan", "-vvv", *VAULT, "--limit", "old.test", code=3)
+
+    def _deliver(self) -> None:
+        """Deliver a token, rotate at both ends, and fail at the identity provider."""
+        verbose = ("-vvv", "--yes", *VAULT)
+        self.scimconf("deliver", "deliver", *verbose, deep=True)
+        rotating = ("rotate", *verbose, "--realm", "", self.new.name)
+        self.scimconf("rotate at both ends", *rotating, deep=True)
+        self.canaries["the rotated token of new.test"] = self.graph.client.token
+        self.graph.faults.append(Fault("PUT", status=400))
+        self.scimconf("rotate that fails", *rotating, "--format", "json", code=4, deep=True)
+        self.canaries["the token after that"] = self.graph.client.token
+        secret, self.graph.secret = self.graph.secret, "another"
+        self.scimconf("a wrong client secret", "deliver", *verbose, code=1, deep=True)
+        self.graph.secret = secret
 
     def scimconf(self, name: str, *arguments: str, code: int = 0, deep: bool = False) -> None:
         """Run scimconf, keep its output, and check its exit code.
@@ -155,7 +179,7 @@ class Scenario:
                 "new.test": {
                     "scim_token_store": "secrets",
                     "scim_realms": {
-                        "": {"idp": "entra"},
+                        "": {"idp": "entra", "deliver": self.graph.settings()},
                         "wiki": wiki or {"token": "file:token"},
                         "lists": {"token": "env:CANARY_TOKEN"},
                     },
@@ -163,6 +187,7 @@ class Scenario:
                 },
             }
         )
+        _private(folder / ".idp-hosts", f"{self.graph.entry}\n")
         _private(folder / "token", self.canaries["a token from a file"])
         _private(folder / "next-token", self.canaries["a token that is rolled back"])
         _private(folder / "wrong-password", self.canaries["a wrong vault password"])
@@ -231,7 +256,10 @@ class Scenario:
             for found in hunter.in_text("\0".join(argv)):
                 yield f"argv of {who[:80]}: {found}"
             # The operator passes it to scimconf. Programs that scimconf starts must not get it.
-            given = {f"CANARY_TOKEN={self.canaries['a token from the environment']}"}
+            given = {
+                f"CANARY_TOKEN={self.canaries['a token from the environment']}",
+                f"SCIMCONF_IDP_ENTRA={self.canaries['the client secret of Entra']}",
+            }
             own = given if argv[0] == sys.executable else set()
             for word in set(process["environment"]) - own:
                 for found in hunter.in_text(word):
@@ -383,6 +411,7 @@ def main() -> None:
             "missed": [each for each in planted if each not in told],
         }
         print(json.dumps(result))
+        scenario.graph.__exit__()
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def _stub_agent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def _new_run() -> None:
     """Forget the answers of `ssh -G`: each test is a separate run."""
     ssh_config_module._answer.cache_clear()
+    ssh_config_module._first.clear()
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def ssh_config(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
     def write(text: str) -> Path:
         file.write_text(text)
         ssh_config_module._answer.cache_clear()
+        ssh_config_module._first.clear()
         return file
 
     return write

@@ -115,9 +115,9 @@ def ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_the_ssh_program_is_asked(ssh: Path) -> None:
     ssh.write_text('#!/bin/sh\necho "hostname $*"\n')
-    assert find_route(CONNECTION).host == "-G -- chat1"
+    assert find_route(CONNECTION).host == "-v -G -- chat1"
     found = find_route(replace(CONNECTION, port=2222, user="me"))
-    assert found.host == "-G -p 2222 -l me -- chat1"
+    assert found.host == "-v -G -p 2222 -l me -- chat1"
 
 
 def test_an_invalid_ssh_config(ssh: Path) -> None:

@@ -163,8 +163,8 @@ class TestAsk:
         with ThreadPoolExecutor(10) as pool:
             assert list(pool.map(host, hosts)) == hosts
         asked = sorted(calls.read_text().splitlines())
-        expected = [f"-G -p 22 -l me -- {name}" for name in set(hosts)]
-        assert asked == sorted([*expected, "-G -F none -- localhost"])
+        expected = [f"-v -G -p 22 -l me -- {name}" for name in set(hosts)]
+        assert asked == sorted([*expected, "-v -G -F none -- localhost"])
 
     def test_another_port_or_user_is_another_question(self, calls: Path) -> None:
         for port, user in (22, "me"), (23, "me"), (23, "you"):

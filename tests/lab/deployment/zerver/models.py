@@ -25,6 +25,7 @@ class CustomProfileField(models.Model):
 
     realm = models.ForeignKey(Realm, on_delete=models.CASCADE)
     name = models.CharField(max_length=40)
+    field_type = models.PositiveSmallIntegerField(default=1)
 
 
 class UserProfile(models.Model):

@@ -1,0 +1,242 @@
+"""The order of the steps at both ends, with a provider that only records them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimconf.fleet.look import Looked
+from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target
+from scimconf.model import Deliver, Fingerprint, ObservedToken, Outcome, Plan, Status
+from scimconf.report.no_progress import NoProgress
+from scimconf.run.both_ends import BothEnds
+from scimconf.run.delivery import Delivery
+from scimconf.secret import Secret
+from scimconf.tokens.keyring import Keyring
+from scimconf.tokens.store import TokenFile, new_entry
+from tests.factories import desired, found, observed, realm, server
+
+KEY = ("chat1", "acme")
+OLD, NEW = Secret("old-token-of-acme-with-43-characters-0000001"), Secret("new-token-of-acme-2")
+PASSWORD = Secret("correct horse")
+
+
+@dataclass
+class Recorder(Idp):
+    """A provider that fails where it is told to."""
+
+    fails: dict[str, list[Exception]] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    token: Secret | None = None
+    pausable: bool = True
+
+    def _step(self, name: str) -> str:
+        self.steps.append(name)
+        if waiting := self.fails.get(name):
+            raise waiting.pop(0)
+        return name
+
+    def check(self) -> bool:
+        self._step("check")
+        return False
+
+    def pause(self) -> str:
+        if not self.pausable:
+            raise NotSupportedError("no")
+        return self._step("pause")
+
+    def set(self, token: Secret) -> str:
+        said = self._step("set")
+        self.token = token
+        return said
+
+    def test(self) -> str:
+        return self._step("test")
+
+    def resume(self) -> str:
+        return self._step("resume")
+
+
+class Recorded(Delivery):
+    """A delivery to a recorder."""
+
+    def idp(self) -> Idp:
+        return _providers[self.key]
+
+
+_providers: dict[Any, Recorder] = {}
+
+
+@dataclass
+class Scene:
+    """A server with a realm, its provider, and the rotation."""
+
+    ends: BothEnds
+    looked: Looked
+    idp: Recorder
+    changed: list[str] = field(default_factory=list)
+    status: Status = Status.CHANGED
+    undone: Status = Status.CHANGED
+
+    def run(self, servers: Sequence[Looked] | None = None) -> Outcome:
+        def change() -> list[Outcome]:
+            self.idp.steps.append("zulip")
+            return [Outcome("chat1", self.status, in_force=self.status is Status.CHANGED)]
+
+        def undo(each: Looked, done: Outcome) -> Outcome:
+            self.idp.steps.append("undo")
+            return Outcome("chat1", self.undone)
+
+        (outcome,) = self.ends.around(servers or [self.looked], change, undo, NoProgress())
+        return outcome
+
+    def note(self) -> str:
+        """Return what the token file will say: "delivered", "under way" or nothing."""
+        if KEY not in self.ends.notes:
+            return "unchanged"
+        after = self.ends.notes[KEY](self.ends.keyring.file.entries[KEY])
+        return "under way" if after.delivering else "delivered" if after.delivered else "nothing"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    file = TokenFile.load(tmp_path / "tokens.yaml").save({KEY: new_entry(KEY, OLD, PASSWORD)})
+    keyring = Keyring(file, lambda: {"default": PASSWORD})
+    acme = realm("acme", deliver=Deliver("command", {"words": ("./x",)}, "."))
+    delivery = Recorded(KEY, server(acme), acme.deliver, Target(*KEY, "https://x/scim/v2"))  # type: ignore[arg-type]
+    idp = _providers[KEY] = Recorder()
+    token = ObservedToken(43, "", False, created=file.entries[KEY].created)
+    seen = observed(replace(found("acme"), token=token))
+    plan = Plan("chat1", "9.0")
+    wanted = desired(acme, fingerprints={"acme": Fingerprint("x", "y", "z")})
+    looked = Looked(wanted, Outcome("chat1", Status.PENDING, plan=plan), seen)
+    ends = BothEnds([delivery], keyring, {"chat1": {"acme": NEW}}, {"chat1": {"acme": OLD}})
+    return Scene(ends, looked, idp)
+
+
+def test_the_order_of_the_steps(scene: Scene) -> None:
+    assert scene.run().status is Status.CHANGED
+    assert scene.idp.steps == ["check", "pause", "zulip", "set", "test", "resume"]
+    assert scene.idp.token == NEW
+    assert scene.note() == "delivered"
+
+
+def test_zulip_that_fails_leaves_the_provider_untouched(scene: Scene) -> None:
+    scene.status = Status.ROLLED_BACK
+    assert scene.run().status is Status.ROLLED_BACK
+    assert scene.idp.steps == ["check", "pause", "zulip", "resume"]
+    assert scene.note() == "nothing"
+
+
+REFUSED, LOST = IdpError("no"), IdpError("lost", unknown=True)
+
+
+@pytest.mark.parametrize(
+    ("fails", "steps", "status", "note"),
+    [
+        ({"check": [REFUSED]}, ["check"], Status.FAILED, "unchanged"),
+        ({"pause": [REFUSED]}, ["check", "pause", "resume"], Status.FAILED, "nothing"),
+        (
+            {"set": [REFUSED]},
+            ["check", "pause", "zulip", "set", "undo", "resume"],
+            Status.ROLLED_BACK,
+            "nothing",
+        ),
+        (
+            {"set": [LOST]},
+            ["check", "pause", "zulip", "set", "undo", "set", "resume"],
+            Status.ROLLED_BACK,
+            "nothing",
+        ),
+        (
+            {"set": [LOST, LOST]},
+            ["check", "pause", "zulip", "set", "undo", "set"],
+            Status.SPLIT,
+            "under way",
+        ),
+        (
+            {"test": [REFUSED]},
+            ["check", "pause", "zulip", "set", "test", "undo", "set", "resume"],
+            Status.ROLLED_BACK,
+            "nothing",
+        ),
+        (
+            {"resume": [REFUSED]},
+            ["check", "pause", "zulip", "set", "test", "resume"],
+            Status.FAILED,
+            "under way",
+        ),
+    ],
+)
+def test_a_step_that_fails(
+    scene: Scene, fails: dict[str, list[Exception]], steps: list[str], status: Status, note: str
+) -> None:
+    scene.idp.fails = {name: list(errors) for name, errors in fails.items()}
+    outcome = scene.run()
+    assert (scene.idp.steps, outcome.status) == (steps, status)
+    assert scene.note() == note
+    if status is Status.ROLLED_BACK:
+        assert not outcome.in_force
+
+
+def test_a_rollback_that_fails_is_split(scene: Scene) -> None:
+    scene.idp.fails, scene.undone = {"set": [REFUSED]}, Status.ROLL_BACK_FAILED
+    outcome = scene.run()
+    assert (outcome.status, outcome.in_force) == (Status.SPLIT, True)
+    assert scene.idp.steps[-1] == "undo", "the provider stays paused"
+    assert scene.note() == "under way"
+
+
+def test_without_a_fallback_nothing_is_undone(scene: Scene) -> None:
+    scene.ends.fallback, scene.idp.fails = False, {"set": [REFUSED]}
+    assert scene.run().status is Status.SPLIT
+    assert "undo" not in scene.idp.steps
+
+
+def test_an_unknown_end_of_zulip_leaves_the_provider_paused(scene: Scene) -> None:
+    def change() -> list[Outcome]:
+        return [Outcome("chat1", Status.FAILED, "the connection was lost", unknown=True)]
+
+    (outcome,) = scene.ends.around([scene.looked], change, _no_undo, NoProgress())
+    assert "the identity provider stays paused" in outcome.message
+    assert scene.idp.steps == ["check", "pause"]
+    assert scene.note() == "under way"
+
+
+def test_a_token_that_the_server_did_not_have_is_not_brought_back(scene: Scene) -> None:
+    """An earlier run has changed the server, so an undo would bring back another token."""
+    assert scene.looked.observed
+    token = ObservedToken(43, "", False, created="2020-01-01T00:00:00Z")
+    other = observed(replace(found("acme"), token=token))
+    scene.idp.fails = {"set": [REFUSED]}
+    outcome = scene.run([replace(scene.looked, observed=other)])
+    assert (outcome.status, "undo" in scene.idp.steps) == (Status.SPLIT, False)
+
+
+def test_a_deployment_that_was_not_seen_is_left_alone(scene: Scene) -> None:
+    away = replace(scene.looked, outcome=Outcome("chat1", Status.UNREACHABLE), observed=None)
+    scene.status = Status.SKIPPED
+    scene.run([away])
+    assert scene.idp.steps == ["zulip"]
+
+
+def test_another_run_that_changes_the_token_file(scene: Scene) -> None:
+    path = scene.ends.keyring.file.path
+    TokenFile.load(path).save({KEY: new_entry(KEY, NEW, PASSWORD, weak=True)})
+    assert scene.run().status is Status.FAILED
+    assert scene.idp.steps == ["check"]
+
+
+def test_a_provider_that_cannot_be_paused(scene: Scene) -> None:
+    scene.idp.pausable = False
+    outcome = scene.run()
+    assert scene.idp.steps == ["check", "zulip", "set", "test"]
+    assert "cannot be paused, and was locked out for at most" in outcome.message
+
+
+def _no_undo(each: Looked, done: Outcome) -> Outcome:
+    raise AssertionError("nothing is undone")
