@@ -61,7 +61,7 @@ def test_the_alerts_use_metrics_and_labels_that_exist() -> None:
     rules, receivers = (YAML(typ="safe", pure=True).load(block) for block in _blocks("yaml"))
     written = _written()
     alerts = rules["groups"][0]["rules"]
-    assert len({each["alert"] for each in alerts}) == len(alerts) == 4
+    assert len({each["alert"] for each in alerts}) == len(alerts) == 5
     for alert in alerts:
         for name, labels in re.findall(r"(scimconf_\w+)(?:\{(.*?)\})?", alert["expr"]):
             assert set(re.findall(r"(\w+)=", labels)) <= written[name]

@@ -15,6 +15,7 @@ from scimconf.fleet.status import ask
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Outcome, Server
 from scimconf.plan.activity import DAY, judge
+from scimconf.plan.commands import for_realm
 from scimconf.plan.waiting import back, is_in, names, not_back
 from scimconf.sanitize import one_line
 
@@ -106,7 +107,8 @@ def _wait(
         watcher.done(each.server.name)
         why = "interrupted" if fleet.interrupted else each.trouble
         for realm in each.realms:
-            each.found[realm] = not_back(realm, each.last.get(realm), waited, why)
+            again = for_realm("status", each.server, realm)
+            each.found[realm] = not_back(realm, each.last.get(realm), waited, why, again)
     return {
         each.server.name: tuple(
             each.found[realm.string_id] for realm in each.server.realms if realm.present

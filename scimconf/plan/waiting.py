@@ -46,17 +46,18 @@ def _refused(seen: Seen) -> int:
     )
 
 
-def not_back(realm: str, last: Activity | None, waited: float, why: str) -> Activity:
+def not_back(realm: str, last: Activity | None, waited: float, why: str, again: str) -> Activity:
     """Return the state of an identity provider that did not get in within `waited` seconds.
 
     `last`: its state when it was last looked at; None: the server did not answer. `why`: an
-    interruption, or the last error of the server; "" if there is none.
+    interruption, or the last error of the server; "" if there is none. `again`: the command that
+    shows its state.
     """
     message = f"no good request of the identity provider in {duration(waited)}"
     if why:
         message = f"{message} ({why})"
     if last is None:
-        return Activity(realm, State.NOT_BACK, message, "to look again: scimconf status")
+        return Activity(realm, State.NOT_BACK, message, f"to look again: {again}")
     return replace(last, state=State.NOT_BACK, message=f"{message}: {last.message}")
 
 

@@ -55,9 +55,11 @@ def deliver(options: DeliverOptions, person: Person) -> Result:
     check_known(options.realms, begun)
     servers = _with_deliver(begun, options.realms)
     if not servers:
+        limit, realms = options.source.limit, options.realms
+        shown = as_typed("handoff", options.pattern, limit, realms, begun.words)
         raise UsageError(
             "no selected realm has deliver in the inventory, so its token is entered by hand",
-            f"to print the values: {as_typed('handoff', options.pattern, (), options.realms)}",
+            f"to print the values: {shown}",
         )
     check_whole(servers, begun.inventory)
     found = delivery.deliveries(servers)

@@ -232,6 +232,7 @@ def test_a_provider_that_was_paused_before_stays_paused(company: Company) -> Non
     company.graph.client.paused = False
 
 
+@pytest.mark.matrix
 def test_throttling_and_a_lost_answer_are_survived(company: Company) -> None:
     company.graph.faults.extend(
         [

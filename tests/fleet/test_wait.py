@@ -175,4 +175,4 @@ def test_an_error_of_a_server_does_not_end_the_wait() -> None:
     fleet = Fleet(chat1=[lost])
     ((found,),) = fleet.wait(server(realm()), seconds=10).values()
     assert "(connection lost)" in found.message
-    assert found.hint == "to look again: scimconf status"
+    assert found.hint == "to look again: scimconf status chat1 --realm acme"

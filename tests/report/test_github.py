@@ -77,6 +77,7 @@ def test_an_unmanaged_realm_is_a_warning(status: Status) -> None:
         (Status.FAILED, (), "error"),
         (Status.ROLLED_BACK, (), "error"),
         (Status.ROLL_BACK_FAILED, (), "error"),
+        (Status.SPLIT, (), "error"),
         (Status.SKIPPED, (), "warning"),
     ],
 )

@@ -103,6 +103,7 @@ def test_an_unmanaged_realm_is_always_a_failure(status: Status) -> None:
         (Status.FAILED, "failure"),
         (Status.ROLLED_BACK, "failure"),
         (Status.ROLL_BACK_FAILED, "failure"),
+        (Status.SPLIT, "failure"),
         (Status.SKIPPED, "skipped"),
     ],
 )

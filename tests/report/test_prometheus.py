@@ -49,6 +49,7 @@ def _samples(text: str) -> dict[tuple[str, str], float]:
         (Status.FAILED, "failed"),
         (Status.ROLLED_BACK, "failed"),
         (Status.ROLL_BACK_FAILED, "failed"),
+        (Status.SPLIT, "failed"),
     ],
 )
 def test_each_server_has_one_state(status: Status, state: str) -> None:

@@ -64,3 +64,16 @@ def test_steps_at_the_provider_prove_nothing_about_the_public_url() -> None:
     bad = Check("acme", "deliver: test", "failed", "-")
     assert _outcome(bad).verified == "yes"
     assert Outcome("chat1", Status.CHANGED, checks=(good,)).verified == "not asked"
+
+
+def test_the_question_lists_what_is_read_run_and_sent() -> None:
+    settings = {"url": "https://sso.example.com", "provider": 12}
+    one = server(
+        realm("acme", deliver=Deliver("command", {"words": ("./hook", "a b")}, "/etc/scim")),
+        realm("wiki", deliver=Deliver("authentik", settings, "/etc/scim")),
+    )
+    assert list(delivery.described(delivery.deliveries([one]))) == [
+        "run, in /etc/scim: ./hook 'a b'  (realm acme of chat1)",
+        "read the environment variable SCIMCONF_IDP_AUTHENTIK  (realm wiki of chat1)",
+        "send its token to authentik at sso.example.com: provider 12  (realm wiki of chat1)",
+    ]

@@ -46,3 +46,7 @@ def test_ctrl_c_and_an_unwritten_token_file_change_the_exit_code() -> None:
     assert Result("apply", changed, interrupted=True).exit_code is ExitCode.INTERRUPTED
     assert Result("apply", changed, unwritten=True).exit_code is ExitCode.FAILED
     assert Result("apply", changed, True, True).exit_code is ExitCode.FAILED
+
+
+def test_split_exits_with_5() -> None:
+    assert Result("rotate", (Outcome("chat1", Status.SPLIT),)).exit_code == 5

@@ -104,7 +104,7 @@ class Scenario:
         self.scimconf("verify", "verify", "--format", "json", "-vvv", *VAULT, deep=True)
         trial = ("--test-user", "scim-test@example.com", "--yes")
         self.scimconf("test user", "verify", *trial, "-vvv", *VAULT, deep=True)
-        self.scimconf("status", "status", "--format", "json", "-vvv", deep=True)
+        self.scimconf("status", "status", "--format", "json", "-vvv", *VAULT, deep=True)
         self._deliver()
         self.scimconf("handoff", "handoff")
         self.scimconf("handoff as a page", "handoff", "--format", "html")
