@@ -44,13 +44,13 @@ def check(
     `answers`: how many good answers in a row are needed; several after a restart. An unreachable
     public URL is a warning. A wrong answer, or a certificate that an identity provider would
     refuse, is a failure. It rolls nothing back, because the server has passed the gate.
-    `test_user`: also try this user; after Ctrl-C (`interrupted`), no further one.
+    `test_user`: also try this user; after Ctrl-C (`interrupted`), it is only removed.
     """
+    server = looked.server
     if looked.observed is None:
         return outcome
-    server = looked.server
-    tried = test_user if test_user and server.name in test_user.servers else None
     try:
+        tried = test_user if test_user and server.name in test_user.servers else None
         checks = tuple(ask(server, looked.observed, tokens, answers, tried, interrupted))
         return with_checks(outcome, checks)
     except Exception as error:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from scimconf.errors import ScimconfError, bug
 from scimconf.fleet.batches import Strategy
-from scimconf.fleet.checks import TrialUser, check, not_checked
+from scimconf.fleet.checks import TrialUser, not_checked
 from scimconf.fleet.deployment import RollBack, to_change
 from scimconf.fleet.job import (
     Apply,
@@ -291,8 +291,7 @@ class Fleet:
     ) -> list[Outcome]:
         """Check the public URLs of each server with the outcome `wanted`; return all outcomes.
 
-        `test_user`: also try this user, from this process. After Ctrl-C, nothing more is sent; the
-        outcomes say so.
+        After Ctrl-C, nothing more is sent; the outcomes say so. `test_user`: also try this user.
         """
 
         def one(each: tuple[Looked, Outcome]) -> Outcome:
@@ -332,14 +331,9 @@ class Fleet:
             return outcome
         if self.interrupted:
             return not_checked(each, outcome)
-        job = CheckPublic(each, outcome, tokens[each.server.name], answers)
-        if test_user is None:
-            return self._runner.do(job, watcher)
-        watcher.step(each.server.name, "verify", True)
-        try:
-            return check(each, outcome, job.tokens, answers, test_user, lambda: self.interrupted)
-        finally:
-            watcher.done(each.server.name)
+        own = tokens[each.server.name]
+        job = CheckPublic(each, outcome, own, answers, test_user, lambda: self.interrupted)
+        return self._runner.do(job, watcher)
 
 
 def _proved(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from scimconf.fleet.change import change
-from scimconf.fleet.checks import check, with_checks
+from scimconf.fleet.checks import TrialUser, check, with_checks
 from scimconf.fleet.connections import Connections
 from scimconf.fleet.deployment import Change, RollBack, change_deployment
 from scimconf.fleet.look import Look, Looked, connect, failure, look_after_recovery, look_at
@@ -247,6 +247,14 @@ class UndoOrRecover(Job[Changed]):
         return Changed(tuple(_failed(each, error) for each in self.looked))
 
 
+Interrupted = Callable[[], bool]
+"""Returns whether Ctrl-C was pressed."""
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class CheckPublic(Job[Outcome]):
     """Check the public URLs of a server that has this outcome."""
@@ -256,6 +264,9 @@ class CheckPublic(Job[Outcome]):
     tokens: Mapping[str, Secret]
     answers: int = 1
     """How many good answers in a row are needed; several after a restart."""
+    test_user: TrialUser | None = None
+    interrupted: Interrupted = field(default=_never, compare=False)
+    """Is not sent to a worker: a trial that it has begun ends as usual."""
 
     @property
     def servers(self) -> Sequence[Server]:
@@ -267,7 +278,14 @@ class CheckPublic(Job[Outcome]):
         server = self.looked.server
         watcher.step(server.name, "verify", True)
         try:
-            return check(self.looked, self.outcome, self.tokens, self.answers)
+            return check(
+                self.looked,
+                self.outcome,
+                self.tokens,
+                self.answers,
+                self.test_user,
+                self.interrupted,
+            )
         finally:
             watcher.done(server.name)
 

@@ -27,10 +27,10 @@ def command(
     taken += words.passwords
     if name.split()[0] not in ("token", "handoff", "inventory"):
         taken += words.connection
-    if name.split()[0] in ("apply", "rotate", "deliver"):
-        taken += words.delivery
     if name.split()[0] in _ON_WORKERS:
         taken += words.workers
+    if name.split()[0] in ("apply", "rotate", "deliver"):
+        taken += words.delivery
     names, rest = [*servers], [word for realm in realms for word in ("--realm", realm)]
     dashed = any(each.startswith("-") for each in names)
     last = [*rest, "--", *names] if dashed else [*names, *rest]

@@ -16,11 +16,15 @@ _JUMPS = 3
 _REQUEST = 15.0
 """Seconds for a request to a public URL."""
 
+_OF_A_TEST_USER = 20
+"""Requests for a test user in one realm, at most."""
+
 
 def seconds(job: Job[Any], options: Options) -> float:
     """Return the seconds after which a worker that does this job hangs."""
     if isinstance(job, CheckPublic):
-        requests = sum(1 + job.answers for realm in job.looked.server.realms if realm.present)
+        each = 1 + job.answers + (_OF_A_TEST_USER if job.test_user else 0)
+        requests = sum(each for realm in job.looked.server.realms if realm.present)
         return SLACK + requests * _REQUEST
     limit = SLACK + sum(_look(server, options) for server in job.servers)
     if not isinstance(job, Observe):

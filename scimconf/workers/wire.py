@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from scimconf.fleet import look
+from scimconf.fleet.job import Interrupted
 from scimconf.fleet.look import Look
 from scimconf.model import Outcome, VaultValue
 from scimconf.sanitize import sanitize
@@ -289,4 +290,6 @@ _SPECIAL: Mapping[Any, tuple[Convert, Convert]] = {
         lambda data: VaultValue(_plain(data, str)),
     ),
     Look: (_name_of, _look),
+    # Ctrl-C is the controller's.
+    Interrupted: (lambda value: None, lambda data: lambda: False),
 }

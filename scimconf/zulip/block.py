@@ -6,7 +6,6 @@ one key per line, in the manual's order.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from scimconf.model import Realm
 from scimconf.secret import Secret
 from scimconf.template import render
 from scimconf.zulip.bearer import why_unusable
+from scimconf.zulip.expression import tree
 from scimconf.zulip.keys import KEYS
 from scimconf.zulip.versions import Feature, available
 
@@ -132,7 +132,7 @@ def _check_values(text: str, realm: Realm, expected: Mapping[str, object]) -> No
     Compare syntax trees, key by key and in order, to find duplicate keys too.
     """
     try:
-        same = _tree("{" + text + "}") == _tree(repr({realm.string_id: expected}))
+        same = tree("{" + text + "}") == tree(repr({realm.string_id: expected}))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         same = False
     if not same:
@@ -140,7 +140,3 @@ def _check_values(text: str, realm: Realm, expected: Mapping[str, object]) -> No
             f"realm {realm.label}: the rendered entry has wrong values; nothing was written",
             "restore templates/scim_config.py.j2 if it was changed",
         )
-
-
-def _tree(source: str) -> str:
-    return ast.dump(ast.parse(source, mode="eval"))

@@ -5,11 +5,11 @@ One variable per line, as `docker run --env-file` and the `env_file` of docker c
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
 
 from scimconf.errors import ScimconfError, UsageError
+from scimconf.zulip.expression import tree
 
 SETTING = "SETTING_SCIM_CONFIG"
 _PLAIN = re.compile(r"[A-Za-z0-9._+/=-]+")
@@ -25,7 +25,7 @@ def environment(entries: Mapping[str, str]) -> str:
     """
     line = ", ".join(_one_line(entry) for entry in entries.values())
     text = f"({{{line}}})".replace("$", r"\x24").replace("#", r"\x23")
-    if _tree(text) != _tree(f"{{{','.join(entries.values())}}}"):
+    if tree(text) != tree(f"{{{','.join(entries.values())}}}"):
         raise ScimconfError("the rendered environment has wrong values; this is a bug in scimconf")
     return f"{SETTING}={text}\n"
 
@@ -56,7 +56,3 @@ def _one_line(entry: str) -> str:
             joined = joined.removesuffix(", ")
         joined += f"{line} " if line.endswith((",", ":")) else line
     return joined
-
-
-def _tree(source: str) -> str:
-    return ast.dump(ast.parse(source, mode="eval"))
