@@ -77,6 +77,7 @@ OF_OPTIONS = frozenset(
         "SERIAL",
         "SETTINGS",
         "SHARD",
+        "SILENT_FOR",
         "TOKENS",
         "USER",
         "VAULT_ID",

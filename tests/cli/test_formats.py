@@ -29,6 +29,7 @@ AWAY = {
     "recover": ("--yes",),
     "import": ("-i", "bare.yaml", *PASSWORD),
     "rotate": ("--yes", *PASSWORD),
+    "status": (),
 }
 """Verb -> its options, for an unreachable server."""
 
