@@ -29,6 +29,7 @@ AWAY = {
     "recover": ("--yes",),
     "import": ("-i", "bare.yaml", *PASSWORD),
     "rotate": ("--yes", *PASSWORD),
+    "deliver": ("--yes", "-i", "deliver.yaml", "--idp-host", "sso.test", *PASSWORD),
     "status": (),
 }
 """Verb -> its options, for an unreachable server."""
@@ -39,6 +40,12 @@ def away(scimconf: Run, tmp_path: Path) -> Run:
     """Run a verb on an unreachable server that has a token."""
     (tmp_path / "bare.yaml").write_text(
         "all:\n  hosts:\n    chat1.example.com: {ansible_host: 127.0.0.1, ansible_port: 1}\n"
+    )
+    (tmp_path / "deliver.yaml").write_text(
+        "all:\n  hosts:\n    chat1.example.com:\n"
+        "      ansible_host: 127.0.0.1\n      ansible_port: 1\n"
+        "      scim_realms: {acme: {idp: authentik, deliver: {authentik: {url: 'https://sso.test', "
+        "provider: 1}}}}\n"
     )
     made = scimconf("render", "chat1.example.com", "--create-tokens", "--show-tokens", *PASSWORD)
     assert made.returncode == 0, made.stderr
@@ -88,7 +95,8 @@ def test_github(verb: str, away: Run, tmp_path: Path, monkeypatch: pytest.Monkey
     assert re.fullmatch(r"::stop-commands::[0-9a-f]{32}", stop)
     assert go == f"::{stop.rpartition('::')[2]}::"
     assert text == away(verb).stdout.splitlines()
-    file, line, column = ("bare.yaml", 3, 5) if verb == "import" else ("inventory.yaml", 4, 5)
+    own = {"import": ("bare.yaml", 3, 5), "deliver": ("deliver.yaml", 3, 5)}
+    file, line, column = own.get(verb, ("inventory.yaml", 4, 5))
     place = f"file={tmp_path.name}/{file},line={line},col={column}"
     assert annotation.startswith(f"::error {place},title=chat1.example.com%3A unreachable::")
     markdown = (tmp_path / "run.md").read_text()
