@@ -163,11 +163,12 @@ def test_text_of_an_inventory_contains_no_escape_codes(
 
 
 _BOMB = """
-import resource, sys
+import sys
 from pathlib import Path
 from scimconf import inventory
 from scimconf.errors import InventoryError
 from scimconf.tokens.store import TokenFile
+from tests.memory import most_megabytes
 text = {bomb}
 for read in (lambda path: inventory.load([path]), TokenFile.load):
     path = Path(sys.argv[1])
@@ -178,7 +179,7 @@ for read in (lambda path: inventory.load([path]), TokenFile.load):
         pass
     else:
         sys.exit("taken for good")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(most_megabytes())
 """
 _LEVELS = (
     "''.join('a%d: &a%d {level}\\n' % (n, n, ', '.join(['*a%d' % (n - 1)] * 9)) "

@@ -216,15 +216,15 @@ FLOODS = {
     "many realms": "answer(realms={str(n): ENTRY for n in range(18000)})",
 }
 _FLOOD = """
-import resource, sys
 from scimconf.fleet.observe import LARGEST_BLOCK
 from scimconf.ssh.conversation import MOST_ANSWER as MOST
+from tests.memory import most_megabytes
 from tests.security.test_hostile_server import *
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = most_megabytes()
 came = outcome({flood})
 printed(came)
 assert "over 4 MiB" not in came.message and "bug" not in came.message, came.message
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(most_megabytes() - before)
 """
 MOST_MEGABYTES = 400
 """The memory that the answer of one server may use. docs/security.md has the measured values."""
