@@ -11,6 +11,7 @@ from scimconf.agent.errors import Refusal
 from scimconf.errors import HostError
 from scimconf.model import Observed, Paths
 from scimconf.sanitize import one_line
+from scimconf.zulip.expression import parsing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def _edited(
     above = "from .config import get_secret\n\n" if has_import else ""
     try:
         text = (above + block).encode()
-        edited = settings_edit.edit(text, entries, keep_empty=keep_empty).decode()
+        with parsing:
+            edited = settings_edit.edit(text, entries, keep_empty=keep_empty).decode()
     except (Refusal, UnicodeError) as error:
         raise HostError(
             "plan",

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from scimconf.plan.diff import _edited
 from scimconf.zulip.expression import tree
 
 
@@ -32,8 +33,15 @@ def test_equal_expressions_have_equal_trees() -> None:
     assert tree("1") != tree("2")
 
 
-def test_many_threads_can_parse_at_the_same_time(many_switches: None) -> None:
+def edited(text: str) -> str:
+    return _edited(f"SCIM_CONFIG = {text}\n", {"0": '"0": {}'}, has_import=False, keep_empty=True)
+
+
+@pytest.mark.parametrize("parse", [tree, edited])
+def test_many_threads_can_parse_at_the_same_time(
+    many_switches: None, parse: Callable[[str], str]
+) -> None:
     """CPython 3.11 raises SystemError if they really do."""
-    text = "{" + ", ".join(f"'{n}': [[{n}, {{'b': ({n},)}}]]" for n in range(60)) + "}"
+    text = "{" + ", ".join(f"'{n}': {{'b': [[{n}, {{'c': [{n}]}}]]}}" for n in range(60)) + "}"
     with ThreadPoolExecutor(16) as pool:
-        assert len(set(pool.map(tree, [text] * 60))) == 1
+        assert len(set(pool.map(parse, [text] * 60))) == 1
