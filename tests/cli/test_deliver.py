@@ -76,7 +76,8 @@ def program(folder: Path, mini: Mini, ca: Path) -> list[str]:
     script = folder / "hook.py"
     script.write_text(SCRIPT % values)
     hook = folder / "deliver-legacy"
-    hook.write_text(PROGRAM.format(log=folder / "hook.log", python=sys.executable, script=script))
+    words = {"log": folder / "hook.log", "python": sys.executable, "script": script}
+    hook.write_text(PROGRAM.format(**{name: shlex.quote(str(w)) for name, w in words.items()}))
     hook.chmod(0o755)
     return ["./deliver-legacy"]
 
