@@ -14,6 +14,7 @@ import pytest
 from tests.lab import Lab, Server
 from tests.lab.accounts import ZULIP
 from tests.lab.profiles import PROFILES
+from tests.matrix import sample
 
 VERSIONS = tuple(PROFILES)
 REALMS = ("", "acme", "4711")
@@ -379,7 +380,7 @@ def test_the_checks_do_not_read_scim_config(lab_server: Callable[..., Server]) -
 # --- Restart --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["5.6", "9.0", "12.1"])
+@pytest.mark.parametrize("version", sample(["5.6", "9.0", "12.1"], "12.1"))
 def test_a_change_takes_effect_only_after_a_restart(
     lab_server: Callable[..., Server], version: str
 ) -> None:
@@ -393,7 +394,7 @@ def test_a_change_takes_effect_only_after_a_restart(
     assert (status(server, "first"), status(server, "second")) == (401, 200)
 
 
-@pytest.mark.parametrize("version", ["5.6", "6.2", "12.1"])
+@pytest.mark.parametrize("version", sample(["5.6", "6.2", "12.1"], "5.6"))
 def test_restart_with_a_broken_settings_py(lab_server: Callable[..., Server], version: str) -> None:
     server = lab_server(version=version, realms=["acme"])
     good = server.settings.read_text()

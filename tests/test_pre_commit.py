@@ -17,6 +17,8 @@ import jinja2
 import pytest
 from ruamel.yaml import YAML
 
+from tests.matrix import sample
+
 PROJECT = Path(__file__).parents[1]
 PACKAGED = (
     *("pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"),
@@ -103,6 +105,37 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return user
 
 
+IN_CLEAR = [
+    (
+        "inventory.yaml",
+        INVENTORY.format(idp="okta").replace("acme: {}", f"acme: {{token: {TOKEN}}}"),
+        "1:79",
+    ),
+    (
+        "tokens.yaml",
+        f"scimconf_tokens:\n  chat1.example.com:\n    acme:\n      token: {TOKEN}\n",
+        "4:14",
+    ),
+    ("acme.txt", f"      API token                       Bearer {TOKEN}\n", "1:46"),
+    ("acme.md", f"    - `Secret Token`: `{TOKEN}`\n", "1:24"),
+    ("acme.html", f"<dt>Bearer token</dt><dd><code>{TOKEN}</code></dd>\n", "1:32"),
+    (
+        "hosts.ini",
+        f"[zulip]\nchat1.test scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n",
+        "2:24",
+    ),
+    ("hosts", f'[zulip:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}"}}}}\n', "2:13"),
+    ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
+]
+NAMES = [
+    ("hosts.yml", "[-i, hosts.yml]"),
+    ("production.yaml", "[-i, production.yaml]"),
+    ("inventories/production/hosts.yaml", "[-i, inventories/production]"),
+    ("host_vars/chat1.example.com", "[-i, inventory.yaml]"),
+    ("tokens.yaml", "[]"),
+]
+
+
 def test_a_valid_inventory_is_committed(repository: Repository) -> None:
     repository.write(inventory__yaml=INVENTORY.format(idp="okta"))
     done = repository.commit()
@@ -121,31 +154,7 @@ def test_an_invalid_inventory_is_not_committed(repository: Repository) -> None:
     repository.write(inventory__yaml=INVENTORY.format(idp="okta"))
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "place"),
-    [
-        (
-            "inventory.yaml",
-            INVENTORY.format(idp="okta").replace("acme: {}", f"acme: {{token: {TOKEN}}}"),
-            "1:79",
-        ),
-        (
-            "tokens.yaml",
-            f"scimconf_tokens:\n  chat1.example.com:\n    acme:\n      token: {TOKEN}\n",
-            "4:14",
-        ),
-        ("acme.txt", f"      API token                       Bearer {TOKEN}\n", "1:46"),
-        ("acme.md", f"    - `Secret Token`: `{TOKEN}`\n", "1:24"),
-        ("acme.html", f"<dt>Bearer token</dt><dd><code>{TOKEN}</code></dd>\n", "1:32"),
-        (
-            "hosts.ini",
-            f"[zulip]\nchat1.test scim_realms=\"{{'acme': {{'token': '{TOKEN}'}}}}\"\n",
-            "2:24",
-        ),
-        ("hosts", f'[zulip:vars]\nscim_realms={{"acme": {{"token": "{TOKEN}"}}}}\n', "2:13"),
-        ("settings.py", f'SCIM_CONFIG = {{"": {{"bearer_token": "{TOKEN}"}}}}\n', "1:38"),
-    ],
-)
+@pytest.mark.parametrize(("file", "text", "place"), sample(IN_CLEAR, *IN_CLEAR[::3]))
 def test_a_token_in_plain_text_is_not_committed(
     repository: Repository, file: str, text: str, place: str
 ) -> None:
@@ -162,16 +171,7 @@ def test_a_token_in_plain_text_is_not_committed(
         repository.write(inventory__yaml=before)
 
 
-@pytest.mark.parametrize(
-    ("file", "args"),
-    [
-        ("hosts.yml", "[-i, hosts.yml]"),
-        ("production.yaml", "[-i, production.yaml]"),
-        ("inventories/production/hosts.yaml", "[-i, inventories/production]"),
-        ("host_vars/chat1.example.com", "[-i, inventory.yaml]"),
-        ("tokens.yaml", "[]"),
-    ],
-)
+@pytest.mark.parametrize(("file", "args"), sample(NAMES, *NAMES[2:4]))
 def test_the_inventory_may_have_another_name(repository: Repository, file: str, args: str) -> None:
     """`args:` names it. A change of a file beside it is checked, too."""
     config = repository.folder / ".pre-commit-config.yaml"

@@ -12,6 +12,7 @@ import pytest
 from tests.lab import Server
 from tests.lab.crossing import Crossing, until
 from tests.lab.operator import VAULT, Operator
+from tests.matrix import sample
 
 pytestmark = pytest.mark.needs_sshd
 
@@ -81,7 +82,7 @@ def _ended(server: Server) -> None:
     until(lambda: json.loads(journal.read_text())["state"] != "open", "it does not end")
 
 
-@pytest.mark.parametrize("ends", [_killed, _interrupted_twice])
+@pytest.mark.parametrize("ends", sample([_killed, _interrupted_twice], _killed))
 def test_the_server_finishes_alone_and_the_next_plan_reports_it(
     operator: Operator, server: Server, ends: Callable[[subprocess.Popen[str]], None]
 ) -> None:

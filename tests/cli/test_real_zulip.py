@@ -33,7 +33,7 @@ def _restarts(server: Server) -> int:
     )
 
 
-@pytest.mark.parametrize("version", ["9.0", "6.2"])
+@pytest.mark.parametrize("version", sample(["9.0", "6.2"], "9.0"))
 def test_a_realm_with_its_own_host_is_reported(operator: Operator, one: One, version: str) -> None:
     """From 7.0 on, Zulip redirects to that host. The plan reports this before any change."""
     server = one(ACME, version=version, realms=["acme"], realm_hosts={"acme": "chat.acme.test"})
