@@ -19,6 +19,7 @@ from tests.lab import Lab
 from tests.lab.crossing import until
 from tests.lab.idp import Authentik, Fault, Graph, Mini
 from tests.lab.operator import VAULT, Operator
+from tests.matrix import sample
 
 pytestmark = pytest.mark.needs_sshd
 
@@ -335,10 +336,7 @@ def killed(company: Company, point: str) -> None:
 
 
 SAMPLE = [("set/before", False), ("pause/after", True)]
-CHOSEN = [
-    each if each in SAMPLE else pytest.param(*each, marks=pytest.mark.matrix)
-    for each in product(POINTS, [False, True])
-]
+CHOSEN = sample((each for each in product(POINTS, [False, True])), *SAMPLE)
 
 
 @pytest.mark.parametrize(("point", "back"), CHOSEN)
@@ -422,10 +420,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 PASSES = ("slow", "throttled once", "answer lost once")
 FEW = [("resume", "403"), ("set", "slow")]
-ALL = [
-    each if each in FEW else pytest.param(*each, marks=pytest.mark.matrix)
-    for each in product(STEPS, FAULTS)
-]
+ALL = sample(product(STEPS, FAULTS), *FEW)
 
 
 @pytest.mark.parametrize(("step", "fault"), ALL)

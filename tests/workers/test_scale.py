@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 
 from bench.targets import Target, Targets
+from tests import matrix
 from tests.workers.cluster import Cluster
 
 pytestmark = pytest.mark.needs_sshd
 
-ALL = os.environ.get("SCIMCONF_MATRIX") == "all"
+ALL = matrix.ALL
 SERVERS = 400 if ALL else 10
 KILLS = 100 if ALL else 2
 KILLED = 40 if ALL else 10
