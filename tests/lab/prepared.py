@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from scimconf import startup
 from scimconf.cli import main as scimconf
@@ -46,13 +46,13 @@ def run(
     process = idle.pop() if idle else _new(environment)
     assert process.stdin is not None
     assert process.stdout is not None
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with tempfile.NamedTemporaryFile("w+") as out, tempfile.NamedTemporaryFile("w+") as err:
         asked = {
             "arguments": list(arguments),
             "folder": str(folder),
             "environment": dict(environment),
-            "out": f"/proc/{os.getpid()}/fd/{out.fileno()}",
-            "err": f"/proc/{os.getpid()}/fd/{err.fileno()}",
+            "out": out.name,
+            "err": err.name,
         }
         process.stdin.write(json.dumps(asked) + "\n")
         process.stdin.flush()
@@ -61,7 +61,7 @@ def run(
         return subprocess.CompletedProcess(arguments, code, _all(out), _all(err))
 
 
-def _all(file: IO[str]) -> str:
+def _all(file: Any) -> str:
     file.seek(0)
     return file.read()
 
