@@ -63,7 +63,8 @@ def run(
 
 def _all(file: Any) -> str:
     file.seek(0)
-    return file.read()
+    found: str = file.read()
+    return found
 
 
 def _new(environment: Mapping[str, str]) -> subprocess.Popen[str]:
