@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from scimconf import vault
@@ -69,6 +70,8 @@ class Scene:
         self._holds.chmod(0o777)
         self._numbers = itertools.count()
         self._opened: dict[str, str] = {}
+        self._passwords: dict[str, str] = {}
+        """The vault passwords so far, with a name for each."""
         self._started: list[subprocess.Popen[str]] = []
         for name, realms in INVENTORIES.items():
             self.write_inventory(name, {"scim_realms": realms})
@@ -191,10 +194,15 @@ class Scene:
             if each.ciphertext:
                 yield self._open(each.ciphertext)
 
+    def remember_password(self, file: Path) -> None:
+        """Remember a vault password: other versions of the token file may need it."""
+        self._passwords.setdefault(file.read_text().strip(), f"p{len(self._passwords)}")
+
     def _open(self, ciphertext: str) -> str:
         if ciphertext not in self._opened:
-            password = Secret((self.operator.folder / ".vault-password").read_text().strip())
-            token = vault.decrypt(ciphertext, {"default": password})
+            self.remember_password(self.operator.folder / ".vault-password")
+            known = {name: Secret(each) for each, name in self._passwords.items()}
+            token = vault.decrypt(ciphertext, known)
             self._opened[ciphertext] = token.reveal()
         return self._opened[ciphertext]
 

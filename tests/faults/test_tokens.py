@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 from passlib.hash import pbkdf2_sha256  # type: ignore[import-untyped]
 
+from scimconf.secret import Secret
+from scimconf.tokens.store import TokenFile
 from tests.faults.matrix import ALL, FORWARD
 from tests.faults.process import until
 from tests.faults.scene import APPLY, BASE, REALMS, ROTATE, Scene, ended, held
@@ -294,6 +297,8 @@ class Verb:
     """Return whether the token file is lost before the run."""
     locks_out: bool = False
     """Return whether going back to BASE gives a realm another token."""
+    after: Callable[[Scene], None] = lambda scene: None
+    """What the operator does after each run."""
 
 
 def _stage(scene: Scene) -> None:
@@ -322,8 +327,22 @@ def _format_1(scene: Scene) -> None:
     scene.operator.tokens.write_text(text)
 
 
-NEW_PASSWORD = ("--new-vault-password-file", ".vault-password")
-"""The same password again: every vault value changes, and the scene can still read them."""
+def _another_password(scene: Scene) -> None:
+    file = scene.operator.folder / "new-password"
+    file.touch(0o600)
+    file.write_text(f"{uuid.uuid4()}\n")
+    for each in (file, scene.operator.folder / ".vault-password"):
+        scene.remember_password(each)
+
+
+def _take_new_password(scene: Scene) -> None:
+    """Use the new password from now on, if the token file has it."""
+    new = (scene.operator.folder / "new-password").read_text()
+    if TokenFile.load(scene.operator.tokens).is_opened_by(Secret(new.strip())):
+        (scene.operator.folder / ".vault-password").write_text(new)
+
+
+NEW_PASSWORD = ("--new-vault-password-file", "new-password")
 VERBS = {
     "apply, a new token": Verb(APPLY, inventory="added.yaml", again=(0,)),
     "apply, a realm goes": Verb(APPLY, inventory="absent.yaml", again=(0,)),
@@ -341,7 +360,10 @@ VERBS = {
         ("token", "migrate", "tokens.yaml", *VAULT), first=_format_1, again=(0, 64)
     ),
     "token rekey": Verb(
-        (*("token", "rekey", "--tokens", "tokens.yaml"), *VAULT, *NEW_PASSWORD), again=(0,)
+        (*("token", "rekey", "--tokens", "tokens.yaml"), *VAULT, *NEW_PASSWORD),
+        first=_another_password,
+        after=_take_new_password,
+        again=(0, 64),
     ),
 }
 MOMENTS = ("before", "written", "renamed", "after", "full")
@@ -359,11 +381,13 @@ def test_a_write_is_interrupted_or_fails(scene: Scene, name: str, number: int) -
         verb.first(scene)
         done = scene.run(*verb.words, inventory=verb.inventory, write=(number, moment))
         assert done.returncode in ((1, 64) if moment == "full" else (-9,)), (moment, done)
+        verb.after(scene)
         if not verb.loses:
             scene.judge()
         if verb.again:
             done = scene.run(*(verb.then or verb.words), inventory=verb.inventory)
             assert done.returncode in verb.again, (moment, done)
+            verb.after(scene)
         scene.judge()
         scene.converge(locks_out=verb.locks_out)
     if ALL and number == verb.writes:
