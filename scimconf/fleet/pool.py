@@ -77,7 +77,8 @@ def _first_ctrl_c_sets(interrupted: threading.Event) -> Iterator[None]:
             "interrupted: waiting for the servers in progress; press Ctrl-C again to exit at once"
         )
 
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.getsignal(signal.SIGINT)  # first, because Ctrl-C may call `note` at once
+    signal.signal(signal.SIGINT, note)
     try:
         yield
     finally:
