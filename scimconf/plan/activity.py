@@ -106,7 +106,7 @@ def _strangers(seen: Seen, now: float) -> str:
 
 
 def _read_back_to(log: ServerLog, seen: Seen) -> str:
-    """Say how far back the log was read, if that limits the answer."""
+    """Return how far back the log was read, if that limits the answer; else ""."""
     if log.oldest is None:
         return "the log is empty"
     is_short = seen.accepted is None or log.oldest > log.now - DAY

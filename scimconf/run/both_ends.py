@@ -303,7 +303,7 @@ def _all_in_force(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> boo
 
 
 def _is_open(outcome: Outcome, ends: Sequence[_End]) -> Outcome:
-    """Say that the identity provider waits, because it is not known which token Zulip has."""
+    """Add that the identity provider stays paused: it is not known which token Zulip has."""
     if not any(end.is_paused and not end.was_paused for end in ends):
         return outcome
     message = f"{outcome.message}; the identity provider stays paused".removeprefix("; ")
@@ -341,7 +341,7 @@ def _rolled_back(outcome: Outcome, undone: Outcome) -> Outcome:
 
 
 def _split(outcome: Outcome, ends: Sequence[_End], zulip: str) -> Outcome:
-    """Say that the ends may have different tokens, and what to do."""
+    """Return the outcome `split`, with what to do: the ends may have different tokens."""
     paused = any(end.is_paused and not end.was_paused for end in ends)
     rest = "; provisioning stays paused" if paused else ""
     again = "; ".join(dict.fromkeys(end.delivery.again for end in ends))

@@ -79,7 +79,7 @@ def _test_user(email: str | None, servers: Sequence[Server]) -> TrialUser | None
 
 
 def _announce(tried: TrialUser, servers: Sequence[Server], person: Person, *, yes: bool) -> None:
-    """Say what the test user leaves behind, and ask. Raises Stopped for a no."""
+    """Print what the test user leaves behind, and ask. Raises Stopped for a no."""
     realms = [
         f"realm {realm.label} of {server.name}"
         for server in servers
