@@ -58,7 +58,7 @@ def test_the_answer_and_the_steps_are_for_the_controller_only(
     answer = message.open_answer(work.work(text, told.append, "w1"), JOB, LABEL, channel)
     assert answer.outcome.status is Status.UNREACHABLE
     (begin,) = told
-    assert "w1" not in begin
+    assert '"w1"' not in begin  # the sealed part may contain the letters by chance
     step = message.open_step(begin, LABEL, channel)
     assert (step[0], step[2]) == ("begin", "w1")
 
