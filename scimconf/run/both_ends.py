@@ -100,6 +100,7 @@ class BothEnds:
         mine = [each for each in self.found if each.server.name == looked.server.name]
         if outcome.status is not Status.OK or not mine:
             return outcome
+        outcome = replace(outcome, in_force=True)  # the token file follows, whatever fails here
         doing = _Doing(looked.server.name, watcher)
         ends = [_End(each, each.idp()) for each in mine]
         for end in ends:
@@ -238,7 +239,7 @@ class BothEnds:
         for each in servers:
             found = each.observed.realms.get(end.delivery.key[1]) if each.observed else None
             token = found.token if found else None
-            if each.pending and not (entry and token and token.created == entry.created):
+            if not (entry and token and token.created == entry.created):
                 return False
         return True
 
