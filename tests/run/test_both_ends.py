@@ -220,6 +220,20 @@ def test_a_token_that_the_server_did_not_have_is_not_brought_back(scene: Scene) 
     assert (outcome.status, "undo" in scene.idp.steps) == (Status.SPLIT, False)
 
 
+def test_a_delivery_of_another_run_is_left_alone(scene: Scene) -> None:
+    """The other run holds the server's lock, and has noted the delivery before."""
+    scene.status = Status.BUSY
+    assert scene.run().status is Status.BUSY
+    assert scene.idp.steps == ["check", "pause", "zulip", "resume"]
+    scene.idp.steps.clear()
+    scene.ends.keyring.note(
+        {KEY: partial(rotation.begun, now=datetime.now(timezone.utc), was_paused=False)}
+    )
+    assert "the identity provider stays paused" in scene.run().message
+    assert scene.idp.steps == ["check", "pause", "zulip"]
+    assert scene.note() == "under way"
+
+
 @pytest.mark.parametrize(
     ("fails", "status", "note"),
     [
