@@ -614,7 +614,7 @@ class Outcome:
     outage: float | None = None
     """Seconds that SCIM was unavailable at most, measured on the server; None: not measured."""
     unknown: bool = False
-    """Whether the connection was lost during the change, so its end is not known."""
+    """Whether the end of the change is not known, for example because the connection was lost."""
     unproved: str = ""
     """What the gate could not prove about a change that is in force; "" if nothing."""
     silenced: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
+from scimconf.errors import Unreachable
 from scimconf.fleet.change import change
 from scimconf.fleet.checks import TrialUser, check, with_checks
 from scimconf.fleet.connections import Connections
@@ -342,7 +343,8 @@ def _failed(each: Looked, error: Exception) -> Outcome:
     """Return the outcome of a server with changes to make; the others keep theirs."""
     if not each.pending:
         return each.outcome
-    return replace(failure(each.server.name, error), plan=each.plan)
+    unknown = not isinstance(error, Unreachable)
+    return replace(failure(each.server.name, error), plan=each.plan, unknown=unknown)
 
 
 def _on_step(server: Server, watcher: Watcher) -> OnStep:

@@ -64,8 +64,9 @@ def transact(
         hint = f"the server commits or rolls back by itself; to see the result: {shown}"
         return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps), unknown=True)
     except HostError as error:
+        # Also if the agent was killed or is too slow, or its answer is invalid.
         message, hint = redact(f"{error.step}: {error.message}"), redact(error.hint)
-        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps))
+        return Outcome(server.name, Status.FAILED, message, hint, steps=tuple(steps), unknown=True)
     run, diff = _text(answer, "run"), _text(answer, "diff")
     status = _STATUS.get(_text(answer, "result"), Status.FAILED)
     if run and status is not Status.PENDING:

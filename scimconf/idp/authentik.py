@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target
+from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target, shown
 from scimconf.idp.https import Https, as_json
 from scimconf.idp.kinds import credentials, destination
 from scimconf.model import Deliver
-from scimconf.sanitize import one_line
-from scimconf.secret import Secret, redact
+from scimconf.secret import Secret
 
 _CYCLE_ENDS = 120.0
 """Seconds to wait for a running sync, so that the change does not fall into it."""
@@ -53,7 +52,7 @@ class Authentik(Idp):
         mode = found.get("auth_mode")
         if mode not in _STATIC:
             raise IdpError(
-                f"{self._https.name}: it signs in with {one_line(str(mode), 40)}, not with a token",
+                f"{self._https.name}: it signs in with {shown(mode, 40)}, not with a token",
                 "set its authentication mode to a static token",
             )
         strange = [name for name in found if name.startswith("token_")]
@@ -98,7 +97,7 @@ class Authentik(Idp):
         for each in messages if isinstance(messages, list) else ():
             level = each.get("log_level") if isinstance(each, dict) else None
             if level in ("error", "critical", "warning"):
-                said = one_line(redact(str(each.get("event"))), 160)
+                said = shown(each.get("event"))
                 raise IdpError(f"{self._https.name} could not sync a user: {said}")
         return "it has synced a user"
 

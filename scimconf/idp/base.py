@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from scimconf.errors import ScimconfError
-from scimconf.secret import Secret
+from scimconf.sanitize import one_line
+from scimconf.secret import Secret, redact
 
 
 class IdpError(ScimconfError):
@@ -29,6 +30,11 @@ class IdpError(ScimconfError):
 
 class NotSupportedError(IdpError):
     """The provider has no such step, for example no way to pause."""
+
+
+def shown(said: object, limit: int = 160) -> str:
+    """Return what a provider said, safe to print. Mask secrets first: a part would not be found."""
+    return one_line(redact(str(said)), limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ import json
 from typing import Literal
 
 from scimconf import child
-from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target
+from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target, shown
 from scimconf.idp.kinds import destination, words
 from scimconf.model import Deliver
-from scimconf.sanitize import one_line
-from scimconf.secret import Secret, redact
+from scimconf.secret import Secret
 
 Event = Literal["pause", "set", "test", "resume"]
 
@@ -85,7 +84,7 @@ class Command(Idp):
         except child.ChildError as error:
             raise IdpError(f"{self._name} {error}", unknown=True) from None
         # The answer may repeat what the program got.
-        said = one_line(redact(ended.out.decode("utf-8", "replace").partition("\n")[0]), 160)
+        said = shown(ended.out.decode("utf-8", "replace").partition("\n")[0])
         if ended.status == NOT_SUPPORTED:
             raise NotSupportedError(said or f"{self._name} cannot {event}")
         if ended.status:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from scimconf.idp import entra_login
-from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target
+from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target, shown
 from scimconf.idp.https import Https, as_json
 from scimconf.idp.kinds import CLOUDS, SIGN_INS, credentials, destination
 from scimconf.model import Deliver
-from scimconf.sanitize import one_line
 from scimconf.secret import Secret
 
 _OURS = ("BaseAddress", "SecretToken")
@@ -91,7 +90,9 @@ class Entra(Idp):
         return "its connection test succeeded"
 
     def resume(self) -> str:
-        """Start the job, which also ends a quarantine."""
+        """Start the job, which also ends a quarantine. Without jobs, nothing was paused."""
+        if not self._cloud.has_jobs:
+            return "provisioning is running"
         job = self._known_job("start a job")
         self._ask("POST", f"/jobs/{job}/start")
         return "provisioning is running"
@@ -109,7 +110,7 @@ class Entra(Idp):
         found = [each for each in jobs if wanted is None or each.get("id") == wanted]
         ids = [each["id"] for each in found if isinstance(each.get("id"), str)]
         if len(ids) != 1:
-            names = ", ".join(one_line(str(each.get("id")), 80) for each in jobs[:5]) or "none"
+            names = ", ".join(shown(each.get("id"), 80) for each in jobs[:5]) or "none"
             raise IdpError(
                 f"{self._graph.name}: expected one provisioning job; its jobs: {names}",
                 "name one as job below deliver, or create it: Provisioning > Automatic",
@@ -120,7 +121,7 @@ class Entra(Idp):
     @staticmethod
     def _code(job: Mapping[str, object]) -> str:
         status = job.get("status")
-        return one_line(str(status.get("code")), 40) if isinstance(status, dict) else "unknown"
+        return shown(status.get("code"), 40) if isinstance(status, dict) else "unknown"
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, object] | None = None

@@ -10,11 +10,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from scimconf.errors import UsageError
-from scimconf.idp.base import IdpError
+from scimconf.idp.base import IdpError, shown
 from scimconf.idp.https import Answer, Https
 from scimconf.idp.kinds import Cloud
-from scimconf.sanitize import one_line
-from scimconf.secret import Secret, redact
+from scimconf.secret import Secret
 
 
 def sign_in(
@@ -44,13 +43,13 @@ def sign_in(
     except IdpError:
         raise
     except Exception as error:  # msal has no class of its own for errors
-        said = one_line(redact(str(error)), 160)
+        said = shown(error)
         # `from None`: a traceback could lead to the secret.
         raise IdpError(f"{https.name} failed: {said}", _hint(how), final=True) from None
     token = found.get("access_token")
     if isinstance(token, str) and token:
         return Secret(token)
-    said = one_line(redact(str(found.get("error_description") or found.get("error"))), 160)
+    said = shown(found.get("error_description") or found.get("error"))
     raise IdpError(f"{https.name} refused {client_id}: {said}", _hint(how), final=True)
 
 

@@ -10,6 +10,7 @@ import email.utils
 import http.client
 import json
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -21,9 +22,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from scimconf import __version__, files
-from scimconf.idp.base import IdpError
+from scimconf.idp.base import IdpError, shown
 from scimconf.sanitize import one_line
-from scimconf.secret import Secret, redact
+from scimconf.secret import Secret
 
 LARGEST_ANSWER = 1 << 20
 """Bytes."""
@@ -32,6 +33,7 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _LONGEST_PAUSE = 60.0
 """Seconds. A provider that asks for a longer pause is not asked again."""
 _AGAIN = (429, 502, 503, 504)
+_WORD = re.compile(r"[!-~]+")
 _MEANINGS = {
     400: "it did not accept the request",
     401: "it did not accept the credential",
@@ -79,26 +81,27 @@ class Https:
     ) -> Answer:
         """Send a request, repeat it if needed, and return an answer with a status of `good`.
 
-        A Secret in `body` or `form` is sent in clear. Raises IdpError.
+        A Secret in `body` or `form` is sent in clear. Raises IdpError, which is `unknown` if one of
+        the requests may have been carried out.
         """
         until = time.monotonic() + self.patience
+        unknown = False
         for number in range(len(_PAUSES) + 1):
             lost: IdpError | None = None
             try:
                 answer = self._once(method, path, bearer, body, form)
             except IdpError as error:
-                if error.final:
-                    raise
                 answer, lost = Answer(0), error
             if answer.status in good:
                 return answer
-            if answer.status and answer.status not in _AGAIN:
-                raise self._refused(answer)
             wait = _retry_after(answer) if answer.status in (429, 503) else None
             wait = _PAUSES[min(number, len(_PAUSES) - 1)] if wait is None else wait
+            failed = lost or self._refused(answer, wait)
+            failed.unknown = unknown = unknown or failed.unknown
+            is_final = failed.final or (lost is None and answer.status not in _AGAIN)
             is_last = number == len(_PAUSES) or time.monotonic() + wait > until
-            if is_last or wait > _LONGEST_PAUSE:
-                raise lost or self._refused(answer, wait)
+            if is_final or is_last or wait > _LONGEST_PAUSE:
+                raise failed
             self.pause(wait)
         raise AssertionError("the loop ends with an answer or an error")
 
@@ -121,9 +124,20 @@ class Https:
         elif method in ("POST", "PUT", "PATCH"):
             data = b""
         if bearer is not None:
-            headers["Authorization"] = f"Bearer {bearer.reveal()}"
+            headers["Authorization"] = f"Bearer {self._word(bearer)}"
         request = urllib.request.Request(f"https://{self.host}{path}", data, headers, method=method)
         return self._within(lambda: self._send(request))
+
+    def _word(self, bearer: Secret) -> str:
+        """Return the text of a credential. Python's error for an invalid header would show it."""
+        text = bearer.reveal()
+        if not _WORD.fullmatch(text):
+            raise IdpError(
+                f"{self.name} was not asked: the credential contains a space or a line break",
+                "check where the credential of deliver comes from: it may name another file",
+                final=True,
+            )
+        return text
 
     def _send(self, request: urllib.request.Request) -> Answer:
         opener = urllib.request.build_opener(
@@ -147,7 +161,7 @@ class Https:
             text = files.read(self.ca, files.MAX_LIST_BYTES).decode("ascii", "ignore")
             return ssl.create_default_context(cadata=text)
         except (OSError, ValueError) as error:
-            said = one_line(str(error), 120)
+            said = shown(error, 120)
             message = f"cannot use {self.ca} as a file of CA certificates: {said}"
             raise IdpError(message, "correct the file", final=True) from None
 
@@ -167,7 +181,7 @@ class Https:
         elif isinstance(reason, http.client.HTTPException):
             said = "the connection ended before the answer was complete"
         return IdpError(
-            f"this machine did not reach {self.name}: {one_line(redact(str(said)), 120)}",
+            f"this machine did not reach {self.name}: {shown(said, 120)}",
             "check that it is running, and that this machine may connect to it",
             unknown=not known,
         )
@@ -207,13 +221,13 @@ _CERTIFICATE = "a request with a secret is never sent without a valid certificat
 
 
 def as_json(answer: Answer, name: str) -> Mapping[str, object]:
-    """Return the JSON object of an answer. Raises IdpError."""
+    """Return the JSON object of an answer. Raises IdpError: the request may be carried out."""
     try:
         found = json.loads(answer.body or b"{}")
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise IdpError(f"{name} sent an invalid answer; it was ignored")
+        raise IdpError(f"{name} sent an invalid answer; it was ignored", unknown=True)
     return found
 
 
@@ -263,4 +277,4 @@ def _complaint(answer: Answer) -> str:
     if isinstance(found, dict):
         code, message = found.get("code"), found.get("message")
         found = ": ".join(each for each in (code, message) if isinstance(each, str) and each)
-    return one_line(redact(found), 160) if isinstance(found, str) else ""
+    return shown(found) if isinstance(found, str) else ""

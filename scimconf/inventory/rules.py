@@ -342,7 +342,7 @@ def token(value: object, folder: str) -> TokenSource:
         known = and_list(f"{kind}:" for kind in SOURCES)
         hint = nearest(found[1].lower(), SOURCES)
         raise Invalid(f"unknown kind of token reference, known are {known}", hint)
-    return _reference(found[1], value[found.end() :].strip(), folder)
+    return _source(found[1], value[found.end() :].strip(), folder)
 
 
 def _sealed_token(value: Sealed, folder: str) -> TokenSource:
@@ -372,7 +372,18 @@ def _reference_in(value: dict[object, object], folder: str) -> Reference:
     kind = next(iter(value), None)
     if len(value) != 1 or not isinstance(kind, str) or kind not in SOURCES:
         raise Invalid(f"expected one of {and_list(SOURCES)}", nearest(kind, SOURCES))
-    return _reference(kind, value[kind], folder)
+    return _source(kind, value[kind], folder)
+
+
+def _source(kind: str, value: object, folder: str) -> Reference:
+    """Return the reference of a token. It may not name the credential of an identity provider."""
+    found = _reference(kind, value, folder)
+    if kind == "env" and _IDP_VARIABLE.match(found.words[0]):
+        raise Invalid(
+            "a variable SCIMCONF_IDP_* is a credential, which is never sent to a server as a token",
+            "keep the token in another variable",
+        )
+    return found
 
 
 def _reference(kind: str, value: object, folder: str) -> Reference:

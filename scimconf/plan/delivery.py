@@ -29,6 +29,12 @@ def _half(desired: Desired, realm: str, since: str) -> tuple[str, str]:
         "ended: its identity provider may be paused, or have another token"
     )
     again = for_realm("deliver", desired.server, realm)
+    if not any(each.deliver for each in desired.server.realms if each.string_id == realm):
+        return message, (
+            "deliver is no longer in the inventory: to finish it, put deliver back and run: "
+            f"{again}; or, once the identity provider works again, remove the line delivering: of "
+            "this realm from the token file"
+        )
     if realm not in desired.staged:
         return message, f"to finish it: {again}"
     forward = for_realm("rotate --activate", desired.server, realm)

@@ -75,7 +75,7 @@ class BothEnds:
             return _with_checks(_not_begun(servers), ends)
         begun = time.monotonic()
         outcomes = change()
-        if any(each.unknown or each.status is Status.ROLL_BACK_FAILED for each in outcomes):
+        if any(_is_undecided(each, ends) for each in outcomes):
             return _with_checks([_is_open(each, ends) for each in outcomes], ends)
         if not _all_in_force(servers, outcomes):
             return self._stayed_old(servers, outcomes, ends, doing)
@@ -100,6 +100,7 @@ class BothEnds:
         mine = [each for each in self.found if each.server.name == looked.server.name]
         if outcome.status is not Status.OK or not mine:
             return outcome
+        outcome = replace(outcome, in_force=True)  # the token file follows, whatever fails here
         doing = _Doing(looked.server.name, watcher)
         ends = [_End(each, each.idp()) for each in mine]
         for end in ends:
@@ -238,7 +239,7 @@ class BothEnds:
         for each in servers:
             found = each.observed.realms.get(end.delivery.key[1]) if each.observed else None
             token = found.token if found else None
-            if each.pending and not (entry and token and token.created == entry.created):
+            if not (entry and token and token.created == entry.created):
                 return False
         return True
 
@@ -300,6 +301,15 @@ def _all_in_force(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> boo
         outcome.status is Status.CHANGED or (not each.pending and outcome.status is Status.OK)
         for each, outcome in zip(servers, outcomes, strict=True)
     )
+
+
+def _is_undecided(outcome: Outcome, ends: Sequence[_End]) -> bool:
+    """Return whether it is not known which token Zulip has or soon will have.
+
+    Busy: the note may be that of another run, which is changing the server now.
+    """
+    others = outcome.status is Status.BUSY and any(end.has == "unknown" for end in ends)
+    return outcome.unknown or outcome.status is Status.ROLL_BACK_FAILED or others
 
 
 def _is_open(outcome: Outcome, ends: Sequence[_End]) -> Outcome:

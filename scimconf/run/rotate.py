@@ -142,7 +142,7 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
             agreed = True
             keyring.keep(staged, keys)
         else:
-            agreed = agreed or _is_agreed(outcomes, person)
+            agreed = agreed or _is_agreed(outcomes, found, person)
         seen = [each.server for each in looked if each.seen]
         ends = BothEnds(found, keyring, {}, {}, options.fallback)
         if agreed and found and not fleet.interrupted:
@@ -295,14 +295,20 @@ def _stage(
     return replace(_NO_SERVER, next=lines)
 
 
-def _is_agreed(outcomes: Sequence[Outcome], person: Person) -> bool:
+def _is_agreed(outcomes: Sequence[Outcome], found: Sequence[Delivery], person: Person) -> bool:
     """Return whether the token file may be written although no server was changed.
 
-    The servers have the tokens already if an earlier run ended before it wrote the file. Ask then.
+    The servers have the tokens already if an earlier run ended before it wrote the file. Ask then,
+    also about the deliveries that the earlier run has not ended.
     """
     if any(each.status is not Status.OK for each in outcomes):
         return False
-    person.confirm("The servers already have these tokens. Record this in the token file?")
+    if found:
+        person.tell("This machine will:")
+    for line in delivery.described(found):
+        person.tell(f"  {line}")
+    deliver = "Deliver them, and record" if found else "Record"
+    person.confirm(f"The servers already have these tokens. {deliver} this in the token file?")
     return True
 
 

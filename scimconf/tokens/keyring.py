@@ -110,7 +110,7 @@ class Keyring:
                     strays[name] = found
                 continue
             known[name] = bound(place, entry)
-            if entry.delivering and realm.present and realm.deliver:
+            if entry.delivering and realm.present and not self._is_turned:
                 delivering[name] = entry.delivering
             if entry is not record and name not in moved:
                 unrecorded[name] = _removed_on(record, entry)

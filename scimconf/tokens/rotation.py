@@ -42,7 +42,8 @@ def activated(entry: Entry, now: datetime) -> Entry:
     """
     if entry.next is None:
         raise UsageError("no token is staged", "stage one first: run rotate --stage for this realm")
-    return _over(entry.next, [*_retired(entry, now), *replaced(entry.next)])
+    following = _noted_as(entry, entry.next)
+    return _over(following, [*_retired(entry, now), *replaced(entry.next)])
 
 
 def replaced(entry: Entry) -> list[Entry]:
@@ -61,6 +62,11 @@ def _retired(entry: Entry | None, now: datetime) -> list[Entry]:
 
 def _undelivered(entry: Entry) -> Entry:
     return replace(entry, delivered="", delivering="")
+
+
+def _noted_as(entry: Entry, other: Entry) -> Entry:
+    """Return the other token with the note that a delivery of this realm has not ended."""
+    return replace(other, delivering=entry.delivering)
 
 
 def begun(entry: Entry, now: datetime, *, was_paused: bool) -> Entry:
@@ -124,7 +130,7 @@ def rolled_back(entry: Entry, now: datetime, to: str = "") -> Entry:
     back = next((each for each in kept if each.created == to), kept[0])
     staged_now = _over(replace(_undelivered(entry), next=None), _retired(entry.next, now))
     others = [each for each in kept if each is not back]
-    return replace(_over(back, others), next=staged_now, retired="")
+    return replace(_over(_noted_as(entry, back), others), next=staged_now, retired="")
 
 
 def removed(entry: Entry, now: datetime) -> Removed:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from scimconf.tokens.store import TokenFile
+from tests.cli.terminal import Terminal
 from tests.cli.test_deliver import Company, program
 from tests.lab import Lab
 from tests.lab.crossing import until
@@ -373,6 +374,12 @@ def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> No
     assert "a delivery to its identity provider has not ended; to finish it: scimconf deliver" in (
         recovered.stderr
     )
+    asked = ["rotate", *VAULT, "--idp-host", company.graph.entry]
+    with Terminal(*asked, cwd=company.operator.folder, env=company.env) as terminal:
+        terminal.wait_for("Deliver them, and record this in the token file? [y/N]: ")
+        assert "send its token to Microsoft Entra ID" in terminal.text
+        terminal.type("n\n")
+        assert terminal.end() == 130
     said = rotate(company)
     assert "finishing the rotation that began earlier" in said
     assert entry(company).created == staged.created

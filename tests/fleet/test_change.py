@@ -202,6 +202,13 @@ def test_an_error_of_the_agent_is_reported_with_its_step() -> None:
     assert (outcome.status, outcome.message) == (Status.FAILED, "lock: no room")
 
 
+@pytest.mark.parametrize("lost", [Unreachable("agent", "reset"), HostError("agent", "killed")])
+def test_without_an_answer_the_end_of_the_change_is_unknown(lost: HostError) -> None:
+    """The identity provider then stays paused: Zulip may have either token."""
+    assert _apply({"step": "journal", "ok": True}, lost)[0].unknown
+    assert not _apply(_final("rolled back"))[0].unknown
+
+
 def test_no_outcome_contains_a_token() -> None:
     outcome, _ = _apply(_final("committed"))
     assert TOKEN not in repr(outcome)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scimconf.idp.base import IdpError
-from scimconf.idp.https import LARGEST_ANSWER, Https, as_json
+from scimconf.idp.base import IdpError, shown
+from scimconf.idp.https import LARGEST_ANSWER, Answer, Https, as_json
 from scimconf.secret import Secret
 from tests.lab.idp import Fault, Mini
 
@@ -84,6 +84,33 @@ def test_a_refusal_is_final(start: Start, status: int, words: str) -> None:
     assert len(idp.asked) == 1
 
 
+def test_a_refusal_after_a_lost_answer_leaves_the_end_unknown(start: Start) -> None:
+    """The first request may have been carried out, so the provider may have the new token."""
+    idp = start(Mini)
+    idp.faults += [Fault(loses_answer=True), Fault(status=403)]
+    with pytest.raises(IdpError, match="no permission") as error:
+        _ask(idp)
+    assert error.value.unknown
+    assert len(idp.asked) == 2
+
+
+def test_an_answer_that_is_no_json_leaves_the_end_unknown() -> None:
+    with pytest.raises(IdpError, match="invalid answer") as error:
+        as_json(Answer(200, b"<html>"), "the provider")
+    assert error.value.unknown
+
+
+@pytest.mark.parametrize("text", ["-----BEGIN PRIVATE KEY-----\nMIIEvQ", "two words\n", "a'b c\nd"])
+def test_a_credential_that_cannot_be_sent_is_not_shown(start: Start, text: str) -> None:
+    """Python's error for an invalid header quotes it, in a form that no mask recognizes."""
+    idp = start(Mini)
+    with pytest.raises(IdpError, match="contains a space or a line break") as error:
+        _https(idp).ask("GET", "/", bearer=Secret(text))
+    assert error.value.final
+    assert not {"MIIEvQ", "words", "b c"} & set(error.value.text.replace("\\n", " ").split())
+    assert idp.asked == []
+
+
 def test_a_slow_answer_is_not_waited_for(start: Start) -> None:
     idp = start(Mini)
     idp.faults.append(Fault(seconds=5, times=100))
@@ -121,6 +148,7 @@ def test_what_a_provider_says_is_bounded_and_sanitized(start: Start) -> None:
     assert "\x1b" not in error.value.message
     assert secret.reveal() not in error.value.message
     assert len(error.value.message) < 300
+    assert shown("x" * 30 + secret.reveal(), 40) == "x" * 30 + "<secret>", "masked, then cut"
 
 
 def test_a_large_answer_is_cut_and_not_believed(start: Start) -> None:

@@ -93,6 +93,13 @@ def test_a_mistake_is_reported_at_its_place(tmp_path: Path, text: str, at: str, 
     assert "s3cret" not in error.value.text
 
 
+@pytest.mark.parametrize("token", ["'env:SCIMCONF_IDP_ENTRA'", "{env: SCIMCONF_IDP_ENTRA}"])
+def test_a_credential_is_no_token(tmp_path: Path, token: str) -> None:
+    """Whoever may write the inventory could otherwise have it sent to a server of their own."""
+    with pytest.raises(InventoryError, match="never sent to a server as a token"):
+        _deliver(tmp_path, f"{{command: a}}, token: {token}")
+
+
 def test_every_kind_has_a_title_and_described_settings() -> None:
     for kind in KINDS.values():
         assert kind.title

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from scimconf.report.no_progress import NoProgress
 from scimconf.run.both_ends import BothEnds
 from scimconf.run.delivery import Delivery
 from scimconf.secret import Secret
+from scimconf.tokens import rotation
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.store import TokenFile, new_entry
 from tests.factories import desired, found, observed, realm, server
@@ -215,6 +218,55 @@ def test_a_token_that_the_server_did_not_have_is_not_brought_back(scene: Scene) 
     scene.idp.fails = {"set": [REFUSED]}
     outcome = scene.run([replace(scene.looked, observed=other)])
     assert (outcome.status, "undo" in scene.idp.steps) == (Status.SPLIT, False)
+
+
+def test_a_delivery_of_another_run_is_left_alone(scene: Scene) -> None:
+    """The other run holds the server's lock, and has noted the delivery before."""
+    scene.status = Status.BUSY
+    assert scene.run().status is Status.BUSY
+    assert scene.idp.steps == ["check", "pause", "zulip", "resume"]
+    scene.idp.steps.clear()
+    scene.ends.keyring.note(
+        {KEY: partial(rotation.begun, now=datetime.now(timezone.utc), was_paused=False)}
+    )
+    assert "the identity provider stays paused" in scene.run().message
+    assert scene.idp.steps == ["check", "pause", "zulip"]
+    assert scene.note() == "under way"
+
+
+@pytest.mark.parametrize(
+    ("fails", "status", "note"),
+    [
+        ({}, Status.OK, "delivered"),
+        ({"set": [REFUSED]}, Status.SPLIT, "under way"),
+        ({"test": [REFUSED]}, Status.SPLIT, "under way"),
+        ({"resume": [REFUSED]}, Status.FAILED, "under way"),
+    ],
+)
+def test_a_server_that_has_the_new_token_already(
+    scene: Scene, fails: dict[str, list[Exception]], status: Status, note: str
+) -> None:
+    """The token file must follow the server, so that `deliver` sends the token that it has."""
+    begun = partial(rotation.begun, now=datetime.now(timezone.utc), was_paused=False)
+    scene.ends.keyring.note({KEY: begun})
+    scene.idp.fails = {name: list(errors) for name, errors in fails.items()}
+    outcome = scene.ends.finish(scene.looked, Outcome("chat1", Status.OK), NoProgress())
+    assert (outcome.status, outcome.in_force, scene.note()) == (status, True, note)
+
+
+def test_a_server_of_the_deployment_that_has_the_new_token_already(scene: Scene) -> None:
+    """Nothing is undone: the old token could come back on one server only."""
+    token = ObservedToken(43, "", True, created="2030-01-01T00:00:00Z")
+    scene.idp.fails = {"set": [REFUSED]}
+    wanted = replace(scene.looked.desired, server=replace(scene.looked.server, name="chat2"))
+    seen = observed(replace(found("acme"), token=token))
+    other = Looked(wanted, Outcome("chat2", Status.OK, plan=Plan("chat2", "9.0")), seen)
+
+    def change() -> list[Outcome]:
+        return [Outcome("chat1", Status.CHANGED, in_force=True), other.outcome]
+
+    outcomes = scene.ends.around([scene.looked, other], change, _no_undo, NoProgress())
+    assert [each.status for each in outcomes] == [Status.SPLIT, Status.SPLIT]
 
 
 def test_a_deployment_that_was_not_seen_is_left_alone(scene: Scene) -> None:

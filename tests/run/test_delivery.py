@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scimconf.errors import UsageError
+from scimconf.idp.base import Idp, NotSupportedError, Target
 from scimconf.model import Check, Deliver, Outcome, Status
 from scimconf.run import delivery
+from scimconf.secret import Secret
 from tests.factories import realm, server
 
 HOOK = Deliver("command", {"words": ("./hook",)}, ".")
@@ -57,6 +59,53 @@ def test_a_failed_step_fails_the_server_and_a_warning_does_not() -> None:
         "the token was not delivered to the identity provider",
     )
     assert not delivery.was_delivered(bad, "acme")
+
+
+class _Partial(Idp):
+    """A provider that handles only some steps."""
+
+    def __init__(self, *handled: str) -> None:
+        self._handled = handled
+
+    def _do(self, step: str) -> str:
+        if step not in self._handled:
+            raise NotSupportedError(f"it cannot {step}")
+        return step
+
+    def check(self) -> bool:
+        return False
+
+    def pause(self) -> str:
+        return self._do("pause")
+
+    def set(self, token: Secret) -> str:
+        return self._do("set")
+
+    def test(self) -> str:
+        return self._do("test")
+
+    def resume(self) -> str:
+        return self._do("resume")
+
+
+@pytest.mark.parametrize(
+    ("handled", "results"),
+    [
+        (("set", "test", "resume"), ["ok", "ok", "ok"]),
+        (("set", "resume"), ["ok", "warning", "ok"]),
+        (("test", "resume"), ["failed"]),
+    ],
+)
+def test_only_the_test_may_be_left_out(handled: tuple[str, ...], results: list[str]) -> None:
+    """A program that does not handle `set` has not delivered the token."""
+
+    class One(delivery.Delivery):
+        def idp(self) -> Idp:
+            return _Partial(*handled)
+
+    one = One(("d", "acme"), server(), HOOK, Target("d", "acme", "https://x/scim/v2"))
+    found = delivery.delivered(one, Secret("a-token-of-acme"), resume=True)
+    assert [each.result for each in found] == results
 
 
 def test_steps_at_the_provider_prove_nothing_about_the_public_url() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.model import Places, Reference, Server, VaultValue
 from scimconf.secret import Secret
+from scimconf.tokens import rotation
 from scimconf.tokens.entries import Entry, Record, Removed
 from scimconf.tokens.fingerprint import matches
 from scimconf.tokens.generate import generate
@@ -51,6 +54,18 @@ def test_a_new_token_is_saved_and_known_by_its_fingerprint(path: Path, plain: Se
     assert again.tokens([plain])["chat1"] == tokens
     known = again.desired(plain).fingerprints
     assert {name for name, print_ in known.items() if matches(tokens[name], print_)} == {"acme", ""}
+
+
+def test_a_delivery_that_has_not_ended_is_known_without_deliver_in_the_inventory(
+    path: Path, plain: Server
+) -> None:
+    keyring = _keyring(path)
+    keyring.make([plain])
+    keyring.note({ACME: partial(rotation.begun, now=datetime.now(timezone.utc), was_paused=False)})
+    assert list(_keyring(path, locked=True).desired(plain).delivering) == ["acme"]
+    # A rotation finishes it.
+    turned = keyring.staged([ACME]).turned([ACME], activated)
+    assert turned.desired(plain).delivering == {}
 
 
 def test_making_tokens_twice_changes_nothing(path: Path, plain: Server) -> None:

@@ -133,8 +133,17 @@ def test_a_delivery_is_noted_and_ends() -> None:
 
 def test_only_the_token_in_force_has_notes() -> None:
     old = Entry("f", "2026-06-01T10:00:00Z", "c", delivered="x")
-    entry = rotation.begun(old, NOW, was_paused=False)
+    entry = rotation.delivered(old, NOW)
     after = rotation.activated(rotation.staged(entry, Entry("g", "", "d"), NOW), NOW)
     assert [(each.delivered, each.delivering) for each in after.tokens()] == [("", ""), ("", "")]
     back = rotation.rolled_back(rotation.delivered(after, NOW), NOW)
     assert [(each.delivered, each.delivering) for each in back.tokens()] == [("", ""), ("", "")]
+
+
+def test_a_delivery_that_has_not_ended_is_not_forgotten_with_its_token() -> None:
+    """The identity provider may be paused, whichever token is in force now."""
+    entry = rotation.begun(Entry("f", "2026-06-01T10:00:00Z", "c"), NOW, was_paused=True)
+    after = rotation.activated(rotation.staged(entry, Entry("g", "", "d"), NOW), NOW)
+    assert [each.delivering for each in after.tokens()] == [entry.delivering, ""]
+    back = rotation.rolled_back(after, NOW)
+    assert [each.delivering for each in back.tokens()] == [entry.delivering, ""]

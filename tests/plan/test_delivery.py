@@ -1,0 +1,36 @@
+"""A delivery that a run has begun and not ended is reported until it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scimconf.model import Deliver, Desired
+from scimconf.plan import plan
+from tests.factories import desired, found, observed, realm
+
+HOOK = Deliver("command", {"words": ("./hook",)}, ".")
+
+
+def _reported(wanted: Desired) -> str:
+    """Return the hint. The plan warns, and is not proved."""
+    made = plan(replace(wanted, delivering={"acme": "2026-06-01T10:00:00Z"}), observed(found()))
+    (warning,) = (each for each in made.warnings if each.id == "unfinished-delivery")
+    assert "the delivery that began at 2026-06-01T10:00:00Z has not ended" in warning.text
+    assert made.unproved
+    assert made.unproved.hint in warning.text
+    return made.unproved.hint
+
+
+@pytest.mark.parametrize("staged", [{}, {"acme": "2026-06-01T09:00:00Z"}])
+def test_the_hint_names_the_commands_that_finish_it(staged: dict[str, str]) -> None:
+    hint = _reported(replace(desired(realm(deliver=HOOK)), staged=staged))
+    assert ("scimconf rotate --activate" in hint) is bool(staged)
+    assert "scimconf deliver" in hint
+
+
+def test_a_realm_whose_deliver_was_removed_from_the_inventory() -> None:
+    hint = _reported(desired(realm()))
+    assert "put deliver back and run: scimconf deliver" in hint
+    assert "remove the line delivering: of this realm from the token file" in hint
