@@ -88,22 +88,33 @@ def check_new(
     _wait_for(server, [*rounds, accepts_any], seconds)
 
 
-def check_restored(server: WebServer, before: Sequence[Before], host: str, seconds: float) -> None:
+def check_restored(
+    server: WebServer,
+    before: Sequence[Before],
+    after: Sequence[Question],
+    host: str,
+    seconds: float,
+) -> None:
     """Return once the site is up, and each old token is accepted or has its old status.
 
-    Raises AgentError with the first problem that remains after `seconds`.
+    As in `check_new`, several good answers in a row are needed about tokens that the workers of the
+    failed change refuse (`after`). Raises AgentError with the first problem that remains after
+    `seconds`.
     """
+    kept = {(each.realm, each.token) for each in after if each.wanted}
+    telling = [b for b in before if b.status == 200 and (b.realm, b.token) not in kept] or before
 
-    def problem() -> Optional[str]:
+    def problem(asked: Sequence[Before]) -> Optional[str]:
         if found := down(server, host):
             return found
-        for each in before:
+        for each in asked:
             status = server.users(each.host, each.token)
             if status not in (200, each.status):
                 return f"{_label(each.realm)}: {meaning(status)}"
         return None
 
-    _wait_for(server, [problem] * (1 + _more_rounds(before)), seconds)
+    rounds = [lambda: problem(before), *[lambda: problem(telling)] * _more_rounds(telling)]
+    _wait_for(server, rounds, seconds)
 
 
 def _more_rounds(questions: Sequence[object]) -> int:

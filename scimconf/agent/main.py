@@ -72,12 +72,13 @@ def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
 
     if step == "acknowledge":
         return transaction.acknowledge(asked)
-    # Load everything that the steps need now: after the first write, no import may fail.
+    # Load everything that the steps need now: after the first write, no import may fail. A request
+    # without a gate needs it too, because it may have to roll back an interrupted run with one.
+    import encodings.idna  # noqa: F401  # connecting needs it, even to an address
+    import http.client  # noqa: F401
+    import ssl  # noqa: F401
     import subprocess  # noqa: F401
 
-    if asked.get("gate", True):  # null: the web server is not asked
-        import http.client  # noqa: F401
-        import ssl  # noqa: F401
     changes = {
         "apply": transaction.apply,
         "undo": transaction.undo,

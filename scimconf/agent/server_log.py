@@ -103,12 +103,16 @@ def parse(line: bytes) -> Optional[Request]:
 
 
 def _moment(text: bytes) -> Optional[float]:
-    """Return the seconds since 1970 of a time in the log, which is in UTC; None if invalid."""
+    """Return the seconds since 1970 of a time in the log, which is in UTC.
+
+    Return None for a time that is invalid, or before 1970: only a forged line can have it.
+    """
     parts = [int(text[start:end]) for start, end in _PARTS]
     try:
-        return float(calendar.timegm(tuple(parts)))
+        at = float(calendar.timegm(tuple(parts)))
     except ValueError:  # there is no such month
         return None
+    return at if at >= 0 else None
 
 
 class Log:

@@ -134,7 +134,7 @@ def _pass_gate_again(undo: Undo) -> None:
         return
     server = WebServer(undo.probe)
     if undo.alive:
-        gate.check_restored(server, undo.before, undo.host, undo.gate_seconds)
+        gate.check_restored(server, undo.before, undo.after, undo.host, undo.gate_seconds)
     elif problem := gate.down(server, undo.host):
         raise AgentError(f"{problem}; it was already down before this run")
 

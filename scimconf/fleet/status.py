@@ -14,6 +14,8 @@ from scimconf.plan.activity import duration, judge, with_status
 _STEP = "status"
 _SKEW = 600.0
 """Seconds. The newest line may be older than the file, because Zulip also writes other lines."""
+_MOST = 1e11
+"""Seconds since 1970: a time that a report can still write."""
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _PATIENCE = 180.0
 """Seconds for the answer: manage.py takes up to 120 s on a busy server, and reading the log 10."""
@@ -36,7 +38,7 @@ def ask(agent: Agent, server: Server, since: float | None = None) -> ServerLog:
 
 def parse(facts: Facts, names: Iterable[str]) -> ServerLog:
     """Build a ServerLog from the agent's final message. Raises HostError."""
-    now, skew = _number(facts, "now"), _number(facts, "skew")
+    now, skew = _number(facts, "now"), _number(facts, "skew", least=-_MOST)
     if abs(skew) > _SKEW:
         way = "after" if skew > 0 else "before"
         raise HostError(
@@ -68,12 +70,12 @@ def _seen(facts: Facts) -> Seen:
         first=_request(facts, "first"),
         refused=_request(facts, "refused"),
         failing_since=None if fails is None else _number(fails, "since"),
-        failing=0 if fails is None else fails.get("requests", int),
+        failing=0 if fails is None else _count(fails, "requests"),
         hour=_counts(facts, "hour"),
         day=_counts(facts, "day"),
         stranger=_request(strangers, "last"),
-        strangers_hour=strangers.get("hour", int),
-        strangers_day=strangers.get("day", int),
+        strangers_hour=_count(strangers, "hour"),
+        strangers_day=_count(strangers, "day"),
     )
 
 
@@ -96,9 +98,16 @@ def _counts(facts: Facts, name: str) -> dict[int, int]:
     return {int(key): found[key] for key in sorted(found)}
 
 
-def _number(facts: Facts, name: str) -> float:
+def _number(facts: Facts, name: str, *, least: float = 0) -> float:
     """Return a time or a duration in seconds: a finite number of a plausible size."""
     value = facts.values.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e11:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < _MOST:
         raise facts.nonsense(name)
     return float(value)
+
+
+def _count(facts: Facts, name: str) -> int:
+    value = facts.get(name, int)
+    if not 0 <= value < 2**53:
+        raise facts.nonsense(name)
+    return value

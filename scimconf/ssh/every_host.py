@@ -1,8 +1,8 @@
 """Whether the answer of `ssh -G` for one host holds for every other host, too.
 
 Asking ssh takes 5 ms of processor time, nearly half of what a server costs the controller. Most
-ssh_configs say the same of all hosts: they have no `Match`, no `Host` but `Host *`, and no token
-such as %h. Then ssh is asked once for many hosts. What is not certain counts as a no.
+ssh_configs say the same of all hosts: they have no `Match`, no `HostName`, no `Host` but `Host *`,
+and no token such as %h. Then ssh is asked once for many hosts. What is not certain counts as a no.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def holds(said: str) -> bool:
     `said`: the complete stderr of `ssh -v -G`.
     """
     files = _READING.findall(said)
-    if "OpenSSH_" not in said or (_USUAL not in files and Path(_USUAL).exists() and not files):
+    if "OpenSSH_" not in said or (not files and Path(_USUAL).exists()):
         return False  # this is not OpenSSH, or it does not tell what it reads
     return all(map(_says_the_same, files))
 
@@ -44,7 +44,7 @@ def _says_the_same(file: str) -> bool:
     try:
         with open(file, "rb") as stream:
             data = stream.read(_MOST + 1)
-        lines = data.decode().splitlines()
+        lines = data.decode().split("\n")  # not at a form feed, which ends no line for ssh
     except (OSError, UnicodeDecodeError):
         return False
     return len(data) <= _MOST and all(map(_is_general, lines))
@@ -59,4 +59,4 @@ def _is_general(line: str) -> bool:
     keyword = found[1].lower()
     if keyword == "host":
         return found[2] == "*"
-    return keyword != "match" and not keyword.startswith("canonical")
+    return keyword not in ("match", "hostname") and not keyword.startswith("canonical")

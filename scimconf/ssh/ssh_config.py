@@ -121,11 +121,13 @@ def ask(ssh: str, question: Question) -> Settings:
     if not question.words and every_host.is_plain(question.host):
         key = ssh, question.port, question.user
         with _asking.setdefault(key, Lock()):
-            first, settings, holds = _first.get(key) or (question, *_answer(ssh, question))
-            _first[key] = first, settings, holds
-        if first == question:
-            return settings
-        if holds and settings.one("hostname") == first.host:
+            if key not in _first:
+                _first[key] = question, Settings(), False  # if ssh fails, the others do not wait
+                _first[key] = question, *_answer(ssh, question)
+            first, settings, holds = _first[key]
+        # ssh refuses a host that it would jump through on the way to the same host.
+        jump = settings.one("proxyjump") or ""
+        if holds and settings.one("hostname") == first.host and question.host not in jump.lower():
             own = {
                 name: [question.host] for name in ("host", "hostname") if name in settings.values
             }

@@ -356,14 +356,27 @@ def test_the_gate_of_a_rollback_wants_the_old_status_or_better() -> None:
     before = [Before("acme", "acme.chat.test", "t0ken", 401)]
     for status in (200, 401):
         with web_server(None, script=[200, status] * 5) as (base, _):
-            gate.check_restored(WebServer(base), before, "chat.test", 0)
+            gate.check_restored(WebServer(base), before, (), "chat.test", 0)
     with (
         web_server(None, script=[200, 403]) as (base, _),
         pytest.raises(AgentError, match="the answer is 403"),
     ):
-        gate.check_restored(WebServer(base), before, "chat.test", 0)
+        gate.check_restored(WebServer(base), before, (), "chat.test", 0)
     with (
         web_server(None, script=[502]) as (base, _),
         pytest.raises(AgentError, match="the site is down: its web server answers 502"),
     ):
-        gate.check_restored(WebServer(base), before, "chat.test", 0)
+        gate.check_restored(WebServer(base), before, (), "chat.test", 0)
+
+
+def test_the_gate_of_a_rollback_asks_five_times_about_a_token_that_the_change_replaced() -> None:
+    before = [Before(f"r{n}", f"r{n}.chat.test", f"t{n}", 200) for n in range(6)]
+    after = [Question(each.realm, each.host, each.token, wanted=True) for each in before[1:]]
+    changed = Question("r0", "r0.chat.test", "new", wanted=True)
+    # The fifth answer about r0 comes from a worker that still has the new token.
+    script = [200] * (1 + 6) + [200, 200] * 3 + [200, 401]
+    with (
+        web_server(None, script=script) as (base, _),
+        pytest.raises(AgentError, match="realm r0: the token is not accepted"),
+    ):
+        gate.check_restored(WebServer(base), before, [changed, *after], "chat.test", 0)

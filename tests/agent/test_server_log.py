@@ -89,6 +89,7 @@ def test_a_refused_request_names_its_realm(who: str, realm: str) -> None:
         line("/x /scim/v2/Users"),
         line(who="5@acme"),
         line(at=NOW).replace("2026-11-28", "2026-13-28"),
+        line(at=NOW).replace("2026-11-28", "0001-01-01"),
         line().replace("INFO [zr]", "ERROR [django.request]"),
         line()[:-1],
         "",

@@ -71,6 +71,7 @@ def test_a_log_in_local_time_is_an_error(skew: float) -> None:
         {"now": float("inf")},
         {"now": float("nan")},
         {"oldest": 1e300},
+        {"changed": -9e10},  # before the year 1
         {"complete": 1},
         {"changed": "yes"},
         {"realms": []},
@@ -86,7 +87,11 @@ def test_a_log_in_local_time_is_an_error(skew: float) -> None:
                 {"hour": {"\u0664\u0660\u0661": 1}},
                 {"hour": {"200": -1}},
                 {"day": {"200": 10**30}},
+                {"accepted": {**REQUEST, "at": -9e10}},
                 {"failing": {"since": 1}},
+                {"failing": {"since": -9e10, "requests": 1}},
+                {"failing": {"since": 1, "requests": -1}},
+                {"strangers": {"last": None, "hour": 10**30, "day": 0}},
                 {"strangers": None},
             )
         ),

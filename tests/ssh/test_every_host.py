@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +66,9 @@ DIFFERENT = (
     'Host "chat2"\n  Port 2222\n',
     '"Host" chat2\n  Port 2222\n',
     "HostName gateway.example.com\n",
+    f"HostName {HOSTS[0]}\n",
+    "Host *\x0cchat1 chat2\n  Port 2222\n",  # a form feed ends no line
+    "Host *\rchat1 chat2\n  Port 2222\n",
     "Host\tchat2\n\tPort 2222\n",
     "HOST chat2\n  Port 2222\n",
 )
@@ -97,6 +101,12 @@ def test_an_included_file_counts_too(ssh_config: Write, calls: list[str], tmp_pa
     found = answers()
     assert calls == list(HOSTS)
     assert [each.one("port") for each in found] == ["22", "2222", "22", "22", "22"]
+
+
+def test_ssh_is_asked_for_a_host_that_others_jump_through(ssh_config: Write) -> None:
+    ssh_config("ProxyJump zulip@chat2\n")
+    with pytest.raises(HostError, match="jumphost loop via chat2"):
+        answers()
 
 
 def test_each_port_is_a_question_of_its_own(ssh_config: Write, calls: list[str]) -> None:
@@ -151,3 +161,18 @@ def test_an_error_concerns_only_its_own_host(calls: list[str], tmp_path: Path) -
     assert ssh_config.ask(str(program), Question("chat2")).one("hostname") == "chat2"
     with pytest.raises(HostError):
         ssh_config.ask(str(program), Question("chat1"))
+
+
+def test_if_ssh_fails_the_other_hosts_are_asked_at_the_same_time(tmp_path: Path) -> None:
+    program = tmp_path / "ssh"
+    waits = f'until [ -e "{tmp_path}/b" ] && [ -e "{tmp_path}/c" ]; do sleep 0.01; done'
+    program.write_text(
+        '#!/bin/sh\nfor host; do :; done\n[ "$host" = a ] && exit 1\n'
+        f'touch "{tmp_path}/$host"\n{waits}\necho "hostname $host"\n'
+    )
+    program.chmod(0o755)
+    with pytest.raises(HostError):
+        ssh_config.ask(str(program), Question("a"))
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda host: ssh_config.ask(str(program), Question(host)), "bc")
+        assert [each.one("hostname") for each in found] == ["b", "c"]
