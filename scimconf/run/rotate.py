@@ -75,7 +75,7 @@ def rotate(options: RotateOptions, person: Person) -> Result:
             "stage the tokens where the token file is kept, with --stage and without --shard; then "
             "run the shards with --activate",
         )
-    refuse_workers(options.connection, wait=options.minutes is not None)
+    refuse_workers(options.connection, options.minutes)
     begun = start(
         *(options.source, options.pattern, person, options.connection),
         writes=options.writes,

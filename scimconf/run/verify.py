@@ -41,7 +41,7 @@ def verify(
     of a user to create, change and deactivate in each realm; asks first, unless `yes`. Raises
     UsageError, Stopped.
     """
-    refuse_workers(connection, wait=minutes is not None, test_user=test_user is not None)
+    refuse_workers(connection, minutes)
     begun = start(source, pattern, person, connection, writes=writes, changes=False)
     servers = narrowed(begun, realms, person)
     tried = _test_user(test_user, servers)

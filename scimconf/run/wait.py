@@ -20,16 +20,12 @@ def is_back(outcomes: Iterable[Outcome]) -> tuple[ExitCode, ...]:
     return (ExitCode.PENDING,) if missing else ()
 
 
-def refuse_workers(connection: ConnectionOptions, *, wait: bool, test_user: bool = False) -> None:
-    """Raise UsageError for --wait or --test-user with --scheduler.
-
-    To wait, connections stay open. A test user is tried in several steps that Ctrl-C may end.
-    """
-    name = "--wait" if wait else "--test-user"
-    if (wait or test_user) and connection.scheduler is not None:
+def refuse_workers(connection: ConnectionOptions, minutes: int | None) -> None:
+    """Raise UsageError for --wait with --scheduler: workers keep no connection open."""
+    if minutes is not None and connection.scheduler is not None:
         raise UsageError(
-            f"{name} and --scheduler exclude each other: workers keep no connection open",
-            f"leave out {name}; then run verify with {name} on a machine that reaches the servers",
+            "--wait and --scheduler exclude each other: workers keep no connection open",
+            "leave out --wait; then run verify with --wait on a machine that reaches the servers",
         )
 
 

@@ -98,10 +98,11 @@ class Workers(AbstractContextManager["Workers"]):
         self._jobs: dict[int, _InProgress] = {}
         self._lost = False
         self._sign = time.monotonic()
-        self._looked = 0.0
-        self._serving: frozenset[str] = frozenset()
-        self._lock = threading.Lock()
+        self._serving = frozenset(zones)
+        self._asked = time.monotonic()
+        self._asking = threading.Lock()
         self._client = _connect(scheduler)
+        self._connection = self._client.scheduler_comm
         try:
             self._check_zones()
             self._client.subscribe_topic(_TOPIC, self._hear)
@@ -169,8 +170,12 @@ class Workers(AbstractContextManager["Workers"]):
         return answer, len(running.attempts) > 1
 
     def _is_lost(self) -> bool:
-        """Whether the connection to the scheduler was lost. It is not used again then."""
-        self._lost = self._lost or self._client.status != "running"
+        """Whether the connection to the scheduler was lost. It is not used again then.
+
+        Dask connects again by itself, but a new scheduler would not pass on the steps of workers.
+        """
+        if self._client.status != "running" or self._client.scheduler_comm is not self._connection:
+            self._lost = True
         return self._lost
 
     def _logins(self, job: Job[Any]) -> Mapping[str, Login]:
@@ -191,11 +196,12 @@ class Workers(AbstractContextManager["Workers"]):
             )
             future.add_done_callback(lambda _: running.ended.set())
             self._wait(job, running, future)
-            if future.status == "cancelled":
+            if future.status == "cancelled" or self._client.status != "running":
                 self._lost = True
                 raise self._unknown(job, running, "the connection to the scheduler was lost")
-            if future.status != "finished":
+            if future.status == "error":
                 raise self._died(future, job, running)
+            # If the worker died before its answer was fetched, Dask does the job once more.
             found = future.result(timeout=limits.SLACK)
         except HostError:
             raise
@@ -213,12 +219,18 @@ class Workers(AbstractContextManager["Workers"]):
             raise self._unknown(job, running, str(error)) from None
 
     def _wait(self, job: Job[Any], running: _InProgress, future: Future) -> None:
-        """Wait until the job has ended. Raises HostError if its worker hangs, or there is none."""
+        """Wait until the job has ended, or the connection to the scheduler is lost.
+
+        Raises HostError if its worker hangs, or there is none.
+        """
         limit = limits.seconds(job, self._options)
+        sent = time.monotonic()
         alone = 0.0
         while not (running.ended.wait(_TURN) or future.done()):
+            if self._client.status != "running":
+                return
             now = time.monotonic()
-            since = running.begun if running.begun is not None else self._sign
+            since = running.begun if running.begun is not None else max(sent, self._sign)
             if now - since > limit:
                 who = f"worker {running.worker}" if running.worker else "the workers"
                 raise self._unknown(job, running, f"no answer of {who} within {limit:.0f} s")
@@ -273,15 +285,20 @@ class Workers(AbstractContextManager["Workers"]):
                 raise UsageError(*_no_worker(zone))
 
     def _is_served(self, zone: str) -> bool:
-        """Whether a worker serves the zone; True if that is not known."""
-        with self._lock:
-            if time.monotonic() - self._looked > _NOBODY / 4:
-                self._looked = time.monotonic()
-                try:
-                    self._serving = self._zones_now()
-                except Exception:  # the scheduler does not answer: the time limit counts
-                    self._serving = frozenset(self._zones)
-            return zone in self._serving
+        """Whether a worker serves the zone; True if that is not known.
+
+        One thread asks the scheduler. The others use the last answer, so that they never wait.
+        """
+        due = time.monotonic() - self._asked > _NOBODY / 4
+        if due and self._asking.acquire(blocking=False):
+            try:
+                self._serving = self._zones_now()
+            except Exception:  # the scheduler does not answer: the time limit counts
+                self._serving = frozenset(self._zones)
+            finally:
+                self._asked = time.monotonic()
+                self._asking.release()
+        return zone in self._serving
 
     def _zones_now(self) -> frozenset[str]:
         client = self._client

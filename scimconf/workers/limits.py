@@ -27,11 +27,14 @@ def seconds(job: Job[Any], options: Options) -> float:
         requests = sum(each for realm in job.looked.server.realms if realm.present)
         return SLACK + requests * _REQUEST
     limit = SLACK + sum(_look(server, options) for server in job.servers)
-    if not isinstance(job, Observe):
-        # A change, and the rollback of it if a later server of the deployment fails.
-        lock = job.lock_timeout if isinstance(job, Apply | Recover | RollBackOne) else 0
-        limit += sum(2 * patience(server, lock) for server in job.servers)
-    return limit
+    if isinstance(job, Observe):
+        return limit
+    lock = job.lock_timeout if isinstance(job, Apply | Recover | RollBackOne) else 0
+    # The result is acknowledged, or the server is observed again.
+    changes = [patience(server, lock) + _look(server, options) for server in job.servers]
+    # If the last server of the deployment fails, the ones before it are rolled back.
+    undone = changes[:-1] if isinstance(job, Apply) else []
+    return limit + sum(changes) + sum(undone)
 
 
 def _look(server: Server, options: Options) -> float:

@@ -58,8 +58,11 @@ def _do(order: Order, label: Label, channel: Channel, tell: Tell, worker: str) -
         credentials = order.logins[server.name].credentials
         return session.open_agent(server.connection, server.paths, credentials, order.options)
 
-    with Connections(open_agent) as connections:
-        answer = order.job.do(connections, reporter)
+    try:
+        with Connections(open_agent) as connections:
+            answer = order.job.do(connections, reporter)
+    except Exception as error:  # a change may have begun, so this is no refusal
+        answer = order.job.failed(error)
     return message.seal_answer(answer, label, channel)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.cli.test_test_user import EMAIL, accounts
 from tests.lab import Server
 from tests.lab.accounts import OPS_PASSWORD
 from tests.lab.crossing import Crossing, until
@@ -189,6 +190,16 @@ def test_without_dask_the_error_names_the_command_that_installs_it(
         assert (done.returncode, "--wait and --scheduler exclude" in done.stderr) == (64, True), (
             done
         )
+
+
+def test_a_worker_tries_the_test_user(operator: Operator, one: One, shared: Cluster) -> None:
+    server = one({"scim_realms": {"": {"idp": "okta"}}}, version="12.1")
+    assert operator.apply().returncode == 0
+    tried = ("verify", "--test-user", EMAIL, "--yes", *VAULT, *shared.options)
+    done = operator.run(*tried)
+    assert (done.returncode, "the account was created" in done.stdout) == (0, True), done
+    token = operator.token(server.name, "")
+    assert accounts(server, "", token) == [(EMAIL, "SCIM Test Changed", False)]
 
 
 # --- Ctrl-C, and what hangs or dies -------------------------------------------------------------

@@ -86,6 +86,21 @@ def test_a_message_that_is_none_is_refused(text: str) -> None:
     assert "refused" in json.loads(work.work(text, lambda _: None))
 
 
+def test_an_error_during_the_job_is_no_refusal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a token could stand here")
+
+    monkeypatch.setattr(Observe, "do", broken)
+    text, channel = _sealed(folder, {"chat1": Login()})
+    said = work.work(text, lambda _: None, "w1")
+    assert "KeyError" not in said
+    answer = message.open_answer(said, JOB, LABEL, channel)
+    assert answer.outcome.status is Status.FAILED
+    assert "bug in scimconf: KeyError" in answer.outcome.message
+
+
 def test_an_unexpected_error_is_refused_without_its_values(folder: Path) -> None:
     text, channel = _sealed(folder, {"chat1": Login()})
 
