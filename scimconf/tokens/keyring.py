@@ -185,7 +185,7 @@ class Keyring:
         if entry and entry.ciphertext is None and matches(token, bound(key, entry)):
             return entry
         if (key, token) not in self._new:
-            self._new[key, token] = new_entry(key, token)
+            self._new[key, token] = new_entry(key, token, present=record)
         return self._new[key, token]
 
     def dates(self, servers: Iterable[Server]) -> tuple[TokenDate, ...]:
@@ -361,7 +361,9 @@ class Keyring:
         for key, token in tokens.items():
             entry = self.file.entry(*key)
             if not (entry and entry.ciphertext and matches(token, bound(key, entry))):
-                adopted = new_entry(key, token, *_first(self._tested_passwords()), weak=True)
+                password = _first(self._tested_passwords())
+                record = self.file.records.get(key)
+                adopted = new_entry(key, token, *password, weak=True, present=record)
                 new[key] = self._replacing(key, adopted)
         if new:
             self.file = self.file.save(new)
@@ -383,7 +385,8 @@ class Keyring:
         password = _first(self._tested_passwords())
 
         def entry(key: Key) -> Entry:
-            return new_entry(key, generated[key], *password, generated=True)
+            record = self.file.records.get(key)
+            return new_entry(key, generated[key], *password, generated=True, present=record)
 
         with ThreadPoolExecutor() as pool:
             return dict(zip(generated, pool.map(entry, generated), strict=True))

@@ -8,7 +8,7 @@ records and return records.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import MAXYEAR, datetime, timedelta, timezone
 
 from scimconf.errors import UsageError
 from scimconf.tokens.entries import Entry, Record, Removed
@@ -23,6 +23,17 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 def stamp(moment: datetime) -> str:
     """Return a moment in the token file's format: UTC, to the second."""
     return moment.astimezone(timezone.utc).strftime(_FORMAT)
+
+
+def created(present: Record | None, now: datetime) -> str:
+    """Return the date of a realm's new token: now, or one second after the latest other one.
+
+    The date tells the tokens of a realm apart. A pipeline may make two of them within a second.
+    """
+    entry = present.entry if isinstance(present, Removed) else present
+    dates = [_moment(each.created) for each in entry.tokens()] if entry else []
+    latest = max([*dates, now - timedelta(seconds=1)])
+    return stamp(latest + timedelta(seconds=1) if latest.year < MAXYEAR else now)
 
 
 def staged(entry: Entry, new: Entry, now: datetime) -> Entry:

@@ -32,7 +32,7 @@ from scimconf.tokens.entries import (
 )
 from scimconf.tokens.fingerprint import fingerprint, place_of
 from scimconf.tokens.layout import edit
-from scimconf.tokens.rotation import stamp, without_expired
+from scimconf.tokens.rotation import created, without_expired
 from scimconf.tokens.strength import weakness_of
 from scimconf.tokens.unlock import unlock
 from scimconf.yamlfile import Document, parse, read_text
@@ -80,19 +80,20 @@ def new_entry(
     *,
     weak: bool = False,
     generated: bool = False,
+    present: Record | None = None,
 ) -> Entry:
     """Build the entry of a new token; without a password, the entry has only its fingerprint.
 
-    `generated`: scimconf generated it, with 256 random bits. Raises UsageError for a token that
-    could be guessed from its fingerprint. `weak`: accept such a token, because it is already in
-    use.
+    `generated`: scimconf generated it, with 256 random bits. `present`: what the file has for this
+    realm now. Raises UsageError for a token that could be guessed from its fingerprint. `weak`:
+    accept such a token, because it is already in use.
     """
     if not weak and (reason := weakness_of(token)):
         raise UsageError(f"the token cannot be used: {reason}", "generate one: scimconf token")
     ciphertext = vault.encrypt(token, password, vault_id) if password else None
-    created = stamp(datetime.now(timezone.utc))
-    hashed = fingerprint(token, place_of(*key, created), generated=generated)
-    return Entry(hashed, created, ciphertext)
+    made = created(present, datetime.now(timezone.utc))
+    hashed = fingerprint(token, place_of(*key, made), generated=generated)
+    return Entry(hashed, made, ciphertext)
 
 
 @dataclass(frozen=True)

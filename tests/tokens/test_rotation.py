@@ -10,6 +10,7 @@ from scimconf.tokens import rotation
 from scimconf.tokens.entries import Entry, Removed
 from scimconf.tokens.rotation import (
     activated,
+    created,
     older_than,
     pruned,
     removed,
@@ -23,6 +24,19 @@ from tests.factories import FINGERPRINT
 NOW = datetime(2026, 6, 1, 10, tzinfo=timezone.utc)
 OLD = Entry(FINGERPRINT, "2026-01-01T00:00:00Z", "$ANSIBLE_VAULT;old")
 NEW = Entry(FINGERPRINT, "2026-06-01T09:00:00Z", "$ANSIBLE_VAULT;new")
+
+
+def test_the_date_of_a_new_token_is_later_than_all_others() -> None:
+    """The date tells the tokens of a realm apart."""
+    assert created(None, NOW) == "2026-06-01T10:00:00Z"
+    assert created(OLD, NOW) == "2026-06-01T10:00:00Z"
+    assert created(NEW, NOW - timedelta(hours=1)) == "2026-06-01T09:00:01Z"
+    entry = staged(OLD, NEW, NOW)
+    for record in (entry, Removed("2026-06-01T09:00:00Z", entry), activated(entry, NOW)):
+        assert created(record, NOW - timedelta(hours=1)) == "2026-06-01T09:00:01Z"
+    never = replace(OLD, created="9999-12-31T23:59:59Z")
+    assert created(never, NOW) == "2026-06-01T10:00:00Z"
+    assert created(replace(OLD, created="last year"), NOW) == "2026-06-01T10:00:00Z"
 
 
 def test_a_staged_token_is_not_in_force() -> None:
