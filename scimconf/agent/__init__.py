@@ -10,6 +10,7 @@ MODULES = (
     "durable",
     "fingerprint",
     "applied_tokens",
+    "deliveries",
     "environment",
     "child",
     "zulip",

@@ -19,7 +19,7 @@ LONGEST = 16 * 1024 * 1024
 """The longest request, in bytes."""
 
 _LOOKS = {"observe": observe.observe, "tokens": observe.tokens}
-_CHANGES = ("acknowledge", "apply", "undo", "recover")
+_CHANGES = ("acknowledge", "note", "apply", "undo", "recover")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
@@ -72,6 +72,8 @@ def _change(step: str, asked: Mapping[str, Any], who: str) -> Mapping[str, Any]:
 
     if step == "acknowledge":
         return transaction.acknowledge(asked)
+    if step == "note":
+        return transaction.note(asked, lambda message: _send(sys.stdout.buffer, message), who)
     # Load everything that the steps need now: after the first write, no import may fail. A request
     # without a gate needs it too, because it may have to roll back an interrupted run with one.
     import encodings.idna  # noqa: F401  # connecting needs it, even to an address

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from scimconf.agent import (
     applied_tokens,
+    deliveries,
     files,
     fingerprint,
     masking,
@@ -126,6 +127,7 @@ EMPTY: Facts = {
     "lost": "",
     "given_secrets": [],
     "unseen": "",
+    "deliveries": {},
 }
 """The answer about a server of which nothing is known."""
 
@@ -333,6 +335,7 @@ def _run_facts(runs: other_runs.Runs, deployment: str, blocked: str, read_only: 
         facts["unseen"] = f"cannot tell whether a run was interrupted or is at work: {runs.unseen}"
     else:
         facts["blocked"] = blocked or runs.unseen or runs.unreadable or ""
+    facts["deliveries"] = deliveries.read(files.state_folder(deployment))
     if runs.ended and not other_runs.is_acknowledged(deployment, runs):
         facts["finished_alone"] = {"run": runs.last[0], "text": runs.ended}
     return facts

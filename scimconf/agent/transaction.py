@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 
 from scimconf.agent import (
     applied_tokens,
+    deliveries,
     files,
     journal,
     lock,
@@ -83,6 +84,20 @@ def acknowledge(plain: Mapping[str, Any]) -> Message:
     """Record that the controller has read the result of a run. Raises AgentError."""
     journal.acknowledge(files.state_folder(paths.read(plain).deployment), str(plain["run"]))
     return _final("acknowledged", "")
+
+
+def note(plain: Mapping[str, Any], emit: Emit, who: str) -> Message:
+    """Change the notes about deliveries, and return the final message."""
+    steps, turns = Progress(emit), deliveries.request(plain["deliveries"])
+
+    def work(folder: str) -> Message:
+        try:
+            steps.run("note", lambda: deliveries.change(folder, turns))
+        except AgentError as error:
+            return _declined(error)
+        return _final("committed", "", changed=True)
+
+    return _under_lock(paths.read(plain), request.lock_seconds(plain), steps, who, work)
 
 
 # --- look only --------------------------------------------------------------------------------

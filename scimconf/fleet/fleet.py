@@ -7,7 +7,7 @@ the strategy says so (docs/rollouts.md).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeVar
@@ -21,6 +21,7 @@ from scimconf.fleet.job import (
     Changed,
     CheckPublic,
     Job,
+    Note,
     Observe,
     Recover,
     RollBackOne,
@@ -225,6 +226,16 @@ class Fleet:
             )
 
         return self._by_batch(looked, one, strategy, watcher)
+
+    def note(
+        self,
+        each: Looked,
+        turns: Mapping[str, tuple[str, str]],
+        watcher: Watcher,
+        lock_timeout: int = 0,
+    ) -> Outcome:
+        """Change the notes about deliveries on a server. `turns`: see Note."""
+        return self._runner.do(Note(each, turns, lock_timeout), watcher)
 
     def undo_or_recover(
         self, looked: Sequence[Looked], verb: Verb, watcher: Watcher

@@ -18,7 +18,7 @@ from scimconf.fleet.connections import Connections
 from scimconf.fleet.deployment import Change, RollBack, change_deployment
 from scimconf.fleet.look import Look, Looked, connect, failure, look_after_recovery, look_at
 from scimconf.fleet.observe import Agent
-from scimconf.fleet.transact import OnStep
+from scimconf.fleet.transact import OnStep, transact
 from scimconf.fleet.undo import Verb, undo_or_recover
 from scimconf.fleet.watcher import Watcher
 from scimconf.model import Check, Desired, Outcome, Server
@@ -216,6 +216,39 @@ class RollBackOne(Job[Outcome]):
             return failure(server.name, error)
         finally:
             connections.close(server)
+
+    def failed(self, error: Exception) -> Outcome:
+        """See Job."""
+        return failure(self.looked.server.name, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Job[Outcome]):
+    """Change the notes on a server that deliveries to identity providers have begun or ended."""
+
+    looked: Looked
+    turns: Mapping[str, tuple[str, str]]
+    """Realm -> the note that is there and the new one; "" is no note."""
+    lock_timeout: int = 0
+    """Seconds to wait for another run on the server."""
+
+    @property
+    def servers(self) -> Sequence[Server]:
+        """See Job."""
+        return (self.looked.server,)
+
+    def do(self, connections: Connections, watcher: Watcher) -> Outcome:
+        """See Job. Keep the conversation open if the change follows."""
+        server = self.looked.server
+        request = {"do": "note", "deliveries": {each: [*turn] for each, turn in self.turns.items()}}
+        try:
+            agent = connections.open(server)
+            return transact(agent, server, request, _on_step(server, watcher), self.lock_timeout)
+        except Exception as error:
+            return failure(server.name, error)
+        finally:
+            if not any(new for _, new in self.turns.values()):
+                connections.close(server)
 
     def failed(self, error: Exception) -> Outcome:
         """See Job."""

@@ -34,6 +34,9 @@ LARGEST_BLOCK = 256 * 1024
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
+_NOTE = re.compile(rf"{_DATE.pattern}( paused before)?", re.ASCII)
+"""The note of a delivery, as the token file has it."""
+
 T = TypeVar("T")
 Message = Mapping[str, object]
 
@@ -120,6 +123,7 @@ def paths(where: Paths) -> Message:
 
 _NONE: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
 _NOTHING: frozenset[str] = frozenset()
+_NONE_BEGUN: Mapping[str, str] = MappingProxyType({})
 _NOBODY: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -185,7 +189,15 @@ def parse(
         lost=facts.get("lost", str) or None,
         given_secrets=_texts(facts, "given_secrets"),
         unseen=facts.get("unseen", str) or None,
+        deliveries=_deliveries(facts) or _NONE_BEGUN,
     )
+
+
+def _deliveries(facts: Facts) -> Mapping[str, str]:
+    found = facts.map("deliveries", str)
+    if not all(map(_NOTE.fullmatch, found.values())):
+        raise facts.nonsense("deliveries")
+    return found
 
 
 def _site(facts: Facts) -> Site:

@@ -43,7 +43,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     result = Plan(
         server.name,
         observed.version,
-        warnings=(*of_server(desired, observed), *unfinished(desired)),
+        warnings=(*of_server(desired, observed), *unfinished(desired, observed)),
         unmanaged=tuple(for_report(desired, observed)),
     )
     if blocked := observed.blocked or wrong_server(desired, observed):
@@ -68,7 +68,9 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     return replace(
         result,
         warnings=warnings,
-        unproved=None if result.touches_server else unproved(server, observed) or half(desired),
+        unproved=None
+        if result.touches_server
+        else unproved(server, observed) or half(desired, observed),
         diff=unified(
             observed,
             [verdict.change for verdict in verdicts],

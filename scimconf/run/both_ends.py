@@ -1,8 +1,8 @@
 """Change tokens in Zulip and at their identity providers as one change (`rotate`).
 
-For each deployment: check, note in the token file, pause, change Zulip, set, test, resume. It ends
-in one of three ways: the new tokens at both ends, the old ones at both ends, or `split`. The note
-stays in the token file until the first or the second is certain.
+For each deployment: check, note in the token file and on the servers, pause, change Zulip, set,
+test, resume. It ends in one of three ways: the new tokens at both ends, the old ones at both ends,
+or `split`. The notes stay until the first or the second is certain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scimconf.fleet.look import Looked
 from scimconf.fleet.watcher import Watcher
 from scimconf.idp.base import Idp, IdpError, NotSupportedError
 from scimconf.model import Check, Outcome, Status
-from scimconf.run.delivery import Delivery
+from scimconf.run.delivery import Delivery, Note, begun, forget
 from scimconf.tokens import rotation
 from scimconf.tokens.entries import Entry
 from scimconf.tokens.keyring import Keyring, Tokens
@@ -53,6 +53,8 @@ class BothEnds:
     """The tokens that the rotation puts in force, by server and realm."""
     old: Tokens
     """The tokens in force before."""
+    note: Note
+    """Changes the notes on a server."""
     fallback: bool = True
     """Whether the old token may come back."""
     notes: dict[Key, Callable[[Entry], Entry]] = field(default_factory=dict)
@@ -71,7 +73,11 @@ class BothEnds:
         if not ends or not all(each.seen for each in servers):
             return change()  # of a deployment that was not seen as a whole, nothing is changed
         doing = _Doing(ends[0].delivery.server.name, watcher)
-        if not (self._checked(ends, doing) and self._paused(ends, doing)):
+        if not self._checked(servers, ends, doing):
+            return _with_checks(_not_begun(servers), ends)
+        noted = self._noted(servers, ends, doing)
+        servers = noted or servers
+        if not (noted and self._paused(servers, ends, doing)):
             return _with_checks(_not_begun(servers), ends)
         begun = time.monotonic()
         outcomes = change()
@@ -80,7 +86,7 @@ class BothEnds:
         if not _all_in_force(servers, outcomes):
             return self._stayed_old(servers, outcomes, ends, doing)
         if all(self._delivered(end, begun, doing) for end in ends):
-            self._resume(ends, doing)
+            self._resume(servers, ends, doing)
             return _with_checks([_gap(each, ends) for each in outcomes], ends)
         if not (self.fallback and all(self._had_old(end, servers) for end in ends)):
             return _with_checks([_split(each, ends, "new") for each in outcomes], ends)
@@ -104,12 +110,11 @@ class BothEnds:
         doing = _Doing(looked.server.name, watcher)
         ends = [_End(each, each.idp()) for each in mine]
         for end in ends:
-            entry = self.keyring.file.entry(*end.delivery.key)
-            end.was_paused = entry is not None and rotation.was_paused(entry)
-            end.is_paused = entry is not None and bool(entry.delivering)
+            note = begun(end.delivery, self.keyring, [looked])
+            end.was_paused, end.is_paused = rotation.was_paused(note), bool(note)
             self.notes[end.delivery.key] = _open(end)
         if all(self._delivered(end, time.monotonic(), doing) for end in ends):
-            self._resume(ends, doing)
+            self._resume([looked], ends, doing)
         else:
             outcome = _split(outcome, ends, "new")
         watcher.done(looked.server.name)
@@ -117,7 +122,7 @@ class BothEnds:
 
     # --- the steps ----------------------------------------------------------------------------
 
-    def _checked(self, ends: Sequence[_End], doing: _Doing) -> bool:
+    def _checked(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> bool:
         """Check all providers. Then note in the token file that a delivery begins."""
         for end in ends:
             try:
@@ -127,9 +132,9 @@ class BothEnds:
                 end.checks.append(end.delivery.failed("check", error))
                 return False
         for end in ends:
-            entry = self.keyring.file.entry(*end.delivery.key)
-            if entry and entry.delivering:  # only the run that died knows who had paused it
-                end.was_paused = rotation.was_paused(entry)
+            note = begun(end.delivery, self.keyring, servers)
+            if note:  # only the run that died knows who had paused it
+                end.was_paused = rotation.was_paused(note)
                 end.has = "unknown"
         try:
             self.keyring.note({each.delivery.key: _open(each) for each in ends})
@@ -139,7 +144,34 @@ class BothEnds:
         self.notes |= {each.delivery.key: _open(each) for each in ends}
         return True
 
-    def _paused(self, ends: Sequence[_End], doing: _Doing) -> bool:
+    def _noted(
+        self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing
+    ) -> list[Looked]:
+        """Note on all servers that a delivery begins. Return the servers as they are now.
+
+        If a server does not take the note, return an empty list.
+        """
+        file = self.keyring.file
+        keys = [end.delivery.key for end in ends]
+        new = {key[1]: entry.delivering for key in keys if (entry := file.entry(*key))}
+        noted: list[Looked] = []
+        for each in servers:
+            if each.observed is None:
+                continue
+            known = each.observed.deliveries
+            doing("note")
+            turns = {realm: (known.get(realm, ""), note) for realm, note in new.items()}
+            done = self.note(each, turns, doing.watcher)
+            if done.status is not Status.CHANGED:
+                failed = ends[0].delivery.check("note", "failed", done.message, done.hint)
+                ends[0].checks.append(failed)
+                self._resume(noted, ends, doing)
+                return []
+            observed = replace(each.observed, deliveries={**known, **new})
+            noted.append(replace(each, observed=observed))
+        return noted
+
+    def _paused(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> bool:
         """Pause all providers. If one fails, start all again."""
         for end in ends:
             try:
@@ -151,7 +183,7 @@ class BothEnds:
                 end.is_paused = False
             except Exception as error:
                 end.checks.append(end.delivery.failed("pause", error))
-                self._resume(ends, doing)
+                self._resume(servers, ends, doing)
                 return False
         return True
 
@@ -180,8 +212,11 @@ class BothEnds:
             return False
         return True
 
-    def _resume(self, ends: Sequence[_End], doing: _Doing) -> None:
-        """Start the providers that a run has paused, and plan what the token file will say."""
+    def _resume(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> None:
+        """Start the providers that a run has paused. Delete the notes on the servers.
+
+        What the token file will say is planned only: it is written at the end of the run.
+        """
         now = datetime.now(timezone.utc)
         for end in ends:
             if end.is_paused and not end.was_paused:
@@ -198,6 +233,9 @@ class BothEnds:
                 self.notes[end.delivery.key] = partial(rotation.delivered, now=now)
             elif end.has == "old":
                 self.notes[end.delivery.key] = rotation.ended
+            else:
+                continue
+            end.checks += forget(end.delivery, servers, self.note, doing.watcher)
 
     def _stayed_old(
         self,
@@ -210,7 +248,7 @@ class BothEnds:
         for end in ends:
             if end.has != "old" and not self._set_old(end, servers, doing):
                 return _with_checks([_split(each, ends, "old") for each in outcomes], ends)
-        self._resume(ends, doing)
+        self._resume(servers, ends, doing)
         return _with_checks(outcomes, ends)
 
     def _set_old(self, end: _End, servers: Sequence[Looked], doing: _Doing) -> bool:

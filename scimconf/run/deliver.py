@@ -138,8 +138,12 @@ def _deliver(
                         checks.append(one.check("compare", "failed", message, hint))
                         continue
                     sent = None if options.only_test else token
-                    resume = sent is not None and delivery.is_paused(one, keyring)
-                    checks += delivery.delivered(one, sent, resume=resume)
+                    note = delivery.begun(one, keyring, looked)
+                    resume = sent is not None and delivery.is_paused(note)
+                    steps = list(delivery.delivered(one, sent, resume=resume))
+                    checks += steps
+                    if sent and not any(step.result == "failed" for step in steps):
+                        checks += delivery.forget(one, looked, fleet.note, watcher)
                 done = Status.OK if options.only_test else Status.CHANGED
                 return delivery.with_deliveries(outcome, checks, done)
             finally:

@@ -128,10 +128,43 @@ def described(found: Iterable[Delivery]) -> Iterator[str]:
         yield f"send its token to {visible(destination(each.deliver).text)}  ({label})"
 
 
-def is_paused(delivery: Delivery, keyring: Keyring) -> bool:
-    """Return whether an earlier run has paused the identity provider, and not started it again."""
-    entry = keyring.file.entry(*delivery.key)
-    return entry is not None and bool(entry.delivering) and not rotation.was_paused(entry)
+def begun(delivery: Delivery, keyring: Keyring, looked: Iterable[Looked]) -> str:
+    """Return the note that an earlier run has begun this delivery and not ended it; "" if none.
+
+    The note of the token file counts first: a pipeline may have lost it, but not changed it.
+    """
+    deployment, realm = delivery.key
+    entry = keyring.file.entry(deployment, realm)
+    on_servers = [
+        each.observed.deliveries.get(realm, "")
+        for each in looked
+        if each.server.deployment == deployment and each.observed
+    ]
+    return next(filter(None, [entry.delivering if entry else "", *on_servers]), "")
+
+
+def is_paused(note: str) -> bool:
+    """Return whether the run that has written this note has paused the identity provider."""
+    return bool(note) and not rotation.was_paused(note)
+
+
+Note = Callable[[Looked, Mapping[str, tuple[str, str]], Watcher], Outcome]
+"""Changes the notes on a server; see `fleet.job.Note`."""
+
+
+def forget(
+    delivery: Delivery, looked: Iterable[Looked], note: Note, watcher: Watcher
+) -> Iterator[Check]:
+    """Delete the notes of a delivery that has ended from its servers. Yield what failed."""
+    deployment, realm = delivery.key
+    for each in looked:
+        text = each.observed.deliveries.get(realm) if each.observed else None
+        if not text or each.server.deployment != deployment:
+            continue
+        done = note(each, {realm: (text, "")}, watcher)
+        if done.status is not Status.CHANGED:
+            message = f"the note on {each.server.name} was not deleted: {done.message}"
+            yield delivery.check("note", "warning", message, f"to delete it: {delivery.again}")
 
 
 def delivered(delivery: Delivery, token: Secret | None, *, resume: bool = False) -> Iterator[Check]:
@@ -217,11 +250,14 @@ def after_change(
             checks = []
             for one in mine:
                 token = tokens[each.server.name][one.key[1]]
-                steps = list(delivered(one, token, resume=is_paused(one, keyring)))
+                resume = is_paused(begun(one, keyring, looked))
+                steps = list(delivered(one, token, resume=resume))
                 checks += steps
                 if any(step.result == "failed" for step in steps):
                     hint = f"the token is in force in Zulip; to deliver it again: {one.again}"
                     checks[-1] = replace(checks[-1], hint=checks[-1].hint or hint)
+                else:
+                    checks += forget(one, looked, fleet.note, watcher)
             return with_deliveries(outcome, checks, outcome.status)
         finally:
             watcher.done(each.server.name)

@@ -144,7 +144,8 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
         else:
             agreed = agreed or _is_agreed(outcomes, found, person)
         seen = [each.server for each in looked if each.seen]
-        ends = BothEnds(found, keyring, {}, {}, options.fallback)
+        note = partial(fleet.note, lock_timeout=how.lock_timeout)
+        ends = BothEnds(found, keyring, {}, {}, note, options.fallback)
         if agreed and found and not fleet.interrupted:
             ends = replace(ends, new=turned.tokens(seen), old=keyring.tokens(seen))
         if not fleet.interrupted and changes.pending(looked):

@@ -90,9 +90,12 @@ def begun(entry: Entry, now: datetime, *, was_paused: bool) -> Entry:
     return replace(entry, delivering=stamp(now) + (_PAUSED_BEFORE if was_paused else ""))
 
 
-def was_paused(entry: Entry) -> bool:
-    """Return whether an administrator had paused the identity provider before the delivery."""
-    return entry.delivering.endswith(_PAUSED_BEFORE)
+def was_paused(note: str) -> bool:
+    """Return whether an administrator had paused the identity provider before the delivery.
+
+    `note`: `delivering` of an entry, or the note on a server.
+    """
+    return note.endswith(_PAUSED_BEFORE)
 
 
 def delivered(entry: Entry, now: datetime) -> Entry:

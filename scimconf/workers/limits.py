@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scimconf.fleet.job import Apply, CheckPublic, Job, Observe, Recover, RollBackOne
+from scimconf.fleet.job import Apply, CheckPublic, Job, Note, Observe, Recover, RollBackOne
 from scimconf.fleet.transact import patience
 from scimconf.model import Server
 from scimconf.ssh.session import Options
@@ -29,7 +29,7 @@ def seconds(job: Job[Any], options: Options) -> float:
     limit = SLACK + sum(_look(server, options) for server in job.servers)
     if isinstance(job, Observe):
         return limit
-    lock = job.lock_timeout if isinstance(job, Apply | Recover | RollBackOne) else 0
+    lock = job.lock_timeout if isinstance(job, Apply | Note | Recover | RollBackOne) else 0
     # The result is acknowledged, or the server is observed again.
     changes = [patience(server, lock) + _look(server, options) for server in job.servers]
     # If the last server of the deployment fails, the ones before it are rolled back.

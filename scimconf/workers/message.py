@@ -21,6 +21,7 @@ from scimconf.fleet.job import (
     Changed,
     CheckPublic,
     Job,
+    Note,
     Observe,
     Recover,
     RollBackOne,
@@ -45,6 +46,7 @@ _JOBS: Mapping[str, type[Job[Any]]] = {
     "recover": Recover,
     "apply": Apply,
     "roll back": RollBackOne,
+    "note": Note,
     "undo or recover": UndoOrRecover,
     "check": CheckPublic,
 }
@@ -167,7 +169,7 @@ def _without_secrets(job: Job[Any]) -> Job[Any]:
         return replace(job, desired=replace(job.desired, server=_blank(job.desired.server)))
     if isinstance(job, Apply | UndoOrRecover):
         return replace(job, looked=tuple(_blank_looked(each) for each in job.looked))
-    if isinstance(job, Recover | RollBackOne | CheckPublic):
+    if isinstance(job, Recover | RollBackOne | Note | CheckPublic):
         return replace(job, looked=_blank_looked(job.looked))
     raise TypeError(type(job))
 

@@ -365,6 +365,27 @@ def test_the_next_run_mends_what_a_dead_controller_left(
     assert company.token("acme") != old
 
 
+@pytest.mark.parametrize("point", ["pause/after", "set/before"])
+def test_a_pipeline_that_loses_its_token_file_leaves_a_note_on_the_server(
+    company: Company, point: str
+) -> None:
+    old, tokens = company.token("acme"), company.operator.tokens.read_bytes()
+    killed(company, point)
+    company.operator.tokens.write_bytes(tokens)
+    assert company.graph.client.paused
+    planned = company.operator.run("plan")
+    assert planned.returncode in (1, 2), planned
+    assert "has not ended: its identity provider may be paused" in planned.stdout
+    if point == "pause/after":  # Zulip still has the old token
+        assert "to finish it: scimconf deliver" in planned.stdout
+        assert company.run("deliver", "--yes", *VAULT).returncode == 0
+        assert agrees(company, old)
+    else:
+        rotate(company)
+        assert agrees(company, company.token("acme"))
+    assert company.operator.run("plan").returncode == 0
+
+
 def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> None:
     old = company.token("acme")
     killed(company, "set/before")

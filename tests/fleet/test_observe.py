@@ -61,6 +61,7 @@ ANSWER: dict[str, Any] = {
     "lost": "",
     "given_secrets": [],
     "unseen": "",
+    "deliveries": {},
 }
 
 
@@ -162,6 +163,7 @@ PLACES = [
     ("clients", 0),
     ("clients", 0, 1),
     ("own_clients", 0),
+    ("deliveries", "acme"),
 ]
 
 
@@ -174,6 +176,16 @@ def test_a_fact_of_the_wrong_type_is_an_error(place: tuple[Any, ...]) -> None:
     holder[place[-1]] = 1.5
     with pytest.raises(HostError, match="invalid response"):
         parse(answer)
+
+
+@pytest.mark.parametrize(
+    "note", ["", "yesterday", "2026-06-01T10:00:00Z\n", "2026-06-01T10:00:00Z x"]
+)
+def test_the_note_of_a_delivery_is_a_date(note: str) -> None:
+    notes = {"acme": "2026-06-01T10:00:00Z", "": "2026-06-01T10:00:00Z paused before"}
+    assert parse({**ANSWER, "deliveries": notes}).deliveries == notes
+    with pytest.raises(HostError, match="invalid response"):
+        parse({**ANSWER, "deliveries": {"acme": note}})
 
 
 @pytest.mark.parametrize("name", [name for name in ANSWER if name not in ("final", "result")])

@@ -33,4 +33,20 @@ def test_the_hint_names_the_commands_that_finish_it(staged: dict[str, str]) -> N
 def test_a_realm_whose_deliver_was_removed_from_the_inventory() -> None:
     hint = _reported(desired(realm()))
     assert "put deliver back and run: scimconf deliver" in hint
-    assert "remove the line delivering: of this realm from the token file" in hint
+    assert "the line delivering: of this realm in the token file, and deliveries.json" in hint
+
+
+def test_a_note_that_only_the_server_has() -> None:
+    """A pipeline that was killed has lost its copy of the token file."""
+    wanted = desired(realm(deliver=HOOK), realm("wiki", present=False))
+    notes = dict.fromkeys(("acme", "wiki", "unnamed"), "2026-06-01T10:00:00Z paused before")
+    seen = replace(observed(found()), deliveries=notes)
+    made = plan(wanted, seen)
+    (warning,) = (each for each in made.warnings if each.id == "unfinished-delivery")
+    assert "realm acme: the delivery that began at 2026-06-01T10:00:00Z has not ended" in (
+        warning.text
+    )
+    assert made.unproved
+    assert "to finish it: scimconf deliver" in made.unproved.hint
+    finishing = plan(replace(wanted, turned=True), seen)
+    assert not [each for each in finishing.warnings if each.id == "unfinished-delivery"]

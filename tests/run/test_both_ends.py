@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scimconf.fleet.look import Looked
+from scimconf.fleet.watcher import Watcher
 from scimconf.idp.base import Idp, IdpError, NotSupportedError, Target
 from scimconf.model import Deliver, Fingerprint, ObservedToken, Outcome, Plan, Status
 from scimconf.report.no_progress import NoProgress
@@ -84,6 +85,9 @@ class Scene:
     changed: list[str] = field(default_factory=list)
     status: Status = Status.CHANGED
     undone: Status = Status.CHANGED
+    noted: Status = Status.CHANGED
+    notes: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The notes on the servers, by server and realm."""
 
     def run(self, servers: Sequence[Looked] | None = None) -> Outcome:
         def change() -> list[Outcome]:
@@ -96,6 +100,17 @@ class Scene:
 
         (outcome,) = self.ends.around(servers or [self.looked], change, undo, NoProgress())
         return outcome
+
+    def take_note(
+        self, each: Looked, turns: Mapping[str, tuple[str, str]], watcher: Watcher
+    ) -> Outcome:
+        """Behave as the server."""
+        name = each.server.name
+        assert all(self.notes.get((name, realm), "") == old for realm, (old, _) in turns.items())
+        if self.noted is not Status.CHANGED:
+            return Outcome(name, self.noted, "another run is there")
+        self.notes |= {(name, realm): new for realm, (_, new) in turns.items()}
+        return Outcome(name, self.noted)
 
     def note(self) -> str:
         """Return what the token file will say: "delivered", "under way" or nothing."""
@@ -117,8 +132,12 @@ def scene(tmp_path: Path) -> Scene:
     plan = Plan("chat1", "9.0")
     wanted = desired(acme, fingerprints={"acme": Fingerprint("x", "y", "z")})
     looked = Looked(wanted, Outcome("chat1", Status.PENDING, plan=plan), seen)
-    ends = BothEnds([delivery], keyring, {"chat1": {"acme": NEW}}, {"chat1": {"acme": OLD}})
-    return Scene(ends, looked, idp)
+    ends = BothEnds(
+        [delivery], keyring, {"chat1": {"acme": NEW}}, {"chat1": {"acme": OLD}}, _no_note
+    )
+    scene = Scene(ends, looked, idp)
+    ends.note = scene.take_note
+    return scene
 
 
 def test_the_order_of_the_steps(scene: Scene) -> None:
@@ -126,6 +145,33 @@ def test_the_order_of_the_steps(scene: Scene) -> None:
     assert scene.idp.steps == ["check", "pause", "zulip", "set", "test", "resume"]
     assert scene.idp.token == NEW
     assert scene.note() == "delivered"
+    assert scene.notes == {KEY: ""}
+
+
+def test_a_server_that_does_not_take_the_note(scene: Scene) -> None:
+    scene.noted = Status.BUSY
+    outcome = scene.run()
+    assert outcome.status is Status.FAILED
+    assert [each.message for each in outcome.checks] == ["another run is there"]
+    assert scene.idp.steps == ["check"]
+    assert scene.note() == "nothing"
+
+
+def test_the_note_of_a_dead_run_says_who_paused_the_provider(scene: Scene) -> None:
+    """A pipeline that was killed has lost its copy of the token file."""
+    scene.notes = {KEY: "2026-06-01T10:00:00Z paused before"}
+    assert scene.looked.observed
+    seen = replace(scene.looked.observed, deliveries={"acme": scene.notes[KEY]})
+    assert scene.run([replace(scene.looked, observed=seen)]).status is Status.CHANGED
+    assert scene.idp.steps == ["check", "pause", "zulip", "set", "test"]
+    assert scene.notes == {KEY: ""}
+
+
+def test_a_split_leaves_the_note_on_the_server(scene: Scene) -> None:
+    scene.idp.fails = {"set": [LOST, LOST]}
+    assert scene.run().status is Status.SPLIT
+    assert scene.notes[KEY]
+    assert scene.note() == "under way"
 
 
 def test_zulip_that_fails_leaves_the_provider_untouched(scene: Scene) -> None:
@@ -288,6 +334,10 @@ def test_a_provider_that_cannot_be_paused(scene: Scene) -> None:
     outcome = scene.run()
     assert scene.idp.steps == ["check", "zulip", "set", "test"]
     assert "cannot be paused, and was locked out for at most" in outcome.message
+
+
+def _no_note(*_: object) -> Outcome:
+    raise AssertionError("the scene takes the notes")
 
 
 def _no_undo(each: Looked, done: Outcome) -> Outcome:

@@ -122,6 +122,7 @@ FACTS: dict[str, object] = {
     "realm_hosts": {}, "settings_sha256": "", "secrets_sha256": None, "unknown_secrets": "",
     "block": None, "has_get_secret": False, "realms": {}, "secret_names": [],
     "right_secrets": [], "fields": {}, "unknown_fields": "", "clients": None, "own_clients": [],
+    "deliveries": {},
     "running": {}, "blocked": "", "interrupted": "", "at_work": "", "finished_alone": None,
     "lost": "", "given_secrets": [], "unseen": "", "sites": {},
 }  # fmt: skip

@@ -138,7 +138,7 @@ def test_a_delivery_is_noted_and_ends() -> None:
     entry = Entry("f", "2026-06-01T10:00:00Z", "c")
     begun = rotation.begun(entry, NOW, was_paused=True)
     assert begun.delivering.endswith("Z paused before")
-    assert rotation.was_paused(begun)
+    assert rotation.was_paused(begun.delivering)
     assert rotation.begun(begun, NOW + timedelta(days=1), was_paused=False) == begun
     assert rotation.ended(begun) == entry
     done = rotation.delivered(begun, NOW)
