@@ -127,7 +127,7 @@ print(list(SCIMClient.objects.values_list("realm__string_id", "name")))
     assert (inline.returncode, inline.stdout) == (0, "[('acme', 'okta')]\n")
 
 
-@pytest.mark.parametrize("realm", ["nosuch", "ACME", "4711"])
+@pytest.mark.parametrize("realm", sample(["nosuch", "ACME", "4711"], "ACME"))
 def test_add_scim_client_fails_for_an_unknown_realm(
     servers: Mapping[str, Server], realm: str
 ) -> None:
@@ -156,10 +156,14 @@ def test_add_scim_client_needs_a_realm_and_a_name(servers: Mapping[str, Server])
 
 
 @pytest.mark.parametrize(
-    "words", [("--no-traceback", "okta", "-r", "acme"), ("-r", "acme", "--", "okta")]
+    "words",
+    sample(
+        [["--no-traceback", "okta", "-r", "acme"], ["-r", "acme", "--", "okta"]],
+        ["-r", "acme", "--", "okta"],
+    ),
 )
 def test_add_scim_client_refuses_no_traceback_and_a_double_dash(
-    servers: Mapping[str, Server], words: tuple[str, ...]
+    servers: Mapping[str, Server], words: list[str]
 ) -> None:
     done = manage(servers["5.6"], "add_scim_client", *words)
     assert done.returncode == 2
@@ -182,7 +186,7 @@ def test_manage_py_refuses_root_and_other_users(zulip: Server) -> None:
     assert as_stranger.stdout.startswith("Error accessing Zulip secrets; ")
 
 
-@pytest.mark.parametrize("version", ["6.2", "12.1"])
+@pytest.mark.parametrize("version", sample(["6.2", "12.1"], "6.2"))
 def test_add_scim_client_is_unknown_from_6_on(servers: Mapping[str, Server], version: str) -> None:
     done = manage(servers[version], "add_scim_client", "okta", "-r", "acme")
     assert (done.returncode, done.stdout) == (1, "")
@@ -410,7 +414,7 @@ def test_restart_with_a_broken_settings_py(lab_server: Callable[..., Server], ve
 
 @pytest.mark.needs_root
 @pytest.mark.needs_sshd
-@pytest.mark.parametrize("version", ["5.6", "8.4", "9.0", "12.1"])
+@pytest.mark.parametrize("version", sample(["5.6", "8.4", "9.0", "12.1"], "8.4", "12.1"))
 def test_restart_as_root(servers: Mapping[str, Server], version: str) -> None:
     done = restart(servers[version], user="root")
     if version in ("5.6", "8.4"):
@@ -461,7 +465,7 @@ def test_a_running_program_cannot_be_started_again(lab_server: Callable[..., Ser
     assert (done.returncode, "already started" in done.stdout) == (7, True)
 
 
-@pytest.mark.parametrize("version", ["5.6", "9.0"])
+@pytest.mark.parametrize("version", sample(["5.6", "9.0"], "5.6"))
 def test_restart_without_supervisor(lab_server: Callable[..., Server], version: str) -> None:
     server = lab_server(version=version)
     with server.without_supervisor():
@@ -471,7 +475,7 @@ def test_restart_without_supervisor(lab_server: Callable[..., Server], version: 
     server.restart()
 
 
-@pytest.mark.parametrize("version", ["5.6", "9.0"])
+@pytest.mark.parametrize("version", sample(["5.6", "9.0"], "9.0"))
 def test_restart_without_postgresql(lab_server: Callable[..., Server], version: str) -> None:
     server = lab_server(version=version)
     with server.without_database():

@@ -171,7 +171,7 @@ def test_a_token_in_plain_text_is_not_committed(
         repository.write(inventory__yaml=before)
 
 
-@pytest.mark.parametrize(("file", "args"), sample(NAMES, *NAMES[2:4]))
+@pytest.mark.parametrize(("file", "args"), sample(NAMES, NAMES[2]))
 def test_the_inventory_may_have_another_name(repository: Repository, file: str, args: str) -> None:
     """`args:` names it. A change of a file beside it is checked, too."""
     config = repository.folder / ".pre-commit-config.yaml"

@@ -41,10 +41,20 @@ def _read(folder: Path, text: str) -> Inventory:
             id="many long",
         ),
         pytest.param("a[1:90000]\nb[1:90000]\n", "has more than 100000 hosts", id="hosts"),
-        pytest.param("h " + '"a=1" ' * 600_000, "500000 names and values", id="words"),
+        pytest.param(
+            "h " + '"a=1" ' * 600_000,
+            "500000 names and values",
+            id="words",
+            marks=pytest.mark.matrix,
+        ),
         pytest.param(_chain(6000), "too many parents", id="chain"),
-        pytest.param(_chain(6000, backwards=True), "too many child groups", id="backwards"),
-        pytest.param(_dense(600), "too many parents", id="dense"),
+        pytest.param(
+            _chain(6000, backwards=True),
+            "too many child groups",
+            id="backwards",
+            marks=pytest.mark.matrix,
+        ),
+        pytest.param(_dense(600), "too many parents", id="dense", marks=pytest.mark.matrix),
     ],
 )
 def test_a_limit_is_named(text: str, expected: str, tmp_path: Path) -> None:

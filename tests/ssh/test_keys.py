@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ KINDS = ("ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048")
 
 @pytest.mark.parametrize("passphrase", ["", "open sesame"])
 @pytest.mark.parametrize("form", ["RFC4716", "PEM", "PKCS8"])
-@pytest.mark.parametrize("kind", sample(KINDS, "ed25519", "rsa-2048"))
+@pytest.mark.parametrize("kind", sample(KINDS, "ed25519"))
 def test_every_kind_and_format(tmp_path: Path, kind: str, form: str, passphrase: str) -> None:
     key = make_key(tmp_path / "key", kind, passphrase)
     change = ["ssh-keygen", "-q", "-p", "-P", passphrase, "-N", passphrase, "-m", form, "-f", key]
@@ -68,8 +69,13 @@ AROUND = {
 """What people's tools leave around a key, and how they damage one."""
 
 
-@pytest.mark.parametrize("form", ["RFC4716", "PEM", "PKCS8"])
-@pytest.mark.parametrize("kind", ["ed25519", "ecdsa-256", "rsa-2048"])
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    sample(
+        product(["ed25519", "ecdsa-256", "rsa-2048"], ["RFC4716", "PEM", "PKCS8"]),
+        *(("ed25519", "RFC4716"), ("ecdsa-256", "PKCS8"), ("rsa-2048", "PEM")),
+    ),
+)
 def test_each_key_that_ssh_reads_is_read(tmp_path: Path, kind: str, form: str) -> None:
     text = _armoured(tmp_path / "key", kind, form)
     right = keys.public_blob(f"{tmp_path}/key.pub")

@@ -22,6 +22,7 @@ from scimconf.tokens.layout import edit
 from scimconf.tokens.rotation import activated, staged, stamp, without_expired
 from scimconf.tokens.store import Entry, TokenFile, new_entry, place
 from scimconf.yamlfile import parse
+from tests import matrix
 from tests.factories import FINGERPRINT
 
 PASSWORD = Secret("correct horse")
@@ -398,7 +399,8 @@ def test_a_token_of_the_file_is_refused_elsewhere(path: Path, two: str) -> None:
 
 def test_a_truncated_file_is_refused(path: Path, two: str) -> None:
     whole = TokenFile.load(path).records
-    for length in range(len(two)):
+    many = range(len(two)) if matrix.ALL else [*range(0, len(two), 9), *range(len(two))[-20:]]
+    for length in many:
         path.write_text(two[:length])
         if two[:length].rstrip() == two.rstrip():
             assert TokenFile.load(path).records == whole

@@ -18,17 +18,15 @@ from typing import Any
 import pytest
 
 from bench.targets import Target, Targets
-from tests import matrix
 from tests.workers.cluster import Cluster
 
-pytestmark = pytest.mark.needs_sshd
+pytestmark = [pytest.mark.needs_sshd, pytest.mark.matrix]
 
-ALL = matrix.ALL
-SERVERS = 400 if ALL else 10
-KILLS = 100 if ALL else 2
-KILLED = 40 if ALL else 10
+SERVERS = 400
+KILLS = 100
+KILLED = 40
 """The servers of each run with a kill."""
-WORKERS = 4 if ALL else 2
+WORKERS = 4
 
 
 class _Fleet:
