@@ -30,6 +30,9 @@ def _read(folder: Path, text: str) -> Inventory:
     return read([folder / "hosts.ini"])
 
 
+SLOW = pytest.mark.matrix
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -45,16 +48,16 @@ def _read(folder: Path, text: str) -> Inventory:
             "h " + '"a=1" ' * 600_000,
             "500000 names and values",
             id="words",
-            marks=pytest.mark.matrix,
+            marks=SLOW,
         ),
         pytest.param(_chain(6000), "too many parents", id="chain"),
         pytest.param(
             _chain(6000, backwards=True),
             "too many child groups",
             id="backwards",
-            marks=pytest.mark.matrix,
+            marks=SLOW,
         ),
-        pytest.param(_dense(600), "too many parents", id="dense", marks=pytest.mark.matrix),
+        pytest.param(_dense(600), "too many parents", id="dense", marks=SLOW),
     ],
 )
 def test_a_limit_is_named(text: str, expected: str, tmp_path: Path) -> None:
