@@ -1,4 +1,4 @@
-"""A delivery that a run has begun and not ended is reported until it has ended."""
+"""A delivery that has not ended is reported; a URL of another server is not delivered."""
 
 from __future__ import annotations
 
@@ -34,3 +34,26 @@ def test_a_realm_whose_deliver_was_removed_from_the_inventory() -> None:
     hint = _reported(desired(realm()))
     assert "put deliver back and run: scimconf deliver" in hint
     assert "remove the line delivering: of this realm from the token file" in hint
+
+
+EVIL = "https://acme.evil.example"
+
+
+def test_the_url_of_another_server_blocks_the_delivery() -> None:
+    """The identity provider would send the token there."""
+    known = observed(found())
+    assert plan(desired(realm(url=EVIL)), known).blocked is None, "nothing is delivered"
+    blocked = plan(desired(realm(url=EVIL, deliver=HOOK)), known).blocked
+    assert blocked
+    assert "acme.evil.example is not 'chat.example.com'" in blocked
+    hosts = {"acme": "scim.example.org"}
+    own = realm(url="https://scim.example.org", deliver=HOOK)
+    assert plan(desired(own), replace(known, realm_hosts=hosts)).blocked is None
+
+
+def test_without_a_known_host_nothing_is_delivered() -> None:
+    unknown = observed(found(), external_host=None)
+    assert plan(desired(realm()), unknown).blocked is None
+    blocked = plan(desired(realm(deliver=HOOK)), unknown).blocked
+    assert blocked
+    assert "EXTERNAL_HOST is not a plain value" in blocked
