@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scimconf import git_index
 from scimconf.errors import UsageError
 from scimconf.secret import Secret
 
@@ -25,6 +26,7 @@ _MOST = 64 * 1024
 _UNKNOWN_ID_STATUS = 2
 """Ansible's ClientScriptVaultSecret.VAULT_ID_UNKNOWN_RC."""
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+_TRACKED = "git may track it, so somebody else may have written it"
 _LINE_BREAKS = b"\r\n"
 _NO_PROGRAM = (errno.ENOEXEC, errno.EACCES, errno.EPERM)
 
@@ -57,8 +59,8 @@ def read_login_password(path: Path, what: str) -> Secret:
 def read_own_vault_password(path: Path) -> Secret:
     """Return the password in a file that nobody named; never run it.
 
-    Only a regular file of this user that no other user can read or write is accepted, so that
-    nobody else can place one. Raises UsageError with the reason.
+    Only a regular file of this user is accepted that no other user can read or write and that git
+    does not track: a branch of somebody else may contain one. Raises UsageError with the reason.
     """
     content = _own_content(path, _not_used)
     password = _checked(content.strip(), path, "vault password")
@@ -68,11 +70,14 @@ def read_own_vault_password(path: Path) -> Secret:
 def read_own_list(path: Path) -> str:
     """Return the text of a list of the operator's. Raises UsageError as `read_own_vault_password`.
 
-    Nobody else can place one, because git and most programs do not make files with mode 0600.
+    The mode alone proves nothing: with umask 077, git makes files with mode 0600, too. An archive
+    of somebody else can still contain such a file (docs/security.md).
     """
 
     def not_used(path: Path, reason: str) -> UsageError:
         fix = f"chmod 600 {shlex.quote(str(path))}" if "mode" in reason else "write it yourself"
+        if reason == _TRACKED:
+            fix = f"git rm --cached {shlex.quote(str(path))}; or list the hosts with --idp-host"
         return UsageError(f"{path} is not used: {reason}", f"if you know its content: {fix}")
 
     content = _own_content(path, not_used)
@@ -85,7 +90,8 @@ def _own_content(path: Path, not_used: Callable[[Path, str], UsageError]) -> byt
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with open(os.open(path, flags), "rb") as file:
-            if reason := _why_not_own(os.fstat(file.fileno())):
+            reason = _why_not_own(os.fstat(file.fileno()))
+            if reason := reason or (_TRACKED if git_index.has(path) else ""):
                 raise not_used(path, reason)
             return file.read(_MOST + 1)
     except OSError as error:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import calendar
 import gzip
+import hashlib
 import os
 import re
 import stat
@@ -34,8 +35,8 @@ SECONDS = 10.0
 _BLOCK = 1 << 20
 _LONGEST = 64 << 10
 """The longest line, in bytes. nginx accepts paths and headers of 8 KB."""
-_MOST_PACKED = 200_000
-"""The most lines of one packed file that are kept: the newest ones."""
+_MOST_PACKED = 32 << 20
+"""The most bytes of lines of one packed file that are kept: the newest ones."""
 
 _SCIM = b" /scim/v2"
 _ROTATED = re.compile(r"\.[0-9]{1,3}(\.gz)?")
@@ -74,7 +75,7 @@ class Request(NamedTuple):
     realm: Optional[str]
     """The realm's subdomain, if it did not."""
     program: bytes
-    """The name that the program gave itself. It does not leave the server."""
+    """The hash of the name that the program gave itself: the name may have 8 KB."""
 
 
 def parse(line: bytes) -> Optional[Request]:
@@ -98,8 +99,13 @@ def parse(line: bytes) -> Optional[Request]:
         resource.group(1).decode("ascii") if resource else "",
         int(client.group(1)) if client else None,
         "" if realm == "root" else realm,
-        line[who[0].end() + 1 : -1],
+        hashed(line[who[0].end() + 1 : -1]),
     )
+
+
+def hashed(program: bytes) -> bytes:
+    """Return what a Request has in place of the name of a program."""
+    return hashlib.sha256(program).digest()[:16]
 
 
 def _moment(text: bytes) -> Optional[float]:
@@ -216,7 +222,8 @@ class Log:
 
     def _packed(self, path: str) -> Iterator[Optional[bytes]]:
         """Yield the same of a packed file. It can only be read from its beginning."""
-        kept: Deque[bytes] = deque(maxlen=_MOST_PACKED)
+        kept: Deque[bytes] = deque()
+        size, begin, is_whole = 0, b"", True
         with _opened(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
             rest = b""
             while not self._is_exhausted():
@@ -228,10 +235,17 @@ class Log:
                 # The last complete line waits for the next block, which shows how it goes on.
                 cut = data.rfind(b"\n", 0, max(0, data.rfind(b"\n"))) + 1
                 whole, rest = data[:cut], _bounded(data[cut:])
-                kept.extend(reversed(list(_lines(whole, rest[:_STAMP]))))
-                self._note(whole)
+                found = list(_lines(whole, rest[:_STAMP]))
+                kept.extend(reversed(found))
+                size += sum(map(len, found))
+                while size > _MOST_PACKED:
+                    size -= len(kept.popleft())
+                    is_whole = False
+                begin = begin or whole
             kept.extend(reversed(list(_lines(rest[: rest.rfind(b"\n") + 1], b""))))
-            self._note(rest)
+        if not is_whole:
+            self._left = 0  # older files would leave a gap
+        self._note((begin or rest) if is_whole else kept[0])
         yield from reversed(kept)
         yield None
 

@@ -14,12 +14,12 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 from scimconf.agent import files, last_run, paths, shell
 from scimconf.agent.errors import AgentError
-from scimconf.agent.server_log import Log, Request
+from scimconf.agent.server_log import Log, Request, hashed
 
 HOUR, DAY = 3600.0, 86400.0
 _AHEAD = 60.0
 """Seconds that a line may be ahead of the clock. A line of the future is not believed."""
-_OURS = b"scimconf"
+_OURS = hashed(b"scimconf")
 """The name of our own requests in the log."""
 _MOST_PROGRAMS = 20_000
 """The most programs per realm whose refused requests are counted each."""

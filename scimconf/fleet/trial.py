@@ -188,7 +188,9 @@ class Trial:
         if not self._may_exist:
             return None
         answer = self._send("deactivate", scim_user.find(self.email))
-        return next(iter(scim_user.parse_list(answer.body) or ()), None)
+        # A proxy that drops the query lists other users, too.
+        users = scim_user.parse_list(answer.body) or ()
+        return next((each for each in users if each.email.lower() == self.email.lower()), None)
 
     # --- one request ----------------------------------------------------------------------------
 
@@ -252,9 +254,9 @@ class Trial:
 
 def _detail(answer: Answer) -> str:
     """Return Zulip's explanation, in a form that can be shown."""
-    text = redact(one_line(scim_user.detail(answer.body), 200))
+    text = one_line(redact(scim_user.detail(answer.body)), 200)
     return f": {text}" if text else ""
 
 
 def _quoted(name: str) -> str:
-    return repr(redact(one_line(name, 60)))
+    return repr(one_line(redact(name), 60))

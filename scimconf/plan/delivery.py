@@ -1,12 +1,33 @@
-"""Report deliveries to identity providers that a run has begun and not ended. Pure."""
+"""Judge deliveries to identity providers: those not ended, and URLs of other servers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from scimconf.model import Desired, Observed, Unproved
+from scimconf.model import Desired, Observed, Realm, Unproved
 from scimconf.plan.commands import for_realm
 from scimconf.server_warning import ServerWarning
+from scimconf.zulip.hosts import refusal
+
+
+def foreign(realm: Realm, observed: Observed) -> str | None:
+    """Return why the realm's URL must not be delivered; None if it belongs to this server.
+
+    The identity provider would send the token to that URL, whoever answers there.
+    """
+    if realm.deliver is None:
+        return None
+    reason = f"{realm.url} may belong to another server: EXTERNAL_HOST is not a plain value"
+    if observed.external_host is not None:
+        found = refusal(realm.url, observed.external_host, observed.realm_hosts)
+        if found is None:
+            return None
+        reason = found
+    return (
+        f"realm {realm.label}: its URL and token are not delivered, because the identity provider "
+        f"would send the token to another server: {reason}; correct url in scim_realms, or "
+        "EXTERNAL_HOST on the server"
+    )
 
 
 def unfinished(desired: Desired, observed: Observed) -> Iterator[ServerWarning]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from scimconf.model import Action, ActionKind, Desired, Observed, ObservedRealm, Realm, Server
+from scimconf.plan.delivery import foreign
 from scimconf.zulip.bearer import secret_name
 from scimconf.zulip.hosts import refusal
 from scimconf.zulip.keys import FIELD_MAP
@@ -35,6 +36,7 @@ def obstacle(
         return None
     return (
         _unknown(realm, observed)
+        or foreign(realm, observed)
         or _secrets_unknown(server, observed)
         or _missing_fields(realm, observed)
     )

@@ -10,8 +10,9 @@ from pathlib import Path
 from scimconf.errors import UsageError
 from scimconf.fleet.look import Looked
 from scimconf.fleet.watcher import Watcher
-from scimconf.model import Outcome, Reference, Server, Status
+from scimconf.model import Outcome, Realm, Reference, Server, Status
 from scimconf.plan.commands import as_typed, for_server
+from scimconf.plan.delivery import foreign
 from scimconf.run import changes, delivery
 from scimconf.run.connect import connect
 from scimconf.run.delivery import Delivery
@@ -84,6 +85,10 @@ def _with_deliver(begun: Start, realms: Collection[str]) -> list[Server]:
     ]
 
 
+def _realm(one: Delivery) -> Realm:
+    return next(each for each in one.server.realms if each.string_id == one.key[1])
+
+
 def _ask(
     servers: Sequence[Server], found: Sequence[Delivery], options: DeliverOptions, person: Person
 ) -> None:
@@ -131,6 +136,9 @@ def _deliver(
             try:
                 checks = []
                 for one in mine:
+                    if reason := foreign(_realm(one), each.observed):
+                        checks.append(one.check("compare", "failed", reason))
+                        continue
                     token = tokens[each.server.name].get(one.key[1])
                     if token is None or not delivery.in_force(one, looked):
                         hint = f"to see why: {for_server('plan', each.server)}"

@@ -324,8 +324,8 @@ class Workers(AbstractContextManager["Workers"]):
 
 def _follow(running: _InProgress, step: list[Any]) -> None:
     match step:
-        case ["begin", str() as attempt, str() as worker]:
-            running.attempts.add(attempt)
+        case ["begin", str() as attempt, str() as worker] if attempt not in running.attempts:
+            running.attempts.add(attempt)  # a step that is told again prolongs no limit
             running.begun = time.monotonic()
             running.worker = one_line(worker, 80)
         case ["step", str() as server, str() as name, bool() as doing]:

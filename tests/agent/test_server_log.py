@@ -50,7 +50,7 @@ def test_a_line_of_a_real_server() -> None:
         b"2026-11-28 17:02:36.648 INFO [zr] 127.0.0.1       GET     200   2ms (db: 0ms/1q) "
         b"/scim/v2/Users (scim-client:okta:realm:3 via Okta SCIM Client)"
     )
-    assert found == (NOW, 200, "GET", "Users", 3, None, b"Okta SCIM Client")
+    assert found == (NOW, 200, "GET", "Users", 3, None, server_log.hashed(b"Okta SCIM Client"))
 
 
 @pytest.mark.parametrize(
@@ -211,6 +211,24 @@ def test_a_packed_file_is_bounded_too(tmp_path: Path) -> None:
     (tmp_path / "server.log.1.gz").write_bytes(gzip.compress(bytes(8 << 20)))
     log = Log(str(tmp_path / "server.log"), most=2 << 20)
     assert list(log.requests(everything)) == []
+    assert not log.complete
+
+
+def test_the_oldest_lines_of_a_packed_file_may_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of long names of programs must not fill the memory, and is reported."""
+    monkeypatch.setattr(server_log, "_MOST_PACKED", 100_000)
+    flood = "".join(f"{line(program='x' * 7000, at=NOW + each)}\n" for each in range(100))
+    (tmp_path / "server.log").write_text("")
+    (tmp_path / "server.log.1.gz").write_bytes(gzip.compress(flood.encode()))
+    (tmp_path / "server.log.2.gz").write_bytes(gzip.compress(f"{line(at=NOW - 9)}\n".encode()))
+    log = Log(str(tmp_path / "server.log"))
+    found = list(log.requests(everything))
+    assert [each.at for each in found] == [NOW + 99 - each for each in range(len(found))]
+    assert 10 < len(found) < 20
+    assert max(len(each.program) for each in found) == 16
+    assert log.oldest == int(found[-1].at)
     assert not log.complete
 
 

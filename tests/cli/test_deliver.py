@@ -230,3 +230,20 @@ def test_a_saved_plan_binds_where_a_token_goes(company: Company) -> None:
     assert "scim_realms.acme.deliver" in refused.stdout
     assert "evil-app" in refused.stdout
     assert company.graph.asked == []
+
+
+def test_no_provider_gets_the_url_of_another_server(company: Company) -> None:
+    """It would send the token there, whoever answers."""
+    assert _apply(company).returncode == 0
+    before = company.graph.client.base_url
+    tree = json.loads(company.operator.inventory.read_text())
+    realms = tree["all"]["hosts"][company.server.name]["scim_realms"]
+    realms["acme"]["url"] = "https://acme.evil.example"
+    company.operator.inventory.write_text(json.dumps(tree))
+    company.graph.asked.clear()
+    done = company.run("deliver", "--yes", *VAULT)
+    assert done.returncode == 1, done
+    assert "acme.evil.example is not" in done.stdout
+    assert company.graph.client.base_url == before
+    assert company.graph.asked == []
+    assert "realm wiki: the token is set" in done.stdout

@@ -256,3 +256,15 @@ def test_what_the_server_says_is_bounded_and_shows_no_token() -> None:
     assert TOKEN.reveal() not in check.message
     assert "\x1b" not in check.message
     assert len(check.message) < 300
+    text = f"{'x' * 190}{TOKEN.reveal()}"  # only a part of the token would be shown
+    (check,) = run(zulip)
+    assert TOKEN.reveal()[:4] not in check.message
+
+
+def test_a_person_in_a_list_that_ignores_the_filter_is_not_deactivated() -> None:
+    zulip = Zulip(realm(), {"e": "ada@example.com", "n": "Ada", "a": True})
+    person = {"id": "7", "userName": "ada@example.com", "displayName": "Ada", "active": True}
+    answers = [_json(200, {"Resources": []}), Answer(503), _json(200, {"Resources": [person]})]
+    zulip.lie = lambda method, path, body: answers.pop(0)
+    assert said(run(zulip)) == [("create", "failed")]
+    assert zulip.users["7"]["a"] is True

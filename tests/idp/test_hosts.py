@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_the_file(tmp_path: Path) -> None:
     file.chmod(0o644)
     with pytest.raises(UsageError, match="its mode is 0644, not 0600"):
         hosts.load([], tmp_path)
+
+
+def test_a_file_of_somebody_elses_branch_is_refused(tmp_path: Path) -> None:
+    """With umask 077, git makes files with mode 0600."""
+    file = tmp_path / hosts.NAME
+    file.touch(0o600)
+    file.write_text("sso.example.com:8443\n")
+    subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
+    hosts.load([], tmp_path).check(AUTHENTIK, "it")
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True, capture_output=True)
+    with pytest.raises(UsageError, match="git may track it") as error:
+        hosts.load([], tmp_path)
+    assert "git rm --cached" in error.value.hint
 
 
 def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path) -> None:

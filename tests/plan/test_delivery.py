@@ -1,4 +1,4 @@
-"""A delivery that a run has begun and not ended is reported until it has ended."""
+"""A delivery that has not ended is reported; a URL of another server is not delivered."""
 
 from __future__ import annotations
 
@@ -50,3 +50,26 @@ def test_a_note_that_only_the_server_has() -> None:
     assert "to finish it: scimconf deliver" in made.unproved.hint
     finishing = plan(replace(wanted, turned=True), seen)
     assert not [each for each in finishing.warnings if each.id == "unfinished-delivery"]
+
+
+EVIL = "https://acme.evil.example"
+
+
+def test_the_url_of_another_server_blocks_the_delivery() -> None:
+    """The identity provider would send the token there."""
+    known = observed(found())
+    assert plan(desired(realm(url=EVIL)), known).blocked is None, "nothing is delivered"
+    blocked = plan(desired(realm(url=EVIL, deliver=HOOK)), known).blocked
+    assert blocked
+    assert "acme.evil.example is not 'chat.example.com'" in blocked
+    hosts = {"acme": "scim.example.org"}
+    own = realm(url="https://scim.example.org", deliver=HOOK)
+    assert plan(desired(own), replace(known, realm_hosts=hosts)).blocked is None
+
+
+def test_without_a_known_host_nothing_is_delivered() -> None:
+    unknown = observed(found(), external_host=None)
+    assert plan(desired(realm()), unknown).blocked is None
+    blocked = plan(desired(realm(deliver=HOOK)), unknown).blocked
+    assert blocked
+    assert "EXTERNAL_HOST is not a plain value" in blocked

@@ -17,7 +17,9 @@ from scimconf.report.no_progress import NoProgress
 from scimconf.ssh.session import Credentials, Options
 from scimconf.workers import dask
 from scimconf.workers.dask import Workers
+from scimconf.workers.message import Label
 from scimconf.workers.scheduler import Scheduler
+from scimconf.workers.zone_key import Channel
 from tests.factories import desired, realm
 
 WANTED = desired(realm())
@@ -114,6 +116,16 @@ def test_a_lost_connection_ends_each_wait(workers: Workers, client: _Client) -> 
 def test_a_new_connection_is_not_used(workers: Workers, client: _Client) -> None:
     client.scheduler_comm = object()  # the scheduler was restarted while nobody asked it
     assert "not started, because the connection to the scheduler" in _observed(workers)
+
+
+def test_a_step_that_is_told_again_prolongs_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another client of the scheduler can repeat a sealed step."""
+    running = dask._InProgress(Label("run", 1, "dmz"), Channel(bytes(32)), NoProgress())
+    clock = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(dask.time, "monotonic", lambda: next(clock))
+    for attempt in ("a", "a", "b"):
+        dask._follow(running, ["begin", attempt, "w1"])
+    assert (running.begun, running.attempts) == (2.0, {"a", "b"})
 
 
 def test_only_one_thread_waits_for_the_scheduler(workers: Workers, client: _Client) -> None:
