@@ -67,8 +67,8 @@ class Okta(Idp):
         return status == _OFF
 
     def pause(self) -> str:
-        """Refuse: a connection that is off does not send the changes of that time later."""
-        raise NotSupportedError("Okta cannot be paused without losing changes")
+        """Refuse: Okta has no pause, and a connection that is off could lose changes."""
+        raise NotSupportedError("Okta cannot be paused")
 
     def set(self, token: Secret) -> str:
         """Set the token, and compare the state after. A connection that was off stays off."""
