@@ -30,6 +30,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "delivery": ("delivery.md", "Deliver tokens to the API of the identity provider"),
     "entra": ("idp/entra.md", "Delivery to Microsoft Entra ID"),
     "authentik": ("idp/authentik.md", "Delivery to authentik"),
+    "okta": ("idp/okta.md", "Delivery to Okta"),
     "deliver-command": ("idp/command.md", "Delivery with a program of yours"),
     "scale": ("scale.md", "More than one machine: shards, and workers of a Dask cluster"),
     "exit-codes": ("exit-codes.md", "What each exit code means and proves"),

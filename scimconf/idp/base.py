@@ -29,7 +29,7 @@ class IdpError(ScimconfError):
 
 
 class NotSupportedError(IdpError):
-    """The provider has no such step, for example no way to pause."""
+    """The provider has no such step, for example no way to pause. In `check`: it takes no token."""
 
 
 def shown(said: object, limit: int = 160) -> str:
@@ -62,7 +62,8 @@ class Idp(ABC):
     def check(self) -> bool:
         """Sign in, and make sure that the token can be set there. Change nothing.
 
-        Return whether provisioning is paused already, for example by an administrator.
+        Return whether provisioning is paused already, for example by an administrator. Raises
+        NotSupportedError if the provider takes no token from a program.
         """
 
     @abstractmethod

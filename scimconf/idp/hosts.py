@@ -1,7 +1,7 @@
 """The hosts that tokens may be delivered to. The operator lists them, not the inventory.
 
 Whoever may write the inventory could otherwise have every token sent to a host of their own. An
-entry is the host of authentik (`sso.example.com`), or Graph's host with the tenant
+entry is the host of authentik or Okta (`sso.example.com`), or Graph's host with the tenant
 (`graph.microsoft.com/contoso.onmicrosoft.com`), because all tenants share Graph's host.
 """
 

@@ -67,6 +67,8 @@ class Https:
     """Seconds for each request as a whole."""
     patience: float = 120.0
     """Seconds for a request with its repetitions."""
+    scheme: str = "Bearer"
+    """Of the Authorization header."""
     pause: Callable[[float], None] = time.sleep
 
     def ask(
@@ -124,7 +126,7 @@ class Https:
         elif method in ("POST", "PUT", "PATCH"):
             data = b""
         if bearer is not None:
-            headers["Authorization"] = f"Bearer {self._word(bearer)}"
+            headers["Authorization"] = f"{self.scheme} {self._word(bearer)}"
         request = urllib.request.Request(f"https://{self.host}{path}", data, headers, method=method)
         return self._within(lambda: self._send(request))
 
@@ -268,12 +270,15 @@ def _retry_after(answer: Answer) -> float | None:
 
 
 def _complaint(answer: Answer) -> str:
-    """Return what a provider says about an error: Graph's and Django's form. Data: bounded."""
+    """Return what a provider says about an error, in Graph's, Django's and Okta's form: data."""
     try:
         found = json.loads(answer.body[:65536])
     except (ValueError, RecursionError):
         return ""
-    found = found.get("error", found.get("detail")) if isinstance(found, dict) else None
+    if isinstance(found, dict) and "errorCode" in found:
+        found = {"code": found["errorCode"], "message": found.get("errorSummary")}
+    elif isinstance(found, dict):
+        found = found.get("error", found.get("detail"))
     if isinstance(found, dict):
         code, message = found.get("code"), found.get("message")
         found = ": ".join(each for each in (code, message) if isinstance(each, str) and each)

@@ -97,6 +97,11 @@ def _authentik(deliver: Deliver) -> Destination:
     return Destination(host, f"authentik at {host}: provider {deliver.settings['provider']}")
 
 
+def _okta(deliver: Deliver) -> Destination:
+    host = urlsplit(str(deliver.settings["url"])).netloc
+    return Destination(host, f"Okta at {host}: app {deliver.settings['app']}")
+
+
 def _command(deliver: Deliver) -> Destination:
     return Destination("", f"the program {shlex.join(words(deliver))}")
 
@@ -171,6 +176,21 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                         "A file on this machine with CA certificates for `url`, relative to the "
                         "inventory file",
                         "the system's",
+                    ),
+                ),
+            ),
+            Kind(
+                "okta",
+                "Okta",
+                _okta,
+                (
+                    Setting("url", "https", "The URL of the Okta organization, without `-admin`"),
+                    Setting("app", "id", "The id of the app that provisions the realm"),
+                    Setting(
+                        "credential",
+                        "credential",
+                        "An API token of Okta",
+                        "`env:SCIMCONF_IDP_OKTA`",
                     ),
                 ),
             ),

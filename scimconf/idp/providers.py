@@ -7,6 +7,7 @@ from scimconf.idp.authentik import Authentik
 from scimconf.idp.base import Idp, Target
 from scimconf.idp.command import Command
 from scimconf.idp.entra import Entra
+from scimconf.idp.okta import Okta
 from scimconf.model import Deliver
 
 
@@ -14,5 +15,9 @@ def provider(deliver: Deliver, target: Target) -> Idp:
     """Return the provider. Nothing is read or sent yet."""
     if deliver.kind == "command":
         return Command(deliver, target)
-    kind = {"entra": Entra, "authentik": Authentik}[deliver.kind]
-    return kind(deliver, target, credentials.read)
+    kinds: dict[str, type[Entra | Authentik | Okta]] = {
+        "entra": Entra,
+        "authentik": Authentik,
+        "okta": Okta,
+    }
+    return kinds[deliver.kind](deliver, target, credentials.read)

@@ -45,9 +45,10 @@ gets all defaults.
 
 _DELIVERY = """\
 `deliver` of a realm names the identity provider's API. `apply`, `rotate` and `deliver` then set the
-token there ([delivery.md](delivery.md)). It has exactly one of these keys: `entra`, `authentik` or
-`command`. The value of `command` is a program with its arguments, as text or as a list of words.
-A credential is a reference: `env:NAME`, where the name begins with `SCIMCONF_IDP_`, or `file:PATH`.
+token there ([delivery.md](delivery.md)). It has exactly one of these keys: `entra`, `authentik`,
+`okta` or `command`. The value of `command` is a program with its arguments, as text or as a list
+of words. A credential is a reference: `env:NAME`, where the name begins with `SCIMCONF_IDP_`,
+or `file:PATH`.
 """
 
 _CONNECTION = """\

@@ -292,17 +292,6 @@ def command_words(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def not_okta(given: object) -> object:
-    """Refuse `okta` as a kind, and say what to do instead."""
-    if isinstance(given, dict) and "okta" in given:
-        raise Invalid(
-            "Okta's API accepts a SCIM token for a few apps only, and reports success for others",
-            "use command: with a program of yours, or remove deliver and enter the token by hand "
-            "(rotate --stage, handoff, rotate --activate)",
-        )
-    return given
-
-
 def one_kind(given: Any) -> Any:
     """Check that `deliver` has exactly one kind."""
     if len([name for name in KINDS if getattr(given, name) is not None]) != 1:

@@ -172,7 +172,6 @@ _DELIVER_SCHEMA = {
 Delivery: Any = Annotated[
     DeliverVariables,
     rule(rules.one_kind),
-    BeforeValidator(lambda value: _apply(rules.not_okta, value)),
     WithJsonSchema(_DELIVER_SCHEMA),
 ]
 

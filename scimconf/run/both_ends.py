@@ -57,6 +57,10 @@ class BothEnds:
     """Changes the notes on a server."""
     fallback: bool = True
     """Whether the old token may come back."""
+    by_hand: bool = False
+    """Whether a person may enter the token, because it was staged or in force before."""
+    left: set[Key] = field(default_factory=set)
+    """The realms whose providers take no token, so that a person enters it there."""
     notes: dict[Key, Callable[[Entry], Entry]] = field(default_factory=dict)
     """What the token file will say about each delivery."""
 
@@ -75,6 +79,19 @@ class BothEnds:
         doing = _Doing(ends[0].delivery.server.name, watcher)
         if not self._checked(servers, ends, doing):
             return _with_checks(_not_begun(servers), ends)
+        able = [end for end in ends if end.delivery.key not in self.left]
+        outcomes = self._both(servers, change, undo, able, doing) if able else change()
+        return _with_checks(outcomes, [end for end in ends if end.delivery.key in self.left])
+
+    def _both(
+        self,
+        servers: Sequence[Looked],
+        change: Callable[[], list[Outcome]],
+        undo: RollBack,
+        ends: Sequence[_End],
+        doing: _Doing,
+    ) -> list[Outcome]:
+        """Note the delivery on the servers, then change Zulip and the providers."""
         noted = self._noted(servers, ends, doing)
         servers = noted or servers
         if not (noted and self._paused(servers, ends, doing)):
@@ -109,14 +126,16 @@ class BothEnds:
         outcome = replace(outcome, in_force=True)  # the token file follows, whatever fails here
         doing = _Doing(looked.server.name, watcher)
         ends = [_End(each, each.idp()) for each in mine]
-        for end in ends:
+        checked = all(self._check(end, doing) for end in ends)
+        able = [end for end in ends if end.delivery.key not in self.left]
+        for end in able:
             note = begun(end.delivery, self.keyring, [looked])
             end.was_paused, end.is_paused = rotation.was_paused(note), bool(note)
             self.notes[end.delivery.key] = _open(end)
-        if all(self._delivered(end, time.monotonic(), doing) for end in ends):
-            self._resume([looked], ends, doing)
+        if checked and all(self._delivered(end, time.monotonic(), doing) for end in able):
+            self._resume([looked], able, doing)
         else:
-            outcome = _split(outcome, ends, "new")
+            outcome = _split(outcome, able, "new")
         watcher.done(looked.server.name)
         return _with_checks([outcome], ends)[0]
 
@@ -124,13 +143,9 @@ class BothEnds:
 
     def _checked(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> bool:
         """Check all providers. Then note in the token file that a delivery begins."""
-        for end in ends:
-            try:
-                doing("check")
-                end.was_paused = end.idp.check()
-            except Exception as error:
-                end.checks.append(end.delivery.failed("check", error))
-                return False
+        if not all(self._check(end, doing) for end in ends):
+            return False
+        ends = [end for end in ends if end.delivery.key not in self.left]
         for end in ends:
             note = begun(end.delivery, self.keyring, servers)
             if note:  # only the run that died knows who had paused it
@@ -142,6 +157,24 @@ class BothEnds:
             ends[0].checks.append(ends[0].delivery.failed("note", error))
             return False
         self.notes |= {each.delivery.key: _open(each) for each in ends}
+        return True
+
+    def _check(self, end: _End, doing: _Doing) -> bool:
+        """Check a provider. Leave out one that takes no token, if a person may enter it there."""
+        try:
+            doing("check")
+            end.was_paused = end.idp.check()
+        except NotSupportedError as error:
+            failed = end.delivery.failed("check", error)
+            if not self.by_hand:
+                end.checks.append(replace(failed, hint=end.delivery.in_steps))
+                return False
+            self.left.add(end.delivery.key)
+            message = f"not delivered: {failed.message}"
+            end.checks.append(replace(failed, result="warning", message=message, hint=""))
+        except Exception as error:
+            end.checks.append(end.delivery.failed("check", error))
+            return False
         return True
 
     def _noted(

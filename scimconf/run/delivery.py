@@ -51,7 +51,10 @@ class Delivery:
     def failed(self, step: str, error: Exception) -> Check:
         """Return the failure of a step. The message is redacted: a provider may repeat a token."""
         known = error if isinstance(error, ScimconfError) else bug(error)
-        return self.check(step, "failed", redact(known.message), redact(known.hint))
+        hint = redact(known.hint)
+        if isinstance(error, NotSupportedError):
+            hint = hint or f"enter the token by hand; to print it: {self.by_hand}"
+        return self.check(step, "failed", redact(known.message), hint)
 
     @property
     def again(self) -> str:
@@ -62,6 +65,16 @@ class Delivery:
     def by_hand(self) -> str:
         """The command that prints the token for a person."""
         return for_realm("handoff --show-tokens", self.server, self.key[1])
+
+    @property
+    def in_steps(self) -> str:
+        """What to do with a staged token that a person has to enter."""
+        sheet = for_realm("handoff --next --show-tokens", self.server, self.key[1])
+        activate = for_realm("rotate --activate", self.server, self.key[1])
+        return (
+            f"the new token is staged; to enter it by hand, print it: {sheet}; then change Zulip: "
+            f"{activate}"
+        )
 
 
 def deliveries(servers: Iterable[Server], realms: Collection[Key] | None = None) -> list[Delivery]:

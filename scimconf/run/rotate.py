@@ -145,7 +145,7 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
             agreed = agreed or _is_agreed(outcomes, found, person)
         seen = [each.server for each in looked if each.seen]
         note = partial(fleet.note, lock_timeout=how.lock_timeout)
-        ends = BothEnds(found, keyring, {}, {}, note, options.fallback)
+        ends = BothEnds(found, keyring, {}, {}, note, options.fallback, wanted.mode != "at once")
         if agreed and found and not fleet.interrupted:
             ends = replace(ends, new=turned.tokens(seen), old=keyring.tokens(seen))
         if not fleet.interrupted and changes.pending(looked):
@@ -153,6 +153,7 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
             outcomes = changes.change(fleet, looked, tokens, how, person, ends.around)
         if agreed and found and not fleet.interrupted:
             outcomes = _finished(fleet, looked, outcomes, ends, person)
+        found = [each for each in found if each.key not in ends.left]
         good = changes.in_force(servers, outcomes) if agreed else []
         done = {key for server in good for key in keys_of(server)}
         verb = "rotate --back" if wanted.mode == "back" else "rotate --activate"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.cli.terminal import Terminal
 from tests.cli.test_deliver import Company, program
 from tests.lab import Lab
 from tests.lab.crossing import until
-from tests.lab.idp import Authentik, Fault, Graph, Mini
+from tests.lab.idp import Authentik, Fault, Graph, Mini, Okta
 from tests.lab.operator import VAULT, Operator
 from tests.matrix import sample
 
@@ -268,6 +269,36 @@ def test_a_program_at_both_ends(company: Company) -> None:
         for line in (company.operator.folder / "hook.log").read_text().splitlines()
     ]
     assert events[-4:] == ["pause", "set", "test", "resume"]
+
+
+def test_okta_and_an_app_that_takes_no_token(company: Company, lab: Lab) -> None:
+    with lab.identity_provider(Okta) as okta:
+        okta.client.base_url = company.mini.client.base_url.partition("/?")[0]
+        okta.client.users = {"ada@example.com": "Ada Lovelace"}
+        mine = replace(company, env={**lab.environment(), **okta.environment(lab.ca)})
+        write(mine, legacy=okta.settings())
+        allowed = "--idp-host", okta.host
+
+        said = rotate(mine, *allowed)
+        assert "Okta accepted the token, and the connection is on" in said
+        assert "not tested: Okta's API has no call that tests a token" in said
+        assert "was locked out for at most" in said
+        assert okta.client.token == (old := mine.token("legacy"))
+        assert okta.client.cycle()
+
+        okta.takes_tokens = False
+        said = rotate(mine, *allowed, code=1)
+        assert "takes no token for this app (authScheme UNKNOWN, status UNKNOWN)" in said
+        assert "to enter it by hand, print it: scimconf handoff" in said
+        assert lets_in(mine, old, "legacy")
+
+        said = rotate(mine, "--activate", *allowed)
+        assert "not delivered: Okta at contoso.okta.com" in said
+        assert "enter the staged token at the identity provider now" in said
+        assert okta.client.token == old != mine.token("legacy")
+        assert lets_in(mine, mine.token("legacy"), "legacy")
+        assert not entry(mine, "legacy").delivering
+    company.mini.client.token = company.token("legacy")  # for the other tests
 
 
 def test_one_provider_that_fails_leaves_all_realms_of_the_server_as_they_were(

@@ -49,6 +49,16 @@ def test_authentik(tmp_path: Path) -> None:
     assert destination(deliver).text == "authentik at sso.example.com: provider 12"
 
 
+def test_okta(tmp_path: Path) -> None:
+    deliver = _deliver(tmp_path, '{okta: {url: "https://contoso.okta.com", app: 0oa1example}}')
+    assert deliver
+    assert deliver.settings == {"url": "https://contoso.okta.com", "app": "0oa1example"}
+    assert destination(deliver).host == "contoso.okta.com"
+    assert destination(deliver).text == "Okta at contoso.okta.com: app 0oa1example"
+    (credential,) = credentials(deliver)
+    assert credential.words == ("SCIMCONF_IDP_OKTA",)
+
+
 @pytest.mark.parametrize("text", ["{command: ./hook 'a b'}", "{command: [./hook, a b]}"])
 def test_command(tmp_path: Path, text: str) -> None:
     deliver = _deliver(tmp_path, text)
@@ -61,9 +71,10 @@ def test_command(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "at", "words"),
     [
-        ("{okta: {}}", "deliver", "Okta's API accepts a SCIM token for a few apps only"),
-        ("{oktaa: {}}", "oktaa", "unknown key, expected one of: entra, authentik, command"),
-        ("{}", "deliver", "expected exactly one of entra, authentik and command"),
+        ("{okta: {}}", "okta", "url is missing"),
+        ("{okta: {url: 'https://a', app: 0oa/x}}", "app", "expected an id"),
+        ("{oktaa: {}}", "oktaa", "unknown key, expected one of: entra, authentik, okta, command"),
+        ("{}", "deliver", "expected exactly one of entra, authentik, okta and command"),
         ("{command: a, authentik: {url: 'https://a', provider: 1}}", "deliver", "exactly one of"),
         ("{command: [1]}", "command", "expected a command"),
         (f"{{entra: {{{ENTRA}, claud: us}}}}", "claud", "expected one of: tenant,"),

@@ -1,9 +1,10 @@
 """Miniature identity providers: real SCIM clients with an API, over HTTPS, on loopback.
 
 Each holds users and provisions them into a Zulip of the lab with the URL and the token that it was
-given. It goes into quarantine after failures, and masks secrets in what it returns. `Graph` behaves
-as Microsoft Graph is documented, `Authentik` as authentik's source says. `Mini` alone is driven by
-a program (`deliver: {command: ...}`), through a small API of its own.
+given. It goes into quarantine after failures, and masks secrets in what it returns. `Graph` and
+`Okta` behave as Microsoft Graph and Okta's API are documented, `Authentik` as authentik's source
+says. `Mini` alone is driven by a program (`deliver: {command: ...}`), through a small API of its
+own.
 """
 
 from __future__ import annotations
@@ -169,6 +170,8 @@ class Mini:
     host = "idp.test"
     names: tuple[str, ...] = ("idp.test",)
     """The names in its certificate."""
+    scheme = "Bearer"
+    """Of the Authorization header."""
 
     def __init__(self, ca: Path, certificate: bytes, folder: Path) -> None:
         self.client = Provisioning(ca)
@@ -176,7 +179,7 @@ class Mini:
         self.asked: list[tuple[str, str]] = []
         """Method and path of each request of the API."""
         self.credential = uuid.uuid4().hex * 2
-        """What a caller must send as bearer token."""
+        """What a caller must send in the Authorization header."""
         pem = folder / f"{uuid.uuid4().hex}.pem"
         pem.touch(0o600)
         pem.write_bytes(certificate)
@@ -417,6 +420,70 @@ class Authentik(Mini):
         return found
 
 
+class Okta(Mini):
+    """Okta's API for the provisioning connection of one app ("SCIM 2.0 Test App (Header Auth)")."""
+
+    host = "contoso.okta.com"
+    names = ("contoso.okta.com",)
+    scheme = "SSWS"
+    app = "0oa1example"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.takes_tokens = True
+        """Otherwise it answers 200 with UNKNOWN and changes nothing, as for most apps."""
+        self.refuses_token = False
+        """It keeps a token, and turns the connection off."""
+        self.is_on = True
+        self.more: dict[str, Any] = {}
+        """Other values in its answers."""
+
+    def environment(self, ca: Path) -> dict[str, str]:
+        """Return the variables that lead its name to this server, and the credential."""
+        hosts = f"{self.host}={self.port}"
+        return {"LAB_HOSTS": hosts, "SSL_CERT_FILE": str(ca), "SCIMCONF_IDP_OKTA": self.credential}
+
+    def settings(self) -> dict[str, Any]:
+        """Return `deliver` for an inventory."""
+        return {"okta": {"url": f"https://{self.host}", "app": self.app}}
+
+    def answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: Any, bearer: str, host: str
+    ) -> tuple[int, Any]:
+        if bearer != self.credential:
+            return 401, {"errorCode": "E0000011", "errorSummary": "Invalid token provided"}
+        base = f"/api/v1/apps/{self.app}/connections/default"
+        if (method, path) == ("POST", base):
+            if self.takes_tokens:
+                field = body["profile"]["token"]
+                assert body["profile"]["authScheme"] == "TOKEN"
+                assert field.startswith("Bearer "), "the field is the whole header"
+                self.client.base_url = body["baseUrl"]
+                self.client.token = field.removeprefix("Bearer ")
+                if query.get("activate") == ["true"]:
+                    self.is_on = not self.refuses_token
+            return 200, self._connection()
+        if (method, path) == ("POST", f"{base}/lifecycle/activate"):
+            self.is_on = not self.refuses_token
+            return 204, None
+        if (method, path) == ("GET", base):
+            return 200, self._connection()
+        summary = "Not found: Resource not found: 0oa (AppInstance)"
+        return 404, {"errorCode": "E0000007", "errorSummary": summary}
+
+    def _connection(self) -> dict[str, Any]:
+        """Return the connection: never the token."""
+        if not self.takes_tokens:
+            return {"authScheme": "UNKNOWN", "status": "UNKNOWN"}
+        return {
+            "authScheme": "TOKEN",
+            "baseUrl": self.client.base_url,
+            "profile": {"authScheme": "TOKEN"},
+            "status": "ENABLED" if self.is_on else "DISABLED",
+            **self.more,
+        }
+
+
 def _masked(key: str, value: str) -> str:
     """Return a secret as Graph shows it."""
     return "*" if key == "SecretToken" and value else value
@@ -445,7 +512,7 @@ def _handler(idp: Mini) -> type[BaseHTTPRequestHandler]:
             if fault and fault.status:
                 self._send(fault.status, {"detail": "a fault of the lab"}, fault.headers)
                 return
-            bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            bearer = self.headers.get("Authorization", "").removeprefix(f"{idp.scheme} ")
             status, answer = idp.answer(
                 self.command, parts.path, parse_qs(parts.query), body, bearer, host
             )

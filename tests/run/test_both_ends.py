@@ -284,6 +284,7 @@ def test_a_delivery_of_another_run_is_left_alone(scene: Scene) -> None:
     ("fails", "status", "note"),
     [
         ({}, Status.OK, "delivered"),
+        ({"check": [REFUSED]}, Status.SPLIT, "under way"),
         ({"set": [REFUSED]}, Status.SPLIT, "under way"),
         ({"test": [REFUSED]}, Status.SPLIT, "under way"),
         ({"resume": [REFUSED]}, Status.FAILED, "under way"),
@@ -334,6 +335,47 @@ def test_a_provider_that_cannot_be_paused(scene: Scene) -> None:
     outcome = scene.run()
     assert scene.idp.steps == ["check", "zulip", "set", "test"]
     assert "cannot be paused, and was locked out for at most" in outcome.message
+
+
+NO_TOKEN = NotSupportedError("the API takes no token for this app")
+
+
+def test_a_provider_that_takes_no_token_is_found_before_zulip_changes(scene: Scene) -> None:
+    scene.idp.fails = {"check": [NO_TOKEN]}
+    outcome = scene.run()
+    assert (outcome.status, scene.idp.steps, scene.note()) == (
+        Status.FAILED,
+        ["check"],
+        "unchanged",
+    )
+    (check,) = outcome.checks
+    assert check.message == "the API takes no token for this app"
+    assert "scimconf handoff --next --show-tokens chat1 --realm acme" in check.hint
+    assert "scimconf rotate --activate chat1 --realm acme" in check.hint
+
+
+def test_a_provider_that_takes_no_token_is_left_out_where_a_person_has_the_token(
+    scene: Scene,
+) -> None:
+    scene.ends.by_hand, scene.idp.fails = True, {"check": [NO_TOKEN]}
+    outcome = scene.run()
+    assert (outcome.status, scene.idp.steps) == (Status.CHANGED, ["check", "zulip"])
+    (check,) = outcome.checks
+    assert (check.result, check.message) == ("warning", f"not delivered: {NO_TOKEN.message}")
+    assert scene.ends.left == {KEY}
+    assert scene.note() == "unchanged"
+
+
+def test_a_server_that_has_the_token_and_a_provider_that_takes_none(scene: Scene) -> None:
+    scene.ends.by_hand, scene.idp.fails = True, {"check": [NO_TOKEN]}
+    outcome = scene.ends.finish(scene.looked, Outcome("chat1", Status.OK), NoProgress())
+    assert (outcome.status, scene.note(), scene.ends.left) == (Status.OK, "unchanged", {KEY})
+
+
+def test_a_program_that_does_not_handle_set_is_not_left_out(scene: Scene) -> None:
+    """It may have paused provisioning, and would start it again with the old token."""
+    scene.ends.by_hand, scene.idp.fails = True, {"set": [NO_TOKEN]}
+    assert scene.run().status is Status.ROLLED_BACK
 
 
 def _no_note(*_: object) -> Outcome:

@@ -108,6 +108,21 @@ def test_only_the_test_may_be_left_out(handled: tuple[str, ...], results: list[s
     assert [each.result for each in found] == results
 
 
+def test_a_provider_that_takes_no_token_leaves_it_to_a_person() -> None:
+    class NoToken(_Partial):
+        def check(self) -> bool:
+            raise NotSupportedError("no token for this app")
+
+    class One(delivery.Delivery):
+        def idp(self) -> Idp:
+            return NoToken("set", "test")
+
+    one = One(("d", "acme"), server(), HOOK, Target("d", "acme", "https://x/scim/v2"))
+    (check,) = delivery.delivered(one, Secret("a-token-of-acme"))
+    assert (check.result, check.message) == ("failed", "no token for this app")
+    assert "by hand; to print it: scimconf handoff --show-tokens" in check.hint
+
+
 def test_steps_at_the_provider_prove_nothing_about_the_public_url() -> None:
     good = Check("acme", "deliver: set", "ok", "the token is set")
     bad = Check("acme", "deliver: test", "failed", "-")
