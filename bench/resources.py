@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from scimconf import cli, inventory
+from scimconf import cli, inventory, startup
 from scimconf.agent.observe import EMPTY
 from scimconf.ssh import session as ssh
 
@@ -83,5 +83,6 @@ def _descriptors() -> int:
 
 
 if __name__ == "__main__":
+    startup.collect_rarely()  # as in scimconf's own `main`
     found = {"real": real, "simulated": simulated}[sys.argv[1]](sys.argv[2:])
     print("\n" + json.dumps(found))

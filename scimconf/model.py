@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from scimconf.activity import Activity
 from scimconf.sanitize import visible
 from scimconf.secret import Sealed, Secret
 from scimconf.server_warning import ServerWarning
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""An empty mapping. Many values of each server are empty, so one object saves memory."""
 
 # --- positions and problems -------------------------------------------------------------------
 
@@ -423,7 +427,7 @@ class Observed:
     """Why `fields` could not be listed; None if they were, or are not needed."""
     unseen: str | None = None
     """What a read-only user could not check; None if everything was checked."""
-    deliveries: Mapping[str, str] = field(default_factory=dict)
+    deliveries: Mapping[str, str] = NOTHING
     """Realm -> since when a delivery has been under way, by the note on the server."""
 
 

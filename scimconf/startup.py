@@ -24,6 +24,14 @@ def collect_rarely() -> None:
     gc.set_threshold(_OBJECTS)
 
 
+def collect_now() -> None:
+    """Free the unused objects with reference cycles, which `collect_rarely` can keep for minutes.
+
+    Call it after reading many hosts: it saves 5 kB of memory for each, and takes 20 ms and more.
+    """
+    gc.collect()
+
+
 def skip_invoke() -> None:
     """Prevent paramiko from importing the package invoke. Call it before paramiko is imported.
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import scale
+
 PROJECT = Path(__file__).resolve().parents[1]
 INVENTORY = """\
 all:
@@ -29,6 +31,17 @@ def test_a_plan_of_simulated_servers_has_nothing_to_change(tmp_path: Path) -> No
     out = _run("bench.resources", "simulated", "plan", *common)
 
     assert json.loads(out.splitlines()[-1])["code"] == 0, out
+
+
+def test_the_memory_of_a_plan_does_not_grow_with_the_text_of_its_report(tmp_path: Path) -> None:
+    """The JSON report of a server with changes has 5 kB, and its objects have ten times as much."""
+    most = {}
+    for count in (500, 2500):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        scale._lay_out(folder, count)
+        most[count] = scale._plan(folder, ())["memory"]
+    assert (most[2500] - most[500]) / 2000 < 15_000
 
 
 def _run(module: str, *arguments: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import secrets
 from dataclasses import asdict, replace
@@ -16,7 +15,7 @@ from scimconf.cli.streams import err, out
 from scimconf.cli.terminal import page
 from scimconf.errors import ExitCode, worst
 from scimconf.report import github
-from scimconf.report.document import document
+from scimconf.report.document import pieces
 from scimconf.report.junit import junit
 from scimconf.report.text import show
 from scimconf.run.result import Result
@@ -41,19 +40,10 @@ def results(
     now = datetime.now(timezone.utc)
     code = worst([code, report_files.write(result, now, output, diff=diff)])
     if output.format == "json":
-        out(
-            json.dumps(
-                document(
-                    verb,
-                    outcomes,
-                    code,
-                    result.notes,
-                    asdict(shard) if shard else None,
-                    result.scope,
-                ),
-                indent=2,
-            )
-        )
+        part = asdict(shard) if shard else None
+        for piece in pieces(verb, outcomes, code, result.notes, part, result.scope):
+            out(piece, end="")
+        out("")
     elif output.format == "junit":
         out(junit(verb, outcomes, now), end="")
     elif output.format == "github":

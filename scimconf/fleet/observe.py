@@ -10,12 +10,12 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Protocol, TypeVar, overload
 from urllib.parse import urlsplit
 
 from scimconf.errors import HostError
 from scimconf.model import (
+    NOTHING,
     Desired,
     Fingerprint,
     FinishedAlone,
@@ -121,16 +121,14 @@ def paths(where: Paths) -> Message:
     }
 
 
-_NONE: Mapping[str, tuple[Fingerprint, ...]] = MappingProxyType({})
-_NOTHING: frozenset[str] = frozenset()
-_NONE_BEGUN: Mapping[str, str] = MappingProxyType({})
+_EMPTY: frozenset[str] = frozenset()
 _NOBODY: frozenset[tuple[str, str]] = frozenset()
 
 
 def parse(
     answer: Message,
-    others: Mapping[str, tuple[Fingerprint, ...]] = _NONE,
-    strays: Mapping[str, tuple[Fingerprint, ...]] = _NONE,
+    others: Mapping[str, tuple[Fingerprint, ...]] = NOTHING,
+    strays: Mapping[str, tuple[Fingerprint, ...]] = NOTHING,
 ) -> Observed:
     """Build an Observed from the agent's final message. Raises HostError for a wrong type.
 
@@ -150,7 +148,7 @@ def parse(
         version=facts.get("version", str),
         has_client_command=facts.get("has_client_command", bool),
         external_host=facts.get("external_host", str, None),
-        realm_hosts=facts.map("realm_hosts", str),
+        realm_hosts=facts.map("realm_hosts", str) or NOTHING,
         settings_sha256=facts.get("settings_sha256", str),
         secrets_sha256=facts.get("secrets_sha256", str, None),
         unknown_secrets=facts.get("unknown_secrets", str) or None,
@@ -171,17 +169,20 @@ def parse(
         sites={
             name: _site(Facts(found, f"observe sites.{name}"))
             for name, found in facts.map("sites", dict).items()
-        },
+        }
+        or NOTHING,
         own_clients=frozenset(_pair(each, facts) for each in facts.get("own_clients", list))
         or _NOBODY,
         fields={
             name: Facts(found, f"observe fields.{name}").numbers()
             for name, found in facts.map("fields", dict).items()
-        },
+        }
+        or NOTHING,
         unknown_fields=facts.get("unknown_fields", str) or None,
         running={
             name: _status(status, facts) for name, status in facts.get("running", dict).items()
-        },
+        }
+        or NOTHING,
         blocked=facts.get("blocked", str) or None,
         interrupted=facts.get("interrupted", str) or None,
         at_work=facts.get("at_work", str) or None,
@@ -189,7 +190,7 @@ def parse(
         lost=facts.get("lost", str) or None,
         given_secrets=_texts(facts, "given_secrets"),
         unseen=facts.get("unseen", str) or None,
-        deliveries=_deliveries(facts) or _NONE_BEGUN,
+        deliveries=_deliveries(facts) or NOTHING,
     )
 
 
@@ -252,7 +253,7 @@ def _token(
 
 def _texts(facts: Facts, name: str) -> frozenset[str]:
     """Return a set of texts. All empty sets are one object, which saves memory in a large fleet."""
-    return frozenset(_text(each, facts) for each in facts.get(name, list)) or _NOTHING
+    return frozenset(_text(each, facts) for each in facts.get(name, list)) or _EMPTY
 
 
 def _text(value: object, facts: Facts) -> str:

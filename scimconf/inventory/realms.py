@@ -11,7 +11,7 @@ from scimconf.idp.kinds import KINDS
 from scimconf.inventory import ini, rules, wording
 from scimconf.inventory.place import Place, Problems, kind_of
 from scimconf.inventory.schema import RealmFields, RealmVariables, ServerVariables
-from scimconf.model import Deliver, Problem, Realm, Server
+from scimconf.model import NOTHING, Deliver, Problem, Realm, Server
 from scimconf.secret import Sealed, Secret
 from scimconf.zulip.keys import OPTIONAL
 from scimconf.zulip.presets import PRESETS
@@ -73,7 +73,7 @@ def _realm(
         idp=preset.name,
         client=given.client or common.scim_client or preset.client,
         name_formatted_included=preset.name_formatted_included if formatted is None else formatted,
-        options=_options(given),
+        options=_options(given) or NOTHING,
         token=given.token,
         url=given.url or _url(string_id, external_host),
         position=place.position,

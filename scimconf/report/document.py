@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from scimconf import __version__
@@ -24,6 +25,36 @@ def document(
     scope: Scope = UNKNOWN_SCOPE,
 ) -> Mapping[str, object]:
     """Return the whole run as data for `json.dumps`; `shard` is {"index": I, "count": N}."""
+    head = _head(verb, outcomes, code, notes, shard, scope)
+    return {**head, "servers": [_server(outcome) for outcome in outcomes]}
+
+
+def pieces(
+    verb: str,
+    outcomes: Sequence[Outcome],
+    code: ExitCode,
+    notes: Sequence[str] = (),
+    shard: Mapping[str, int] | None = None,
+    scope: Scope = UNKNOWN_SCOPE,
+) -> Iterator[str]:
+    """Yield the text of `document`, server by server: the whole text can need gigabytes."""
+    head = _head(verb, outcomes, code, notes, shard, scope)
+    start, end = json.dumps({**head, "servers": [{}]}, indent=2).rsplit("{}", 1)
+    for outcome in outcomes:
+        yield start + json.dumps(_server(outcome), indent=2).replace("\n", "\n    ")
+        start = ",\n    "
+    yield end if outcomes else json.dumps({**head, "servers": []}, indent=2)
+
+
+def _head(
+    verb: str,
+    outcomes: Sequence[Outcome],
+    code: ExitCode,
+    notes: Sequence[str],
+    shard: Mapping[str, int] | None,
+    scope: Scope,
+) -> Mapping[str, object]:
+    """Return everything but the servers."""
     return {
         "schema": SCHEMA,
         "scimconf": __version__,
@@ -33,7 +64,6 @@ def document(
         "shard": shard,
         "scope": {"fleet": scope.fleet, "realms": list(scope.realms)},
         "notes": list(notes),
-        "servers": [_server(outcome) for outcome in outcomes],
     }
 
 

@@ -14,6 +14,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
+from functools import lru_cache
 from pathlib import Path
 
 from scimconf import vault
@@ -48,15 +49,22 @@ _SSH_WORDS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_
 
 def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...]:
     """Return the facts about a server; `reached` are those that the connection has added."""
-    found = [
+    facts = (
         *_connection(server),
         *_on_the_server(server),
         *_settings(server),
         *(fact for realm in server.realms for fact in _realm(realm, server)),
         *(_masked(fact, server) for fact in reached),
-    ]
+    )
+    found = [_shared(fact) for fact in facts]
     order = {what: place for place, what in enumerate(dict.fromkeys(fact.what for fact in found))}
     return tuple(sorted(found, key=lambda fact: (fact.what == _LAST, order[fact.what])))
+
+
+@lru_cache(maxsize=4096)
+def _shared(fact: WayFact) -> WayFact:
+    """Return an equal fact. Most facts are equal on all servers, so this saves memory."""
+    return fact
 
 
 def _connection(server: Server) -> Iterator[WayFact]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from scimconf import files
+from scimconf import files, startup
 from scimconf import inventory as inventories
 from scimconf.errors import InventoryError, UsageError
 from scimconf.inventory import Inventory, discovery, rules
@@ -31,6 +31,8 @@ _PATTERN = re.compile(r"^[!~@]|[*?:\[]")
 """What is no plain name in a host pattern."""
 _OF_IDPS = "SCIMCONF_IDP_"
 """The start of the variables with credentials. No program of the inventory inherits them."""
+_MANY = 1000
+"""The hosts of an inventory that leaves so much memory to free that this is worth its time."""
 _MOST_LEFT_OUT = 8
 """The most hosts that a hint leaves out."""
 
@@ -177,6 +179,8 @@ def load(
         refuse=lambda value: tokens().refuse(value),
         extra=source.extra_vars,
     )
+    if len(loaded.hosts) >= _MANY:
+        startup.collect_now()
     words = hint_words.words(source, person.password_options, connection, delivery)
     loaded = replace(
         loaded, servers={name: replace(each, words=words) for name, each in loaded.servers.items()}

@@ -17,6 +17,7 @@ from threading import Lock
 from scimconf import vault
 from scimconf.errors import UsageError
 from scimconf.model import (
+    NOTHING,
     Desired,
     Fingerprint,
     Places,
@@ -120,14 +121,14 @@ class Keyring:
                 staged[name] = entry.next.created
         return Desired(
             server,
-            known,
-            unrecorded,
-            others,
+            known or NOTHING,
+            unrecorded or NOTHING,
+            others or NOTHING,
             self._is_turned,
-            staged,
-            delivering,
-            moved,
-            strays,
+            staged or NOTHING,
+            delivering or NOTHING,
+            moved or NOTHING,
+            strays or NOTHING,
         )
 
     def _old_place(self, key: Key, realm: Realm) -> Key | None:

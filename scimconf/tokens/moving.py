@@ -59,8 +59,7 @@ def move(path: Path, moves: Mapping[Key, Key], passwords: Mapping[str, Secret]) 
         wanted = {key: each for key, each in now.records.items() if key not in moves} | new
         text = edit(parse(without(now.document, moves), str(path)), new)
         try:
-            document = parse(text, str(path))
-            after = TokenFile(path, entries_of(document), document)
+            after = TokenFile(path, entries_of(parse(text, str(path))), text)
         except InventoryError:
             after = now
         if after.records != wanted:

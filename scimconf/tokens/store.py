@@ -102,7 +102,7 @@ class TokenFile:
 
     path: Path
     records: Mapping[Key, Record] = field(repr=False)
-    document: Document = field(repr=False)
+    text: str = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> TokenFile:
@@ -111,10 +111,12 @@ class TokenFile:
         Raises InventoryError, with file:line:col, for a file that is not a complete token file, for
         example because of a git merge conflict. scimconf never writes to such a file.
         """
-        if not _exists(path):
-            return cls(path, {}, parse("", str(path)))
-        document = _parsed(path)
-        return cls(path, entries_of(document), document)
+        return _load(path)[0]
+
+    @cached_property
+    def document(self) -> Document:
+        """The positions in the text. It is parsed again: a plan needs none, and they are large."""
+        return parse(self.text, str(self.path))
 
     @property
     def entries(self) -> Mapping[Key, Entry]:
@@ -212,7 +214,7 @@ class TokenFile:
         """
         real = self.path.resolve()  # a link stays a link
         with files.locked(real):
-            now = TokenFile.load(self.path)
+            now, document = _load(self.path)
             for key in entries:
                 if now.records.get(key) != self.records.get(key):
                     raise UsageError(
@@ -228,8 +230,8 @@ class TokenFile:
             }
             if not changed:
                 return now
-            after = _edited(now, {**now.records, **changed})
-            files.write_atomically(real, after.document.text)
+            after = _edited(now, document, {**now.records, **changed})
+            files.write_atomically(real, after.text)
             return after
 
 
@@ -239,6 +241,14 @@ def _opens(ciphertext: str, password: Secret) -> bool:
     except UsageError:
         return False
     return True
+
+
+def _load(path: Path) -> tuple[TokenFile, Document]:
+    """Return the content of the file, and its positions; see `TokenFile.load`."""
+    if not _exists(path):
+        return TokenFile(path, {}, ""), parse("", str(path))
+    document = _parsed(path)
+    return TokenFile(path, entries_of(document), document.text), document
 
 
 def _parsed(path: Path) -> Document:
@@ -275,13 +285,12 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _edited(file: TokenFile, records: Mapping[Key, Record]) -> TokenFile:
+def _edited(file: TokenFile, document: Document, records: Mapping[Key, Record]) -> TokenFile:
     """Return the file with these records. Read the new text back to check that it is correct."""
     changed = {key: each for key, each in records.items() if file.records.get(key) != each}
-    text = edit(file.document, changed)
+    text = edit(document, changed)
     try:
-        document = parse(text, str(file.path))
-        after = TokenFile(file.path, entries_of(document), document)
+        after = TokenFile(file.path, entries_of(parse(text, str(file.path))), text)
     except InventoryError:
         after = file
     if after.records != records:

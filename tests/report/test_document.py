@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from jsonschema import ValidationError
@@ -19,10 +20,18 @@ from scimconf.model import (
     Unmanaged,
     WayFact,
 )
-from scimconf.report.document import SCHEMA, document
+from scimconf.report.document import SCHEMA, document, pieces
 from scimconf.server_warning import ServerWarning
 from tests.report import published
 from tests.report.fleet import fleet
+
+
+@pytest.mark.parametrize("outcomes", [(), fleet()[:1], fleet()], ids=["none", "one", "many"])
+def test_the_pieces_are_the_text_of_the_document(outcomes: Sequence[Outcome]) -> None:
+    given = ("plan", outcomes, ExitCode.PENDING, ['a "{}" note'], {"index": 1, "count": 2})
+    found = list(pieces(*given))
+    assert "".join(found) == json.dumps(document(*given), indent=2)
+    assert len(found) == len(outcomes) + 1
 
 
 def test_a_whole_run() -> None:

@@ -263,3 +263,9 @@ def test_every_setting_of_a_delivery_is_bound(name: str, value: object) -> None:
         deliver = Deliver("entra", settings, ".")  # type: ignore[arg-type]
         found.append(_bound(replace(ONE, realms=(replace(acme, deliver=deliver),))))
     assert found[0] != found[1]
+
+
+def test_servers_share_equal_facts() -> None:
+    one, other = (way(replace(server(), name=name)) for name in ("chat1", "chat2"))
+    unequal = [pair for pair in zip(one, other, strict=True) if pair[0] is not pair[1]]
+    assert [(a.value, b.value) for a, b in unequal] == [("chat1", "chat2")]

@@ -20,7 +20,6 @@ from scimconf.tokens.generate import generate
 from scimconf.tokens.keyring import Keyring
 from scimconf.tokens.rotation import activated, rolled_back
 from scimconf.tokens.store import TokenFile, new_entry
-from scimconf.yamlfile import parse
 from tests.factories import realm, server
 
 PASSWORD = {"default": Secret("correct horse")}
@@ -113,7 +112,7 @@ def test_a_password_must_open_every_token_of_the_file(path: Path, where: str) ->
         record = Removed("2026-01-01T00:00:00Z", entry("right"))
     else:
         record = replace(entry("evil"), **{where: entry("right")})
-    file = TokenFile(path, {("a", "x"): record, ("b", "x"): entry("evil")}, parse("", "t"))
+    file = TokenFile(path, {("a", "x"): record, ("b", "x"): entry("evil")}, "")
     assert file.is_opened_by(Secret("evil")) is False
 
 
