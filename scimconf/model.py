@@ -427,7 +427,7 @@ class Observed:
     """Why `fields` could not be listed; None if they were, or are not needed."""
     unseen: str | None = None
     """What a read-only user could not check; None if everything was checked."""
-    deliveries: Mapping[str, str] = NOTHING
+    deliveries: Mapping[str, str] = field(default_factory=dict)
     """Realm -> since when a delivery has been under way, by the note on the server."""
 
 

@@ -37,6 +37,7 @@ OF_ZULIP = {"scim_bearer_token", "scim_bearer_token_", "scim_client_name", "zuli
 OF_JSON = {"zulip_version", "scim_url"}
 OF_IDPS = {"scim_users"}
 OF_OTHERS = {
+    "--cached": "git rm",
     "--list": "ansible-inventory",
     "--yaml": "ansible-inventory",
     "--only-django": "Zulip's restart-server",
