@@ -17,30 +17,25 @@ from scimconf.errors import UsageError
 from scimconf.fleet.deployment import RollBack
 from scimconf.fleet.look import Looked
 from scimconf.fleet.watcher import Watcher
-from scimconf.idp.base import Idp, IdpError, NotSupportedError
-from scimconf.model import Check, Outcome, Status
+from scimconf.idp.base import IdpError, NotSupportedError
+from scimconf.model import Outcome, Status
 from scimconf.run.delivery import Delivery, Note, begun, forget
+from scimconf.run.end import (
+    End,
+    all_in_force,
+    gap,
+    is_open,
+    is_undecided,
+    is_undone,
+    not_begun,
+    rolled_back,
+    split,
+    with_checks,
+)
 from scimconf.tokens import rotation
 from scimconf.tokens.entries import Entry
 from scimconf.tokens.keyring import Keyring, Tokens
 from scimconf.tokens.store import Key
-
-
-@dataclass
-class _End:
-    """The identity provider of one realm during the change."""
-
-    delivery: Delivery
-    idp: Idp
-    was_paused: bool = False
-    """By somebody else, so it stays paused."""
-    is_paused: bool = False
-    """By this run, or by one that died."""
-    has: str = "old"
-    """The token that it has: "old", "new" or "unknown"."""
-    seconds: float = 0.0
-    """Since the begin of Zulip's change."""
-    checks: list[Check] = field(default_factory=list)
 
 
 @dataclass
@@ -73,49 +68,49 @@ class BothEnds:
     ) -> list[Outcome]:
         """Change a deployment at both ends."""
         deployment = servers[0].server.deployment
-        ends = [_End(each, each.idp()) for each in self.found if each.key[0] == deployment]
+        ends = [End(each, each.idp()) for each in self.found if each.key[0] == deployment]
         if not ends or not all(each.seen for each in servers):
             return change()  # of a deployment that was not seen as a whole, nothing is changed
         doing = _Doing(ends[0].delivery.server.name, watcher)
         if not self._checked(servers, ends, doing):
-            return _with_checks(_not_begun(servers), ends)
+            return with_checks(not_begun(servers), ends)
         able = [end for end in ends if end.delivery.key not in self.left]
         outcomes = self._both(servers, change, undo, able, doing) if able else change()
-        return _with_checks(outcomes, [end for end in ends if end.delivery.key in self.left])
+        return with_checks(outcomes, [end for end in ends if end.delivery.key in self.left])
 
     def _both(
         self,
         servers: Sequence[Looked],
         change: Callable[[], list[Outcome]],
         undo: RollBack,
-        ends: Sequence[_End],
+        ends: Sequence[End],
         doing: _Doing,
     ) -> list[Outcome]:
         """Note the delivery on the servers, then change Zulip and the providers."""
         noted = self._noted(servers, ends, doing)
         servers = noted or servers
         if not (noted and self._paused(servers, ends, doing)):
-            return _with_checks(_not_begun(servers), ends)
+            return with_checks(not_begun(servers), ends)
         begun = time.monotonic()
         outcomes = change()
-        if any(_is_undecided(each, ends) for each in outcomes):
-            return _with_checks([_is_open(each, ends) for each in outcomes], ends)
-        if not _all_in_force(servers, outcomes):
+        if any(is_undecided(each, ends) for each in outcomes):
+            return with_checks([is_open(each, ends) for each in outcomes], ends)
+        if not all_in_force(servers, outcomes):
             return self._stayed_old(servers, outcomes, ends, doing)
         if all(self._delivered(end, begun, doing) for end in ends):
             self._resume(servers, ends, doing)
-            return _with_checks([_gap(each, ends) for each in outcomes], ends)
+            return with_checks([gap(each, ends) for each in outcomes], ends)
         if not (self.fallback and all(self._had_old(end, servers) for end in ends)):
-            return _with_checks([_split(each, ends, "new") for each in outcomes], ends)
+            return with_checks([split(each, ends, "new") for each in outcomes], ends)
         undone = [
             undo(each, outcome) if outcome.status is Status.CHANGED else outcome
             for each, outcome in zip(servers, outcomes, strict=True)
         ]
         pairs = list(zip(outcomes, undone, strict=True))
-        if any(not _is_undone(*each) for each in pairs):
+        if any(not is_undone(*each) for each in pairs):
             steps = [replace(b, steps=(*b.steps, *a.steps)) for b, a in pairs]
-            return _with_checks([_split(each, ends, "new") for each in steps], ends)
-        rolled_back = [_rolled_back(*each) for each in pairs]
+            return with_checks([split(each, ends, "new") for each in steps], ends)
+        rolled_back = [rolled_back(*each) for each in pairs]
         return self._stayed_old(servers, rolled_back, ends, doing)
 
     def finish(self, looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
@@ -125,7 +120,7 @@ class BothEnds:
             return outcome
         outcome = replace(outcome, in_force=True)  # the token file follows, whatever fails here
         doing = _Doing(looked.server.name, watcher)
-        ends = [_End(each, each.idp()) for each in mine]
+        ends = [End(each, each.idp()) for each in mine]
         checked = all(self._check(end, doing) for end in ends)
         able = [end for end in ends if end.delivery.key not in self.left]
         for end in able:
@@ -135,13 +130,13 @@ class BothEnds:
         if checked and all(self._delivered(end, time.monotonic(), doing) for end in able):
             self._resume([looked], able, doing)
         else:
-            outcome = _split(outcome, able, "new")
+            outcome = split(outcome, able, "new")
         watcher.done(looked.server.name)
-        return _with_checks([outcome], ends)[0]
+        return with_checks([outcome], ends)[0]
 
     # --- the steps ----------------------------------------------------------------------------
 
-    def _checked(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> bool:
+    def _checked(self, servers: Sequence[Looked], ends: Sequence[End], doing: _Doing) -> bool:
         """Check all providers. Then note in the token file that a delivery begins."""
         if not all(self._check(end, doing) for end in ends):
             return False
@@ -159,7 +154,7 @@ class BothEnds:
         self.notes |= {each.delivery.key: _open(each) for each in ends}
         return True
 
-    def _check(self, end: _End, doing: _Doing) -> bool:
+    def _check(self, end: End, doing: _Doing) -> bool:
         """Check a provider. Leave out one that takes no token, if a person may enter it there."""
         try:
             doing("check")
@@ -177,9 +172,7 @@ class BothEnds:
             return False
         return True
 
-    def _noted(
-        self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing
-    ) -> list[Looked]:
+    def _noted(self, servers: Sequence[Looked], ends: Sequence[End], doing: _Doing) -> list[Looked]:
         """Note on all servers that a delivery begins. Return the servers as they are now.
 
         If a server does not take the note, return an empty list.
@@ -204,7 +197,7 @@ class BothEnds:
             noted.append(replace(each, observed=observed))
         return noted
 
-    def _paused(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> bool:
+    def _paused(self, servers: Sequence[Looked], ends: Sequence[End], doing: _Doing) -> bool:
         """Pause all providers. If one fails, start all again."""
         for end in ends:
             try:
@@ -220,7 +213,7 @@ class BothEnds:
                 return False
         return True
 
-    def _delivered(self, end: _End, begun: float, doing: _Doing) -> bool:
+    def _delivered(self, end: End, begun: float, doing: _Doing) -> bool:
         """Set and test the new token. Return whether that succeeded."""
         token = self.new[end.delivery.server.name][end.delivery.key[1]]
         try:
@@ -245,7 +238,7 @@ class BothEnds:
             return False
         return True
 
-    def _resume(self, servers: Sequence[Looked], ends: Sequence[_End], doing: _Doing) -> None:
+    def _resume(self, servers: Sequence[Looked], ends: Sequence[End], doing: _Doing) -> None:
         """Start the providers that a run has paused. Delete the notes on the servers.
 
         What the token file will say is planned only: it is written at the end of the run.
@@ -274,17 +267,17 @@ class BothEnds:
         self,
         servers: Sequence[Looked],
         outcomes: Sequence[Outcome],
-        ends: Sequence[_End],
+        ends: Sequence[End],
         doing: _Doing,
     ) -> list[Outcome]:
         """Zulip has the old tokens: make sure that the providers have them, too, and start them."""
         for end in ends:
             if end.has != "old" and not self._set_old(end, servers, doing):
-                return _with_checks([_split(each, ends, "old") for each in outcomes], ends)
+                return with_checks([split(each, ends, "old") for each in outcomes], ends)
         self._resume(servers, ends, doing)
-        return _with_checks(outcomes, ends)
+        return with_checks(outcomes, ends)
 
-    def _set_old(self, end: _End, servers: Sequence[Looked], doing: _Doing) -> bool:
+    def _set_old(self, end: End, servers: Sequence[Looked], doing: _Doing) -> bool:
         step = "set the old token"
         if not self._had_old(end, servers):
             message = "it is not known which token Zulip had before"
@@ -301,7 +294,7 @@ class BothEnds:
         end.checks.append(end.delivery.check(step, "ok", "the old token is set"))
         return True
 
-    def _had_old(self, end: _End, servers: Sequence[Looked]) -> bool:
+    def _had_old(self, end: End, servers: Sequence[Looked]) -> bool:
         """Return whether the servers had the token of the token file before the change.
 
         Else an earlier run has changed them, and an undo would not bring that token back.
@@ -326,114 +319,7 @@ class _Doing:
         self.watcher.step(self.server, f"deliver: {step}", True)
 
 
-def _open(end: _End) -> Callable[[Entry], Entry]:
+def _open(end: End) -> Callable[[Entry], Entry]:
     """Return the note that a delivery is under way."""
     now = datetime.now(timezone.utc)
     return partial(rotation.begun, now=now, was_paused=end.was_paused)
-
-
-# --- outcomes -----------------------------------------------------------------------------------
-
-
-def _with_checks(outcomes: Sequence[Outcome], ends: Sequence[_End]) -> list[Outcome]:
-    """Add the steps at the providers to the outcomes of their servers.
-
-    A failed step fails a server that would else be good.
-    """
-    added = []
-    for outcome in outcomes:
-        checks = [
-            check
-            for end in ends
-            if end.delivery.server.name == outcome.server
-            for check in end.checks
-        ]
-        outcome = replace(outcome, checks=(*outcome.checks, *checks))
-        good = outcome.status in (Status.OK, Status.CHANGED)
-        if good and any(check.result == "failed" for check in checks):
-            message = "a step at the identity provider failed"
-            outcome = replace(outcome, status=Status.FAILED, message=message)
-        added.append(outcome)
-    return added
-
-
-def _not_begun(servers: Sequence[Looked]) -> list[Outcome]:
-    message = "nothing was changed, because the identity provider is not ready"
-    return [
-        Outcome(each.server.name, Status.FAILED, message, plan=each.plan)
-        if each.pending
-        else each.outcome
-        for each in servers
-    ]
-
-
-def _all_in_force(servers: Sequence[Looked], outcomes: Sequence[Outcome]) -> bool:
-    return all(
-        outcome.status is Status.CHANGED or (not each.pending and outcome.status is Status.OK)
-        for each, outcome in zip(servers, outcomes, strict=True)
-    )
-
-
-def _is_undecided(outcome: Outcome, ends: Sequence[_End]) -> bool:
-    """Return whether it is not known which token Zulip has or soon will have.
-
-    Busy: the note may be that of another run, which is changing the server now.
-    """
-    others = outcome.status is Status.BUSY and any(end.has == "unknown" for end in ends)
-    return outcome.unknown or outcome.status is Status.ROLL_BACK_FAILED or others
-
-
-def _is_open(outcome: Outcome, ends: Sequence[_End]) -> Outcome:
-    """Add that the identity provider stays paused: it is not known which token Zulip has."""
-    if not any(end.is_paused and not end.was_paused for end in ends):
-        return outcome
-    message = f"{outcome.message}; the identity provider stays paused".removeprefix("; ")
-    return replace(outcome, message=message)
-
-
-def _gap(outcome: Outcome, ends: Sequence[_End]) -> Outcome:
-    """Report how long an identity provider that cannot be paused had the wrong token."""
-    open_ = [end.seconds for end in ends if not end.is_paused]
-    if outcome.status is not Status.CHANGED:
-        return outcome
-    message = (
-        f"the identity provider cannot be paused, and was locked out for at most {max(open_):.1f} s"
-        if open_
-        else "the identity provider was paused during the change"
-    )
-    return replace(outcome, message=f"{outcome.message}; {message}".removeprefix("; "))
-
-
-def _is_undone(outcome: Outcome, undone: Outcome) -> bool:
-    return outcome.status is not Status.CHANGED or undone.status is Status.CHANGED
-
-
-def _rolled_back(outcome: Outcome, undone: Outcome) -> Outcome:
-    if outcome.status is not Status.CHANGED:
-        return outcome
-    return replace(
-        outcome,
-        status=Status.ROLLED_BACK,
-        message="the identity provider did not accept the new token, so both ends have the old one",
-        hint="",
-        in_force=False,
-        steps=(*outcome.steps, *undone.steps),
-    )
-
-
-def _split(outcome: Outcome, ends: Sequence[_End], zulip: str) -> Outcome:
-    """Return the outcome `split`, with what to do: the ends may have different tokens."""
-    paused = any(end.is_paused and not end.was_paused for end in ends)
-    rest = "; provisioning stays paused" if paused else ""
-    again = "; ".join(dict.fromkeys(end.delivery.again for end in ends))
-    if zulip == "new":
-        again += (
-            ". If that does not help, enter the token by hand: "
-            f"{'; '.join(dict.fromkeys(end.delivery.by_hand for end in ends))}"
-        )
-    return replace(
-        outcome,
-        status=Status.SPLIT,
-        message=f"Zulip has the {zulip} token, the identity provider may have another one{rest}",
-        hint=f"when the identity provider works again, run: {again}",
-    )
