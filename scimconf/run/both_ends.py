@@ -110,8 +110,8 @@ class BothEnds:
         if any(not is_undone(*each) for each in pairs):
             steps = [replace(b, steps=(*b.steps, *a.steps)) for b, a in pairs]
             return with_checks([split(each, ends, "new") for each in steps], ends)
-        rolled_back = [rolled_back(*each) for each in pairs]
-        return self._stayed_old(servers, rolled_back, ends, doing)
+        undone = [rolled_back(*each) for each in pairs]
+        return self._stayed_old(servers, undone, ends, doing)
 
     def finish(self, looked: Looked, outcome: Outcome, watcher: Watcher) -> Outcome:
         """Deliver the new tokens of a server that has them already: an earlier run ended early."""
