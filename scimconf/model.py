@@ -316,6 +316,8 @@ class Desired:
     """Realm -> when its staged token was made, if it has one."""
     delivering: Mapping[str, str] = field(default_factory=dict)
     """Realm -> since when a delivery has been under way, if no run has ended it."""
+    undelivered: frozenset[str] = frozenset()
+    """Realms with `deliver` whose token in force no run has delivered."""
     moved: Mapping[str, Place] = field(default_factory=dict)
     """Realm -> the place in the token file where its token still is (`moved_from`)."""
     strays: Mapping[str, tuple[Fingerprint, ...]] = field(default_factory=dict)

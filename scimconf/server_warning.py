@@ -38,6 +38,7 @@ SILENCEABLE: Mapping[str, str] = {
     "ignored-ssh-option": "the inventory or ssh_config gives ssh an option that scimconf ignores",
     "no-deactivation": "Zulip before 5.2 does not deactivate users through SCIM",
     "no-restart": "`scim_restart: none`: somebody must restart Zulip after a change",
+    "not-delivered": "the inventory has `deliver`, but no run has delivered the token in force",
     "plaintext-token": "the inventory has a token in plain text",
     "read-only": "the user of `plan --read-only` could not check everything",
     "secrets-unreadable": "zulip-secrets.conf could not be read",

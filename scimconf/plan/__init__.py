@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from scimconf.model import Action, ActionKind, Desired, Observed, Plan
-from scimconf.plan.delivery import half, unfinished
+from scimconf.plan.delivery import half, undelivered, unfinished
 from scimconf.plan.diff import unified
 from scimconf.plan.obstacles import would_be_lost, wrong_server
 from scimconf.plan.proof import down, no_answer, unproved
@@ -58,6 +58,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if blocked := blocked or would_be_lost(actions, desired, observed):
         return replace(result, warnings=warnings, blocked=blocked)
     warnings += tuple(client_warnings)
+    warnings += tuple(undelivered(desired, observed, actions))
     keep_empty = block.keeps_empty(observed.version)
     if keep_empty and _none_is_left(verdicts, observed):
         warnings = (*warnings, stays_empty(observed))

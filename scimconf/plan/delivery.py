@@ -1,10 +1,10 @@
-"""Judge deliveries to identity providers: those not ended, and URLs of other servers. Pure."""
+"""Judge deliveries to identity providers: not begun, not ended, or to other servers. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from scimconf.model import Desired, Observed, Realm, Unproved
+from scimconf.model import Action, ActionKind, Desired, Observed, Realm, Unproved
 from scimconf.plan.commands import for_realm
 from scimconf.server_warning import ServerWarning
 from scimconf.zulip.hosts import refusal
@@ -42,6 +42,24 @@ def half(desired: Desired, observed: Observed) -> Unproved | None:
     for realm, since in _begun(desired, observed).items():
         return Unproved(*_half(desired, realm, since))
     return None
+
+
+def undelivered(
+    desired: Desired, observed: Observed, actions: Iterable[Action]
+) -> Iterator[ServerWarning]:
+    """Yield a warning for each token in force that `deliver` names and no run has delivered."""
+    if desired.turned:
+        return
+    planned = {each.realm for each in actions if each.kind is ActionKind.DELIVER}
+    others = {*planned, *_begun(desired, observed)}
+    for name in sorted(desired.undelivered - others):
+        found = observed.realms.get(name)
+        if found and found.token and found.token.matches:
+            yield ServerWarning(
+                "not-delivered",
+                f"realm {name or '(root)'}: no run has delivered the token in force to the "
+                f"identity provider; to deliver it: {for_realm('deliver', desired.server, name)}",
+            )
 
 
 def _begun(desired: Desired, observed: Observed) -> Mapping[str, str]:

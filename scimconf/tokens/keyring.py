@@ -96,6 +96,7 @@ class Keyring:
         others: dict[str, tuple[Fingerprint, ...]] = {}
         staged: dict[str, str] = {}
         delivering: dict[str, str] = {}
+        undelivered: set[str] = set()
         moved: dict[str, Key] = {}
         strays: dict[str, tuple[Fingerprint, ...]] = {}
         for realm in server.realms:
@@ -113,6 +114,9 @@ class Keyring:
             known[name] = bound(place, entry)
             if entry.delivering and realm.present and not self._is_turned:
                 delivering[name] = entry.delivering
+            never = isinstance(record, Entry) and not record.delivered
+            if realm.deliver and realm.present and never:
+                undelivered.add(name)
             if entry is not record and name not in moved:
                 unrecorded[name] = _removed_on(record, entry)
             rest = (each for each in entry.tokens() if each is not entry)
@@ -127,6 +131,7 @@ class Keyring:
             self._is_turned,
             staged or NOTHING,
             delivering or NOTHING,
+            frozenset(undelivered),
             moved or NOTHING,
             strays or NOTHING,
         )

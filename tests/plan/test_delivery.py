@@ -73,3 +73,18 @@ def test_without_a_known_host_nothing_is_delivered() -> None:
     blocked = plan(desired(realm(deliver=HOOK)), unknown).blocked
     assert blocked
     assert "EXTERNAL_HOST is not a plain value" in blocked
+
+
+def test_a_token_that_no_run_has_delivered() -> None:
+    """A failed first delivery would be forgotten: there is nothing to change on the server."""
+    wanted = replace(desired(realm(deliver=HOOK)), undelivered=frozenset({"acme"}))
+    (warning,) = plan(wanted, observed(found())).warnings
+    assert warning.id == "not-delivered"
+    assert warning.text.startswith("realm acme: no run has delivered the token in force")
+    assert "to deliver it: scimconf deliver" in warning.text
+    for other in (
+        plan(wanted, observed()),  # the delivery is planned
+        plan(replace(wanted, delivering={"acme": "2026-06-01T10:00:00Z"}), observed(found())),
+        plan(replace(wanted, turned=True), observed(found())),
+    ):
+        assert not [each for each in other.warnings if each.id == "not-delivered"]
