@@ -88,7 +88,8 @@ def _lines(outcome: Outcome, *, diff: bool, steps: bool) -> Iterator[Line]:
     for activity in outcome.activity:
         yield from _activity(activity)
     for warning in outcome.warnings:
-        yield Line("! ", str(warning), "yellow")
+        if str(warning) != f"{outcome.message}; {outcome.hint}":  # else it is said above
+            yield Line("! ", str(warning), "yellow")
     if steps:
         yield from (Line("", way_text(fact), "dim") for fact in outcome.way)
     if diff and outcome.plan and outcome.plan.diff:

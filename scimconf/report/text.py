@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,8 @@ from scimconf.report.lines import STYLE, Line, alike
 from scimconf.report.words import ATTENTION, phrase, silenced, totals
 from scimconf.sanitize import sanitize, visible
 
+_COMMAND = re.compile(r"(?:(?<=: )|(?<=; ))(scimconf [a-z].*?)(?:; |\. (?=[A-Z])|$)")
+"""A command to paste, with the punctuation after it."""
 _HEADINGS = ("server", "zulip", "result", "seconds")
 
 
@@ -56,15 +59,34 @@ def show(
 
 
 def _print(line: Line, console: Console) -> None:
-    """Print a line. A terminal wraps it after its mark; a pipe gets one line, for grep."""
+    """Print a line. A terminal wraps it after its mark; a pipe gets one line, for grep.
+
+    If the line is too long, each command in it gets a line of its own, which only the terminal may
+    break. So it can be copied as a whole: a part of it could select more servers.
+    """
     mark, text = Text(f"  {line.mark}", line.style), Text(sanitize(line.text), line.style)
-    if console.is_terminal and not line.verbatim:
-        for piece in text.wrap(console, max(1, console.width - mark.cell_len)):
+    if not console.is_terminal or line.verbatim:
+        console.print(mark + text, soft_wrap=True)
+        return
+    is_long = mark.cell_len + text.cell_len > console.width
+    for is_command, part in _parts(text) if is_long else [(False, text)]:
+        pieces = [part] if is_command else part.wrap(console, max(1, console.width - mark.cell_len))
+        for piece in pieces:
             piece.rstrip()
             console.print(mark + piece, soft_wrap=True)
             mark = Text(" " * mark.cell_len)
-    else:
-        console.print(mark + text, soft_wrap=True)
+
+
+def _parts(text: Text) -> Iterator[tuple[bool, Text]]:
+    """Yield the text before, between and after its commands, and the commands (True)."""
+    end = 0
+    for found in _COMMAND.finditer(text.plain):
+        if text.plain[end : found.start()].strip():
+            yield False, text[end : found.start()]
+        yield True, text[found.start() : found.end(1)]
+        end = found.end()
+    if text.plain[end:]:
+        yield False, text[end:]
 
 
 def _head(verb: str, outcomes: Sequence[Outcome]) -> Text:

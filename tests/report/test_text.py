@@ -299,3 +299,36 @@ def test_a_narrow_terminal_gets_fewer_columns_and_whole_names(
     rows = re.sub(r"\x1b\[[0-9;]*m", "", said).partition("\nserver ")[2].splitlines()
     assert ["server", *rows[0].split()] == headings
     assert [row.split()[0] for row in rows[1:3]] == ["chat1.example.com", "chat2.example.com"]
+
+
+def test_a_command_that_is_too_long_is_not_broken() -> None:
+    """A part of it could select more servers than the whole."""
+    command = "scimconf rotate --vault-password-file .vault-password --activate chat1 --realm acme"
+    hint = (
+        f"fix the cause on this server, then run: {command}; or to go back: {command}. If not, ask"
+    )
+    said = _terminal(_outcome(status=Status.FAILED, hint=hint, plan=None), width=30)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
+    assert lines[1:] == [
+        "  -> fix the cause on this",
+        "     server, then run:",
+        f"     {command}",
+        "     or to go back:",
+        f"     {command}",
+        "     If not, ask",
+    ]
+    said = _terminal(_outcome(status=Status.FAILED, hint=hint, plan=None), width=300)
+    assert f"  -> {hint}" in said
+
+
+def test_a_warning_that_is_the_message_is_shown_once() -> None:
+    warning = ServerWarning("unfinished-delivery", "it has not ended; to finish it: x")
+    said = _pipe(
+        _outcome(
+            status=Status.FAILED,
+            message="it has not ended",
+            hint="to finish it: x",
+            warnings=(warning,),
+        )
+    )
+    assert said.count("it has not ended") == 1
