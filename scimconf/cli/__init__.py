@@ -7,6 +7,7 @@ when it is called, and imports what it needs when it runs: `--help` and `token` 
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -144,8 +145,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else ExitCode.OK
 
 
+_PLAIN = {
+    r"is not a valid integer range\b": "is not a whole number",
+    r"is not in the range (\d+)<=x<=(\d+)": r"is not between \1 and \2",
+    r"is not in the range x>=(\d+)": r"is less than \1",
+}
+"""What click says about a number, and plain words for it."""
+
+
 def _in_our_form(error: click.ClickException) -> ScimconfError:
     message = error.format_message()
+    for click_says, plain in _PLAIN.items():
+        message = re.sub(click_says, plain, message)
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     return ScimconfError(
         message[:1].lower() + message[1:].removesuffix("."),

@@ -30,7 +30,6 @@ from scimconf.cli.help import (
 )
 from scimconf.cli.variables import PREFIX
 from scimconf.consent import NOTHING, Consent
-from scimconf.errors import UsageError
 from scimconf.run import shard as shards
 from scimconf.run.options import (
     ConnectionOptions,
@@ -146,12 +145,7 @@ class _Attached(Option):
 
 def _shard(context: click.Context, parameter: click.Parameter, value: str | None) -> Shard | None:
     """Return the share of the fleet that the option names."""
-    if value is None:
-        return None
-    try:
-        return shards.parse(value, os.environ)
-    except UsageError as error:
-        raise click.BadParameter(error.text, context, parameter) from None
+    return None if value is None else shards.parse(value, os.environ)
 
 
 def _consent(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Consent:

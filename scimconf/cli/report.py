@@ -59,4 +59,5 @@ def _text(name: str) -> str:
     try:
         return files.read(name, reading.LARGEST).decode(errors="replace")
     except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}") from None
+        hint = "if a shard wrote no report, it failed: look at its log, and run it again"
+        raise UsageError(f"cannot read {name}: {error.strerror}", hint) from None

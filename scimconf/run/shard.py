@@ -18,7 +18,10 @@ MOST = 10_000
 """The largest number of shards."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
-_FORMS = "write I/N, for example 2/10 (I counts from 1), auto, or auto/N"
+_FORMS = (
+    "write I/N, for example 2/10 (I counts from 1); in GitLab with parallel: auto; in a Kubernetes "
+    "Indexed Job: auto/N"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +54,30 @@ def parse(text: str, environment: Mapping[str, str]) -> Shard:
     index, slash, count = text.partition("/")
     if text == "auto":
         return _shard(
-            _variable("CI_NODE_INDEX", environment),
-            _variable("CI_NODE_TOTAL", environment),
+            _variable("CI_NODE_INDEX", text, environment),
+            _variable("CI_NODE_TOTAL", text, environment),
             "CI_NODE_INDEX/CI_NODE_TOTAL",
         )
     if index == "auto" and slash:
-        found = _variable("JOB_COMPLETION_INDEX", environment)
+        found = _variable("JOB_COMPLETION_INDEX", text, environment)
         if not found.isdecimal() or not found.isascii() or len(found) > 5:
             raise UsageError(f"JOB_COMPLETION_INDEX is {found!a}, not a number", _FORMS)
         return _shard(str(int(found) + 1), count, f"--shard {text}")
     if not slash:
         raise UsageError(f"--shard {text!a} is not a share of the fleet", _FORMS)
-    return _shard(index, count, "--shard")
+    return _shard(index, count, f"--shard {text!a}")
 
 
-def _variable(name: str, environment: Mapping[str, str]) -> str:
+def _variable(name: str, text: str, environment: Mapping[str, str]) -> str:
     value = environment.get(name, "")
     if not value:
-        raise UsageError(f"--shard auto needs the variable {name}, which is not set", _FORMS)
+        raise UsageError(f"--shard {text} needs the variable {name}, which is not set", _FORMS)
     return value
 
 
 def _shard(index: str, count: str, source: str) -> Shard:
     if not (_NUMBER.fullmatch(index) and _NUMBER.fullmatch(count)):
-        raise UsageError(f"{source}: {f'{index}/{count}'!a} is not a share of the fleet", _FORMS)
+        raise UsageError(f"{source} is not a share of the fleet", _FORMS)
     shard = Shard(int(index), int(count))
     if shard.count > MOST:
         raise UsageError(f"{source}: more than {MOST} shards", _FORMS)

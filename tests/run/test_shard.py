@@ -57,6 +57,18 @@ def test_refused_forms(text: str, environment: dict[str, str]) -> None:
         parse(text, environment)
 
 
+def test_the_error_names_what_was_typed_and_the_variable_that_is_missing() -> None:
+    for text, environment, said in (
+        ("0/2", {}, "--shard '0/2' is not a share of the fleet"),
+        ("3/2", {}, "--shard '3/2': there is no shard 3 of 2"),
+        ("auto/2", {}, "--shard auto/2 needs the variable JOB_COMPLETION_INDEX, which is not set"),
+    ):
+        with pytest.raises(UsageError) as error:
+            parse(text, environment)
+        assert error.value.message == said
+        assert "in GitLab with parallel: auto" in error.value.hint
+
+
 @given(names, counts)
 def test_a_deployment_belongs_to_exactly_one_shard(name: str, count: int) -> None:
     assert [Shard(n, count).holds(name) for n in range(1, count + 1)].count(True) == 1
