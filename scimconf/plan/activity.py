@@ -70,9 +70,11 @@ def _why(server: Server, realm: Realm, status: int) -> str:
     if status == 401:
         sheet = for_realm("handoff --show-tokens", server, realm.string_id)
         verify = for_realm("verify", server, realm.string_id)
+        how = f"to print the token for the identity provider: {sheet}"
+        if realm.deliver:
+            how = f"to deliver the token again: {for_realm('deliver', server, realm.string_id)}"
         return (
-            f"the identity provider has another token than Zulip; to check Zulip: {verify}; to "
-            f"print the token for the identity provider: {sheet}"
+            f"the identity provider has another token than Zulip; to check Zulip: {verify}; {how}"
         )
     meaning, hint = explain(status)
     return f"{meaning}: {hint}"

@@ -58,7 +58,11 @@ def not_back(realm: str, last: Activity | None, waited: float, why: str, again: 
         message = f"{message} ({why})"
     if last is None:
         return Activity(realm, State.NOT_BACK, message, f"to look again: {again}")
-    return replace(last, state=State.NOT_BACK, message=f"{message}: {last.message}")
+    hint = last.hint or (
+        "to make it send a request at once, use the connection test in its console; to look again: "
+        f"{again}"
+    )
+    return replace(last, state=State.NOT_BACK, message=f"{message}: {last.message}", hint=hint)
 
 
 def names(realms: Iterable[str]) -> str:

@@ -119,6 +119,7 @@ def test_a_request_before_the_change_proves_nothing(before: dict[str, Any]) -> N
     fleet = Fleet(chat1=[{"acme": before}, {"acme": logged()}])
     ((found,),) = fleet.wait(server(realm()), seconds=60).values()
     assert (found.state, found.needs_attention) == (State.NOT_BACK, True)
+    assert "to look again: scimconf status" in found.hint
     assert found.message.startswith("no good request of the identity provider in 1 min: ")
     assert fleet.now == 60
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scimconf.activity import Activity, Seen, SeenRequest, ServerLog, State
-from scimconf.model import Outcome, Server, Status
+from scimconf.model import Deliver, Outcome, Server, Status
 from scimconf.plan.activity import duration, judge, with_silence, with_status
 from tests.factories import realm, server
 
@@ -44,6 +44,14 @@ def test_a_failing_provider(status: int, hint: str) -> None:
         f"1 min ago, 2026-11-28 17:01:36 UTC (GET Users, HTTP {status}); last accepted 2 h 30 min"
     )
     assert hint in found.hint
+
+
+def test_a_failing_provider_that_scimconf_delivers_to() -> None:
+    one = server(realm(deliver=Deliver("command", {"words": ("./hook",)}, ".")))
+    seen = Seen(accepted=request(720), refused=request(60, 401), failing_since=NOW - 90, failing=2)
+    (found,) = judge(one, ServerLog(NOW, NOW - 864_000, True, None, {"acme": seen}))
+    assert "to deliver the token again: scimconf deliver" in found.hint
+    assert "handoff" not in found.hint
 
 
 def test_nobody_was_accepted() -> None:
