@@ -20,7 +20,7 @@ def may_ask(verb: str) -> None:
     """Raise UsageError if there is no terminal to ask on."""
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{verb} asks before it changes a server, and there is no terminal",
+            f"{verb} asks before the first change, and there is no terminal to answer on",
             "to go on without a question, add --yes to this command",
         )
 

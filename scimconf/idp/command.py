@@ -6,6 +6,8 @@ The contract is the page docs/idp/command.md.
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Literal
 
 from scimconf import child
@@ -22,6 +24,14 @@ TIMEOUT = 300.0
 """Seconds for one event."""
 _MOST = 64 * 1024
 """Bytes of stdout."""
+_STARTS = (
+    "check that the program exists, is executable (chmod +x) and begins with a line such as "
+    "#!/bin/sh; or correct deliver in the inventory"
+)
+_HANDLES_SET = "change the program: every program must handle set (scimconf help deliver-command)"
+_BY_HAND = (
+    "to see its stderr, run it by hand with the event on stdin (scimconf help deliver-command)"
+)
 
 
 class Command(Idp):
@@ -41,7 +51,13 @@ class Command(Idp):
         self._timeout = timeout
 
     def check(self) -> bool:
-        """Do nothing: the program is first asked to pause."""
+        """Make sure that the program can be started. It is first asked to pause."""
+        program = self._words[0]
+        # As the system does it: a name with a slash starts at the program's folder.
+        path = str(Path(self._folder).absolute() / program) if "/" in program else program
+        if shutil.which(path) is None:
+            message = f"{self._name} does not exist, or is not executable"
+            raise IdpError(message, _STARTS)
         return False
 
     def pause(self) -> str:
@@ -80,14 +96,16 @@ class Command(Idp):
                 given=json.dumps(message).encode() + b"\n",
             )
         except child.NotStartedError as error:
-            raise IdpError(f"{self._name} {error}", "correct deliver in the inventory") from None
+            raise IdpError(f"{self._name} {error}", _STARTS) from None
         except child.ChildError as error:
             raise IdpError(f"{self._name} {error}", unknown=True) from None
         # The answer may repeat what the program got.
         said = shown(ended.out.decode("utf-8", "replace").partition("\n")[0])
         if ended.status == NOT_SUPPORTED:
-            raise NotSupportedError(said or f"{self._name} cannot {event}")
+            what = f"{self._name} does not handle {event} (exit status {NOT_SUPPORTED})"
+            raise NotSupportedError(said or what, _HANDLES_SET if event == "set" else "")
         if ended.status:
             more = f": {said}" if said else ""
-            raise IdpError(f"{self._name} {ended.how} for {event}{more}", unknown=event == "set")
+            failed = f"{self._name} {ended.how} for {event}{more}"
+            raise IdpError(failed, _BY_HAND, unknown=event == "set")
         return said or f"{event}: done"

@@ -31,18 +31,26 @@ class Hosts:
     allowed: frozenset[str]
     file: Path
 
-    def check(self, deliver: Deliver, what: str) -> None:
-        """Raise UsageError unless a token may go where `deliver` says. `what`: which token.
+    def check(self, wanted: Iterable[tuple[Deliver, str]]) -> None:
+        """Raise UsageError unless each token may go where `deliver` says, with all missing hosts.
 
-        A program is not checked here: apply's question and --yes consent to it.
+        `wanted`: pairs of `deliver` and which token. A program is not checked here: apply's
+        question and --yes consent to it.
         """
-        host = destination(deliver).host
-        if host and host.lower() not in self.allowed:
+        missing: dict[str, str] = {}
+        for deliver, what in wanted:
+            host = destination(deliver).host
+            if host and host.lower() not in self.allowed:
+                missing.setdefault(host, what)
+        if missing:
+            places = " and ".join(f"{what} to {host}" for host, what in missing.items())
+            options = " ".join(f"--idp-host {shlex.quote(host)}" for host in missing)
+            one = len(missing) == 1
             raise UsageError(
-                f"the inventory says to deliver {what} to {host}, which is not in your list of "
-                "identity providers",
-                f"if it is yours, add --idp-host {shlex.quote(host)} to this command, or a line "
-                f"with it to {shlex.quote(str(self.file))}",
+                f"the inventory says to deliver {places}, which {'is' if one else 'are'} not in "
+                "your list of identity providers",
+                f"if {'it is' if one else 'they are'} yours, add {options} to this command, or a "
+                f"line with {'it' if one else 'each'} to {shlex.quote(str(self.file))}",
             )
 
 

@@ -41,6 +41,12 @@ _MEANINGS = {
     404: "there is no such object, or the credential may not see it",
     429: "it throttles requests",
 }
+_HINTS = {
+    401: "check the credential of deliver, and that it has not expired",
+    403: "give the credential the permissions that scimconf needs: scimconf help delivery",
+    404: "check the ids in deliver, and the permissions of the credential: scimconf help delivery",
+    429: "wait, then run the command again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,9 @@ class Https:
         later = f"; it asks to wait {wait:g} s" if wait > _LONGEST_PAUSE else ""
         unknown = answer.status >= 500
         return IdpError(
-            f"{self.name} answered {answer.status}: {meaning}{said}{later}", unknown=unknown
+            f"{self.name} answered {answer.status}: {meaning}{said}{later}",
+            _HINTS.get(answer.status, ""),
+            unknown=unknown,
         )
 
     def _within(self, question: Callable[[], Answer]) -> Answer:

@@ -150,12 +150,9 @@ def _hand_off(
 
 def _is_for_a_person(outcome: Outcome) -> bool:
     """Return whether a new token of a server has to be entered by hand."""
-    made = {
-        action.realm or ""
-        for action in (outcome.plan.actions if outcome.plan else ())
-        if action.kind is ActionKind.MAKE_TOKEN
-    }
-    return any(not delivery.was_delivered(outcome, realm) for realm in made)
+    actions = outcome.plan.actions if outcome.plan else ()
+    made = {each.realm for each in actions if each.kind is ActionKind.MAKE_TOKEN}
+    return bool(made - {each.realm for each in actions if each.kind is ActionKind.DELIVER})
 
 
 def _references(looked: Sequence[Looked]) -> dict[Reference, str]:

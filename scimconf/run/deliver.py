@@ -59,7 +59,7 @@ def deliver(options: DeliverOptions, person: Person) -> Result:
         limit, realms = options.source.limit, options.realms
         shown = as_typed("handoff", options.pattern, limit, realms, begun.words)
         raise UsageError(
-            "no selected realm has deliver in the inventory, so its token is entered by hand",
+            "no selected realm has deliver in the inventory, so a person enters its token",
             f"to print the values: {shown}",
         )
     check_whole(servers, begun.inventory)
@@ -100,7 +100,7 @@ def _ask(
             if isinstance(realm.token, Reference):
                 about = SOURCES[realm.token.kind].describe(realm.token)
                 person.tell(f"  {visible(about)}  (realm {realm.label} of {each.name})")
-    for line in delivery.described(found):
+    for line in delivery.described(found, only_test=options.only_test):
         person.tell(f"  {line}")
     what = "Test the tokens there" if options.only_test else "Deliver the tokens in force"
     person.confirm(f"{what}?")
@@ -153,7 +153,7 @@ def _deliver(
                     if sent and not any(step.result == "failed" for step in steps):
                         checks += delivery.forget(one, looked, fleet.note, watcher)
                 done = Status.OK if options.only_test else Status.CHANGED
-                return delivery.with_deliveries(outcome, checks, done)
+                return delivery.with_deliveries(outcome, checks, done, only_test=options.only_test)
             finally:
                 watcher.done(each.server.name)
 

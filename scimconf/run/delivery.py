@@ -29,6 +29,15 @@ from scimconf.tokens.references import SOURCES
 from scimconf.tokens.store import Key, place
 from scimconf.zulip.presets import PRESETS
 
+_FAILED = {
+    "pause": "cannot pause provisioning",
+    "set": "cannot set the token",
+    "set the old token": "cannot set the old token again",
+    "test": "the test of the token failed",
+    "resume": "cannot start provisioning",
+}
+"""What failed, by step. The others explain themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -54,7 +63,8 @@ class Delivery:
         hint = redact(known.hint)
         if isinstance(error, NotSupportedError):
             hint = hint or f"enter the token by hand; to print it: {self.by_hand}"
-        return self.check(step, "failed", redact(known.message), hint)
+        message = f"{_FAILED[step]}: {known.message}" if step in _FAILED else known.message
+        return self.check(step, "failed", redact(message), hint)
 
     @property
     def again(self) -> str:
@@ -112,8 +122,7 @@ def check_hosts(found: Iterable[Delivery], options: DeliveryOptions, source: Sou
         return
     folder = place(source.tokens, sources(source)).absolute().parent
     allowed = hosts.load(options.idp_host, folder)
-    for each in found:
-        allowed.check(each.deliver, f"the token of {each.target.label}")
+    allowed.check((each.deliver, f"the token of {each.target.label}") for each in found)
 
 
 def planned(looked: Iterable[Looked]) -> list[Delivery]:
@@ -128,7 +137,7 @@ def planned(looked: Iterable[Looked]) -> list[Delivery]:
     return deliveries((each.server for each in looked), keys) if keys else []
 
 
-def described(found: Iterable[Delivery]) -> Iterator[str]:
+def described(found: Iterable[Delivery], *, only_test: bool = False) -> Iterator[str]:
     """Yield what this machine does for each delivery, for the person who consents to it."""
     for each in found:
         label = each.target.label
@@ -138,7 +147,9 @@ def described(found: Iterable[Delivery]) -> Iterator[str]:
             continue
         for reference in credentials(each.deliver):
             yield f"{visible(SOURCES[reference.kind].describe(reference))}  ({label})"
-        yield f"send its token to {visible(destination(each.deliver).text)}  ({label})"
+        where = visible(destination(each.deliver).text)
+        what = f"ask {where} to test its token" if only_test else f"send its token to {where}"
+        yield f"{what}  ({label})"
 
 
 def begun(delivery: Delivery, keyring: Keyring, looked: Iterable[Looked]) -> str:
@@ -206,12 +217,18 @@ def delivered(delivery: Delivery, token: Secret | None, *, resume: bool = False)
                 yield delivery.check(name, "ok", said)
 
 
-def with_deliveries(outcome: Outcome, checks: Iterable[Check], done: Status) -> Outcome:
+def with_deliveries(
+    outcome: Outcome, checks: Iterable[Check], done: Status, *, only_test: bool = False
+) -> Outcome:
     """Return the outcome with these steps. A failed one fails the server; else it is `done`."""
     checks = tuple(checks)
     outcome = replace(outcome, checks=(*outcome.checks, *checks))
     if any(each.result == "failed" for each in checks):
-        message = "the token was not delivered to the identity provider"
+        message = (
+            "the test at the identity provider failed"
+            if only_test
+            else "the token was not delivered to the identity provider"
+        )
         said = f"{message}; {outcome.message}" if outcome.message else message
         return replace(outcome, status=Status.FAILED, message=said)
     return replace(outcome, status=done)
@@ -268,7 +285,8 @@ def after_change(
                 checks += steps
                 if any(step.result == "failed" for step in steps):
                     hint = f"the token is in force in Zulip; to deliver it again: {one.again}"
-                    checks[-1] = replace(checks[-1], hint=checks[-1].hint or hint)
+                    cause = checks[-1].hint
+                    checks[-1] = replace(checks[-1], hint=f"{cause}; {hint}" if cause else hint)
                 else:
                     checks += forget(one, looked, fleet.note, watcher)
             return with_deliveries(outcome, checks, outcome.status)

@@ -123,8 +123,9 @@ def test_apply_delivers_the_first_token(company: Company) -> None:
     # Whoever may write the inventory must not choose where tokens go.
     refused = company.run("apply", "--yes", "--create-tokens", *VAULT, hosts=False)
     assert refused.returncode == 64, refused
-    assert "which is not in your list of identity providers" in refused.stderr
-    assert f"add --idp-host {company.graph.entry} to this command" in refused.stderr
+    assert "not in your list of identity providers" in refused.stderr
+    for idp in (company.graph, company.authentik):
+        assert f"--idp-host {idp.entry}" in refused.stderr, "it names all hosts at once"
     assert not company.operator.tokens.exists()
     for idp in company.providers.values():
         assert idp.asked == []
@@ -159,6 +160,10 @@ def test_a_provider_that_is_down_does_not_hide_the_change(company: Company) -> N
     assert "the token was not delivered to the identity provider" in done.stdout
     assert "answered 403: the credential has no permission for this" in done.stdout
     assert company.authentik.client.token == company.token("wiki")
+    assert "handoff" not in done.stderr, "the next step is to deliver it, not to enter it"
+    planned = company.operator.run("plan")
+    assert planned.returncode == 0, planned
+    assert "[not-delivered] realm acme: no run has delivered the token" in planned.stdout
     company.graph.faults.clear()
     (hint,) = [
         line.partition("to deliver it again: ")[2]
@@ -171,6 +176,7 @@ def test_a_provider_that_is_down_does_not_hide_the_change(company: Company) -> N
     again = company.operator.run(*shlex.split(hint)[1:], "--yes", env=company.env)
     assert again.returncode == 0, again
     assert company.graph.client.cycle()
+    assert "not-delivered" not in company.operator.run("plan").stdout
 
 
 def test_deliver_sends_the_tokens_in_force_again(company: Company) -> None:
@@ -179,6 +185,7 @@ def test_deliver_sends_the_tokens_in_force_again(company: Company) -> None:
     tested = company.run("deliver", "--test", "--yes", *VAULT)
     assert tested.returncode == 1, tested
     assert company.graph.client.token == "lost"
+    assert "the test at the identity provider failed" in tested.stdout
     before = company.operator.tokens.read_bytes()
     done = company.run("deliver", "--yes", "--format", "json", *VAULT)
     assert done.returncode == 0, done
@@ -210,6 +217,7 @@ def test_deliver_asks_first(operator: Operator) -> None:
     operator.write_inventory({"chat.test": {"scim_realms": {"acme": {}}}})
     done = operator.run("deliver", *VAULT)
     assert (done.returncode, "add --yes to this command" in done.stderr) == (64, True)
+    assert "changes a server" not in done.stderr
 
 
 def test_without_deliver_there_is_nothing_to_deliver(operator: Operator) -> None:

@@ -47,8 +47,11 @@ def test_it_gets_one_json_object_and_the_token_only_for_set(tmp_path: Path) -> N
 
 def test_status_10_means_that_it_cannot(tmp_path: Path) -> None:
     command = _command(tmp_path, "exit 10")
-    with pytest.raises(NotSupportedError):
+    with pytest.raises(NotSupportedError, match=r"does not handle pause \(exit status 10\)$"):
         command.pause()
+    with pytest.raises(NotSupportedError) as error:
+        command.set(TOKEN)
+    assert "every program must handle set" in error.value.hint
     assert command.resume() == "provisioning is running"
 
 
@@ -57,6 +60,27 @@ def test_any_other_status_is_a_failure_with_its_first_line(tmp_path: Path) -> No
     with pytest.raises(IdpError, match=r"exited with status 3 for set: no such app$") as error:
         command.set(TOKEN)
     assert error.value.unknown
+    assert "to see its stderr" in error.value.hint
+
+
+@pytest.mark.parametrize("mode", [None, 0o600])
+def test_a_program_that_cannot_be_started_is_found_before_the_change(
+    tmp_path: Path, mode: int | None
+) -> None:
+    command = _command(tmp_path, "true")
+    program = tmp_path / "deliver"
+    program.unlink() if mode is None else program.chmod(mode)
+    with pytest.raises(IdpError, match="does not exist, or is not executable") as error:
+        command.check()
+    assert "chmod +x" in error.value.hint
+
+
+def test_where_a_program_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a slash in PATH, else in the inventory's folder, which may be relative."""
+    _command(tmp_path, "true")
+    monkeypatch.chdir(tmp_path)
+    for words in (("true",), ("./deliver",)):
+        assert Command(Deliver("command", {"words": words}, "."), TARGET).check() is False
 
 
 def test_an_answer_that_repeats_the_token_is_masked(tmp_path: Path) -> None:

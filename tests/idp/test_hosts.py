@@ -23,29 +23,39 @@ def _entra(tenant: str) -> Deliver:
 def test_a_host_that_is_not_listed_is_refused(tmp_path: Path) -> None:
     allowed = hosts.load(["sso.example.com"], tmp_path)
     with pytest.raises(UsageError, match=r"sso\.example\.com:8443, which is not in") as error:
-        allowed.check(AUTHENTIK, "the token of realm acme")
+        allowed.check([(AUTHENTIK, "the token of realm acme")])
     assert "--idp-host sso.example.com:8443" in error.value.hint
-    hosts.load(["SSO.example.com:8443"], tmp_path).check(AUTHENTIK, "it")
+    hosts.load(["SSO.example.com:8443"], tmp_path).check([(AUTHENTIK, "it")])
 
 
 def test_a_tenant_is_part_of_the_entry(tmp_path: Path) -> None:
     """All tenants share Graph's host, so the host alone would allow a stranger's tenant."""
     allowed = hosts.load(["graph.microsoft.com/contoso.onmicrosoft.com"], tmp_path)
-    allowed.check(_entra("Contoso.onmicrosoft.com"), "it")
+    allowed.check([(_entra("Contoso.onmicrosoft.com"), "it")])
     for entry in (allowed, hosts.load(["graph.microsoft.com"], tmp_path)):
         with pytest.raises(UsageError):
-            entry.check(_entra("evil.onmicrosoft.com"), "it")
+            entry.check([(_entra("evil.onmicrosoft.com"), "it")])
+
+
+def test_all_hosts_that_are_not_listed_are_named(tmp_path: Path) -> None:
+    wanted = [(AUTHENTIK, "the token of acme"), (_entra("a.example.com"), "the token of wiki")]
+    with pytest.raises(
+        UsageError, match=r"the token of acme to sso\..* and the token of wiki to"
+    ) as e:
+        hosts.load([], tmp_path).check(wanted)
+    for entry in ("sso.example.com:8443", "graph.microsoft.com/a.example.com"):
+        assert f"--idp-host {entry}" in e.value.hint
 
 
 def test_a_program_has_no_host(tmp_path: Path) -> None:
-    hosts.load([], tmp_path).check(Deliver("command", {"words": ("./x",)}, "."), "it")
+    hosts.load([], tmp_path).check([(Deliver("command", {"words": ("./x",)}, "."), "it")])
 
 
 def test_the_file(tmp_path: Path) -> None:
     file = tmp_path / hosts.NAME
     file.touch(0o600)
     file.write_text("# ours\n\nsso.example.com:8443   # authentik\n")
-    hosts.load([], tmp_path).check(AUTHENTIK, "it")
+    hosts.load([], tmp_path).check([(AUTHENTIK, "it")])
     file.chmod(0o644)
     with pytest.raises(UsageError, match="its mode is 0644, not 0600"):
         hosts.load([], tmp_path)

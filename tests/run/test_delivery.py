@@ -61,6 +61,17 @@ def test_a_failed_step_fails_the_server_and_a_warning_does_not() -> None:
     assert not delivery.was_delivered(bad, "acme")
 
 
+def test_a_test_alone_delivers_nothing() -> None:
+    bad = Check("acme", "deliver: test", "failed", "-")
+    outcome = delivery.with_deliveries(
+        Outcome("chat1", Status.OK), [bad], Status.OK, only_test=True
+    )
+    assert (outcome.status, outcome.message) == (
+        Status.FAILED,
+        "the test at the identity provider failed",
+    )
+
+
 class _Partial(Idp):
     """A provider that handles only some steps."""
 
@@ -104,8 +115,11 @@ def test_only_the_test_may_be_left_out(handled: tuple[str, ...], results: list[s
             return _Partial(*handled)
 
     one = One(("d", "acme"), server(), HOOK, Target("d", "acme", "https://x/scim/v2"))
-    found = delivery.delivered(one, Secret("a-token-of-acme"), resume=True)
+    found = [*delivery.delivered(one, Secret("a-token-of-acme"), resume=True)]
     assert [each.result for each in found] == results
+    for each in found:
+        if each.result == "failed":
+            assert each.message == "cannot set the token: it cannot set", "it names the step"
 
 
 def test_a_provider_that_takes_no_token_leaves_it_to_a_person() -> None:
@@ -141,3 +155,7 @@ def test_the_question_lists_what_is_read_run_and_sent() -> None:
         "read the environment variable SCIMCONF_IDP_AUTHENTIK  (realm wiki of chat1)",
         "send its token to authentik at sso.example.com: provider 12  (realm wiki of chat1)",
     ]
+    tested = list(delivery.described(delivery.deliveries([one]), only_test=True))
+    assert tested[-1] == (
+        "ask authentik at sso.example.com: provider 12 to test its token  (realm wiki of chat1)"
+    )
