@@ -88,11 +88,13 @@ def is_open(outcome: Outcome, ends: Sequence[End]) -> Outcome:
 
 def gap(outcome: Outcome, ends: Sequence[End]) -> Outcome:
     """Report how long an identity provider that cannot be paused had the wrong token."""
-    open_ = [end.seconds for end in ends if not end.is_paused]
+    open_ = [end for end in ends if not end.is_paused]
     if outcome.status is not Status.CHANGED:
         return outcome
+    realms = ", ".join(end.delivery.key[1] or "(root)" for end in open_)
     message = (
-        f"the identity provider cannot be paused, and was locked out for at most {max(open_):.1f} s"
+        f"the identity provider{f' of {realms}' if len(ends) > 1 else ''} cannot be paused, and "
+        f"was locked out for at most {max(end.seconds for end in open_):.1f} s"
         if open_
         else "the identity provider was paused during the change"
     )

@@ -103,8 +103,9 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
     shared = who_shares(keyring, keys, begun.inventory) if wanted.realms else {}
     for warning in shared.values():
         person.warn(warning)
+    finishes = _under_way(keys, keyring) if wanted.mode == "at once" else []
     if wanted.mode != "activate":
-        tell_what_is_replaced(keyring, keys, person)
+        tell_what_is_replaced(keyring, [key for key in keys if key not in finishes], person)
     if wanted.mode == "stage":
         return _stage(keyring, servers, keys, person)
     found = delivery.deliveries(servers, keys)
@@ -118,7 +119,11 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
                 "after the restart of its server, each identity provider is locked out until it "
                 f"has the new token; to hand over the new token first: {first}"
             )
-        staged = keyring.staged([key for key in keys if not _is_under_way(key, keyring, person)])
+        if finishes:
+            person.tell(
+                "finishing the rotation that began earlier, with its token: " + listed(finishes)
+            )
+        staged = keyring.staged([key for key in keys if key not in finishes])
     shown = commands.as_typed(
         "plan", options.pattern, options.source.limit, wanted.realms, begun.words
     )
@@ -163,7 +168,10 @@ def _rotate(begun: Start, options: RotateOptions, person: Person) -> Result:
         written = changes.noted(partial(keyring.note, open_ends), person, again) and written
         if left := [key for key in keys if key not in done]:
             person.tell(f"the token in force is unchanged: {listed(left)}")
-            for line in unfinished(verb, servers, left):
+            split = {each.server for each in outcomes if each.status is Status.SPLIT}
+            theirs = {key for each in servers if each.name in split for key in keys_of(each)}
+            # The hint of a split server has the command that ends this state.
+            for line in unfinished(verb, servers, [key for key in left if key not in theirs]):
                 person.tell(f"  -> fix the cause, then run: {line}")
         outcomes = _wait(fleet, servers, outcomes, options, found, person)
     told = [_with_remarks(each, servers, shared, wanted.mode, found) for each in outcomes]
@@ -196,13 +204,10 @@ def _wait(
     return waited(fleet, servers, outcomes, options.minutes, person)
 
 
-def _is_under_way(key: Key, keyring: Keyring, person: Person) -> bool:
-    """Return whether an earlier run has begun to deliver the staged token. This one finishes it."""
-    entry = keyring.file.entry(*key)
-    if not (entry and entry.delivering and entry.next):
-        return False
-    person.tell(f"finishing the rotation that began earlier, with its token: {listed([key])}")
-    return True
+def _under_way(keys: Sequence[Key], keyring: Keyring) -> list[Key]:
+    """Return the keys whose staged token an earlier run has begun to deliver. This one goes on."""
+    entries = {key: keyring.file.entry(*key) for key in keys}
+    return [key for key, entry in entries.items() if entry and entry.delivering and entry.next]
 
 
 def _finished(
@@ -288,7 +293,9 @@ def _stage(
     """Generate the next tokens and write them into the token file. Contact no server."""
     keyring.keep(keyring.staged(keys), keys)
     person.tell(f"staged a new token for {listed(keys)}; the token in force is unchanged")
-    handoff = unfinished("handoff --next --show-tokens", servers, keys)
+    delivered = {each.key for each in delivery.deliveries(servers, keys)}
+    by_hand = [key for key in keys if key not in delivered]
+    handoff = unfinished("handoff --next --show-tokens", servers, by_hand)
     activate = unfinished("rotate --activate", servers, keys)
     lines = (
         *(f"next: {line}" for line in handoff),

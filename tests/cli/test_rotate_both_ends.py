@@ -219,6 +219,8 @@ def test_both_ends_differ_only_if_the_provider_stays_away(company: Company) -> N
     (server,) = json.loads(done.stdout)["servers"]
     assert server["status"] == "split"
     assert "Zulip has the old token" in server["message"]
+    assert "scimconf deliver" in server["hint"]
+    assert "then run: scimconf rotate" not in done.stderr, "one next step, not two"
     assert lets_in(company, old)
     assert company.token("acme") == old
     assert entry(company).delivering
@@ -433,6 +435,7 @@ def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> No
         assert terminal.end() == 130
     said = rotate(company)
     assert "finishing the rotation that began earlier" in said
+    assert "is replaced" not in said, "the staged token is used, not replaced"
     assert entry(company).created == staged.created
     assert agrees(company, company.token("acme"))
     assert company.token("acme") != old
