@@ -124,7 +124,7 @@ class Trial:
             check = self._check(
                 "find",
                 "failed",
-                "an account with this address exists that no trial has made; it was not changed",
+                "an account with this address exists, and no earlier run made it; it is unchanged",
                 answer.status,
                 "choose an address that nobody has",
             )
