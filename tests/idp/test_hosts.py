@@ -67,7 +67,7 @@ def test_a_file_of_somebody_elses_branch_is_refused(tmp_path: Path) -> None:
     file.touch(0o600)
     file.write_text("sso.example.com:8443\n")
     subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
-    hosts.load([], tmp_path).check(AUTHENTIK, "it")
+    hosts.load([], tmp_path).check([(AUTHENTIK, "it")])
     subprocess.run(["git", "add", "."], cwd=tmp_path, check=True, capture_output=True)
     with pytest.raises(UsageError, match="git may track it") as error:
         hosts.load([], tmp_path)
