@@ -66,6 +66,13 @@ class Delivery:
         message = f"{_FAILED[step]}: {known.message}" if step in _FAILED else known.message
         return self.check(step, "failed", redact(message), hint)
 
+    def to_repeat(self, failed: Check) -> Check:
+        """Return the failed step of `apply`, with the command that delivers the token later."""
+        hint = f"the token is in force in Zulip; to deliver it again: {self.again}"
+        if self.by_hand in failed.hint:  # the provider takes no token
+            return failed
+        return replace(failed, hint=f"{failed.hint}; {hint}" if failed.hint else hint)
+
     @property
     def again(self) -> str:
         """The command that delivers the token in force again."""
@@ -284,9 +291,7 @@ def after_change(
                 steps = list(delivered(one, token, resume=resume))
                 checks += steps
                 if any(step.result == "failed" for step in steps):
-                    hint = f"the token is in force in Zulip; to deliver it again: {one.again}"
-                    cause = checks[-1].hint
-                    checks[-1] = replace(checks[-1], hint=f"{cause}; {hint}" if cause else hint)
+                    checks[-1] = one.to_repeat(checks[-1])
                 else:
                     checks += forget(one, looked, fleet.note, watcher)
             return with_deliveries(outcome, checks, outcome.status)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scimconf.errors import UsageError
@@ -70,6 +72,16 @@ def test_a_test_alone_delivers_nothing() -> None:
         Status.FAILED,
         "the test at the identity provider failed",
     )
+
+
+def test_after_a_failed_delivery_the_next_step_is_named() -> None:
+    (one,) = delivery.deliveries([server(realm("acme", deliver=HOOK))])
+    failed = Check("acme", "deliver: set", "failed", "-")
+    again = "the token is in force in Zulip; to deliver it again: scimconf deliver"
+    assert one.to_repeat(failed).hint.startswith(again)
+    assert one.to_repeat(replace(failed, hint="set it")).hint.startswith(f"set it; {again}")
+    by_hand = one.failed("set", NotSupportedError("it takes no token"))
+    assert one.to_repeat(by_hand) == by_hand, "to deliver it again does not help"
 
 
 class _Partial(Idp):
