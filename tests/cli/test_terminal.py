@@ -145,7 +145,9 @@ def test_no_color_and_a_narrow_window_are_respected(seat: Seat) -> None:
         assert start
         report = terminal.shown[start.start() :]
         assert "\x1b" not in report
-        assert all(len(line) <= 60 for line in report.splitlines())
+        # Only a command to paste may be longer: the terminal breaks it, and copies it as one line.
+        long = [line.strip() for line in report.splitlines() if len(line) > 60]
+        assert all(line.startswith("scimconf ") for line in long), long
 
 
 def _waiting(server: Server) -> tuple[list[str], Path]:
