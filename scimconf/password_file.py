@@ -144,7 +144,7 @@ def _output(path: Path, what: str, vault_id: str | None) -> bytes:
     words = [str(path.absolute()), *(("--vault-id", vault_id) if is_client and vault_id else ())]
     try:
         # stderr and stdin stay connected to the terminal, for programs that say "touch your key".
-        done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=False, env=_environment())
     except OSError as error:
         raise _not_started(path, what, error) from None
     if is_client and done.returncode == _UNKNOWN_ID_STATUS:
@@ -152,6 +152,14 @@ def _output(path: Path, what: str, vault_id: str | None) -> bytes:
     if done.returncode:
         raise UsageError(f"the {what} program {path} exited with status {done.returncode}")
     return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment without the credentials of identity providers.
+
+    `run.start` takes them out for the verbs that read an inventory. `token rekey` does not.
+    """
+    return {name: os.environ[name] for name in os.environ if not name.startswith("SCIMCONF_IDP_")}
 
 
 def _not_started(path: Path, what: str, error: OSError) -> UsageError:

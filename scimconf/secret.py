@@ -5,11 +5,12 @@ Only `reveal()` returns the text of a Secret; a test lists the packages that may
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import NoReturn
 from weakref import WeakSet
@@ -18,6 +19,11 @@ MASK = "<secret>"
 
 _LONG_ENOUGH = 6
 """Characters. A shorter text may be part of ordinary words, so it is not redacted."""
+
+_NO_WORD = 12
+"""Letters and digits. Fewer may be words of a sentence without its spaces."""
+_OTHER = re.compile(r"[^A-Za-z0-9]+")
+_ESCAPE = re.compile(r"(?:%|\\x|\\u00|&#x)([0-9A-Fa-f]{2});?")
 
 _HEADER = re.compile(r"(?i)\b(bearer +)[^\s'\"<]+")
 
@@ -145,6 +151,34 @@ def redact(text: str) -> str:
         if len(secret) >= _LONG_ENOUGH:
             text = text.replace(secret, MASK)
     return _HEADER.sub(rf"\g<1>{MASK}", text)
+
+
+def hides_secret(text: str) -> bool:
+    """Return whether a text contains an existing Secret in another form.
+
+    The forms: divided by spaces, line breaks or signs; escapes of JSON, URLs and HTML; hex; base64.
+    """
+    decoded = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    said = (_letters(text), _letters(decoded), _letters(text).lower())
+    with _lock:
+        texts = {secret.reveal() for secret in _alive}
+    return any(form in each for secret in texts for form in _forms(secret) for each in said)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the letters and digits of each form of a secret that is long enough."""
+    if len(_letters(secret)) < _NO_WORD:
+        return
+    data = secret.encode(errors="surrogatepass")
+    yield _letters(secret)
+    yield data.hex()
+    for shift in range(3):  # base64 depends on the position in a group of three bytes
+        encoded = base64.b64encode(bytes(shift) + data).decode()
+        yield _letters(encoded[4 if shift else 0 : -4])
+
+
+def _letters(text: str) -> str:
+    return _OTHER.sub("", text)
 
 
 class RedactingFormatter(logging.Formatter):

@@ -17,7 +17,7 @@ LAYERS = (
     ("startup", "secret", "sanitize", "consent", "server_warning", "activity"),
     ("model",),
     ("errors",),
-    ("files", "child"),
+    ("files", "child", "timed_socket"),
     ("git_index",),
     ("password_file",),
     ("yamlfile", "template", "vault"),

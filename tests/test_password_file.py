@@ -259,3 +259,12 @@ def test_an_own_file_of_somebody_else(tmp_path: Path) -> None:
     os.chown(path, 65534, -1)
     with pytest.raises(UsageError, match="it belongs to another user"):
         read_own_vault_password(path)
+
+
+def test_a_program_gets_no_credential_of_an_identity_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCIMCONF_IDP_ENTRA", "a-client-secret")
+    monkeypatch.setenv("OTHER", "kept")
+    program = script(tmp_path / "program", "#!/bin/sh\necho x$SCIMCONF_IDP_ENTRA$OTHER\n")
+    assert read_vault_password(program).reveal() == "xkept"

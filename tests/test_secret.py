@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import copy
 import gc
 import io
@@ -11,6 +12,7 @@ import pickle
 import pprint
 import reprlib
 import string
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from traceback import TracebackException
@@ -23,7 +25,7 @@ from rich.pretty import Pretty
 from rich.traceback import Traceback
 
 import scimconf
-from scimconf.secret import MASK, RedactingFormatter, Secret, redact
+from scimconf.secret import MASK, RedactingFormatter, Secret, hides_secret, redact
 
 TEXT = "gR7bQ2mXv9LkPz4TnW8s"
 
@@ -152,6 +154,36 @@ def test_short_secrets_are_not_redacted() -> None:
     secret = Secret("a")
     assert redact("a plain sentence") == "a plain sentence"
     assert secret
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda text: f"{text[:20]}\n  {text[20:]}",
+        lambda text: "\u200b".join(text),
+        lambda text: "".join(f"%{ord(each):02X}" for each in text),
+        lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
+        lambda text: "".join(f"&#x{ord(each):02x};" for each in text),
+        lambda text: text.encode().hex(),
+        lambda text: text.encode().hex(":").upper(),
+        lambda text: base64.b64encode(f"Bearer {text}!".encode()).decode(),
+        lambda text: base64.b64encode(f"x={text}".encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(f"{text}".encode()).decode(),
+    ],
+)
+def test_a_secret_in_another_form_is_found(hide: Callable[[str], str]) -> None:
+    secret = Secret("gR7bQ2/+v9LkPz4TnW8sxY1cV6aEoU3m")
+    assert hides_secret(f"the token '{hide(secret.reveal())}' is wrong")
+    assert hides_secret(hide(secret.reveal()))
+    assert not hides_secret(hide(secret.reveal()[::-1]))
+    assert not hides_secret("the token of gR7bQ2 is wrong")
+    del secret
+
+
+def test_a_word_is_not_a_hidden_secret() -> None:
+    secret = Secret("is wrong")
+    assert not hides_secret("the token is-wrong")
+    del secret
 
 
 def test_a_deleted_secret_is_no_longer_redacted() -> None:

@@ -27,6 +27,7 @@ from scimconf.model import Check, Realm, Server
 from scimconf.plan.commands import for_realm
 from scimconf.sanitize import one_line
 from scimconf.secret import Secret
+from scimconf.timed_socket import TimedSocket
 from scimconf.zulip.answers import explain, list_response
 from scimconf.zulip.bearer import why_unusable
 from scimconf.zulip.hosts import refusal
@@ -115,7 +116,9 @@ def _context(ca: str | None) -> ssl.SSLContext:
 
 @lru_cache(maxsize=16)  # reading the authorities of the system takes 20 ms
 def _trusting(certificates: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cadata=certificates)
+    context = ssl.create_default_context(cadata=certificates)
+    context.sslsocket_class = TimedSocket
+    return context
 
 
 def _wrong_token(asker: Asker) -> Check:

@@ -19,6 +19,8 @@ _CYCLE_ENDS = 120.0
 """Seconds to wait for a running sync, so that the change does not fall into it."""
 _POLL = 1.0
 _USER = "authentik.core.models.User"
+_HARMLESS = ("notset", "debug", "info")
+"""Levels of log messages. Any other one, also one that is not known, is a failure."""
 _STATIC = (None, "token")
 """The values of auth_mode for a static token; older releases have no such field."""
 
@@ -94,9 +96,10 @@ class Authentik(Idp):
             raise NotSupportedError("authentik has not synced a user yet, so it cannot test")
         body = {"sync_object_model": _USER, "sync_object_id": str(user)}
         messages = self._ask("POST", f"{self._path}sync/object/", body).get("messages")
-        for each in messages if isinstance(messages, list) else ():
-            level = each.get("log_level") if isinstance(each, dict) else None
-            if level in ("error", "critical", "warning"):
+        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+            raise IdpError(f"{self._https.name} sent an invalid answer; it was ignored")
+        for each in messages:
+            if each.get("log_level") not in _HARMLESS:
                 said = shown(each.get("event"))
                 raise IdpError(f"{self._https.name} could not sync a user: {said}")
         return "it has synced a user"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scimconf.errors import ScimconfError
 from scimconf.sanitize import one_line
-from scimconf.secret import Secret, redact
+from scimconf.secret import Secret, hides_secret, redact
 
 
 class IdpError(ScimconfError):
@@ -34,7 +34,10 @@ class NotSupportedError(IdpError):
 
 def shown(said: object, limit: int = 160) -> str:
     """Return what a provider said, safe to print. Mask secrets first: a part would not be found."""
-    return one_line(redact(str(said)), limit)
+    text = redact(str(said))
+    if hides_secret(text):
+        return "its words are not shown, because they contain a secret"
+    return one_line(text, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from scimconf import __version__, files
 from scimconf.idp.base import IdpError, shown
 from scimconf.sanitize import one_line
 from scimconf.secret import Secret
+from scimconf.timed_socket import TimedSocket
 
 LARGEST_ANSWER = 1 << 20
 """Bytes."""
@@ -163,11 +164,13 @@ class Https:
             raise self._not_reached(error) from None
 
     def _context(self) -> ssl.SSLContext:
-        if self.ca is None:
-            return ssl.create_default_context()
+        text = None
         try:
-            text = files.read(self.ca, files.MAX_LIST_BYTES).decode("ascii", "ignore")
-            return ssl.create_default_context(cadata=text)
+            if self.ca is not None:
+                text = files.read(self.ca, files.MAX_LIST_BYTES).decode("ascii", "ignore")
+            context = ssl.create_default_context(cadata=text)
+            context.sslsocket_class = TimedSocket
+            return context
         except (OSError, ValueError) as error:
             said = shown(error, 120)
             message = f"cannot use {self.ca} as a file of CA certificates: {said}"

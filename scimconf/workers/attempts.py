@@ -43,6 +43,8 @@ def settle(
             outcomes.append(found)
         else:
             same = now.plan is not None and each.plan is not None and _is_same(now.plan, each.plan)
+            if not same:  # the first attempt may have changed it, or may be at work still
+                outcome = replace(outcome, unknown=True)
             looked.append(each if same else replace(each, outcome=outcome))
             outcomes.append(outcome)
     left = any(each.pending for each in looked)

@@ -214,6 +214,8 @@ class Workers(AbstractContextManager["Workers"]):
         try:
             return message.open_answer(found, job, running.label, running.channel)
         except RefusedError as error:
+            if running.attempts:  # of a worker that did not refuse, and died
+                raise self._unknown(job, running, str(error)) from None
             raise Unreachable("worker", str(error), "see: scimconf help scale") from None
         except MessageError as error:
             raise self._unknown(job, running, str(error)) from None
@@ -259,6 +261,8 @@ class Workers(AbstractContextManager["Workers"]):
         if isinstance(error, KilledWorker):
             return self._unknown(job, running, "several workers died, one after the other")
         name, text = type(error).__name__, one_line(str(error), 120)
+        if running.attempts:  # of another worker, which died
+            return self._unknown(job, running, f"the next worker cannot run scimconf ({name})")
         return Unreachable(
             "worker",
             f"the worker cannot run scimconf ({name}: {text})",

@@ -88,6 +88,26 @@ def test_a_sync_that_fails_fails_the_test(start: Start) -> None:
         idp.test()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"messages": None},
+        {"messages": ["could not sync"]},
+        {"messages": [{"event": "no level"}]},
+        {"messages": [{"log_level": "exception", "event": "x"}]},
+        {"messages": [{"log_level": "info", "event": "a"}, {"log_level": "new", "event": "x"}]},
+    ],
+)
+def test_an_answer_that_does_not_prove_a_sync_is_no_success(start: Start, answer: Any) -> None:
+    server = start(Server)
+    server.client.users = {"ada@example.com": "Ada"}
+    real = server.answer
+    server.answer = lambda method, *more: real(method, *more) if method == "GET" else (200, answer)
+    with pytest.raises(IdpError):
+        _authentik(server).test()
+
+
 def test_a_wrong_provider_and_a_wrong_credential(start: Start) -> None:
     server = start(Server)
     with pytest.raises(IdpError, match="no such object"):

@@ -149,6 +149,8 @@ def test_what_a_provider_says_is_bounded_and_sanitized(start: Start) -> None:
     assert secret.reveal() not in error.value.message
     assert len(error.value.message) < 300
     assert shown("x" * 30 + secret.reveal(), 40) == "x" * 30 + "<secret>", "masked, then cut"
+    divided = f"{secret.reveal()[:9]}\n{secret.reveal()[9:]}"
+    assert shown(divided) == "its words are not shown, because they contain a secret"
 
 
 def test_a_large_answer_is_cut_and_not_believed(start: Start) -> None:

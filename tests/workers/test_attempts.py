@@ -101,6 +101,20 @@ def test_a_server_that_needs_another_change_is_left_alone(other: dict[str, Any])
     assert _settle(servers, Status.FAILED) == ([Status.FAILED], [])
 
 
+@pytest.mark.parametrize("status", [Status.UNREACHABLE, Status.BUSY, Status.FAILED])
+def test_a_server_that_cannot_be_observed_may_be_changed(status: Status) -> None:
+    """Its identity provider must not be started again with the old token."""
+
+    def look(job: Any) -> Looked:
+        return Looked(_wanted("a"), Outcome("a", status))
+
+    changed, left = settle(
+        Apply((_pending("a"),), {}), Changed((Outcome("a", status, "second"),)), look, 0
+    )
+    (outcome,) = changed.outcomes
+    assert (outcome.status, outcome.unknown, left) == (status, True, None)
+
+
 @pytest.mark.parametrize("status", [Status.CHANGED, Status.ROLLED_BACK, Status.ROLL_BACK_FAILED])
 def test_what_the_second_attempt_has_proved_stays(status: Status) -> None:
     servers = _Servers(a=[])

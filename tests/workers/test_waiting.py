@@ -113,6 +113,21 @@ def test_a_lost_connection_ends_each_wait(workers: Workers, client: _Client) -> 
     assert "the connection to the scheduler" in _observed(workers)
 
 
+@pytest.mark.parametrize("began", [False, True])
+def test_a_refusal_after_an_attempt_that_died_does_not_say_unchanged(
+    workers: Workers, client: _Client, monkeypatch: pytest.MonkeyPatch, began: bool
+) -> None:
+    def submit(*_: object, **__: object) -> _Future:
+        (running,) = workers._jobs.values()
+        running.attempts |= {"of the first worker"} if began else set()
+        return client.future
+
+    monkeypatch.setattr(client, "submit", submit)
+    (outcome,) = workers.do(CHANGE, NoProgress()).outcomes
+    assert "the answer was fetched" in outcome.message
+    assert outcome.unknown is began
+
+
 def test_a_new_connection_is_not_used(workers: Workers, client: _Client) -> None:
     client.scheduler_comm = object()  # the scheduler was restarted while nobody asked it
     assert "not started, because the connection to the scheduler" in _observed(workers)
