@@ -2,7 +2,7 @@
 
 The servers answer at once (`bench.resources`), so the figures are those of scimconf and Dask alone:
 controller, scheduler and workers share the processors of this machine. The first line is a run
-without workers.
+without workers; with 0 workers, it is the only one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
         _lay_out(folder, count)
         print(f"{count} servers; seconds of wall time and of CPU time, MB of memory")
         _print("no worker", _plan(folder, ()), [], [])
-        for number in workers:
+        for number in filter(None, workers):
             with _cluster(folder, number) as (options, scheduler, running):
                 done = _plan(folder, options)
                 _print(f"{number} workers", done, [_cpu(scheduler)], [_cpu(e) for e in running])

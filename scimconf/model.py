@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from scimconf.activity import Activity
 from scimconf.sanitize import visible
@@ -20,6 +21,22 @@ from scimconf.server_warning import ServerWarning
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping. Many values of each server are empty, so one object saves memory."""
+
+T = TypeVar("T")
+
+
+def shared(value: T) -> T:
+    """Return an equal value that exists already, if there is one among the latest 4096.
+
+    Servers have many equal values, so this saves memory.
+    """
+    return cast(T, _shared(value))
+
+
+@lru_cache(4096)
+def _shared(value: object) -> object:
+    return value
+
 
 # --- positions and problems -------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -14,7 +13,7 @@ from scimconf.inventory import rules, ssh_words
 from scimconf.inventory.place import Problems
 from scimconf.inventory.reader import Reader
 from scimconf.inventory.schema import CONFIG, Address, Login, User, Word, default_words, rule
-from scimconf.model import NOTHING, Connection, Problem, VaultValue
+from scimconf.model import NOTHING, Connection, Problem, VaultValue, shared
 from scimconf.secret import Sealed, Secret
 from scimconf.ssh import become_words
 
@@ -184,6 +183,8 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
             if options.get(name) is not None:
                 values[field] = options[name]
     for field, spellings in SPELLINGS.items():
+        if reader.written.values.keys().isdisjoint(spellings):
+            continue
         method = str(values.get("become_method")).removeprefix("ansible.builtin.")
         unused = _SUDO_PREFIX if method == "su" else _SU_PREFIX
         # The last spelling wins, as in Ansible's _loop_entries (config/manager.py).
@@ -218,18 +219,12 @@ def connection(reader: Reader, options: Mapping[str, object], zulip_user: str) -
         timeout=given.timeout,
         passphrase=given.passphrase,
         ssh_arguments=_ssh_arguments(reader, given, names, encrypted),
-        said=_shared(
+        said=shared(
             frozenset(SPELLINGS[field][0] for field in names if getattr(given, field) is not None)
         ),
         encrypted=encrypted or NOTHING,
         unknown=unknown or NOTHING,
     )
-
-
-@lru_cache
-def _shared(names: frozenset[str]) -> frozenset[str]:
-    """Return an equal set. Most servers have the same variables, so this saves memory."""
-    return names
 
 
 def _hidden(encrypted: Mapping[str, Sealed]) -> frozenset[str]:

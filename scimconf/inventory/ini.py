@@ -23,7 +23,7 @@ from scimconf.inventory.literals import NotPlain, literal
 from scimconf.inventory.place import Place, Problems, nearest
 from scimconf.model import Problem
 from scimconf.yamlfile import MAX_NODES, Document
-from scimconf.yamlfile.document import Span
+from scimconf.yamlfile.document import pack
 
 Kind = Literal["hosts", "children", "vars"]
 
@@ -111,7 +111,7 @@ class _Parser:
         self._kind: Kind | None = "hosts"
         self._nodes = 0
         self.data: dict[str, object] = {}
-        self.spans: dict[int, dict[Hashable, Span]] = {id(self.data): {}}
+        self.spans: dict[int, dict[Hashable, int]] = {id(self.data): {}}
         self.statements: list[Statement] = []
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -172,7 +172,7 @@ class _Parser:
             hint = "give it a name that ends in .yaml"
             raise _Mistake("this looks like a YAML file", at, hint)
         values: dict[str, object] = {}
-        places: dict[Hashable, Span] = {}
+        places: dict[Hashable, int] = {}
         for word in others:
             key, equals, value = word.text.partition("=")
             if not equals or not key:
@@ -185,7 +185,7 @@ class _Parser:
                 hint = "replace the special space (such as a no-break space) with a plain one"
                 self._warn("the name of this variable starts or ends with a space", word.at, hint)
             values[key] = self._value(value, value_at)
-            places[key] = Span(word.at, value_at, value_at)
+            places[key] = pack(word.at, value_at, value_at)
         self._warn_of_cut_word(line, at, (name, *others)[-1])
         own = self._add(Statement(self._group, "hosts", name.text, values), at)
         self.spans[id(own)] |= places
@@ -205,7 +205,7 @@ class _Parser:
                 message.replace("#", comment[0][-1]), where, "move the comment to a line of its own"
             )
         own = self._add(Statement(self._group, "vars", key, {key: found}), at)
-        self.spans[id(own)][key] = Span(at, value_at, value_at)
+        self.spans[id(own)][key] = pack(at, value_at, value_at)
 
     def _warn_of_cut_word(self, line: str, at: int, last: _Word) -> None:
         """Warn about `password=one#two`: for Ansible, the rest of the line is a comment."""
@@ -239,14 +239,14 @@ class _Parser:
         """
         self.statements.append(statement)
         self._nodes += 1
-        here = Span(at, at, at)
+        here = pack(at, at, at)
         section = self._inside(self._inside(self.data, statement.group, here), statement.kind, here)
         if statement.name is not None and statement.kind != "vars":
             section = self._inside(section, statement.name, here)
         section.update(statement.values or {})
         return section
 
-    def _inside(self, data: dict[str, object], key: str, here: Span) -> dict[str, object]:
+    def _inside(self, data: dict[str, object], key: str, here: int) -> dict[str, object]:
         """Return the mapping at a key of the data; create it if needed."""
         found = data.get(key)
         if not isinstance(found, dict):

@@ -64,6 +64,10 @@ class Layout:
             self._known[name] = Variables(written, facts, self.vault.open, self._of_host)
         return self._known[name]
 
+    def forget(self, name: str) -> None:
+        """Free the expanded variables of a host. They are expanded again if they are needed."""
+        self._known.pop(name, None)
+
     def _of_host(self, name: str) -> Variables | None:
         self._lookups["hostvars"] += 1
         if self._lookups["hostvars"] > MAX_LOOKUPS:

@@ -64,6 +64,7 @@ def build(found: Layout, options: Mapping[str, object], *, bare: bool) -> Built:
                 built.servers[name] = replace(server, silenced=silenced)
         if problems.errors:
             built.broken[name] = _deployment(Reader(name, written, found.variables(name)))
+        found.forget(name)
     for layer in found.layers():
         if not names.knows(layer):
             built.unused.errors.update(dict.fromkeys(names.wrong(layer)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from scimconf.model import Action, ActionKind, Desired, Observed, Plan
+from scimconf.model import Action, ActionKind, Desired, Observed, Plan, shared
 from scimconf.plan.delivery import half, undelivered, unfinished
 from scimconf.plan.diff import unified
 from scimconf.plan.obstacles import would_be_lost, wrong_server
@@ -62,7 +62,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     keep_empty = block.keeps_empty(observed.version)
     if keep_empty and _none_is_left(verdicts, observed):
         warnings = (*warnings, stays_empty(observed))
-    result = replace(result, actions=tuple(actions))
+    result = replace(result, actions=tuple(map(shared, actions)))
     if result.touches_server and (silent := no_answer(server, observed) or down(server, observed)):
         # Only a warning: the changes may solve the problem.
         warnings = (*warnings, ServerWarning("no-answer", silent.message))

@@ -14,12 +14,20 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
-from functools import lru_cache
 from pathlib import Path
 
 from scimconf import vault
 from scimconf.idp import kinds
-from scimconf.model import Connection, Deliver, Realm, Reference, Server, VaultValue, WayFact
+from scimconf.model import (
+    Connection,
+    Deliver,
+    Realm,
+    Reference,
+    Server,
+    VaultValue,
+    WayFact,
+    shared,
+)
 from scimconf.secret import MASK, Sealed, Secret
 from scimconf.tokens.references import SOURCES
 from scimconf.zulip.keys import OPTIONAL
@@ -56,15 +64,9 @@ def way(server: Server, reached: tuple[WayFact, ...] = ()) -> tuple[WayFact, ...
         *(fact for realm in server.realms for fact in _realm(realm, server)),
         *(_masked(fact, server) for fact in reached),
     )
-    found = [_shared(fact) for fact in facts]
+    found = [shared(fact) for fact in facts]
     order = {what: place for place, what in enumerate(dict.fromkeys(fact.what for fact in found))}
     return tuple(sorted(found, key=lambda fact: (fact.what == _LAST, order[fact.what])))
-
-
-@lru_cache(maxsize=4096)
-def _shared(fact: WayFact) -> WayFact:
-    """Return an equal fact. Most facts are equal on all servers, so this saves memory."""
-    return fact
 
 
 def _connection(server: Server) -> Iterator[WayFact]:

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from scimconf.fleet import look
 from scimconf.fleet.job import Interrupted
 from scimconf.fleet.look import Look
-from scimconf.model import Outcome, VaultValue
+from scimconf.model import NOTHING, Outcome, VaultValue, shared
 from scimconf.sanitize import sanitize
 from scimconf.secret import Sealed, Secret
 
@@ -26,6 +26,8 @@ Convert = Callable[[Any], Any]
 
 _LONGEST_TEXT = 1 << 22
 """Characters of one text in an answer."""
+_EMPTY: frozenset[Any] = frozenset()
+"""One object for all servers: an empty set that is made from a generator has 200 bytes."""
 _HARMLESS = re.compile(r"[\t\n\x20-\x7e]*")
 _LOOKS: Mapping[str, Look] = {
     "plan": look.planned,
@@ -154,7 +156,7 @@ def _decoder(kind: Any, shown: bool = False) -> Convert:
         return _decode_union(parts, shown)
     if origin is frozenset:
         each = _decoder(parts[0], shown)
-        return lambda data: frozenset(each(item) for item in _list(data))
+        return lambda data: frozenset(each(item) for item in _list(data)) or _EMPTY
     if origin is tuple and parts[-1] is ...:
         each = _decoder(parts[0], shown)
         return lambda data: tuple([each(item) for item in _list(data)])
@@ -163,7 +165,7 @@ def _decoder(kind: Any, shown: bool = False) -> Convert:
         return lambda data: _by_place(by_place, _list(data), kind)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         key, each = _decoder(parts[0], shown), _decoder(parts[1], shown)
-        return lambda data: {key(name): each(item) for name, item in _dict(data).items()}
+        return lambda data: {key(name): each(item) for name, item in _dict(data).items()} or NOTHING
     raise _wrong(kind)
 
 
@@ -237,7 +239,7 @@ def _json(value: Any) -> Any:
 def _shown(data: Any) -> str:
     if type(data) is not str:
         raise _wrong(str)
-    return data if _HARMLESS.fullmatch(data) else sanitize(data, _LONGEST_TEXT)
+    return shared(data if _HARMLESS.fullmatch(data) else sanitize(data, _LONGEST_TEXT))
 
 
 def _enum(data: Any, kind: type[Enum]) -> Enum:

@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
 from scimconf.errors import InventoryError
 from scimconf.model import Problem, Unsafe, VaultValue
 from scimconf.yamlfile import scalars
-from scimconf.yamlfile.document import Document, Span
+from scimconf.yamlfile.document import Document, Span, pack
 from scimconf.yamlfile.json_text import JsonScalar, tagged
 from scimconf.yamlfile.limits import MAX_DEPTH, MAX_NODES
 
@@ -42,7 +42,7 @@ class Composer:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.spans: dict[int, dict[Hashable, Span]] = {}
+        self.spans: dict[int, dict[Hashable, int]] = {}
         self.problems: list[Problem] = []
         self.brackets: list[int] = []
         """The offsets of the open brackets, the innermost last."""
@@ -166,21 +166,21 @@ class Composer:
 
     def _sequence(self, events: Iterator[Any], depth: int, unsafe: bool) -> list[object]:
         items: list[object] = []
-        spans: dict[Hashable, Span] = {}
+        spans: dict[Hashable, int] = {}
         for event in events:
             if type(event) is SequenceEndEvent:
                 self._close(event)
                 break
             at = event.start_mark.index
             items.append(self._node(event, events, depth, unsafe=unsafe))
-            spans[len(items) - 1] = Span(at, at, self._end)
+            spans[len(items) - 1] = pack(at, at, self._end)
         self.spans[id(items)] = spans
         return items
 
     def _mapping(self, events: Iterator[Any], depth: int, unsafe: bool) -> dict[object, object]:
         own: dict[object, object] = {}
         merged: dict[object, object] = {}
-        spans: dict[Hashable, Span] = {}
+        spans: dict[Hashable, int] = {}
         for event in events:
             if type(event) is MappingEndEvent:
                 self._close(event)
@@ -202,10 +202,10 @@ class Composer:
                 self._merge(value, merged, value_at)
                 continue
             if key in own:
-                first = self.document.at(spans[key].key).line
+                first = self.document.at(Span.of(spans[key]).key).line
                 self._report(f"duplicate key {key!r}", at, f"the first one is in line {first}")
             own[key] = value
-            spans[key] = Span(at, value_at, self._end)
+            spans[key] = pack(at, value_at, self._end)
         data = {**merged, **own} if merged else own
         self.spans[id(data)] = spans
         return data

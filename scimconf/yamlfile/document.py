@@ -22,6 +22,19 @@ class Span(NamedTuple):
     value: int
     end: int
 
+    @classmethod
+    def of(cls, packed: int) -> Span:
+        """Return the span of one number (see `pack`)."""
+        return cls(packed >> 64, packed >> 32 & _OFFSET, packed & _OFFSET)
+
+
+_OFFSET = 0xFFFFFFFF
+
+
+def pack(key: int, value: int, end: int) -> int:
+    """Return a span as one number: a file can have a million, and a Span has four objects."""
+    return key << 64 | value << 32 | end
+
 
 @dataclass(frozen=True)
 class Document:
@@ -34,7 +47,8 @@ class Document:
     file: str
     text: str = field(repr=False)
     data: object = field(repr=False)
-    _spans: Mapping[int, Mapping[Hashable, Span]] = field(repr=False)
+    _spans: Mapping[int, Mapping[Hashable, int]] = field(repr=False)
+    """By the id of a mapping or list: its keys or indexes, each with its packed span."""
     is_json: bool = False
     key: bytes | None = field(default=None, repr=False)
     """Of a file that is encrypted as a whole: a secret key that belongs to its ciphertext. The
@@ -63,12 +77,12 @@ class Document:
         parent: Any = self.data
         for step in path[:-1]:
             parent = parent[step]
-        span = self._spans[id(parent)][path[-1]]
+        span = Span.of(self._spans[id(parent)][path[-1]])
         length = max(len(self.text[span.key : span.end].rstrip()), 1)
         return self.at(span.key).line, self.at(span.key + length - 1).line
 
     def _span(self, path: KeyPath) -> Span | None:
-        found: Span | None = None
+        found: int | None = None
         value: Any = self.data
         for step in path:
             spans = self._spans.get(id(value))
@@ -79,7 +93,7 @@ class Document:
             except (KeyError, IndexError, TypeError):
                 break
             found = spans.get(step, found)
-        return found
+        return None if found is None else Span.of(found)
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -6,7 +6,8 @@ import pytest
 
 from scimconf import inventory
 from scimconf.errors import InventoryError
-from scimconf.inventory import hosts
+from scimconf.inventory import hosts, layout, servers
+from scimconf.inventory.place import Problems
 
 from .conftest import Load, Refused, Write, short
 
@@ -218,3 +219,18 @@ def test_many_diamonds_of_groups_are_fast(load: Load) -> None:
         lines.append(f"a{n}: {{children: {{l{n}: {below}, r{n}: {below}}}}}\n")
     loaded = load("".join(lines) + "a60: {hosts: {h: {scim_realms: {x: }}}}\n")
     assert loaded.groups["a0"] == ("h",)
+
+
+def test_expanded_variables_are_freed_and_read_again_by_hostvars(write: Write) -> None:
+    text = """
+    all:
+      vars: {ansible_host: "10.0.0.{{ n }}", scim_idp: okta, scim_realms: {"": {}}}
+      hosts:
+        a: {n: 1}
+        b: {n: 2, ansible_user: "u{{ hostvars.a.n }}"}
+    """
+    problems = Problems()
+    found = layout.read([write(text)], problems)
+    built = servers.build(found, {}, bare=False)
+    assert [each.connection.user for each in built.servers.values()] == [None, "u1"]
+    assert list(found._known) == ["a"]

@@ -51,6 +51,12 @@ def test_a_new_server_needs_a_token_a_realm_and_a_restart_in_this_order() -> Non
     assert '+        "bearer_token": "<token acme, new>",\n' in made.diff
 
 
+def test_plans_share_equal_actions() -> None:
+    one, other = (plan(desired(realm(), fingerprints={}), observed()) for _ in range(2))
+    assert one.actions
+    assert all(a is b for a, b in zip(one.actions, other.actions, strict=True))
+
+
 def test_a_token_that_is_kept_elsewhere_is_recorded_and_not_made() -> None:
     elsewhere = Reference("env", ("TOKEN",), "/")
     made = plan(desired(realm(token=elsewhere), fingerprints={}), observed(running={"acme": 401}))

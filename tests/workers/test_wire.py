@@ -169,3 +169,13 @@ def test_a_look_of_another_verb_has_no_form() -> None:
 
 def test_the_hash_of_a_fingerprint_survives() -> None:
     assert from_data(to_data(known(), type(known())), type(known())).hash == FINGERPRINT
+
+
+def test_answers_share_empty_values_and_equal_texts() -> None:
+    """A fleet has many servers: each of these costs up to 200 bytes."""
+    kind = frozenset[str]
+    one, other = (from_data([], kind) for _ in range(2))
+    assert one == frozenset()
+    assert one is other
+    first, second = (from_data(to_data(OUTCOME, Outcome), Outcome) for _ in range(2))
+    assert first.message is second.message
