@@ -109,6 +109,7 @@ def _apply(begun: Start, options: ApplyOptions, person: Person) -> Result:
             if more:
                 changes.approve_more(looked, how, person)
             changes.approve_lock_outs(looked, how, person)
+            delivery.check_credentials(delivery.planned(looked))
             changing = [each.server for each in changes.pending(looked)]
             keyring.make(changing)
             looked = [replace(each, desired=keyring.desired(each.server)) for each in looked]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -13,6 +14,7 @@ from scimconf.fleet.look import Looked
 from scimconf.fleet.watcher import Watcher
 from scimconf.idp import hosts
 from scimconf.idp.base import Idp, NotSupportedError, Target
+from scimconf.idp.credentials import read
 from scimconf.idp.kinds import credentials, destination, words
 from scimconf.idp.providers import provider
 from scimconf.model import ActionKind, Check, Deliver, Outcome, Realm, Reference, Server, Status
@@ -20,7 +22,7 @@ from scimconf.plan.commands import for_realm
 from scimconf.run import changes
 from scimconf.run.options import DeliveryOptions, SourceOptions
 from scimconf.run.person import Person
-from scimconf.run.start import sources
+from scimconf.run.start import Start, sources, token_file
 from scimconf.sanitize import visible
 from scimconf.secret import Secret, redact
 from scimconf.tokens import rotation
@@ -132,6 +134,13 @@ def check_hosts(found: Iterable[Delivery], options: DeliveryOptions, source: Sou
     allowed.check((each.deliver, f"the token of {each.target.label}") for each in found)
 
 
+def check_credentials(found: Iterable[Delivery]) -> None:
+    """Raise UsageError, before anything is changed, if a credential cannot be read."""
+    for each in found:
+        for reference in credentials(each.deliver):
+            read(reference)
+
+
 def planned(looked: Iterable[Looked]) -> list[Delivery]:
     """Return the deliveries that the plans of these servers contain. Raises UsageError."""
     looked = [each for each in looked if each.pending]
@@ -177,6 +186,22 @@ def begun(delivery: Delivery, keyring: Keyring, looked: Iterable[Looked]) -> str
 def is_paused(note: str) -> bool:
     """Return whether the run that has written this note has paused the identity provider."""
     return bool(note) and not rotation.was_paused(note)
+
+
+def unfinished(begun: Start, servers: Iterable[Server]) -> Iterator[str]:
+    """Yield the commands that finish deliveries, by the notes in the token file.
+
+    A token file that is missing or cannot be read has no notes.
+    """
+    with suppress(UsageError):
+        entries = token_file(begun.source).entries
+        for server in servers:
+            for realm in server.realms:
+                entry = entries.get((server.deployment, realm.string_id))
+                if entry and entry.delivering and realm.deliver:
+                    again = for_realm("deliver", server, realm.string_id)
+                    what = f"realm {realm.label} of {server.name}: a delivery to its identity "
+                    yield f"{what}provider has not ended; to finish it: {again}"
 
 
 Note = Callable[[Looked, Mapping[str, tuple[str, str]], Watcher], Outcome]

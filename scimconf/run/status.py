@@ -13,6 +13,7 @@ from scimconf.fleet import status as of_server
 from scimconf.model import Desired
 from scimconf.plan.activity import with_silence
 from scimconf.run.connect import connect
+from scimconf.run.delivery import unfinished
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
@@ -44,5 +45,9 @@ def status(
     limit = None if silent_for is None else silent_for.total_seconds()
     outcomes = with_silence([each.outcome for each in looked], servers, limit)
     return Result(
-        "status", described(looked, outcomes), fleet.interrupted, scope=begun.scope(realms)
+        "status",
+        described(looked, outcomes),
+        fleet.interrupted,
+        next=tuple(unfinished(begun, servers)),
+        scope=begun.scope(realms),
     )

@@ -6,22 +6,21 @@ everything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scimconf.errors import UsageError
 from scimconf.fleet.look import looks_for
 from scimconf.fleet.undo import Verb
 from scimconf.model import Desired, Outcome, RunWords, Status
-from scimconf.plan.commands import as_typed, command, for_realm
+from scimconf.plan.commands import as_typed, command
 from scimconf.run.changes import pending, told_of_interruption
 from scimconf.run.connect import connect
+from scimconf.run.delivery import unfinished
 from scimconf.run.options import ConnectionOptions, SourceOptions
 from scimconf.run.person import Person
 from scimconf.run.result import Result, described
-from scimconf.run.start import Start, start, token_file
+from scimconf.run.start import start
 
 
 def undo_or_recover(
@@ -50,21 +49,8 @@ def undo_or_recover(
                 outcomes = fleet.undo_or_recover(looked, verb, watcher)
     if verb == "undo":
         outcomes = [_with_next_step(each, begun.words) for each in outcomes]
-    lines = tuple(_unfinished(begun)) if verb == "recover" else ()
+    lines = tuple(unfinished(begun, begun.servers)) if verb == "recover" else ()
     return Result(verb, described(looked, outcomes), fleet.interrupted, next=lines)
-
-
-def _unfinished(begun: Start) -> Iterator[str]:
-    """Yield the commands that finish deliveries to identity providers. Needs no password."""
-    with suppress(UsageError):  # a recovery needs no token file
-        entries = token_file(begun.source).entries
-        for server in begun.servers:
-            for realm in server.realms:
-                entry = entries.get((server.deployment, realm.string_id))
-                if entry and entry.delivering and realm.deliver:
-                    again = for_realm("deliver", server, realm.string_id)
-                    what = f"realm {realm.label} of {server.name}: a delivery to its identity "
-                    yield f"{what}provider has not ended; to finish it: {again}"
 
 
 def _with_next_step(outcome: Outcome, words: RunWords) -> Outcome:

@@ -133,6 +133,12 @@ def test_apply_delivers_the_first_token(company: Company) -> None:
     listed.touch(0o600)
     listed.write_text(f"{company.graph.entry}\n{company.authentik.entry}\n")
 
+    empty = {name: "" if "IDP" in name else value for name, value in company.env.items()}
+    refused = company.operator.run("apply", "--yes", "--create-tokens", *VAULT, env=empty)
+    assert refused.returncode == 64, refused
+    assert "SCIMCONF_IDP_" in refused.stderr
+    assert not company.operator.tokens.exists(), "the credentials are read before any change"
+
     done = company.run("apply", "--yes", "--create-tokens", *VAULT, hosts=False)
     assert done.returncode == 0, done
     for realm, idp in company.providers.items():

@@ -427,6 +427,8 @@ def test_a_plain_rotate_finishes_the_rotation_that_began(company: Company) -> No
     assert "a delivery to its identity provider has not ended; to finish it: scimconf deliver" in (
         recovered.stderr
     )
+    logged = company.operator.run("status")
+    assert "a delivery to its identity provider has not ended" in logged.stderr, logged
     asked = ["rotate", *VAULT, "--idp-host", company.graph.entry]
     with Terminal(*asked, cwd=company.operator.folder, env=company.env) as terminal:
         terminal.wait_for("Deliver them, and record this in the token file? [y/N]: ")
