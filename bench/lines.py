@@ -180,7 +180,7 @@ def simulated(bench: Bench) -> Report:
     return Report(
         [
             at_most("seconds for 10,000", wall, 12),
-            at_most("MB for 10,000", memory, 170),
+            at_most("MB for 10,000", memory, 162),
             at_most("time, 10,000 / 1,000", wall / small_wall, 10.5),
             at_most("memory, 10,000 / 1,000", memory / small_memory, 10.5),
         ],
