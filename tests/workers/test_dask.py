@@ -98,7 +98,8 @@ def _hunt(cluster: Cluster, hunter: Hunter) -> None:
     assert hunter.in_bytes(memory) == set()
     own = [*cluster.folder.glob("*.key"), cluster.folder / "zones"]
     assert list(hunter.in_files(cluster.folder, own)) == []
-    for page in ("info/main/workers.html", "info/main/logs.html", "json/identity.json"):
+    # Not json/identity.json: under load, it fails in Dask (the figures have keys that are tuples).
+    for page in ("info/main/workers.html", "info/main/logs.html", "json/counts.json"):
         with urllib.request.urlopen(f"{cluster.dashboard}/{page}", timeout=30) as answer:
             assert hunter.in_bytes(answer.read()) == set()
 
