@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	&& { echo "$$p"; break; }; done)
 # The tests start scimconf hundreds of times. Without bytecode files, each start would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
-WORKERS ?= 4
+WORKERS ?= 3
 STAMP := .venv/.stamp
 BIN := .venv/bin
 # The last mypy that supports Python 3.8, for the agent, which runs on the servers. bootstrap.py is left
@@ -33,10 +33,10 @@ help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
 test: $(STAMP) $(ANSIBLE) sshd shells lint ## run lint, the type checker and the whole test suite
-	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 coverage: $(STAMP) $(ANSIBLE) sshd shells ## run the test suite and measure line coverage (takes 50% longer)
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: $(STAMP) $(MYPY38) ## run ruff and mypy (strict; the agent also for Python 3.8)
 	@$(BIN)/python -m ruff check
@@ -46,7 +46,7 @@ lint: $(STAMP) $(MYPY38) ## run ruff and mypy (strict; the agent also for Python
 		--strict --python-version 3.8 $(AGENT)
 
 lowest: $(LOWEST) $(ANSIBLE) sshd shells ## run the test suite with the lowest versions of all dependencies
-	@.cache/lowest/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	@.cache/lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 matrix: $(STAMP) $(ANSIBLE) sshd ## run every case where make test runs a sample (550 inventories, ...)
 	@SCIMCONF_MATRIX=all $(BIN)/python -m pytest -n $$(nproc) tests/oracle tests/ssh tests/cli/test_rollout.py \
