@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -67,8 +68,7 @@ class Lab:
         wanted = Options(**options)
         profile = PROFILES[wanted.version]
         ssh = self.openssh if wanted.sshd and self.has_ssh else None
-        layout = Layout(self.folder / name, isolated=self.isolates and ssh is not None)
-        layout.folder.mkdir()
+        layout = Layout(self._new_folder(name), isolated=self.isolates and ssh is not None)
         web_socket, ssh_socket = _listener(), _listener() if ssh else None
         server = Server(
             name, wanted.version, layout, web_socket, ssh_socket, self.ca, self.client_key
@@ -87,6 +87,13 @@ class Lab:
             self._ending.callback(server.stop)
             self.servers[name] = server
         return server
+
+    def _new_folder(self, name: str) -> Path:
+        """Make the folder of a server. One that has stopped may have had the same name."""
+        names = itertools.chain([name], (f"{name}.{number}" for number in itertools.count(2)))
+        folder = next(path for each in names if not (path := self.folder / each).exists())
+        folder.mkdir()
+        return folder
 
     @property
     def has_ssh(self) -> bool:
