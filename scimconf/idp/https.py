@@ -234,7 +234,7 @@ _CERTIFICATE = "a request with a secret is never sent without a valid certificat
 
 
 def as_json(answer: Answer, name: str) -> Mapping[str, object]:
-    """Return the JSON object of an answer. Raises IdpError: the request may be carried out."""
+    """Return the JSON object of an answer. Raises IdpError, which is `unknown`."""
     try:
         found = json.loads(answer.body or b"{}")
     except (ValueError, RecursionError):

@@ -22,7 +22,7 @@ from scimconf.plan.commands import for_realm
 from scimconf.run import changes
 from scimconf.run.options import DeliveryOptions, SourceOptions
 from scimconf.run.person import Person
-from scimconf.run.start import Start, sources, token_file
+from scimconf.run.start import sources, token_file
 from scimconf.sanitize import visible
 from scimconf.secret import Secret, redact
 from scimconf.tokens import rotation
@@ -188,13 +188,13 @@ def is_paused(note: str) -> bool:
     return bool(note) and not rotation.was_paused(note)
 
 
-def unfinished(begun: Start, servers: Iterable[Server]) -> Iterator[str]:
+def unfinished(source: SourceOptions, servers: Iterable[Server]) -> Iterator[str]:
     """Yield the commands that finish deliveries, by the notes in the token file.
 
     A token file that is missing or cannot be read has no notes.
     """
     with suppress(UsageError):
-        entries = token_file(begun.source).entries
+        entries = token_file(source).entries
         for server in servers:
             for realm in server.realms:
                 entry = entries.get((server.deployment, realm.string_id))

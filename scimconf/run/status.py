@@ -48,6 +48,6 @@ def status(
         "status",
         described(looked, outcomes),
         fleet.interrupted,
-        next=tuple(unfinished(begun, servers)),
+        next=tuple(unfinished(source, servers)),
         scope=begun.scope(realms),
     )

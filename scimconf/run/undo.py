@@ -49,7 +49,7 @@ def undo_or_recover(
                 outcomes = fleet.undo_or_recover(looked, verb, watcher)
     if verb == "undo":
         outcomes = [_with_next_step(each, begun.words) for each in outcomes]
-    lines = tuple(unfinished(begun, begun.servers)) if verb == "recover" else ()
+    lines = tuple(unfinished(source, begun.servers)) if verb == "recover" else ()
     return Result(verb, described(looked, outcomes), fleet.interrupted, next=lines)
 
 
