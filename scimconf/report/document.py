@@ -16,19 +16,6 @@ SCHEMA = 1
 """Increased when a field disappears or changes its meaning, not for new fields."""
 
 
-def document(
-    verb: str,
-    outcomes: Sequence[Outcome],
-    code: ExitCode,
-    notes: Sequence[str] = (),
-    shard: Mapping[str, int] | None = None,
-    scope: Scope = UNKNOWN_SCOPE,
-) -> Mapping[str, object]:
-    """Return the whole run as data for `json.dumps`; `shard` is {"index": I, "count": N}."""
-    head = _head(verb, outcomes, code, notes, shard, scope)
-    return {**head, "servers": [_server(outcome) for outcome in outcomes]}
-
-
 def pieces(
     verb: str,
     outcomes: Sequence[Outcome],
@@ -37,25 +24,11 @@ def pieces(
     shard: Mapping[str, int] | None = None,
     scope: Scope = UNKNOWN_SCOPE,
 ) -> Iterator[str]:
-    """Yield the text of `document`, server by server: the whole text can need gigabytes."""
-    head = _head(verb, outcomes, code, notes, shard, scope)
-    start, end = json.dumps({**head, "servers": [{}]}, indent=2).rsplit("{}", 1)
-    for outcome in outcomes:
-        yield start + json.dumps(_server(outcome), indent=2).replace("\n", "\n    ")
-        start = ",\n    "
-    yield end if outcomes else json.dumps({**head, "servers": []}, indent=2)
+    """Yield the text of the document, server by server: the whole text can need gigabytes.
 
-
-def _head(
-    verb: str,
-    outcomes: Sequence[Outcome],
-    code: ExitCode,
-    notes: Sequence[str],
-    shard: Mapping[str, int] | None,
-    scope: Scope,
-) -> Mapping[str, object]:
-    """Return everything but the servers."""
-    return {
+    `shard`: {"index": I, "count": N}.
+    """
+    head = {
         "schema": SCHEMA,
         "scimconf": __version__,
         "verb": verb,
@@ -65,6 +38,11 @@ def _head(
         "scope": {"fleet": scope.fleet, "realms": list(scope.realms)},
         "notes": list(notes),
     }
+    start, end = json.dumps({**head, "servers": [{}]}, indent=2).rsplit("{}", 1)
+    for outcome in outcomes:
+        yield start + json.dumps(_server(outcome), indent=2).replace("\n", "\n    ")
+        start = ",\n    "
+    yield end if outcomes else json.dumps({**head, "servers": []}, indent=2)
 
 
 def _server(outcome: Outcome) -> Mapping[str, object]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from scimconf.report.document import pieces
+
 FILE = Path(__file__).parents[2] / "docs/schema/report-1.json"
 SCHEMA: dict[str, Any] = json.loads(FILE.read_text())
 
@@ -24,6 +26,11 @@ def _strict(schema: Any) -> Any:
 
 Draft202012Validator.check_schema(SCHEMA)
 _VALIDATOR = Draft202012Validator(_strict(SCHEMA))
+
+
+def document(*given: Any, **named: Any) -> Any:
+    """Return the document of a run as data; the arguments are those of `pieces`."""
+    return json.loads("".join(pieces(*given, **named)))
 
 
 def check(document: object) -> None:

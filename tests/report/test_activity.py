@@ -11,13 +11,13 @@ import pytest
 from scimconf.activity import Activity, Seen, SeenRequest, State
 from scimconf.errors import ExitCode, UsageError
 from scimconf.model import Outcome, Status
-from scimconf.report.document import document
 from scimconf.report.html import page
 from scimconf.report.junit import junit
 from scimconf.report.lines import lines
 from scimconf.report.markdown import markdown
 from scimconf.report.reading import parse
 from tests.report import published
+from tests.report.published import document
 
 NOW = datetime(2026, 11, 29, tzinfo=timezone.utc)
 SEEN = Seen(
@@ -52,7 +52,7 @@ def test_the_lines_for_people() -> None:
 
 
 def test_a_json_report_is_read_as_it_was_written() -> None:
-    written = json.loads(json.dumps(document("status", [OUTCOME], ExitCode.PENDING)))
+    written = document("status", [OUTCOME], ExitCode.PENDING)
     published.check(written)
     (found,) = parse(json.dumps(written), "r.json").outcomes
     assert replace(found, plan=None) == replace(OUTCOME, plan=None)
@@ -70,14 +70,14 @@ def test_a_json_report_is_read_as_it_was_written() -> None:
     ],
 )
 def test_a_wrong_report_is_refused(wrong: dict[str, object]) -> None:
-    written = json.loads(json.dumps(document("status", [OUTCOME], ExitCode.PENDING)))
+    written = document("status", [OUTCOME], ExitCode.PENDING)
     written["servers"][0]["activity"][0].update(wrong)
     with pytest.raises(UsageError):
         parse(json.dumps(written), "r.json")
 
 
 def test_a_report_of_an_earlier_version_has_no_activity() -> None:
-    written = json.loads(json.dumps(document("plan", [OUTCOME], ExitCode.PENDING)))
+    written = document("plan", [OUTCOME], ExitCode.PENDING)
     del written["servers"][0]["activity"]
     (found,) = parse(json.dumps(written), "r.json").outcomes
     assert found.activity == ()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from scimconf.errors import ExitCode, UsageError
 from scimconf.model import Outcome, Scope, Status
-from scimconf.report.document import document
 from scimconf.report.reading import Report, merge, parse
 from tests.report.fleet import fleet
+from tests.report.published import document
 
 
 def text(

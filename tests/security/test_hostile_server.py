@@ -38,7 +38,6 @@ from scimconf.model import (
     Unmanaged,
     WayFact,
 )
-from scimconf.report.document import document
 from scimconf.report.github import annotated
 from scimconf.report.junit import junit
 from scimconf.report.markdown import markdown
@@ -48,6 +47,7 @@ from scimconf.ssh.conversation import Conversation
 from scimconf.ssh.process import Exchange
 from tests.factories import desired, realm
 from tests.fleet.test_observe import ANSWER
+from tests.report.published import document
 
 CHUNK = 1 << 18
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\x08\x7f"
