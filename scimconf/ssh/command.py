@@ -24,24 +24,27 @@ _DROP = (
     '0) echo "$2 root";; '
     '[1-9]*) exec runuser -u "$3" -- /bin/sh -c "$7" sh "$@";; '
     '*) echo "$2 nobody";; esac;; '
-    '[1-9]*) exec /bin/sh -c "$7" sh "$@";; '
+    '[1-9]*) eval "$8";; '
     '*) echo "$2 root";; esac; exit 126'
 )
 """Changes from root to Zulip's user before any program runs that a user of the server could have
 written. If the uid cannot be read, it may be 0; so that is refused too."""
 
+_CHECK = 'case "$(id -u)" in [1-9]*) eval "$8";; *) echo "$2 root"; exit 126;; esac'
+"""Runs after runuser: checks again that the user is not root."""
+
 _CHOOSE = (
-    'case "$(id -u)" in [1-9]*) ;; *) echo "$2 root"; exit 126;; esac; '
     f"cd /; PATH={fixed_path.USUAL}; "
-    'for p in "$4/.venv/bin/python3" "$4/zulip-py3-venv/bin/python3" '
-    '"$(command -v "$5")" "$(command -v python3)"; '
-    'do [ -x "$p" ] || continue; PATH="${LOGIN_PATH:-$PATH}"; '
-    'exec "$p" -I -S -B -u -c "$1" "$2" "$3"; done; '
+    'p="$4/.venv/bin/python3"; '
+    '[ -x "$p" ] || p="$4/zulip-py3-venv/bin/python3"; '
+    '[ -x "$p" ] || p="$(command -v "$5")"; '
+    '[ -x "$p" ] || p="$(command -v python3)"; '
+    'if [ -x "$p" ]; then PATH="${LOGIN_PATH:-$PATH}"; '
+    'exec "$p" -I -S -B -u -c "$1" "$2" "$3"; fi; '
     'echo "$2 none"; exit 127'
 )
-"""Checks again that the user is not root, then chooses the Python: the deployment's own, because
-settings.py must parse with it (each Zulip version keeps it elsewhere); else the one that the
-inventory names; else any python3."""
+"""Chooses the Python: the deployment's own, because settings.py must parse with it (each Zulip
+version keeps it elsewhere); else the one that the inventory names; else any python3."""
 
 
 def words(
@@ -54,7 +57,7 @@ def words(
     python = connection.python or ""
     if python.startswith("auto"):  # Ansible's word for "find one"
         python = ""
-    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python, _DROP, _CHOOSE)
+    arguments = (bootstrap(), nonce, paths.user, paths.deployment, python, _DROP, _CHECK, _CHOOSE)
     start = ("/bin/sh", "-c", _CLEAN, "sh", *arguments)
     return start if become is None else (*become.words(), *start)
 

@@ -9,6 +9,7 @@ import sys
 import zlib
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -76,7 +77,7 @@ def test_sudo_asks_with_our_marker_and_remembers_nothing() -> None:
 
 @pytest.mark.parametrize("python", [None, "auto", "auto_silent", "auto_legacy"])
 def test_automatic_python_is_not_a_path(python: str | None) -> None:
-    assert words(python=python)[-3] == ""
+    assert words(python=python)[-4] == ""
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,39 @@ def test_the_words_before_the_agent(
 ) -> None:
     connection = replace(LOCAL, **{"become": True, **changes})
     assert find_become(connection, PATHS, login, "[m]") == expected
+
+
+@pytest.mark.parametrize(
+    ("uid", "user", "after", "expected"),
+    [
+        ("1000", "zulip", "", (0, "python")),
+        ("0", "zulip", "61001", (0, "python")),
+        ("0", "zulip", "0", (126, f"{NONCE} root")),
+        ("0", "zulip", "", (126, f"{NONCE} root")),
+        ("0", "toor", "61001", (126, f"{NONCE} root")),
+        ("0", "stranger", "61001", (126, f"{NONCE} nobody")),
+        ("", "zulip", "61001", (126, f"{NONCE} root")),
+    ],
+)
+def test_python_starts_only_if_the_user_is_not_root(
+    tmp_path: Path, uid: str, user: str, after: str, expected: tuple[int, str]
+) -> None:
+    """With stubs of `id` and `runuser`; `after` is the uid that `id` tells after runuser."""
+    stubs = {
+        "id": 'case "$3" in "") echo "$NOW";; zulip) echo 61001;; toor) echo 0;; esac',
+        "runuser": 'shift 3; NOW="$AFTER" exec "$@"',
+    }
+    for name, script in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    scripts = words()[-3:]
+    done = subprocess.run(
+        ["/bin/sh", "-c", scripts[0], "sh",
+         "print('python')", NONCE, user, "/nowhere", sys.executable, *scripts],
+        env={"PATH": str(tmp_path), "NOW": uid, "AFTER": after},
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == expected
 
 
 class TestBootstrap:
