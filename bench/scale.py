@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scimconf.workers.dask import PROFILER
+
 ROOT = Path(__file__).parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 THREADS = 16
@@ -117,6 +119,7 @@ def _cluster(folder: Path, number: int) -> Iterator[tuple[tuple[str, ...], int, 
                     **os.environ,
                     "PYTHONPATH": str(ROOT),
                     "SCIMCONF_WORKER_KEY": str(folder / "default.key"),
+                    PROFILER: "False",
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+import sys
 import threading
 import time
 import warnings
@@ -17,6 +18,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+from dask import config
 from distributed import Client, Future, KilledWorker, Security, get_worker
 
 from scimconf import __version__
@@ -52,11 +54,27 @@ _SHARE = 2.0**-20
 _LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 """Their messages, with tracebacks, repeat what a run reports."""
 
+PROFILER = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
+"""The environment variable that switches Dask's profiler off."""
+
 
 def remote(text: str) -> str:
     """Do one job. Workers call this."""
     worker = get_worker()
-    return work(text, lambda step: worker.log_event(_TOPIC, step), str(worker.address))
+    address = str(worker.address)
+    return work(text, lambda step: worker.log_event(_TOPIC, step), address, _obstacle())
+
+
+def _obstacle() -> str:
+    """Return why this worker must not work; "" if it may.
+
+    The profiler asks for the stacks of all threads. With Python < 3.12, that can stop a process
+    forever if a thread starts or ends at the same time (CPython issue 106883). Each SSH connection
+    starts threads: two of 139 runs on a busy machine hung.
+    """
+    if sys.version_info >= (3, 12) or not config.get("distributed.worker.profile.enabled", True):
+        return ""
+    return f"may hang, because Dask's profiler is on: set {PROFILER}=False in its service"
 
 
 @dataclass(slots=True)

@@ -26,11 +26,11 @@ Tell = Callable[[str], None]
 """Sends a text to the controller at once."""
 
 
-def work(text: str, tell: Tell, worker: str = "") -> str:
+def work(text: str, tell: Tell, worker: str = "", obstacle: str = "") -> str:
     """Do the job of a message and return the message with its answer. Never raises.
 
-    `worker`: the name of this worker, for messages. An exception would show the text of the job in
-    the logs of the engine.
+    `worker`: the name of this worker, for messages. `obstacle`: why it must not work. An exception
+    would show the text of the job in the logs of the engine.
     """
     label = None
     try:
@@ -40,6 +40,8 @@ def work(text: str, tell: Tell, worker: str = "") -> str:
                 f"worker {worker} has scimconf {__version__}, and the controller has scimconf "
                 f"{label.scimconf}: install the same version on both"
             )
+        if obstacle:
+            raise MessageError(f"worker {worker} {obstacle}")
         order, channel = message.open_order(text, label, _zone_key(worker, label.zone))
         return _do(order, label, channel, tell, worker)
     except MessageError as error:

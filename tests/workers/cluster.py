@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from scimconf.workers.dask import PROFILER
+
 PAGE = Path(__file__).parents[2] / "docs/scale.md"
 _START_SECONDS = 60.0
 
@@ -121,7 +123,7 @@ class Cluster:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.{module}", *arguments],
                 cwd=self.folder,
-                env={**self._environment, **environment},
+                env={**self._environment, PROFILER: "False", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -17,13 +17,14 @@ from typing import Any
 import psutil
 import pytest
 
+from scimconf.workers.dask import PROFILER
 from tests.cli.test_test_user import EMAIL, accounts
 from tests.lab import Server
 from tests.lab.accounts import OPS_PASSWORD
 from tests.lab.crossing import Crossing, until
 from tests.lab.operator import VAULT, Operator
 from tests.security.hunter import Hunter
-from tests.workers.cluster import Cluster, commands
+from tests.workers.cluster import PAGE, Cluster, commands
 
 pytestmark = pytest.mark.needs_sshd
 
@@ -161,6 +162,21 @@ def test_a_worker_with_another_key_does_nothing(
     done = operator.run("plan", *shared.options, "--zone-keys", str(zones))
     assert (done.returncode, "sealed for another key" in done.stdout) == (3, True), done
     assert done.stdout.startswith(f"{server.name}  unreachable")
+
+
+def test_a_worker_with_a_profiler_that_may_stop_it_does_nothing(
+    operator: Operator, one: One, shared: Cluster
+) -> None:
+    one({"scim_realms": {"": {}}, "scim_zone": "profiled"}, version="12.1")
+    shared.make_key("profiled")
+    worker = shared.start_worker("profiled", **{PROFILER: "True"})
+    shared.wait_for(shared.workers.index(worker))
+    done = operator.run("plan", *shared.options)
+    if sys.version_info >= (3, 12):
+        assert done.returncode == 2, done
+    else:
+        assert (done.returncode, f"set {PROFILER}=False" in done.stdout) == (3, True), done
+    assert PAGE.read_text().count(f"Environment={PROFILER}=False\n") == 2
 
 
 def test_a_server_of_the_worker_itself_is_refused(
