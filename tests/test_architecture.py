@@ -48,6 +48,7 @@ ROOM_OF = {
     "msal": {"idp"},
     "rich": {"report", "cli"},  # cli/terminal.py makes the Console for report
     "click": {"cli"},
+    "dask": {"workers"},
     "distributed": {"workers"},
 }
 

@@ -70,7 +70,7 @@ def _obstacle() -> str:
 
     The profiler asks for the stacks of all threads. With Python < 3.12, that can stop a process
     forever if a thread starts or ends at the same time (CPython issue 106883). Each SSH connection
-    starts threads: two of 139 runs on a busy machine hung.
+    starts threads: two of 141 runs on a busy machine hung.
     """
     if sys.version_info >= (3, 12) or not config.get("distributed.worker.profile.enabled", True):
         return ""
